@@ -1,0 +1,51 @@
+"""The Gram matrix from whole Jacobians: the obviously right way, for few samples."""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.memory import available_bytes, readable_bytes
+from ntk_repro.network import Network
+
+__all__ = ["jacobian", "jacobian_gram"]
+
+
+def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> Float[np.ndarray, "n k p"]:
+    """The derivative of every output with respect to every parameter, by reverse mode, sample by sample.
+
+    Raises:
+        UserError: when it does not fit into memory.
+    """
+    needed = len(x) * num_outputs * net.num_params * x.dtype.itemsize
+    if needed > 0.8 * available_bytes():
+        raise UserError(
+            f"the Jacobian of {len(x):,} samples needs {readable_bytes(needed)}: take fewer samples, or "
+            'method="structured"'
+        )
+
+    @jax.jit
+    def one(x):
+        tree = jax.jacrev(lambda params: net.apply(params, x[None])[0])(net.params)
+        return [leaf.reshape(num_outputs, -1) for leaf in jax.tree.leaves(tree)]
+
+    return np.stack([np.concatenate([np.asarray(leaf) for leaf in one(sample)], axis=-1) for sample in x])
+
+
+def jacobian_gram(
+    net: Network,
+    x1: Float[np.ndarray, "n1 ..."],
+    x2: Float[np.ndarray, "n2 ..."] | None,
+    outputs: str | int,
+    num_outputs: int,
+) -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
+    j1 = jacobian(net, x1, num_outputs)
+    j2 = j1 if x2 is None else jacobian(net, x2, num_outputs)
+    if isinstance(outputs, int):
+        j1, j2 = j1[:, outputs : outputs + 1], j2[:, outputs : outputs + 1]
+    if outputs == "full":
+        k = j1.reshape(-1, j1.shape[-1]) @ j2.reshape(-1, j2.shape[-1]).T
+    else:
+        k = j1.reshape(len(j1), -1) @ j2.reshape(len(j2), -1).T / j1.shape[1]
+    return (k + k.T) / 2 if x2 is None else k

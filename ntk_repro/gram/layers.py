@@ -1,0 +1,284 @@
+"""Layers whose part of the NTK follows from their inputs and output cotangents.
+
+A dense layer y = A W + b at S positions (1 for a plain dense layer, the pixels for a convolution, the sum over calls for
+a shared one) has the per-sample gradient sum_s A_s D_s^T, with A its inputs and D the cotangents of its outputs. Both
+come from one forward and one backward pass over a batch, by adding zeros to the layer's outputs and differentiating
+with respect to these zeros. Everything else in a network (`Capture.rest`) keeps its per-sample gradient by autodiff.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.linear import canonicalize_padding
+from jaxtyping import Array, Float
+
+from ntk_repro.network import Network
+
+__all__ = ["Capture", "Geometry", "Layer", "capture_fn", "find_layers"]
+
+Path = tuple[str, ...]
+PyTree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """How a convolution's patches are cut from its padded input."""
+
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    padding_mode: str  # of jnp.pad: constant, wrap, reflect
+    input_dilation: tuple[int, ...]
+    kernel_dilation: tuple[int, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Two-dimensional, without strides or dilations."""
+        return len(self.kernel_size) == 2 and {*self.strides, *self.input_dilation, *self.kernel_dilation} == {1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A recognised layer of a network and the per-sample shapes of its calls.
+
+    `inputs[i]` is (images, *space, d_in) and `outputs[i]` is (images, *space, d_out) in call i, "images" being the
+    product of all leading axes that one sample has in this layer. `geometry` is None for a dense layer.
+    """
+
+    path: Path
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    use_bias: bool
+    geometry: Geometry | None = None
+
+    @property
+    def positions(self) -> int:
+        """S, the number of places, over all calls, at which one sample meets the weights."""
+        return sum(math.prod(shape[:-1]) for shape in self.outputs)
+
+    @property
+    def d_in(self) -> int:
+        """Weights per output: inputs of a dense layer, patch size of a convolution; without the bias."""
+        return self.inputs[0][-1] * (math.prod(self.geometry.kernel_size) if self.geometry else 1)
+
+    @property
+    def d_out(self) -> int:
+        """Number of output features (channels)."""
+        return self.outputs[0][-1]
+
+    @property
+    def num_params(self) -> int:
+        """Weights and biases."""
+        return (self.d_in + self.use_bias) * self.d_out
+
+
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    """What one pass over a batch of n inputs leaves for the kernel, with c cotangents a sample (one per output used).
+
+    Attributes:
+        inputs: by layer path, for each call (n, images, *space, d_in).
+        cotangents: by layer path, for each call (n, c, images, *space, d_out).
+        rest: (n, c, p_rest), the per-sample gradients of all other parameters.
+    """
+
+    inputs: dict[Path, list[Array]]
+    cotangents: dict[Path, list[Array]]
+    rest: Float[Array, "n c p"]
+
+
+jax.tree_util.register_dataclass(Capture, ["inputs", "cotangents", "rest"], [])
+
+
+def find_layers(net: Network, x: Array) -> tuple[Layer, ...]:
+    """The recognised layers of a network: nn.Dense and nn.Conv that are called in the open.
+
+    Layers inside lifted transforms (nn.scan, nn.remat, nn.vmap ...) cannot hand their inputs out and are left to
+    autodiff, as are grouped, masked and locally connected convolutions and layers with arithmetic of their own.
+
+    Args:
+        net: the network.
+        x: at least one input, (n, ...); only its shape and dtype matter.
+    """
+    if net.module is None:
+        return ()
+    modules: dict[Path, nn.Module] = {}
+    x = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+
+    def shapes_of_calls(wanted: Path | None = None):
+        """By path, the (input, output) of each call; of one layer alone where its path is given."""
+
+        def forward(params, state, x):
+            calls: dict[Path, list] = {}
+
+            def interceptor(next_fun, args, kwargs, context):
+                y = next_fun(*args, **kwargs)
+                path = context.module.path
+                if context.method_name == "__call__" and _is_recognised(context.module) and wanted in (None, path):
+                    modules[path] = context.module
+                    calls.setdefault(path, []).append((args[0] if args else kwargs["inputs"], y))
+                return y
+
+            with nn.intercept_methods(interceptor):
+                net.apply_fn(params, state, x)
+            return calls
+
+        return jax.eval_shape(forward, net.params, net.state, x)
+
+    try:
+        calls = shapes_of_calls()
+    except jax.errors.UnexpectedTracerError:
+        # Some layer sits inside a lifted transform: keep those that do not.
+        calls = {}
+        for path in list(modules):
+            with contextlib.suppress(jax.errors.UnexpectedTracerError):
+                calls |= shapes_of_calls(path)
+    layers = []
+    for path, shapes in calls.items():
+        layer = _layer(modules[path], path, [(a.shape, y.shape) for a, y in shapes])
+        if _owns_its_weights(layer, net.params):
+            layers.append(layer)
+    return tuple(layers)
+
+
+def _is_recognised(module: nn.Module) -> bool:
+    if type(module) is nn.Dense:
+        return module.dot_general is None and module.dot_general_cls is None and module.dtype is None
+    if type(module) is nn.Conv:
+        return (
+            module.conv_general_dilated is None
+            and module.conv_general_dilated_cls is None
+            and module.dtype is None
+            and module.mask is None
+            and module.feature_group_count == 1
+        )
+    return False
+
+
+def _layer(module: nn.Module, path: Path, shapes: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> Layer:
+    geometry = _geometry(module, shapes[0][0]) if isinstance(module, nn.Conv) else None
+    space = len(geometry.kernel_size) if geometry else 0
+
+    def per_sample(shape):
+        return (math.prod(shape[: len(shape) - space - 1]), *shape[len(shape) - space - 1 :])
+
+    inputs = tuple(per_sample(a) for a, _ in shapes)
+    outputs = tuple(per_sample(y) for _, y in shapes)
+    assert isinstance(module, nn.Dense | nn.Conv)
+    return Layer(path, inputs, outputs, module.use_bias, geometry)
+
+
+def _geometry(conv: nn.Conv, input_shape: tuple[int, ...]) -> Geometry:
+    kernel_size = (conv.kernel_size,) if isinstance(conv.kernel_size, int) else tuple(conv.kernel_size)
+    rank = len(kernel_size)
+
+    def each(value):
+        return (1,) * rank if value is None else (value,) * rank if isinstance(value, int) else tuple(value)
+
+    strides, input_dilation, kernel_dilation = (
+        each(conv.strides),
+        each(conv.input_dilation),
+        each(conv.kernel_dilation),
+    )
+    extent = [(k - 1) * d + 1 for k, d in zip(kernel_size, kernel_dilation, strict=True)]
+    padding = canonicalize_padding(conv.padding, rank)
+    mode = "constant"
+    if padding in ("CIRCULAR", "REFLECT"):
+        mode = {"CIRCULAR": "wrap", "REFLECT": "reflect"}[str(padding)]
+        padding = [((k - 1) // 2, k // 2) for k in extent]
+    elif padding == "CAUSAL":
+        padding = [(extent[0] - 1, 0)]
+    elif isinstance(padding, str):
+        space = input_shape[-rank - 1 : -1]
+        dilated = [(size - 1) * d + 1 for size, d in zip(space, input_dilation, strict=True)]
+        padding = jax.lax.padtype_to_pads(dilated, extent, strides, padding)
+    return Geometry(
+        kernel_size,
+        strides,
+        tuple((int(lo), int(hi)) for lo, hi in padding),
+        mode,
+        input_dilation,
+        kernel_dilation,
+    )
+
+
+def _owns_its_weights(layer: Layer, params: PyTree) -> bool:
+    """Whether the parameters of the layer stand in the tree as its calls say (lifted layers have an axis more)."""
+    own = _at(params, layer.path)
+    if not isinstance(own, dict) or set(own) != ({"kernel", "bias"} if layer.use_bias else {"kernel"}):
+        return False
+    kernel = (*(layer.geometry.kernel_size if layer.geometry else ()), layer.inputs[0][-1], layer.d_out)
+    same_calls = {a[-1] for a in layer.inputs} == {layer.inputs[0][-1]}
+    return same_calls and own["kernel"].shape == kernel
+
+
+def _at(tree: PyTree, path: Path) -> PyTree:
+    for name in path:
+        if not isinstance(tree, dict) or name not in tree:
+            return None
+        tree = tree[name]
+    return tree
+
+
+@functools.lru_cache(maxsize=16)
+def capture_fn(
+    apply_fn: Callable, layers: tuple[Layer, ...], output: int | None
+) -> Callable[[PyTree, PyTree, Array], Capture]:
+    """The jitted pass over a batch: (params, state, x (n, ...)) -> Capture.
+
+    Args:
+        apply_fn: of the network.
+        layers: the layers to capture; the parameters of no layer come out as gradients, in `Capture.rest`.
+        output: the output to differentiate, or None for all of them.
+    """
+    paths = {layer.path for layer in layers}
+    by_path = {layer.path: layer for layer in layers}
+
+    def one_sample(params, state, x):
+        rest = _without(params, paths)
+
+        def forward(rest, zeros):
+            inputs = {path: [] for path in paths}
+
+            def interceptor(next_fun, args, kwargs, context):
+                y = next_fun(*args, **kwargs)
+                path = context.module.path
+                if context.method_name != "__call__" or path not in paths:
+                    return y
+                call = len(inputs[path])
+                a = args[0] if args else kwargs["inputs"]
+                inputs[path].append(a.reshape(by_path[path].inputs[call]))
+                return y + zeros[path][call].reshape(y.shape)
+
+            with nn.intercept_methods(interceptor):
+                fx = apply_fn(_merged(params, rest), state, x[None])[0]
+            return fx if output is None else fx[output, None], inputs
+
+        dtype = jnp.result_type(*jax.tree.leaves(params))
+        zeros = {layer.path: [jnp.zeros(shape, dtype) for shape in layer.outputs] for layer in layers}
+        fx, pullback, inputs = jax.vjp(forward, rest, zeros, has_aux=True)
+        d_rest, cotangents = jax.vmap(pullback)(jnp.eye(len(fx), dtype=fx.dtype))
+        flat = [g.reshape(len(fx), -1) for g in jax.tree.leaves(d_rest)]
+        return Capture(inputs, cotangents, jnp.concatenate([jnp.zeros((len(fx), 0), dtype), *flat], axis=1))
+
+    return jax.jit(jax.vmap(one_sample, in_axes=(None, None, 0)))
+
+
+def _without(tree: PyTree, paths: set[Path], here: Path = ()) -> PyTree:
+    """The parameters outside the given layers; other pytrees than nested dicts are left whole."""
+    if not paths or not isinstance(tree, dict):
+        return tree
+    return {name: _without(sub, paths, (*here, name)) for name, sub in tree.items() if (*here, name) not in paths}
+
+
+def _merged(tree: PyTree, part: PyTree) -> PyTree:
+    if not isinstance(tree, dict) or not isinstance(part, dict):
+        return part
+    return {name: _merged(sub, part[name]) if name in part else sub for name, sub in tree.items()}

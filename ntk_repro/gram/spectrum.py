@@ -1,0 +1,167 @@
+"""Eigenpairs of a Gram matrix, and what is read off a spectrum."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+from jaxtyping import Float
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.krylov import block_krylov
+
+__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "top_eigenpairs"]
+
+# Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
+DENSE_BELOW = 1500
+DENSE_SHARE = 0.4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Eigenpairs:
+    """The largest eigenvalues of a symmetric matrix, descending, with unit eigenvectors as columns.
+
+    Attributes:
+        values: eigenvalues, float64; those below 0 (rounding of a positive semi-definite matrix) are clipped at 0.
+        vectors: one unit vector a column. Sign: the sum of the cubed entries is positive, so that a vector with entries
+            of one sign is positive; where that sum is nearly zero, the first entry of at least half the largest
+            magnitude is positive.
+        residuals: ||K v - lambda v|| / lambda for each pair, computed with the vectors returned. Eigenvalues below
+            the rounding of the matrix (epsilon of its type times the largest) are divided by that.
+        clipped: how many values were clipped at 0.
+    """
+
+    values: Float[np.ndarray, " k"]
+    vectors: Float[np.ndarray, "n k"]
+    residuals: Float[np.ndarray, " k"]
+    clipped: int = 0
+
+
+def top_eigenpairs(
+    gram: Float[np.ndarray, "n n"], k: int, *, tolerance: float = 1e-3, method: str = "auto", seed: int = 0
+) -> Eigenpairs:
+    """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
+
+    Small matrices go to LAPACK in float64. Large ones are never copied: a block Krylov iteration multiplies them in
+    their own precision and keeps its basis and the projected problem in float64 (`ntk_repro.gram.krylov`). A float32
+    matrix limits the residual to about 5e-7 / sqrt(n) times lambda_1 / lambda_k.
+
+    Args:
+        gram: a NumPy array or memory map, float32 or float64, with both triangles filled.
+        k: how many eigenpairs, at most n.
+        tolerance: the residual ||K v - lambda v|| / lambda asked of every pair; a warning says where it is not reached.
+        method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n.
+        seed: of the Krylov iteration's random start; the result is the same for the same seed.
+
+    Raises:
+        UserError: for a matrix that is not square, symmetric and finite, or k outside 1..n.
+    """
+    gram = _checked(gram)
+    n = len(gram)
+    if not 1 <= k <= n:
+        raise UserError(f"{k} eigenpairs were asked of a {n} x {n} matrix; ask for 1 to {n}")
+    if not tolerance > 0:
+        raise UserError(f"the tolerance must be above 0, not {tolerance}")
+    if method not in ("auto", "dense", "krylov"):
+        raise UserError(f'method must be "auto", "dense" or "krylov", not {method!r}')
+    if method == "auto":
+        method = "dense" if n <= DENSE_BELOW or k > DENSE_SHARE * n else "krylov"
+    values, vectors, products = _dense(gram, k) if method == "dense" else block_krylov(gram, k, tolerance, seed)
+
+    floor = float(np.finfo(gram.dtype).eps) * max(abs(values[0]), np.finfo(gram.dtype).tiny)
+    negative = values < 0
+    if values[-1] < -10 * floor:
+        warnings.warn(
+            f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=2
+        )
+    values = np.where(negative, 0.0, values)
+    residuals = np.linalg.norm(products - vectors * values, axis=0) / np.maximum(values, floor)
+    # A clipped eigenvalue is off by its own size; only what is large enough to have digits can miss the tolerance.
+    missed = int(np.sum((residuals > tolerance) & (values > floor)))
+    if missed:
+        warnings.warn(
+            f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is {residuals.max():.2g}"
+            + (" (float32 cannot give more; a float64 Gram matrix can)" if gram.dtype == np.float32 else ""),
+            stacklevel=2,
+        )
+    return Eigenpairs(values, vectors * _signs(vectors), residuals, int(negative.sum()))
+
+
+def effective_rank(singular_values: Float[np.ndarray, " d"]) -> float:
+    """The exponential of the Shannon entropy of the normalised singular values: d for equal ones, 1 for one.
+
+    Source: Roy and Vetterli 2007, Definition 1. Pass the singular values of a Jacobian, or a kernel's eigenvalues,
+    and say which: the two ranks differ.
+
+    Raises:
+        UserError: for negative, non-finite or only zero values.
+    """
+    values = np.asarray(singular_values, dtype=np.float64).ravel()
+    if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values < 0) or not np.any(values > 0):
+        raise UserError("effective_rank needs finite singular values, none negative and at least one above 0")
+    share = values[values > 0] / values.max()
+    share /= share.sum()
+    return float(np.exp(-np.sum(share * np.log(np.where(share > 0, share, 1.0)))))
+
+
+def energy_concentration(
+    vectors: Float[np.ndarray, "n k"], y: Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]
+) -> float | Float[np.ndarray, " T"]:
+    """||Phi^T y|| / ||y||: how much of a label vector lies in the span of orthonormal vectors, between 0 and 1.
+
+    Source: Ortiz-Jimenez et al. 2021, Table 1; a ratio of norms, not of their squares, which is what reproduces
+    the numbers printed there.
+
+    Args:
+        vectors: orthonormal columns, e.g. `top_eigenpairs(gram, 50).vectors`.
+        y: one label vector, or several as columns.
+
+    Raises:
+        UserError: for lengths that do not match, vectors that are not orthonormal, and a label vector of zeros.
+    """
+    vectors, y = np.asarray(vectors, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if vectors.ndim != 2 or y.ndim not in (1, 2) or len(vectors) != len(y):
+        raise UserError(f"vectors (n, k) and labels (n,) must have the same n, not {vectors.shape} and {y.shape}")
+    if np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max() > 1e-3:
+        raise UserError("the vectors are not orthonormal; pass the columns that top_eigenpairs returns")
+    norm = np.linalg.norm(y, axis=0)
+    if np.any(norm == 0) or not np.all(np.isfinite(norm)):
+        raise UserError("a label vector of zeros or with missing values has no energy to concentrate")
+    share = np.linalg.norm(vectors.T @ y, axis=0) / norm
+    return float(share) if y.ndim == 1 else share
+
+
+def _checked(gram: np.ndarray) -> np.ndarray:
+    # A memory map stays one: nothing here reads more of a large matrix than a few thousand entries.
+    if not isinstance(gram, np.ndarray):
+        gram = np.asarray(gram)
+    if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or gram.size == 0:
+        raise UserError(f"a Gram matrix is square and not empty; this one has shape {gram.shape}")
+    if gram.dtype not in (np.float32, np.float64):
+        gram = gram.astype(np.float64)
+    rows, columns = np.random.default_rng(0).integers(0, len(gram), size=(2, 4096))
+    upper, lower = gram[rows, columns], gram[columns, rows]
+    if not (np.all(np.isfinite(upper)) and np.all(np.isfinite(lower))):
+        raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or the parameters")
+    scale = max(np.abs(upper).max(), np.abs(gram.diagonal()).max())
+    if np.abs(upper - lower).max() > 1e-4 * scale:
+        raise UserError("the Gram matrix is not symmetric; fill both triangles, or pass (K + K.T) / 2")
+    return gram
+
+
+def _dense(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    matrix = gram.astype(np.float64)
+    if not np.all(np.isfinite(matrix)):
+        raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or the parameters")
+    # All pairs, then the largest: LAPACK's drivers for a part of the spectrum lose some where eigenvalues coincide.
+    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = values[::-1][:k], np.ascontiguousarray(vectors[:, ::-1][:, :k])
+    return values, vectors, matrix @ vectors
+
+
+def _signs(vectors: np.ndarray) -> np.ndarray:
+    # Cubes weigh the large entries, which rounding moves least, and do not depend on the order of the samples.
+    cubes = vectors**3
+    sums, sizes = cubes.sum(axis=0), np.abs(cubes).sum(axis=0)
+    large = np.abs(vectors) >= 0.5 * np.abs(vectors).max(axis=0)
+    first = np.take_along_axis(vectors, large.argmax(axis=0)[None], axis=0)[0]
+    return np.where(np.abs(sums) > 1e-6 * sizes, np.where(sums < 0, -1.0, 1.0), np.where(first < 0, -1.0, 1.0))

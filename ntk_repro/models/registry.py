@@ -1,0 +1,55 @@
+"""Networks by name, with their width."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.models.lenet import LeNet
+from ntk_repro.models.mlp import MLP
+from ntk_repro.models.resnet import ResNet18
+
+__all__ = ["MODELS", "build_model"]
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "lenet": LeNet, "resnet18": ResNet18}
+_WIDTH_FIELDS = ("channels", "hidden")
+
+
+def build_model(
+    name: str, width: float = 1, num_outputs: int = 1, activation: str = "relu", **model_kw: Any
+) -> nn.Module:
+    """The Flax module of a named architecture.
+
+    Args:
+        name: one of `MODELS`.
+        width: factor on every channel count and hidden width, rounded, at least 1 unit each.
+        num_outputs: number of outputs (logits).
+        activation: one of `ntk_repro.models.ACTIVATIONS`.
+        **model_kw: fields of the architecture, such as `residual_scale_init` of resnet18.
+
+    Raises:
+        UserError: for an unknown name, activation or field, or a width that is not above 0.
+
+    >>> build_model("lenet", width=2).channels
+    (12, 32)
+    """
+    if name not in MODELS:
+        raise unknown_name("network", name, MODELS)
+    if not width > 0:
+        raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
+    model = MODELS[name]
+    fields = {f.name: f.default for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
+    for key in model_kw:
+        if key not in fields:
+            raise unknown_name(f"setting of {name}", key, fields)
+    sizes = {key: _scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
+    module = model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
+    return module
+
+
+def _scaled(size: int | tuple[int, ...], width: float) -> int | tuple[int, ...]:
+    if isinstance(size, int):
+        return max(1, round(size * width))
+    return tuple(max(1, round(s * width)) for s in size)

@@ -1,0 +1,227 @@
+"""A network at one point of its parameter space: what kernels, linearizations and training start from."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntk_repro.errors import UserError
+from ntk_repro.models import build_model
+
+__all__ = ["ApplyFn", "Network"]
+
+PyTree = Any
+ApplyFn = Callable[[PyTree, Array], Array]
+
+# How Flax modules call the switch between training and inference, and its value at inference.
+_MODE_ARGUMENTS = {"train": False, "training": False, "is_training": False, "deterministic": True,
+                   "use_running_average": True}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """A function f(params, x) and a point in its parameter space.
+
+    Made by `Network.create` from a Flax module or the name of an architecture, or by `Network.from_apply` from any
+    JAX function. `state` holds what is not trained by gradients (BatchNorm statistics); every kernel and linearization
+    keeps it frozen, and inference mode is the rule.
+
+    Attributes:
+        params: the point, a pytree of arrays.
+        state: the collections that are not parameters, {} where there are none.
+        apply_fn: (params, state, x) -> outputs in inference mode.
+        training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
+        module: the Linen module, or None for other functions.
+        origin: of a linearization the parameters it is taken at, else None.
+    """
+
+    params: PyTree
+    state: PyTree
+    apply_fn: Callable[[PyTree, PyTree, Array], Array]
+    training_fn: Callable[[PyTree, PyTree, Array], tuple[Array, PyTree]]
+    module: nn.Module | None = None
+    origin: PyTree | None = None
+
+    @classmethod
+    def create(
+        cls,
+        name_or_module: Any,
+        key: Array | int | None = None,
+        input_shape: tuple[int, ...] | None = None,
+        *,
+        input_dtype: Any = jnp.float32,
+        **model_kw: Any,
+    ) -> "Network":
+        """A freshly initialized network.
+
+        Args:
+            name_or_module: an architecture's name (`ntk_repro.models.MODELS`), a Linen module, or an NNX module
+                (which carries its own parameters, so it takes neither key nor input_shape).
+            key: a PRNG key or a seed.
+            input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
+            input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding.
+            **model_kw: for a name: width, num_outputs, activation and the architecture's own settings.
+
+        Raises:
+            UserError: for an unknown name or setting, and for arguments that are missing or have no use.
+        """
+        if isinstance(name_or_module, str):
+            module: Any = build_model(name_or_module, **model_kw)
+        elif model_kw:
+            raise UserError(f"{', '.join(model_kw)}: only named architectures take settings; set them on the module")
+        else:
+            module = name_or_module
+        if _is_nnx(module):
+            if key is not None or input_shape is not None:
+                raise UserError("an NNX module carries its own parameters: call Network.create(module) alone")
+            return cls._from_nnx(module)
+        if not isinstance(module, nn.Module):
+            raise UserError(
+                f"Network.create takes a name, a Linen or an NNX module, not {type(module).__name__}; "
+                "for a plain function use Network.from_apply(apply_fn, params)"
+            )
+        if key is None or input_shape is None:
+            raise UserError("Network.create needs a key (or seed) and the input shape without the sample axis")
+        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        x = jax.ShapeDtypeStruct((1, *input_shape), input_dtype)
+        variables = dict(_init_fn(module, x.shape, x.dtype)(key))
+        params = variables.pop("params", {})
+        apply_fn, training_fn = _linen_functions(module)
+        return cls(params, variables, apply_fn, training_fn, module)
+
+    @classmethod
+    def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
+        """Any differentiable JAX function f(params, x) -> (n, k) or (n,), sample by sample, as a network."""
+        return cls(params, {}, *_plain_functions(apply_fn))
+
+    @classmethod
+    def _from_nnx(cls, module: Any) -> "Network":
+        from flax import nnx
+
+        graph, params, state = nnx.split(module, nnx.Param, ...)
+
+        def run(params, state, x, train):
+            copy = nnx.merge(graph, params, state)
+            copy.train() if train else copy.eval()
+            fx = _two_dimensional(copy(x))
+            return fx, nnx.state(copy, nnx.Not(nnx.Param))
+
+        return cls(
+            params,
+            state,
+            lambda params, state, x: run(params, state, x, train=False)[0],
+            functools.partial(run, train=True),
+        )
+
+    def apply(self, params: PyTree, x: Float[Array, "n ..."]) -> Float[Array, "n k"]:
+        """f(params, x) in inference mode with `state` frozen; traceable by JAX transformations."""
+        return self.apply_fn(params, self.state, x)
+
+    def __call__(self, x: Float[Array, "n ..."], batch_size: int = 500) -> Float[np.ndarray, "n k"]:
+        """The outputs at `params`, computed in batches of `batch_size` (the last one is padded, none is dropped)."""
+        x = np.asarray(x)
+        n = len(x)
+        if n == 0:
+            raise UserError("no inputs: x has no rows")
+        size = min(batch_size, n)
+        forward = _jitted(self.apply_fn)
+        outputs = []
+        for start in range(0, n, size):
+            block = x[start : start + size]
+            padded = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
+            outputs.append(np.asarray(forward(self.params, self.state, padded))[: len(block)])
+        return np.concatenate(outputs)
+
+    def replace(self, **changes: Any) -> "Network":
+        """A copy at other `params` or with another `state`."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether training changes more than the parameters (BatchNorm statistics)."""
+        return bool(jax.tree.leaves(self.state))
+
+    @property
+    def num_params(self) -> int:
+        """The number of scalar parameters."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self.params))
+
+    def linearized(self) -> ApplyFn:
+        """The first-order Taylor expansion around `params`, f_lin(params, x), through `nt.linearize`.
+
+        Source: Lee et al. 2019, Eq. (5); Ortiz-Jimenez et al. 2021, Eq. (1).
+        """
+        from ntk_repro._neural_tangents import nt
+
+        return nt.linearize(self.apply, self.params)
+
+    def linearization(self) -> "Network":
+        """The linearized network as a network of its own, at the same point; training it moves `params` only."""
+        return dataclasses.replace(Network.from_apply(self.linearized(), self.params), origin=self.params)
+
+
+def _is_nnx(module: Any) -> bool:
+    # Asked by name, so that flax.nnx is imported for those only who use it.
+    return any(c.__module__.startswith("flax.nnx") for c in type(module).__mro__)
+
+
+def _two_dimensional(fx: Array) -> Array:
+    if fx.ndim == 1:
+        return fx[:, None]
+    if fx.ndim != 2:
+        raise UserError(f"a network must map n inputs to (n, k) or (n,) outputs, not to shape {fx.shape}")
+    return fx
+
+
+# The caches below let networks of the same module share compiled code: jit is keyed by function identity.
+
+
+@functools.lru_cache(maxsize=64)
+def _jitted(function: Callable) -> Callable:
+    return jax.jit(function)
+
+
+@functools.lru_cache(maxsize=64)
+def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
+    # Under jit: the forward pass that shapes the parameters is never run, and thousands of small dispatches become one.
+    mode = _mode_arguments(module, train=False)
+    return jax.jit(lambda key: module.init(key, jnp.zeros(shape, dtype), **mode))
+
+
+@functools.lru_cache(maxsize=64)
+def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
+    inference = _mode_arguments(module, train=False)
+    training = _mode_arguments(module, train=True)
+
+    def apply_fn(params, state, x):
+        return _two_dimensional(module.apply({"params": params, **state}, x, **inference))
+
+    def training_fn(params, state, x):
+        variables = {"params": params, **state}
+        if not state:
+            return _two_dimensional(module.apply(variables, x, **training)), state
+        fx, new_state = module.apply(variables, x, **training, mutable=list(state))
+        return _two_dimensional(fx), dict(new_state)
+
+    return apply_fn, training_fn
+
+
+@functools.lru_cache(maxsize=64)
+def _plain_functions(apply_fn: ApplyFn) -> tuple[Callable, Callable]:
+    return (
+        lambda params, state, x: _two_dimensional(apply_fn(params, x)),
+        lambda params, state, x: (_two_dimensional(apply_fn(params, x)), state),
+    )
+
+
+def _mode_arguments(module: nn.Module, train: bool) -> dict[str, bool]:
+    """The keyword argument that puts a module into training or inference mode, where it has one."""
+    known = inspect.signature(type(module).__call__).parameters
+    return {name: at_inference != train for name, at_inference in _MODE_ARGUMENTS.items() if name in known}

@@ -1,0 +1,56 @@
+"""The precision that kernels are computed in, scoped: nothing here changes JAX's global settings."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ntk_repro.errors import unknown_name
+
+__all__ = ["PRECISIONS", "cast", "float64_scope", "precision_scope"]
+
+PRECISIONS = ("float32", "float64")
+
+
+@contextlib.contextmanager
+def float64_scope() -> Iterator[None]:
+    """Within it JAX keeps 64-bit arrays 64-bit."""
+    if hasattr(jax, "enable_x64"):
+        context = jax.enable_x64(True)
+    else:  # before JAX 0.8
+        from jax.experimental import enable_x64
+
+        context = enable_x64(True)
+    with context:
+        yield
+
+
+@contextlib.contextmanager
+def precision_scope(precision: str) -> Iterator[Any]:
+    """Matrix products at full precision of the given float type (no TF32, no bfloat16); yields the dtype.
+
+    Args:
+        precision: one of `PRECISIONS`.
+
+    Raises:
+        UserError: for another name.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    with contextlib.ExitStack() as stack:
+        if precision == "float64":
+            stack.enter_context(float64_scope())
+        stack.enter_context(jax.default_matmul_precision("highest"))
+        yield np.dtype(precision)
+
+
+def cast(tree: Any, dtype: np.dtype) -> Any:
+    """The floating-point leaves of a pytree in another dtype; all other leaves unchanged."""
+
+    def leaf(x):
+        return jnp.asarray(x, dtype) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else x
+
+    return jax.tree.map(leaf, tree)
