@@ -1,1 +1,24 @@
-"""placeholder"""
+"""What a run leaves on disk: the run folder with its config, environment, metrics and result, and how it is resumed."""
+
+from ntk_repro.record.atomic import atomic_file, load_arrays, save_arrays, write_text
+from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
+from ntk_repro.record.environment import environment
+from ntk_repro.record.presets import load_preset, load_presets
+from ntk_repro.record.run_folder import RunFolder, runs_root
+
+__all__ = [
+    "RunFolder",
+    "atomic_file",
+    "config_from_toml",
+    "config_hash",
+    "config_to_dict",
+    "config_to_toml",
+    "environment",
+    "from_dict",
+    "load_arrays",
+    "load_preset",
+    "load_presets",
+    "runs_root",
+    "save_arrays",
+    "write_text",
+]

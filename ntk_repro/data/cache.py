@@ -1,0 +1,60 @@
+"""Decoded arrays kept on disk, so that a data set is decoded once and not once per run."""
+
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+from ntk_repro.data.source import Decoded, Source
+from ntk_repro.errors import UserError
+from ntk_repro.progress import console
+from ntk_repro.record import load_arrays, save_arrays
+
+__all__ = ["cache_dir", "cache_path", "decode_cached"]
+
+# Raised when the meaning of the cached arrays changes, so that old files are not taken for new ones.
+_FORMAT = 1
+
+
+def cache_dir() -> Path:
+    """Where decoded data sets are kept: `$NTK_REPRO_CACHE`, else the platform's folder for caches."""
+    chosen = os.environ.get("NTK_REPRO_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "ntk_repro"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ntk_repro" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ntk_repro"
+
+
+def cache_path(source: Source) -> Path:
+    """The file that keeps this source's arrays; another version or another copy has another file."""
+    identity = f"{_FORMAT} {source.origin} {source.name} {source.version} {source.fingerprint}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^A-Za-z0-9._-]", "_", f"{source.name}-{source.version}")
+    return cache_dir() / f"{readable}-{digest}.npz"
+
+
+def decode_cached(source: Source) -> Decoded:
+    """The source's arrays: from the cache, or decoded and then kept. A damaged cache file is replaced.
+
+    A cache that cannot be written (full disk, read-only home) costs one line on the terminal, nothing else.
+    """
+    if not source.cached:
+        return source.decode()
+    path = cache_path(source)
+    try:
+        kept = load_arrays(path)
+    except PermissionError:
+        kept = None
+    if kept is not None and set(kept) == set(Decoded.__dataclass_fields__):
+        return Decoded(**kept)
+    decoded = source.decode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_arrays(path, decoded.arrays())
+    except (OSError, UserError) as error:
+        console.print(f"{source.name} could not be kept for the next run: {error}", style="yellow")
+    return decoded

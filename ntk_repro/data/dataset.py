@@ -1,0 +1,216 @@
+"""The data set that every study works on, and `load_dataset`."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int, Int32, Shaped
+
+from ntk_repro.data import embedded
+from ntk_repro.data.cache import decode_cached
+from ntk_repro.data.npz import npz_source
+from ntk_repro.data.source import Decoded, Source
+from ntk_repro.data.standardise import channel_moments, standardise
+from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
+from ntk_repro.errors import UserError, unknown_name
+
+__all__ = ["DATASETS", "Dataset", "Provenance", "available", "binary_labels", "load_dataset"]
+
+# Each takes the data directory, which the embedded sets do not need.
+DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
+    "mnist5k": lambda data_dir: embedded.mnist5k(),
+    "digits": lambda data_dir: embedded.digits(),
+    **{name: (lambda data_dir, name=name: tfds_source(name, data_dir)) for name in LABELS},
+}
+"""The data sets by name. A path that ends in `.npz` is taken as well."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which images these are, and what was done to them; travels into every result."""
+
+    name: str
+    label: str
+    """What a picture calls the data, for example "CIFAR-10 (JPEG copy)"."""
+    source: str
+    version: str
+    n_train: int
+    n_test: int
+    seed: int
+    """Seed of the subset; without effect where a part was taken whole."""
+    standardized: bool
+    mean: tuple[float, ...]
+    """Mean of each channel over the training part, before standardisation (uint8 images counted as 0 to 1)."""
+    std: tuple[float, ...]
+    sha256: str
+    """Of the images and labels as stored, in the order of this data set."""
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as JSON-able values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and integer classes of a training and a test part."""
+
+    x_train: Float32[np.ndarray, "n_train H W C"]
+    y_train: Int32[np.ndarray, " n_train"]
+    x_test: Float32[np.ndarray, "n_test H W C"]
+    y_test: Int32[np.ndarray, " n_test"]
+    provenance: Provenance
+
+    @property
+    def x(self) -> Float32[np.ndarray, "n H W C"]:
+        """All images, the training part first."""
+        return np.concatenate([self.x_train, self.x_test])
+
+    @property
+    def y(self) -> Int32[np.ndarray, " n"]:
+        """All labels, the training part first."""
+        return np.concatenate([self.y_train, self.y_test])
+
+
+def load_dataset(
+    name: str | Path,
+    data_dir: Path | str | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
+    *,
+    standardize: bool = True,
+) -> Dataset:
+    """Loads a data set by name, or a user's own `.npz`.
+
+    Args:
+        name: one of `DATASETS`, or a path that ends in `.npz` (see `ntk_repro.data.npz`).
+        data_dir: a TFDS data directory; default `$TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
+        n_train: number of training images; None is all of them in the stored order. A number (any, up to all) is a
+            random subset in random order, drawn by `seed`; a smaller one is the beginning of a larger one.
+        n_test: the same for the test part.
+        seed: of the subsets. Each seed, 0 included, is a random draw.
+        standardize: subtract the mean and divide by the standard deviation of each channel, both taken from the
+            training images that were chosen. A channel that is constant there is only shifted. Without it, uint8
+            images are scaled to 0..1 and others are left as they are.
+
+    Raises:
+        UserError: unknown name; data missing; more images asked for than there are; images with NaN, infinite or
+            constant values.
+    """
+    source = _find(name, data_dir)
+    decoded = decode_cached(source)
+    rows_train = _subset(source, decoded, "train", n_train, seed)
+    rows_test = _subset(source, decoded, "test", n_test, seed)
+    chosen = Decoded(
+        decoded.x_train[rows_train], decoded.y_train[rows_train], decoded.x_test[rows_test], decoded.y_test[rows_test]
+    )
+    _check_images(chosen.x_train, rows_train, f"x_train of {source.name}")
+    _check_images(chosen.x_test, rows_test, f"x_test of {source.name}")
+    x_train, x_test = _as_float(chosen.x_train), _as_float(chosen.x_test)
+    mean, std = channel_moments(x_train)
+    if standardize:
+        x_train, x_test = standardise(x_train, mean, std), standardise(x_test, mean, std)
+    provenance = Provenance(
+        name=source.name,
+        label=source.label,
+        source=source.origin,
+        version=source.version,
+        n_train=len(x_train),
+        n_test=len(x_test),
+        seed=int(seed),
+        standardized=standardize,
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        sha256=_content_hash(chosen),
+        note=source.note,
+    )
+    return Dataset(x_train, chosen.y_train.astype(np.int32), x_test, chosen.y_test.astype(np.int32), provenance)
+
+
+def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
+    """+1 for the classes in `positive` and -1 for the others.
+
+    With the default this is CIFAR2 for CIFAR-10, and the same rule (first five classes against the last five) for any
+    other set of ten classes.
+
+    Source: Ortiz-Jimenez et al. 2021, Section 4 (CIFAR2).
+
+    Raises:
+        UserError: labels that are not integers.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu":
+        raise UserError(f"labels must be integer classes, not {y.dtype}: give Dataset.y_train or similar")
+    return np.where(np.isin(y, list(positive)), 1.0, -1.0).astype(np.float32)
+
+
+def available(data_dir: Path | str | None = None) -> dict[str, str]:
+    """For each data set, where it is, or that it is missing; downloads nothing and imports no TensorFlow."""
+    found = {}
+    for name in DATASETS:
+        if name not in LABELS:
+            source = DATASETS[name](None)
+            found[name] = f"inside {source.origin} {source.version}"
+            continue
+        prepared = find_prepared(name, data_dir)
+        found[name] = "missing" if prepared is None else f"{tfds_source(name, data_dir).label} in {prepared}"
+    return found
+
+
+def _find(name: str | Path, data_dir: Path | str | None) -> Source:
+    if str(name).endswith(".npz"):
+        return npz_source(name)
+    if str(name) not in DATASETS:
+        raise UserError(f"{unknown_name('data set', str(name), DATASETS)}, or a path that ends in .npz")
+    return DATASETS[str(name)](data_dir)
+
+
+def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: int) -> Int[np.ndarray, " n"]:
+    """Row indices of the images to take from one part."""
+    total, option = len(decoded.arrays()[f"y_{part}"]), f"n_{part}"
+    if n is None:
+        return np.arange(total)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise UserError(f"{option} must be a whole number from 1 to {total:,}, not {n!r}: change it")
+    if n > total:
+        message = f"{source.name} has {total:,} {'training' if part == 'train' else 'test'} images"
+        raise UserError(f"{message}, fewer than {option}={n:,}: ask for at most {total:,}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UserError(f"seed must be a whole number from 0, not {seed!r}: change it")
+    # A stream for each part, so that n_test does not move the training images.
+    rng = np.random.default_rng([int(seed), 0 if part == "train" else 1])
+    return rng.permutation(total)[:n]
+
+
+def _check_images(x: Shaped[np.ndarray, "n H W C"], rows: Int[np.ndarray, " n"], what: str) -> None:
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    if x.dtype.kind == "f":
+        bad = ~np.isfinite(flat).all(axis=(1, 2))
+        if bad.any():
+            first = int(rows[bad].min())
+            message = f"{bad.sum():,} images in {what} have NaN or infinite values (the first at index {first:,})"
+            raise UserError(f"{message}: remove or mend them")
+    # A few pixels clear nearly all images; only those that look blank in them are read whole.
+    constant = (flat[:, :: max(1, flat.shape[1] // 32)] == flat[:, :1]).all(axis=(1, 2))
+    constant[constant] = (flat[constant] == flat[constant, :1]).all(axis=(1, 2))
+    if constant.any():
+        first = int(rows[constant].min())
+        message = f"{constant.sum():,} images in {what} have one value everywhere (the first at index {first:,})"
+        raise UserError(f"{message}: remove them, a blank image carries no information")
+
+
+def _as_float(x: Shaped[np.ndarray, "n H W C"]) -> Float32[np.ndarray, "n H W C"]:
+    return x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x.astype(np.float32)
+
+
+def _content_hash(chosen: Decoded) -> str:
+    digest = hashlib.sha256()
+    for name, array in chosen.arrays().items():
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

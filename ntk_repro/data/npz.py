@@ -1,0 +1,88 @@
+"""A user's own images and labels from an .npz file."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ntk_repro.data.source import Decoded, Source
+from ntk_repro.errors import UserError
+
+__all__ = ["npz_source"]
+
+_KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def npz_source(path: Path | str) -> Source:
+    """The data set in an `.npz` with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
+
+    Images: (n, H, W) or (n, H, W, C), uint8 (read as 0..255) or any other real numbers (taken as they are). Labels:
+    integers, (n,).
+
+    Raises:
+        UserError: no such file. Faults of its contents are raised on decoding.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no data file {path}: check the path, or name a data set such as mnist5k")
+    return Source(path.name, path.stem, "npz", "", "", lambda: _decode(path), cached=False)
+
+
+def _decode(path: Path) -> Decoded:
+    arrays = _read(path)
+    for key in _KEYS:
+        if key not in arrays:
+            raise UserError(f"{path} has no array {key!r}: it needs {', '.join(_KEYS)} (it has {', '.join(arrays)})")
+    for part in ("train", "test"):
+        x, y = f"x_{part}", f"y_{part}"
+        arrays[x] = _images(arrays[x], f"{x} of {path}")
+        arrays[y] = _labels(arrays[y], f"{y} of {path}")
+        if len(arrays[x]) != len(arrays[y]):
+            message = f"{path} has {len(arrays[x])} images in {x} but {len(arrays[y])} labels in {y}"
+            raise UserError(f"{message}: give one label an image")
+    if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
+        shapes = f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
+        raise UserError(f"images of x_train and x_test in {path} differ in shape ({shapes}): give both parts one shape")
+    return Decoded(**{key: arrays[key] for key in _KEYS})
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files if key in _KEYS}
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise _unreadable(path) from error
+        message = f"{path} holds Python objects, which are not read because they can run code"
+        raise UserError(f"{message}: save plain numeric arrays with numpy.savez") from error
+    except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> UserError:
+    return UserError(f"{path} is not a readable .npz file: write it again with numpy.savez")
+
+
+def _images(x: np.ndarray, what: str) -> np.ndarray:
+    if x.ndim not in (3, 4):
+        raise UserError(f"{what} has shape {x.shape}: images must be (n, H, W) or (n, H, W, C), reshape them")
+    if x.dtype.kind not in "buif":
+        raise UserError(f"{what} has dtype {x.dtype}: images must be uint8 or floating point, convert them")
+    if 0 in x.shape:
+        raise UserError(f"{what} has shape {x.shape}, which holds no pixels: put at least one image into it")
+    if x.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and infinite images are refused by index
+            x = x.astype(np.float32)
+    return x[..., None] if x.ndim == 3 else x
+
+
+def _labels(y: np.ndarray, what: str) -> np.ndarray:
+    if y.dtype.kind not in "iu":
+        raise UserError(f"{what} has dtype {y.dtype}: labels must be integer classes, convert them with .astype(int)")
+    if y.ndim != 1:
+        raise UserError(f"{what} has shape {y.shape}: labels must be (n,), one class an image, flatten them")
+    limits = np.iinfo(np.int32)
+    if y.size and (y.min() < limits.min or y.max() > limits.max):
+        raise UserError(f"{what} has labels beyond 32 bits: number the classes from 0")
+    return y.astype(np.int32)

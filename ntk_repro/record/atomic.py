@@ -1,0 +1,125 @@
+"""Files that are either written whole or not written at all."""
+
+import errno
+import os
+import secrets
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ntk_repro.errors import UserError
+
+__all__ = ["atomic_file", "load_arrays", "remove_leftovers", "save_arrays", "write_errors_explained", "write_text"]
+
+_SUFFIX = ".tmp"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def write_errors_explained(path: Path) -> Iterator[None]:
+    """Turns a full disk and a folder that may not be written into a `UserError` with the remedy.
+
+    Raises:
+        UserError: no space left (or over quota), or no permission, while writing `path`. Other `OSError`s pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            message = f"no space left while writing {path}: free some disk space and give the same command again"
+            raise UserError(f"{message} (what was finished before is kept)") from error
+        if error.errno in _FORBIDDEN:
+            message = f"{path} cannot be written ({error.strerror}): make its folder writable or choose another one"
+            raise UserError(message) from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            message = f"{path} cannot be written because a file stands where a folder is needed: move that file away"
+            raise UserError(message) from error
+        raise
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` only when the body has ended well.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and are then moved over `path` in
+    one step. Whatever interrupts the body, `path` is what it was before and the temporary file is removed; only a
+    killed process leaves one, which `remove_leftovers` finds.
+
+    Raises:
+        UserError: full disk, or a folder that may not be written.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
+    with write_errors_explained(path):
+        try:
+            with open(temporary, "xb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` (UTF-8) to `path`, atomically."""
+    with atomic_file(path) as handle:
+        handle.write(text.encode())
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes named arrays to `path` as `.npz`, atomically and without pickle.
+
+    Raises:
+        UserError: an array of Python objects (which only pickle could store) or of a type that is not NumPy's own
+            (bfloat16); full disk; no permission.
+    """
+    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in plain.items():
+        if array.dtype.hasobject:
+            raise UserError(f"{name!r} is an array of Python objects and cannot be saved: give numbers or strings")
+        if array.dtype.kind == "V" and array.dtype.names is None:  # it would come back as bytes without meaning
+            raise UserError(f"{name!r} is of type {array.dtype}, which .npz cannot hold: convert it to float32")
+    # np.savez takes the names as keyword arguments, so an array called "file" would clash; members are written here.
+    with atomic_file(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in plain.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """Reads all arrays of an `.npz` (checksums verified), or None where it is absent or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except PermissionError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
+        # TypeError: np.load of a bare .npy gives an array, which is no context manager.
+        return None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes temporary files that a killed process left in `folder`. Only for a folder that no one else writes."""
+    for leftover in folder.glob(f".*{_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the move itself survive a power failure, where the system offers that."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # Some network file systems cannot; the file itself is safe.
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,268 @@
+"""A frozen dataclass as a run's identity: its hash, its TOML, and the way back from a mapping."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+import tomli_w
+
+from ntk_repro.errors import UserError, unknown_name
+
+__all__ = ["config_from_toml", "config_hash", "config_to_dict", "config_to_toml", "from_dict", "settings_to_dict"]
+
+T = TypeVar("T")
+
+# TOML has no null: the dotted names of the fields that are None stand in this list at the top of the file.
+_UNSET = "unset"
+
+
+def config_to_dict(config: Any) -> dict[str, Any]:
+    """The identity of a config: its fields as plain values (str, int, float, bool, None, list, dict).
+
+    Fields with `metadata={"identity": False}` (where the data lie, how progress is shown) do not enter: they change
+    nothing in the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
+    `float` becomes a float, so that 1 and 1.0 are one config.
+
+    Raises:
+        UserError: a value that has no place in a config (an array, a function).
+    """
+    return _fields_to_dict(config, lambda field: field.metadata.get("identity", True))
+
+
+def settings_to_dict(config: Any) -> dict[str, Any]:
+    """The top-level fields that are not part of the config's identity, as plain values."""
+    chosen = {field.name for field in dataclasses.fields(config) if not field.metadata.get("identity", True)}
+    return _fields_to_dict(config, lambda field: True, chosen)
+
+
+def config_hash(config: Any) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of the config's identity, written as canonical JSON."""
+    return hashlib.sha256(canonical(config_to_dict(config)).encode()).hexdigest()[:12]
+
+
+def canonical(mapping: Mapping[str, Any]) -> str:
+    """JSON that is equal for equal mappings: sorted keys, no spaces, NaN and Infinity by name."""
+    return json.dumps(mapping, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def config_to_toml(mapping: Mapping[str, Any]) -> str:
+    """TOML of a mapping of plain values; the names of those that are None are listed under `unset`.
+
+    Raises:
+        UserError: a field called `unset`, or a None inside a list.
+    """
+    if _UNSET in mapping:
+        raise UserError(f"a config cannot have a field called {_UNSET!r}: its TOML uses that name for None")
+    unset: list[str] = []
+    body = _without_none(mapping, "", unset)
+    return tomli_w.dumps({_UNSET: unset, **body} if unset else body)
+
+
+def config_from_toml(text: str, source: str = "the TOML text") -> dict[str, Any]:
+    """The mapping that `config_to_toml` wrote, with None restored.
+
+    Raises:
+        UserError: text that is not TOML, or an `unset` that is not a list of names of absent fields.
+    """
+    try:
+        mapping = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML ({error}): mend that line") from error
+    return restore_none(mapping, source)
+
+
+def restore_none(mapping: dict[str, Any], source: str) -> dict[str, Any]:
+    """Sets the fields listed under `unset` to None and drops the list; see `config_to_toml`."""
+    unset = mapping.pop(_UNSET, [])
+    if not isinstance(unset, list) or not all(isinstance(name, str) for name in unset):
+        raise UserError(f"{_UNSET!r} in {source} must be a list of field names, like {_UNSET} = ['n_train']")
+    for name in unset:
+        *parents, last = name.split(".")
+        table = mapping
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        if not isinstance(table, dict) or last in table:
+            raise UserError(f"{source} both sets {name!r} and lists it under {_UNSET!r}: remove one of the two")
+        table[last] = None
+    return mapping
+
+
+def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
+    """Builds the dataclass `cls` from a mapping, checking names and types.
+
+    Understands bool, int, float (takes an int), str, Path, Literal, Optional and unions, list, tuple, dict and nested
+    dataclasses.
+
+    Args:
+        cls: a dataclass type.
+        mapping: its fields by name; those that have a default may be missing.
+        where: dotted name of the mapping, for messages.
+
+    Raises:
+        UserError: unknown name (with the nearest known one), missing name, value of another type.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
+    prefix = f"{where}." if where else ""
+    for name in mapping:
+        if name not in fields:
+            raise unknown_name(f"option of {where or cls.__name__}", str(name), fields)
+    for name, field in fields.items():
+        has_default = not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
+        if name not in mapping and not has_default:
+            raise UserError(f"option {prefix}{name} is missing and has no default: set it")
+    return cls(**{name: _converted(value, hints[name], prefix + name) for name, value in mapping.items()})
+
+
+def _converted(value: Any, hint: Any, name: str) -> Any:
+    """`value` as the type `hint` asks for; UserError where it is none."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin is Literal:
+        if value in arguments and type(value) in {type(argument) for argument in arguments}:
+            return value
+        if isinstance(value, str) and all(isinstance(argument, str) for argument in arguments):
+            raise unknown_name(f"value of {name}", value, arguments)
+    elif origin in (Union, types.UnionType):
+        # Exact types first, so that an int in `float | int` stays one.
+        for option in sorted(arguments, key=lambda option: type(value) is not option):
+            try:
+                return _converted(value, option, name)
+            except UserError:
+                continue
+        dataclass_options = [option for option in arguments if dataclasses.is_dataclass(option)]
+        if isinstance(value, Mapping) and len(dataclass_options) == 1:
+            return _converted(value, dataclass_options[0], name)  # to name the key that is wrong inside
+        if isinstance(value, str):
+            for option in arguments:
+                if typing.get_origin(option) is Literal:
+                    return _converted(value, option, name)  # to name the nearest choice
+    elif hint in (list, tuple) and isinstance(value, list | tuple):
+        return hint(value)
+    elif origin in (list, tuple):
+        if isinstance(value, list | tuple):
+            return _converted_sequence(value, origin, arguments, name)
+    elif origin is dict:
+        if isinstance(value, Mapping):
+            return {key: _converted(item, arguments[1], f"{name}.{key}") for key, item in value.items()}
+    elif dataclasses.is_dataclass(hint):
+        if isinstance(value, hint):
+            return value
+        if isinstance(value, Mapping):
+            return from_dict(hint, value, name)
+    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    elif hint in (Path, os.PathLike) and isinstance(value, str | Path):
+        return Path(value)
+    elif hint in (None, type(None)) and value is None:
+        return None
+    elif isinstance(hint, type) and isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+        return value
+    raise UserError(f"option {name} must be {_spoken(hint)}, not {value!r}: change it")
+
+
+def _converted_sequence(value: list | tuple, origin: type, arguments: tuple, name: str) -> Any:
+    items = arguments
+    if origin is list or (len(arguments) == 2 and arguments[1] is Ellipsis):
+        items = (arguments[0],) * len(value)
+    if len(items) != len(value):
+        raise UserError(f"option {name} must have {len(items)} entries, not {len(value)}: change it")
+    pairs = enumerate(zip(value, items, strict=True))
+    return origin(_converted(entry, item, f"{name}[{i}]") for i, (entry, item) in pairs)
+
+
+def _spoken(hint: Any) -> str:
+    """A type as a sentence can name it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_spoken(argument) for argument in arguments)
+    if origin is Literal:
+        return "one of " + ", ".join(repr(argument) for argument in arguments)
+    if origin in (list, tuple):
+        return "a list of " + _spoken(arguments[0])
+    names = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "unset"}
+    if hint in names:
+        return names[hint]
+    return "a table" if origin is dict or dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint))
+
+
+def _fields_to_dict(config: Any, keep: typing.Callable, chosen: set[str] | None = None) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise UserError(f"a config must be an instance of a dataclass, not {config!r}: build one")
+    hints = typing.get_type_hints(type(config))
+    fields = [field for field in dataclasses.fields(config) if keep(field)]
+    fields = [field for field in fields if chosen is None or field.name in chosen]
+    return {field.name: _plain(getattr(config, field.name), hints[field.name], field.name) for field in fields}
+
+
+def _plain(value: Any, hint: Any, name: str) -> Any:
+    """`value` in the types that JSON and TOML share."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if isinstance(value, int | float):
+        wants_float = float in _members(hint) and int not in _members(hint)
+        return float(value) if wants_float else value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | tuple):
+        arguments = [a for a in _members_arguments(hint) if a is not Ellipsis]
+        repeated = len(arguments) != len(value)
+        inner = [(arguments[0] if arguments else Any) if repeated else arguments[i] for i in range(len(value))]
+        return [_plain(entry, inner[i], f"{name}[{i}]") for i, entry in enumerate(value)]
+    if isinstance(value, Mapping):
+        arguments = _members_arguments(hint)
+        inner_hint = arguments[1] if len(arguments) == 2 else Any
+        return {str(key): _plain(entry, inner_hint, f"{name}.{key}") for key, entry in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return config_to_dict(value)
+    raise UserError(f"config field {name} holds a {type(value).__name__}: use numbers, strings, tuples and dataclasses")
+
+
+def _members(hint: Any) -> tuple:
+    return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _members_arguments(hint: Any) -> tuple:
+    """The arguments of the first container type in `hint`."""
+    for member in _members(hint):
+        if typing.get_origin(member) in (list, tuple, dict):
+            return typing.get_args(member)
+    return ()
+
+
+def _without_none(mapping: Mapping[str, Any], prefix: str, unset: list[str]) -> dict[str, Any]:
+    body = {}
+    for name, value in mapping.items():
+        if value is None:
+            if "." in name:
+                raise UserError(f"config field {prefix}{name} is None and has a dot in its name: rename it")
+            unset.append(prefix + name)
+        elif isinstance(value, Mapping):
+            before = len(unset)
+            body[name] = _without_none(value, f"{prefix}{name}.", unset)
+            if "." in name and len(unset) > before:
+                raise UserError(f"config field {prefix}{name} holds a None and has a dot in its name: rename it")
+        else:
+            _refuse_none_inside(value, prefix + name)
+            body[name] = value
+    return body
+
+
+def _refuse_none_inside(value: Any, name: str) -> None:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for entry in value:
+            if entry is None:
+                raise UserError(f"config field {name} has a None inside a list, which TOML cannot hold: leave it out")
+            _refuse_none_inside(entry, name)

@@ -1,0 +1,337 @@
+"""The folder of one run: config, environment, metrics, parts and result, safe against a kill at any moment."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ntk_repro.errors import UserError
+from ntk_repro.record.atomic import (
+    load_arrays,
+    remove_leftovers,
+    save_arrays,
+    write_errors_explained,
+    write_text,
+)
+from ntk_repro.record.config import (
+    canonical,
+    config_from_toml,
+    config_hash,
+    config_to_dict,
+    config_to_toml,
+    settings_to_dict,
+)
+from ntk_repro.record.environment import environment
+
+__all__ = ["RunFolder", "runs_root"]
+
+_CONFIG, _ENVIRONMENT, _METRICS, _RESULT, _DONE = (
+    "config.toml",
+    "environment.json",
+    "metrics.jsonl",
+    "result.npz",
+    "DONE",
+)
+_PARTS, _LOCK = "parts", ".lock"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
+
+
+def runs_root(root: Path | str | None = None) -> Path:
+    """The folder that holds all runs: `root`, else `$NTK_REPRO_RUNS`, else `runs` in the current folder."""
+    return Path(root or os.environ.get("NTK_REPRO_RUNS") or "runs")
+
+
+class RunFolder:
+    """One run on disk, at `<root>/<study>/<config hash>/`.
+
+    Holds `config.toml`, `environment.json`, `metrics.jsonl`, `result.npz` and, last, `DONE`; while the run is under
+    way also `parts/<name>.npz`. Every file but `metrics.jsonl` is written atomically, so a killed run continues with
+    the parts that it had finished. Made by `open` (to write) or `read`.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], lock: FileLock | None, session: dict[str, Any] | None):
+        self._path, self._config, self._lock, self._session = path, config, lock, session
+
+    @staticmethod
+    def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
+        """Where the run of this config lies, or would lie; touches nothing."""
+        if not _NAME.fullmatch(study):
+            raise UserError(f"study name {study!r} cannot be a folder name: use letters, digits and underscores")
+        return runs_root(root) / study / config_hash(config)
+
+    @classmethod
+    def open(cls, study: str, config: Any, *, root: Path | str | None = None) -> Self:
+        """Creates the run folder of this config, or continues it where it exists.
+
+        The folder is locked against other processes until it is closed (it is a context manager). A run that is done
+        is opened for reading: nothing is left to write.
+
+        Args:
+            study: name of the study, the folder between the root and the hash.
+            config: instance of a frozen dataclass; see `config_hash` for what identifies it.
+            root: see `runs_root`.
+
+        Raises:
+            UserError: the folder belongs to another config, is half-written, damaged, or in use; or cannot be written.
+        """
+        path, identity = cls.locate(study, config, root=root), config_to_dict(config)
+        if (path / _DONE).exists():
+            found = cls.read(path)
+            _check_same(path, found.config, identity)
+            _check_result(path)
+            return found
+        with write_errors_explained(path):
+            path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path / _LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                message = f"run folder {path} is being written by another process: wait for it, or stop it"
+                raise UserError(message) from error
+        try:
+            if (path / _DONE).exists():  # the other process finished between our two looks
+                lock.release()
+                return cls.open(study, config, root=root)
+            run = cls(path, identity, lock, {})
+            run._begin(config)
+            return run
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Opens a run folder for reading, finished or not; imports no JAX and changes nothing.
+
+        Raises:
+            UserError: there is no such folder, or it has no readable `config.toml`.
+        """
+        path = Path(path)
+        return cls(path, _read_config(path), None, None)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._path
+
+    @property
+    def study(self) -> str:
+        """Name of the study that wrote it."""
+        return self._path.parent.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config's identity, as plain values."""
+        return self._config
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished."""
+        return (self._path / _DONE).exists()
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The contents of `environment.json`; empty before the run has begun."""
+        return _read_json(self._path / _ENVIRONMENT) or {}
+
+    def describe(self, **facts: Any) -> None:
+        """Adds facts to `environment.json` at once, for example `provenance=data.provenance.as_dict()`."""
+        session = self._writable()
+        session.update(facts)
+        write_text(self._path / _ENVIRONMENT, _json(session))
+
+    def save_part(self, name: str, **arrays: Any) -> None:
+        """Saves a finished piece of the work, so that it survives a kill.
+
+        Args:
+            name: letters, digits and any of `_ . = + -`.
+            arrays: what `load_part` gives back.
+        """
+        self._writable()
+        path = self._part(name)
+        with write_errors_explained(path):
+            path.parent.mkdir(exist_ok=True)
+        save_arrays(path, arrays)
+
+    def load_part(self, name: str) -> dict[str, np.ndarray] | None:
+        """The arrays saved under this name, or None where they are absent or damaged (then compute them again)."""
+        return load_arrays(self._part(name))
+
+    def log(self, **scalars: Any) -> None:
+        """Appends one line of JSON to `metrics.jsonl`.
+
+        A run that was killed repeats what it had done since its last part, and logs it again. So log before the part
+        that the line belongs to is saved: killed in between, the line is there twice; the other way it is lost.
+        """
+        self._writable()
+        path = self._path / _METRICS
+        line = (json.dumps(scalars, default=_number) + "\n").encode()
+        with write_errors_explained(path), open(path, "ab", buffering=0) as handle:
+            before = handle.tell()
+            try:
+                written = 0
+                while written < len(line):  # a nearly full disk takes a part of the line before it refuses the rest
+                    written += handle.write(line[written:]) or 0
+            except OSError:
+                handle.truncate(before)
+                raise
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines of `metrics.jsonl`; one that a kill cut short at the end is left out.
+
+        Raises:
+            UserError: a damaged line that is not the last.
+        """
+        path = self._path / _METRICS
+        whole, _ = _split_torn(path.read_bytes()) if path.exists() else (b"", b"")
+        try:
+            return [json.loads(line) for line in whole.splitlines()]
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}): delete the folder and run again") from error
+
+    def finish(self, **arrays: Any) -> None:
+        """Writes `result.npz`, `environment.json` and, last, `DONE`; then removes the parts.
+
+        Args:
+            arrays: the result, which `result` gives back.
+        """
+        self._writable()
+        path = self._path
+        save_arrays(path / _RESULT, arrays)
+        self.describe(**environment())  # again, now that the device is known; what was described stays
+        write_text(path / _DONE, _json({"result_bytes": (path / _RESULT).stat().st_size}))
+        shutil.rmtree(path / _PARTS, ignore_errors=True)
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The arrays given to `finish`.
+
+        Raises:
+            UserError: the run is not finished, or its result is damaged.
+        """
+        if not self.done:
+            raise UserError(f"the run in {self._path} is not finished: give the command that started it again")
+        _check_result(self._path)
+        arrays = load_arrays(self._path / _RESULT)
+        if arrays is None:
+            raise _damaged(self._path)
+        return arrays
+
+    def close(self) -> None:
+        """Releases the folder. What is not finished can be continued by opening it again."""
+        if self._lock is not None:
+            self._lock.release()
+        self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else "reading" if self._session is None else "writing"
+        return f"RunFolder({str(self._path)!r}, {state})"
+
+    def _begin(self, config: Any) -> None:
+        """Takes up the folder, under the lock: mends what a kill left, checks or writes the config."""
+        path = self._path
+        remove_leftovers(path)
+        if (path / _PARTS).is_dir():
+            remove_leftovers(path / _PARTS)
+        strangers = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+        if (path / _CONFIG).exists():
+            _check_same(path, _read_config(path), self._config)
+        elif strangers:
+            message = f"{path} holds {strangers[0]} but no {_CONFIG}, so whose run it is cannot be told"
+            raise UserError(f"{message}: move the folder away or delete it")
+        else:
+            write_text(path / _CONFIG, config_to_toml(self._config))
+        metrics = path / _METRICS
+        if metrics.exists():
+            whole, torn = _split_torn(metrics.read_bytes())
+            if torn:
+                with write_errors_explained(metrics):
+                    os.truncate(metrics, len(whole))
+        # Work that another session finished may come from another commit or device: that is recorded too.
+        earlier = _read_json(path / _ENVIRONMENT)
+        sessions = [*earlier.pop("earlier_sessions", []), earlier] if earlier else []
+        settings = settings_to_dict(config)
+        self.describe(**environment(settings=settings, earlier_sessions=sessions))
+
+    def _writable(self) -> dict[str, Any]:
+        if self._session is None:
+            raise UserError(f"the run in {self._path} is open for reading only: open it with RunFolder.open to write")
+        if self.done:
+            raise UserError(f"the run in {self._path} is finished: delete the folder to compute it again")
+        return self._session
+
+    def _part(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise UserError(f"part name {name!r} cannot be a file name: use letters, digits and any of _ . = + -")
+        return self._path / _PARTS / f"{name}.npz"
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise UserError(f"there is no run folder {path}: compute that run first")
+    try:
+        text = (path / _CONFIG).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{path} has no {_CONFIG}, so it is no run folder: name one, or compute the run") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path / _CONFIG} is damaged: delete the folder and run again") from error
+    return config_from_toml(text, str(path / _CONFIG))
+
+
+def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    if canonical(there) == canonical(here):
+        return
+    for name in sorted({*there, *here}):
+        old, new = there.get(name, "absent"), here.get(name, "absent")
+        if canonical({"": old}) != canonical({"": new}):
+            message = f"run folder {path} was written by another config ({name}: {old!r} there, {new!r} now)"
+            raise UserError(f"{message}: delete it, or choose another folder for runs with NTK_REPRO_RUNS")
+
+
+def _check_result(path: Path) -> None:
+    """A cheap look at a finished run: the result is there with the length that `DONE` names."""
+    done, result = _read_json(path / _DONE), path / _RESULT
+    if done is None or not result.exists() or result.stat().st_size != done.get("result_bytes"):
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is marked {_DONE} but its {_RESULT} is missing or damaged: delete the folder, run again")
+
+
+def _split_torn(content: bytes) -> tuple[bytes, bytes]:
+    """The whole lines, and what stands behind the last line end."""
+    end = content.rfind(b"\n") + 1
+    return content[:end], content[end:]
+
+
+def _json(mapping: Mapping[str, Any]) -> str:
+    return json.dumps(mapping, indent=2, default=_number) + "\n"
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _number(value: Any) -> Any:
+    """What json cannot write itself: NumPy and JAX scalars and arrays, paths."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise UserError(f"{value!r} cannot be recorded: give numbers, strings, lists or mappings of them")

