@@ -18,7 +18,7 @@ from ntk_repro.models import build_model
 __all__ = ["ApplyFn", "Network"]
 
 PyTree = Any
-ApplyFn = Callable[[PyTree, Array], Array]
+ApplyFn = Callable[[PyTree, Any], Array]
 
 # How Flax modules call the switch between training and inference, and its value at inference.
 _MODE_ARGUMENTS = {"train": False, "training": False, "is_training": False, "deterministic": True,
@@ -44,8 +44,8 @@ class Network:
 
     params: PyTree
     state: PyTree
-    apply_fn: Callable[[PyTree, PyTree, Array], Array]
-    training_fn: Callable[[PyTree, PyTree, Array], tuple[Array, PyTree]]
+    apply_fn: Callable[[PyTree, PyTree, Any], Array]
+    training_fn: Callable[[PyTree, PyTree, Any], tuple[Array, PyTree]]
     module: nn.Module | None = None
     origin: PyTree | None = None
 
@@ -108,7 +108,8 @@ class Network:
         graph, params, state = nnx.split(module, nnx.Param, ...)
 
         def run(params, state, x, train):
-            copy = nnx.merge(graph, params, state)
+            # Merging shares the variables, and training would change the caller's; mapping makes new ones.
+            copy = nnx.merge(graph, *jax.tree.map(lambda leaf: leaf, (params, state)))
             copy.train() if train else copy.eval()
             fx = _two_dimensional(copy(x))
             return fx, nnx.state(copy, nnx.Not(nnx.Param))
@@ -120,11 +121,11 @@ class Network:
             functools.partial(run, train=True),
         )
 
-    def apply(self, params: PyTree, x: Float[Array, "n ..."]) -> Float[Array, "n k"]:
+    def apply(self, params: PyTree, x: Float[Array | np.ndarray, "n ..."]) -> Float[Array, "n k"]:
         """f(params, x) in inference mode with `state` frozen; traceable by JAX transformations."""
         return self.apply_fn(params, self.state, x)
 
-    def __call__(self, x: Float[Array, "n ..."], batch_size: int = 500) -> Float[np.ndarray, "n k"]:
+    def __call__(self, x: Float[Array | np.ndarray, "n ..."], batch_size: int = 500) -> Float[np.ndarray, "n k"]:
         """The outputs at `params`, computed in batches of `batch_size` (the last one is padded, none is dropped)."""
         x = np.asarray(x)
         n = len(x)
@@ -180,40 +181,57 @@ def _two_dimensional(fx: Array) -> Array:
     return fx
 
 
-# The caches below let networks of the same module share compiled code: jit is keyed by function identity.
+def _cached(function: Callable) -> Callable:
+    """A cache by arguments, which lets networks of one module share compiled code: jit is keyed by identity.
+
+    Modules that hold arrays or lists cannot be hashed; for them nothing is shared.
+    """
+    cached = functools.lru_cache(maxsize=64)(function)
+
+    @functools.wraps(function)
+    def call(*args):
+        try:
+            hash(args)
+        except TypeError:
+            return function(*args)
+        return cached(*args)
+
+    return call
 
 
-@functools.lru_cache(maxsize=64)
+@_cached
 def _jitted(function: Callable) -> Callable:
     return jax.jit(function)
 
 
-@functools.lru_cache(maxsize=64)
+@_cached
 def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
     # Under jit: the forward pass that shapes the parameters is never run, and thousands of small dispatches become one.
     mode = _mode_arguments(module, train=False)
     return jax.jit(lambda key: module.init(key, jnp.zeros(shape, dtype), **mode))
 
 
-@functools.lru_cache(maxsize=64)
+@_cached
 def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     inference = _mode_arguments(module, train=False)
     training = _mode_arguments(module, train=True)
 
     def apply_fn(params, state, x):
-        return _two_dimensional(module.apply({"params": params, **state}, x, **inference))
+        fx: Any = module.apply({"params": params, **state}, x, **inference)
+        return _two_dimensional(fx)
 
     def training_fn(params, state, x):
         variables = {"params": params, **state}
         if not state:
-            return _two_dimensional(module.apply(variables, x, **training)), state
+            fx: Any = module.apply(variables, x, **training)
+            return _two_dimensional(fx), state
         fx, new_state = module.apply(variables, x, **training, mutable=list(state))
         return _two_dimensional(fx), dict(new_state)
 
     return apply_fn, training_fn
 
 
-@functools.lru_cache(maxsize=64)
+@_cached
 def _plain_functions(apply_fn: ApplyFn) -> tuple[Callable, Callable]:
     return (
         lambda params, state, x: _two_dimensional(apply_fn(params, x)),
@@ -221,7 +239,7 @@ def _plain_functions(apply_fn: ApplyFn) -> tuple[Callable, Callable]:
     )
 
 
-def _mode_arguments(module: nn.Module, train: bool) -> dict[str, bool]:
+def _mode_arguments(module: nn.Module, train: bool) -> dict[str, Any]:
     """The keyword argument that puts a module into training or inference mode, where it has one."""
     known = inspect.signature(type(module).__call__).parameters
     return {name: at_inference != train for name, at_inference in _MODE_ARGUMENTS.items() if name in known}

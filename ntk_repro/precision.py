@@ -21,7 +21,7 @@ def float64_scope() -> Iterator[None]:
     if hasattr(jax, "enable_x64"):
         context = jax.enable_x64(True)
     else:  # before JAX 0.8
-        from jax.experimental import enable_x64
+        from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
 
         context = enable_x64(True)
     with context:

@@ -23,7 +23,9 @@ class Advance:
     def __call__(self, amount: float = 1, note: str = "") -> None:
         """Moves the bar on by `amount` units of the total and, where given, changes the note behind it."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=amount, **({"note": note} if note else {}))
+            self._bar.update(self._task, advance=amount)
+            if note:
+                self._bar.update(self._task, note=note)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.jacobian import jacobian_gram
 from ntk_repro.gram.memory import check_result_fits
-from ntk_repro.gram.structured import structured_gram
+from ntk_repro.gram.structured import NOT_FINITE, structured_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
@@ -64,14 +64,20 @@ def empirical_gram(
             if x1.shape[1:] != x2.shape[1:]:
                 raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
-        num_outputs = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype)).shape[1]
+        fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype))
+        if precision == "float64" and fx.dtype != dtype:
+            raise UserError(
+                f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
+                'take precision="float32"'
+            )
+        num_outputs = fx.shape[1]
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
         rows = num_outputs if outputs == "full" else 1
         check_result_fits(len(x1) * rows, (len(x1) if x2 is None else len(x2)) * rows, dtype.itemsize)
         k = METHODS[method](net, x1, x2, outputs, num_outputs)
     if not np.isfinite(k[0]).all() or not np.isfinite(np.diagonal(k)).all():
-        raise UserError("the kernel is not finite: the network overflows on these inputs, or its parameters are broken")
+        raise UserError(NOT_FINITE)
     return k
 
 

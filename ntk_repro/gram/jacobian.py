@@ -1,6 +1,7 @@
 """The Gram matrix from whole Jacobians: the obviously right way, for few samples."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -17,7 +18,7 @@ def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> F
     Raises:
         UserError: when it does not fit into memory.
     """
-    needed = len(x) * num_outputs * net.num_params * x.dtype.itemsize
+    needed = len(x) * num_outputs * net.num_params * np.dtype(jnp.result_type(*jax.tree.leaves(net.params))).itemsize
     if needed > 0.8 * available_bytes():
         raise UserError(
             f"the Jacobian of {len(x):,} samples needs {readable_bytes(needed)}: take fewer samples, or "

@@ -1,5 +1,7 @@
 """A block Krylov iteration for the largest eigenpairs of a symmetric matrix that is read, never copied."""
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
@@ -18,9 +20,9 @@ def block_krylov(
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
     """Eigenvalues (descending), unit eigenvectors V and the products K V, from a block Lanczos iteration.
 
-    The basis is reorthogonalised in full, twice, and restarted thickly when it is full. Products with the matrix run in its
-    own precision, everything else in float64. Where `block` or more eigenvalues coincide, a Krylov space of one
-    start block cannot hold all their vectors; the block is then widened by a fresh random one.
+    The basis is reorthogonalised in full, twice, and restarted thickly when it is full. Products with the matrix run
+    in its own precision, everything else in float64. Where `block` or more eigenvalues coincide, a Krylov space of
+    one start block cannot hold all their vectors; the block is then widened by a fresh random one.
 
     Source: Stewart 2001, A Krylov-Schur algorithm for large eigenproblems (the restart);
     Musco and Musco 2015 (randomised block Krylov).
@@ -40,7 +42,7 @@ def block_krylov(
     basis = _Basis(matrix, min(n, 2 * k + 8 * block), np.random.default_rng(seed))
     limit = MAX_PRODUCTS * basis.capacity
     # The projected problem costs size^3: it is looked at when the basis can have converged, then at every few blocks.
-    stride = max(block, k // 5)
+    stride = max(block, k // 4)
     look_at = min(n, k + max(2 * block, k // 2))
     products = steps = first = settle = found = 0
     with progress(f"{k} eigenpairs", total=k) as advance:
@@ -50,7 +52,7 @@ def block_krylov(
             steps += 1
             full = basis.capacity < n and basis.size + 2 * len(basis.remainder) > basis.capacity
             if basis.size < n and not full and (basis.size < look_at or steps < settle):
-                basis.extend(basis.remainder) or basis.extend(basis.random(block))
+                basis.extend_by_remainder(block)
                 continue
             values, coefficients, residuals = basis.ritz_pairs()
             noise = 4 * float(np.finfo(matrix.dtype).eps) * abs(values[0]) / np.sqrt(n)
@@ -69,9 +71,8 @@ def block_krylov(
             if full:
                 basis.restart(values, coefficients, k)
             look_at = basis.size + stride
-            basis.extend(basis.remainder)
-            if len(fresh) or basis.size == basis.done:
-                basis.extend(fresh if len(fresh) else basis.random(block))
+            basis.extend_by_remainder(block)
+            basis.extend(fresh)
         return _polished(matrix, basis.vectors(coefficients[:, :k]))
 
 
@@ -84,6 +85,7 @@ class _Basis:
         self.size = 0  # rows in the basis
         self.done = 0  # rows that were multiplied
         self.remainder = np.empty((0, self.n))
+        self.significant = False  # whether the remainder is more than the rounding of its projection
         self.width = 0
 
     def _allocate(self, capacity: int) -> None:
@@ -94,7 +96,12 @@ class _Basis:
     def random(self, count: int) -> np.ndarray:
         return self.rng.standard_normal((count, self.n))
 
-    def extend(self, block: np.ndarray) -> int:
+    def extend_by_remainder(self, block: int) -> None:
+        """The next step of the Krylov iteration; where the span is closed under K, random rows open it again."""
+        if not self.extend(self.remainder, projected=self.significant):
+            self.extend(self.random(block))
+
+    def extend(self, block: np.ndarray, projected: bool = False) -> int:
         """Appends an orthonormal basis of what `block` adds to the span; returns by how many rows."""
         room = self.capacity - self.size
         scale = np.linalg.norm(block, axis=1).max(initial=0.0)
@@ -102,8 +109,10 @@ class _Basis:
         if scale > 0 and room > 0:
             block = block / scale
             # Twice is enough; the pivoted factorisation in between shows which directions are only rounding.
-            self._project_out(block)
-            q, r, _ = scipy.linalg.qr(block.T, mode="economic", pivoting=True, check_finite=False)
+            if not projected:
+                self._project_out(block)
+            factors: Any = scipy.linalg.qr(block.T, mode="economic", pivoting=True, check_finite=False)
+            q, r = factors[:2]
             rank = int(np.sum(np.abs(np.diagonal(r)) > 1e-10))
             q = np.ascontiguousarray(q.T[: min(rank, room)])
             self._project_out(q)
@@ -122,6 +131,7 @@ class _Basis:
         if not np.all(np.isfinite(product)):
             raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or parameters")
         basis = self.rows[: self.size]
+        scale = np.linalg.norm(product)
         inside = product @ basis.T
         product -= inside @ basis
         again = product @ basis.T
@@ -132,6 +142,7 @@ class _Basis:
         own = inside[:, new]
         self.projection[new, new] = (own + own.T) / 2
         self.remainder = product
+        self.significant = bool(np.linalg.norm(product) > 1e-4 * scale)
         self.width = self.size - self.done
         self.done = self.size
         return self.width
@@ -171,8 +182,7 @@ class _Basis:
 
     def _project_out(self, block: np.ndarray) -> None:
         basis = self.rows[: self.size]
-        for _ in range(2):
-            block -= (block @ basis.T) @ basis
+        block -= (block @ basis.T) @ basis
 
 
 def _polished(matrix: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

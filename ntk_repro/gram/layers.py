@@ -1,12 +1,11 @@
 """Layers whose part of the NTK follows from their inputs and output cotangents.
 
-A dense layer y = A W + b at S positions (1 for a plain dense layer, the pixels for a convolution, the sum over calls for
-a shared one) has the per-sample gradient sum_s A_s D_s^T, with A its inputs and D the cotangents of its outputs. Both
+A dense layer y = A W + b at S positions (1 for a plain dense layer, the pixels for a convolution, over all calls of a
+shared one) has the per-sample gradient sum_s A_s D_s^T, with A its inputs and D the cotangents of its outputs. Both
 come from one forward and one backward pass over a batch, by adding zeros to the layer's outputs and differentiating
 with respect to these zeros. Everything else in a network (`Capture.rest`) keeps its per-sample gradient by autodiff.
 """
 
-import contextlib
 import dataclasses
 import functools
 import math
@@ -16,6 +15,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.linen.linear import canonicalize_padding
 from jaxtyping import Array, Float
 
@@ -97,55 +97,36 @@ class Capture:
 jax.tree_util.register_dataclass(Capture, ["inputs", "cotangents", "rest"], [])
 
 
-def find_layers(net: Network, x: Array) -> tuple[Layer, ...]:
-    """The recognised layers of a network: nn.Dense and nn.Conv that are called in the open.
+def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
+    """The layers of a network that `capture_fn` may capture: nn.Dense and nn.Conv that own their weights.
 
-    Layers inside lifted transforms (nn.scan, nn.remat, nn.vmap ...) cannot hand their inputs out and are left to
-    autodiff, as are grouped, masked and locally connected convolutions and layers with arithmetic of their own.
+    Grouped, masked and locally connected convolutions and layers with arithmetic of their own are left to autodiff.
+    Whether a layer sits inside a lifted transform (nn.remat) is seen only when it is captured: that raises
+    `jax.errors.UnexpectedTracerError`.
 
     Args:
         net: the network.
-        x: at least one input, (n, ...); only its shape and dtype matter.
+        x: a batch of inputs, (n, ...); only its shape and dtype matter.
     """
     if net.module is None:
         return ()
     modules: dict[Path, nn.Module] = {}
-    x = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+    shapes: dict[Path, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
 
-    def shapes_of_calls(wanted: Path | None = None):
-        """By path, the (input, output) of each call; of one layer alone where its path is given."""
+    def interceptor(next_fun, args, kwargs, context):
+        y = next_fun(*args, **kwargs)
+        if context.method_name == "__call__" and _is_recognised(context.module):
+            a = args[0] if args else kwargs["inputs"]
+            modules[context.module.path] = context.module
+            shapes.setdefault(context.module.path, []).append((a.shape, y.shape))
+        return y
 
-        def forward(params, state, x):
-            calls: dict[Path, list] = {}
-
-            def interceptor(next_fun, args, kwargs, context):
-                y = next_fun(*args, **kwargs)
-                path = context.module.path
-                if context.method_name == "__call__" and _is_recognised(context.module) and wanted in (None, path):
-                    modules[path] = context.module
-                    calls.setdefault(path, []).append((args[0] if args else kwargs["inputs"], y))
-                return y
-
-            with nn.intercept_methods(interceptor):
-                net.apply_fn(params, state, x)
-            return calls
-
-        return jax.eval_shape(forward, net.params, net.state, x)
-
-    try:
-        calls = shapes_of_calls()
-    except jax.errors.UnexpectedTracerError:
-        # Some layer sits inside a lifted transform: keep those that do not.
-        calls = {}
-        for path in list(modules):
-            with contextlib.suppress(jax.errors.UnexpectedTracerError):
-                calls |= shapes_of_calls(path)
-    layers = []
-    for path, shapes in calls.items():
-        layer = _layer(modules[path], path, [(a.shape, y.shape) for a, y in shapes])
-        if _owns_its_weights(layer, net.params):
-            layers.append(layer)
-    return tuple(layers)
+    with nn.intercept_methods(interceptor):
+        one = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
+        # A function of its own each time: JAX would not call one again that it has traced before.
+        jax.eval_shape(lambda *args: net.apply_fn(*args), net.params, net.state, one)
+    layers = (_layer(module, path, shapes[path]) for path, module in modules.items())
+    return tuple(layer for layer in layers if _owns_its_weights(layer, net.params))
 
 
 def _is_recognised(module: nn.Module) -> bool:

@@ -79,7 +79,7 @@ def top_eigenpairs(
     missed = int(np.sum((residuals > tolerance) & (values > floor)))
     if missed:
         warnings.warn(
-            f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is {residuals.max():.2g}"
+            f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}; largest residual {residuals.max():.2g}"
             + (" (float32 cannot give more; a float64 Gram matrix can)" if gram.dtype == np.float32 else ""),
             stacklevel=2,
         )

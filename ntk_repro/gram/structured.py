@@ -18,7 +18,9 @@ from ntk_repro.gram.memory import available_bytes, readable_bytes
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 
-__all__ = ["structured_gram", "structured_plan"]
+__all__ = ["NOT_FINITE", "structured_gram", "structured_plan"]
+
+NOT_FINITE = "the kernel is not finite: the network overflows on these inputs, or its parameters are broken"
 
 # Half-made features of this many bytes stay in the CPU's cache, which makes them about 4 times faster than large ones.
 _CPU_PASS_BYTES = 16 * 2**20
@@ -37,7 +39,9 @@ def structured_gram(
 ) -> Float[np.ndarray, "rows columns"]:
     """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
     plan = structured_plan(net, x1, outputs, num_outputs)
-    schedule = _Schedule.of(plan, len(x1), len(x1) if x2 is None else len(x2), x1.dtype.itemsize)
+    n2 = len(x1) if x2 is None else len(x2)
+    dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
+    schedule = _Schedule.of(plan, len(x1), n2, dtype.itemsize)
     features = _features_fn(net.apply_fn, plan, outputs if isinstance(outputs, int) else None)
 
     def block(x: np.ndarray, index: int) -> Features:
@@ -52,8 +56,7 @@ def structured_gram(
         return jax.tree.map(lambda a: a[: len(rows)], joined)
 
     rows_per_sample = num_outputs if plan.blocks else 1
-    n2 = len(x1) if x2 is None else len(x2)
-    k = np.empty((len(x1) * rows_per_sample, n2 * rows_per_sample), x1.dtype)
+    k = np.empty((len(x1) * rows_per_sample, n2 * rows_per_sample), dtype)
     step = schedule.tile * rows_per_sample
     scale = 1 / num_outputs if outputs == "mean" else 1
     tile_fn = _tile_fn(plan)
@@ -61,7 +64,7 @@ def structured_gram(
     def write(i: int, j: int, tile: Array) -> None:
         values = np.asarray(tile)
         if scale != 1:
-            values = values * x1.dtype.type(scale)
+            values = values * dtype.type(scale)
         rows, columns = slice(i * step, i * step + len(values)), slice(j * step, j * step + values.shape[1])
         if x2 is not None:
             k[rows, columns] = values
@@ -89,24 +92,29 @@ def structured_gram(
 
 def structured_plan(net: Network, x: Float[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
     """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""
-    layers = _agreeing(net, find_layers(net, x), x[:2])
+    layers = _agreeing(net, find_layers(net, x[:2]), x[:2])
     p_rest = net.num_params - sum(layer.num_params for layer in layers)
     cotangents = 1 if isinstance(outputs, int) else num_outputs
     return plan_for(layers, cotangents, outputs == "full", p_rest)
 
 
-def _agreeing(net: Network, layers: tuple[Layer, ...], x: Array) -> tuple[Layer, ...]:
+def _agreeing(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> tuple[Layer, ...]:
     """The layers whose captured gradients are those of autodiff; the others, named in a warning, go by autodiff.
 
     A layer fails whose weights are used in another way as well than by calling it (tied weights).
     """
     if not layers:
         return layers
-    structured, dense = _probe_fn(net.apply_fn, layers)(net.params, net.state, x)
-    tolerance = 1e-3 if x.dtype == np.float32 else 1e-9
+    try:
+        structured, dense = jax.device_get(_probe_fn(net.apply_fn, layers)(net.params, net.state, x))
+    except jax.errors.UnexpectedTracerError:
+        # Some layer is inside a lifted transform and cannot hand out its inputs: find those that can.
+        return tuple(one for layer in layers for one in _agreeing(net, (layer,), x)) if len(layers) > 1 else ()
+    tolerance = 1e-9 if structured[0].dtype == np.float64 else 1e-3
     kept = []
     for layer, ours, autodiff in zip(layers, structured, dense, strict=True):
-        ours, autodiff = np.asarray(ours), np.asarray(autodiff)
+        if not np.isfinite(autodiff).all():
+            raise UserError(NOT_FINITE)
         if np.abs(ours - autodiff).max() <= tolerance * np.abs(autodiff).max():
             kept.append(layer)
         else:

@@ -1,7 +1,6 @@
 """Networks by name, with their width."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +12,7 @@ from ntk_repro.models.resnet import ResNet18
 
 __all__ = ["MODELS", "build_model"]
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "lenet": LeNet, "resnet18": ResNet18}
+MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "lenet": LeNet, "resnet18": ResNet18}
 _WIDTH_FIELDS = ("channels", "hidden")
 
 
@@ -39,14 +38,13 @@ def build_model(
         raise unknown_name("network", name, MODELS)
     if not width > 0:
         raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
-    model = MODELS[name]
-    fields = {f.name: f.default for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
+    model: Any = MODELS[name]
+    fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
     for key in model_kw:
         if key not in fields:
             raise unknown_name(f"setting of {name}", key, fields)
     sizes = {key: _scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
-    module = model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
-    return module
+    return model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
 
 
 def _scaled(size: int | tuple[int, ...], width: float) -> int | tuple[int, ...]:

@@ -1,1 +1,22 @@
-"""placeholder"""
+"""Papers read as indexes: each figure with its runs, its drawing script and what the paper claims about it."""
+
+from ntk_repro.papers.claims import Claim, Verdict, evaluate
+from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.index import FIGURES, find_figures
+from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names
+from ntk_repro.papers.run import Reproduction, draw_figure, reproduce
+
+__all__ = [
+    "FIGURES",
+    "Claim",
+    "Figure",
+    "Preset",
+    "Reproduction",
+    "Verdict",
+    "draw_figure",
+    "evaluate",
+    "find_figures",
+    "load_figure_preset",
+    "preset_names",
+    "reproduce",
+]

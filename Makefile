@@ -1,0 +1,112 @@
+# Needs python3 (3.11 or newer) and make; everything else goes into .venv. `make` alone lists the targets.
+#   PRESET=laptop  DATA=cifar10  DATA_DIR=...   for the figures        EXTRAS=cuda    for setup
+#   ARGS=...       is handed on to pytest, or to the benchmarks        PYTHON=...     the Python of a new .venv
+
+PYTHON ?= python3
+VENV ?= .venv
+PRESET ?= quick
+DATA ?=
+# Prepared TensorFlow data sets. Empty: $TFDS_DATA_DIR, then TensorFlow Datasets' usual place.
+DATA_DIR ?= $(if $(TFDS_DATA_DIR),,$(wildcard ../shared/tfds))
+EXTRAS ?=
+ARGS ?=
+
+PY := $(VENV)/bin/python
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALLED := $(VENV)/.installed$(addprefix -,$(EXTRAS))
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+# configs/ortiz2021/fig2.toml makes the targets ortiz2021-fig2 and fig2.
+PRESETS := $(sort $(wildcard configs/*/*.toml))
+FIGURES := $(subst /,-,$(PRESETS:configs/%.toml=%))
+NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  make fig<n>             Draw that figure of each paper that has one: $(NUMBERS)'
+	@echo '  make <paper>-<figure>   Draw one figure: $(FIGURES)'
+	@echo
+	@echo 'Figures take PRESET=quick (default), laptop or paper, DATA=<data set or .npz file> and DATA_DIR=<TFDS folder>.'
+
+setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development tools too (EXTRAS=cuda for a GPU)
+
+define draw
+	$(PY) -m ntk_repro run $(1) --preset "$(PRESET)" $(if $(DATA),--data "$(DATA)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+endef
+
+define figure_target
+$(subst /,-,$(1)): $$(INSTALLED)
+	$$(call draw,$(1))
+endef
+$(foreach figure,$(PRESETS:configs/%.toml=%),$(eval $(call figure_target,$(figure))))
+
+$(NUMBERS): $(INSTALLED)
+	$(call draw,$@)
+
+test: $(INSTALLED_DEV)  ## Run all tests
+	$(PY) -m pytest $(ARGS)
+
+test-fast: $(INSTALLED_DEV)  ## Run the tests that take less than a few seconds
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-oldest: .venv-oldest/.installed-dev  ## Run all tests on the oldest JAX declared, in .venv-oldest
+	.venv-oldest/bin/python -m pytest $(ARGS)
+
+test-python3.12: .venv-python3.12/.installed-dev  ## Run all tests on Python 3.12 and its newest JAX, in .venv-python3.12
+	.venv-python3.12/bin/python -m pytest $(ARGS)
+
+lint: $(INSTALLED_DEV)  ## Check style (ruff) and types (pyright)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pyright --pythonpath $(PY)
+
+bench: $(INSTALLED_DEV)  ## Measure the Gram matrix against neural-tangents and the machine's peak
+	$(PY) -m benchmarks $(ARGS)
+
+clean:  ## Remove environments, caches and builds; runs/ and figures/out/ stay
+	rm -rf $(VENV) .venv-oldest .venv-python3.12 build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Environments. A stamp in each says that it was installed from today's pyproject.toml and constraints.txt.
+define new_environment
+	@$(1) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null || { \
+	  echo "ntk_repro needs Python 3.11 or newer, and $(1) is not one: install it, or name one with make $(3)=..." >&2; exit 1; }
+	@$(2)/bin/python -m pip --version >/dev/null 2>&1 || $(1) -m venv --clear $(2) || { \
+	  echo "$(1) cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "installing into $(2): a minute or two"
+endef
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(call new_environment,$(PYTHON),$(VENV),PYTHON)
+	@$(PY) $(PIP_INSTALL) -c constraints.txt -e ".$(if $(EXTRAS),[$(EXTRAS)])"
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(call new_environment,$(PYTHON),$(VENV),PYTHON)
+	@$(PY) $(PIP_INSTALL) -c constraints.txt -e ".[dev]"
+	@touch $(VENV)/.installed $@
+
+# The lower ends that pyproject.toml declares for JAX, Flax and Optax; all else as pinned, but for what hangs on JAX.
+.venv-oldest/.installed-dev: pyproject.toml constraints.txt
+	$(call new_environment,$(PYTHON),.venv-oldest,PYTHON)
+	@sed -nE 's/^  "(jax|flax|optax)>=([0-9.]+)".*/\1==\2/p' pyproject.toml > .venv-oldest/constraints.txt
+	@grep -vE '^(jax|jaxlib|flax|optax|orbax-checkpoint|tf2jax)==' constraints.txt >> .venv-oldest/constraints.txt
+	@.venv-oldest/bin/python $(PIP_INSTALL) -c .venv-oldest/constraints.txt -e ".[dev]"
+	@touch $@
+
+# pyenv puts a python3.12 on PATH that runs only where that version is switched on, so what is found is tried.
+PYTHON312 = $(shell for python in python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12*/bin/python3.12; do \
+  if "$$python" -c '' 2>/dev/null; then echo "$$python"; break; fi; done)
+
+.venv-python3.12/.installed-dev: pyproject.toml constraints.txt
+	$(call new_environment,$(or $(PYTHON312),python3.12),.venv-python3.12,PYTHON312)
+	@.venv-python3.12/bin/python $(PIP_INSTALL) -c constraints.txt -e ".[dev]"
+	@touch $@
+
+.DEFAULT:
+	@echo "make: there is no target '$@'; make help lists them" >&2; exit 2

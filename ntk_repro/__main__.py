@@ -1,0 +1,133 @@
+"""The `ntk-repro` command: run and draw figures of the papers, list them, and look over the installation."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.command_line import command, use_compilation_cache
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Compute a figure, draw it, and see which of the paper's claims hold."""
+
+    figure: tyro.conf.Positional[str]
+    """Such as ortiz2021/fig2; fig2 alone is Figure 2 of every paper that has one."""
+    preset: str = "quick"
+    """Size of the experiment: quick (minutes on two cores), laptop (hours), paper (the paper's settings)."""
+    data: str | None = None
+    """Data set in place of the preset's: mnist5k, digits, cifar10, mnist, fashion_mnist, or the path of an .npz."""
+    data_dir: str | None = None
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    n_train: int | None = None
+    """Number of training images in place of the preset's."""
+    n_test: int | None = None
+    """Number of test images in place of the preset's."""
+    nets: tuple[str, ...] = ()
+    """Networks to keep of the preset's; none named: all of them."""
+    seeds: tuple[int, ...] = ()
+    """Seeds in place of the preset's; each is a run of its own, and curves are means over them."""
+    out: Path = Path("figures/out")
+    """Folder for the picture, the plotted numbers and the claims."""
+
+    def __call__(self) -> None:
+        """Runs every figure of that name."""
+        from ntk_repro.papers import find_figures, reproduce
+
+        figures = find_figures(self.figure)
+        use_compilation_cache()
+        changes = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test", "nets", "seeds")}
+        for figure in figures:
+            _show(reproduce(figure, self.preset, out=self.out, **changes))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draw a figure from runs that are done, named by their folders."""
+
+    figure: tyro.conf.Positional[str]
+    """Such as ortiz2021/fig2."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of finished runs."""
+    out: Path = Path("figures/out")
+    """Folder for the picture, the plotted numbers and the claims."""
+
+    def __call__(self) -> None:
+        """Draws every figure of that name."""
+        from ntk_repro.papers import draw_figure, find_figures
+
+        for figure in find_figures(self.figure):
+            _show(draw_figure(figure, self.runs, out=self.out))
+
+
+@dataclass(frozen=True)
+class List:
+    """List the figures that can be made, their presets, what those cost and whether they are computed."""
+
+    def __call__(self) -> None:
+        """Prints one row a figure and preset."""
+        from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
+        from ntk_repro.record import RunFolder
+
+        table = Table("figure", "shows", "preset", "cost", "runs done")
+        for figure in FIGURES.values():
+            for number, name in enumerate(preset_names(figure)):
+                preset = load_figure_preset(figure, name)
+                folders = [RunFolder.locate(figure.study, config.resolved()) for config in preset.configs]
+                done = sum((folder / "DONE").exists() for folder in folders)
+                first = (figure.id, figure.title) if number == 0 else ("", "")
+                table.add_row(*first, name, preset.cost, f"{done} of {len(folders)}")
+        Console().print(table)
+        print("to make one: ntk-repro run <figure> --preset <preset>")
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Print versions, devices, precision, data sets, memory and disk, and what is missing with its remedy."""
+
+    data_dir: str | None = None
+    """Folder of prepared TensorFlow data sets to look into; none: $TFDS_DATA_DIR, then its usual place."""
+
+    def __call__(self) -> None:
+        """Prints what was found."""
+        from ntk_repro.doctor import examine
+
+        table = Table("what", "found", "remedy", show_lines=False)
+        for finding in examine(self.data_dir):
+            table.add_row(finding.what, finding.found, finding.remedy)
+        Console().print(table)
+
+
+def _show(made) -> None:
+    """Prints claims and files of one figure."""
+    table = Table("claim", "on", "holds", "number", "paper", title=f"{made.figure.source} ({made.figure.id})")
+    previous = None
+    for claim in made.claims:
+        number = "undetermined" if claim["number"] is None else f"{claim['number']:.3g}"
+        note = f"; {claim['note']}" if claim["note"] else ""
+        paper = "" if claim["paper"] is None else f"{claim['paper']:.3g}"
+        verdict = "[green]yes[/]" if claim["holds"] else "[red]no[/]"
+        statement = claim["statement"] if claim["statement"] != previous else ""
+        table.add_row(statement, claim["subject"], verdict, f"{number} ({claim['meaning']}{note})", paper)
+        previous = claim["statement"]
+    Console().print(table)
+    for path in (*made.runs, *made.files):
+        print(path)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point of `ntk-repro`."""
+    chosen = tyro.cli(Run | Draw | List | Doctor, prog="ntk-repro", description=__doc__, args=args)
+    command(chosen, again="what is done is kept; the same command continues")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,147 @@
+"""neural-tangents on today's JAX: the one file that imports it; everyone else takes `nt` and `stax` from here.
+
+neural-tangents 0.6.5 is its last release and was written for the JAX of its day. Before it is imported, this file puts
+back the names that it takes from JAX and that JAX has since moved; a name that JAX still has is left alone. Its part
+`neural_tangents.experimental` serves TensorFlow models only and would import TensorFlow for seconds: it is skipped here
+and can still be imported by its full name.
+
+`empirical_kernel_fn` runs in implementations 1 and 2 on every JAX of the range; implementation 3 (structured
+derivatives) needs code that is gone, and runs on JAX 0.5 alone.
+"""
+
+import importlib
+import importlib.metadata
+import inspect
+import sys
+import types
+import warnings
+from types import ModuleType
+from typing import Any
+
+import scipy.linalg
+
+from ntk_repro.errors import UserError
+
+__all__ = ["SUPPORTED_JAX", "UnsupportedJaxError", "nt", "put_back", "stax"]
+
+SUPPORTED_JAX = ("0.5.3", "0.13")
+"""The oldest JAX that is supported, and the first version after the newest one that the tests have run on."""
+
+# (module, name, where JAX keeps the object now: "module:name", or "module" for a module itself).
+_MOVED = (
+    ("jax.core", "Jaxpr", "jax.extend.core:Jaxpr"),
+    ("jax.core", "JaxprEqn", "jax.extend.core:JaxprEqn"),
+    ("jax.core", "Literal", "jax.extend.core:Literal"),
+    ("jax.core", "Primitive", "jax.extend.core:Primitive"),
+    ("jax.core", "Var", "jax.extend.core:Var"),
+    ("jax.core", "AbstractValue", "jax._src.core:AbstractValue"),
+    ("jax.core", "ShapedArray", "jax._src.core:ShapedArray"),
+    ("jax.core", "Value", "jax._src.core:Value"),
+    ("jax.core", "eval_context", "jax._src.core:eval_context"),
+    ("jax.util", "safe_map", "jax._src.util:safe_map"),
+    ("jax.util", "safe_zip", "jax._src.util:safe_zip"),
+    ("jax.interpreters.ad", "zeros_like_p", "jax._src.ad_util:zeros_like_p"),
+    ("jax.interpreters.ad", "source_info_util", "jax._src.source_info_util"),
+    ("jax.interpreters.ad", "config", "jax._src.config:config"),
+)
+
+
+class UnsupportedJaxError(UserError, ImportError):
+    """The installed JAX is outside the range on which neural-tangents can be made to run."""
+
+
+def _unsupported(why: str) -> UnsupportedJaxError:
+    oldest, beyond = SUPPORTED_JAX
+    return UnsupportedJaxError(
+        f"neural-tangents does not run on the installed JAX {importlib.metadata.version('jax')} ({why}): "
+        f"install one that it runs on, with pip install 'jax>={oldest},<{beyond}'"
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version: "0.5.3.dev1" is (0, 5, 3)."""
+    numbers: list[int] = []
+    for part in text.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def put_back(module: str, name: str, home: str) -> bool:
+    """Give `module` the attribute `name`, found at `home` ("module" or "module:attribute"), unless it has it already.
+
+    A module that is gone altogether is made anew, empty but for this name. A name that exists is never touched, even
+    when it is deprecated.
+
+    Returns:
+        Whether anything was put back.
+
+    Raises:
+        ImportError, AttributeError: the home is gone too.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # asking whether a deprecated name exists warns
+        try:
+            holder = importlib.import_module(module)
+        except ModuleNotFoundError:
+            holder = ModuleType(module, "Names that neural-tangents needs, put back by ntk_repro.")
+        if hasattr(holder, name):
+            return False
+        home_module, _, attribute = home.partition(":")
+        found: Any = importlib.import_module(home_module)
+        if attribute:
+            found = getattr(found, attribute)
+    setattr(holder, name, found)
+    if module not in sys.modules:
+        sys.modules[module] = holder
+        parent, _, child = module.rpartition(".")
+        if parent:
+            setattr(importlib.import_module(parent), child, holder)
+    return True
+
+
+def _import_neural_tangents() -> ModuleType:
+    if _version(importlib.metadata.version("jax")) < _version(SUPPORTED_JAX[0]):
+        raise _unsupported("too old")
+    for module, name, home in _MOVED:
+        try:
+            put_back(module, name, home)
+        except (ImportError, AttributeError) as error:
+            raise _unsupported(f"{module}.{name} is gone from it, and from {home.replace(':', '.')}") from error
+
+    experimental = "neural_tangents.experimental"
+    skip = "neural_tangents" not in sys.modules  # when the user has imported it already, it is complete
+    if skip:
+        sys.modules[experimental] = ModuleType(experimental)
+    try:
+        with warnings.catch_warnings():
+            # Not the user's to mend: names deprecated in JAX, and escapes in docstrings that Python 3.12 warns of.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", SyntaxWarning)
+            package = importlib.import_module("neural_tangents")
+    except (ImportError, AttributeError) as error:
+        if getattr(error, "name", None) in ("neural_tangents", "frozendict"):
+            raise  # it is not installed at all, and says so itself
+        raise _unsupported(str(error)) from error
+    finally:
+        if skip:
+            del sys.modules[experimental]  # whoever asks for it by name gets the real one
+    if skip and hasattr(package, "experimental"):
+        delattr(package, "experimental")
+    return package
+
+
+def _eigvalsh(a: Any, *, eigvals: tuple[int, int]) -> Any:
+    """`scipy.linalg.eigvalsh` with its argument `subset_by_index` under the name it had before SciPy 1.14."""
+    return scipy.linalg.eigvalsh(a, subset_by_index=eigvals)
+
+
+nt: Any = _import_neural_tangents()
+"""The package `neural_tangents`."""
+stax: Any = nt.stax
+"""`neural_tangents.stax`: infinite-width layers."""
+
+if "eigvals" not in inspect.signature(scipy.linalg.eigvalsh).parameters:
+    # predict.max_learning_rate is the only place that uses SciPy there, and it passes the argument of that name.
+    nt._src.predict.sp = types.SimpleNamespace(linalg=types.SimpleNamespace(eigvalsh=_eigvalsh))

@@ -1,0 +1,58 @@
+"""What every command of the package does alike: one sentence for an error, one for Ctrl-C, and a compilation cache."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from ntk_repro.data import cache_dir
+from ntk_repro.errors import UserError
+from ntk_repro.progress import console
+
+__all__ = ["command", "use_compilation_cache"]
+
+
+def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
+    """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.
+
+    Warnings become one line each.
+
+    Args:
+        body: what the command does.
+        again: what to tell after Ctrl-C.
+    """
+    warnings.showwarning = _one_line
+    try:
+        body()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(f"\nstopped: {again}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader (head, less) has left. Python would complain once more on closing standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    # Where in the source a warning was raised tells a user nothing.
+    console.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def use_compilation_cache() -> None:
+    """Lets JAX keep compiled programs between processes; $NTK_REPRO_COMPILATION_CACHE=off turns that off.
+
+    They lie in `jax` under the cache folder of `ntk_repro.data.cache_dir`, unless $JAX_COMPILATION_CACHE_DIR names
+    another place.
+    """
+    if os.environ.get("NTK_REPRO_COMPILATION_CACHE", "").lower() in ("off", "0", "no", "false"):
+        return
+    import jax
+
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
+    # The many small programs of a run add up: keep everything that took longer than reading it back.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -1,0 +1,226 @@
+"""Exact minibatch SGD of a linear model on many label vectors at once, without its weights."""
+
+import contextlib
+import dataclasses
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.precision import float64_scope
+from ntk_repro.progress import progress
+
+__all__ = ["LOSSES", "FunctionSpaceTraining", "train_in_function_space"]
+
+LOSSES = ("binary_cross_entropy", "half_squared_error")
+_CHUNK_FLOP = 2e10  # about as much as runs between two looks at the progress bar (and at Ctrl-C)
+_CHUNK_ROWS = 2.5e8  # bytes of kernel rows copied at a time when the kernel stays on the host
+_COPY_BELOW = 1e9  # bytes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FunctionSpaceTraining:
+    """What a linear model trained by minibatch SGD has become, for T label vectors.
+
+    Attributes:
+        fx_train: outputs at the training samples after the last step.
+        fx_test: outputs at the test samples, None where no test kernel was given.
+        loss: mean loss of each step's batch before the step.
+        coefficients: alpha, where theta - theta_0 = J^T alpha; outputs at new x are fx_0 + K(x, train) alpha.
+        l2_distance: ||theta - theta_0||, from alpha^T K alpha.
+    """
+
+    fx_train: Float[np.ndarray, "n T"]
+    fx_test: Float[np.ndarray, "m T"] | None
+    loss: Float[np.ndarray, "steps T"]
+    coefficients: Float[np.ndarray, "n T"]
+    l2_distance: Float[np.ndarray, " T"]
+
+
+def train_in_function_space(
+    k_train_train: Float[np.ndarray, "n n"],
+    y_train: Float[np.ndarray, "n T"],
+    *,
+    batches: Int[np.ndarray, "steps b"],
+    learning_rate: float | Float[np.ndarray, " steps"],
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    loss: str = "binary_cross_entropy",
+    fx_train_0: float | Float[np.ndarray, "n 1"] | Float[np.ndarray, "n T"] = 0.0,
+    k_test_train: Float[np.ndarray, "m n"] | None = None,
+    fx_test_0: float | Float[np.ndarray, "m 1"] | Float[np.ndarray, "m T"] = 0.0,
+) -> FunctionSpaceTraining:
+    """Trains a linear (or linearized) model by minibatch SGD on T label vectors, through its kernel alone.
+
+    SGD with heavy-ball momentum never leaves the span of the Jacobian J of the training samples, so that
+    theta - theta_0 = J^T alpha, and a step with batch B is, with c the derivatives of the loss at B's outputs,
+
+        m <- momentum m + c / b (added at the rows B) + weight_decay alpha,    alpha <- alpha - learning_rate m.
+
+    The outputs at B are fx_0 + K[B, :] alpha: one GEMM a step for all T. With the same start and the same batches
+    this is the trajectory of `optax.sgd` on `nt.linearize`, up to rounding. All arithmetic is in the type of
+    `k_train_train`, float32 at full matrix precision or float64.
+
+    Args:
+        k_train_train: the kernel of one output on the training samples. On a CPU a contiguous array or memory map is
+            used in place where it is large, and of others (a view) only the rows of the next batches are copied.
+        y_train: one label vector a column; in {0, 1} for binary_cross_entropy.
+        batches: row indices, one batch a row; repeated indices count as often as they occur.
+        learning_rate: for every step or one per step, for the loss averaged over the batch.
+        momentum: heavy-ball momentum, in [0, 1).
+        weight_decay: on theta - theta_0, added to the gradient.
+        loss: "binary_cross_entropy" on one logit or "half_squared_error" 1/2 (f - y)^2, mean over the batch.
+        fx_train_0: outputs before training, at the training samples.
+        k_test_train: the kernel between test and training samples.
+        fx_test_0: outputs before training, at the test samples.
+
+    Raises:
+        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1, and when training
+            diverges.
+    """
+    kernel, y, batches, rates = _checked(k_train_train, y_train, batches, learning_rate)
+    if loss not in LOSSES:
+        raise unknown_name("loss", loss, LOSSES)
+    if loss == "binary_cross_entropy" and not np.all((y == 0) | (y == 1)):
+        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+    if not (weight_decay >= 0 and np.isfinite(weight_decay)):
+        raise UserError(f"weight_decay must be at least 0, not {weight_decay}")
+    n, tasks = y.shape
+    f0 = _start(fx_train_0, "fx_train_0", n, tasks, kernel.dtype)
+    test_0 = None
+    if k_test_train is not None:
+        k_test_train = np.asarray(k_test_train)
+        if k_test_train.ndim != 2 or k_test_train.shape[1] != n:
+            raise UserError(f"k_test_train must be (m, {n}), test by training samples, not {k_test_train.shape}")
+        test_0 = _start(fx_test_0, "fx_test_0", len(k_test_train), tasks, kernel.dtype)
+    if loss == "half_squared_error":
+        _warn_if_unstable(kernel, batches[0], rates.max(), momentum, weight_decay)
+
+    with float64_scope() if kernel.dtype == np.float64 else contextlib.nullcontext():
+        alpha, losses = _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss)
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = kernel @ alpha
+        fx_train = f0 + change
+        fx_test = None
+        if k_test_train is not None and test_0 is not None:
+            fx_test = test_0 + k_test_train.astype(kernel.dtype, copy=False) @ alpha
+        # The sum runs in float64: in float32 it would lose digits to cancellation.
+        squared = np.einsum("nt,nt->t", alpha, change, dtype=np.float64)
+    _refuse_divergence(losses, fx_train, rates)
+    return FunctionSpaceTraining(fx_train, fx_test, losses, alpha, np.sqrt(np.maximum(squared, 0.0)))
+
+
+def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss):
+    n, tasks = y.shape
+    steps, b = batches.shape
+    dtype = kernel.dtype
+    # On a CPU JAX reads contiguous, aligned memory (every memory map) in place. Where it cannot, a small kernel is
+    # copied once, and of a large one only the rows of the next batches. An accelerator gets all of it, once.
+    in_place = kernel.flags.c_contiguous and kernel.ctypes.data % 64 == 0
+    resident = jax.default_backend() != "cpu" or in_place or kernel.nbytes <= _COPY_BELOW
+    chunk = _CHUNK_FLOP / (2 * b * n * tasks)
+    if not resident:
+        chunk = min(chunk, _CHUNK_ROWS / (b * n * dtype.itemsize))
+    chunk = int(np.clip(chunk, 1, min(steps, 2000)))
+    chunk = -(-steps // -(-steps // chunk))  # of equal length, as nearly as can be
+    rows = jax.device_put(np.ascontiguousarray(kernel), may_alias=True) if resident else None
+    y, f0 = jnp.asarray(y), jnp.asarray(f0)
+    state = (jnp.zeros((n, tasks), dtype), jnp.zeros((n, tasks), dtype))
+    losses = np.empty((steps, tasks), dtype)
+    with progress(f"{tasks} linearized task{'s' * (tasks > 1)}", total=steps, unit="steps") as advance:
+        for start in range(0, steps, chunk):
+            part = batches[start : start + chunk]
+            done = len(part)
+            # The last chunk is filled up with steps of rate 0, which change no output: nothing is compiled again.
+            part = np.concatenate([part, np.repeat(part[-1:], chunk - done, axis=0)])
+            rate = np.concatenate([rates[start : start + done], np.zeros(chunk - done, dtype)])
+            if resident:
+                k, where = rows, part
+            else:
+                k, where = kernel[part.ravel()], np.arange(part.size, dtype=np.int32).reshape(part.shape)
+            state, chunk_loss = _steps(
+                state, k, y, f0, part, where, rate, dtype.type(momentum), dtype.type(weight_decay), loss=loss
+            )
+            losses[start : start + done] = np.asarray(chunk_loss)[:done]
+            _refuse_divergence(losses[start : start + done], 0.0, rates)
+            advance(done, note=f"loss {losses[start + done - 1].mean():.3g}")
+    return np.asarray(state[0]), losses
+
+
+@functools.partial(jax.jit, static_argnames="loss", donate_argnums=0)
+def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, loss):
+    """A scan over steps; `where` says in which rows of `kernel` the samples of `batches` are."""
+
+    def step(state, now):
+        alpha, velocity = state
+        batch, rows, rate = now
+        fx = f0[batch] + jnp.matmul(kernel[rows], alpha, precision="highest")
+        labels = y[batch]
+        if loss == "binary_cross_entropy":
+            value = jnp.logaddexp(0, fx) - labels * fx
+            slope = jax.nn.sigmoid(fx) - labels
+        else:
+            value, slope = (fx - labels) ** 2 / 2, fx - labels
+        velocity = (momentum * velocity + weight_decay * alpha).at[batch].add(slope / len(batch))
+        return (alpha - rate * velocity, velocity), value.mean(axis=0)
+
+    return jax.lax.scan(step, state, (batches, where, rates))
+
+
+def _checked(kernel, y, batches, learning_rate):
+    kernel, y, batches = np.asarray(kernel), np.asarray(y), np.asarray(batches)
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
+        raise UserError(f"k_train_train must be a square matrix, not of shape {kernel.shape}")
+    if kernel.dtype not in (np.float32, np.float64):
+        raise UserError(f"k_train_train must be float32 or float64, not {kernel.dtype}")
+    n = len(kernel)
+    if y.ndim != 2 or len(y) != n or not y.shape[1]:
+        raise UserError(f"y_train must be ({n}, T), one label vector a column, not {y.shape}; for one pass y[:, None]")
+    if not np.all(np.isfinite(y)):
+        raise UserError("y_train has entries that are not finite")
+    if batches.ndim != 2 or not batches.size or not np.issubdtype(batches.dtype, np.integer):
+        raise UserError(f"batches must be integer row indices (steps, b), not {batches.dtype} {batches.shape}")
+    if batches.min() < 0 or batches.max() >= n:
+        raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
+    rates = np.asarray(learning_rate, dtype=kernel.dtype)
+    if rates.ndim > 1 or (rates.ndim == 1 and len(rates) != len(batches)):
+        raise UserError(f"learning_rate must be one number or one for each of {len(batches)} steps, not {rates.shape}")
+    if not np.all(np.isfinite(rates)) or np.any(rates < 0):
+        raise UserError("learning_rate must be finite and not negative")
+    rates = np.broadcast_to(rates, len(batches))
+    return kernel, y.astype(kernel.dtype), batches.astype(np.int32), rates
+
+
+def _start(fx_0, name, n, tasks, dtype) -> Float[np.ndarray, "n _"]:
+    fx_0 = np.asarray(fx_0, dtype=dtype)
+    if fx_0.ndim == 0:
+        fx_0 = np.full((n, 1), fx_0, dtype)
+    if fx_0.shape not in ((n, 1), (n, tasks)):
+        raise UserError(f"{name} must be one number, ({n}, 1) or ({n}, {tasks}), not {fx_0.shape}")
+    if not np.all(np.isfinite(fx_0)):
+        raise UserError(f"{name} has entries that are not finite")
+    return fx_0
+
+
+def _warn_if_unstable(kernel, batch, rate, momentum, weight_decay) -> None:
+    # Heavy ball on a quadratic of curvature h is stable below 2 (1 + momentum) / h; one batch stands for all.
+    curvature = np.linalg.eigvalsh(kernel[np.ix_(batch, batch)].astype(np.float64))[-1] / len(batch) + weight_decay
+    limit = 2 * (1 + momentum) / max(curvature, np.finfo(np.float64).tiny)
+    if rate > limit:
+        warnings.warn(
+            f"learning_rate {rate:.3g} is above {limit:.3g}, the stability limit of the first batch", stacklevel=3
+        )
+
+
+def _refuse_divergence(losses: np.ndarray, fx: np.ndarray | float, rates: np.ndarray) -> None:
+    if not (np.all(np.isfinite(losses)) and np.all(np.isfinite(fx))):
+        raise UserError(
+            f"training diverged: a learning_rate of {rates.max():.3g} is too large for this kernel; lower it "
+            "(and look for entries of the kernel that are not finite)"
+        )

@@ -1,0 +1,47 @@
+"""`python -m ntk_repro.eigentasks`: one run of the study from the command line."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.eigentasks import EigentasksConfig, run
+from ntk_repro.record import RunFolder
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Parses the command line, computes the run (or finds it done) and shows what came out."""
+    config = tyro.cli(EigentasksConfig, prog="python -m ntk_repro.eigentasks", args=args)
+    use_compilation_cache()
+    command(lambda: show(run(config)))
+
+
+def show(folder: RunFolder) -> None:
+    """Prints a run's accuracies, where they are kept and what to do with them."""
+    result = folder.result()
+    table = Table(
+        "index",
+        "network",
+        "linearization",
+        f"epochs to loss {folder.config['target_loss']:g}",
+        title=f"{folder.config['net']}: test accuracy",
+    )
+    linearized = dict(zip(result["linearized_index"], result["linearized_test_accuracy"], strict=True))
+    for i, index in enumerate(result["index"]):
+        accuracies = (result["network_test_accuracy"][i], linearized[index])
+        epochs = result["epochs_to_target_loss"][i]
+        table.add_row(str(index), *(f"{a:.1%}" for a in accuracies), "never" if np.isnan(epochs) else f"{epochs:.0f}")
+    if folder.config["baseline"]:
+        accuracies = (result[f"baseline_{what}_test_accuracy"] for what in ("network", "linearized"))
+        table.add_row("classes 0-4 / 5-9", *(f"{a:.1%}" for a in accuracies), "")
+    Console().print(table)
+    print(f"written: {folder.path}")
+    print(f"to draw: ntk-repro draw ortiz2021/fig2 {folder.path}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

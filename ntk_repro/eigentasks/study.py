@@ -1,0 +1,216 @@
+"""The computation: Gram matrix, eigenfunctions, and the training of networks and linearizations on them."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from ntk_repro.data import Dataset, binary_labels, load_dataset
+from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.eigentasks.config import EigentasksConfig
+from ntk_repro.errors import UserError
+from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
+from ntk_repro.models import build_model
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Recipe, Training, epoch_means, minibatches, train
+
+__all__ = ["run"]
+
+# Folded into the root key, so that no two uses of it draw the same numbers.
+_INIT, _ORDER = 0, 1
+_FIGURE_3 = ("epochs_to_target_loss", "l2_distance", "cosine_distance")
+
+
+def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
+    """Computes one run of the study, or continues one that was interrupted, or returns one that is done.
+
+    The result's arrays, for I tasks of the network and L of the linearization:
+    `index` (I,), `network_test_accuracy`, `network_train_accuracy`, `epochs_to_target_loss` (nan where never reached),
+    `l2_distance`, `cosine_distance` (I,), `network_loss` (I, epochs); `linearized_index`, `linearized_test_accuracy`,
+    `linearized_train_accuracy`, `majority_rate` (of the test labels) (L,), `linearized_loss` (L, epochs);
+    `eigenvalues`, `residuals` (k,); with a baseline `baseline_network_*` and `baseline_linearized_*`. Accuracies lie
+    between 0 and 1.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    # What is wrong is told before a folder is made: first what is cheap to see, then what the data show.
+    build_model(config.net, **config.model_settings)
+    recipe, count = config.recipe, config.num_eigenfunctions or 0
+    own_file = config.data.endswith(".npz")
+    if (RunFolder.locate("eigentasks", config, root=root) / "DONE").exists() and not own_file:
+        return RunFolder.open("eigentasks", config, root=root)
+    data = load_dataset(
+        config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
+    )
+    images = len(data.x_train) + len(data.x_test)
+    if count > images:
+        raise UserError(
+            f"{count} eigenfunctions cannot be had from {images} images: lower --indices (and --num-eigenfunctions), "
+            "or use more images"
+        )
+    study = _Study(config, recipe, data)
+    with RunFolder.open("eigentasks", config, root=root) as folder:
+        _check_same_images(folder, data)
+        if not folder.done:  # another process may have finished it meanwhile
+            study.run(folder, count, root)
+    return folder
+
+
+def _check_same_images(folder: RunFolder, data: Dataset) -> None:
+    """Refuses to continue with other images than the run began with: a file or a data folder may have changed."""
+    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
+    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
+    if begun - {data.provenance.sha256}:
+        raise UserError(
+            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
+            "or delete that folder"
+        )
+
+
+class _Study:
+    folder: RunFolder
+
+    def __init__(self, config: EigentasksConfig, recipe: Recipe, data: Dataset):
+        self.config, self.recipe, self.data = config, recipe, data
+        key = jax.random.key(config.seed)
+        self.net = Network.create(
+            config.net, jax.random.fold_in(key, _INIT), data.x_train.shape[1:], **config.model_settings
+        )
+        order = int(jax.random.randint(jax.random.fold_in(key, _ORDER), (), 0, np.iinfo(np.int32).max))
+        # The same minibatches for the network, for its linearization and for every task.
+        self.batches = minibatches(order, len(data.x_train), config.batch_size, config.epochs)
+
+    def run(self, folder: RunFolder, count: int, root: Path | None) -> None:
+        config, data = self.config, self.data
+        self.folder = folder
+        folder.describe(provenance=data.provenance.as_dict())
+        identity = {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
+        basis = eigenbasis(self.net, data.x, count, identity=identity, root=root)
+        arrays = {"eigenvalues": basis.values, "residuals": basis.residuals}
+        arrays |= self._linearizations(basis)
+        arrays |= self._networks(basis)
+        folder.finish(**arrays)
+
+    def _labels(self, basis: Eigenbasis, index: int | None) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
+        """The labels 0 and 1 of training and test images: an eigenfunction's sign, or without index the classes."""
+        data = self.data
+        signs = binary_labels(data.y) if index is None else eigenfunction_labels(basis.vectors, index)
+        labels = (np.asarray(signs) > 0).astype(np.int32)
+        return labels[: len(data.x_train)], labels[len(data.x_train) :]
+
+    @property
+    def _tasks(self) -> list[int | None]:
+        """The network's tasks; None is the baseline."""
+        return [*self.config.indices, *([None] if self.config.baseline else [])]
+
+    def _linearizations(self, basis: Eigenbasis) -> dict[str, np.ndarray]:
+        indices = self.config.linearized_indices or ()
+        tasks = [*indices, *([None] if self.config.baseline else [])]
+        labels = [self._labels(basis, task) for task in tasks]
+        y_train, y_test = (np.stack(part, axis=1) for part in zip(*labels, strict=True))
+        if self.config.linearized_training == "function_space":
+            rows = self.folder.load_part("linearized")
+            if rows is None:
+                rows = self._in_function_space(basis, y_train, y_test)
+                self.folder.save_part("linearized", **rows)
+        else:
+            net = self.net.linearization()
+            rows = self._trained("linearized", net, tasks, zip(y_train.T, y_test.T, strict=True))
+        rate = y_test.mean(axis=0)
+        rows["majority_rate"] = np.maximum(rate, 1 - rate)
+        return _named(rows, "linearized", indices, self.config.baseline)
+
+    def _in_function_space(self, basis: Eigenbasis, y_train, y_test) -> dict[str, np.ndarray]:
+        n, gram = len(y_train), basis.gram
+        started = time.monotonic()
+        trained = train_in_function_space(
+            gram[:n, :n],
+            y_train.astype(np.float32),
+            batches=self.batches,
+            learning_rate=self.recipe.learning_rates(n),
+            momentum=self.config.momentum,
+            weight_decay=self.config.weight_decay,
+            loss="binary_cross_entropy",
+            fx_train_0=self.net(self.data.x_train),
+            k_test_train=gram[n:, :n],
+            fx_test_0=self.net(self.data.x_test),
+        )
+        self.folder.log(phase="linearized", tasks=y_train.shape[1], seconds=time.monotonic() - started)
+        return {
+            "test_accuracy": np.mean((np.asarray(trained.fx_test) > 0) == y_test, axis=0),
+            "train_accuracy": np.mean((trained.fx_train > 0) == y_train, axis=0),
+            "loss": epoch_means(trained.loss, n, self.config.batch_size).T,
+            "l2_distance": np.asarray(trained.l2_distance),
+        }
+
+    def _networks(self, basis: Eigenbasis) -> dict[str, np.ndarray]:
+        tasks = self._tasks
+        rows = self._trained("network", self.net, tasks, (self._labels(basis, task) for task in tasks))
+        return _named(rows, "network", self.config.indices, self.config.baseline)
+
+    def _trained(self, what: str, net: Network, tasks: list[int | None], labels: Iterable) -> dict[str, np.ndarray]:
+        """Trains a copy of `net` on each task, one after the other; each is kept as soon as it is trained."""
+        rows = []
+        with progress(f"{self.config.net}: training ({what})", len(tasks), "tasks") as advance:
+            for task, (y_train, y_test) in zip(tasks, labels, strict=True):
+                name = f"{what}_baseline" if task is None else f"{what}_{task:05d}"
+                row = self.folder.load_part(name)
+                if row is None:
+                    started = time.monotonic()
+                    row = self._row(
+                        train(
+                            net,
+                            self.data.x_train,
+                            y_train,
+                            recipe=self.recipe,
+                            batches=self.batches,
+                            x_test=self.data.x_test,
+                            y_test=y_test,
+                        )
+                    )
+                    self.folder.save_part(name, **row)
+                    self.folder.log(
+                        phase=what,
+                        index=task,
+                        test_accuracy=float(row["test_accuracy"]),
+                        train_loss=float(row["loss"][-1]),
+                        seconds=time.monotonic() - started,
+                    )
+                rows.append(row)
+                advance(note=f"{name}: {float(row['test_accuracy']):.1%}")
+        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+    def _row(self, training: Training) -> dict[str, np.ndarray]:
+        return {
+            "test_accuracy": np.asarray(training.test_accuracy, np.float64),
+            "train_accuracy": np.asarray(training.train_accuracy, np.float64),
+            "loss": np.asarray(training.train_loss, np.float64),
+            "epochs_to_target_loss": np.asarray(training.epochs_to_loss(self.config.target_loss), np.float64),
+            "l2_distance": np.asarray(training.l2_distance, np.float64),
+            "cosine_distance": np.asarray(training.cosine_distance, np.float64),
+        }
+
+
+def _named(rows: dict[str, np.ndarray], what: str, indices: tuple[int, ...], baseline: bool) -> dict[str, np.ndarray]:
+    """The result's arrays from those over all tasks, of which the baseline is the last."""
+    count = len(indices)
+    own = {"network": "index", "linearized": "linearized_index"}[what]
+    # What Figure 3 shows of the network goes by its plain name; a linearization has it if trained in weight space.
+    plain = {"majority_rate", *(_FIGURE_3 if what == "network" else ())}
+    named: dict[str, np.ndarray] = {own: np.array(indices)}
+    for key, values in rows.items():
+        named[key if key in plain else f"{what}_{key}"] = values[:count]
+        if baseline:
+            named[f"baseline_{what}_{key}"] = values[count]
+    return named

@@ -1,0 +1,38 @@
+"""A figure of a paper: where its numbers come from, what draws it and what the paper says about it."""
+
+from dataclasses import dataclass
+
+from ntk_repro.papers.claims import Claim
+
+__all__ = ["Figure"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one paper.
+
+    Attributes:
+        id: "<paper>/<figure>", such as "ortiz2021/fig2"; its presets are in configs/<id>.toml.
+        title: one line of what it shows.
+        source: authors, year and number in the paper.
+        study: the package under `ntk_repro` that computes its runs.
+        script: the drawing script under figures/, a program made by `ntk_repro.papers.drawing.draw_command`.
+        claims: what the paper says one should see.
+    """
+
+    id: str
+    title: str
+    source: str
+    study: str
+    script: str
+    claims: tuple[Claim, ...]
+
+    @property
+    def paper(self) -> str:
+        """The paper's short name, such as "ortiz2021"."""
+        return self.id.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The figure's name within its paper, such as "fig2"."""
+        return self.id.split("/")[1]

@@ -1,0 +1,99 @@
+"""Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, spearman
+from ntk_repro.papers.figure import Figure
+
+__all__ = ["FIGURES"]
+
+Numbers = Mapping[str, Any]
+
+
+@cache
+def _printed() -> dict[str, Any]:
+    return tomllib.loads((files("ntk_repro.papers") / "ortiz2021.toml").read_text())
+
+
+def _monotone(curve: str, index: str, sign: int) -> Claim:
+    """The claim that a curve falls (sign -1) or grows (sign +1) with the index."""
+    name = curve.replace("_", " ")
+
+    def predicate(numbers: Numbers) -> Iterator[Verdict]:
+        for net, curves in numbers["nets"].items():
+            rho = spearman(curves[index], curves[curve])
+            missing = sum(value is None for value in curves[curve])
+            note = f"not reached at {missing} of {len(curves[curve])} indices" if missing else ""
+            yield Verdict(net, sign * rho >= 0.8, rho, "Spearman correlation with the index", note=note)
+
+    verb, bound = ("falls", "<= -0.8") if sign < 0 else ("grows", ">= 0.8")
+    return Claim(f"{name} {verb} with the eigenfunction's index (Spearman {bound})", predicate)
+
+
+def _linearization_ahead(numbers: Numbers) -> Iterator[Verdict]:
+    on_mnist = str(numbers["data"]).startswith("mnist")
+    for net, curves in numbers["nets"].items():
+        share, crossing = ahead_until_crossing(
+            curves["index"], curves["linearized_accuracy"], curves["network_accuracy"]
+        )
+        # Only for LeNet on digits does the paper report that the curves cross (its Figure 12).
+        may_cross = on_mnist and net == "lenet"
+        paper = _printed()["fig12"]["crossing_index"][net] if may_cross else None
+        if crossing is None:
+            yield Verdict(net, share == 1.0, share, "share of indices at which it is ahead", note="no crossing")
+        elif may_cross:
+            note = f"ahead at {share:.0%} of the indices below it"
+            yield Verdict(net, share == 1.0, crossing, "index of the crossing", paper, note)
+        else:
+            pairs = zip(curves["linearized_accuracy"], curves["network_accuracy"], strict=True)
+            ahead = [a > b for a, b in pairs]
+            note = f"behind beyond index {crossing:.0f}"
+            yield Verdict(net, False, sum(ahead) / len(ahead), "share of indices at which it is ahead", note=note)
+
+
+def _baseline_as_printed(numbers: Numbers) -> Iterator[Verdict]:
+    if not str(numbers["data"]).startswith("cifar10"):
+        return  # the paper's numbers are for CIFAR-10
+    for net, curves in numbers["nets"].items():
+        ours, paper = curves["baseline_accuracy"], _printed()["fig2"]["baseline_accuracy"].get(net)
+        if ours is not None and paper is not None:
+            yield Verdict(net, abs(ours - paper) <= 0.03, ours, "accuracy on CIFAR2", paper)
+
+
+def _training_metrics(name: str, net: str, number: int) -> Figure:
+    return Figure(
+        id=f"ortiz2021/{name}",
+        title=f"training metrics against eigenfunction index, {net}",
+        source=f"Ortiz-Jimenez et al. 2021, Figure {number}",
+        study="eigentasks",
+        script=f"ortiz2021/{name}.py",
+        claims=(
+            _monotone("epochs_to_target_loss", "index", +1),
+            _monotone("l2_distance", "index", +1),
+            _monotone("cosine_distance", "index", +1),
+        ),
+    )
+
+
+FIGURES = (
+    Figure(
+        id="ortiz2021/fig2",
+        title="test accuracy against eigenfunction index, networks and their linearizations",
+        source="Ortiz-Jimenez et al. 2021, Figure 2",
+        study="eigentasks",
+        script="ortiz2021/fig2.py",
+        claims=(
+            _monotone("network_accuracy", "index", -1),
+            _monotone("linearized_accuracy", "index", -1),
+            Claim("the linearization is ahead (LeNet on digits: below a crossing)", _linearization_ahead),
+            Claim("the network's accuracy on CIFAR2 is the paper's (within 3 points)", _baseline_as_printed),
+        ),
+    ),
+    _training_metrics("fig3", "ResNet18", 3),
+    _training_metrics("fig13", "MLP", 13),
+    _training_metrics("fig14", "LeNet", 14),
+)

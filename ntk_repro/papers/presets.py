@@ -1,0 +1,118 @@
+"""From configs/<paper>/<figure>.toml to the runs that a figure draws."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.resources import configs_dir
+from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
+
+__all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of"]
+
+# What a preset may hold beside the fields of its study's config.
+_OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets")
+_CONFIGS = {"eigentasks": "EigentasksConfig"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's settings, and the function that computes one run of them."""
+
+    name: str
+    config: type
+    run: Callable[..., RunFolder]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The runs of a figure at one preset, and what they cost in words."""
+
+    name: str
+    cost: str
+    configs: tuple[Any, ...]
+
+
+def study_of(figure: Figure) -> Study:
+    """The study that computes the runs of `figure` (imports it, and JAX with it)."""
+    module = importlib.import_module(f"ntk_repro.{figure.study}")
+    return Study(figure.study, getattr(module, _CONFIGS[figure.study]), module.run)
+
+
+def preset_names(figure: Figure) -> tuple[str, ...]:
+    """The presets of `figure`, in the order of its file."""
+    return tuple(load_presets(_file(figure.id)))
+
+
+def load_figure_preset(
+    figure: Figure, preset: str, *, nets: tuple[str, ...] = (), seeds: tuple[int, ...] = (), **overrides: Any
+) -> Preset:
+    """The runs of `figure` at a preset.
+
+    A preset holds fields of the study's config shared by all runs, `runs` (a list of tables, each with what is its
+    own), `seeds` (every run once for each), and `cost` in words. Instead of `runs` it may say
+    `runs_from = "<another figure of the paper>"`, to draw the runs of that figure's preset of the same name, of
+    `nets` only where given.
+
+    Args:
+        figure: the figure.
+        preset: the preset's name.
+        nets: networks to keep, all where empty.
+        seeds: seeds in place of the preset's.
+        **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing.
+
+    Raises:
+        UserError: unknown preset, key or value, or no run left.
+    """
+    content = load_preset(_file(figure.id), preset)
+    study = study_of(figure)
+    fields = [f.name for f in dataclasses.fields(study.config)]
+    _check_keys(content, figure, preset, (*_OWN_KEYS, *fields))
+    cost = content.pop("cost", "")
+    if "runs_from" in content:
+        source = content.pop("runs_from")
+        kept = tuple(content.pop("nets", ()))
+        if content:
+            raise UserError(
+                f"preset {preset!r} of {figure.id} takes its runs from {source}: {', '.join(content)} belongs there"
+            )
+        file = _file(f"{figure.paper}/{source}")
+        content = load_preset(file, preset)
+        _check_keys(content, figure, preset, (*_OWN_KEYS, *fields))
+        content.pop("cost", "")
+    else:
+        kept = tuple(content.pop("nets", ()))
+    own_seeds = content.pop("seeds", [0])
+    changes = {key: value for key, value in overrides.items() if value is not None}
+    configs = []
+    for own in content.pop("runs", [{}]):
+        _check_keys(own, figure, preset, ("seeds", *fields))
+        for seed in seeds or own.get("seeds", own_seeds):
+            values = {**content, **own, "seed": seed, **changes}
+            values.pop("seeds", None)
+            config = from_dict(study.config, values, f"preset {preset} of {figure.id}")
+            if not kept or config.net in kept:
+                configs.append(config)
+    drawn = dict.fromkeys(config.net for config in configs)
+    for net in nets:
+        if net not in drawn:
+            raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
+    if nets:
+        configs = [config for config in configs if config.net in nets]
+    return Preset(preset, cost, tuple(configs))
+
+
+def _file(figure_id: str) -> Path:
+    return configs_dir() / f"{figure_id}.toml"
+
+
+def _check_keys(content: Mapping[str, Any], figure: Figure, preset: str, known: tuple[str, ...]) -> None:
+    for key in content:
+        if key == "seed":
+            raise UserError(f"preset {preset} of {figure.id} has seed; write seeds = [{content[key]}] instead")
+        if key not in known:
+            raise unknown_name(f"key of preset {preset} of {figure.id}", key, known)

@@ -1,0 +1,87 @@
+"""From a figure and a preset to its runs, its picture and the paper's claims."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.presets import load_figure_preset, study_of
+from ntk_repro.papers.resources import figures_dir
+from ntk_repro.progress import console
+from ntk_repro.record import write_text
+
+__all__ = ["Reproduction", "draw_figure", "reproduce"]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What was made of a figure.
+
+    Attributes:
+        figure: the figure.
+        runs: the folders of its runs.
+        files: picture (.png, .pdf), plotted numbers and claims (.json).
+        claims: one dict a verdict, see `ntk_repro.papers.claims.evaluate`.
+    """
+
+    figure: Figure
+    runs: tuple[Path, ...]
+    files: tuple[Path, ...]
+    claims: list[dict[str, Any]]
+
+
+def reproduce(
+    figure: Figure, preset: str = "quick", *, root: Path | None = None, out: Path = Path("figures/out"), **changes: Any
+) -> Reproduction:
+    """Computes the runs of a figure (those not done yet), draws them and evaluates the paper's claims.
+
+    Args:
+        figure: the figure.
+        preset: name of a preset in configs/<paper>/<figure>.toml.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+        out: folder for picture and numbers.
+        **changes: as in `load_figure_preset`: nets, seeds, and fields of the study's config.
+
+    Raises:
+        UserError: from the preset, the study or the drawing script.
+    """
+    configs = load_figure_preset(figure, preset, **changes).configs
+    study = study_of(figure)
+    runs = []
+    for number, config in enumerate(configs, 1):
+        seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
+        console.print(f"[{number}/{len(configs)}] {study.name}: {config.net} on {config.data}{seed}", highlight=False)
+        runs.append(study.run(config, root=root).path)
+    return draw_figure(figure, runs, preset=preset, out=out)
+
+
+def draw_figure(
+    figure: Figure, runs: Sequence[Path], *, preset: str = "", out: Path = Path("figures/out")
+) -> Reproduction:
+    """Draws finished runs as `figure` and evaluates the paper's claims on the numbers plotted.
+
+    The script runs as a program of its own, as a user runs it: nothing is computed in it, and no JAX is loaded.
+
+    Raises:
+        UserError: what the script says.
+    """
+    script = figures_dir() / figure.script
+    program = [sys.executable, str(script), *map(str, runs), "--out", str(out), "--preset", preset]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    if done.returncode == 2:
+        raise UserError(done.stderr.strip().removeprefix("error: "))
+    if done.returncode:
+        raise RuntimeError(f"{script.name} failed:\n{done.stderr}")
+    files = [Path(line) for line in done.stdout.splitlines()]
+    numbers = json.loads(files[-1].read_text())
+    claims = evaluate(figure.claims, numbers)
+    files.append(files[-1].with_name(f"{files[-1].stem}_claims.json"))
+    facts = {"figure": figure.id, "source": figure.source, "preset": preset, "data": numbers.get("data")}
+    write_text(files[-1], json.dumps({**facts, "claims": claims}, indent=1) + "\n")
+    return Reproduction(figure, tuple(map(Path, runs)), tuple(files), claims)

@@ -1,0 +1,40 @@
+"""Which samples each step sees, and which epoch a step belongs to."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ntk_repro.errors import UserError
+
+__all__ = ["epoch_means", "minibatches"]
+
+
+def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
+    """Row indices of every step's batch.
+
+    The permutations of successive epochs are concatenated and cut into batches, so that no sample is dropped at the
+    end of an epoch; a batch may straddle two epochs. Only what is left after the last whole batch goes unused.
+
+    Raises:
+        UserError: when a batch is larger than the training set, or a number is below 1.
+    """
+    if min(n, batch_size, epochs) < 1:
+        raise UserError(f"samples, batch_size and epochs must be at least 1, not {n}, {batch_size} and {epochs}")
+    if batch_size > n:
+        raise UserError(f"batch_size {batch_size} is above the {n} training samples; choose at most {n}")
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([rng.permutation(n).astype(np.int32) for _ in range(epochs)])
+    steps = len(rows) // batch_size
+    return rows[: steps * batch_size].reshape(steps, batch_size)
+
+
+def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int) -> Float[np.ndarray, "epochs *T"]:
+    """Means over the steps of each epoch; a straddling batch counts for the epoch that it completes.
+
+    Every epoch has a step by this rule, as a batch is never larger than the training set.
+    """
+    per_step = np.asarray(per_step, dtype=np.float64)
+    epoch = ((np.arange(len(per_step)) + 1) * batch_size - 1) // n
+    sums = np.zeros((epoch[-1] + 1, *per_step.shape[1:]))
+    np.add.at(sums, epoch, per_step)
+    counts = np.bincount(epoch)
+    return sums / counts.reshape(-1, *[1] * (per_step.ndim - 1))

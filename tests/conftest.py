@@ -1,0 +1,27 @@
+"""What every test stands on: JAX on the CPU, and no file written outside of the test's own folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports JAX; JAX_PLATFORMS=cuda runs the tests on a GPU
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch, tmp_path):
+    """Runs and decoded data go to the test's own folder; nothing is downloaded, no compiled program is kept."""
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("NTK_REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "never")
+    monkeypatch.setenv("NTK_REPRO_COMPILATION_CACHE", "off")
+
+
+@pytest.fixture(scope="session")
+def tfds_dir() -> Path:
+    """A folder of prepared TensorFlow data sets: $TFDS_DATA_DIR, or ../shared/tfds beside the clone."""
+    chosen = os.environ.get("TFDS_DATA_DIR")
+    folder = Path(chosen) if chosen else Path(__file__).parents[2] / "shared" / "tfds"
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"needs prepared TensorFlow data sets: {folder} has none (TFDS_DATA_DIR names another folder)")
+    return folder

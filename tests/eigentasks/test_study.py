@@ -1,0 +1,149 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro import eigentasks
+from ntk_repro.data import binary_labels, load_dataset
+from ntk_repro.eigentasks import EigentasksConfig, study
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
+from ntk_repro.network import Network
+
+CONFIG = EigentasksConfig(
+    net="mlp", width=0.3, data="digits", n_train=150, n_test=50, indices=(2, 5, 9), epochs=3, batch_size=32
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return eigentasks.run(CONFIG, root=root)
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    result = {name: array.shape for name, array in done.result().items()}
+    for name in ("test_accuracy", "train_accuracy"):
+        assert result[f"network_{name}"] == (3,)
+        assert result[f"linearized_{name}"] == (8,)
+        assert result[f"baseline_network_{name}"] == result[f"baseline_linearized_{name}"] == ()
+    for name in ("index", "epochs_to_target_loss", "l2_distance", "cosine_distance"):
+        assert result[name] == (3,)
+    assert result["linearized_index"] == result["majority_rate"] == (8,)
+    assert result["network_loss"] == (3, 3)
+    assert result["linearized_loss"] == (8, 3)
+    assert result["eigenvalues"] == result["residuals"] == (9,)
+
+
+def test_the_eigenpairs_are_those_of_the_gram_of_training_and_test_images(done):
+    data = load_dataset("digits", n_train=150, n_test=50)
+    net = Network.create("mlp", jax.random.fold_in(jax.random.key(0), 0), (8, 8, 1), width=0.3)
+    values = np.linalg.eigvalsh(empirical_gram(net, data.x).astype(np.float64))[::-1][:9]
+    np.testing.assert_allclose(done.result()["eigenvalues"], values, rtol=1e-4)
+
+
+def test_accuracies_are_shares_of_the_images(done):
+    for name in ("network", "linearized"):
+        tests, trains = (done.result()[f"{name}_{part}_accuracy"] for part in ("test", "train"))
+        np.testing.assert_allclose(tests * 50, np.round(tests * 50), atol=1e-5)
+        np.testing.assert_allclose(trains * 150, np.round(trains * 150), atol=1e-4)
+        assert (trains > 0.5).all()
+
+
+def test_training_lowers_the_loss_of_every_task(done):
+    result = done.result()
+    for loss in (result["network_loss"], result["linearized_loss"]):
+        assert (loss[:, -1] < loss[:, 0]).all()
+
+
+def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
+    monkeypatch.setattr(study, "train", None)
+    monkeypatch.setattr(study, "load_dataset", None)
+    again = eigentasks.run(dataclasses.replace(CONFIG, indices=(9, 5, 2)), root=root)
+    assert again.path == done.path
+
+
+def test_an_interrupted_run_continues_with_the_trainings_it_has(done, tmp_path, monkeypatch):
+    trained = []
+
+    def until_the_third(*args, **kwargs):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(1)
+        return real(*args, **kwargs)
+
+    real = study.train
+    monkeypatch.setattr(study, "train", until_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        eigentasks.run(CONFIG, root=tmp_path)
+    monkeypatch.setattr(study, "train_in_function_space", None)  # already there
+    monkeypatch.setattr(study, "train", lambda *args, **kwargs: (trained.append(1), real(*args, **kwargs))[1])
+    continued = eigentasks.run(CONFIG, root=tmp_path)
+    assert len(trained) == 4
+    for name, array in done.result().items():
+        np.testing.assert_allclose(continued.result()[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_each_network_starts_afresh(done, root):
+    alone = eigentasks.run(dataclasses.replace(CONFIG, indices=(9,), num_eigenfunctions=9), root=root)
+    np.testing.assert_allclose(alone.result()["l2_distance"], done.result()["l2_distance"][2:], rtol=1e-5)
+    np.testing.assert_allclose(alone.result()["network_loss"], done.result()["network_loss"][2:], rtol=1e-4)
+
+
+def test_function_space_and_weight_space_train_the_same_linearization(done, root):
+    config = dataclasses.replace(CONFIG, linearized_training="weight_space", linearized_indices=tuple(range(2, 10)))
+    weights = eigentasks.run(config, root=root).result()
+    functions = done.result()
+    np.testing.assert_allclose(weights["linearized_loss"], functions["linearized_loss"], atol=2e-3)
+    # One image of 50 may lie on the boundary to rounding.
+    np.testing.assert_allclose(weights["linearized_test_accuracy"], functions["linearized_test_accuracy"], atol=0.021)
+    assert weights["linearized_l2_distance"].shape == (8,)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam", "learning_rate": 1e-3},
+        pytest.param({"net": "resnet18", "width": 0.05}, marks=pytest.mark.slow),  # compiling it takes long
+    ],
+)
+def test_adam_and_batch_normalization_run(settings, root):
+    config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, baseline=False, **settings)
+    result = eigentasks.run(config, root=root).result()
+    assert np.isfinite(result["network_loss"]).all()
+    assert np.isfinite(result["linearized_loss"]).all()
+    assert "baseline_network_test_accuracy" not in result
+
+
+def test_the_baseline_learns_the_first_five_classes_against_the_others(done, root, monkeypatch):
+    seen = []
+    real = study.train
+
+    def spy(net, x, y, **kwargs):
+        seen.append(np.asarray(y))
+        return real(net, x, y, **kwargs)
+
+    monkeypatch.setattr(study, "train", spy)
+    eigentasks.run(dataclasses.replace(CONFIG, indices=(2,), epochs=2), root=root)
+    expected = (binary_labels(load_dataset("digits", n_train=150, n_test=50).y_train) > 0).astype(int)
+    np.testing.assert_array_equal(seen[-1], expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"net": "lenett"}, "unknown network 'lenett'; did you mean 'lenet'"),
+        ({"data": "digit"}, "unknown data set 'digit'; did you mean 'digits'"),
+        ({"indices": (2, 300)}, "300 eigenfunctions cannot be had from 200 images"),
+        ({"n_train": 10_000}, "ask for at most"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_computed(settings, message, root, monkeypatch):
+    monkeypatch.setattr(study, "eigenbasis", None)
+    with pytest.raises(UserError, match=message):
+        eigentasks.run(dataclasses.replace(CONFIG, **settings), root=root)

@@ -1,0 +1,89 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.finished_run import INDICES, finished_run
+
+SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
+
+
+def draw(script, runs, out, *options):
+    program = [sys.executable, str(SCRIPTS / f"{script}.py"), *(str(run.path) for run in runs), "--out", str(out)]
+    return subprocess.run([*program, *options], capture_output=True, text=True, check=False)
+
+
+def numbers(script, runs, out, *options):
+    done = draw(script, runs, out, *options)
+    assert done.returncode == 0, done.stderr
+    assert [Path(line).suffix for line in done.stdout.splitlines()] == [".png", ".pdf", ".json"]
+    assert (out / f"ortiz2021_{script}.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / f"ortiz2021_{script}.pdf").read_bytes().startswith(b"%PDF")
+    return json.loads((out / f"ortiz2021_{script}.json").read_text())
+
+
+def test_figure_2_plots_what_the_runs_hold(tmp_path):
+    runs = [finished_run(tmp_path, net) for net in ("lenet", "mlp")]
+    plotted = numbers("fig2", runs, tmp_path, "--preset", "quick")
+    assert (plotted["preset"], plotted["data"]) == ("quick", "mnist5k")
+    assert list(plotted["nets"]) == ["mlp", "lenet"]
+    mlp = plotted["nets"]["mlp"]
+    assert mlp["index"] == list(INDICES)
+    assert mlp["network_accuracy"] == [0.95, 0.85, 0.75, 0.65]
+    assert mlp["linearized_accuracy"] == pytest.approx([0.98 - 0.002 * i for i in INDICES])
+    assert mlp["baseline_accuracy"] == pytest.approx(0.93)
+    assert len(mlp["all_linearized_accuracy"]) == 100
+
+
+def test_figure_2_averages_over_seeds_and_keeps_their_spread(tmp_path):
+    runs = [finished_run(tmp_path, seed=s, network=[0.9 + 0.02 * s, 0.8, 0.7, 0.6]) for s in (0, 1)]
+    mlp = numbers("fig2", runs, tmp_path)["nets"]["mlp"]
+    assert mlp["network_accuracy"][0] == pytest.approx(0.91)
+    assert mlp["network_accuracy_std"] == pytest.approx([np.std([0.9, 0.92], ddof=1), 0, 0, 0])
+    assert mlp["baseline_accuracy"] == pytest.approx(0.935)
+    assert mlp["seeds"] == [0, 1]
+
+
+def test_figure_2_without_a_baseline_says_so(tmp_path):
+    run = finished_run(tmp_path, baseline=False)
+    assert numbers("fig2", [run], tmp_path)["nets"]["mlp"]["baseline_accuracy"] is None
+
+
+@pytest.mark.parametrize(("script", "net"), [("fig3", "resnet18"), ("fig13", "mlp"), ("fig14", "lenet")])
+def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path, script, net):
+    curves = numbers(script, [finished_run(tmp_path, net)], tmp_path)["nets"][net]
+    assert curves["epochs_to_target_loss"] == [3, 5, 9, None]
+    assert curves["l2_distance"] == [1, 2, 4, 8]
+    assert curves["cosine_distance"] == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_the_same_runs_give_the_same_bytes(tmp_path):
+    run = finished_run(tmp_path)
+    for out in ("a", "b"):
+        numbers("fig2", [run], tmp_path / out)
+    for ending in ("png", "pdf", "json"):
+        first, second = ((tmp_path / out / f"ortiz2021_fig2.{ending}").read_bytes() for out in ("a", "b"))
+        assert first == second
+
+
+def test_a_missing_run_is_one_sentence_and_status_2(tmp_path):
+    program = [sys.executable, str(SCRIPTS / "fig2.py"), str(tmp_path / "none"), "--out", str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no run folder")
+    assert done.stderr.count("\n") == 1
+
+
+def test_drawing_loads_no_jax(tmp_path):
+    run = finished_run(tmp_path)
+    program = (
+        "import sys, runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0].rsplit('/', 1)[0])\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    arguments = [str(SCRIPTS / "fig2.py"), str(run.path), "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

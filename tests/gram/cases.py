@@ -1,0 +1,225 @@
+"""The networks on which every way to the Gram matrix is held against the dense Jacobian."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from ntk_repro.network import Network
+
+IMAGE = (6, 5, 3)
+
+
+class Head(nn.Module):
+    """Any body, flattened, under one dense layer."""
+
+    body: Any
+    outputs: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(self.body(x))
+        return nn.Dense(self.outputs)(x.reshape(len(x), -1))
+
+
+class SharedDense(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        layer = nn.Dense(3)
+        return nn.Dense(1)(nn.tanh(layer(nn.tanh(layer(x)))).reshape(len(x), -1))
+
+
+class SharedConv(nn.Module):
+    """One convolution at two image sizes."""
+
+    @nn.compact
+    def __call__(self, x):
+        layer = nn.Conv(3, (3, 3))
+        x = nn.tanh(layer(x))
+        x = nn.tanh(layer(x[:, ::2, ::2]))
+        return nn.Dense(2)(x.reshape(len(x), -1))
+
+
+class TiedDense(nn.Module):
+    """A dense layer whose kernel is also used outside its call."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        layer = nn.Dense(7)
+        h = nn.tanh(layer(x))
+        kernel = layer.variables["params"]["kernel"]
+        return nn.Dense(1)(h @ kernel.T)
+
+
+class OwnParameters(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        scale = self.param("scale", nn.initializers.normal(1.0), (x.shape[-1],))
+        power = self.param("power", nn.initializers.ones, ())
+        return nn.Dense(2)(jnp.tanh(x * scale) * power)
+
+
+class Norms(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.Conv(4, (3, 3))(x)
+        x = nn.tanh(nn.BatchNorm(use_running_average=not train)(x))
+        x = nn.GroupNorm(num_groups=2)(nn.Conv(4, (3, 3))(x))
+        x = nn.LayerNorm()(nn.tanh(x))
+        return nn.Dense(1)(x.reshape(len(x), -1))
+
+
+class Tokens(nn.Module):
+    """Embedding, attention, and logits by the transposed embedding."""
+
+    @nn.compact
+    def __call__(self, tokens, deterministic: bool = True):
+        embed = nn.Embed(11, 6)
+        x = embed(tokens)
+        x = x + nn.MultiHeadDotProductAttention(num_heads=2, dropout_rate=0.5)(x, x, deterministic=deterministic)
+        x = nn.LayerNorm()(x).mean(1)
+        return embed.attend(nn.Dense(6)(x))[:, :2]
+
+
+class Recurrent(nn.Module):
+    """An LSTM (a lifted scan) between two plain layers."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(nn.Dense(4)(x.reshape(len(x), IMAGE[0], -1)))
+        states = jnp.asarray(nn.RNN(nn.LSTMCell(3))(x))
+        return nn.Dense(1)(states[:, -1])
+
+
+class Lifted(nn.Module):
+    """A rematerialised and a vmapped layer, followed by a plain one."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(nn.remat(nn.Dense)(4)(x.reshape(len(x), -1)))
+        each: Any = {"variable_axes": {"params": 0}, "split_rngs": {"params": True}, "in_axes": None}
+        mapped = nn.vmap(nn.Dense, **each, out_axes=1, axis_size=2)
+        x = nn.tanh(mapped(3)(x))
+        return nn.Dense(2)(x.reshape(len(x), -1))
+
+
+class ScannedLayers(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        class Step(nn.Module):
+            @nn.compact
+            def __call__(self, carry, _):
+                return nn.tanh(nn.Dense(5)(carry)), None
+
+        x = nn.Dense(5)(x.reshape(len(x), -1))
+        layers = nn.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)
+        x, _ = layers()(x, None)
+        return nn.Dense(1)(x)
+
+
+class Weighted(nn.Module):
+    """Weight normalisation changes the kernel between its parameter and its use."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(nn.WeightNorm(nn.Dense(5))(x.reshape(len(x), -1)))
+        return nn.Dense(1)(x)
+
+
+class PlainVector(nn.Module):
+    """One number a sample, without an axis for outputs, and a branch that takes unused layers along."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        nn.Dense(3)(x)
+        return nn.Dense(4, use_bias=False)(x).sum(-1) ** 2
+
+
+class NNXNet(nnx.Module):
+    def __init__(self, rngs):
+        self.conv = nnx.Conv(3, 4, (3, 3), rngs=rngs)
+        self.norm = nnx.BatchNorm(4, rngs=rngs)
+        self.dense = nnx.Linear(4, 2, rngs=rngs)
+
+    def __call__(self, x):
+        return self.dense(nnx.tanh(self.norm(self.conv(x))).mean((1, 2)))
+
+
+def _conv(*args, shape=IMAGE, **kw) -> Callable[[], Network]:
+    return _linen(lambda: Head(nn.Conv(*args, **kw)), shape)
+
+
+def _linen(module: Callable[[], nn.Module], shape=IMAGE, dtype=jnp.float32) -> Callable[[], Network]:
+    return lambda: Network.create(module(), 1, shape, input_dtype=dtype)
+
+
+def _named(name: str, shape=(8, 8, 3), **kw) -> Callable[[], Network]:
+    return lambda: Network.create(name, 1, shape, **kw)
+
+
+def _function() -> Network:
+    keys = jax.random.split(jax.random.key(3), 2)
+    params = [jax.random.normal(keys[0], (90, 4)), {"v": jax.random.normal(keys[1], (4,))}]
+    return Network.from_apply(lambda p, x: jnp.tanh(x.reshape(len(x), -1) @ p[0] / 9) @ p[1]["v"], params)
+
+
+# name -> (network, shape of a sample, dtype of a sample, layers that must be recognised)
+CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
+    "mlp": (_named("mlp", width=0.1, num_outputs=2), (8, 8, 3), np.float32, 3),
+    "lenet": (_named("lenet", num_outputs=3), (8, 8, 3), np.float32, 5),
+    "resnet18_scale_1": (_named("resnet18", width=1 / 16, residual_scale_init=1.0), (8, 8, 3), np.float32, 21),
+    "resnet18_scale_0": (_named("resnet18", width=1 / 16, stage_sizes=(1, 1)), (8, 8, 3), np.float32, 7),
+    "conv_no_bias": (_conv(4, (3, 2), use_bias=False), IMAGE, np.float32, 2),
+    "conv_even_kernel": (_conv(4, (4, 2)), IMAGE, np.float32, 2),
+    "conv_valid": (_conv(4, (3, 3), padding="VALID"), IMAGE, np.float32, 2),
+    "conv_uneven_padding": (_conv(4, (3, 3), padding=((0, 2), (3, 1))), IMAGE, np.float32, 2),
+    "conv_strided": (_conv(4, (3, 3), strides=(2, 3)), IMAGE, np.float32, 2),
+    "conv_strided_1x1": (_conv(4, (1, 1), strides=2), IMAGE, np.float32, 2),
+    "conv_dilated": (_conv(4, (3, 2), kernel_dilation=(1, 2)), IMAGE, np.float32, 2),
+    "conv_input_dilated": (_conv(4, (3, 3), input_dilation=(2, 1), padding=((1, 2), (0, 1))), IMAGE, np.float32, 2),
+    "conv_circular": (_conv(4, (3, 4), padding="CIRCULAR"), IMAGE, np.float32, 2),
+    "conv_circular_dilated": (_conv(4, (3, 3), padding="CIRCULAR", kernel_dilation=2), IMAGE, np.float32, 2),
+    "conv_reflect_strided": (_conv(4, (3, 3), padding="REFLECT", strides=2), IMAGE, np.float32, 2),
+    "conv_causal_1d": (_conv(4, (3,), shape=(9, 3), padding="CAUSAL", kernel_dilation=2), (9, 3), np.float32, 2),
+    "conv_1d_on_image_rows": (_conv(4, (3,)), IMAGE, np.float32, 2),
+    "conv_3d": (_conv(2, (2, 2, 2), shape=(3, 4, 3, 2)), (3, 4, 3, 2), np.float32, 2),
+    "conv_grouped": (_conv(6, (3, 3), feature_group_count=3), IMAGE, np.float32, 1),
+    "conv_masked": (_linen(lambda: Head(nn.Conv(2, (2, 2), mask=_mask()))), IMAGE, np.float32, 1),
+    "conv_transposed": (_linen(lambda: Head(nn.ConvTranspose(3, (3, 3), strides=(2, 2)))), IMAGE, np.float32, 1),
+    "conv_local": (_linen(lambda: Head(nn.ConvLocal(2, (3, 3)))), IMAGE, np.float32, 1),
+    "dense_on_pixels": (_linen(lambda: Head(nn.Dense(4), outputs=2)), IMAGE, np.float32, 2),
+    "dense_general": (_linen(lambda: Head(nn.DenseGeneral((2, 3), axis=(-2, -1)))), IMAGE, np.float32, 1),
+    "shared_dense": (_linen(SharedDense), IMAGE, np.float32, 2),
+    "shared_conv": (_linen(SharedConv), IMAGE, np.float32, 2),
+    "tied_dense": (_linen(TiedDense), IMAGE, np.float32, 1),
+    "own_parameters": (_linen(OwnParameters), IMAGE, np.float32, 1),
+    "norms": (_linen(Norms), IMAGE, np.float32, 3),
+    "tokens": (_linen(Tokens, (7,), jnp.int32), (7,), np.int32, 1),
+    "recurrent": (_linen(Recurrent), IMAGE, np.float32, 2),
+    "lifted": (_linen(Lifted), IMAGE, np.float32, 1),
+    "scanned_layers": (_linen(ScannedLayers), IMAGE, np.float32, 2),
+    "weight_norm": (_linen(Weighted), IMAGE, np.float32, 1),
+    "plain_vector": (_linen(PlainVector), IMAGE, np.float32, 2),
+    "nnx": (lambda: Network.create(NNXNet(nnx.Rngs(0))), IMAGE, np.float32, 0),
+    "function": (_function, IMAGE, np.float32, 0),
+}
+
+
+def _mask() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 2, (2, 2, 3, 2)).astype(np.float32)
+
+
+def samples(name: str, n: int, seed: int = 0) -> np.ndarray:
+    """n inputs of a case."""
+    _, shape, dtype, _ = CASES[name]
+    rng = np.random.default_rng(seed)
+    if np.issubdtype(dtype, np.integer):
+        return rng.integers(0, 11, (n, *shape)).astype(dtype)
+    return rng.normal(size=(n, *shape)).astype(dtype)

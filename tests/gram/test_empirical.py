@@ -1,0 +1,227 @@
+"""Every way to the Gram matrix against the dense Jacobian, on one list of networks."""
+
+import contextlib
+import dataclasses
+import functools
+import warnings
+
+import flax.linen as nn
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram, structured
+from ntk_repro.network import Network
+from ntk_repro.precision import cast, precision_scope
+from tests.gram.cases import CASES, samples
+
+
+def relative_error(ours: np.ndarray, oracle: np.ndarray) -> float:
+    return np.abs(ours - oracle).max() / np.abs(oracle).max()
+
+
+def gram(net, *args, **kw):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*used outside its own call")
+        return empirical_gram(net, *args, **kw)
+
+
+TIED = ("tied_dense", "weight_norm")
+
+
+@functools.cache
+def oracle(name: str) -> tuple[Network, np.ndarray]:
+    """A case's network and the kernel between its 5 + 3 samples, (8, k, 8, k), from dense Jacobians in float64."""
+    net = CASES[name][0]()
+    x = np.concatenate([samples(name, 5), samples(name, 3, seed=1)])
+    # Flax's LSTM begins with a float32 state whatever its parameters are.
+    with precision_scope("float32" if name == "recurrent" else "float64") as dtype:
+        exact = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
+        inputs = x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype)
+        jacobian = jax.jit(jax.jacrev(lambda params, x: exact.apply(params, x)))(exact.params, inputs)
+        j = np.concatenate([np.asarray(leaf).reshape(*leaf.shape[:2], -1) for leaf in jax.tree.leaves(jacobian)], -1)
+    return net, np.einsum("nkp,mlp->nkml", j, j)
+
+
+def blocks(kernel: np.ndarray, outputs: str | int) -> np.ndarray:
+    """The oracle's kernel as `empirical_gram` returns it."""
+    if outputs == "mean":
+        return np.einsum("nkmk->nm", kernel) / kernel.shape[1]
+    if outputs == "full":
+        return kernel.reshape(kernel.shape[0] * kernel.shape[1], -1)
+    return kernel[:, int(outputs), :, int(outputs)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_structured_equals_dense_jacobian(name):
+    net, kernel = oracle(name)
+    x, y = samples(name, 5), samples(name, 3, seed=1)
+    assert relative_error(gram(net, x, outputs="full"), blocks(kernel[:5, :, :5], "full")) < 3e-6
+    assert relative_error(gram(net, x, y, outputs="full"), blocks(kernel[:5, :, 5:], "full")) < 3e-6
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet", "shared_conv", "norms", "tokens", "nnx"])
+def test_structured_equals_dense_jacobian_in_float64(name):
+    """Parameters, activations and sums: the error is that of 64 bits, and nothing of it is left behind."""
+    net, kernel = oracle(name)
+    k = gram(net, samples(name, 5), precision="float64")
+    assert k.dtype == np.float64
+    assert relative_error(k, blocks(kernel[:5, :, :5], "mean")) < 1e-13
+    assert jax.numpy.ones(1).dtype == np.float32
+
+
+@pytest.mark.parametrize("method", ["structured", "jacobian", "neural_tangents"])
+@pytest.mark.parametrize("name", ["lenet", "resnet18_scale_1", "shared_conv", "plain_vector"])
+def test_every_method_has_the_same_outputs(name, method):
+    net, kernel = oracle(name)
+    x, y = samples(name, 5), samples(name, 3, seed=1)
+    for outputs in ("mean", "full", 0) if name != "resnet18_scale_1" else ("mean",):
+        for x2, columns in ((None, slice(0, 5)), (y, slice(5, 8))):
+            ours = gram(net, x, x2, outputs=outputs, method=method)
+            assert relative_error(ours, blocks(kernel[:5, :, columns], outputs)) < 3e-6
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers_are_recognised(name):
+    net, x, expected = oracle(name)[0], samples(name, 5), CASES[name][3]
+    warned = pytest.warns(UserWarning, match="used outside its own call") if name in TIED else contextlib.nullcontext()
+    with warned:
+        layers = structured.structured_plan(net, x, "mean", 2).layers
+    assert len(layers) == expected
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_0", "resnet18_scale_1"])
+def test_gram_is_symmetric_and_positive_semidefinite(name):
+    net, _ = oracle(name)
+    k = gram(net, samples(name, 9), outputs="full")
+    assert np.array_equal(k, k.T)
+    assert np.linalg.eigvalsh(k.astype(np.float64)).min() > -1e-6 * np.trace(k)
+
+
+@pytest.mark.parametrize("form", ["gradient", "positions"])
+@pytest.mark.parametrize("name", ["lenet", "shared_conv", "conv_strided", "conv_causal_1d", "dense_on_pixels"])
+def test_both_forms_of_every_layer_are_exact(name, form, monkeypatch):
+    net, kernel = oracle(name)
+    chosen = structured.structured_plan
+
+    def forced(*args):
+        plan = chosen(*args)
+        return dataclasses.replace(plan, forms=(form,) * len(plan.layers))
+
+    monkeypatch.setattr(structured, "structured_plan", forced)
+    for outputs in ("mean", "full"):
+        ours = gram(net, samples(name, 5), outputs=outputs)
+        assert relative_error(ours, blocks(kernel[:5, :, :5], outputs)) < 3e-6
+
+
+def test_form_is_chosen_by_counting():
+    """The outer product for a wide dense layer, gradients for a convolution with many pixels and few channels."""
+    plan = structured.structured_plan(
+        Network.create("lenet", 0, (32, 32, 3)), np.zeros((2, 32, 32, 3), np.float32), 0, 1
+    )
+    forms = {layer.path[-1]: form for layer, form in zip(plan.layers, plan.forms, strict=True)}
+    assert forms["Conv_0"] == forms["Conv_1"] == "gradient"
+    assert forms["Dense_0"] == forms["Dense_1"] == "positions"
+    by_hand = 456 + 2416 + (1025 + 120) + (121 + 84) + 85
+    assert plan.multiplications_per_pair == by_hand
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n1=st.integers(1, 23),
+    n2=st.integers(0, 23),
+    tile=st.integers(1, 9),
+    batch=st.integers(1, 9),
+    held=st.integers(1, 9),
+)
+def test_any_blocking_gives_the_same_kernel(n1, n2, tile, batch, held):
+    """Whatever the sizes of passes and tiles and however few features are held; n2 = 0 stands for x against itself."""
+    net = _SMALL
+    x, y = _X[:n1], None if n2 == 0 else _X[-n2:]
+    n2 = n2 or n1
+    batch = min(batch, n1)
+    size = tile * batch
+    schedule = structured._Schedule(batch, size, -(-n1 // size), -(-n2 // size), held)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structured._Schedule, "of", classmethod(lambda cls, *args: schedule))
+        ours = empirical_gram(net, x, y)
+    rows, columns = slice(0, n1), slice(0, n1) if y is None else slice(len(_X) - n2, None)
+    assert relative_error(ours, _ORACLE[rows, columns]) < 3e-6
+    assert y is not None or np.array_equal(ours, ours.T)
+
+
+_SMALL = Network.create("mlp", 0, (3, 3, 1), width=0.05)
+_X = np.random.default_rng(5).normal(size=(23, 3, 3, 1)).astype(np.float32)
+_ORACLE = empirical_gram(_SMALL, _X, method="jacobian", precision="float64")
+
+
+def test_little_memory_changes_the_schedule_not_the_kernel(monkeypatch):
+    net, x = oracle("lenet")[0], samples("lenet", 40)
+    plan = structured.structured_plan(net, x, "mean", 3)
+    whole = empirical_gram(net, x)
+    monkeypatch.setattr(structured, "available_bytes", lambda: 40 * 40 * 4 + 2 * 15 * plan.floats_per_sample * 4)
+    schedule = structured._Schedule.of(plan, 40, 40, 4)
+    assert schedule.held < schedule.rows
+    assert relative_error(empirical_gram(net, x), whole) < 1e-6
+
+
+def test_kernel_of_a_linear_function_is_the_inner_product():
+    net = Network.from_apply(lambda w, x: x @ w, np.ones(4, np.float32))
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    assert relative_error(empirical_gram(net, x), x @ x.T) < 1e-6
+
+
+def test_kernel_follows_the_parameters_and_the_frozen_state():
+    net, _ = oracle("norms")
+    x = samples("norms", 4)
+    moved = net.replace(state=jax.tree.map(lambda s: s + 0.5, net.state))
+    assert relative_error(gram(moved, x), gram(net, x)) > 1e-2
+    assert relative_error(gram(moved, x), gram(moved, x, method="jacobian", precision="float64")) < 3e-6
+
+
+class Float32Layer(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1, dtype=jax.numpy.float32)(x)
+
+
+class Overflowing(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(jax.numpy.exp(1e3 * nn.Dense(2)(x)))
+
+
+def test_bad_input_is_refused_in_a_sentence():
+    net, x = _SMALL, _X[:4]
+    with pytest.raises(UserError, match="did you mean 'structured'"):
+        empirical_gram(net, x, method="structred")
+    with pytest.raises(UserError, match="outputs 0 to 0"):
+        empirical_gram(net, x, outputs=1)
+    with pytest.raises(UserError, match="known: full, mean"):
+        empirical_gram(net, x, outputs="average")
+    with pytest.raises(UserError, match="known: float32, float64"):
+        empirical_gram(net, x, precision="float16")
+    with pytest.raises(UserError, match="they must agree"):
+        empirical_gram(net, x, np.ones((2, 5, 5, 1), np.float32))
+    with pytest.raises(UserError, match="has shape"):
+        empirical_gram(net, x[:0])
+    broken = x.copy()
+    broken[2, 1] = np.nan
+    with pytest.raises(UserError, match="1 of the 4 samples of x1 are not finite, the first is number 2"):
+        empirical_gram(net, broken)
+    with pytest.raises(UserError, match="computes in float32 whatever"):
+        empirical_gram(Network.create(Float32Layer(), 0, (3,)), np.ones((2, 3)), precision="float64")
+    with pytest.raises(UserError, match="the kernel is not finite"):
+        empirical_gram(Network.create(Overflowing(), 0, (3,)), 100 * np.ones((2, 3), np.float32))
+
+
+def test_too_little_memory_is_told_before_the_work(monkeypatch):
+    x = np.broadcast_to(np.float32(1), (10**6, 3, 3, 1))
+    with pytest.raises(UserError, match=r"1,000,000 x 1,000,000 needs 3\.6 TiB .* at most [0-9,]+ samples"):
+        empirical_gram(_SMALL, x)
+    monkeypatch.setattr(structured, "available_bytes", lambda: 500)
+    with pytest.raises(UserError, match="features of one sample need"):
+        empirical_gram(_SMALL, _X[:4])

@@ -1,0 +1,220 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.krylov import block_krylov
+from ntk_repro.gram.spectrum import effective_rank, energy_concentration, top_eigenpairs
+
+
+def orthogonal(n, seed=0):
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))[0]
+
+
+def with_spectrum(values, seed=0, dtype: type = np.float64):
+    q = orthogonal(len(values), seed)
+    gram = (q * values) @ q.T
+    return ((gram + gram.T) / 2).astype(dtype), q
+
+
+def power_law(n):
+    return 1000.0 * np.arange(1, n + 1) ** -1.5
+
+
+@pytest.mark.parametrize("method", ["dense", "krylov"])
+def test_pairs_of_a_known_spectrum_are_recovered(method):
+    values = power_law(400)
+    gram, q = with_spectrum(values)
+    pairs = top_eigenpairs(gram, 40, method=method, tolerance=1e-9)
+    np.testing.assert_allclose(pairs.values, values[:40], rtol=1e-12)
+    np.testing.assert_allclose(np.abs(np.sum(q[:, :40] * pairs.vectors, axis=0)), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(40), atol=1e-12)
+    assert pairs.residuals.max() < 1e-9
+    assert pairs.clipped == 0
+
+
+def test_residuals_are_those_of_the_returned_pairs():
+    gram, _ = with_spectrum(power_law(300))
+    pairs = top_eigenpairs(gram, 30, method="krylov", tolerance=1e-3)
+    products = gram @ pairs.vectors - pairs.vectors * pairs.values
+    np.testing.assert_allclose(pairs.residuals, np.linalg.norm(products, axis=0) / pairs.values, atol=1e-12)
+
+
+def test_krylov_equals_dense_in_float32_including_signs():
+    gram, _ = with_spectrum(power_law(1000), dtype=np.float32)
+    dense = top_eigenpairs(gram, 60, method="dense")
+    krylov = top_eigenpairs(gram, 60, method="krylov", tolerance=1e-4)
+    np.testing.assert_allclose(krylov.values, dense.values, rtol=1e-6)
+    np.testing.assert_allclose(krylov.vectors, dense.vectors, atol=1e-3)
+    assert krylov.residuals.max() < 1e-4
+
+
+def test_restarts_reach_the_tolerance_where_the_spectrum_decays_slowly():
+    values = 1.0 + np.linspace(1.0, 0.0, 400)
+    gram, _ = with_spectrum(values)
+    pairs = top_eigenpairs(gram, 12, method="krylov", tolerance=1e-6)
+    np.testing.assert_allclose(pairs.values, values[:12], rtol=1e-9)
+    assert pairs.residuals.max() < 1e-6
+
+
+@pytest.mark.parametrize("copies", [1, 10, 90, 200])
+def test_degenerate_spaces_are_complete(copies):
+    # More copies than the start block is wide: one Krylov space cannot hold them all.
+    values = np.concatenate([[9.0], np.full(copies, 5.0), power_law(500 - copies - 1) / 1000])
+    gram, q = with_spectrum(values)
+    k = copies + 11
+    computed, vectors, _ = block_krylov(gram, k, 1e-8, block=16)
+    np.testing.assert_allclose(computed, values[:k], rtol=1e-9)
+    space, expected = vectors[:, 1 : copies + 1], q[:, 1 : copies + 1]
+    np.testing.assert_allclose(space @ space.T, expected @ expected.T, atol=1e-8)
+
+
+@pytest.mark.parametrize("gram", [3.0 * np.eye(200), np.diag(np.repeat([4.0, 1.0], 100)), np.ones((200, 200))])
+@pytest.mark.parametrize("k", [1, 30, 120, 200])
+def test_krylov_survives_exhausted_spaces(gram, k):
+    pairs = top_eigenpairs(gram, k, method="krylov")
+    np.testing.assert_allclose(pairs.values, np.sort(np.linalg.eigvalsh(gram))[::-1][:k].clip(0), atol=1e-9)
+    np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(k), atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["dense", "krylov"])
+def test_rounding_below_zero_is_clipped_and_counted(method):
+    x = np.random.default_rng(0).standard_normal((300, 20))
+    pairs = top_eigenpairs((x @ x.T).astype(np.float32), 250, method=method)
+    assert np.all(pairs.values >= 0)
+    assert pairs.clipped == np.sum(pairs.values == 0) > 0
+    assert pairs.residuals[:20].max() < 1e-4
+
+
+def test_a_matrix_with_truly_negative_eigenvalues_is_reported():
+    gram, _ = with_spectrum(np.array([4.0, 3.0, 1.0, -2.0]))
+    with pytest.warns(UserWarning, match="not positive semi-definite"):
+        pairs = top_eigenpairs(gram, 4)
+    assert pairs.clipped == 1
+    assert pairs.values[-1] == 0
+
+
+def test_a_tolerance_out_of_reach_is_reported():
+    gram, _ = with_spectrum(10.0 ** -np.arange(0, 12, 0.06), dtype=np.float32)
+    with pytest.warns(UserWarning, match="miss the tolerance"):
+        top_eigenpairs(gram, 90, method="krylov", tolerance=1e-6)
+
+
+def test_a_positive_matrix_has_a_positive_first_vector():
+    x = np.abs(np.random.default_rng(0).standard_normal((400, 5)))
+    for method in ("dense", "krylov"):
+        assert np.all(top_eigenpairs(x @ x.T, 3, method=method).vectors[:, 0] > 0)
+
+
+def test_signs_do_not_depend_on_the_order_of_samples():
+    gram, _ = with_spectrum(power_law(120))
+    order = np.random.default_rng(1).permutation(120)
+    pairs, permuted = top_eigenpairs(gram, 20), top_eigenpairs(gram[np.ix_(order, order)], 20)
+    np.testing.assert_allclose(permuted.vectors, pairs.vectors[order], atol=1e-9)
+
+
+def test_signs_of_antisymmetric_vectors_are_fixed_by_the_first_large_entry():
+    gram = np.array([[2.0, -1.0], [-1.0, 2.0]])
+    assert top_eigenpairs(gram, 2).vectors[0, 0] > 0
+
+
+def test_krylov_is_deterministic():
+    gram, _ = with_spectrum(power_law(300), dtype=np.float32)
+    first, second = (top_eigenpairs(gram, 30, method="krylov") for _ in range(2))
+    np.testing.assert_array_equal(first.vectors, second.vectors)
+
+
+def test_a_memory_map_is_taken(tmp_path):
+    gram, _ = with_spectrum(power_law(200), dtype=np.float32)
+    np.save(tmp_path / "gram.npy", gram)
+    mapped = np.load(tmp_path / "gram.npy", mmap_mode="r")
+    for method in ("dense", "krylov"):
+        np.testing.assert_array_equal(
+            top_eigenpairs(mapped, 10, method=method).vectors, top_eigenpairs(gram, 10, method=method).vectors
+        )
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 60), share=st.floats(0.02, 1.0), decay=st.floats(0.0, 3.0), seed=st.integers(0, 99))
+def test_any_size_and_decay_agrees_with_numpy(n, share, decay, seed):
+    k = max(1, int(share * n))
+    gram, _ = with_spectrum(np.arange(1, n + 1) ** -decay, seed)
+    for method in ("dense", "krylov"):
+        pairs = top_eigenpairs(gram, k, method=method, tolerance=1e-8)
+        np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(gram)[::-1][:k], rtol=1e-8)
+        np.testing.assert_allclose(gram @ pairs.vectors, pairs.vectors * pairs.values, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("gram", "k", "message"),
+    [
+        (np.eye(5), 6, "ask for 1 to 5"),
+        (np.eye(5), 0, "ask for 1 to 5"),
+        (np.ones((4, 5)), 2, "square"),
+        (np.ones(4), 2, "square"),
+        (np.triu(np.ones((5, 5))), 2, "symmetric"),
+        (np.diag([1.0, np.nan, 1.0]), 2, "finite"),
+        (np.diag([1.0, np.inf, 1.0]), 2, "finite"),
+    ],
+)
+def test_bad_matrices_are_refused(gram, k, message):
+    with pytest.raises(UserError, match=message):
+        top_eigenpairs(gram, k)
+
+
+def test_a_single_nan_in_a_large_matrix_is_found():
+    gram = np.eye(2000, dtype=np.float32)
+    gram[1234, 777] = gram[777, 1234] = np.nan
+    with pytest.raises(UserError, match="finite"):
+        top_eigenpairs(gram, 5)
+
+
+def test_an_unknown_method_and_tolerance_are_refused():
+    with pytest.raises(UserError, match="method"):
+        top_eigenpairs(np.eye(3), 1, method="lanczos")
+    with pytest.raises(UserError, match="tolerance"):
+        top_eigenpairs(np.eye(3), 1, tolerance=0)
+
+
+def test_effective_rank_of_equal_values_is_their_number():
+    assert effective_rank(np.full(7, 3.0)) == pytest.approx(7.0, rel=1e-12)
+    assert effective_rank(np.array([5.0, 0.0, 0.0])) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_effective_rank_of_two_values_is_exp_of_their_entropy():
+    p = 0.8
+    assert effective_rank(np.array([4.0, 1.0])) == pytest.approx(p**-p * (1 - p) ** (p - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.array([1.0, -1.0]), np.array([np.nan]), np.array([])])
+def test_effective_rank_refuses_what_has_no_entropy(values):
+    with pytest.raises(UserError):
+        effective_rank(values)
+
+
+def test_energy_concentration_is_a_ratio_of_norms():
+    vectors = orthogonal(30)[:, :5]
+    y = 3 * vectors[:, 0] + 4 * orthogonal(30)[:, 20]
+    assert energy_concentration(vectors, y) == pytest.approx(0.6, rel=1e-12)
+    assert energy_concentration(vectors, vectors[:, 2]) == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(energy_concentration(vectors, np.stack([y, vectors[:, 1]], axis=1)), [0.6, 1.0])
+
+
+def test_energy_concentration_refuses_bad_input():
+    vectors = orthogonal(30)[:, :5]
+    with pytest.raises(UserError, match="same n"):
+        energy_concentration(vectors, np.ones(29))
+    with pytest.raises(UserError, match="orthonormal"):
+        energy_concentration(2 * vectors, np.ones(30))
+    with pytest.raises(UserError, match="zeros"):
+        energy_concentration(vectors, np.zeros(30))
+
+
+def test_the_suite_would_notice_a_warning_from_a_good_matrix():
+    gram, _ = with_spectrum(power_law(200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        top_eigenpairs(gram, 20, method="krylov")

@@ -1,0 +1,78 @@
+"""The architectures: sizes, widths, and what the registry refuses."""
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.models import ACTIVATIONS, MODELS, build_model
+from ntk_repro.network import Network
+
+
+def test_parameter_counts_by_hand():
+    mlp = 3072 * 100 + 100 + 100 * 100 + 100 + 100 + 1
+    lenet = (75 * 6 + 6) + (150 * 16 + 16) + (1024 * 120 + 120) + (120 * 84 + 84) + (84 + 1)
+    convolutions = 9 * (3 * 64 + 4 * 64**2 + 64 * 128 + 3 * 128**2 + 128 * 256 + 3 * 256**2 + 256 * 512 + 3 * 512**2)
+    projections = 64 * 128 + 128 * 256 + 256 * 512
+    norms = 2 * (5 * 64 + 5 * 128 + 5 * 256 + 5 * 512)
+    resnet18 = convolutions + projections + norms + 512 + 1
+    for name, expected in {"mlp": mlp, "lenet": lenet, "resnet18": resnet18}.items():
+        module = build_model(name)
+        shapes = jax.eval_shape(module.init, jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32))["params"]
+        assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == expected
+
+
+def test_width_scales_every_size_and_rounds_to_at_least_one():
+    assert build_model("mlp", width=0.5).hidden == (50, 50)
+    assert (build_model("lenet", width=2).channels, build_model("lenet", width=2).hidden) == ((12, 32), (240, 168))
+    assert build_model("resnet18", width=1 / 8).channels == 8
+    assert build_model("mlp", width=1e-6).hidden == (1, 1)
+
+
+def test_residual_scale_zero_leaves_hardly_any_gradients():
+    """With the last BatchNorm of a block at scale 0 hardly any parameter of ResNet18 moves the output."""
+    share = {}
+    for scale in (0.0, 1.0):
+        net = Network.create("resnet18", 0, (32, 32, 3), residual_scale_init=scale)
+        x = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype(np.float32)
+        grads = jax.jit(jax.grad(lambda params, net=net, x=x: net.apply(params, x).sum()))(net.params)
+        leaves = jax.tree.leaves(grads)
+        share[scale] = sum(int((leaf != 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
+    projections_stem_and_norms = 1.7e5 / 11.2e6
+    assert 0.6 * projections_stem_and_norms < share[0.0] < 1.4 * projections_stem_and_norms
+    assert share[1.0] > 0.9
+
+
+def test_batch_statistics_are_used_in_training_only():
+    net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
+    x = 3 + np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
+    alone = np.concatenate([net(x[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(net(x), alone, rtol=1e-5)  # inference: samples do not see each other
+    fx, state = net.training_fn(net.params, net.state, x)
+    assert np.abs(np.asarray(fx) - alone).max() > 0.1 * np.abs(alone).max()
+    stem = net.state["batch_stats"]["norm_init"]["mean"], state["batch_stats"]["norm_init"]["mean"]
+    assert np.abs(stem[1] - stem[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_reaches_the_network(name):
+    x = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype(np.float32)
+    net = Network.create("mlp", 0, (4, 4, 1), activation=name)
+    first = x.reshape(3, -1) @ net.params["Dense_0"]["kernel"]
+    second = ACTIVATIONS[name](first) @ net.params["Dense_1"]["kernel"]
+    by_hand = ACTIVATIONS[name](second) @ net.params["Dense_2"]["kernel"]
+    np.testing.assert_allclose(net(x), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(UserError, match="unknown network 'resnet'; did you mean 'resnet18'"):
+        build_model("resnet")
+    with pytest.raises(UserError, match="did you mean 'gelu'"):
+        Network.create("mlp", 0, (4, 4, 1), activation="gellu")
+    with pytest.raises(UserError, match="did you mean 'residual_scale_init'"):
+        build_model("resnet18", residual_scale=1.0)
+    with pytest.raises(UserError, match="setting of lenet"):
+        build_model("lenet", residual_scale_init=1.0)
+    with pytest.raises(UserError, match="width must be above 0"):
+        build_model("lenet", width=0)
+    assert set(MODELS) >= {"mlp", "lenet", "resnet18"}

@@ -1,0 +1,57 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evaluate, spearman
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30), st.randoms())
+def test_spearman_is_scipys_where_nothing_is_missing(x, random):
+    y = random.sample(x, len(x))
+    if len(set(x)) > 1:
+        assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+
+
+def test_a_missing_value_ranks_last_for_spearman():
+    assert spearman([1, 2, 3, 4], [1.0, 2.0, None, math.nan]) == pytest.approx(spearman([1, 2, 3, 4], [1, 2, 9, 9]))
+    assert spearman([1, 2, 3], [None, 1.0, 0.5]) == pytest.approx(-1.0)
+
+
+def test_spearman_of_a_constant_is_undetermined():
+    assert math.isnan(spearman([1, 2, 3], [0.5, 0.5, 0.5]))
+    assert math.isnan(spearman([1, 2, 3], [None, None, None]))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share", "crossing"),
+    [
+        ([9, 8, 7, 6], [5, 4, 3, 2], 1.0, None),
+        ([9, 8, 1, 1], [5, 4, 3, 2], 1.0, 20 + 10 * 4 / 6),
+        ([9, 1, 7, 1], [5, 4, 3, 2], 2 / 3, 38),
+        ([1, 8, 7, 6], [5, 4, 3, 2], 3 / 4, None),
+        ([1, 1, 1, 1], [5, 4, 3, 2], 0.0, 10),
+        ([5, 4, 3, 2], [5, 4, 3, 2], 0.0, 10),
+    ],
+)
+def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, share, crossing):
+    expected = (pytest.approx(share), None if crossing is None else pytest.approx(crossing))
+    assert ahead_until_crossing([10, 20, 30, 40], first, second) == expected
+    shuffled = ([values[i] for i in (2, 0, 3, 1)] for values in ([10, 20, 30, 40], first, second))
+    assert ahead_until_crossing(*shuffled) == expected
+
+
+def test_a_failed_claim_is_reported_and_an_undetermined_number_becomes_null():
+    claim = Claim("it grows", lambda numbers: [Verdict("mlp", numbers["x"] > 1, math.nan, "slope", paper=2.0)])
+    (row,) = evaluate([claim], {"x": 0})
+    assert row == {
+        "statement": "it grows",
+        "subject": "mlp",
+        "holds": False,
+        "number": None,
+        "meaning": "slope",
+        "paper": 2.0,
+        "note": "",
+    }

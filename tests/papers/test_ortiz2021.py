@@ -1,0 +1,61 @@
+import copy
+
+import pytest
+
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.index import FIGURES
+
+FALLING = {"index": [2, 11, 51, 101], "network_accuracy": [0.9, 0.8, 0.7, 0.6], "baseline_accuracy": 0.7}
+CURVES = {**FALLING, "linearized_accuracy": [0.95, 0.9, 0.85, 0.8]}
+
+
+def verdicts(net="mlp", data="mnist5k", figure="ortiz2021/fig2", **changes):
+    curves = {**copy.deepcopy(CURVES), **changes}
+    return evaluate(FIGURES[figure].claims, {"data": data, "nets": {net: curves}})
+
+
+def test_claims_hold_for_curves_like_the_papers():
+    rows = verdicts()
+    assert [row["holds"] for row in rows] == [True, True, True]
+    assert [row["number"] for row in rows] == [-1.0, -1.0, 1.0]
+
+
+def test_a_rising_curve_fails():
+    rows = verdicts(network_accuracy=[0.6, 0.7, 0.8, 0.9])
+    assert [row["holds"] for row in rows][:2] == [False, True]
+    assert rows[0]["number"] == 1.0
+
+
+def test_a_crossing_is_the_papers_finding_for_lenet_on_digits_only():
+    crossing = {"linearized_accuracy": [0.95, 0.9, 0.65, 0.5]}
+    lenet = verdicts("lenet", **crossing)[2]
+    assert (lenet["holds"], lenet["number"], lenet["paper"]) == (True, pytest.approx(11 + 40 * 2 / 3), 500)
+    mlp = verdicts("mlp", **crossing)[2]
+    assert (mlp["holds"], mlp["number"], mlp["paper"]) == (False, 0.5, None)
+    assert not verdicts("lenet", data="cifar10", **crossing)[2]["holds"]
+
+
+def test_lenet_behind_from_the_start_fails_on_digits_too():
+    row = verdicts("lenet", linearized_accuracy=[0.5, 0.4, 0.3, 0.2])[2]
+    assert (row["holds"], row["number"]) == (False, 2.0)
+
+
+def test_baseline_is_compared_with_table_1_on_cifar10_only():
+    assert len(verdicts(data="mnist5k")) == 3
+    row = verdicts("mlp", data="cifar10", baseline_accuracy=0.65)[3]
+    assert (row["holds"], row["number"], row["paper"]) == (True, 0.65, 0.676)
+    assert not verdicts("lenet", data="cifar10", baseline_accuracy=0.65)[3]["holds"]
+    assert len(verdicts("mlp", data="cifar10", baseline_accuracy=None)) == 3
+
+
+def test_training_metrics_grow_and_a_loss_never_reached_counts_as_slowest():
+    growing = {"epochs_to_target_loss": [2, 3, 4, None], "l2_distance": [1, 2, 3, 4], "cosine_distance": [4, 3, 2, 1]}
+    rows = verdicts("lenet", figure="ortiz2021/fig14", **growing)
+    assert [row["holds"] for row in rows] == [True, True, False]
+    assert rows[0]["note"] == "not reached at 1 of 4 indices"
+
+
+def test_a_loss_reached_nowhere_decides_nothing():
+    nowhere = {"epochs_to_target_loss": [None] * 4, "l2_distance": [1, 2, 3, 4], "cosine_distance": [1, 2, 3, 4]}
+    row = verdicts("mlp", figure="ortiz2021/fig13", **nowhere)[0]
+    assert (row["holds"], row["number"]) == (False, None)

@@ -1,0 +1,84 @@
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import presets
+from ntk_repro.papers.index import FIGURES
+from ntk_repro.papers.presets import load_figure_preset
+from ntk_repro.record import config_hash
+
+FIG2, FIG3, FIG14 = (FIGURES[f"ortiz2021/{name}"] for name in ("fig2", "fig3", "fig14"))
+
+FILE = """
+[quick]
+cost = "seconds"
+data = "mnist5k"
+epochs = 3
+seeds = [0, 1]
+runs = [{ net = "mlp" }, { net = "lenet", epochs = 5, seeds = [7] }]
+"""
+
+
+@pytest.fixture
+def configs(tmp_path, monkeypatch):
+    def write(**files):
+        (tmp_path / "ortiz2021").mkdir(exist_ok=True)
+        for name, text in files.items():
+            (tmp_path / "ortiz2021" / f"{name}.toml").write_text(text)
+
+    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+    return write
+
+
+def test_runs_take_shared_keys_then_their_own_once_for_each_seed(configs):
+    configs(fig2=FILE)
+    preset = load_figure_preset(FIG2, "quick")
+    assert preset.cost == "seconds"
+    assert [(c.net, c.seed, c.epochs) for c in preset.configs] == [("mlp", 0, 3), ("mlp", 1, 3), ("lenet", 7, 5)]
+
+
+def test_the_command_line_replaces_and_selects(configs):
+    configs(fig2=FILE)
+    preset = load_figure_preset(FIG2, "quick", nets=("lenet",), seeds=(3,), data="digits", n_train=None)
+    assert [(c.net, c.seed, c.data, c.n_train) for c in preset.configs] == [("lenet", 3, "digits", None)]
+
+
+def test_runs_from_draws_the_very_runs_of_another_figure(configs):
+    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nnets = ["lenet"]')
+    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    assert mine == theirs[2:]
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+def test_figures_3_13_and_14_share_figure_2s_runs(preset):
+    shared = {config_hash(c.resolved()) for c in load_figure_preset(FIG2, preset).configs}
+    own = [load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs for name in ("fig3", "fig13", "fig14")]
+    assert sorted(config_hash(c.resolved()) for configs in own for c in configs) == sorted(shared)
+    assert [{c.net for c in configs} for configs in own] == [{"resnet18"}, {"mlp"}, {"lenet"}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs = 3", "epoch = 3", r"unknown key of preset quick of ortiz2021/fig2 'epoch'; did you mean 'epochs'"),
+        ("epochs = 5", "epoch = 5", r"unknown key of .*'epoch'; did you mean 'epochs'"),
+        ("epochs = 3", 'epochs = "3"', r"epochs must be an integer"),
+        ("[quick]", "[quik]", r"unknown preset 'quick'; did you mean 'quik'"),
+        ("cost =", "seed = 1\ncost =", r"write seeds = \[1\] instead"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(configs, old, new, message):
+    configs(fig2=FILE.replace(old, new))
+    with pytest.raises(UserError, match=message):
+        load_figure_preset(FIG2, "quick")
+
+
+def test_settings_beside_runs_from_are_refused(configs):
+    configs(fig2=FILE, fig3='[quick]\nruns_from = "fig2"\nepochs = 2')
+    with pytest.raises(UserError, match="epochs belongs there"):
+        load_figure_preset(FIG3, "quick")
+
+
+def test_an_unknown_network_is_answered_with_the_nearest(configs):
+    configs(fig2=FILE)
+    with pytest.raises(UserError, match="'lent'; did you mean 'lenet'"):
+        load_figure_preset(FIG2, "quick", nets=("lent",))

@@ -1,0 +1,53 @@
+import json
+import sys
+
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import draw_figure, presets, reproduce
+from ntk_repro.papers.index import FIGURES
+from ntk_repro.papers.presets import Study, study_of
+from tests.finished_run import finished_run
+
+FIG2, FIG13 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig13"]
+FILE = '[quick]\ncost = "none"\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
+
+
+def test_a_figure_is_computed_drawn_and_judged(tmp_path, monkeypatch):
+    (tmp_path / "ortiz2021").mkdir()
+    (tmp_path / "ortiz2021" / "fig2.toml").write_text(FILE)
+    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+    computed = []
+
+    def run(config, root):
+        computed.append(config.seed)
+        return finished_run(root, config.net, config.seed)
+
+    study = Study("eigentasks", study_of(FIG2).config, run)
+    for module in (presets, sys.modules["ntk_repro.papers.run"]):
+        monkeypatch.setattr(module, "study_of", lambda figure: study)
+    made = reproduce(FIG2, "quick", root=tmp_path / "runs", out=tmp_path / "out")
+
+    assert computed == [0, 1]
+    assert [path.name for path in made.files] == [
+        *(f"ortiz2021_fig2.{ending}" for ending in ("png", "pdf", "json")),
+        "ortiz2021_fig2_claims.json",
+    ]
+    assert all(path.stat().st_size > 0 for path in made.files)
+    saved = json.loads(made.files[-1].read_text())
+    assert saved["figure"] == "ortiz2021/fig2"
+    assert saved["claims"] == made.claims
+    assert [claim["holds"] for claim in made.claims] == [True, True, True]
+
+
+def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"^there is no run folder"):
+        draw_figure(FIG13, [tmp_path / "nothing"], out=tmp_path)
+
+
+def test_runs_that_do_not_belong_together_are_refused(tmp_path):
+    runs = [finished_run(tmp_path, seed=0).path, finished_run(tmp_path, seed=1, epochs=99).path]
+    with pytest.raises(UserError, match="two runs of mlp differ in epochs"):
+        draw_figure(FIG2, runs, out=tmp_path)
+    with pytest.raises(UserError, match="same seed"):
+        draw_figure(FIG2, [runs[0], runs[0]], out=tmp_path)

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+
+import pytest
+
+from ntk_repro.command_line import command
+from ntk_repro.errors import UserError
+
+
+def test_an_error_of_the_user_is_one_sentence_and_status_2(capsys):
+    def body():
+        raise UserError("too many images: ask for at most 10")
+
+    with pytest.raises(SystemExit) as ended:
+        command(body)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: too many images: ask for at most 10\n"
+
+
+def test_ctrl_c_is_one_sentence_and_status_130(capsys):
+    def body():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        command(body, again="go on with x")
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\nstopped: go on with x\n"
+
+
+def test_a_warning_is_one_line():
+    program = (
+        "import warnings; from ntk_repro.command_line import command;"
+        "command(lambda: warnings.warn('residuals are large', stacklevel=1))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: residuals are large\n"
+
+
+def test_an_error_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        command(lambda: print(1 / 0))
+
+
+def test_a_reader_that_leaves_is_no_error():
+    program = "from ntk_repro.command_line import command; command(lambda: print('line\\n' * 100_000))"
+    done = subprocess.run(
+        f'"{sys.executable}" -c "{program}" | head -1; exit "${{PIPESTATUS[0]}}"',
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "{cache}/jax"),
+        ({"NTK_REPRO_COMPILATION_CACHE": "off"}, "None"),
+        ({"JAX_COMPILATION_CACHE_DIR": "/mine"}, "/mine"),
+    ],
+)
+def test_compiled_programs_are_kept_unless_turned_off(tmp_path, monkeypatch, settings, expected):
+    for name in ("NTK_REPRO_COMPILATION_CACHE", "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"NTK_REPRO_CACHE": str(tmp_path), **settings}.items():
+        monkeypatch.setenv(name, value)
+    program = (
+        "from ntk_repro.command_line import use_compilation_cache as use; use(); import jax;"
+        "print(jax.config.jax_compilation_cache_dir)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected.format(cache=tmp_path)

@@ -1,0 +1,339 @@
+"""The rules of the house, read off the source; each rule is shown to fail on a small tree that breaks it."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "ntk_repro"
+
+STUDIES = ("wide_limit", "eigentasks", "nads", "rotation", "widths")
+# A room imports only rooms to its left; rooms of one group do not import each other.
+ORDER = (
+    *[
+        (room,)
+        for room in ("errors", "progress", "_neural_tangents", "precision", "record", "data", "models", "network")
+    ],
+    *[(room,) for room in ("network", "gram", "dynamics", "training", "gp", "command_line")],
+    STUDIES,
+    *[(room,) for room in ("papers", "doctor", "__main__")],
+)
+RANK = {room: rank for rank, group in enumerate(ORDER) for room in group}
+
+SHAPELESS = {"utils", "util", "misc", "helpers", "helper", "common"}
+PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+NO_JAX_HERE = {"jax", "jaxlib", "flax", "optax", "neural_tangents"}
+MIRRORED_BESIDE_ROOMS = {"figures", "benchmarks", "docs", "configs"}
+LARGEST = 2**20
+LONGEST = 400
+
+
+class Import(NamedTuple):
+    """One imported module or name, dotted; `top` when it happens as the file is imported."""
+
+    name: str
+    line: int
+    top: bool
+
+
+def python_files(root: Path, *folders: str) -> Iterator[Path]:
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.py")):
+            if not any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(root).parts):
+                yield path
+
+
+def module_name(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path, root: Path) -> list[Import]:
+    """Every import of a file but those for type checkers only; `from a import b` gives a.b, module or name."""
+    found = []
+    module = module_name(path, root).split(".")
+    package = module if path.name == "__init__.py" else module[:-1]
+
+    def visit(node: ast.AST, top: bool) -> None:
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            return
+        if isinstance(node, ast.Import):
+            found.extend(Import(alias.name, node.lineno, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            found.extend(Import(f"{prefix}.{alias.name}", node.lineno, top) for alias in node.names)
+        inside = top and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), True)
+    return found
+
+
+def room_of(path: Path, root: Path) -> str:
+    first = path.relative_to(root / PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_to_the_right(root: Path) -> list[str]:
+    broken = []
+    for path in python_files(root, PACKAGE):
+        room = room_of(path, root)
+        if room == "__init__":
+            continue  # the public names, which belong to all rooms and are loaded lazily
+        if room not in RANK:
+            broken.append(f"{path.relative_to(root)}: the room {room} has no place in the order of the house")
+            continue
+        for name, line, _ in imports(path, root):
+            package, _, rest = name.partition(".")
+            other = rest.split(".")[0]
+            if package != PACKAGE or other == "__version__":
+                continue
+            if other != room and (other not in RANK or RANK[other] >= RANK[room]):
+                broken.append(f"{path.relative_to(root)}:{line}: {room} imports {name}")
+    return broken
+
+
+def studies_importing_studies(root: Path) -> list[str]:
+    return [
+        f"{path.relative_to(root)}:{line}: {name}"
+        for path in python_files(root, *(f"{PACKAGE}/{study}" for study in STUDIES))
+        for name, line, _ in imports(path, root)
+        for study in STUDIES
+        if f"{name}.".startswith(f"{PACKAGE}.{study}.") and study != room_of(path, root)
+    ]
+
+
+def strays_of_neural_tangents(root: Path) -> list[str]:
+    return [
+        f"{path.relative_to(root)}:{line}"
+        for path in python_files(root, PACKAGE, "figures", "benchmarks", "tests")
+        for name, line, _ in imports(path, root)
+        if name.split(".")[0] == "neural_tangents" and path != root / PACKAGE / "_neural_tangents.py"
+    ]
+
+
+def jax_where_none_belongs(root: Path) -> list[str]:
+    """JAX in a figure script or anything that it loads, or in record/ as it is imported."""
+    files = {module_name(path, root): path for path in python_files(root, PACKAGE)}
+
+    def loaded_by(start: Path) -> Iterator[tuple[Path, Import]]:
+        waiting, seen = [start], {start}
+        while waiting:
+            path = waiting.pop()
+            for one in imports(path, root):
+                if not one.top:
+                    continue
+                yield path, one
+                parts = one.name.split(".")
+                for end in range(1, len(parts) + 1):  # importing a.b.c runs a/__init__.py and a/b/__init__.py too
+                    module = files.get(".".join(parts[:end]))
+                    if module is not None and module not in seen:
+                        seen.add(module)
+                        waiting.append(module)
+
+    starts = [*python_files(root, "figures"), *python_files(root, f"{PACKAGE}/record", f"{PACKAGE}/papers/drawing.py")]
+    return sorted(
+        {
+            f"{start.relative_to(root)} loads {path.relative_to(root)}:{one.line}: {one.name}"
+            for start in starts
+            for path, one in loaded_by(start)
+            if one.name.split(".")[0] in NO_JAX_HERE
+        }
+    )
+
+
+def shapeless_names(root: Path) -> list[str]:
+    return [
+        str(path.relative_to(root))
+        for path in python_files(root, PACKAGE, "figures", "benchmarks", "tests")
+        if SHAPELESS & {part.removesuffix(".py") for part in path.relative_to(root).parts}
+    ]
+
+
+def pickles(root: Path) -> list[str]:
+    broken = []
+    for path in python_files(root, PACKAGE, "figures", "benchmarks"):
+        broken += [f"{path.relative_to(root)}:{i.line}" for i in imports(path, root) if i.name.split(".")[0] in PICKLES]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+                broken.append(f"{path.relative_to(root)}:{node.value.lineno}")
+    return broken
+
+
+def unlabelled_rooms(root: Path) -> list[str]:
+    """Rooms whose `__init__.py` lacks a docstring or an `__all__` of names that it binds."""
+    broken = []
+    for path in sorted((root / PACKAGE).rglob("__init__.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if not ast.get_docstring(tree):
+            broken.append(f"{path.relative_to(root)}: no docstring")
+        listed = [
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]
+        ]
+        if not listed:
+            broken.append(f"{path.relative_to(root)}: no __all__")
+            continue
+        bound = {
+            alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for alias in n.names
+        }
+        bound |= {name.id for name in ast.walk(tree) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+        bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        broken += [f"{path.relative_to(root)}: __all__ lists {name}" for name in listed[0] if name not in bound]
+    return broken
+
+
+def orphaned_test_folders(root: Path) -> list[str]:
+    broken = []
+    for folder in sorted({path.parent for path in python_files(root, "tests")}):
+        inside = folder.relative_to(root / "tests")
+        if not (folder / "__init__.py").exists():
+            broken.append(f"{folder.relative_to(root)}: no __init__.py")
+        if inside.parts and inside.parts[0] not in MIRRORED_BESIDE_ROOMS and not (root / PACKAGE / inside).is_dir():
+            broken.append(f"{folder.relative_to(root)}: no such room")
+    return broken
+
+
+def long_files(root: Path) -> list[str]:
+    paths = python_files(root, PACKAGE, "figures", "benchmarks", "tests")
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
+    return [f"{path.relative_to(root)}: {length} lines" for path, length in lengths.items() if length >= LONGEST]
+
+
+def large_files(root: Path, tracked: list[str]) -> list[str]:
+    return [name for name in tracked if (root / name).is_file() and (root / name).stat().st_size > LARGEST]
+
+
+def machine_traces(root: Path, tracked: list[str]) -> list[str]:
+    """Files that name a folder of the machine they were written on, or the address of a package registry."""
+    trace = re.compile(r"(?<![\w.])/(?:work|root)/|pypi\.org/simple|files\.pythonhosted|registry\.npmjs")
+    broken = []
+    for name in tracked:
+        path = root / name
+        if path.suffix in {".py", ".toml", ".md", ".txt", ".yaml", ".yml", ".cff", ""} and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            broken += [f"{name}: {match.group()}" for match in trace.finditer(text)]
+    return broken
+
+
+def tracked_files() -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git clone, so nothing says which files belong to the project")
+    return listed.stdout.splitlines()
+
+
+RULES = {
+    rule.__name__: rule
+    for rule in (
+        imports_to_the_right,
+        studies_importing_studies,
+        strays_of_neural_tangents,
+        jax_where_none_belongs,
+        shapeless_names,
+        pickles,
+        unlabelled_rooms,
+        orphaned_test_folders,
+        long_files,
+    )
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_house_keeps_the_rule(rule):
+    assert RULES[rule](ROOT) == []
+
+
+def test_no_large_file_is_tracked():
+    assert large_files(ROOT, tracked_files()) == []
+
+
+def test_no_file_names_this_machine_or_a_registry():
+    assert machine_traces(ROOT, tracked_files()) == []
+
+
+ROOM = '"""A room."""\n\n__all__ = []\n'
+GOOD = {
+    "ntk_repro/__init__.py": ROOM,
+    "ntk_repro/errors.py": "",
+    "ntk_repro/_neural_tangents.py": "import neural_tangents as nt\n",
+    "ntk_repro/record/__init__.py": ROOM,
+    "ntk_repro/record/folder.py": "from ntk_repro import errors\n\n\ndef device():\n    import jax\n\n    return jax\n",
+    "ntk_repro/gram/__init__.py": ROOM + "from ntk_repro.gram import tiles\n",
+    "ntk_repro/gram/tiles.py": "import jax\nfrom ntk_repro._neural_tangents import nt\nfrom ..errors import X\n",
+    "ntk_repro/nads/__init__.py": ROOM,
+    "ntk_repro/eigentasks/__init__.py": ROOM + "from ntk_repro.gram.tiles import tile\n",
+    "ntk_repro/papers/__init__.py": ROOM,
+    "ntk_repro/papers/drawing.py": "from ntk_repro.record import folder\nload('x', allow_pickle=False)\n",
+    "figures/paper/fig1.py": "from ntk_repro.papers.drawing import draw\n",
+    "tests/__init__.py": "",
+    "tests/gram/__init__.py": "",
+    "tests/gram/test_tiles.py": "from ntk_repro.gram import tiles\n",
+    "tests/figures/__init__.py": "",
+}
+BAD = [
+    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ntk_repro.eigentasks import run\n"),
+    ("imports_to_the_right", "ntk_repro/gram/bad.py", "def f():\n    import ntk_repro.papers\n"),
+    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ..papers import drawing\n"),
+    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ntk_repro import Network\n"),
+    ("imports_to_the_right", "ntk_repro/gram/bad.py", "import ntk_repro\n"),
+    ("imports_to_the_right", "ntk_repro/attic/__init__.py", ROOM),
+    ("studies_importing_studies", "ntk_repro/nads/bad.py", "from ntk_repro.eigentasks import run\n"),
+    ("studies_importing_studies", "ntk_repro/nads/bad.py", "from ntk_repro import eigentasks\n"),
+    ("strays_of_neural_tangents", "ntk_repro/gram/bad.py", "def f():\n    from neural_tangents import stax\n"),
+    ("strays_of_neural_tangents", "tests/gram/test_bad.py", "import neural_tangents as nt\n"),
+    ("jax_where_none_belongs", "figures/paper/bad.py", "import jax.numpy as jnp\n"),
+    ("jax_where_none_belongs", "figures/paper/bad.py", "from ntk_repro.gram import spectrum\n"),
+    ("jax_where_none_belongs", "ntk_repro/record/bad.py", "try:\n    import jax\nexcept ImportError:\n    pass\n"),
+    ("jax_where_none_belongs", "ntk_repro/papers/__init__.py", ROOM + "import ntk_repro.gram\n"),
+    ("shapeless_names", "ntk_repro/gram/utils.py", ""),
+    ("shapeless_names", "tests/helpers/__init__.py", ""),
+    ("pickles", "ntk_repro/record/bad.py", "import pickle\n"),
+    ("pickles", "ntk_repro/record/bad.py", "import numpy\nnumpy.load('x', allow_pickle=bool(1))\n"),
+    ("unlabelled_rooms", "ntk_repro/gram/__init__.py", "__all__ = []\n"),
+    ("unlabelled_rooms", "ntk_repro/gram/__init__.py", '"""A room."""\n'),
+    ("unlabelled_rooms", "ntk_repro/gram/__init__.py", '"""A room."""\n\n__all__ = ["missing"]\n'),
+    ("orphaned_test_folders", "tests/attic/__init__.py", ""),
+    ("orphaned_test_folders", "tests/record/test_folder.py", ""),
+    ("long_files", "ntk_repro/gram/bad.py", "\n" * LONGEST),
+]
+
+
+def build(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_tree_that_keeps_the_rules_passes(rule, tmp_path):
+    assert RULES[rule](build(tmp_path, GOOD)) == []
+
+
+@pytest.mark.parametrize(("rule", "name", "text"), BAD)
+def test_a_tree_that_breaks_the_rule_is_caught(rule, name, text, tmp_path):
+    assert RULES[rule](build(tmp_path, {**GOOD, name: text}))
+
+
+def test_a_large_file_is_caught(tmp_path):
+    (tmp_path / "large.npz").write_bytes(bytes(LARGEST + 1))
+    (tmp_path / "small.npz").write_bytes(bytes(LARGEST))
+    assert large_files(tmp_path, ["large.npz", "small.npz", "deleted.npz"]) == ["large.npz"]
+
+
+@pytest.mark.parametrize(
+    "trace", ["/{}/data".format("root"), "/{}/data".format("work"), "https://{}.org/simple".format("pypi")]
+)
+def test_a_trace_of_the_machine_is_caught(trace, tmp_path):
+    build(tmp_path, {"bad.md": f"see {trace}\n", "good.md": "see ../work/data, a/root/b and the package index\n"})
+    assert [line.split(":")[0] for line in machine_traces(tmp_path, ["bad.md", "good.md"])] == ["bad.md"]

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import pytest
+
+from ntk_repro.__main__ import main
+from tests.finished_run import finished_run
+
+
+@pytest.fixture(autouse=True)
+def no_compilation_cache(monkeypatch):
+    monkeypatch.setenv("NTK_REPRO_COMPILATION_CACHE", "off")
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def test_a_figure_is_drawn_from_named_runs_and_its_claims_are_shown(tmp_path, capsys):
+    run = finished_run(tmp_path)
+    main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr().out
+    assert "network accuracy falls" in shown
+    assert "yes" in shown
+    assert str(tmp_path / "out" / "ortiz2021_fig2.png") in shown
+
+
+def test_a_claim_that_fails_is_shown_and_is_no_error(tmp_path, capsys):
+    run = finished_run(tmp_path, network=[0.5, 0.6, 0.7, 0.8])
+    main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(tmp_path / "out")])
+    assert "no" in capsys.readouterr().out.split()
+
+
+def test_the_list_names_every_figure_and_preset(capsys):
+    main(["list"])
+    shown = capsys.readouterr().out
+    for name in ("ortiz2021/fig2", "ortiz2021/fig14", "quick", "paper", "0 of 3"):
+        assert name in shown
+
+
+def test_the_doctor_reports(capsys):
+    main(["doctor"])
+    assert "mnist5k" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "fig22"], "unknown figure 'fig22'; did you mean 'fig2'"),
+        (["run", "fig2", "--preset", "qiuck"], "unknown preset 'qiuck'; did you mean 'quick'"),
+        (["run", "fig2", "--nets", "lennet"], "'lennet'; did you mean 'lenet'"),
+        (["run", "fig2", "--data", "mnist5"], "unknown data set 'mnist5'; did you mean 'mnist5k'"),
+        (["run", "fig2", "--n-train", "5000"], "mnist5k has 4,000 training images"),
+        (["draw", "fig2"], "name at least one run folder"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main(args)
+    assert ended.value.code == 2
+    (sentence,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in sentence
+
+
+def test_the_help_of_every_command_explains_its_options(capsys):
+    for name in ("run", "draw", "list", "doctor"):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+    assert "(default: quick)" in capsys.readouterr().out
+
+
+def test_it_starts_without_jax():
+    heavy = "('jax', 'tensorflow', 'matplotlib')"
+    program = f"import ntk_repro.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,137 @@
+"""Network: creation, evaluation and linearization of Linen, NNX and plain functions."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+
+X = np.random.default_rng(0).normal(size=(7, 5, 4, 2)).astype(np.float32)
+
+
+def lenet(**kw) -> Network:
+    return Network.create("lenet", 0, X.shape[1:], **kw)
+
+
+def test_same_key_same_network_and_seeds_are_keys():
+    seed, key, other = (Network.create("lenet", k, X.shape[1:]) for k in (0, jax.random.key(0), 1))
+    assert np.array_equal(seed(X), key(X))
+    assert not np.allclose(seed(X), other(X))
+
+
+def test_evaluation_drops_no_sample_whatever_the_batch():
+    net = lenet(num_outputs=3)
+    whole = np.asarray(net.apply(net.params, X))
+    for batch_size in (1, 2, 3, 7, 100):
+        np.testing.assert_allclose(net(X, batch_size), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_linearization_is_the_first_order_expansion():
+    """f_lin(theta_0 + d) = f(theta_0) + J d, exactly linear in d, with an error of second order against f."""
+    net = lenet(activation="tanh")
+    keys = iter(jax.random.split(jax.random.key(1), 99))
+    d = jax.tree.map(lambda leaf: jax.random.normal(next(keys), leaf.shape), net.params)
+    f_lin = jax.jit(net.linearized())
+
+    def moved(scale):
+        return jax.tree.map(lambda p, q: p + scale * q, net.params, d)
+
+    np.testing.assert_allclose(f_lin(net.params, X), net(X), rtol=1e-5, atol=1e-6)
+    slope = f_lin(moved(1.0), X) - net(X)
+    np.testing.assert_allclose(f_lin(moved(-2.0), X) - net(X), -2 * slope, rtol=1e-4, atol=1e-4)
+    errors = [np.abs(net.replace(params=moved(s))(X) - f_lin(moved(s), X)).max() for s in (1e-2, 5e-3)]
+    assert 3.3 < errors[0] / errors[1] < 4.8
+
+
+def test_linearization_is_a_network_that_starts_at_the_same_point():
+    net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16)
+    x = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype(np.float32)
+    lin = net.linearization()
+    np.testing.assert_allclose(lin(x), net(x), rtol=1e-5, atol=1e-6)
+    assert lin.origin is net.params
+    assert net.origin is None
+    assert net.has_state
+    assert not lin.has_state  # the statistics are frozen inside
+
+
+def test_state_reaches_the_network():
+    net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
+    x = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype(np.float32)
+    assert np.abs(net.replace(state=jax.tree.map(lambda s: s + 1, net.state))(x) - net(x)).max() > 1e-3
+
+
+class Train(nn.Module):
+    """1 in training, 0 at inference."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        return self.param("w", nn.initializers.ones, (1, 1)) * jnp.full((len(x), 1), float(train))
+
+
+class Deterministic(nn.Module):
+    """1 in training, 0 at inference."""
+
+    @nn.compact
+    def __call__(self, x, deterministic):
+        return self.param("w", nn.initializers.ones, (1, 1)) * jnp.full((len(x), 1), 1 - float(deterministic))
+
+
+@pytest.mark.parametrize("module", [Train(), Deterministic()])
+def test_mode_arguments_are_found_by_name(module):
+    net = Network.create(module, 0, (2,))
+    x = np.ones((3, 2), np.float32)
+    assert np.all(net(x) == 0)
+    assert np.all(net.training_fn(net.params, net.state, x)[0] == 1)
+
+
+def test_modules_with_arrays_inside_work_uncached():
+    masked = nn.Sequential([nn.Conv(2, (1, 1), mask=np.ones((1, 1, 2, 2), np.float32)), lambda x: x.mean((1, 2))])
+    assert Network.create(masked, 0, X.shape[1:])(X).shape == (7, 2)
+
+
+class NNXNet(nnx.Module):
+    def __init__(self, rngs):
+        self.dense = nnx.Linear(40, 3, rngs=rngs)
+        self.norm = nnx.BatchNorm(3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.norm(self.dense(x.reshape(len(x), -1)))
+
+
+def test_nnx_modules_are_networks():
+    module = NNXNet(nnx.Rngs(0))
+    net = Network.create(module)
+    assert net.num_params == 40 * 3 + 3 + 3 + 3
+    module.eval()
+    np.testing.assert_allclose(net(X), module(X), rtol=1e-5)
+    np.testing.assert_allclose(net.linearization()(X), net(X), rtol=1e-5, atol=1e-6)
+    fx, state = net.training_fn(net.params, net.state, X)
+    np.testing.assert_allclose(np.asarray(fx).mean(0), 0, atol=1e-5)  # normalised by the batch
+    after = net.replace(state=state)
+    assert np.abs(after(X) - net(X)).max() > 1e-3
+    assert jax.tree.structure(state) == jax.tree.structure(net.state)
+
+
+def test_plain_functions_are_networks():
+    net = Network.from_apply(lambda w, x: x.reshape(len(x), -1) @ w, jnp.ones(40))
+    np.testing.assert_allclose(net(X)[:, 0], X.reshape(7, -1).sum(1), rtol=1e-4, atol=1e-4)
+    assert not net.has_state
+
+
+def test_what_cannot_be_a_network_is_refused():
+    with pytest.raises(UserError, match="needs a key"):
+        Network.create("mlp")
+    with pytest.raises(UserError, match="only named architectures take settings"):
+        Network.create(nn.Dense(1), 0, (3,), width=2)
+    with pytest.raises(UserError, match="carries its own parameters"):
+        Network.create(NNXNet(nnx.Rngs(0)), 0, X.shape[1:])
+    with pytest.raises(UserError, match="from_apply"):
+        Network.create(lambda x: x, 0, (3,))
+    with pytest.raises(UserError, match="no rows"):
+        lenet()(X[:0])
+    with pytest.raises(UserError, match=r"not to shape \(7, 5, 4, 1\)"):
+        Network.create(nn.Dense(1), 0, X.shape[1:])(X)

@@ -1,0 +1,241 @@
+"""neural-tangents runs on the installed JAX, gives known answers, and nothing of JAX is shadowed."""
+
+import importlib.metadata
+import subprocess
+import sys
+from types import ModuleType
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import random
+
+from ntk_repro import _neural_tangents
+from ntk_repro._neural_tangents import _MOVED, UnsupportedJaxError, _version, nt, put_back, stax
+from ntk_repro.errors import UserError
+
+NEEDS_OLD_JAX = pytest.mark.skipif(
+    _version(jax.__version__) >= (0, 6), reason="neural-tangents' structured derivatives need JAX 0.5"
+)
+
+
+def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small convolutional network of stax with its parameters and two batches."""
+    init_fn, apply_fn, kernel_fn = stax.serial(stax.Conv(4, (3, 3)), stax.Relu(), stax.Flatten(), stax.Dense(2))
+    keys = random.split(random.PRNGKey(0), 3)
+    _, params = init_fn(keys[0], (-1, 5, 5, 1))
+    return apply_fn, kernel_fn, params, random.normal(keys[1], (6, 5, 5, 1)), random.normal(keys[2], (4, 5, 5, 1))
+
+
+def dense_ntk(apply_fn, params, x1, x2):
+    """The NTK by autodiff, (n1, n2, k, k)."""
+
+    def jacobian(x):
+        leaves = jax.tree_util.tree_leaves(jax.jacobian(apply_fn)(params, x))
+        return jnp.concatenate([leaf.reshape(*leaf.shape[:2], -1) for leaf in leaves], axis=-1)
+
+    return jnp.einsum("aip,bjp->abij", jacobian(x1), jacobian(x2), precision="highest")
+
+
+class TestKnownAnswers:
+    def test_one_hidden_relu_layer_has_the_arc_cosine_kernel(self):
+        _, _, kernel_fn = stax.serial(stax.Dense(8), stax.Relu(), stax.Dense(1))
+        # Unit vectors in the plane: x.x' is the cosine of the angle between them, d = 2. No angle comes twice: at zero
+        # angle the kernel goes through a square root and float32 loses half of its digits.
+        angles_1, angles_2 = np.array([0.0, 0.4, 1.5]), np.array([0.9, 2.2, 3.0])
+        x1, x2 = (jnp.stack([jnp.cos(a), jnp.sin(a)], axis=1) for a in (angles_1, angles_2))
+        theta = np.abs(np.subtract.outer(angles_1, angles_2))
+        kappa_0 = (np.pi - theta) / np.pi
+        kappa_1 = (np.sin(theta) + (np.pi - theta) * np.cos(theta)) / np.pi
+        kernel = kernel_fn(x1, x2, ("nngp", "ntk"))
+        np.testing.assert_allclose(kernel.nngp, kappa_1 / 4, atol=1e-6)
+        np.testing.assert_allclose(kernel.ntk, (kappa_1 + np.cos(theta) * kappa_0) / 4, atol=1e-6)
+
+    @pytest.mark.parametrize("implementation", [1, 2, pytest.param(3, marks=NEEDS_OLD_JAX)])
+    def test_empirical_ntk_equals_autodiff(self, network, implementation):
+        apply_fn, _, params, x1, x2 = network
+        kernel_fn = nt.empirical_kernel_fn(apply_fn, trace_axes=(), implementation=implementation)
+        expected = dense_ntk(apply_fn, params, x1, x2)
+        np.testing.assert_allclose(
+            kernel_fn(x1, x2, "ntk", params), expected, rtol=1e-5, atol=1e-5 * float(jnp.max(expected))
+        )
+
+    def test_empirical_ntk_under_batch_equals_autodiff(self, network):
+        apply_fn, _, params, x1, x2 = network
+        kernel_fn = nt.batch(nt.empirical_kernel_fn(apply_fn, trace_axes=()), batch_size=2, device_count=0)
+        expected = dense_ntk(apply_fn, params, x1, x2)
+        np.testing.assert_allclose(
+            kernel_fn(x1, x2, "ntk", params), expected, rtol=1e-5, atol=1e-5 * float(jnp.max(expected))
+        )
+
+    def test_analytic_kernel_under_batch_equals_the_whole(self, network):
+        _, kernel_fn, _, x1, x2 = network
+        batched = nt.batch(kernel_fn, batch_size=2, device_count=0)
+        np.testing.assert_allclose(batched(x1, x2, "ntk"), kernel_fn(x1, x2, "ntk"), rtol=1e-5, atol=1e-7)
+
+    def test_linearize_is_the_first_order_taylor_expansion(self, network):
+        apply_fn, _, params_0, x, _ = network
+        linear_fn = nt.linearize(apply_fn, params_0)
+        change = jax.tree_util.tree_map(
+            lambda p: 0.3 * jnp.cos(jnp.arange(p.size, dtype=p.dtype)).reshape(p.shape), params_0
+        )
+        params = jax.tree_util.tree_map(jnp.add, params_0, change)
+        fx_0, dfx = jax.jvp(lambda p: apply_fn(p, x), (params_0,), (change,))
+        np.testing.assert_allclose(linear_fn(params, x), fx_0 + dfx, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(linear_fn(params_0, x), apply_fn(params_0, x), rtol=1e-6, atol=1e-6)
+
+    @pytest.mark.parametrize("t", [0.0, 0.7, 40.0])
+    def test_gradient_descent_mse_is_the_matrix_exponential(self, t):
+        rng = np.random.default_rng(0)
+        factor = rng.normal(size=(5, 5))
+        k_train_train, k_test_train = factor @ factor.T + 0.5 * np.eye(5), rng.normal(size=(3, 5))
+        y_train, fx_train_0, fx_test_0 = rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), rng.normal(size=(3, 2))
+        # The loss there is a mean over y_train.size, which divides the time.
+        values, vectors = np.linalg.eigh(k_train_train)
+        decay = vectors @ np.diag(np.exp(-values * t / y_train.size)) @ vectors.T
+        gap = (np.eye(5) - decay) @ (y_train - fx_train_0)
+        predict_fn = nt.predict.gradient_descent_mse(jnp.asarray(k_train_train), jnp.asarray(y_train))
+        fx_train_t, fx_test_t = predict_fn(
+            t, jnp.asarray(fx_train_0), jnp.asarray(fx_test_0), jnp.asarray(k_test_train)
+        )
+        np.testing.assert_allclose(fx_train_t, fx_train_0 + gap, atol=5e-5)
+        np.testing.assert_allclose(fx_test_t, fx_test_0 + k_test_train @ np.linalg.solve(k_train_train, gap), atol=5e-5)
+
+    def test_gradient_descent_mse_at_infinity_interpolates(self):
+        k_train_train = jnp.array([[2.0, 0.5], [0.5, 1.0]])
+        y_train = jnp.array([[1.0], [-1.0]])
+        predict_fn = nt.predict.gradient_descent_mse(k_train_train, y_train)
+        fx_train_t, fx_test_t = predict_fn(None, jnp.zeros((2, 1)), jnp.zeros((1, 1)), k_train_train[:1])
+        np.testing.assert_allclose(fx_train_t, y_train, atol=1e-6)
+        np.testing.assert_allclose(fx_test_t, y_train[:1], atol=1e-6)  # the test point is the first training point
+
+    def test_max_learning_rate_is_two_over_the_largest_eigenvalue(self):
+        kernel = jnp.array([[3.0, 1.0], [1.0, 3.0]])  # eigenvalues 2 and 4
+        assert nt.predict.max_learning_rate(kernel, y_train_size=1) == pytest.approx(2 / 4)
+        assert nt.predict.max_learning_rate(kernel, y_train_size=2, momentum=0.9) == pytest.approx(2 * 1.9 * 2 / 4)
+
+
+class TestImport:
+    def test_imports_no_tensorflow_and_prints_nothing(self):
+        code = """
+import sys, ntk_repro._neural_tangents
+heavy = {"tensorflow", "tf2jax", "keras"} & set(sys.modules)
+assert not heavy, heavy
+assert "neural_tangents.experimental" not in sys.modules
+"""
+        result = run_python(code, "-W", "default")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+    def test_neural_tangents_imported_before_stays_complete(self):
+        code = """
+import sys, types
+package, experimental = types.ModuleType("neural_tangents"), types.ModuleType("neural_tangents.experimental")
+package.experimental, package.stax = experimental, types.ModuleType("neural_tangents.stax")
+package._src = types.SimpleNamespace(predict=types.SimpleNamespace())
+sys.modules.update({"neural_tangents": package, "neural_tangents.experimental": experimental})
+import ntk_repro._neural_tangents as ours
+assert ours.nt is package and package.experimental is experimental
+assert sys.modules["neural_tangents.experimental"] is experimental
+"""
+        result = run_python(code)
+        assert result.returncode == 0, result.stderr
+
+    def test_nothing_that_jax_has_is_replaced(self):
+        modules = sorted({module for module, _, _ in _MOVED} - {"jax.util"})
+        code = f"""
+import importlib, sys
+modules = [importlib.import_module(name) for name in {modules!r}]
+before = [dict(vars(module)) for module in modules]
+import ntk_repro._neural_tangents
+for module, names in zip(modules, before):
+    changed = [name for name, value in names.items() if getattr(module, name) is not value]
+    assert not changed, (module, changed)
+"""
+        result = run_python(code)
+        assert result.returncode == 0, result.stderr
+
+    def test_every_name_that_was_taken_is_there(self):
+        missing = [f"{module}.{name}" for module, name, _ in _MOVED if not hasattr(sys.modules[module], name)]
+        assert not missing
+
+
+class TestPutBack:
+    @pytest.fixture
+    def holder(self, monkeypatch):
+        module = ModuleType("ntk_repro_test_holder")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        return module
+
+    def test_a_missing_name_is_found_at_its_new_home(self, holder):
+        assert put_back(holder.__name__, "square_root", "math:sqrt")
+        assert holder.square_root(9.0) == 3.0
+
+    def test_a_name_that_exists_is_not_shadowed(self, holder):
+        holder.sqrt = "mine"
+        assert not put_back(holder.__name__, "sqrt", "math:sqrt")
+        assert holder.sqrt == "mine"
+
+    def test_a_deprecated_name_that_still_exists_is_not_shadowed(self, holder, recwarn):
+        def deprecated(name):
+            if name == "sqrt":
+                import warnings
+
+                warnings.warn("sqrt is deprecated", DeprecationWarning, stacklevel=2)
+                return "old"
+            raise AttributeError(name)
+
+        holder.__getattr__ = deprecated
+        assert not put_back(holder.__name__, "sqrt", "math:sqrt")
+        assert not recwarn.list
+        assert "sqrt" not in vars(holder)
+
+    def test_a_module_that_is_gone_is_made_anew(self, monkeypatch, holder):
+        name = f"{holder.__name__}.gone"
+        holder.__path__ = []  # a package, so that looking for a submodule ends in ModuleNotFoundError
+        assert put_back(name, "sqrt", "math:sqrt")
+        assert put_back(name, "cos", "math:cos")
+        assert sys.modules[name].sqrt(4.0) == 2.0
+        assert holder.gone is sys.modules[name]
+        monkeypatch.delitem(sys.modules, name)
+
+    def test_a_home_that_is_gone_raises(self, holder):
+        with pytest.raises(AttributeError):
+            put_back(holder.__name__, "sqrt", "math:no_such_function")
+
+
+class TestRange:
+    @pytest.mark.parametrize(
+        ("text", "numbers"), [("0.10.2", (0, 10, 2)), ("0.12.0.1", (0, 12, 0, 1)), ("0.5.3.dev2", (0, 5, 3))]
+    )
+    def test_version_numbers(self, text, numbers):
+        assert _version(text) == numbers
+
+    def test_a_jax_too_old_is_refused_in_one_sentence(self, monkeypatch):
+        monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.4.30")
+        with pytest.raises(
+            UnsupportedJaxError, match=r"installed JAX 0\.4\.30 \(too old\).*pip install 'jax>=0\.5\.3,<"
+        ) as caught:
+            _neural_tangents._import_neural_tangents()
+        assert isinstance(caught.value, UserError)
+        assert isinstance(caught.value, ImportError)
+        assert "\n" not in str(caught.value)
+
+    def test_a_jax_without_the_names_is_refused_in_one_sentence(self, monkeypatch):
+        monkeypatch.setattr(_neural_tangents, "_MOVED", (("jax.core", "NoSuchName", "jax.extend.core:NoSuchName"),))
+        with pytest.raises(UnsupportedJaxError, match=r"jax\.core\.NoSuchName is gone from it.*pip install"):
+            _neural_tangents._import_neural_tangents()
+
+    def test_the_declared_range_is_the_supported_one(self):
+        requirements = importlib.metadata.requires("ntk_repro") or []
+        (jax_requirement,) = [r for r in requirements if r.split(">")[0] == "jax"]
+        assert jax_requirement == f"jax>={_neural_tangents.SUPPORTED_JAX[0]}"
+
+    def test_the_installed_jax_has_been_covered(self):
+        oldest, beyond = map(_version, _neural_tangents.SUPPORTED_JAX)
+        assert oldest <= _version(jax.__version__) < beyond

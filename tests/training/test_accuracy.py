@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.training import accuracy, binary_accuracies
+
+LOGITS = np.array([[2.0], [-1.0], [0.5], [-3.0]])
+
+
+@pytest.mark.parametrize("labels", [[1, 0, 0, 0], [1, -1, -1, -1], [[1], [0], [0], [0]]])
+def test_one_output_is_judged_by_its_sign(labels):
+    assert accuracy(LOGITS, np.array(labels)) == 0.75
+    assert accuracy(LOGITS[:, 0], np.array(labels)) == 0.75
+
+
+def test_a_threshold_moves_the_boundary():
+    assert accuracy(LOGITS, np.array([1, 0, 0, 0]), threshold=1.0) == 1.0
+
+
+def test_several_outputs_are_judged_by_the_largest():
+    fx = np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.1], [0.0, 0.0, 1.0]])
+    assert accuracy(fx, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    assert accuracy(fx, np.eye(3)[[1, 0, 2]]) == 1.0
+
+
+def test_outputs_that_are_not_finite_have_no_accuracy():
+    assert np.isnan(accuracy(np.array([[np.nan], [1.0]]), np.array([1, 1])))
+
+
+def test_each_task_has_its_own_accuracy():
+    fx = np.array([[1.0, -1.0], [1.0, 1.0]])
+    np.testing.assert_array_equal(binary_accuracies(fx, np.array([[1, 1], [1, 1]])), [1.0, 0.5])
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(UserError):
+        accuracy(LOGITS, np.zeros(3))
+    with pytest.raises(UserError):
+        accuracy(np.zeros((0, 1)), np.zeros(0))
+    with pytest.raises(UserError):
+        binary_accuracies(LOGITS, np.zeros((4, 2)))

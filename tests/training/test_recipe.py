@@ -1,0 +1,56 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.training import Recipe
+
+
+def test_a_linear_schedule_falls_to_zero_one_step_after_the_last():
+    rates = Recipe(learning_rate=0.05, batch_size=10, epochs=4).learning_rates(25)
+    np.testing.assert_allclose(rates, 0.05 * (1 - np.arange(10) / 10), rtol=1e-6)
+
+
+def test_a_constant_schedule_stays():
+    np.testing.assert_array_equal(
+        Recipe(schedule="constant", batch_size=10, epochs=4).learning_rates(25), np.full(10, 0.05, np.float32)
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "batch", "epochs", "steps"), [(25, 10, 4, 10), (25, 25, 3, 3), (10, 3, 1, 3), (7, 4, 1, 1)]
+)
+def test_steps_are_the_whole_batches_of_all_epochs(n, batch, epochs, steps):
+    assert Recipe(batch_size=batch, epochs=epochs).steps(n) == steps
+
+
+def test_a_recipe_is_hashable_and_frozen():
+    recipe = Recipe()
+    assert hash(recipe) == hash(Recipe())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(recipe, "epochs", 3)  # noqa: B010
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "sdg"}, "did you mean 'sgd'"),
+        ({"schedule": "cosine"}, "schedule"),
+        ({"loss": "half_square_error"}, "did you mean 'half_squared_error'"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"weight_decay": float("inf")}, "weight_decay"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"epochs": 0}, "epochs"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
+        Recipe(**settings)
+
+
+def test_a_batch_above_the_training_set_is_refused():
+    with pytest.raises(UserError, match="at most 100"):
+        Recipe(batch_size=128).steps(100)

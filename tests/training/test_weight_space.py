@@ -1,0 +1,268 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.training import Recipe, accuracy, minibatches, train
+
+N, M, EPOCHS, BATCH = 50, 21, 6, 16
+
+
+class Small(nn.Module):
+    outputs: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.outputs)(nn.tanh(nn.Dense(12)(x)))
+
+
+class Normalised(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.BatchNorm(use_running_average=not train, momentum=0.8)(nn.Dense(6)(x))
+        return nn.Dense(1)(nn.relu(x))
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((N + M, 5)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] > 0).astype(np.int32)
+    return x[:N], y[:N], x[N:], y[N:]
+
+
+def recipe(**settings):
+    return Recipe(**{"learning_rate": 0.1, "batch_size": BATCH, "epochs": EPOCHS, **settings})
+
+
+BATCHES = minibatches(3, N, BATCH, EPOCHS)
+
+
+def by_optax(net, x, y, chosen, origin):
+    """The same training written with optax's own optimizers, schedules and decay."""
+    x, y, steps = jnp.asarray(x), jnp.asarray(y), chosen.steps(N)
+    schedule = {"linear": optax.linear_schedule(chosen.learning_rate, 0.0, steps), "constant": chosen.learning_rate}
+    rate = schedule[chosen.schedule]
+    optimizer = optax.sgd(rate, momentum=chosen.momentum) if chosen.optimizer == "sgd" else optax.adam(rate)
+    optimizer = optax.chain(optax.add_decayed_weights(chosen.weight_decay), optimizer)
+
+    def value(u, batch):
+        fx = net.apply(jax.tree.map(jnp.add, origin, u), x[batch])
+        labels = y[batch]
+        if chosen.loss == "binary_cross_entropy":
+            return -jnp.mean(jnp.sum(labels * jax.nn.log_sigmoid(fx) + (1 - labels) * jax.nn.log_sigmoid(-fx), axis=1))
+        return jnp.mean(jnp.sum((fx - labels) ** 2 / 2, axis=1))
+
+    @jax.jit
+    def step(u, state, batch):
+        loss, gradient = jax.value_and_grad(value)(u, batch)
+        updates, state = optimizer.update(gradient, state, u)
+        return optax.apply_updates(u, updates), state, loss
+
+    u = jax.tree.map(jnp.subtract, net.params, origin)
+    state, losses = optimizer.init(u), []
+    for batch in BATCHES:
+        u, state, loss = step(u, state, batch)
+        losses.append(float(loss))
+    return jax.tree.map(jnp.add, origin, u), np.array(losses)
+
+
+@pytest.mark.parametrize("linear", [False, True], ids=["network", "linearization"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "adam", "learning_rate": 0.02, "weight_decay": 0.05},
+        {"loss": "half_squared_error", "schedule": "constant", "momentum": 0.0},
+        {"weight_decay": 0.1},
+    ],
+    ids=["sgd", "adam", "squared", "decay"],
+)
+def test_equals_optax(settings, linear):
+    x, y, *_ = data()
+    net = Network.create(Small(), 0, (5,))
+    net = net.linearization() if linear else net
+    # The decay of a network acts on its weights, that of a linearization on their distance from the start.
+    origin = net.origin if linear else jax.tree.map(jnp.zeros_like, net.params)
+    trained = train(net, x, y, recipe=recipe(**settings), batches=BATCHES)
+    params, losses = by_optax(net, x, y[:, None].astype(np.float32), recipe(**settings), origin)
+    np.testing.assert_allclose(trained.loss, losses, atol=2e-5)
+    for mine, theirs in zip(jax.tree.leaves(trained.network.params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-4)
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "half_squared_error"])
+def test_a_linearization_moves_as_in_function_space(loss):
+    x, y, x_test, _ = data()
+    net = Network.create(Small(), 0, (5,))
+    chosen = recipe(weight_decay=0.01, loss=loss)
+    trained = train(net.linearization(), x, y, recipe=chosen, batches=BATCHES)
+    both = np.concatenate([x, x_test])
+    rows = jax.tree.leaves(jax.jacrev(net.apply)(net.params, both))
+    rows = np.concatenate([np.asarray(leaf).reshape(N + M, -1) for leaf in rows], axis=1)
+    expected = train_in_function_space(
+        rows[:N] @ rows[:N].T,
+        y[:, None],
+        batches=BATCHES,
+        learning_rate=chosen.learning_rates(N),
+        momentum=0.9,
+        weight_decay=0.01,
+        loss=loss,
+        fx_train_0=net(x),
+        k_test_train=rows[N:] @ rows[:N].T,
+        fx_test_0=net(x_test),
+    )
+    np.testing.assert_allclose(trained.network(x), expected.fx_train, atol=1e-4)
+    assert expected.fx_test is not None
+    np.testing.assert_allclose(trained.network(x_test), expected.fx_test, atol=1e-4)
+    np.testing.assert_allclose(trained.loss, expected.loss[:, 0], atol=1e-5)
+    np.testing.assert_allclose(trained.l2_distance, expected.l2_distance[0], rtol=1e-4)
+
+
+def test_the_result_describes_the_trained_network():
+    x, y, x_test, y_test = data()
+    net = Network.create(Small(), 0, (5,))
+    before = jax.tree.map(np.array, net.params)
+    trained = train(net, x, y, recipe=recipe(), batches=BATCHES, x_test=x_test, y_test=y_test, eval_every=2)
+    jax.tree.map(np.testing.assert_array_equal, net.params, before)
+    assert trained.train_loss.shape == (EPOCHS,)
+    assert trained.train_loss[-1] < trained.train_loss[0]
+    assert trained.train_accuracy == accuracy(trained.network(x), y) > 0.8
+    assert trained.test_accuracy == accuracy(trained.network(x_test), y_test)
+    np.testing.assert_array_equal(trained.evaluated_epochs, [2, 4, 6])
+    assert trained.test_accuracy_by_epoch[-1] == trained.test_accuracy
+    flat, flat_0 = (np.concatenate([np.ravel(p) for p in jax.tree.leaves(t)]) for t in (trained.network.params, before))
+    assert trained.l2_distance == pytest.approx(np.linalg.norm(flat - flat_0), rel=1e-5)
+    cosine = flat @ flat_0 / np.linalg.norm(flat) / np.linalg.norm(flat_0)
+    assert trained.cosine_distance == pytest.approx(1 - cosine, rel=1e-4)
+
+
+def test_epochs_to_a_loss_are_counted_from_one():
+    x, y, *_ = data()
+    trained = train(Network.create(Small(), 0, (5,)), x, y, recipe=recipe(), batches=BATCHES)
+    assert trained.epochs_to_loss(10.0) == 1
+    assert trained.epochs_to_loss(trained.train_loss[3]) == 4
+    assert np.isnan(trained.epochs_to_loss(0.0))
+
+
+def test_batch_statistics_are_live_in_training_and_frozen_for_the_linearization():
+    x, y, *_ = data()
+    net = Network.create(Normalised(), 0, (5,))
+    trained = train(net, x, y, recipe=recipe(learning_rate=0.0), batches=BATCHES)
+    # At rate 0 only the statistics move; they are the running means of the batches seen.
+    jax.tree.map(np.testing.assert_array_equal, trained.network.params, net.params)
+    mean, dense = np.zeros(6), net.params["Dense_0"]
+    for batch in BATCHES:
+        mean = 0.8 * mean + 0.2 * (x[batch] @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])).mean(axis=0)
+    np.testing.assert_allclose(trained.network.state["batch_stats"]["BatchNorm_0"]["mean"], mean, rtol=1e-4, atol=1e-6)
+    linear = train(net.linearization(), x, y, recipe=recipe(learning_rate=0.0), batches=BATCHES)
+    np.testing.assert_allclose(linear.network(x), net(x), atol=1e-6)
+
+
+def test_batch_statistics_enter_the_gradient():
+    x, y, *_ = data()
+    net = Network.create(Normalised(), 0, (5,))
+    batch = BATCHES[:1]
+    one = Recipe(learning_rate=0.1, batch_size=BATCH, epochs=1, momentum=0.0, schedule="constant")
+    trained = train(net, x[batch[0]], y[batch[0]], recipe=one, batches=np.arange(BATCH, dtype=np.int32)[None])
+
+    def value(params):
+        fx, _ = net.training_fn(params, net.state, x[batch[0]])
+        return optax.sigmoid_binary_cross_entropy(fx[:, 0], jnp.asarray(y[batch[0]], jnp.float32)).mean()
+
+    expected = jax.tree.map(lambda p, g: p - 0.1 * g, net.params, jax.grad(value)(net.params))
+    for mine, theirs in zip(jax.tree.leaves(trained.network.params), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_new_labels_and_parameters_compile_nothing():
+    traces = []
+
+    def apply_fn(params, x):
+        traces.append(x.shape)
+        return x @ params
+
+    x, y, x_test, y_test = data()
+    net = Network.from_apply(apply_fn, jnp.ones((5, 1)))
+
+    def run(net, y, chosen=None):
+        train(net, x, y, recipe=chosen or recipe(), batches=BATCHES, x_test=x_test, y_test=y_test)
+        return sum(shape[0] == BATCH for shape in traces)
+
+    first = run(net, y)
+    assert first >= 1
+    assert run(net, 1 - y) == first
+    assert run(net.replace(params=jnp.zeros((5, 1))), y) == first
+    assert run(net, y, recipe(learning_rate=0.3)) == first
+    assert run(net, y, recipe(loss="half_squared_error")) > first
+
+
+def test_several_outputs_train_on_one_hot_targets():
+    x, y, x_test, y_test = data()
+    net = Network.create(Small(outputs=2), 0, (5,))
+    chosen = recipe(loss="half_squared_error", epochs=20)
+    trained = train(
+        net, x, np.eye(2)[y], recipe=chosen, batches=minibatches(0, N, BATCH, 20), x_test=x_test, y_test=y_test
+    )
+    assert trained.train_accuracy > 0.85
+    assert trained.test_accuracy == accuracy(trained.network(x_test), y_test)
+    assert trained.loss[0] == pytest.approx(
+        float(np.mean(np.sum((net(x) - np.eye(2)[y])[minibatches(0, N, BATCH, 20)[0]] ** 2, axis=1)) / 2), rel=1e-5
+    )
+
+
+def test_squared_error_on_zero_and_one_is_cut_in_the_middle():
+    x, y, *_ = data()
+    net = Network.from_apply(lambda params, x: params + 0 * x[:, :1], jnp.array([0.3]))
+    trained = train(net, x, y, recipe=recipe(learning_rate=0.0, loss="half_squared_error"), batches=BATCHES)
+    assert trained.train_accuracy == pytest.approx(np.mean(y == 0))
+
+
+def test_divergence_stops_with_a_warning_and_gives_nan():
+    x, y, x_test, y_test = data()
+    net = Network.create(Small(), 0, (5,))
+    with pytest.warns(UserWarning, match="diverged in epoch"):
+        trained = train(
+            net,
+            x,
+            y,
+            recipe=recipe(learning_rate=1e6, loss="half_squared_error", schedule="constant", epochs=EPOCHS),
+            batches=BATCHES,
+            x_test=x_test,
+            y_test=y_test,
+        )
+    assert np.isnan(trained.test_accuracy)
+    assert np.isnan(trained.train_loss[-1])
+    assert trained.train_loss.shape == (EPOCHS,)
+
+
+def test_training_is_deterministic():
+    x, y, *_ = data()
+    net = Network.create(Small(), 0, (5,))
+    first, second = (train(net, x, y, recipe=recipe(), batches=BATCHES).loss for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_train": np.full(N, -1)}, r"\{0, 1\}"),
+        ({"y_train": np.ones(N - 1)}, "do not fit"),
+        ({"y_train": np.ones((N, 2))}, "1 outputs and the labels 2"),
+        ({"y_train": np.full(N, np.nan)}, "finite"),
+        ({"batches": BATCHES[:-1]}, "as minibatches makes them"),
+        ({"batches": BATCHES.astype(float)}, "integers"),
+        ({"batches": BATCHES + 1}, "index rows"),
+        ({"x_test": np.zeros((3, 5), np.float32)}, "together"),
+        ({"eval_every": 1}, "eval_every"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    x, y, *_ = data()
+    arguments = {"x_train": x, "y_train": y, "batches": BATCHES, **change}
+    with pytest.raises(UserError, match=message):
+        train(Network.create(Small(), 0, (5,)), recipe=recipe(), **arguments)
