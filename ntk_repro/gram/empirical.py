@@ -5,9 +5,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.agreement import NOT_FINITE
 from ntk_repro.gram.jacobian import jacobian_gram
 from ntk_repro.gram.memory import check_result_fits
-from ntk_repro.gram.structured import NOT_FINITE, structured_gram
+from ntk_repro.gram.structured import structured_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import empirical_gram, structured
+from ntk_repro.gram import empirical_gram, schedule, structured
+from ntk_repro.gram.schedule import Schedule
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 from tests.gram.cases import CASES, samples
@@ -144,9 +145,9 @@ def test_any_blocking_gives_the_same_kernel(n1, n2, tile, batch, held):
     n2 = n2 or n1
     batch = min(batch, n1)
     size = tile * batch
-    schedule = structured._Schedule(batch, size, -(-n1 // size), -(-n2 // size), held)
+    blocks_of = Schedule(batch, size, -(-n1 // size), -(-n2 // size), held)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(structured._Schedule, "of", classmethod(lambda cls, *args: schedule))
+        patch.setattr(Schedule, "of", classmethod(lambda cls, *args: blocks_of))
         ours = empirical_gram(net, x, y)
     rows, columns = slice(0, n1), slice(0, n1) if y is None else slice(len(_X) - n2, None)
     assert relative_error(ours, _ORACLE[rows, columns]) < 3e-6
@@ -162,9 +163,9 @@ def test_little_memory_changes_the_schedule_not_the_kernel(monkeypatch):
     net, x = oracle("lenet")[0], samples("lenet", 40)
     plan = structured.structured_plan(net, x, "mean", 3)
     whole = empirical_gram(net, x)
-    monkeypatch.setattr(structured, "available_bytes", lambda: 40 * 40 * 4 + 2 * 15 * plan.floats_per_sample * 4)
-    schedule = structured._Schedule.of(plan, 40, 40, 4)
-    assert schedule.held < schedule.rows
+    monkeypatch.setattr(schedule, "available_bytes", lambda: 40 * 40 * 4 + 2 * 15 * plan.floats_per_sample * 4)
+    few = Schedule.of(plan, 40, 40, 4)
+    assert few.held < few.rows
     assert relative_error(empirical_gram(net, x), whole) < 1e-6
 
 
@@ -222,6 +223,6 @@ def test_too_little_memory_is_told_before_the_work(monkeypatch):
     x = np.broadcast_to(np.float32(1), (10**6, 3, 3, 1))
     with pytest.raises(UserError, match=r"1,000,000 x 1,000,000 needs 3\.6 TiB .* at most [0-9,]+ samples"):
         empirical_gram(_SMALL, x)
-    monkeypatch.setattr(structured, "available_bytes", lambda: 500)
+    monkeypatch.setattr(schedule, "available_bytes", lambda: 500)
     with pytest.raises(UserError, match="features of one sample need"):
         empirical_gram(_SMALL, _X[:4])
