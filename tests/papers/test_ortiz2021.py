@@ -26,6 +26,11 @@ def test_a_rising_curve_fails():
     assert rows[0]["number"] == 1.0
 
 
+def test_a_correlation_of_exactly_the_bound_holds():
+    row = verdicts(network_accuracy=[0.775, 0.648, 0.580, 0.595])[0]
+    assert (row["holds"], row["number"]) == (True, pytest.approx(-0.8))
+
+
 def test_a_crossing_is_the_papers_finding_for_lenet_on_digits_only():
     crossing = {"linearized_accuracy": [0.95, 0.9, 0.65, 0.5]}
     lenet = verdicts("lenet", **crossing)[2]
