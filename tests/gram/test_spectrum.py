@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram import spectrum
 from ntk_repro.gram.krylov import block_krylov
 from ntk_repro.gram.spectrum import effective_rank, energy_concentration, top_eigenpairs
 
@@ -97,7 +98,8 @@ def test_a_matrix_with_truly_negative_eigenvalues_is_reported():
     assert pairs.values[-1] == 0
 
 
-def test_a_tolerance_out_of_reach_is_reported():
+def test_a_tolerance_out_of_reach_is_reported(monkeypatch):
+    monkeypatch.setattr(spectrum, "available_bytes", lambda: 0)  # no memory for a float64 copy
     gram, _ = with_spectrum(10.0 ** -np.arange(0, 12, 0.06), dtype=np.float32)
     with pytest.warns(UserWarning, match="miss the tolerance"):
         top_eigenpairs(gram, 90, method="krylov", tolerance=1e-6)
@@ -218,3 +220,14 @@ def test_the_suite_would_notice_a_warning_from_a_good_matrix():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         top_eigenpairs(gram, 20, method="krylov")
+
+
+def test_a_steep_float32_spectrum_is_solved_again_in_float64():
+    """In float32 products a matrix whose first eigenvalue stands 1e6 above the last one misses the tolerance."""
+    gram, _ = with_spectrum(np.concatenate([[1e7], power_law(299)]), dtype=np.float32)
+    single = block_krylov(gram, 40, 1e-3)
+    assert (np.linalg.norm(single[2] - single[1] * single[0], axis=0) / single[0]).max() > 1e-3
+    pairs = top_eigenpairs(gram, 40, method="krylov")
+    assert pairs.residuals.max() < 1e-3
+    expected = np.linalg.eigvalsh(gram.astype(np.float64))[::-1][:40]
+    np.testing.assert_allclose(pairs.values, expected, rtol=1e-5)
