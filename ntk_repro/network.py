@@ -35,7 +35,7 @@ class Network:
 
     Attributes:
         params: the point, a pytree of arrays.
-        state: the collections that are not parameters, {} where there are none.
+        state: the collections that are not parameters, {} where there are none; of a linearization its origin too.
         apply_fn: (params, state, x) -> outputs in inference mode.
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
         module: the Linen module, or None for other functions.
@@ -132,12 +132,14 @@ class Network:
         if n == 0:
             raise UserError("no inputs: x has no rows")
         size = min(batch_size, n)
-        forward = _jitted(self.apply_fn)
+        forward = jax.jit(self.apply_fn)  # JAX keeps what it compiled for as long as the function lives
         outputs = []
-        for start in range(0, n, size):
-            block = x[start : start + size]
-            padded = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
-            outputs.append(np.asarray(forward(self.params, self.state, padded))[: len(block)])
+        # The precision of the kernels, so that a linearization in function space starts where the network is.
+        with jax.default_matmul_precision("highest"):
+            for start in range(0, n, size):
+                block = x[start : start + size]
+                padded = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
+                outputs.append(np.asarray(forward(self.params, self.state, padded))[: len(block)])
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":
@@ -147,7 +149,7 @@ class Network:
     @property
     def has_state(self) -> bool:
         """Whether training changes more than the parameters (BatchNorm statistics)."""
-        return bool(jax.tree.leaves(self.state))
+        return self.origin is None and bool(jax.tree.leaves(self.state))
 
     @property
     def num_params(self) -> int:
@@ -165,7 +167,9 @@ class Network:
 
     def linearization(self) -> "Network":
         """The linearized network as a network of its own, at the same point; training it moves `params` only."""
-        return dataclasses.replace(Network.from_apply(self.linearized(), self.params), origin=self.params)
+        # The point of expansion travels as an argument: as a constant, millions of weights would be compiled in.
+        frozen = {"origin": self.params, "state": self.state}
+        return Network(self.params, frozen, *_linearized_functions(self.apply_fn), origin=self.params)
 
 
 def _is_nnx(module: Any) -> bool:
@@ -200,11 +204,6 @@ def _cached(function: Callable) -> Callable:
 
 
 @_cached
-def _jitted(function: Callable) -> Callable:
-    return jax.jit(function)
-
-
-@_cached
 def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
     # Under jit: the forward pass that shapes the parameters is never run, and thousands of small dispatches become one.
     mode = _mode_arguments(module, train=False)
@@ -231,12 +230,21 @@ def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     return apply_fn, training_fn
 
 
-@_cached
 def _plain_functions(apply_fn: ApplyFn) -> tuple[Callable, Callable]:
     return (
         lambda params, state, x: _two_dimensional(apply_fn(params, x)),
         lambda params, state, x: (_two_dimensional(apply_fn(params, x)), state),
     )
+
+
+@_cached
+def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
+    def linearized_fn(params, frozen, x):
+        from ntk_repro._neural_tangents import nt
+
+        return nt.linearize(lambda params, x: apply_fn(params, frozen["state"], x), frozen["origin"])(params, x)
+
+    return linearized_fn, lambda params, frozen, x: (linearized_fn(params, frozen, x), frozen)
 
 
 def _mode_arguments(module: nn.Module, train: bool) -> dict[str, Any]:

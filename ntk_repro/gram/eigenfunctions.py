@@ -93,8 +93,7 @@ def eigenbasis(
             pairs = top_eigenpairs(gram, k, tolerance=tolerance)
             folder.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})
         found = folder.result()
-    scalars = int(found["clipped"]), float(found["lowest"])
-    return Eigenbasis(found["values"], found["vectors"], found["residuals"], *scalars, gram=gram)
+    return Eigenbasis(found["values"], found["vectors"], found["residuals"], int(found["clipped"]), gram=gram)
 
 
 def eigenfunction_labels(vectors: Float[np.ndarray, "n k"], index: int) -> Float[np.ndarray, " n"]:

@@ -1,11 +1,12 @@
 """`empirical_gram`: the NTK of a network on data, by any of three methods."""
 
+import operator
+
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.gram.agreement import NOT_FINITE
 from ntk_repro.gram.jacobian import jacobian_gram
 from ntk_repro.gram.memory import check_result_fits
 from ntk_repro.gram.structured import structured_gram
@@ -56,8 +57,7 @@ def empirical_gram(
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
-    if isinstance(outputs, str) and outputs not in ("mean", "full"):
-        raise unknown_name("choice of outputs", outputs, ("mean", "full"))
+    outputs = _checked_outputs(outputs)
     with precision_scope(precision) as dtype:
         x1 = _checked(x1, "x1", dtype)
         if x2 is not None:
@@ -75,11 +75,25 @@ def empirical_gram(
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
         rows = num_outputs if outputs == "full" else 1
-        check_result_fits(len(x1) * rows, (len(x1) if x2 is None else len(x2)) * rows, dtype.itemsize)
+        check_result_fits(len(x1), len(x1) if x2 is None else len(x2), rows, dtype.itemsize)
         k = METHODS[method](net, x1, x2, outputs, num_outputs)
-    if not np.isfinite(k[0]).all() or not np.isfinite(np.diagonal(k)).all():
-        raise UserError(NOT_FINITE)
+    # A sample whose gradient is not finite shows in its whole row and column.
+    if not (np.isfinite(k[0]).all() and np.isfinite(k[:, 0]).all()):
+        raise UserError("the kernel is not finite: the network overflows on these inputs, or its parameters are broken")
     return k
+
+
+def _checked_outputs(outputs: str | int) -> str | int:
+    if isinstance(outputs, str):
+        if outputs not in ("mean", "full"):
+            raise unknown_name("choice of outputs", outputs, ("mean", "full"))
+        return outputs
+    try:
+        if isinstance(outputs, bool):
+            raise TypeError
+        return operator.index(outputs)
+    except TypeError:
+        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
 
 
 def _checked(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:

@@ -11,6 +11,8 @@ Biases count as one more input that is always 1.
 """
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -62,7 +64,7 @@ class Plan:
         """Size of one sample's inputs, cotangents and patches while its features are made, roughly."""
         total = 0
         for layer in self.layers:
-            places = sum(a[0] * _product(a[1:]) for a in layer.inputs)
+            places = sum(math.prod(a) for a in layer.inputs)
             outputs = layer.positions * layer.d_out * self.num_cotangents
             spread = max(layer.geometry.kernel_size) if layer.geometry else 1
             total += spread * (places + outputs)
@@ -96,13 +98,6 @@ def _multiplications(layer: Layer, form: Form, squared: int) -> int:
     if form == "gradient":
         return squared * layer.num_params
     return layer.positions**2 * (layer.d_in + layer.use_bias + squared * layer.d_out)
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +194,7 @@ def _patches(geometry: Geometry, a: Float[Array, "n m *space i"], size: tuple[in
     """The inputs that each output position meets, in the order of the kernel's axes: (n, m, *size, d_in)."""
     a = _padded(geometry, a)
     slices = []
-    for offset in _offsets(geometry.kernel_size):
+    for offset in itertools.product(*map(range, geometry.kernel_size)):
         starts = [o * d for o, d in zip(offset, geometry.kernel_dilation, strict=True)]
         window = [
             slice(start, start + (count - 1) * stride + 1, stride)
@@ -207,15 +202,6 @@ def _patches(geometry: Geometry, a: Float[Array, "n m *space i"], size: tuple[in
         ]
         slices.append(a[(slice(None), slice(None), *window)])
     return jnp.concatenate(slices, axis=-1)
-
-
-def _offsets(kernel_size: tuple[int, ...]):
-    if not kernel_size:
-        yield ()
-        return
-    for first in range(kernel_size[0]):
-        for others in _offsets(kernel_size[1:]):
-            yield (first, *others)
 
 
 def _positions_of_cotangents(cotangents: list[Array]) -> Float[Array, "n c S d_out"]:

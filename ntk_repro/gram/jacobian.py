@@ -1,12 +1,14 @@
 """The Gram matrix from whole Jacobians: the obviously right way, for few samples."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import available_bytes, readable_bytes
+from ntk_repro.gram.memory import host_available_bytes, readable_bytes
 from ntk_repro.network import Network
 
 __all__ = ["jacobian", "jacobian_gram"]
@@ -18,8 +20,10 @@ def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> F
     Raises:
         UserError: when it does not fit into memory.
     """
-    needed = len(x) * num_outputs * net.num_params * np.dtype(jnp.result_type(*jax.tree.leaves(net.params))).itemsize
-    if needed > 0.8 * available_bytes():
+    dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
+    shape = (len(x), num_outputs, net.num_params)
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > 0.8 * host_available_bytes():
         raise UserError(
             f"the Jacobian of {len(x):,} samples needs {readable_bytes(needed)}: take fewer samples, or "
             'method="structured"'
@@ -30,7 +34,10 @@ def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> F
         tree = jax.jacrev(lambda params: net.apply(params, x[None])[0])(net.params)
         return [leaf.reshape(num_outputs, -1) for leaf in jax.tree.leaves(tree)]
 
-    return np.stack([np.concatenate([np.asarray(leaf) for leaf in one(sample)], axis=-1) for sample in x])
+    found = np.empty(shape, dtype)
+    for row, sample in zip(found, x, strict=True):
+        np.concatenate([np.asarray(leaf) for leaf in one(sample)], axis=-1, out=row)
+    return found
 
 
 def jacobian_gram(

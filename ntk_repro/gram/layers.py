@@ -254,12 +254,14 @@ def capture_fn(
 
 def _without(tree: PyTree, paths: set[Path], here: Path = ()) -> PyTree:
     """The parameters outside the given layers; other pytrees than nested dicts are left whole."""
+    if here in paths:
+        return {}
     if not paths or not isinstance(tree, dict):
         return tree
-    return {name: _without(sub, paths, (*here, name)) for name, sub in tree.items() if (*here, name) not in paths}
+    return {name: _without(sub, paths, (*here, name)) for name, sub in tree.items()}
 
 
 def _merged(tree: PyTree, part: PyTree) -> PyTree:
     if not isinstance(tree, dict) or not isinstance(part, dict):
         return part
-    return {name: _merged(sub, part[name]) if name in part else sub for name, sub in tree.items()}
+    return {name: _merged(sub, part.get(name, sub)) for name, sub in tree.items()}

@@ -1,16 +1,30 @@
 """What a kernel needs and what the machine has, asked before the work starts."""
 
+from pathlib import Path
+
 import jax
 import psutil
 
 from ntk_repro.errors import UserError
 
-__all__ = ["available_bytes", "check_result_fits", "readable_bytes"]
+__all__ = ["available_bytes", "check_result_fits", "host_available_bytes", "readable_bytes"]
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def host_available_bytes() -> int:
+    """Memory of the host that may be taken now; of the share that a container or batch system gives, where it does."""
+    available = psutil.virtual_memory().available
+    try:
+        limit, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return available
+    return available if limit == "max" else min(available, int(limit) - int(used))
 
 
 def available_bytes() -> int:
     """Memory that computations may take now: of the accelerator where there is one, else of the host."""
-    host = psutil.virtual_memory().available
+    host = host_available_bytes()
     device = jax.devices()[0]
     if device.platform == "cpu":
         return host
@@ -20,23 +34,27 @@ def available_bytes() -> int:
     return min(host, stats["bytes_limit"] - stats.get("bytes_in_use", 0))
 
 
-def check_result_fits(n1: int, n2: int, itemsize: int) -> None:
+def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> None:
     """Refuses a kernel that host memory cannot hold.
 
     Args:
-        n1: rows.
-        n2: columns.
+        n1: samples along the rows.
+        n2: samples along the columns.
+        rows_per_sample: rows, and columns, that one sample has.
         itemsize: bytes of an entry.
 
     Raises:
-        UserError: says what is needed, what there is, and the largest n that fits.
+        UserError: says what is needed, what there is, and how many samples fit.
     """
-    needed, available = n1 * n2 * itemsize, psutil.virtual_memory().available
+    rows, columns = n1 * rows_per_sample, n2 * rows_per_sample
+    needed, available = rows * columns * itemsize, host_available_bytes()
     if needed > 0.9 * available:
-        fits = int((0.9 * available / itemsize) ** 0.5)
+        fits = int(n1 * (0.9 * available / needed) ** 0.5)
         raise UserError(
-            f"a kernel of {n1:,} x {n2:,} needs {readable_bytes(needed)} of memory and {readable_bytes(available)} are "
-            f"available: take at most {fits:,} samples, or free memory"
+            f"a kernel of {rows:,} x {columns:,} needs {readable_bytes(needed)} of memory and "
+            f"{readable_bytes(available)} are available: take at most {fits:,} samples"
+            + (f" by {int(n2 * fits / n1):,}" if n1 != n2 else "")
+            + ", or free memory"
         )
 
 

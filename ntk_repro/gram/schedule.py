@@ -39,7 +39,7 @@ class Schedule:
 
     @classmethod
     def of(cls, plan: Plan, n1: int, n2: int, itemsize: int) -> "Schedule":
-        """The schedule for this machine.
+        """The schedule for this machine and n1 by n2 samples.
 
         Raises:
             UserError: when not even two blocks of features fit into memory.
@@ -47,7 +47,8 @@ class Schedule:
         on_cpu = jax.default_backend() == "cpu"
         sample = plan.floats_per_sample * itemsize
         making = plan.floats_per_pass * itemsize
-        budget = _FEATURE_SHARE * (available_bytes() - (n1 * n2 * itemsize if on_cpu else 0))
+        result = n1 * n2 * (plan.num_cotangents**2 if plan.blocks else 1) * itemsize
+        budget = _FEATURE_SHARE * (available_bytes() - (result if on_cpu else 0))
         longest = max(n1, n2)
         batch = (_CPU_PASS_BYTES if on_cpu else budget / 8) // making
         batch = int(min(max(batch, 8), 256 if on_cpu else 1024, longest))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.krylov import block_krylov
-from ntk_repro.gram.memory import available_bytes
+from ntk_repro.gram.memory import host_available_bytes
 
 __all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "top_eigenpairs"]
 
@@ -29,14 +29,12 @@ class Eigenpairs:
         residuals: ||K v - lambda v|| / lambda for each pair, computed with the vectors returned. Eigenvalues below
             the rounding of the matrix (epsilon of its type times the largest) are divided by that.
         clipped: how many values were clipped at 0.
-        lowest: the smallest of the k values as computed, before clipping.
     """
 
     values: Float[np.ndarray, " k"]
     vectors: Float[np.ndarray, "n k"]
     residuals: Float[np.ndarray, " k"]
     clipped: int = 0
-    lowest: float = 0.0
 
 
 def top_eigenpairs(
@@ -44,10 +42,10 @@ def top_eigenpairs(
 ) -> Eigenpairs:
     """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
 
-    Small matrices go to LAPACK in float64. Large ones are multiplied by a block Krylov iteration in
-    their own precision and keeps its basis and the projected problem in float64 (`ntk_repro.gram.krylov`). In float32
-    that limits the residual to about 5e-7 / sqrt(n) times lambda_1 / lambda_k; where this misses the tolerance, and
-    memory holds a float64 copy, the iteration is done again with it.
+    Small matrices go to LAPACK in float64, large ones to a block Krylov iteration that multiplies them in their own
+    precision and keeps its basis and the projected problem in float64 (`ntk_repro.gram.krylov`). In float32 that limits
+    the residual to about 5e-7 / sqrt(n) times lambda_1 / lambda_k; where this misses the tolerance, and memory holds a
+    float64 copy, the iteration is done again with it.
 
     Args:
         gram: a NumPy array or memory map, float32 or float64, with both triangles filled.
@@ -73,27 +71,26 @@ def top_eigenpairs(
         pairs = _as_eigenpairs(gram.dtype, *_dense(gram, k))
     else:
         pairs = _as_eigenpairs(gram.dtype, *block_krylov(gram, k, tolerance, seed))
-        if gram.dtype == np.float32 and _missed(pairs, gram.dtype, tolerance) and 16 * gram.size < available_bytes():
-            # A steep spectrum drowns its small eigenvalues in the rounding of float32 products, not in the matrix.
+        if _drowned(gram, pairs, tolerance) and 16 * gram.size < host_available_bytes():
             pairs = _as_eigenpairs(gram.dtype, *block_krylov(gram.astype(np.float64), k, tolerance, seed))
-    if pairs.lowest < -10 * _floor(gram.dtype, pairs.values):
-        warnings.warn(
-            f"the matrix is not positive semi-definite: eigenvalue {pairs.lowest:.3g} was clipped at 0", stacklevel=2
-        )
-    if missed := _missed(pairs, gram.dtype, tolerance):
+    if missed := _missed(gram, pairs, tolerance):
         warnings.warn(
             f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is "
-            f"{pairs.residuals.max():.2g}"
-            + (" (float32 cannot give more; a float64 Gram matrix can)" if gram.dtype == np.float32 else ""),
+            f"{pairs.residuals.max():.2g}",
             stacklevel=2,
         )
     return pairs
 
 
 def _as_eigenpairs(dtype: np.dtype, values: np.ndarray, vectors: np.ndarray, products: np.ndarray) -> Eigenpairs:
+    floor = _floor(dtype, values)
+    if values[-1] < -10 * floor:
+        warnings.warn(
+            f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=3
+        )
     clipped = np.where(values < 0, 0.0, values)
-    residuals = np.linalg.norm(products - vectors * clipped, axis=0) / np.maximum(clipped, _floor(dtype, values))
-    return Eigenpairs(clipped, vectors * _signs(vectors), residuals, int(np.sum(values < 0)), float(values[-1]))
+    residuals = np.linalg.norm(products - vectors * clipped, axis=0) / np.maximum(clipped, floor)
+    return Eigenpairs(clipped, vectors * _signs(vectors), residuals, int(np.sum(values < 0)))
 
 
 def _floor(dtype: np.dtype, values: np.ndarray) -> float:
@@ -101,9 +98,17 @@ def _floor(dtype: np.dtype, values: np.ndarray) -> float:
     return float(np.finfo(dtype).eps) * max(abs(values[0]), np.finfo(dtype).tiny)
 
 
-def _missed(pairs: Eigenpairs, dtype: np.dtype, tolerance: float) -> int:
+def _missed(gram: np.ndarray, pairs: Eigenpairs, tolerance: float) -> int:
     # A clipped eigenvalue is off by its own size; only what is large enough to have digits can miss the tolerance.
-    return int(np.sum((pairs.residuals > tolerance) & (pairs.values > _floor(dtype, pairs.values))))
+    return int(np.sum((pairs.residuals > tolerance) & (pairs.values > _floor(gram.dtype, pairs.values))))
+
+
+def _drowned(gram: np.ndarray, pairs: Eigenpairs, tolerance: float) -> bool:
+    """Whether a steep spectrum drowns its small eigenvalues in the rounding of float32 products."""
+    if gram.dtype == np.float64 or not _missed(gram, pairs, tolerance):
+        return False
+    rounding = float(np.finfo(gram.dtype).eps) * pairs.values[0] / np.sqrt(len(gram))
+    return rounding > 0.1 * tolerance * pairs.values[-1]
 
 
 def effective_rank(singular_values: Float[np.ndarray, " d"]) -> float:

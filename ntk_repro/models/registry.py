@@ -6,11 +6,12 @@ from typing import Any
 import flax.linen as nn
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.mlp import MLP
 from ntk_repro.models.resnet import ResNet18
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["MODELS", "build_model", "model_settings"]
 
 MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "lenet": LeNet, "resnet18": ResNet18}
 _WIDTH_FIELDS = ("channels", "hidden")
@@ -38,13 +39,30 @@ def build_model(
         raise unknown_name("network", name, MODELS)
     if not width > 0:
         raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
+    activation_fn(activation)  # an unknown one is told now, not when the network is first called
     model: Any = MODELS[name]
-    fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(model) if f.name not in ("parent", "name")}
+    fields = _fields(name)
     for key in model_kw:
         if key not in fields:
             raise unknown_name(f"setting of {name}", key, fields)
     sizes = {key: _scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
     return model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
+
+
+def model_settings(name: str) -> tuple[str, ...]:
+    """The settings of an architecture beyond width, num_outputs and activation, such as residual_scale_init.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if name not in MODELS:
+        raise unknown_name("network", name, MODELS)
+    return tuple(key for key in _fields(name) if key not in ("num_outputs", "activation", *_WIDTH_FIELDS))
+
+
+def _fields(name: str) -> dict[str, Any]:
+    model: Any = MODELS[name]
+    return {field.name: field.default for field in dataclasses.fields(model) if field.name not in ("parent", "name")}
 
 
 def _scaled(size: int | tuple[int, ...], width: float) -> int | tuple[int, ...]:

@@ -56,6 +56,30 @@ class TiedDense(nn.Module):
         return nn.Dense(1)(h @ kernel.T)
 
 
+class TiedInOneOutput(nn.Module):
+    """The kernel's other use shows in the second output alone."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        layer = nn.Dense(7)
+        h = nn.tanh(layer(x))
+        reused = (nn.tanh(h) @ layer.variables["params"]["kernel"].T).mean(1)
+        return nn.Dense(2)(h) + jnp.stack([jnp.zeros_like(reused), reused], 1)
+
+
+class TiedBehindAGate(nn.Module):
+    """The kernel's other use is blocked by a scale that is 0 at initialization."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        layer = nn.Dense(7)
+        h = nn.tanh(layer(x))
+        gate = self.param("gate", nn.initializers.zeros, ())
+        return nn.Dense(1)(h) + gate * (h @ layer.variables["params"]["kernel"].T)[:, :1]
+
+
 class OwnParameters(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -199,6 +223,10 @@ CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
     "shared_dense": (_linen(SharedDense), IMAGE, np.float32, 2),
     "shared_conv": (_linen(SharedConv), IMAGE, np.float32, 2),
     "tied_dense": (_linen(TiedDense), IMAGE, np.float32, 1),
+    "tied_in_one_output": (_linen(TiedInOneOutput), IMAGE, np.float32, 1),
+    "tied_behind_a_gate": (_linen(TiedBehindAGate), IMAGE, np.float32, 1),
+    "one_dense_layer": (_linen(lambda: nn.Dense(1), (5,)), (5,), np.float32, 1),
+    "one_dense_layer_of_three": (_linen(lambda: nn.Dense(3), (5,)), (5,), np.float32, 1),
     "own_parameters": (_linen(OwnParameters), IMAGE, np.float32, 1),
     "norms": (_linen(Norms), IMAGE, np.float32, 3),
     "tokens": (_linen(Tokens, (7,), jnp.int32), (7,), np.int32, 1),
@@ -206,7 +234,7 @@ CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
     "lifted": (_linen(Lifted), IMAGE, np.float32, 1),
     "scanned_layers": (_linen(ScannedLayers), IMAGE, np.float32, 2),
     "weight_norm": (_linen(Weighted), IMAGE, np.float32, 1),
-    "plain_vector": (_linen(PlainVector), IMAGE, np.float32, 2),
+    "plain_vector": (_linen(PlainVector), IMAGE, np.float32, 1),
     "nnx": (lambda: Network.create(NNXNet(nnx.Rngs(0))), IMAGE, np.float32, 0),
     "function": (_function, IMAGE, np.float32, 0),
 }

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import warnings
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import empirical_gram, schedule, structured
+from ntk_repro.gram import empirical_gram, memory, schedule, structured
 from ntk_repro.gram.schedule import Schedule
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
@@ -30,7 +31,7 @@ def gram(net, *args, **kw):
         return empirical_gram(net, *args, **kw)
 
 
-TIED = ("tied_dense", "weight_norm")
+TIED = ("tied_dense", "tied_in_one_output", "tied_behind_a_gate", "weight_norm")
 
 
 @functools.cache
@@ -183,6 +184,19 @@ def test_kernel_follows_the_parameters_and_the_frozen_state():
     assert relative_error(gram(moved, x), gram(moved, x, method="jacobian", precision="float64")) < 3e-6
 
 
+def test_the_number_of_an_output_may_be_any_integer():
+    net, kernel = oracle("lenet")
+    ours = gram(net, samples("lenet", 5), outputs=np.int64(2))
+    assert relative_error(ours, blocks(kernel[:5, :, :5], 2)) < 3e-6
+
+
+def test_a_linearization_has_the_kernel_of_its_network():
+    net, kernel = oracle("mlp")
+    for precision, tolerance in (("float32", 3e-6), ("float64", 1e-12)):
+        ours = gram(net.linearization(), samples("mlp", 5), precision=precision)
+        assert relative_error(ours, blocks(kernel[:5, :, :5], "mean")) < tolerance
+
+
 class Float32Layer(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -203,6 +217,10 @@ def test_bad_input_is_refused_in_a_sentence():
         empirical_gram(net, x, outputs=1)
     with pytest.raises(UserError, match="known: full, mean"):
         empirical_gram(net, x, outputs="average")
+    wrong: Any
+    for wrong in (2.0, None, True):
+        with pytest.raises(UserError, match='must be "mean", "full" or the number'):
+            empirical_gram(net, x, outputs=wrong)
     with pytest.raises(UserError, match="known: float32, float64"):
         empirical_gram(net, x, precision="float16")
     with pytest.raises(UserError, match="they must agree"):
@@ -215,6 +233,11 @@ def test_bad_input_is_refused_in_a_sentence():
         empirical_gram(net, broken)
     with pytest.raises(UserError, match="computes in float32 whatever"):
         empirical_gram(Network.create(Float32Layer(), 0, (3,)), np.ones((2, 3)), precision="float64")
+    zeros, ones = np.zeros((3, 3), np.float32), np.ones((2, 3), np.float32)
+    zeros[1] = 100
+    for pair in ((zeros, ones * 0), (ones * 0, zeros)):
+        with pytest.raises(UserError, match="the kernel is not finite"):
+            empirical_gram(Network.create(Overflowing(), 0, (3,)), *pair)
     with pytest.raises(UserError, match="the kernel is not finite"):
         empirical_gram(Network.create(Overflowing(), 0, (3,)), 100 * np.ones((2, 3), np.float32))
 
@@ -223,6 +246,12 @@ def test_too_little_memory_is_told_before_the_work(monkeypatch):
     x = np.broadcast_to(np.float32(1), (10**6, 3, 3, 1))
     with pytest.raises(UserError, match=r"1,000,000 x 1,000,000 needs 3\.6 TiB .* at most [0-9,]+ samples"):
         empirical_gram(_SMALL, x)
+    monkeypatch.setattr(memory, "host_available_bytes", lambda: 4 * 60 * 60)
+    with pytest.raises(UserError, match=r"at most 18 samples"):  # 54 rows of 3 outputs
+        memory.check_result_fits(100, 100, 3, 4)
+    with pytest.raises(UserError, match=r"at most 40 samples by 20,"):
+        memory.check_result_fits(160, 80, 2, 4)
+    monkeypatch.undo()
     monkeypatch.setattr(schedule, "available_bytes", lambda: 500)
     with pytest.raises(UserError, match="features of one sample need"):
         empirical_gram(_SMALL, _X[:4])

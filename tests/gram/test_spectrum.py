@@ -99,7 +99,7 @@ def test_a_matrix_with_truly_negative_eigenvalues_is_reported():
 
 
 def test_a_tolerance_out_of_reach_is_reported(monkeypatch):
-    monkeypatch.setattr(spectrum, "available_bytes", lambda: 0)  # no memory for a float64 copy
+    monkeypatch.setattr(spectrum, "host_available_bytes", lambda: 0)  # no memory for a float64 copy
     gram, _ = with_spectrum(10.0 ** -np.arange(0, 12, 0.06), dtype=np.float32)
     with pytest.warns(UserWarning, match="miss the tolerance"):
         top_eigenpairs(gram, 90, method="krylov", tolerance=1e-6)
