@@ -1,13 +1,18 @@
 # Needs python3 (3.11 or newer) and make; everything else goes into .venv. `make` alone lists the targets.
-#   PRESET=laptop  DATA=cifar10  DATA_DIR=...   for the figures        EXTRAS=cuda    for setup
+#   PRESET=laptop  DATA=cifar10  DATA_DIR=...  N_TRAIN=...  N_TEST=...   for the figures       EXTRAS=cuda   for setup
 #   ARGS=...       is handed on to pytest, or to the benchmarks        PYTHON=...     the Python of a new .venv
 
 PYTHON ?= python3
 VENV ?= .venv
 PRESET ?= quick
 DATA ?=
-# Prepared TensorFlow data sets. Empty: $TFDS_DATA_DIR, then TensorFlow Datasets' usual place.
-DATA_DIR ?= $(if $(TFDS_DATA_DIR),,$(wildcard ../shared/tfds))
+N_TRAIN ?=
+N_TEST ?=
+# Prepared TensorFlow data sets. Empty: $TFDS_DATA_DIR, then TensorFlow Datasets' usual place. A folder that a figure is
+# given is downloaded into, so the shared one is named only where it has the data already (presets take cifar10).
+SHARED_DATA := ../shared/tfds
+HAS_DATA = $(wildcard $(SHARED_DATA)/$(or $(notdir $(DATA)),cifar10)/*/dataset_info.json)
+DATA_DIR ?= $(if $(TFDS_DATA_DIR),,$(if $(HAS_DATA),$(SHARED_DATA)))
 EXTRAS ?=
 ARGS ?=
 
@@ -31,12 +36,14 @@ help:  ## List the targets
 	@echo '  make fig<n>             Draw that figure of each paper that has one: $(NUMBERS)'
 	@echo '  make <paper>-<figure>   Draw one figure: $(FIGURES)'
 	@echo
-	@echo 'Figures take PRESET=quick (default), laptop or paper, DATA=<data set or .npz file> and DATA_DIR=<TFDS folder>.'
+	@echo 'Figures take PRESET=quick (default), laptop or paper, DATA=<data set or .npz file>, DATA_DIR=<TFDS folder>,'
+	@echo 'N_TRAIN=<images> and N_TEST=<images>.'
 
 setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development tools too (EXTRAS=cuda for a GPU)
 
 define draw
-	$(PY) -m ntk_repro run $(1) --preset "$(PRESET)" $(if $(DATA),--data "$(DATA)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+	$(PY) -m ntk_repro run $(1) --preset "$(PRESET)" $(if $(DATA),--data "$(DATA)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") \
+	  $(if $(N_TRAIN),--n-train "$(N_TRAIN)") $(if $(N_TEST),--n-test "$(N_TEST)")
 endef
 
 define figure_target

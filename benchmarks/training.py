@@ -43,7 +43,6 @@ def _pytorch(x: np.ndarray, y: np.ndarray, epochs: int) -> None:
     import torch
     from torch import nn
 
-    torch.set_num_threads(torch.get_num_threads())
     inputs = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(y).float()[:, None]
     net = nn.Sequential(

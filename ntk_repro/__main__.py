@@ -31,6 +31,8 @@ class Run:
     """Number of training images in place of the preset's."""
     n_test: int | None = None
     """Number of test images in place of the preset's."""
+    baseline: bool = True
+    """Whether to train on the data set's own classes too, where the preset does: 0 to 4 against 5 to 9."""
     nets: tuple[str, ...] = ()
     """Networks to keep of the preset's; none named: all of them."""
     seeds: tuple[int, ...] = ()
@@ -45,6 +47,7 @@ class Run:
         figures = find_figures(self.figure)
         use_compilation_cache()
         changes = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test", "nets", "seeds")}
+        changes["baseline"] = None if self.baseline else False
         for figure in figures:
             _show(reproduce(figure, self.preset, out=self.out, **changes))
 
@@ -81,10 +84,9 @@ class List:
         for figure in FIGURES.values():
             for number, name in enumerate(preset_names(figure)):
                 preset = load_figure_preset(figure, name)
-                folders = [RunFolder.locate(figure.study, config.resolved()) for config in preset.configs]
-                done = sum((folder / "DONE").exists() for folder in folders)
+                done = sum(RunFolder.is_done(figure.study, config.resolved()) for config in preset.configs)
                 first = (figure.id, figure.title) if number == 0 else ("", "")
-                table.add_row(*first, name, preset.cost, f"{done} of {len(folders)}")
+                table.add_row(*first, name, preset.cost, f"{done} of {len(preset.configs)}")
         Console().print(table)
         print("to make one: ntk-repro run <figure> --preset <preset>")
 

@@ -5,7 +5,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
@@ -78,11 +79,10 @@ def _accelerator_remedy() -> str:
 
 
 def _room() -> Iterator[Finding]:
-    memory = _free_memory()
-    if memory is not None:
-        # The Gram matrix of n images takes 4 n^2 bytes; its eigenvectors and one working copy about as much again.
-        images = int((memory / 8) ** 0.5) // 1000 * 1000
-        yield Finding("free memory", f"{memory / _GIB:.1f} GiB: a Gram matrix of about {images:,} images")
+    memory = psutil.virtual_memory().available
+    # The Gram matrix of n images takes 4 n^2 bytes; its eigenvectors and one working copy about as much again.
+    images = int((memory / 8) ** 0.5) // 1000 * 1000
+    yield Finding("free memory", f"{memory / _GIB:.1f} GiB: a Gram matrix of about {images:,} images")
     for name, folder in (("runs", runs_root()), ("cache", cache_dir())):
         there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
         free = shutil.disk_usage(there).free
@@ -92,16 +92,3 @@ def _room() -> Iterator[Finding]:
         if remedy:
             remedy += f" ({'NTK_REPRO_RUNS' if name == 'runs' else 'NTK_REPRO_CACHE'})"
         yield Finding(f"{name} folder", f"{folder} ({free / _GIB:.0f} GiB free)", remedy)
-
-
-def _free_memory() -> int | None:
-    """Bytes that can be taken without swapping, None where the system does not say."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -10,7 +10,9 @@ from ntk_repro.record import RunFolder
 INDICES = (2, 11, 51, 101)
 
 
-def finished_run(root: Path, net="mlp", seed=0, network=None, linearized=None, epochs_to=None, **settings) -> RunFolder:
+def finished_run(
+    root: Path, net="mlp", seed=0, network=None, linearized=None, epochs_to=None, l2_distance=None, **settings
+) -> RunFolder:
     """By default both accuracies fall, the linearization is ahead, and the training metrics grow with the index."""
     config = EigentasksConfig(net=net, seed=seed, indices=INDICES, **settings).resolved()
     every = np.array(config.linearized_indices)
@@ -24,9 +26,14 @@ def finished_run(root: Path, net="mlp", seed=0, network=None, linearized=None, e
             linearized_index=every,
             linearized_test_accuracy=curve,
             majority_rate=np.full(len(every), 0.52),
-            epochs_to_target_loss=np.array([3, 5, 9, np.nan] if epochs_to is None else epochs_to, float),
-            l2_distance=np.array([1.0, 2.0, 4.0, 8.0]),
+            network_loss=_losses([3, 5, 9, np.nan] if epochs_to is None else epochs_to, config.epochs),
+            l2_distance=np.array([1.0, 2.0, 4.0, 8.0] if l2_distance is None else l2_distance),
             cosine_distance=np.array([0.1, 0.2, 0.3, 0.4]),
             **(baseline if config.baseline else {}),
         )
     return RunFolder.read(folder.path)
+
+
+def _losses(epochs_to, epochs: int) -> np.ndarray:
+    """Curves that are 0.01 from these epochs on, and 1 before."""
+    return np.where(np.arange(1, epochs + 1) >= np.array(epochs_to, float)[:, None], 0.01, 1.0)

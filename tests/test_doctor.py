@@ -1,6 +1,8 @@
 import shutil
 from types import SimpleNamespace
 
+import psutil
+
 from ntk_repro import doctor
 
 
@@ -19,6 +21,11 @@ def test_a_missing_data_set_has_a_remedy(tmp_path):
     missing = findings(data_dir=str(tmp_path))["data cifar10"]
     assert missing.found == "missing"
     assert "--data-dir" in missing.remedy
+
+
+def test_free_memory_is_what_the_system_has_available(monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 2**30))
+    assert findings()["free memory"].found == "8.0 GiB: a Gram matrix of about 32,000 images"
 
 
 def test_a_full_disk_has_a_remedy(monkeypatch):

@@ -15,14 +15,12 @@ PACKAGE = "ntk_repro"
 STUDIES = ("wide_limit", "eigentasks", "nads", "rotation", "widths")
 # A room imports only rooms to its left; rooms of one group do not import each other.
 ORDER = (
-    *[
-        (room,)
-        for room in ("errors", "progress", "_neural_tangents", "precision", "record", "data", "models", "network")
-    ],
-    *[(room,) for room in ("network", "gram", "dynamics", "training", "gp", "command_line")],
+    *[(room,) for room in ("errors", "progress", "_neural_tangents", "precision", "loss_curves", "record", "data")],
+    *[(room,) for room in ("models", "network", "gram", "dynamics", "training", "gp", "command_line")],
     STUDIES,
     *[(room,) for room in ("papers", "doctor", "__main__")],
 )
+assert len({room for group in ORDER for room in group}) == sum(map(len, ORDER))
 RANK = {room: rank for rank, group in enumerate(ORDER) for room in group}
 
 SHAPELESS = {"utils", "util", "misc", "helpers", "helper", "common"}

@@ -1,10 +1,18 @@
 import subprocess
 import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from ntk_repro.__main__ import main
+from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
+
+
+@dataclass(frozen=True)
+class SimpleIdentity:
+    n: int = 2
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +33,9 @@ def test_a_figure_is_drawn_from_named_runs_and_its_claims_are_shown(tmp_path, ca
 def test_a_claim_that_fails_is_shown_and_is_no_error(tmp_path, capsys):
     run = finished_run(tmp_path, network=[0.5, 0.6, 0.7, 0.8])
     main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(tmp_path / "out")])
-    assert "no" in capsys.readouterr().out.split()
+    cells = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.splitlines()]
+    (failed,) = [row for row in cells if any("network accuracy falls" in cell for cell in row)]
+    assert failed[2:4] == ["mlp", "no"]
 
 
 def test_the_list_names_every_figure_and_preset(capsys):
@@ -49,6 +59,7 @@ def test_the_doctor_reports(capsys):
         (["run", "fig2", "--data", "mnist5"], "unknown data set 'mnist5'; did you mean 'mnist5k'"),
         (["run", "fig2", "--n-train", "5000"], "mnist5k has 4,000 training images"),
         (["draw", "fig2"], "name at least one run folder"),
+        (["run", "fig2", "--data", "digits", "--n-train", "5000"], "digits has 1,4"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path, monkeypatch):
@@ -58,6 +69,28 @@ def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path,
     assert ended.value.code == 2
     (sentence,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert message in sentence
+
+
+def test_runs_of_another_kind_are_refused_in_one_sentence(tmp_path, capsys):
+    with RunFolder.open("gram", SimpleIdentity(), root=tmp_path) as folder:
+        folder.finish(gram=np.eye(2))
+    for figure in ("fig2", "fig3"):
+        with pytest.raises(SystemExit) as ended:
+            main(["draw", figure, str(folder.path), "--out", str(tmp_path / "out")])
+        assert ended.value.code == 2
+        assert "is not a run that this figure draws" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_an_output_folder_that_is_a_file_is_one_sentence(below, tmp_path, capsys):
+    run, out = finished_run(tmp_path), tmp_path / "file"
+    out.write_text("")
+    with pytest.raises(SystemExit) as ended:
+        main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(out / "folder" if below else out)])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "cannot be written because a file stands where a folder is needed" in error
+    assert error.count("\n") == 1
 
 
 def test_the_help_of_every_command_explains_its_options(capsys):

@@ -14,9 +14,12 @@ from ntk_repro.papers.drawing import (
     NET_TITLES,
     QUIET,
     Drawing,
+    Spread,
+    array,
     by_net,
     draw_command,
     head,
+    mark_partial,
     mean_and_std,
     settings,
 )
@@ -30,8 +33,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(groups), figsize=(3.1 * len(groups) + 0.6, 3.3), sharey=True, squeeze=False, layout="constrained"
     )
     nets = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, (net, group) in zip(axes[0], groups.items(), strict=True):
-        nets[net] = _panel(ax, net, group)
+        nets[net] = _panel(ax, net, group, lines)
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -39,11 +43,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
 
 
-def _panel(ax: Axes, net: str, group: list[RunFolder]) -> dict:
-    first = group[0].result()
-    index, all_index = first["index"], first["linearized_index"]
-    network, network_std = mean_and_std(group, "network_test_accuracy")
-    linearized, linearized_std = mean_and_std(group, "linearized_test_accuracy")
+def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
+    index, all_index = array(group[0], "index"), array(group[0], "linearized_index")
+    network, network_std, network_count = network_spread = mean_and_std(group, "network_test_accuracy")
+    linearized, linearized_std, linearized_count = mean_and_std(group, "linearized_test_accuracy")
     shared = np.searchsorted(all_index, index)
 
     style = {"color": COLORS["linearized"], "zorder": 2}
@@ -68,19 +71,23 @@ def _panel(ax: Axes, net: str, group: list[RunFolder]) -> dict:
     }
     if len(group) > 1:
         curves |= {"network_accuracy_std": network_std, "linearized_accuracy_std": linearized_std[shared]}
-    if "baseline_network_test_accuracy" in first:
-        baseline, _ = mean_and_std(group, "baseline_network_test_accuracy")
+        curves |= {"network_accuracy_seeds": network_count, "linearized_accuracy_seeds": linearized_count[shared]}
+        mark_partial(ax, index, network_spread, len(group))
+        partial = Spread(linearized[shared], linearized_std[shared], linearized_count[shared])
+        mark_partial(ax, index, partial, len(group))
+    if group[0].config["baseline"]:
+        baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
         ax.axhline(
             float(baseline), ls="--", lw=1.2, color=COLORS["baseline"], label="Network on classes 0-4 against 5-9"
         )
         curves["baseline_accuracy"] = baseline
-        curves["baseline_linearized_accuracy"] = mean_and_std(group, "baseline_linearized_test_accuracy")[0]
-    chance = mean_and_std(group, "majority_rate")[0]
+        curves["baseline_linearized_accuracy"] = mean_and_std(group, "baseline_linearized_test_accuracy").mean
+    chance = mean_and_std(group, "majority_rate").mean
     curves["majority_rate"] = chance[shared]
     ax.plot(index, chance[shared], ":", lw=1.0, color=COLORS["chance"], label="Majority class", zorder=1)
 
-    ax.set_title(NET_TITLES.get(net, net), pad=17)
-    ax.text(0.5, 1.03, settings(group), transform=ax.transAxes, ha="center", fontsize=8, color=QUIET)
+    ax.set_title(NET_TITLES.get(net, net), pad=7 + 10 * lines)
+    ax.text(0.5, 1.03, settings(group), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     ax.set_xlabel("Eigenfunction index")
     return curves
 

@@ -1,9 +1,28 @@
 """Training metrics against the index of the eigenfunction trained on: Figures 3, 13 and 14, one network each."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
 
-from ntk_repro.papers.drawing import COLORS, NET_TITLES, QUIET, Drawing, by_net, head, mean_and_std, settings
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from ntk_repro.loss_curves import epochs_to_loss
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    by_net,
+    head,
+    mark_partial,
+    mean_and_std,
+    settings,
+)
 from ntk_repro.record import RunFolder
+
+TARGET_LOSS = 0.01  # nats; the paper's
+EPOCHS = "epochs_to_target_loss"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -16,29 +35,44 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
 
 
-def _row(axes, net: str, group: list[RunFolder]) -> dict:
-    config, index = group[0].config, group[0].result()["index"]
+def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+    config, index = group[0].config, array(group[0], "index")
     curves = {"index": index, "seeds": [run.config["seed"] for run in group], "width": config["width"]}
+    curves["target_loss"] = TARGET_LOSS
     panels = (
-        ("epochs_to_target_loss", f"Epochs to a training loss of {config['target_loss']:g}", COLORS["network"]),
+        (EPOCHS, f"Epochs to a training loss of {TARGET_LOSS:g}", COLORS["network"]),
         ("l2_distance", r"$\ell_2$ distance of the parameters", COLORS["linearized"]),
         ("cosine_distance", "Cosine distance of the parameters", COLORS["third"]),
     )
     for ax, (name, title, color) in zip(axes, panels, strict=True):
-        mean, std = mean_and_std(group, name)  # nan where a seed never reached the loss: then not drawn
-        ax.plot(index, mean, "o-", color=color)
+        # nan where no seed reached the loss, or every training diverged: then there is no point to draw.
+        spread = mean_and_std(group, _epochs if name == EPOCHS else name)
+        ax.plot(index, spread.mean, "o-", color=color)
+        curves[name] = spread.mean
         if len(group) > 1:
-            ax.fill_between(index, mean - std, mean + std, color=color, alpha=0.2, lw=0)
-            curves[f"{name}_std"] = std
-        curves[name] = mean
+            ax.fill_between(index, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+            curves |= {f"{name}_std": spread.std, f"{name}_seeds": spread.seeds}
+            mark_partial(ax, index, spread, len(group))
         ax.set_title(title)
         ax.set_xlabel("Eigenfunction index")
         ax.set_xlim(0, 1.03 * max(index))
-        missing = [i for i, value in zip(index, mean, strict=True) if value != value]
-        if missing:
-            ax.plot(missing, [config["epochs"]] * len(missing), "^", mfc="none", color=color)
-            note = f"△ not within {config['epochs']} epochs"
-            ax.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=8, color=QUIET)
-        ax.set_ylim(0, 1.08 * ax.get_ylim()[1] if missing else None)
+        ax.set_ylim(0)
+        missing = index[spread.seeds == 0]
+        if len(missing):
+            _note_missing(ax, name, missing, len(index), config["epochs"], color)
     axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}\n{settings(group)}", fontsize=8)
     return curves
+
+
+def _epochs(run: RunFolder) -> np.ndarray:
+    return epochs_to_loss(array(run, "network_loss"), TARGET_LOSS)
+
+
+def _note_missing(ax: Axes, name: str, missing: np.ndarray, indices: int, epochs: int, color: str) -> None:
+    if name == EPOCHS:
+        ax.plot(missing, [epochs] * len(missing), "^", mfc="none", color=color)
+        ax.set_ylim(0, max(1.08 * epochs, ax.get_ylim()[1]))
+        note = f"△ not within {epochs} epochs"
+    else:
+        note = f"diverged at {len(missing)} of {indices} indices"
+    ax.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=8, color=QUIET)

@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.errors import UserError, unknown_name
 
-__all__ = ["DATASETS", "Dataset", "Provenance", "available", "binary_labels", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "Provenance", "available", "binary_labels", "dataset_sizes", "load_dataset"]
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -130,6 +130,12 @@ def load_dataset(
         note=source.note,
     )
     return Dataset(x_train, chosen.y_train.astype(np.int32), x_test, chosen.y_test.astype(np.int32), provenance)
+
+
+def dataset_sizes(name: str | Path, data_dir: Path | str | None = None) -> tuple[int, int]:
+    """How many training and test images there are; arguments and errors as in `load_dataset`."""
+    decoded = decode_cached(_find(name, data_dir))
+    return len(decoded.y_train), len(decoded.y_test)
 
 
 def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ntk_repro.errors import UserError
+from ntk_repro.models import MODELS, model_settings
 from ntk_repro.training import Recipe
 
 __all__ = ["EigentasksConfig"]
@@ -46,7 +47,7 @@ class EigentasksConfig:
     learning_rate: float = 0.05
     """Learning rate at the first step."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Course of the learning rate: falling linearly to 0 at the last step, or constant."""
+    """Course of the learning rate: falling linearly, to reach 0 one step after the last, or constant."""
     momentum: float = 0.9
     """Momentum of sgd, between 0 and 1."""
     weight_decay: float = 0.0
@@ -60,8 +61,6 @@ class EigentasksConfig:
     auto: function_space for sgd, weight_space for adam."""
     baseline: bool = True
     """Whether to train both on the data set's own classes too, 0 to 4 against 5 to 9."""
-    target_loss: float = 0.01
-    """Training loss (nats) whose first epoch is recorded."""
 
     def resolved(self) -> "EigentasksConfig":
         """The same settings with every "auto" and "none" replaced that does not depend on the data.
@@ -97,13 +96,21 @@ class EigentasksConfig:
                 raise UserError(f"{name} must be at least 1, not {value}")
         return dataclasses.replace(
             self,
+            **self._without_effect(),
             indices=indices,
             linearized_indices=linearized,
             linearized_training=training,
             num_eigenfunctions=k,
-            # Settings without effect must not tell two runs apart.
-            residual_scale_init=self.residual_scale_init if self.net == "resnet18" else 0.0,
         )
+
+    def _without_effect(self) -> dict[str, Any]:
+        """The settings that change nothing beside the others, at their defaults: they must not tell two runs apart."""
+        idle = {name for net in MODELS for name in model_settings(net)} - set(model_settings(self.net))
+        if self.optimizer == "adam":
+            idle.add("momentum")
+        if self.n_train is None and self.n_test is None:
+            idle.add("data_seed")
+        return {field.name: field.default for field in dataclasses.fields(self) if field.name in idle}
 
     @property
     def recipe(self) -> Recipe:
@@ -126,10 +133,8 @@ class EigentasksConfig:
     @property
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name."""
-        settings: dict[str, Any] = {"width": self.width, "activation": self.activation}
-        if self.net == "resnet18":
-            settings["residual_scale_init"] = self.residual_scale_init
-        return settings
+        names = ("width", "activation", *model_settings(self.net))
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in names}
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

@@ -17,24 +17,24 @@ from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, Training, epoch_means, minibatches, train
+from ntk_repro.training import Recipe, Training, binary_accuracies, epoch_means, minibatches, train
 
 __all__ = ["run"]
 
 # Folded into the root key, so that no two uses of it draw the same numbers.
 _INIT, _ORDER = 0, 1
-_FIGURE_3 = ("epochs_to_target_loss", "l2_distance", "cosine_distance")
+_FIGURE_3 = ("l2_distance", "cosine_distance")
 
 
 def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
     """Computes one run of the study, or continues one that was interrupted, or returns one that is done.
 
     The result's arrays, for I tasks of the network and L of the linearization:
-    `index` (I,), `network_test_accuracy`, `network_train_accuracy`, `epochs_to_target_loss` (nan where never reached),
-    `l2_distance`, `cosine_distance` (I,), `network_loss` (I, epochs); `linearized_index`, `linearized_test_accuracy`,
-    `linearized_train_accuracy`, `majority_rate` (of the test labels) (L,), `linearized_loss` (L, epochs);
-    `eigenvalues`, `residuals` (k,); with a baseline `baseline_network_*` and `baseline_linearized_*`. Accuracies lie
-    between 0 and 1.
+    `index` (I,), `network_test_accuracy`, `network_train_accuracy`, `l2_distance`, `cosine_distance` (I,),
+    `network_loss` (I, epochs); `linearized_index`, `linearized_test_accuracy`, `linearized_train_accuracy`,
+    `majority_rate` (of the test labels) (L,), `linearized_loss` (L, epochs); `eigenvalues`, `residuals` (k,); with a
+    baseline `baseline_network_*` and `baseline_linearized_*`. Accuracies lie between 0 and 1, nan where a training
+    diverged. `ntk_repro.training.epochs_to_loss` reads off `network_loss` when a loss was reached.
 
     Args:
         config: the settings.
@@ -47,9 +47,7 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
     # What is wrong is told before a folder is made: first what is cheap to see, then what the data show.
     build_model(config.net, **config.model_settings)
     recipe, count = config.recipe, config.num_eigenfunctions or 0
-    own_file = config.data.endswith(".npz")
-    if (RunFolder.locate("eigentasks", config, root=root) / "DONE").exists() and not own_file:
-        return RunFolder.open("eigentasks", config, root=root)
+    # The data are loaded for a finished run too: only they tell whether it was computed from these images.
     data = load_dataset(
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
@@ -59,12 +57,27 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
             f"{count} eigenfunctions cannot be had from {images} images: lower --indices (and --num-eigenfunctions), "
             "or use more images"
         )
+    if config.baseline:
+        _check_two_classes(data)
+    if RunFolder.is_done("eigentasks", config, root=root):
+        with RunFolder.open("eigentasks", config, root=root) as folder:
+            _check_same_images(folder, data)
+        return folder
     study = _Study(config, recipe, data)
     with RunFolder.open("eigentasks", config, root=root) as folder:
         _check_same_images(folder, data)
         if not folder.done:  # another process may have finished it meanwhile
             study.run(folder, count, root)
     return folder
+
+
+def _check_two_classes(data: Dataset) -> None:
+    """Refuses a baseline whose training labels are one class."""
+    if len(np.unique(binary_labels(data.y_train))) < 2:
+        raise UserError(
+            f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
+            "against the others cannot be trained on: leave that baseline out with --no-baseline"
+        )
 
 
 def _check_same_images(folder: RunFolder, data: Dataset) -> None:
@@ -74,7 +87,7 @@ def _check_same_images(folder: RunFolder, data: Dataset) -> None:
     if begun - {data.provenance.sha256}:
         raise UserError(
             f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
-            "or delete that folder"
+            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
         )
 
 
@@ -148,8 +161,8 @@ class _Study:
         )
         self.folder.log(phase="linearized", tasks=y_train.shape[1], seconds=time.monotonic() - started)
         return {
-            "test_accuracy": np.mean((np.asarray(trained.fx_test) > 0) == y_test, axis=0),
-            "train_accuracy": np.mean((trained.fx_train > 0) == y_train, axis=0),
+            "test_accuracy": binary_accuracies(np.asarray(trained.fx_test), y_test),
+            "train_accuracy": binary_accuracies(np.asarray(trained.fx_train), y_train),
             "loss": epoch_means(trained.loss, n, self.config.batch_size).T,
             "l2_distance": np.asarray(trained.l2_distance),
         }
@@ -179,7 +192,7 @@ class _Study:
                             y_test=y_test,
                         )
                     )
-                    self.folder.save_part(name, **row)
+                    # First the line, then the part: killed in between, the line is there twice, and none is lost.
                     self.folder.log(
                         phase=what,
                         index=task,
@@ -187,6 +200,7 @@ class _Study:
                         train_loss=float(row["loss"][-1]),
                         seconds=time.monotonic() - started,
                     )
+                    self.folder.save_part(name, **row)
                 rows.append(row)
                 advance(note=f"{name}: {float(row['test_accuracy']):.1%}")
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
@@ -196,7 +210,6 @@ class _Study:
             "test_accuracy": np.asarray(training.test_accuracy, np.float64),
             "train_accuracy": np.asarray(training.train_accuracy, np.float64),
             "loss": np.asarray(training.train_loss, np.float64),
-            "epochs_to_target_loss": np.asarray(training.epochs_to_loss(self.config.target_loss), np.float64),
             "l2_distance": np.asarray(training.l2_distance, np.float64),
             "cosine_distance": np.asarray(training.cosine_distance, np.float64),
         }

@@ -81,8 +81,7 @@ def eigenbasis(
     if not 1 <= k <= len(x):
         raise UserError(f"{k} eigenfunctions were asked for, but {len(x)} samples have 1 to {len(x)}")
     about = _GramIdentity(dict(identity), _fingerprint(net, x), len(x))
-    path = RunFolder.locate("gram", about, root=root)
-    if not (path / "DONE").exists():
+    if not RunFolder.is_done("gram", about, root=root):
         _check_disk(runs_root(root), len(x))
     with RunFolder.open("gram", about, root=root) as folder:
         if not folder.done:

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["Claim", "Verdict", "ahead_until_crossing", "evaluate", "spearman"]
+__all__ = ["Claim", "Lead", "Verdict", "ahead_until_crossing", "evaluate", "spearman"]
+
+Number = float | None
 
 
 @dataclass(frozen=True)
@@ -54,34 +56,64 @@ def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[s
     return rows
 
 
-def spearman(x: Sequence[float], y: Sequence[float | None]) -> float:
-    """Spearman's rank correlation; a missing y (None or nan) ranks above every number. Nan where y is constant."""
+def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "last"] = "drop") -> float:
+    """Spearman's rank correlation; nan where y is constant or fewer than two points are left.
+
+    Args:
+        x: positions.
+        y: values; None and nan are missing.
+        missing: "drop" leaves out the points without a value; "last" ranks them above every number, for values that
+            are missing because they lie beyond what was looked at (a loss that was never reached).
+    """
     from scipy.stats import rankdata
 
-    filled = np.array([np.inf if value is None or math.isnan(value) else value for value in y], float)
-    rank_x, rank_y = rankdata(x), rankdata(filled)
-    if len(filled) < 2 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
+    values, there = _values(y)
+    if missing == "last":
+        values, there = np.where(there, values, np.inf), np.ones(len(values), bool)
+    rank_x, rank_y = rankdata(np.asarray(x, float)[there]), rankdata(values[there])
+    if len(rank_y) < 2 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
         return math.nan
     return float(np.corrcoef(rank_x, rank_y)[0, 1])
 
 
-def ahead_until_crossing(
-    index: Sequence[float], first: Sequence[float], second: Sequence[float]
-) -> tuple[float, float | None]:
-    """How far the first curve is ahead of the second.
+class Lead(NamedTuple):
+    """How far one curve is ahead of another.
 
-    Returns:
-        The share of indices below the crossing at which `first` exceeds `second`, and the crossing: where the straight
-        lines between the points meet after which `second` is never behind again. It is None where `first` is ahead at
-        the last index; where it is never ahead, the crossing is the first index and the share 0.
+    Attributes:
+        below: share of the indices below the crossing (of all where there is none) at which it is ahead.
+        crossing: where the straight lines between the points meet after which it is never ahead again; the first
+            index where it is never ahead, None where it is ahead at the last index.
+        share: share of all indices at which it is ahead; nan where no index has both values.
+        compared: number of indices that have both values; the others are left out of everything.
     """
-    order = np.argsort(index)
-    at, lead = np.asarray(index, float)[order], (np.asarray(first, float) - np.asarray(second, float))[order]
+
+    below: float
+    crossing: float | None
+    share: float
+    compared: int
+
+
+def ahead_until_crossing(index: Sequence[float], first: Sequence[Number], second: Sequence[Number]) -> Lead:
+    """How far the first curve is ahead of the second; points where one of them is missing (None, nan) are left out."""
+    (one, one_there), (two, two_there) = _values(first), _values(second)
+    at, there = np.asarray(index, float), one_there & two_there
+    if not there.any():
+        return Lead(math.nan, None, math.nan, 0)
+    at, lead = at[there], (one - two)[there]
+    order = np.argsort(at)
+    at, lead = at[order], lead[order]
     ahead = lead > 0
+    share, compared = float(ahead.mean()), len(at)
     if not ahead.any():
-        return 0.0, float(at[0])
+        return Lead(0.0, float(at[0]), share, compared)
     last = int(np.flatnonzero(ahead)[-1])
-    share = float(ahead[: last + 1].mean())
     if last == len(at) - 1:
-        return share, None
-    return share, float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
+        return Lead(share, None, share, compared)
+    crossing = float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
+    return Lead(float(ahead[: last + 1].mean()), crossing, share, compared)
+
+
+def _values(y: Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+    """The values as floats, nan where one is missing, and where there is one."""
+    values = np.array([math.nan if value is None else value for value in y], float)
+    return values, ~np.isnan(values)

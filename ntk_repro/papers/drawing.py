@@ -2,19 +2,20 @@
 
 import json
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
+from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder
+from ntk_repro.record import RunFolder, write_errors_explained
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
 
 __all__ = [
@@ -22,9 +23,12 @@ __all__ = [
     "NET_TITLES",
     "QUIET",
     "Drawing",
+    "Spread",
+    "array",
     "by_net",
     "draw_command",
     "head",
+    "mark_partial",
     "mean_and_std",
     "plain",
     "settings",
@@ -34,6 +38,9 @@ __all__ = [
 COLORS = {"network": "#0072B2", "linearized": "#D55E00", "baseline": "#404040", "third": "#009E73", "chance": "#A0A0A0"}
 QUIET = "#505050"  # text that stands back
 NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18"}
+
+# Settings that a reader takes for granted, and how they are named where a run departs from them.
+_USUAL = (("batch_size", 128, "batches of {}"), ("residual_scale_init", 0.0, "residual scale {:g}"))
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -99,20 +106,17 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
             for path in _save(drawing.picture, numbers, out, figure.replace("/", "_")):
                 print(path)
 
-    try:
-        tyro.cli(program, description=f"Draw {figure}.", args=args)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    command(lambda: tyro.cli(program, description=f"Draw {figure}.", args=args), again="give the same command again")
 
 
 def _save(picture: "Picture", numbers: dict[str, Any], out: Path, name: str) -> list[Path]:
-    out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{name}{ending}" for ending in (".png", ".pdf", ".json")]
-    # Without dates, so that the same numbers give the same bytes.
-    picture.savefig(paths[0], bbox_inches="tight")
-    picture.savefig(paths[1], bbox_inches="tight", metadata={"CreationDate": None})
-    paths[2].write_text(json.dumps(plain(numbers), indent=1, allow_nan=False) + "\n")
+    with write_errors_explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        # Without dates, so that the same numbers give the same bytes.
+        picture.savefig(paths[0], bbox_inches="tight")
+        picture.savefig(paths[1], bbox_inches="tight", metadata={"CreationDate": None})
+        paths[2].write_text(json.dumps(plain(numbers), indent=1, allow_nan=False) + "\n")
     return paths
 
 
@@ -133,10 +137,14 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     """The runs of each network, smallest first, each list ordered by seed.
 
     Raises:
-        UserError: when runs of one network differ in more than their seed.
+        UserError: when runs of one network differ in more than their seed, or a run is of no network.
     """
     groups = defaultdict(list)
     for run in runs:
+        if not {"net", "seed"} <= set(run.config):
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
         groups[run.config["net"]].append(run)
     for net, group in groups.items():
         group.sort(key=lambda run: run.config["seed"])
@@ -150,11 +158,50 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     return {net: groups[net] for net in dict.fromkeys(order) if net in groups}
 
 
-def mean_and_std(runs: Sequence[RunFolder], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over runs (seeds) of one result array and its standard deviation (0 for a single run)."""
-    values = np.stack([np.asarray(run.result()[name], float) for run in runs])
-    std = values.std(axis=0, ddof=1) if len(runs) > 1 else np.zeros(values.shape[1:])
-    return values.mean(axis=0), std
+def array(run: RunFolder, name: str) -> np.ndarray:
+    """One array of a run's result.
+
+    Raises:
+        UserError: when the run is not finished, or its result has no such array.
+    """
+    result = run.result()
+    if name not in result:
+        raise UserError(f"{run.path} has no {name}, so this figure cannot be drawn from it: compute the run again")
+    return result[name]
+
+
+class Spread(NamedTuple):
+    """What several seeds gave, entry by entry; entries that are nan are left out.
+
+    Attributes:
+        mean: the mean, nan where every seed is nan.
+        std: the standard deviation (0 for a single run), nan where fewer than two of several seeds are left.
+        seeds: how many seeds are left.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    seeds: np.ndarray
+
+
+def mean_and_std(runs: Sequence[RunFolder], of: str | Callable[[RunFolder], np.ndarray]) -> Spread:
+    """The mean over runs (seeds) of one result array, or of what a function makes of each run, and its spread."""
+    values = np.stack([np.asarray(array(run, of) if isinstance(of, str) else of(run), float) for run in runs])
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    mean = np.where(there, values, 0).sum(axis=0) / np.where(count, count, np.nan)
+    if len(runs) == 1:
+        return Spread(mean, np.zeros(mean.shape), count)
+    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
+    return Spread(mean, np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), count)
+
+
+def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread, seeds: int) -> None:
+    """Writes "4 of 5 seeds" at the points that are not the mean of all seeds."""
+    for x, y, count in zip(index, spread.mean, spread.seeds, strict=True):
+        if 0 < count < seeds:
+            text = f"{count} of {seeds} seeds"
+            ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=QUIET)
 
 
 def head(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
@@ -167,7 +214,10 @@ def head(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str
 
 
 def settings(runs: Sequence[RunFolder]) -> str:
-    """What a reader should know of the runs of one panel: "width x 0.125, 2,000 + 500 images, 20 epochs, 5 seeds"."""
+    """What a reader should know of the runs of one panel: "width × 0.125, 2,000 + 500 images, 20 epochs, 5 seeds".
+
+    A second line names the settings that are not the papers' usual ones: "batches of 32, residual scale 1".
+    """
     config, provenance = runs[0].config, runs[0].environment.get("provenance", {})
     parts = [f"width × {config['width']:g}"] if config["width"] != 1 else []
     if {"n_train", "n_test"} <= set(provenance):
@@ -175,4 +225,5 @@ def settings(runs: Sequence[RunFolder]) -> str:
     parts.append(f"{config['epochs']} epochs")
     if len(runs) > 1:
         parts.append(f"{len(runs)} seeds")
-    return ", ".join(parts)
+    unusual = [said.format(config[name]) for name, usual, said in _USUAL if config.get(name, usual) != usual]
+    return "\n".join(", ".join(line) for line in (parts, unusual) if line)

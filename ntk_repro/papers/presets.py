@@ -16,7 +16,6 @@ __all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of"]
 
 # What a preset may hold beside the fields of its study's config.
 _OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets")
-_CONFIGS = {"eigentasks": "EigentasksConfig"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Preset:
 def study_of(figure: Figure) -> Study:
     """The study that computes the runs of `figure` (imports it, and JAX with it)."""
     module = importlib.import_module(f"ntk_repro.{figure.study}")
-    return Study(figure.study, getattr(module, _CONFIGS[figure.study]), module.run)
+    return Study(figure.study, module.Config, module.run)
 
 
 def preset_names(figure: Figure) -> tuple[str, ...]:

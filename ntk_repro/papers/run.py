@@ -1,13 +1,15 @@
 """From a figure and a preset to its runs, its picture and the paper's claims."""
 
+import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ntk_repro.data import dataset_sizes
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.figure import Figure
@@ -17,6 +19,8 @@ from ntk_repro.progress import console
 from ntk_repro.record import write_text
 
 __all__ = ["Reproduction", "draw_figure", "reproduce"]
+
+_COUNTS = {"n_train": "training", "n_test": "test"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ def reproduce(
 ) -> Reproduction:
     """Computes the runs of a figure (those not done yet), draws them and evaluates the paper's claims.
 
+    Where `changes` names other data that have fewer images than the preset asks for, all of them are taken, which is
+    said on the terminal.
+
     Args:
         figure: the figure.
         preset: name of a preset in configs/<paper>/<figure>.toml.
@@ -51,7 +58,7 @@ def reproduce(
     Raises:
         UserError: from the preset, the study or the drawing script.
     """
-    configs = load_figure_preset(figure, preset, **changes).configs
+    configs = _with_all_there_is(load_figure_preset(figure, preset, **changes).configs, changes)
     study = study_of(figure)
     runs = []
     for number, config in enumerate(configs, 1):
@@ -59,6 +66,28 @@ def reproduce(
         console.print(f"[{number}/{len(configs)}] {study.name}: {config.net} on {config.data}{seed}", highlight=False)
         runs.append(study.run(config, root=root).path)
     return draw_figure(figure, runs, preset=preset, out=out)
+
+
+def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> list[Any]:
+    """The configs without those counts of the preset's that the data named instead of the preset's cannot satisfy."""
+    if changes.get("data") is None:
+        return list(configs)
+    sizes = dict(zip(_COUNTS, dataset_sizes(changes["data"], changes.get("data_dir")), strict=True))
+    fitting, asked = [], dict.fromkeys(_COUNTS, 0)
+    for config in configs:
+        wanted = {part: getattr(config, part) or 0 for part in _COUNTS if changes.get(part) is None}
+        beyond = {part: count for part, count in wanted.items() if count > sizes[part]}
+        asked.update({part: max(asked[part], count) for part, count in beyond.items()})
+        fitting.append(dataclasses.replace(config, **dict.fromkeys(beyond)))
+    said = [
+        f"{sizes[part]:,} {what} images (the preset asks for {asked[part]:,})"
+        for part, what in _COUNTS.items()
+        if asked[part]
+    ]
+    if said:
+        all_of = f"{changes['data']} has {' and '.join(said)}: all of them are taken"
+        console.print(all_of, style="yellow", highlight=False, soft_wrap=True)
+    return fitting
 
 
 def draw_figure(
@@ -74,10 +103,15 @@ def draw_figure(
     script = figures_dir() / figure.script
     program = [sys.executable, str(script), *map(str, runs), "--out", str(out), "--preset", preset]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
+    said = done.stderr.strip().splitlines()
     if done.returncode == 2:
-        raise UserError(done.stderr.strip().removeprefix("error: "))
+        # Warnings may stand before the error.
+        raise UserError(next((line[7:] for line in said if line.startswith("error: ")), done.stderr.strip()))
     if done.returncode:
         raise RuntimeError(f"{script.name} failed:\n{done.stderr}")
+    for line in said:
+        if line.startswith("warning: "):
+            console.print(line, style="yellow", highlight=False, soft_wrap=True)
     files = [Path(line) for line in done.stdout.splitlines()]
     numbers = json.loads(files[-1].read_text())
     claims = evaluate(figure.claims, numbers)

@@ -57,6 +57,7 @@ class RunFolder:
 
     def __init__(self, path: Path, config: dict[str, Any], lock: FileLock | None, session: dict[str, Any] | None):
         self._path, self._config, self._lock, self._session = path, config, lock, session
+        self._result: dict[str, np.ndarray] | None = None
 
     @staticmethod
     def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
@@ -64,6 +65,11 @@ class RunFolder:
         if not _NAME.fullmatch(study):
             raise UserError(f"study name {study!r} cannot be a folder name: use letters, digits and underscores")
         return runs_root(root) / study / config_hash(config)
+
+    @classmethod
+    def is_done(cls, study: str, config: Any, *, root: Path | str | None = None) -> bool:
+        """Whether the run of this config is finished; touches nothing."""
+        return (cls.locate(study, config, root=root) / _DONE).exists()
 
     @classmethod
     def open(cls, study: str, config: Any, *, root: Path | str | None = None) -> Self:
@@ -209,7 +215,7 @@ class RunFolder:
         shutil.rmtree(path / _PARTS, ignore_errors=True)
 
     def result(self) -> dict[str, np.ndarray]:
-        """The arrays given to `finish`.
+        """The arrays given to `finish`; read from the disk once, then kept.
 
         Raises:
             UserError: the run is not finished, or its result is damaged.
@@ -217,10 +223,11 @@ class RunFolder:
         if not self.done:
             raise UserError(f"the run in {self._path} is not finished: give the command that started it again")
         _check_result(self._path)
-        arrays = load_arrays(self._path / _RESULT)
-        if arrays is None:
+        if self._result is None:
+            self._result = load_arrays(self._path / _RESULT)
+        if self._result is None:
             raise _damaged(self._path)
-        return arrays
+        return dict(self._result)
 
     def close(self) -> None:
         """Releases the folder. What is not finished can be continued by opening it again."""

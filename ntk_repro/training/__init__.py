@@ -1,5 +1,6 @@
 """Training by gradient descent on weights: recipes, minibatches, the loop, and how well and how far a network went."""
 
+from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.training.accuracy import accuracy, binary_accuracies
 from ntk_repro.training.batches import epoch_means, minibatches
 from ntk_repro.training.distances import cosine_distance, l2_distance
@@ -17,6 +18,7 @@ __all__ = [
     "binary_accuracies",
     "cosine_distance",
     "epoch_means",
+    "epochs_to_loss",
     "l2_distance",
     "loss_value",
     "minibatches",

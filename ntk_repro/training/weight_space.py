@@ -1,16 +1,19 @@
 """Training the weights of a network, or of its linearization, by optax."""
 
+import contextlib
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ntk_repro.errors import UserError
+from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.training.accuracy import accuracy
@@ -50,8 +53,7 @@ class Training:
 
     def epochs_to_loss(self, threshold: float) -> float:
         """After how many epochs the epoch's mean training loss first was at most `threshold`; nan for never."""
-        reached = np.flatnonzero(self.train_loss <= threshold)
-        return float(reached[0] + 1) if len(reached) else float("nan")
+        return float(epochs_to_loss(self.train_loss, threshold))
 
 
 def train(
@@ -64,6 +66,7 @@ def train(
     x_test: Float[np.ndarray, "m ..."] | None = None,
     y_test: Shaped[np.ndarray, " m"] | Shaped[np.ndarray, "m k"] | None = None,
     eval_every: int = 0,
+    threshold: float | None = None,
 ) -> Training:
     """Trains a copy of a network from its present parameters; the network given is unchanged.
 
@@ -80,9 +83,12 @@ def train(
         x_test: test inputs.
         y_test: test labels.
         eval_every: also take the test accuracy every so many epochs; 0 for at the end only.
+        threshold: a network of one output says positive above it; None for 0 with binary_cross_entropy and 0.5 with
+            half_squared_error (targets 0 and 1; give 0 for targets -1 and +1).
 
     Raises:
-        UserError: for shapes that do not fit, labels outside {0, 1}, and indices outside 0..n-1.
+        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1, and a network that draws
+            random numbers in training (dropout).
     """
     x, y, batches, rates = _checked(x_train, y_train, recipe, batches)
     if (x_test is None) != (y_test is None):
@@ -100,7 +106,7 @@ def train(
     params, state = jax.tree.map(jnp.copy, (net.params, net.state))
     carry = (params, state, transform.init(params), jnp.zeros((), jnp.int32), jnp.zeros(len(batches), rates.dtype))
     constants = tuple(jnp.asarray(array) for array in (x, y, batches, rates))
-    threshold = 0.5 if recipe.loss == "half_squared_error" and y.min() >= 0 else 0.0
+    threshold = _threshold(recipe, y) if threshold is None else threshold
 
     def test_accuracy(trained: Network) -> float:
         if x_test is None or y_test is None:
@@ -108,7 +114,9 @@ def train(
         return accuracy(trained(jnp.asarray(x_test)), y_test, threshold)
 
     evaluations, start = [], 0
-    with progress("training", total=recipe.epochs, unit="epochs") as advance:
+    # A linearization trains at the precision of kernels, so that it equals its training in function space anywhere.
+    precision = contextlib.nullcontext() if net.origin is None else jax.default_matmul_precision("highest")
+    with progress("training", total=recipe.epochs, unit="epochs") as advance, _dropout_explained(), precision:
         for epoch, end in enumerate(ends, start=1):
             for _ in range(start, end):
                 carry = step(carry, net.origin, *constants)
@@ -134,6 +142,26 @@ def train(
         l2_distance=l2_distance(trained.params, net.params),
         cosine_distance=cosine_distance(trained.params, net.params),
     )
+
+
+def _threshold(recipe: Recipe, y: Float[np.ndarray, "n k"]) -> float:
+    """The output between the two labels, by the labels that the loss takes: logits, or targets 0 and 1."""
+    if recipe.loss == "binary_cross_entropy":
+        return 0.0
+    if y.shape[1] == 1 and y.min() < 0:
+        raise UserError("half_squared_error on labels below 0: give threshold=0 for labels -1 and +1")
+    return 0.5
+
+
+@contextlib.contextmanager
+def _dropout_explained() -> Iterator[None]:
+    try:
+        yield
+    except flax.errors.InvalidRngError as error:
+        raise UserError(
+            "the network draws random numbers in training (dropout), which train does not provide: set its dropout "
+            "rate to 0, or train net.linearization()"
+        ) from error
 
 
 @functools.lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.data import DATASETS, available, binary_labels, load_dataset
+from ntk_repro.data import DATASETS, available, binary_labels, dataset_sizes, load_dataset
 from ntk_repro.errors import UserError
 
 
@@ -21,6 +21,13 @@ def test_a_data_set_is_standardised_images_and_integer_classes():
     assert data.x.shape == (1797, 8, 8, 1)
     np.testing.assert_array_equal(data.x[:1442], data.x_train)
     np.testing.assert_array_equal(data.y[1442:], data.y_test)
+
+
+def test_sizes_are_told_without_choosing_images(tmp_path):
+    assert dataset_sizes("digits") == (1442, 355)
+    x, y = np.random.default_rng(0).normal(size=(9, 4, 4)), np.zeros(9, int)
+    np.savez(tmp_path / "own.npz", x_train=x[:6], y_train=y[:6], x_test=x[6:], y_test=y[6:])
+    assert dataset_sizes(tmp_path / "own.npz") == (6, 3)
 
 
 def test_the_test_part_is_standardised_by_the_training_part():

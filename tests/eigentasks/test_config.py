@@ -4,6 +4,7 @@ import pytest
 
 from ntk_repro.eigentasks import EigentasksConfig
 from ntk_repro.errors import UserError
+from ntk_repro.models import MODELS
 from ntk_repro.record import config_hash
 
 
@@ -37,9 +38,21 @@ def test_settings_that_mean_the_same_are_the_same_run():
         resolved(linearized_indices=tuple(range(2, 10)), num_eigenfunctions=9),
         resolved(data_dir="elsewhere"),
         resolved(residual_scale_init=1.0),  # lenet has no residual blocks
+        resolved(data_seed=1),  # all images are taken
         resolved().resolved(),
     ]
     assert len({config_hash(config) for config in same}) == 1
+
+
+def test_adam_has_no_momentum_to_tell_runs_apart():
+    runs = [resolved(optimizer="adam", learning_rate=1e-3, momentum=momentum) for momentum in (0.9, 0.5)]
+    assert config_hash(runs[0]) == config_hash(runs[1])
+
+
+@pytest.mark.parametrize("net", MODELS)
+def test_a_network_gets_the_settings_that_it_has(net):
+    own = set(EigentasksConfig(net=net, residual_scale_init=0.5).model_settings) - {"width", "activation"}
+    assert own == ({"residual_scale_init"} if net == "resnet18" else set())
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(EigentasksConfig)])
@@ -49,9 +62,9 @@ def test_every_other_setting_makes_another_run(field):
         "n_test": 20, "data_seed": 1, "seed": 1, "indices": (2, 6, 9), "linearized_indices": (3,),
         "num_eigenfunctions": 20, "optimizer": "adam", "learning_rate": 0.1, "schedule": "constant", "momentum": 0.0,
         "weight_decay": 0.1, "batch_size": 64, "epochs": 21, "linearized_training": "weight_space", "baseline": False,
-        "target_loss": 0.1, "data_dir": None,
+        "data_dir": None,
     }  # fmt: skip
-    base = {"net": "resnet18"}
+    base = {"net": "resnet18", "n_train": 40}
     same = config_hash(resolved(**base)) == config_hash(resolved(**{**base, field: others[field]}))
     assert same == (field == "data_dir")
 

@@ -10,6 +10,7 @@ from ntk_repro.eigentasks import EigentasksConfig, study
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
 
 CONFIG = EigentasksConfig(
     net="mlp", width=0.3, data="digits", n_train=150, n_test=50, indices=(2, 5, 9), epochs=3, batch_size=32
@@ -32,7 +33,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
         assert result[f"network_{name}"] == (3,)
         assert result[f"linearized_{name}"] == (8,)
         assert result[f"baseline_network_{name}"] == result[f"baseline_linearized_{name}"] == ()
-    for name in ("index", "epochs_to_target_loss", "l2_distance", "cosine_distance"):
+    for name in ("index", "l2_distance", "cosine_distance"):
         assert result[name] == (3,)
     assert result["linearized_index"] == result["majority_rate"] == (8,)
     assert result["network_loss"] == (3, 3)
@@ -63,9 +64,78 @@ def test_training_lowers_the_loss_of_every_task(done):
 
 def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
     monkeypatch.setattr(study, "train", None)
-    monkeypatch.setattr(study, "load_dataset", None)
+    monkeypatch.setattr(study.Network, "create", None)
     again = eigentasks.run(dataclasses.replace(CONFIG, indices=(9, 5, 2)), root=root)
     assert again.path == done.path
+
+
+def copies(tmp_path, *shades):
+    """Folders that stand for two copies of one data set, told apart by their images."""
+    made = {}
+    for name in shades:
+        rng = np.random.default_rng(len(made))
+        x, y = rng.normal(size=(80, 6, 6, 1)).astype(np.float32), np.arange(80) % 10
+        np.savez(tmp_path / f"{name}.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+        made[name] = load_dataset(tmp_path / f"{name}.npz")
+    return made
+
+
+def test_a_finished_run_is_not_returned_for_other_images(tmp_path, monkeypatch):
+    made = copies(tmp_path, "png", "jpeg")
+    monkeypatch.setattr(study, "load_dataset", lambda name, data_dir, **settings: made[data_dir])
+    config = EigentasksConfig(
+        net="mlp", width=0.1, data="cifar10", data_dir="jpeg", indices=(2,), epochs=1, batch_size=30
+    )
+    done = eigentasks.run(config, root=tmp_path)
+    assert eigentasks.run(config, root=tmp_path).path == done.path
+    with pytest.raises(UserError, match="are not those that"):
+        eigentasks.run(dataclasses.replace(config, data_dir="png"), root=tmp_path)
+
+
+def test_a_finished_run_is_not_returned_for_a_data_folder_that_is_not_there(done, root, tmp_path):
+    with RunFolder.open("eigentasks", dataclasses.replace(CONFIG, data="cifar10").resolved(), root=tmp_path) as folder:
+        folder.finish()
+    with pytest.raises(UserError, match="there is no data directory"):
+        eigentasks.run(dataclasses.replace(CONFIG, data="cifar10", data_dir=str(tmp_path / "none")), root=tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_baseline_of_one_class_is_refused_before_the_gram(first, tmp_path, monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(50, 6, 6)), first + np.arange(50) % 2
+    np.savez(tmp_path / "two.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    config = EigentasksConfig(net="mlp", data=str(tmp_path / "two.npz"), indices=(2,), batch_size=20)
+    monkeypatch.setattr(study, "eigenbasis", None)
+    with pytest.raises(UserError, match="--no-baseline"):
+        eigentasks.run(config, root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_training_that_diverged_has_no_accuracy(root, monkeypatch):
+    config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, seed=5, baseline=False)
+    real = study.train_in_function_space
+
+    def diverged(*args, **kwargs):
+        trained = real(*args, **kwargs)
+        nan = np.full_like(np.asarray(trained.fx_train), np.nan), np.full_like(np.asarray(trained.fx_test), np.nan)
+        return dataclasses.replace(trained, fx_train=nan[0], fx_test=nan[1])
+
+    monkeypatch.setattr(study, "train_in_function_space", diverged)
+    result = eigentasks.run(config, root=root).result()
+    assert np.isnan(result["linearized_test_accuracy"]).all()
+    assert np.isnan(result["linearized_train_accuracy"]).all()
+
+
+def test_a_part_is_saved_after_its_line_is_logged(tmp_path, monkeypatch):
+    real = RunFolder.save_part
+
+    def save_part(folder, name, **arrays):
+        phase, _, index = name.partition("_")
+        lines = [(line["phase"], line.get("index")) for line in folder.metrics()]
+        assert (phase, int(index) if index.isdigit() else None) in lines
+        real(folder, name, **arrays)
+
+    monkeypatch.setattr(RunFolder, "save_part", save_part)
+    eigentasks.run(dataclasses.replace(CONFIG, indices=(2,), epochs=1), root=tmp_path)
 
 
 def test_an_interrupted_run_continues_with_the_trainings_it_has(done, tmp_path, monkeypatch):
@@ -138,6 +208,7 @@ def test_the_baseline_learns_the_first_five_classes_against_the_others(done, roo
     ("settings", "message"),
     [
         ({"net": "lenett"}, "unknown network 'lenett'; did you mean 'lenet'"),
+        ({"activation": "rely", "data": "digit"}, "unknown activation 'rely'; did you mean 'relu'"),
         ({"data": "digit"}, "unknown data set 'digit'; did you mean 'digits'"),
         ({"indices": (2, 300)}, "300 eigenfunctions cannot be had from 200 images"),
         ({"n_train": 10_000}, "ask for at most"),

@@ -1,3 +1,4 @@
+import importlib
 import json
 import subprocess
 import sys
@@ -6,9 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ntk_repro.papers.drawing import settings
+from ntk_repro.record import run_folder
 from tests.finished_run import INDICES, finished_run
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
+
+
+@pytest.fixture
+def training_metrics(monkeypatch):
+    """The module that the scripts of Figures 3, 13 and 14 share, in this process."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield importlib.import_module("training_metrics")
+    plt.close("all")
 
 
 def draw(script, runs, out, *options):
@@ -58,6 +71,49 @@ def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path,
     assert curves["epochs_to_target_loss"] == [3, 5, 9, None]
     assert curves["l2_distance"] == [1, 2, 4, 8]
     assert curves["cosine_distance"] == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_a_seed_without_a_number_is_left_out_of_the_mean_and_counted(tmp_path):
+    runs = [
+        finished_run(tmp_path, seed=s, epochs_to=[2, 4, at, np.nan], l2_distance=[1, 2, moved, np.nan])
+        for s, at, moved in ((0, 6, 4), (1, 10, 6), (2, np.nan, np.nan))
+    ]
+    curves = numbers("fig13", runs, tmp_path)["nets"]["mlp"]
+    assert curves["epochs_to_target_loss"] == [2, 4, 8, None]
+    assert curves["epochs_to_target_loss_seeds"] == [3, 3, 2, 0]
+    assert curves["epochs_to_target_loss_std"] == [0, 0, pytest.approx(8**0.5), None]
+    assert curves["l2_distance"] == [1, 2, 5, None]
+    accuracies = ([0.9, 0.8, 0.7, 0.6], [0.8, 0.8, 0.7, np.nan])
+    runs = [finished_run(tmp_path / "2", seed=s, network=network) for s, network in enumerate(accuracies)]
+    curves = numbers("fig2", runs, tmp_path)["nets"]["mlp"]
+    assert curves["network_accuracy"] == pytest.approx([0.85, 0.8, 0.7, 0.6])
+    assert curves["network_accuracy_seeds"] == [2, 2, 2, 1]
+
+
+def test_only_epochs_have_a_mark_for_never(tmp_path, training_metrics):
+    run = finished_run(tmp_path, epochs_to=[2, 4, 6, np.nan], l2_distance=[1, 2, 3, np.nan])
+    epochs, l2, cosine = training_metrics.draw([run], "").picture.axes
+    assert [line.get_marker() for line in epochs.lines] == ["o", "^"]
+    assert [line.get_marker() for line in (*l2.lines, *cosine.lines)] == ["o", "o"]
+    notes = [[text.get_text() for text in ax.texts] for ax in (epochs, l2, cosine)]
+    assert notes == [["△ not within 20 epochs"], ["diverged at 1 of 4 indices"], []]
+
+
+@pytest.mark.parametrize(
+    ("unusual", "said"),
+    [({}, []), ({"batch_size": 32, "residual_scale_init": 1.0}, ["batches of 32, residual scale 1"])],
+)
+def test_settings_that_are_not_the_papers_are_said(tmp_path, unusual, said):
+    run = finished_run(tmp_path, "resnet18", **unusual)
+    assert settings([run]).splitlines() == ["4,000 + 1,000 images, 20 epochs", *said]
+
+
+def test_a_result_is_read_once(tmp_path, training_metrics, monkeypatch):
+    reads = []
+    real = run_folder.load_arrays
+    monkeypatch.setattr(run_folder, "load_arrays", lambda path: (reads.append(path), real(path))[1])
+    training_metrics.draw([finished_run(tmp_path)], "")
+    assert len(reads) == 1
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):

@@ -12,17 +12,22 @@ from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evalua
 def test_spearman_is_scipys_where_nothing_is_missing(x, random):
     y = random.sample(x, len(x))
     if len(set(x)) > 1:
-        assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+        assert spearman(x, y) == pytest.approx(spearmanr(x, y)[0], abs=1e-12)
 
 
-def test_a_missing_value_ranks_last_for_spearman():
-    assert spearman([1, 2, 3, 4], [1.0, 2.0, None, math.nan]) == pytest.approx(spearman([1, 2, 3, 4], [1, 2, 9, 9]))
-    assert spearman([1, 2, 3], [None, 1.0, 0.5]) == pytest.approx(-1.0)
+def test_a_missing_value_is_left_out_or_ranks_last():
+    x, y = [1, 2, 3, 4], [1.0, 2.0, None, math.nan]
+    assert spearman(x, y, missing="last") == pytest.approx(spearman(x, [1, 2, 9, 9]))
+    assert spearman([1, 2, 3], [None, 1.0, 0.5], missing="last") == pytest.approx(-1.0)
+    assert spearman(x, y) == pytest.approx(1.0)
+    assert spearman([1, 2, 3, 4], [9.0, 8.0, None, 7.0]) == pytest.approx(-1.0)
+    assert math.isnan(spearman(x, [1.0, None, None, None]))
 
 
 def test_spearman_of_a_constant_is_undetermined():
     assert math.isnan(spearman([1, 2, 3], [0.5, 0.5, 0.5]))
     assert math.isnan(spearman([1, 2, 3], [None, None, None]))
+    assert math.isnan(spearman([1, 2, 3], [None, None, None], missing="last"))
 
 
 @pytest.mark.parametrize(
@@ -37,10 +42,21 @@ def test_spearman_of_a_constant_is_undetermined():
     ],
 )
 def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, share, crossing):
-    expected = (pytest.approx(share), None if crossing is None else pytest.approx(crossing))
+    overall = sum(a > b for a, b in zip(first, second, strict=True)) / 4
+    crossing = None if crossing is None else pytest.approx(crossing)
+    expected = (pytest.approx(share), crossing, pytest.approx(overall), 4)
     assert ahead_until_crossing([10, 20, 30, 40], first, second) == expected
     shuffled = ([values[i] for i in (2, 0, 3, 1)] for values in ([10, 20, 30, 40], first, second))
     assert ahead_until_crossing(*shuffled) == expected
+
+
+def test_indices_without_both_values_are_left_out_of_the_crossing():
+    whole = ahead_until_crossing([10, 20, 40], [9, 8, 1], [5, 4, 3])
+    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, None, 1], [5, 4, 3.5, 3]) == whole
+    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, 7, 1], [5, 4, math.nan, 3]) == whole
+    none = ahead_until_crossing([10, 20], [None, 1.0], [1.0, None])
+    assert math.isnan(none.share)
+    assert (none.crossing, none.compared) == (None, 0)
 
 
 def test_a_failed_claim_is_reported_and_an_undetermined_number_becomes_null():

@@ -3,10 +3,12 @@ import sys
 
 import pytest
 
+from ntk_repro.__main__ import main
 from ntk_repro.errors import UserError
 from ntk_repro.papers import draw_figure, presets, reproduce
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Study, study_of
+from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
 
 FIG2, FIG13 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig13"]
@@ -38,6 +40,49 @@ def test_a_figure_is_computed_drawn_and_judged(tmp_path, monkeypatch):
     assert saved["figure"] == "ortiz2021/fig2"
     assert saved["claims"] == made.claims
     assert [claim["holds"] for claim in made.claims] == [True, True, True]
+
+
+@pytest.fixture
+def computed(tmp_path, monkeypatch):
+    """The configs that `reproduce` has computed, without computing them."""
+    (tmp_path / "ortiz2021").mkdir()
+    text = FILE.replace("seeds = [0, 1]", "n_train = 4000\nn_test = 300\nseeds = [0, 1]")
+    (tmp_path / "ortiz2021" / "fig2.toml").write_text(text)
+    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+    configs = []
+
+    def run(config, root):
+        configs.append(config)
+        return RunFolder(tmp_path, {}, None, None)
+
+    study = Study("eigentasks", study_of(FIG2).config, run)
+    for module in (presets, sys.modules["ntk_repro.papers.run"]):
+        monkeypatch.setattr(module, "study_of", lambda figure: study)
+    monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "draw_figure", lambda *args, **kwargs: None)
+    return configs
+
+
+def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed, tmp_path, capsys):
+    reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits")
+    assert [(config.n_train, config.n_test) for config in computed] == [(None, 300)] * 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
+    assert "training images (the preset asks for 4,000): all of them are taken" in line
+    assert " test images" not in line
+
+
+def test_counts_that_are_asked_for_and_counts_that_fit_stay(computed, tmp_path, capsys):
+    reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits", n_train=5000)
+    reproduce(FIG2, "quick", root=tmp_path / "runs", data="mnist5k")
+    reproduce(FIG2, "quick", root=tmp_path / "runs")
+    assert [config.n_train for config in computed[::2]] == [5000, 4000, 4000]
+    assert "all of them" not in capsys.readouterr().err
+
+
+def test_the_baseline_can_be_left_out(computed, monkeypatch):
+    monkeypatch.setattr(sys.modules["ntk_repro.__main__"], "_show", lambda made: None)
+    main(["run", "ortiz2021/fig2", "--no-baseline"])
+    main(["run", "ortiz2021/fig2"])
+    assert [config.baseline for config in computed] == [False, False, True, True]
 
 
 def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):

@@ -181,6 +181,25 @@ def test_done_without_its_result_is_refused(tmp_path, damage):
         RunFolder.read(path).result()
 
 
+def test_whether_a_run_is_done_is_told_without_opening_it(tmp_path):
+    assert not RunFolder.is_done("study", Config(), root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        assert not RunFolder.is_done("study", Config(), root=tmp_path)
+        run.finish(x=np.ones(2))
+    assert RunFolder.is_done("study", Config(), root=tmp_path)
+
+
+def test_the_result_is_read_once(tmp_path, monkeypatch):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.finish(x=np.ones(2))
+    run = RunFolder.read(run.path)
+    first = run.result()
+    first.pop("x")  # what a caller does to the mapping is no one else's
+    monkeypatch.setattr("ntk_repro.record.run_folder.load_arrays", None)
+    np.testing.assert_array_equal(run.result()["x"], np.ones(2))
+
+
 def test_a_flipped_bit_in_the_result_is_noticed_on_reading(tmp_path):
     path = finished(tmp_path) / "result.npz"
     content = bytearray(path.read_bytes())

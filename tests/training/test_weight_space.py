@@ -215,11 +215,35 @@ def test_several_outputs_train_on_one_hot_targets():
     )
 
 
-def test_squared_error_on_zero_and_one_is_cut_in_the_middle():
+def test_squared_error_is_cut_between_its_two_targets():
     x, y, *_ = data()
     net = Network.from_apply(lambda params, x: params + 0 * x[:, :1], jnp.array([0.3]))
-    trained = train(net, x, y, recipe=recipe(learning_rate=0.0, loss="half_squared_error"), batches=BATCHES)
-    assert trained.train_accuracy == pytest.approx(np.mean(y == 0))
+    chosen = recipe(learning_rate=0.0, loss="half_squared_error")
+    assert train(net, x, y, recipe=chosen, batches=BATCHES).train_accuracy == pytest.approx(np.mean(y == 0))
+    # Targets that happen to be positive only must not move the cut that was asked for.
+    for labels in (2 * y - 1, np.ones(N)):
+        trained = train(net, x, labels, recipe=chosen, batches=BATCHES, threshold=0)
+        assert trained.train_accuracy == pytest.approx(np.mean(labels > 0))
+    with pytest.raises(UserError, match="give threshold=0 for labels -1 and"):
+        train(net, x, 2 * y - 1, recipe=chosen, batches=BATCHES)
+
+
+class Dropping(nn.Module):
+    rate: float = 0.5
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        return nn.Dense(1)(nn.Dropout(self.rate, deterministic=not train)(x))
+
+
+def test_dropout_is_refused_with_the_remedy():
+    x, y, *_ = data()
+    net = Network.create(Dropping(), 0, (5,))
+    with pytest.raises(UserError, match="set its dropout rate to 0, or train net"):
+        train(net, x, y, recipe=recipe(), batches=BATCHES)
+    assert np.isfinite(train(net.linearization(), x, y, recipe=recipe(), batches=BATCHES).loss).all()
+    without = Network.create(Dropping(rate=0.0), 0, (5,))
+    assert np.isfinite(train(without, x, y, recipe=recipe(), batches=BATCHES).loss).all()
 
 
 def test_divergence_stops_with_a_warning_and_gives_nan():
