@@ -40,8 +40,8 @@ def _ours(x: np.ndarray, y: np.ndarray, epochs: int):
 
 
 def _pytorch(x: np.ndarray, y: np.ndarray, epochs: int) -> None:
-    import torch
-    from torch import nn
+    import torch  # pyright: ignore[reportMissingImports]
+    from torch import nn  # pyright: ignore[reportMissingImports]
 
     inputs = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(y).float()[:, None]
