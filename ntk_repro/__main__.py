@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.command_line import command, this_program, use_compilation_cache
 
 __all__ = ["main"]
 
@@ -88,7 +88,7 @@ class List:
                 first = (figure.id, figure.title) if number == 0 else ("", "")
                 table.add_row(*first, name, preset.cost, f"{done} of {len(preset.configs)}")
         Console().print(table)
-        print("to make one: ntk-repro run <figure> --preset <preset>")
+        print(f"to make one: {this_program()} run <figure> --preset <preset>")
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,19 @@ class Doctor:
 
 def _show(made) -> None:
     """Prints claims and files of one figure."""
-    table = Table("claim", "on", "holds", "number", "paper", title=f"{made.figure.source} ({made.figure.id})")
+    printed = any(claim["paper"] is not None for claim in made.claims)
+    columns = ("claim", "on", "holds", "number", *(["paper"] if printed else []))
+    table = Table(*columns, title=f"{made.figure.source} ({made.figure.id})")
+    verdicts = {True: "[green]yes[/]", False: "[red]no[/]", None: "open"}
     previous = None
     for claim in made.claims:
         number = "undetermined" if claim["number"] is None else f"{claim['number']:.3g}"
         note = f"; {claim['note']}" if claim["note"] else ""
         paper = "" if claim["paper"] is None else f"{claim['paper']:.3g}"
-        verdict = "[green]yes[/]" if claim["holds"] else "[red]no[/]"
+        verdict = verdicts[claim["holds"]]
         statement = claim["statement"] if claim["statement"] != previous else ""
-        table.add_row(statement, claim["subject"], verdict, f"{number} ({claim['meaning']}{note})", paper)
+        row = (statement, claim["subject"], verdict, f"{number} ({claim['meaning']}{note})", paper)
+        table.add_row(*row[: len(columns)])
         previous = claim["statement"]
     Console().print(table)
     for path in (*made.runs, *made.files):

@@ -1,15 +1,17 @@
 """What every command of the package does alike: one sentence for an error, one for Ctrl-C, and a compilation cache."""
 
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from ntk_repro.data import cache_dir
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
-__all__ = ["command", "use_compilation_cache"]
+__all__ = ["command", "this_program", "use_compilation_cache"]
 
 
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
@@ -35,6 +37,15 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         # The reader (head, less) has left. Python would complain once more on closing standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+
+
+def this_program() -> str:
+    """How `ntk-repro` is called here: by its name where the shell finds it, else by its path."""
+    program = Path(sys.executable).with_name("ntk-repro")
+    if shutil.which("ntk-repro") or not program.exists():
+        return "ntk-repro"
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:

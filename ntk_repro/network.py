@@ -54,7 +54,7 @@ class Network:
         cls,
         name_or_module: Any,
         key: Array | int | None = None,
-        input_shape: tuple[int, ...] | None = None,
+        input_shape: tuple[int, ...] | int | None = None,
         *,
         input_dtype: Any = jnp.float32,
         **model_kw: Any,
@@ -78,6 +78,8 @@ class Network:
             raise UserError(f"{', '.join(model_kw)}: only named architectures take settings; set them on the module")
         else:
             module = name_or_module
+        if isinstance(module, type):
+            raise UserError(f"{module.__name__} is a class: make a module of it first, {module.__name__}(...)")
         if _is_nnx(module):
             if key is not None or input_shape is not None:
                 raise UserError("an NNX module carries its own parameters: call Network.create(module) alone")
@@ -89,6 +91,7 @@ class Network:
             )
         if key is None or input_shape is None:
             raise UserError("Network.create needs a key (or seed) and the input shape without the sample axis")
+        input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         key = jax.random.key(key) if isinstance(key, int | np.integer) else key
         x = jax.ShapeDtypeStruct((1, *input_shape), input_dtype)
         variables = dict(_init_fn(module, x.shape, x.dtype)(key))

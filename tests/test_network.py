@@ -125,6 +125,8 @@ def test_plain_functions_are_networks():
 def test_what_cannot_be_a_network_is_refused():
     with pytest.raises(UserError, match="needs a key"):
         Network.create("mlp")
+    with pytest.raises(UserError, match="NNXNet is a class"):
+        Network.create(NNXNet)
     with pytest.raises(UserError, match="only named architectures take settings"):
         Network.create(nn.Dense(1), 0, (3,), width=2)
     with pytest.raises(UserError, match="carries its own parameters"):

@@ -30,10 +30,11 @@ def npz_source(path: Path | str) -> Source:
 
 
 def _decode(path: Path) -> Decoded:
-    arrays = _read(path)
+    arrays, found = _read(path)
     for key in _KEYS:
         if key not in arrays:
-            raise UserError(f"{path} has no array {key!r}: it needs {', '.join(_KEYS)} (it has {', '.join(arrays)})")
+            message = f"{path} has no array {key!r}: it needs {', '.join(_KEYS)}"
+            raise UserError(f"{message} (it has {', '.join(found) or 'none'})")
     for part in ("train", "test"):
         x, y = f"x_{part}", f"y_{part}"
         arrays[x] = _images(arrays[x], f"{x} of {path}")
@@ -47,10 +48,11 @@ def _decode(path: Path) -> Decoded:
     return Decoded(**{key: arrays[key] for key in _KEYS})
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays that are needed, and the names of all that are there."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if key in _KEYS}
+            return {key: archive[key] for key in archive.files if key in _KEYS}, archive.files
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise _unreadable(path) from error

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.eigentasks import EigentasksConfig, run
 from ntk_repro.record import RunFolder
 from ntk_repro.training import epochs_to_loss
@@ -38,13 +38,17 @@ def show(folder: RunFolder) -> None:
     for i, index in enumerate(result["index"]):
         accuracies = (result["network_test_accuracy"][i], linearized[index])
         epochs = "never" if np.isnan(reached[i]) else f"{reached[i]:.0f}"
-        table.add_row(str(index), *(f"{a:.1%}" for a in accuracies), epochs)
+        table.add_row(str(index), *map(_percent, accuracies), epochs)
     if folder.config["baseline"]:
-        accuracies = (result[f"baseline_{what}_test_accuracy"] for what in ("network", "linearized"))
-        table.add_row("classes 0-4 / 5-9", *(f"{a:.1%}" for a in accuracies), "")
+        accuracies = tuple(float(result[f"baseline_{what}_test_accuracy"]) for what in ("network", "linearized"))
+        table.add_row("classes 0-4 / 5-9", *map(_percent, accuracies), "")
     Console().print(table)
-    print(f"written: {folder.path}")
-    print(f"to draw: ntk-repro draw ortiz2021/fig2 {folder.path}")
+    print(f"kept in: {folder.path} (the same command shows it again at once)")
+    print(f"to draw: {this_program()} draw ortiz2021/fig2 {folder.path}")
+
+
+def _percent(accuracy: float) -> str:
+    return "diverged" if np.isnan(accuracy) else f"{accuracy:.1%}"
 
 
 if __name__ == "__main__":

@@ -94,6 +94,9 @@ class EigentasksConfig:
         for name, value in (("n_train", self.n_train), ("n_test", self.n_test)):
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
+        for name, value in (("seed", self.seed), ("data_seed", self.data_seed)):
+            if not 0 <= value < 2**32:
+                raise UserError(f"{name} must be from 0 to {2**32 - 1}, not {value}")
         return dataclasses.replace(
             self,
             **self._without_effect(),

@@ -72,7 +72,12 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
 
 
 def _check_two_classes(data: Dataset) -> None:
-    """Refuses a baseline whose training labels are one class."""
+    """Refuses a baseline on other classes than 0 to 9, and one whose training labels are one class."""
+    if data.y.min() < 0 or data.y.max() > 9:
+        raise UserError(
+            f"the baseline is classes 0 to 4 against 5 to 9, and {data.provenance.name} has labels from {data.y.min()} "
+            f"to {data.y.max()}: leave it out with --no-baseline"
+        )
     if len(np.unique(binary_labels(data.y_train))) < 2:
         raise UserError(
             f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "

@@ -95,18 +95,19 @@ def eigenbasis(
     return Eigenbasis(found["values"], found["vectors"], found["residuals"], int(found["clipped"]), gram=gram)
 
 
-def eigenfunction_labels(vectors: Float[np.ndarray, "n k"], index: int) -> Float[np.ndarray, " n"]:
+def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: int) -> Float[np.ndarray, " n"]:
     """The labels sign(phi_j) of all samples, in {-1, +1}; an entry that is exactly 0 counts as +1.
 
     Source: Ortiz-Jimenez et al. 2021, section 3.1.
 
     Args:
-        vectors: eigenvectors as columns, by descending eigenvalue.
+        vectors: eigenvectors as columns, by descending eigenvalue, or the eigenpairs themselves.
         index: j, counted from 1.
 
     Raises:
         UserError: for an index outside 1..k, and where all labels are one class (phi_1 of a positive kernel always).
     """
+    vectors = vectors.vectors if isinstance(vectors, Eigenpairs) else vectors
     k = vectors.shape[1]
     if not 1 <= index <= k:
         raise UserError(f"eigenfunction {index} was asked for, but eigenpairs 1 to {k} were computed: ask for more")

@@ -120,7 +120,9 @@ def effective_rank(singular_values: Float[np.ndarray, " d"]) -> float:
     Raises:
         UserError: for negative, non-finite or only zero values.
     """
-    values = np.asarray(singular_values, dtype=np.float64).ravel()
+    values = np.asarray(singular_values, dtype=np.float64)
+    if values.ndim != 1:
+        raise UserError(f"effective_rank takes singular values (d,), not a matrix of shape {values.shape}")
     if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values < 0) or not np.any(values > 0):
         raise UserError("effective_rank needs finite singular values, none negative and at least one above 0")
     share = values[values > 0] / values.max()

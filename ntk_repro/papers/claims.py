@@ -44,20 +44,22 @@ class Claim:
 def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every claim's verdicts on the plotted numbers, one JSON-able dict each (statement and fields of `Verdict`).
 
-    A claim that fails is a finding and raises nothing.
+    A claim that fails is a finding and raises nothing. One whose number is undetermined neither holds nor fails: its
+    `holds` and `number` are None.
     """
     rows = []
     for claim in claims:
         for verdict in claim.predicate(numbers):
             row = {"statement": claim.statement, **asdict(verdict)}
-            row["holds"] = bool(verdict.holds)
-            row["number"] = float(verdict.number) if math.isfinite(verdict.number) else None
+            determined = math.isfinite(verdict.number)
+            row["holds"] = bool(verdict.holds) if determined else None
+            row["number"] = float(verdict.number) if determined else None
             rows.append(row)
     return rows
 
 
 def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "last"] = "drop") -> float:
-    """Spearman's rank correlation; nan where y is constant or fewer than two points are left.
+    """Spearman's rank correlation; nan where y is constant or fewer than three points are left.
 
     Args:
         x: positions.
@@ -71,7 +73,8 @@ def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "
     if missing == "last":
         values, there = np.where(there, values, np.inf), np.ones(len(values), bool)
     rank_x, rank_y = rankdata(np.asarray(x, float)[there]), rankdata(values[there])
-    if len(rank_y) < 2 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
+    # Two points always correlate perfectly.
+    if len(rank_y) < 3 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
         return math.nan
     return float(np.corrcoef(rank_x, rank_y)[0, 1])
 

@@ -45,8 +45,8 @@ def reproduce(
 ) -> Reproduction:
     """Computes the runs of a figure (those not done yet), draws them and evaluates the paper's claims.
 
-    Where `changes` names other data that have fewer images than the preset asks for, all of them are taken, which is
-    said on the terminal.
+    Where `changes` leaves fewer images than the preset asks for, or fewer than its largest index, the runs are made to
+    fit, which is said on the terminal.
 
     Args:
         figure: the figure.
@@ -69,24 +69,31 @@ def reproduce(
 
 
 def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> list[Any]:
-    """The configs without those counts of the preset's that the data named instead of the preset's cannot satisfy."""
-    if changes.get("data") is None:
+    """The configs made to fit the images that the command names instead of the preset's, which is said in a line.
+
+    Counts of the preset's that the data cannot satisfy become all there is, and indices beyond the number of images
+    are left out.
+    """
+    if all(changes.get(key) is None for key in ("data", *_COUNTS)):
         return list(configs)
-    sizes = dict(zip(_COUNTS, dataset_sizes(changes["data"], changes.get("data_dir")), strict=True))
-    fitting, asked = [], dict.fromkeys(_COUNTS, 0)
+    fitting, said = [], []
     for config in configs:
+        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, config.data_dir), strict=True))
         wanted = {part: getattr(config, part) or 0 for part in _COUNTS if changes.get(part) is None}
         beyond = {part: count for part, count in wanted.items() if count > sizes[part]}
-        asked.update({part: max(asked[part], count) for part, count in beyond.items()})
-        fitting.append(dataclasses.replace(config, **dict.fromkeys(beyond)))
-    said = [
-        f"{sizes[part]:,} {what} images (the preset asks for {asked[part]:,})"
-        for part, what in _COUNTS.items()
-        if asked[part]
-    ]
-    if said:
-        all_of = f"{changes['data']} has {' and '.join(said)}: all of them are taken"
-        console.print(all_of, style="yellow", highlight=False, soft_wrap=True)
+        said += [
+            f"{config.data} has {sizes[part]:,} {_COUNTS[part]} images, not the {count:,} of the preset: all are taken"
+            for part, count in beyond.items()
+        ]
+        images = sum(sizes[part] if part in beyond else getattr(config, part) or sizes[part] for part in _COUNTS)
+        indices = tuple(index for index in config.indices if index <= images)
+        if indices != config.indices:
+            said.append(f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out")
+        if (config.num_eigenfunctions or 0) > images:
+            beyond["num_eigenfunctions"] = images
+        fitting.append(dataclasses.replace(config, **dict.fromkeys(beyond), indices=indices))
+    for line in dict.fromkeys(said):
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
     return fitting
 
 

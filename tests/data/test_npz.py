@@ -59,7 +59,7 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"y_test": None}, r"has no array 'y_test': it needs x_train, y_train, x_test, y_test \(it has"),
+        ({"y_test": None}, r"has no array 'y_test': it needs x_train, y_train, x_test, y_test \(it has x_train, "),
         ({"x_train": np.zeros((12, 5))}, r"x_train of .* has shape \(12, 5\): images must be \(n, H, W\)"),
         ({"x_train": np.zeros((12, 4, 5, 3), complex)}, "images must be uint8 or floating point, convert them"),
         ({"x_train": np.full((12, 4, 5, 3), "a")}, "images must be uint8 or floating point, convert them"),

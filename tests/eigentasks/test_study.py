@@ -99,8 +99,8 @@ def test_a_finished_run_is_not_returned_for_a_data_folder_that_is_not_there(done
         eigentasks.run(dataclasses.replace(CONFIG, data="cifar10", data_dir=str(tmp_path / "none")), root=tmp_path)
 
 
-@pytest.mark.parametrize("first", [0, 5])
-def test_a_baseline_of_one_class_is_refused_before_the_gram(first, tmp_path, monkeypatch):
+@pytest.mark.parametrize("first", [0, 5, 95, -3])
+def test_a_baseline_of_one_class_or_other_classes_is_refused_before_the_gram(first, tmp_path, monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(50, 6, 6)), first + np.arange(50) % 2
     np.savez(tmp_path / "two.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
     config = EigentasksConfig(net="mlp", data=str(tmp_path / "two.npz"), indices=(2,), batch_size=20)

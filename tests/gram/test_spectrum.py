@@ -186,6 +186,11 @@ def test_effective_rank_of_equal_values_is_their_number():
     assert effective_rank(np.array([5.0, 0.0, 0.0])) == pytest.approx(1.0, rel=1e-12)
 
 
+def test_effective_rank_refuses_a_matrix():
+    with pytest.raises(UserError, match="not a matrix"):
+        effective_rank(np.eye(3))
+
+
 def test_effective_rank_of_two_values_is_exp_of_their_entropy():
     p = 0.8
     assert effective_rank(np.array([4.0, 1.0])) == pytest.approx(p**-p * (1 - p) ** (p - 1), rel=1e-12)

@@ -19,7 +19,8 @@ def test_a_missing_value_is_left_out_or_ranks_last():
     x, y = [1, 2, 3, 4], [1.0, 2.0, None, math.nan]
     assert spearman(x, y, missing="last") == pytest.approx(spearman(x, [1, 2, 9, 9]))
     assert spearman([1, 2, 3], [None, 1.0, 0.5], missing="last") == pytest.approx(-1.0)
-    assert spearman(x, y) == pytest.approx(1.0)
+    assert spearman([*x, 5], [*y, 3.0]) == pytest.approx(1.0)
+    assert math.isnan(spearman(x, y))  # two points are left, which always correlate perfectly
     assert spearman([1, 2, 3, 4], [9.0, 8.0, None, 7.0]) == pytest.approx(-1.0)
     assert math.isnan(spearman(x, [1.0, None, None, None]))
 
@@ -59,13 +60,13 @@ def test_indices_without_both_values_are_left_out_of_the_crossing():
     assert (none.crossing, none.compared) == (None, 0)
 
 
-def test_a_failed_claim_is_reported_and_an_undetermined_number_becomes_null():
+def test_an_undetermined_number_becomes_null_and_decides_nothing():
     claim = Claim("it grows", lambda numbers: [Verdict("mlp", numbers["x"] > 1, math.nan, "slope", paper=2.0)])
     (row,) = evaluate([claim], {"x": 0})
     assert row == {
         "statement": "it grows",
         "subject": "mlp",
-        "holds": False,
+        "holds": None,
         "number": None,
         "meaning": "slope",
         "paper": 2.0,

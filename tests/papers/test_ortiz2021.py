@@ -47,7 +47,7 @@ def test_a_diverged_network_is_left_out_and_said():
     assert rows[0]["note"] == "no number at 1 of 4 indices, left out"
     assert rows[2]["note"] == "no crossing; no number at 1 of 4 indices, left out"
     nowhere = verdicts(network_accuracy=[None] * 4)[2]
-    assert (nowhere["holds"], nowhere["number"]) == (False, None)
+    assert (nowhere["holds"], nowhere["number"]) == (None, None)
 
 
 def test_behind_first_and_ahead_later_is_not_called_no_crossing():
@@ -90,4 +90,9 @@ def test_training_metrics_grow_and_a_loss_never_reached_counts_as_slowest():
 def test_a_loss_reached_nowhere_decides_nothing():
     nowhere = {"epochs_to_target_loss": [None] * 4, "l2_distance": [1, 2, 3, 4], "cosine_distance": [1, 2, 3, 4]}
     row = verdicts("mlp", figure="ortiz2021/fig13", **nowhere)[0]
-    assert (row["holds"], row["number"]) == (False, None)
+    assert (row["holds"], row["number"]) == (None, None)
+
+
+def test_two_indices_decide_nothing_about_a_trend():
+    two = {"index": [2, 11], "network_accuracy": [0.9, 0.8], "linearized_accuracy": [0.95, 0.9]}
+    assert [row["holds"] for row in verdicts(**two)] == [None, None, True]

@@ -66,7 +66,7 @@ def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed
     reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits")
     assert [(config.n_train, config.n_test) for config in computed] == [(None, 300)] * 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
-    assert "training images (the preset asks for 4,000): all of them are taken" in line
+    assert "1,442 training images, not the 4,000 of the preset: all are taken" in line
     assert " test images" not in line
 
 
@@ -75,7 +75,14 @@ def test_counts_that_are_asked_for_and_counts_that_fit_stay(computed, tmp_path, 
     reproduce(FIG2, "quick", root=tmp_path / "runs", data="mnist5k")
     reproduce(FIG2, "quick", root=tmp_path / "runs")
     assert [config.n_train for config in computed[::2]] == [5000, 4000, 4000]
-    assert "all of them" not in capsys.readouterr().err
+    assert "all are taken" not in capsys.readouterr().err
+
+
+def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(computed, tmp_path, capsys):
+    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=40, n_test=20)
+    assert max(max(config.indices) for config in computed) <= 60
+    assert all(len(config.indices) > 1 for config in computed)
+    assert "60 images have 60 eigenfunctions: indices beyond are left out" in capsys.readouterr().err
 
 
 def test_the_baseline_can_be_left_out(computed, monkeypatch):

@@ -1,0 +1,75 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import eigenbasis, eigenfunction_labels, eigenfunctions, empirical_gram, top_eigenpairs
+from ntk_repro.network import Network
+
+X = np.random.default_rng(0).normal(size=(12, 4, 4, 1)).astype(np.float32)
+NET = Network.create("mlp", 0, (4, 4, 1), width=0.1)
+
+
+@pytest.fixture
+def grams(monkeypatch):
+    """Counts how often a Gram matrix is computed."""
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return empirical_gram(*args)
+
+    monkeypatch.setattr(eigenfunctions, "empirical_gram", counted)
+    return calls
+
+
+def basis(net=NET, x=X, k=5, root=None, **identity):
+    return eigenbasis(net, x, k, identity={"net": "mlp", **identity}, root=root)
+
+
+def test_a_basis_is_that_of_its_gram_matrix(tmp_path):
+    found = basis(root=tmp_path)
+    np.testing.assert_array_equal(found.gram, empirical_gram(NET, X))
+    np.testing.assert_allclose(found.values, np.linalg.eigvalsh(found.gram.astype(np.float64))[::-1][:5], rtol=1e-6)
+    np.testing.assert_allclose(found.gram @ found.vectors, found.vectors * found.values, atol=1e-4 * found.values[0])
+
+
+def test_a_basis_is_computed_once_and_its_gram_serves_every_k(tmp_path, grams):
+    first, again, more = basis(root=tmp_path), basis(root=tmp_path), basis(root=tmp_path, k=8)
+    assert len(grams) == 1
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    np.testing.assert_allclose(more.values[:5], first.values, rtol=1e-9)
+
+
+def test_other_parameters_other_data_and_another_identity_are_another_basis(tmp_path, grams):
+    basis(root=tmp_path)
+    basis(Network.create("mlp", 1, (4, 4, 1), width=0.1), root=tmp_path)
+    basis(x=X[::-1], root=tmp_path)
+    basis(root=tmp_path, activation="gelu")
+    assert len(grams) == 4
+
+
+def test_labels_are_the_signs_by_one_based_index():
+    pairs = top_eigenpairs(empirical_gram(NET, X), 5)
+    np.testing.assert_array_equal(eigenfunction_labels(pairs, 3), np.sign(pairs.vectors[:, 2]))
+    np.testing.assert_array_equal(eigenfunction_labels(pairs.vectors, 3), eigenfunction_labels(pairs, 3))
+    np.testing.assert_array_equal(eigenfunction_labels(np.array([[0.0], [-1.0]]), 1), [1, -1])
+
+
+def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
+    vectors = np.array([[0.6, 0.8], [0.8, -0.6]])
+    with pytest.raises(UserError, match=r"phi_1 has one sign.*begin at eigenfunction 2"):
+        eigenfunction_labels(vectors, 1)
+    for index in (0, 3):
+        with pytest.raises(UserError, match="eigenpairs 1 to 2 were computed"):
+            eigenfunction_labels(vectors, index)
+    with pytest.raises(UserError, match="12 samples have 1 to 12"):
+        basis(k=13, root=tmp_path)
+
+
+def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
+    monkeypatch.setattr(eigenfunctions.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
+        basis(root=tmp_path)
+    assert not grams
