@@ -76,7 +76,7 @@ def test_structured_equals_dense_jacobian_in_float64(name):
 
 
 @pytest.mark.parametrize("method", ["structured", "jacobian", "neural_tangents"])
-@pytest.mark.parametrize("name", ["lenet", "resnet18_scale_1", "shared_conv", "plain_vector"])
+@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_1", "shared_conv", "plain_vector"])
 def test_every_method_has_the_same_outputs(name, method):
     net, kernel = oracle(name)
     x, y = samples(name, 5), samples(name, 3, seed=1)
