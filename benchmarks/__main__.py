@@ -1,9 +1,9 @@
-"""`python -m benchmarks [NAME ...]`: runs measurements and keeps their numbers in benchmarks/out/NAME.json."""
+"""`python -m benchmarks [NAME ...]`: runs measurements; keeps their numbers and pictures in benchmarks/out/NAME.*."""
 
 import importlib
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -11,29 +11,70 @@ from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.record import environment
 
 EVERY = ("gram", "training", "import_time")
-NAMED = (*EVERY, "energy")
+NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes")
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
     """Runs measurements, one at a time; leave the machine alone meanwhile.
 
     Args:
-        names: gram, training, import_time (these three by default), energy.
-        out: folder for the numbers.
+        names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes. One part
+            of a measurement: NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
+        out: folder for numbers and pictures.
     """
-    for name in names:
-        if name not in NAMED:
-            raise SystemExit(str(unknown_name("benchmark", name, NAMED)))
-    out.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        print(f"== {name}")
-        try:
-            found = importlib.import_module(f"benchmarks.{name}").run()
-        except UserError as error:
-            raise SystemExit(str(error)) from error
-        path = out / f"{name}.json"
-        path.write_text(json.dumps({**found, "environment": environment()}, indent=1) + "\n")
-        print(f"written: {path}\n")
+    try:
+        chosen = [_chosen(name) for name in names]
+        out.mkdir(parents=True, exist_ok=True)
+        for name, parts in chosen:
+            _measure(name, parts, out)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def _chosen(text: str) -> tuple[str, list[str]]:
+    """A benchmark and the parts of it to run: all of them, or the one named; none where it has no parts."""
+    name, _, part = text.partition(":")
+    if name not in NAMED:
+        raise unknown_name("benchmark", name, NAMED)
+    parts = list(getattr(_module(name), "PARTS", {}))
+    if not part:
+        return name, parts
+    if part not in parts:
+        raise unknown_name(f"part of {name}", part, parts)
+    return name, [part]
+
+
+def _measure(name: str, parts: list[str], out: Path) -> None:
+    module, path = _module(name), out / f"{name}.json"
+    found: dict[str, Any] = {}
+    if parts:
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        found = {part: kept[part] for part in module.PARTS if part in kept}
+        for part in parts:
+            print(f"== {name}: {part}", flush=True)
+            found[part] = {**module.PARTS[part](), "environment": environment()}
+            summary = {"summary": module.summary(found)} if hasattr(module, "summary") else {}
+            _write(path, {**found, **summary})  # now, lest a later part be stopped
+    else:
+        print(f"== {name}", flush=True)
+        found = {**module.run(), "environment": environment()}
+        _write(path, found)
+    print(f"written: {path}")
+    if hasattr(module, "draw"):
+        picture = path.with_suffix(".png")
+        module.draw(found).savefig(picture, dpi=150)
+        print(f"written: {picture}")
+    print(flush=True)
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps(found, indent=1) + "\n")
+    partial.replace(path)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.{name}")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,20 @@ import numpy as np
 
 def seconds(work: Callable[[], Any], repeats: int = 3) -> float:
     """The shortest of `repeats` calls after one that compiles; waits for JAX's asynchronous results."""
-    jax.block_until_ready(work())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(work())
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return warmed(work, repeats)[0]
+
+
+def warmed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
+    """`seconds`, and the result of the call that compiled."""
+    result = jax.block_until_ready(work())
+    return min(timed(work)[0] for _ in range(repeats)), result
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of one call, and its result."""
+    start = time.perf_counter()
+    result = jax.block_until_ready(work())
+    return time.perf_counter() - start, result
 
 
 def gemm_peak(size: int = 3072) -> dict[str, float]:

@@ -1,11 +1,11 @@
 """An epoch of training LeNet, against PyTorch's where PyTorch is installed."""
 
-import importlib.util
 from typing import Any
 
 import numpy as np
 
 from benchmarks.stopwatch import seconds
+from benchmarks.torch_lenet import ABSENT, has_torch, torch_lenet
 from ntk_repro import Network
 from ntk_repro.training import Recipe, minibatches, train
 
@@ -19,8 +19,8 @@ def run() -> dict[str, Any]:
     y = rng.integers(0, 2, SAMPLES)
     found: dict[str, Any] = {"ours": _epoch(lambda epochs: _ours(x, y, epochs))}
     print(f"LeNet, an epoch of {SAMPLES:,} images in batches of {BATCH}: {found['ours']:.2f} s")
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed: pip install torch to compare with it")
+    if not has_torch():
+        print(ABSENT)
         return found
     found["pytorch"] = _epoch(lambda epochs: _pytorch(x, y, epochs))
     found["ratio"] = found["pytorch"] / found["ours"]
@@ -45,11 +45,7 @@ def _pytorch(x: np.ndarray, y: np.ndarray, epochs: int) -> None:
 
     inputs = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(y).float()[:, None]
-    net = nn.Sequential(
-        nn.Conv2d(3, 6, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(1024, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 1),
-    )  # fmt: skip
+    net = torch_lenet()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     loss_fn = nn.BCEWithLogitsLoss()
     for batch in minibatches(0, len(x), BATCH, epochs):

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from ntk_repro.errors import UserError
     from ntk_repro.gram import (
         Eigenpairs,
+        GramStore,
         effective_rank,
         eigenbasis,
         eigenfunction_labels,
         empirical_gram,
         energy_concentration,
+        gram_store,
+        nystrom_eigenpairs,
+        nystrom_extension,
         top_eigenpairs,
     )
     from ntk_repro.models import build_model
@@ -27,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "Eigenpairs",
+    "GramStore",
     "Network",
     "UserError",
     "__version__",
@@ -36,7 +41,10 @@ __all__ = [
     "eigenfunction_labels",
     "empirical_gram",
     "energy_concentration",
+    "gram_store",
     "load_dataset",
+    "nystrom_eigenpairs",
+    "nystrom_extension",
     "top_eigenpairs",
     "train_in_function_space",
 ]
@@ -44,6 +52,7 @@ __all__ = [
 _HOMES = {
     "Dataset": "ntk_repro.data",
     "Eigenpairs": "ntk_repro.gram",
+    "GramStore": "ntk_repro.gram",
     "Network": "ntk_repro.network",
     "UserError": "ntk_repro.errors",
     "build_model": "ntk_repro.models",
@@ -52,7 +61,10 @@ _HOMES = {
     "eigenfunction_labels": "ntk_repro.gram",
     "empirical_gram": "ntk_repro.gram",
     "energy_concentration": "ntk_repro.gram",
+    "gram_store": "ntk_repro.gram",
     "load_dataset": "ntk_repro.data",
+    "nystrom_eigenpairs": "ntk_repro.gram",
+    "nystrom_extension": "ntk_repro.gram",
     "top_eigenpairs": "ntk_repro.gram",
     "train_in_function_space": "ntk_repro.dynamics",
 }

@@ -12,7 +12,8 @@ from ntk_repro.errors import unknown_name
 
 __all__ = ["PRECISIONS", "cast", "float64_scope", "precision_scope"]
 
-PRECISIONS = ("float32", "float64")
+# The last two are float32 throughout but for the inputs of the kernel's large matrix products.
+PRECISIONS = ("float32", "float64", "tf32", "bf16")
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def precision_scope(precision: str) -> Iterator[Any]:
     """Matrix products at full precision of the given float type (no TF32, no bfloat16); yields the dtype.
 
     Args:
-        precision: one of `PRECISIONS`.
+        precision: one of `PRECISIONS`; for "tf32" and "bf16", which concern the products of kernels alone, float32.
 
     Raises:
         UserError: for another name.
@@ -44,7 +45,7 @@ def precision_scope(precision: str) -> Iterator[Any]:
         if precision == "float64":
             stack.enter_context(float64_scope())
         stack.enter_context(jax.default_matmul_precision("highest"))
-        yield np.dtype(precision)
+        yield np.dtype("float64" if precision == "float64" else "float32")
 
 
 def cast(tree: Any, dtype: np.dtype) -> Any:

@@ -15,8 +15,8 @@ PACKAGE = "ntk_repro"
 STUDIES = ("wide_limit", "eigentasks", "nads", "rotation", "widths")
 # A room imports only rooms to its left; rooms of one group do not import each other.
 ORDER = (
-    *[(room,) for room in ("errors", "progress", "_neural_tangents", "precision", "loss_curves", "record", "data")],
-    *[(room,) for room in ("models", "network", "gram", "dynamics", "training", "gp", "command_line")],
+    *[(room,) for room in ("errors", "progress", "_neural_tangents", "precision", "seeds", "loss_curves", "record")],
+    *[(room,) for room in ("data", "command_line", "models", "network", "gram", "dynamics", "training", "gp")],
     STUDIES,
     *[(room,) for room in ("papers", "doctor", "__main__")],
 )
@@ -118,7 +118,7 @@ def strays_of_neural_tangents(root: Path) -> list[str]:
 
 
 def jax_where_none_belongs(root: Path) -> list[str]:
-    """JAX in a figure script or anything that it loads, or in record/ as it is imported."""
+    """JAX in a figure script, in record/ or in the Gram store, or in anything that they load as they are imported."""
     files = {module_name(path, root): path for path in python_files(root, PACKAGE)}
 
     def loaded_by(start: Path) -> Iterator[tuple[Path, Import]]:
@@ -136,7 +136,8 @@ def jax_where_none_belongs(root: Path) -> list[str]:
                         seen.add(module)
                         waiting.append(module)
 
-    starts = [*python_files(root, "figures"), *python_files(root, f"{PACKAGE}/record", f"{PACKAGE}/papers/drawing.py")]
+    starts = [*python_files(root, "figures", f"{PACKAGE}/record", f"{PACKAGE}/gram/store")]
+    starts += [path for name in ("papers/drawing.py",) if (path := root / PACKAGE / name).exists()]
     return sorted(
         {
             f"{start.relative_to(root)} loads {path.relative_to(root)}:{one.line}: {one.name}"

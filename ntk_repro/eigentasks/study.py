@@ -17,12 +17,11 @@ from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, ORDER, key_for
 from ntk_repro.training import Recipe, Training, binary_accuracies, epoch_means, minibatches, train
 
 __all__ = ["run"]
 
-# Folded into the root key, so that no two uses of it draw the same numbers.
-_INIT, _ORDER = 0, 1
 _FIGURE_3 = ("l2_distance", "cosine_distance")
 
 
@@ -101,11 +100,10 @@ class _Study:
 
     def __init__(self, config: EigentasksConfig, recipe: Recipe, data: Dataset):
         self.config, self.recipe, self.data = config, recipe, data
-        key = jax.random.key(config.seed)
         self.net = Network.create(
-            config.net, jax.random.fold_in(key, _INIT), data.x_train.shape[1:], **config.model_settings
+            config.net, key_for(config.seed, INIT), data.x_train.shape[1:], **config.model_settings
         )
-        order = int(jax.random.randint(jax.random.fold_in(key, _ORDER), (), 0, np.iinfo(np.int32).max))
+        order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
         # The same minibatches for the network, for its linearization and for every task.
         self.batches = minibatches(order, len(data.x_train), config.batch_size, config.epochs)
 

@@ -1,24 +1,23 @@
 """Eigenfunctions of a network's NTK on a data set, computed once and kept, and the label tasks they make."""
 
 import dataclasses
-import hashlib
-import shutil
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.empirical import empirical_gram
-from ntk_repro.gram.memory import readable_bytes
-from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
+from ntk_repro.gram.fingerprint import fingerprint
+from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
+from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.gram.stored import gram_store
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder, config_hash, runs_root
+from ntk_repro.record import RunFolder, config_hash
 
-__all__ = ["Eigenbasis", "eigenbasis", "eigenfunction_labels"]
+__all__ = ["Eigenbasis", "eigenbasis", "eigenfunction_labels", "gram_folder"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,10 +25,17 @@ class Eigenbasis(Eigenpairs):
     """The first eigenpairs of a Gram matrix together with the matrix itself.
 
     Attributes:
-        gram: (n, n), the NTK between all samples, float32.
+        store: the NTK between all samples, on disk.
+        path: folder of the run that keeps the eigenpairs.
     """
 
-    gram: Float[np.ndarray, "n n"] = dataclasses.field(kw_only=True)
+    store: GramStore = dataclasses.field(kw_only=True)
+    path: Path = dataclasses.field(kw_only=True)
+
+    @functools.cached_property
+    def gram(self) -> Float[np.ndarray, "n n"]:
+        """The whole matrix in memory, read once."""
+        return self.store.array()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +45,9 @@ class _GramIdentity:
     network: dict[str, Any]
     fingerprint: str  # of parameters, state and inputs
     n: int
-    method: str = "structured"
+    outputs: str = "mean"
     precision: str = "float32"
+    layout: str = "upper tiles"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +64,16 @@ def eigenbasis(
     *,
     identity: Mapping[str, Any],
     root: Path | None = None,
+    outputs: str | int = "mean",
+    precision: str = "float32",
     tolerance: float = 1e-3,
+    memory: int | None = None,
 ) -> Eigenbasis:
     """The first k eigenfunctions of the network's NTK on x: computed once, kept on disk, loaded from then on.
 
-    The Gram matrix lies in `<root>/gram/<hash>/`, the eigenpairs in `<root>/eigenbasis/<hash>/`. They are recognised
-    by the contents of parameters, state and x, and by `identity`.
+    The Gram matrix lies in `<root>/gram/<hash>/` (a `GramStore`), the eigenpairs in `<root>/eigenbasis/<hash>/`. They
+    are recognised by the contents of parameters, state and x, and by `identity`. A process that comes to a matrix or
+    to eigenpairs while another computes them waits for it.
 
     Source: Ortiz-Jimenez et al. 2021, appendix B: the eigenvectors of the Gram matrix on all samples, training and
     test together, stand for the eigenfunctions.
@@ -73,26 +84,41 @@ def eigenbasis(
         k: number of eigenpairs, at most n.
         identity: what the parameters do not tell of the network (architecture, activation ...), as plain values.
         root: folder of all runs, None for the usual one.
+        outputs: as in `empirical_gram`; with "full" the vectors have n times the number of outputs entries.
+        precision: as in `empirical_gram`.
         tolerance: of `top_eigenpairs`.
+        memory: bytes that matrix and eigenpairs may use, None for what is available.
 
     Raises:
-        UserError: for k above n, and where memory or disk do not hold the Gram matrix.
+        UserError: for k above n, and where memory or disk do not suffice.
     """
     if not 1 <= k <= len(x):
         raise UserError(f"{k} eigenfunctions were asked for, but {len(x)} samples have 1 to {len(x)}")
-    about = _GramIdentity(dict(identity), _fingerprint(net, x), len(x))
-    if not RunFolder.is_done("gram", about, root=root):
-        _check_disk(runs_root(root), len(x))
-    with RunFolder.open("gram", about, root=root) as folder:
-        if not folder.done:
-            folder.finish(gram=empirical_gram(net, x))
-        gram = folder.result()["gram"]
-    with RunFolder.open("eigenbasis", _EigenpairsIdentity(config_hash(about), k, tolerance), root=root) as folder:
-        if not folder.done:
-            pairs = top_eigenpairs(gram, k, tolerance=tolerance)
-            folder.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})
-        found = folder.result()
-    return Eigenbasis(found["values"], found["vectors"], found["residuals"], int(found["clipped"]), gram=gram)
+    about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
+    store = gram_store(
+        net, x, folder, outputs=outputs, precision=precision, identity={"network": dict(identity)}, memory=memory
+    )
+    with RunFolder.open("eigenbasis", _EigenpairsIdentity(about, k, tolerance), root=root, wait=True) as run:
+        if not run.done:
+            pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=memory)
+            run.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})
+        found = run.result()
+    numbers = {name: int(found[name]) for name in ("clipped", "products", "passes")}
+    return Eigenbasis(found["values"], found["vectors"], found["residuals"], **numbers, store=store, path=run.path)
+
+
+def gram_folder(
+    net: Network,
+    x: Float[np.ndarray, "n ..."],
+    *,
+    identity: Mapping[str, Any],
+    root: Path | None = None,
+    outputs: str | int = "mean",
+    precision: str = "float32",
+) -> tuple[str, Path]:
+    """The name of a Gram matrix among all runs, and the folder of its store; arguments as of `eigenbasis`."""
+    about = _GramIdentity(dict(identity), fingerprint(net, x), len(x), str(outputs), precision)
+    return config_hash(about), RunFolder.locate("gram", about, root=root)
 
 
 def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: int) -> Float[np.ndarray, " n"]:
@@ -118,23 +144,3 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
             "(the first of a positive kernel never changes sign)"
         )
     return labels
-
-
-def _fingerprint(net: Network, x: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state, np.asarray(x))):
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
-        digest.update(array.data)
-    return digest.hexdigest()
-
-
-def _check_disk(folder: Path, n: int) -> None:
-    while not folder.exists():
-        folder = folder.parent
-    needed, free = 4 * n * n, shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"the Gram matrix of {n:,} samples needs {readable_bytes(needed)} of disk and {folder} has "
-            f"{readable_bytes(free)} free: make room, or name another folder in NTK_REPRO_RUNS"
-        )

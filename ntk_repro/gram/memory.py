@@ -1,13 +1,13 @@
 """What a kernel needs and what the machine has, asked before the work starts."""
 
+import re
 from pathlib import Path
 
-import jax
 import psutil
 
 from ntk_repro.errors import UserError
 
-__all__ = ["available_bytes", "check_result_fits", "host_available_bytes", "readable_bytes"]
+__all__ = ["available_bytes", "check_result_fits", "host_available_bytes", "parse_bytes", "readable_bytes"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -24,6 +24,8 @@ def host_available_bytes() -> int:
 
 def available_bytes() -> int:
     """Memory that computations may take now: of the accelerator where there is one, else of the host."""
+    import jax  # here, so that what only asks for the host's memory (the store) does not wait for JAX
+
     host = host_available_bytes()
     device = jax.devices()[0]
     if device.platform == "cpu":
@@ -69,3 +71,19 @@ def readable_bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def parse_bytes(text: str) -> int:
+    """The number of bytes that a person means: a number and a unit, decimal (MB, GB) or binary (MiB, GiB).
+
+    Raises:
+        UserError: for anything else.
+
+    >>> parse_bytes("6GiB"), parse_bytes("500 mb")
+    (6442450944, 500000000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text, re.IGNORECASE)
+    if not match or float(match[1]) == 0:
+        raise UserError(f"{text!r} is no amount of memory: write a number with its unit, such as 6GiB or 500MB")
+    power = " kmgt".index(match[2].lower() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)

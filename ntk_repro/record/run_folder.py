@@ -12,6 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ntk_repro.errors import UserError
+from ntk_repro.progress import console
 from ntk_repro.record.atomic import (
     load_arrays,
     remove_leftovers,
@@ -72,7 +73,7 @@ class RunFolder:
         return (cls.locate(study, config, root=root) / _DONE).exists()
 
     @classmethod
-    def open(cls, study: str, config: Any, *, root: Path | str | None = None) -> Self:
+    def open(cls, study: str, config: Any, *, root: Path | str | None = None, wait: bool = False) -> Self:
         """Creates the run folder of this config, or continues it where it exists.
 
         The folder is locked against other processes until it is closed (it is a context manager). A run that is done
@@ -82,6 +83,7 @@ class RunFolder:
             study: name of the study, the folder between the root and the hash.
             config: instance of a frozen dataclass; see `config_hash` for what identifies it.
             root: see `runs_root`.
+            wait: whether to wait for another process that has the folder open, rather than to refuse.
 
         Raises:
             UserError: the folder belongs to another config, is half-written, damaged, or in use; or cannot be written.
@@ -98,12 +100,17 @@ class RunFolder:
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
+                if wait:
+                    console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
+                    lock.acquire()
+                    lock.release()
+                    return cls.open(study, config, root=root, wait=True)
                 message = f"run folder {path} is being written by another process: wait for it, or stop it"
                 raise UserError(message) from error
         try:
             if (path / _DONE).exists():  # the other process finished between our two looks
                 lock.release()
-                return cls.open(study, config, root=root)
+                return cls.open(study, config, root=root, wait=wait)
             run = cls(path, identity, lock, {})
             run._begin(config)
             return run

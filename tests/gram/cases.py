@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from ntk_repro.network import Network
+from tests.gram import functions
 
 IMAGE = (6, 5, 3)
 
@@ -176,6 +177,25 @@ class NNXNet(nnx.Module):
         return self.dense(nnx.tanh(self.norm(self.conv(x))).mean((1, 2)))
 
 
+@nnx.jit
+def _jitted_block(block, x):
+    return nnx.relu(block(x))
+
+
+class NNXJitted(nnx.Module):
+    """NNX's own transformations, and one layer at two places."""
+
+    def __init__(self, rngs):
+        self.first = nnx.Linear(15, 6, rngs=rngs)
+        self.shared = nnx.Linear(6, 6, rngs=rngs)
+        self.last = nnx.Linear(36, 1, use_bias=False, rngs=rngs)
+
+    def __call__(self, x):
+        x = nnx.tanh(self.first(x.reshape(*x.shape[:2], -1)))
+        x = nnx.tanh(self.shared(_jitted_block(self.shared, x)))
+        return self.last(x.reshape(len(x), -1))
+
+
 def _conv(*args, shape=IMAGE, **kw) -> Callable[[], Network]:
     return _linen(lambda: Head(nn.Conv(*args, **kw)), shape)
 
@@ -186,12 +206,6 @@ def _linen(module: Callable[[], nn.Module], shape=IMAGE, dtype=jnp.float32) -> C
 
 def _named(name: str, shape=(8, 8, 3), **kw) -> Callable[[], Network]:
     return lambda: Network.create(name, 1, shape, **kw)
-
-
-def _function() -> Network:
-    keys = jax.random.split(jax.random.key(3), 2)
-    params = [jax.random.normal(keys[0], (90, 4)), {"v": jax.random.normal(keys[1], (4,))}]
-    return Network.from_apply(lambda p, x: jnp.tanh(x.reshape(len(x), -1) @ p[0] / 9) @ p[1]["v"], params)
 
 
 # name -> (network, shape of a sample, dtype of a sample, layers that must be recognised)
@@ -235,8 +249,57 @@ CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
     "scanned_layers": (_linen(ScannedLayers), IMAGE, np.float32, 2),
     "weight_norm": (_linen(Weighted), IMAGE, np.float32, 1),
     "plain_vector": (_linen(PlainVector), IMAGE, np.float32, 1),
-    "nnx": (lambda: Network.create(NNXNet(nnx.Rngs(0))), IMAGE, np.float32, 0),
-    "function": (_function, IMAGE, np.float32, 0),
+    "nnx": (lambda: Network.create(NNXNet(nnx.Rngs(0))), IMAGE, np.float32, 2),
+    "nnx_jitted": (lambda: Network.create(NNXJitted(nnx.Rngs(0))), IMAGE, np.float32, 3),
+    "function": (functions.function, IMAGE, np.float32, 2),
+    "by_hand": (functions.by_hand_network, IMAGE, np.float32, 3),
+    "by_hand_for_one": (
+        functions.plain(lambda p, x: jax.vmap(lambda x: functions.by_hand_for_one(p, x))(x), (6, 90), (6,), (6,), ()),
+        IMAGE,
+        np.float32,
+        2,
+    ),
+    "turned": (functions.plain(functions.turned, (7, 90), (35,), (1, 4, 5), (4,), (4, 1, 2)), IMAGE, np.float32, 4),
+    "channels_last": (
+        functions.plain(functions.channels_last, (3, 2, 3, 4), (4,), (2, 2, 4, 3), (54, 2)),
+        IMAGE,
+        np.float32,
+        3,
+    ),
+    "channels_first": (
+        functions.plain(functions.channels_first, (4, 3, 3, 3), (4,), (4, 2, 2, 3), (16, 1)),
+        IMAGE,
+        np.float32,
+        3,
+    ),
+    "upsampling": (functions.plain(functions.upsampling, (3, 3, 3, 4), (3, 3, 2, 4), (120, 2)), IMAGE, np.float32, 2),
+    "attention": (
+        functions.plain(functions.attention, (15, 2, 3), (15, 2, 3), (15, 2, 3), (2, 3, 5), (5,), (5, 2)),
+        IMAGE,
+        np.float32,
+        5,
+    ),
+    "shared": (
+        functions.plain(functions.shared, (90, 4), (4, 4), (4,), (4, 4), (4,), (4, 3), (3,)),
+        IMAGE,
+        np.float32,
+        4,
+    ),
+    "tied_both_ways": (functions.plain(functions.tied_both_ways, (90, 4), (4, 5), (4, 2)), IMAGE, np.float32, 1),
+    "in_transformations": (
+        functions.plain(functions.in_transformations, (90, 4), (4,), (4, 4), (5, 4), (3, 5, 5), (5, 3), (3, 2)),
+        IMAGE,
+        np.float32,
+        3,
+    ),
+    "sums_of_parameters": (
+        functions.plain(functions.sums_of_parameters, (90, 5), (90, 2), (2, 5), (5, 2), (2,)),
+        IMAGE,
+        np.float32,
+        2,
+    ),
+    "nested": (functions.nested, IMAGE, np.float32, 3),
+    "linearization": (lambda: functions.by_hand_network().linearization(), IMAGE, np.float32, 3),
 }
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import eigenbasis, eigenfunction_labels, eigenfunctions, empirical_gram, top_eigenpairs
+from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, stored, top_eigenpairs
+from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
 
 X = np.random.default_rng(0).normal(size=(12, 4, 4, 1)).astype(np.float32)
@@ -16,11 +17,13 @@ def grams(monkeypatch):
     """Counts how often a Gram matrix is computed."""
     calls = []
 
-    def counted(*args):
-        calls.append(args)
-        return empirical_gram(*args)
+    compute = Computation.run
 
-    monkeypatch.setattr(eigenfunctions, "empirical_gram", counted)
+    def counted(self, *args, **kw):
+        calls.append(self)
+        return compute(self, *args, **kw)
+
+    monkeypatch.setattr(Computation, "run", counted)
     return calls
 
 
@@ -69,7 +72,7 @@ def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
 
 
 def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
-    monkeypatch.setattr(eigenfunctions.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
+    monkeypatch.setattr(stored.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match=r"288 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
         basis(root=tmp_path)
     assert not grams

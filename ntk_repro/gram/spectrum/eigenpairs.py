@@ -2,19 +2,22 @@
 
 import dataclasses
 import warnings
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.krylov import block_krylov
-from ntk_repro.gram.memory import host_available_bytes
+from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.spectrum.krylov import Solution, block_krylov
+from ntk_repro.gram.spectrum.panels import Panelled
 
-__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "top_eigenpairs"]
+__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "signs", "top_eigenpairs"]
 
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500
 DENSE_SHARE = 0.4
+_DENSE_MATRICES = 5  # n x n in float64 that LAPACK's road takes: matrix, vectors, and room to work
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,36 +29,51 @@ class Eigenpairs:
         vectors: one unit vector a column. Sign: the sum of the cubed entries is positive, so that a vector with entries
             of one sign is positive; where that sum is nearly zero, the first entry of at least half the largest
             magnitude is positive.
-        residuals: ||K v - lambda v|| / lambda for each pair, computed with the vectors returned. Eigenvalues below
-            the rounding of the matrix (epsilon of its type times the largest) are divided by that.
+        residuals: ||K v - lambda v|| / lambda for each pair. Eigenvalues below the rounding of the matrix (epsilon of
+            its type times the largest) are divided by that.
         clipped: how many values were clipped at 0.
+        products: how many vectors were multiplied by the matrix to find the pairs; 0 where LAPACK did.
+        passes: how often the matrix was read for these products; 0 where LAPACK had all of it in memory.
     """
 
     values: Float[np.ndarray, " k"]
     vectors: Float[np.ndarray, "n k"]
     residuals: Float[np.ndarray, " k"]
     clipped: int = 0
+    products: int = 0
+    passes: int = 0
 
 
 def top_eigenpairs(
-    gram: Float[np.ndarray, "n n"], k: int, *, tolerance: float = 1e-3, method: str = "auto", seed: int = 0
+    gram: Float[np.ndarray, "n n"] | Panelled,
+    k: int,
+    *,
+    tolerance: float = 1e-3,
+    method: str = "auto",
+    seed: int = 0,
+    memory: int | None = None,
 ) -> Eigenpairs:
     """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
 
     Small matrices go to LAPACK in float64, large ones to a block Krylov iteration that multiplies them in their own
-    precision and keeps its basis and the projected problem in float64 (`ntk_repro.gram.krylov`). In float32 that limits
+    precision and keeps its basis and the projected problem in float64 (see `krylov`). In float32 that limits
     the residual to about 5e-7 / sqrt(n) times lambda_1 / lambda_k; where this misses the tolerance, and memory holds a
     float64 copy, the iteration is done again with it.
 
+    A matrix in a store is read panel by panel, once a pass: from memory after the first pass where `memory` allows,
+    else from disk with wider blocks, in bounded memory.
+
     Args:
-        gram: a NumPy array or memory map, float32 or float64, with both triangles filled.
+        gram: a NumPy array or memory map, float32 or float64, with both triangles filled; or a `GramStore`.
         k: how many eigenpairs, at most n.
         tolerance: the residual ||K v - lambda v|| / lambda asked of every pair; a warning says where it is not reached.
         method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n.
-        seed: of the Krylov iteration's random start; the result is the same for the same seed.
+        seed: of the Krylov iteration's random start. The same seed and `memory` give the same result.
+        memory: bytes that may be used, the result included and an array passed in not; None for most of what is free,
+            which then decides over the width of the blocks, and so over the rounding.
 
     Raises:
-        UserError: for a matrix that is not square, symmetric and finite, or k outside 1..n.
+        UserError: for a matrix that is not square, symmetric and finite, k outside 1..n, and too little memory.
     """
     gram = _checked(gram)
     n = len(gram)
@@ -65,14 +83,23 @@ def top_eigenpairs(
         raise UserError(f"the tolerance must be above 0, not {tolerance}")
     if method not in ("auto", "dense", "krylov"):
         raise UserError(f'method must be "auto", "dense" or "krylov", not {method!r}')
+    allowed = host_available_bytes() if memory is None else memory
+    dense_bytes = _DENSE_MATRICES * 8 * n * n
     if method == "auto":
-        method = "dense" if n <= DENSE_BELOW or k > DENSE_SHARE * n else "krylov"
+        small = n <= DENSE_BELOW or k > DENSE_SHARE * n
+        # An array was always taken whole; a store is there because matrices of its size may not fit.
+        method = "dense" if small and (isinstance(gram, np.ndarray) or dense_bytes <= allowed) else "krylov"
     if method == "dense":
-        pairs = _as_eigenpairs(gram.dtype, *_dense(gram, k))
+        if memory is not None and dense_bytes > memory:
+            raise UserError(
+                f"all eigenpairs of {n:,} samples need {readable_bytes(dense_bytes)} of memory and "
+                f'{readable_bytes(memory)} are allowed: allow more, or take method="krylov"'
+            )
+        pairs = _as_eigenpairs(gram.dtype, _dense(gram, k))
     else:
-        pairs = _as_eigenpairs(gram.dtype, *block_krylov(gram, k, tolerance, seed))
-        if _drowned(gram, pairs, tolerance) and 16 * gram.size < host_available_bytes():
-            pairs = _as_eigenpairs(gram.dtype, *block_krylov(gram.astype(np.float64), k, tolerance, seed))
+        pairs = _as_eigenpairs(gram.dtype, block_krylov(gram, k, tolerance, seed, memory=memory))
+        if _drowned(gram, pairs, tolerance):
+            pairs = _in_float64(gram, k, tolerance, seed, memory, pairs)
     if missed := _missed(gram, pairs, tolerance):
         warnings.warn(
             f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is "
@@ -82,15 +109,39 @@ def top_eigenpairs(
     return pairs
 
 
-def _as_eigenpairs(dtype: np.dtype, values: np.ndarray, vectors: np.ndarray, products: np.ndarray) -> Eigenpairs:
+def _in_float64(
+    gram: np.ndarray | Panelled, k: int, tolerance: float, seed: int, memory: int | None, first: Eigenpairs
+) -> Eigenpairs:
+    """The iteration done again with float64 products; the pairs of the first one where memory has no room for it."""
+    if isinstance(gram, np.ndarray):
+        copy = 8 * gram.size
+        if 2 * copy > host_available_bytes() or (memory is not None and 2 * copy > memory):
+            return first
+        gram, memory = gram.astype(np.float64), None if memory is None else memory - copy
+    try:
+        again = block_krylov(gram, k, tolerance, seed, memory=memory, dtype=np.float64)
+    except UserError:
+        if memory is None:
+            raise
+        return first
+    again = dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
+    return _as_eigenpairs(gram.dtype, again)
+
+
+def _as_eigenpairs(dtype: np.dtype, solution: Solution) -> Eigenpairs:
+    values, vectors = solution.values, solution.vectors
     floor = _floor(dtype, values)
     if values[-1] < -10 * floor:
         warnings.warn(
             f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=3
         )
     clipped = np.where(values < 0, 0.0, values)
-    residuals = np.linalg.norm(products - vectors * clipped, axis=0) / np.maximum(clipped, floor)
-    return Eigenpairs(clipped, vectors * _signs(vectors), residuals, int(np.sum(values < 0)))
+    # Of a clipped pair K v itself is the residual; what K v has besides lambda v is orthogonal to v.
+    residuals = np.hypot(solution.residuals, values - clipped) / np.maximum(clipped, floor)
+    vectors *= signs(vectors)
+    return Eigenpairs(
+        clipped, vectors, residuals, int(np.sum(values < 0)), products=solution.products, passes=solution.passes
+    )
 
 
 def _floor(dtype: np.dtype, values: np.ndarray) -> float:
@@ -98,12 +149,12 @@ def _floor(dtype: np.dtype, values: np.ndarray) -> float:
     return float(np.finfo(dtype).eps) * max(abs(values[0]), np.finfo(dtype).tiny)
 
 
-def _missed(gram: np.ndarray, pairs: Eigenpairs, tolerance: float) -> int:
+def _missed(gram: np.ndarray | Panelled, pairs: Eigenpairs, tolerance: float) -> int:
     # A clipped eigenvalue is off by its own size; only what is large enough to have digits can miss the tolerance.
-    return int(np.sum((pairs.residuals > tolerance) & (pairs.values > _floor(gram.dtype, pairs.values))))
+    return int(np.sum((pairs.residuals > tolerance) & (pairs.values > 10 * _floor(gram.dtype, pairs.values))))
 
 
-def _drowned(gram: np.ndarray, pairs: Eigenpairs, tolerance: float) -> bool:
+def _drowned(gram: np.ndarray | Panelled, pairs: Eigenpairs, tolerance: float) -> bool:
     """Whether a steep spectrum drowns its small eigenvalues in the rounding of float32 products."""
     if gram.dtype == np.float64 or not _missed(gram, pairs, tolerance):
         return False
@@ -157,9 +208,11 @@ def energy_concentration(
     return float(share) if y.ndim == 1 else share
 
 
-def _checked(gram: np.ndarray) -> np.ndarray:
+def _checked(gram: Any) -> Any:
     # A memory map stays one: nothing here reads more of a large matrix than a few thousand entries.
     if not isinstance(gram, np.ndarray):
+        if hasattr(gram, "panels"):
+            return gram
         gram = np.asarray(gram)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or gram.size == 0:
         raise UserError(f"a Gram matrix is square and not empty; this one has shape {gram.shape}")
@@ -175,17 +228,31 @@ def _checked(gram: np.ndarray) -> np.ndarray:
     return gram
 
 
-def _dense(gram: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    matrix = gram.astype(np.float64)
+def _dense(gram: np.ndarray | Panelled, k: int) -> Solution:
+    matrix = gram.astype(np.float64) if isinstance(gram, np.ndarray) else _whole(gram)
     if not np.all(np.isfinite(matrix)):
         raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or the parameters")
     # All pairs, then the largest: LAPACK's drivers for a part of the spectrum lose some where eigenvalues coincide.
     values, vectors = np.linalg.eigh(matrix)
-    values, vectors = values[::-1][:k], np.ascontiguousarray(vectors[:, ::-1][:, :k])
-    return values, vectors, matrix @ vectors
+    values, vectors = values[::-1][:k].copy(), np.ascontiguousarray(vectors[:, ::-1][:, :k])
+    residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0)
+    return Solution(values, vectors, residuals, products=0, passes=0)
 
 
-def _signs(vectors: np.ndarray) -> np.ndarray:
+def _whole(gram: Panelled) -> np.ndarray:
+    matrix = np.empty((len(gram), len(gram)))
+    for start, panel in gram.panels():
+        matrix[start : start + len(panel), start:] = panel
+        matrix[start:, start : start + len(panel)] = panel.T
+    return matrix
+
+
+def signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
+    """The factor, 1 or -1, that gives each column the sign that `Eigenpairs` promises."""
+    return np.concatenate([_signs_of_some(vectors[:, start : start + 64]) for start in range(0, vectors.shape[1], 64)])
+
+
+def _signs_of_some(vectors: np.ndarray) -> np.ndarray:
     # Cubes weigh the large entries, which rounding moves least, and do not depend on the order of the samples.
     cubes = vectors**3
     sums, sizes = cubes.sum(axis=0), np.abs(cubes).sum(axis=0)

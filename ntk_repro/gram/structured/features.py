@@ -1,4 +1,5 @@
-"""The forms in which a layer's part of the NTK is multiplied out, and the choice between them by counting.
+"""The forms in which a layer's part of the NTK is multiplied out, the choice between them by counting, and what is kept
+of a sample for each.
 
 With inputs A_s and cotangents D_s at S positions, the layer's part for two samples n, m is
 
@@ -6,11 +7,14 @@ With inputs A_s and cotangents D_s at S positions, the layer's part for two samp
 
 - "gradient": the left side. Per-sample weight gradients as features; d_in d_out multiplications a pair.
 - "positions": the right side; S^2 (d_in + d_out) multiplications a pair. For S = 1 the well-known outer product.
+- "pixels": the right side of a convolution, where the products of two patches are sums of products of pixels, and every
+  product of two pixels is needed once: P^2 c_in + S^2 d_out multiplications a pair, for P pixels of c_in channels.
 
 Biases count as one more input that is always 1.
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -20,14 +24,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntk_repro.gram.layers import Capture, Geometry, Layer
+from ntk_repro.gram.capture.layers import Capture, Geometry, Layer
 
-__all__ = ["Features", "Plan", "features_of", "gradient", "kernel_tile", "plan_for"]
+__all__ = ["Features", "Form", "Plan", "features_of", "gradient", "plan_for"]
 
-Form = Literal["gradient", "positions"]
+Form = Literal["gradient", "positions", "pixels"]
 
-# The elementwise products of the positions form run at a fraction of the speed of a matrix product.
-_ELEMENTWISE_COST = 16
+# What one entry of the S x S products costs beside the matrix products, in multiplications (measured on a CPU).
+_ELEMENTWISE_COST = {"positions": 32, "pixels": 128}
+# Gradients of a layer with more parameters are multiplied by themselves.
+_LARGE = 2**15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +57,17 @@ class Plan:
     @property
     def floats_per_sample(self) -> int:
         """Size of one sample's features."""
-        total = self.num_cotangents * self.p_rest
-        for layer, form in zip(self.layers, self.forms, strict=True):
-            if form == "gradient":
-                total += self.num_cotangents * layer.num_params
-            else:
-                total += layer.positions * (layer.d_in + layer.use_bias + self.num_cotangents * layer.d_out)
-        return total
+        parts = (self.floats(layer, form) for layer, form in zip(self.layers, self.forms, strict=True))
+        return self.num_cotangents * self.p_rest + sum(parts)
+
+    def floats(self, layer: Layer, form: Form) -> int:
+        """Size of one sample's features of one layer."""
+        if form == "gradient":
+            return self.num_cotangents * layer.num_params
+        cotangents = layer.positions * self.num_cotangents * layer.d_out
+        if form == "pixels":
+            return math.prod(layer.inputs[0]) + cotangents
+        return layer.positions * (layer.d_in + layer.use_bias) + cotangents
 
     @property
     def floats_per_pass(self) -> int:
@@ -73,30 +83,45 @@ class Plan:
     @property
     def multiplications_per_pair(self) -> int:
         """Multiply-adds for one entry of the kernel (for one block of entries with `blocks`)."""
-        squared = self.num_cotangents**2 if self.blocks else self.num_cotangents
-        total = squared * self.p_rest
-        for layer, form in zip(self.layers, self.forms, strict=True):
-            total += _multiplications(layer, form, squared)
-        return total
+        parts = (self.multiplications(layer, form) for layer, form in zip(self.layers, self.forms, strict=True))
+        return self._squared * self.p_rest + sum(parts)
+
+    def multiplications(self, layer: Layer, form: Form) -> int:
+        """Multiply-adds of one layer for one entry of the kernel."""
+        return _multiplications(layer, form, self._squared)
+
+    @property
+    def _squared(self) -> int:
+        return self.num_cotangents**2 if self.blocks else self.num_cotangents
 
 
 def plan_for(layers: Sequence[Layer], num_cotangents: int, blocks: bool, p_rest: int) -> Plan:
-    """The plan in which every layer has its cheaper form."""
+    """The plan in which every layer has its cheapest form."""
     squared = num_cotangents**2 if blocks else num_cotangents
 
     def cost(layer: Layer, form: Form) -> int:
-        elementwise = layer.positions**2 * _ELEMENTWISE_COST if form == "positions" and layer.positions > 1 else 0
+        elementwise = 0 if form == "gradient" or layer.positions == 1 else layer.positions**2 * _ELEMENTWISE_COST[form]
         return _multiplications(layer, form, squared) + elementwise
 
-    forms: list[Form] = [
-        "gradient" if cost(layer, "gradient") < cost(layer, "positions") else "positions" for layer in layers
-    ]
+    forms: list[Form] = [min(_possible(layer), key=functools.partial(cost, layer)) for layer in layers]
     return Plan(tuple(layers), tuple(forms), num_cotangents, blocks, p_rest)
+
+
+def _possible(layer: Layer) -> tuple[Form, ...]:
+    geometry = layer.geometry
+    # The margin must be zeros, whose products need no room, and both images of a pair the same ones.
+    pixels = geometry is not None and geometry.is_plain and geometry.padding_mode == "constant"
+    if pixels and len(layer.inputs) == 1 and layer.inputs[0][0] == 1:
+        return ("gradient", "positions", "pixels")
+    return ("gradient", "positions")
 
 
 def _multiplications(layer: Layer, form: Form, squared: int) -> int:
     if form == "gradient":
         return squared * layer.num_params
+    if form == "pixels":
+        *space, channels = layer.inputs[0]
+        return math.prod(space) ** 2 * channels + squared * layer.positions**2 * layer.d_out
     return layer.positions**2 * (layer.d_in + layer.use_bias + squared * layer.d_out)
 
 
@@ -105,12 +130,14 @@ class Features:
     """What is kept of n samples, each with c cotangents.
 
     Attributes:
-        gradients: (n, c, P), the gradients of all layers in gradient form and of all other parameters.
-        inputs: for each layer in positions form (n, S, d_in), with a column of ones for a bias.
-        cotangents: for each layer in positions form (n, c, S, d_out).
+        gradients: (n, c, p) each, the gradients of all layers in gradient form and of all other parameters, small ones
+            joined to few arrays.
+        inputs: for each other layer, in positions form (n, S, d_in) with a column of ones for a bias, in pixels form
+            (n, P, c_in).
+        cotangents: for each of these layers (n, c, S, d_out).
     """
 
-    gradients: Float[Array, "n c P"]
+    gradients: list[Float[Array, "n c p"]]
     inputs: list[Float[Array, "n S d_in"]]
     cotangents: list[Float[Array, "n c S d_out"]]
 
@@ -125,10 +152,19 @@ def features_of(capture: Capture, plan: Plan) -> Features:
         a, d = capture.inputs[layer.path], capture.cotangents[layer.path]
         if form == "gradient":
             gradients.append(gradient(layer, a, d))
+            continue
+        if form == "pixels":
+            inputs.append(a[0].reshape(len(a[0]), -1, a[0].shape[-1]))
         else:
             inputs.append(_with_ones(_positions_of_inputs(layer, a), layer.use_bias))
-            cotangents.append(_positions_of_cotangents(d))
-    return Features(jnp.concatenate(gradients, axis=-1), inputs, cotangents)
+        cotangents.append(_positions_of_cotangents(d))
+    return Features(_joined(gradients), inputs, cotangents)
+
+
+def _joined(gradients: list[Float[Array, "n c p"]]) -> list[Float[Array, "n c p"]]:
+    """Few arrays: a matrix product for each small layer would cost time, a copy of each large one memory."""
+    small = [g for g in gradients if g.shape[-1] <= _LARGE]
+    return [jnp.concatenate(small, axis=-1), *(g for g in gradients if g.shape[-1] > _LARGE)]
 
 
 def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array]) -> Float[Array, "n c p"]:
@@ -210,29 +246,3 @@ def _positions_of_cotangents(cotangents: list[Array]) -> Float[Array, "n c S d_o
 
 def _with_ones(a: Float[Array, "n S d"], use_bias: bool) -> Array:
     return jnp.concatenate([a, jnp.ones((*a.shape[:2], 1), a.dtype)], axis=-1) if use_bias else a
-
-
-def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows columns"]:
-    """The kernel between two sets of features.
-
-    Returns:
-        (n1, n2), summed over the c cotangents; with `plan.blocks` (n1 c, n2 c), sample-major.
-    """
-    n1, c = one.gradients.shape[:2]
-    n2 = two.gradients.shape[0]
-    if not plan.blocks:
-        k = one.gradients.reshape(n1, -1) @ two.gradients.reshape(n2, -1).T
-        for a1, a2, d1, d2 in zip(one.inputs, two.inputs, one.cotangents, two.cotangents, strict=True):
-            s1, s2 = a1.shape[1], a2.shape[1]
-            d1 = jnp.swapaxes(d1, 1, 2).reshape(n1 * s1, -1)
-            d2 = jnp.swapaxes(d2, 1, 2).reshape(n2 * s2, -1)
-            product = (a1.reshape(n1 * s1, -1) @ a2.reshape(n2 * s2, -1).T) * (d1 @ d2.T)
-            k += product if s1 == s2 == 1 else product.reshape(n1, s1, n2, s2).sum((1, 3))
-        return k
-    k = one.gradients.reshape(n1 * c, -1) @ two.gradients.reshape(n2 * c, -1).T
-    for a1, a2, d1, d2 in zip(one.inputs, two.inputs, one.cotangents, two.cotangents, strict=True):
-        s1, s2 = a1.shape[1], a2.shape[1]
-        aa = (a1.reshape(n1 * s1, -1) @ a2.reshape(n2 * s2, -1).T).reshape(n1, 1, s1, n2, 1, s2)
-        dd = (d1.reshape(n1 * c * s1, -1) @ d2.reshape(n2 * c * s2, -1).T).reshape(n1, c, s1, n2, c, s2)
-        k += (aa * dd).sum((2, 5)).reshape(n1 * c, n2 * c)
-    return k

@@ -6,7 +6,6 @@ come from one forward and one backward pass over a batch, by adding zeros to the
 with respect to these zeros. Everything else in a network (`Capture.rest`) keeps its per-sample gradient by autodiff.
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -17,89 +16,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.linen.linear import canonicalize_padding
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from ntk_repro.gram.capture.equations import captured_by_equations, equation_layers
+from ntk_repro.gram.capture.layer import Capture, Geometry, Layer, Path
 from ntk_repro.network import Network
 
 __all__ = ["Capture", "Geometry", "Layer", "capture_fn", "find_layers"]
 
-Path = tuple[str, ...]
 PyTree = Any
 
 
-@dataclasses.dataclass(frozen=True)
-class Geometry:
-    """How a convolution's patches are cut from its padded input."""
-
-    kernel_size: tuple[int, ...]
-    strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    padding_mode: str  # of jnp.pad: constant, wrap, reflect
-    input_dilation: tuple[int, ...]
-    kernel_dilation: tuple[int, ...]
-
-    @property
-    def is_plain(self) -> bool:
-        """Two-dimensional, without strides or dilations."""
-        return len(self.kernel_size) == 2 and {*self.strides, *self.input_dilation, *self.kernel_dilation} == {1}
-
-
-@dataclasses.dataclass(frozen=True)
-class Layer:
-    """A recognised layer of a network and the per-sample shapes of its calls.
-
-    `inputs[i]` is (images, *space, d_in) and `outputs[i]` is (images, *space, d_out) in call i, "images" being the
-    product of all leading axes that one sample has in this layer. `geometry` is None for a dense layer.
-    """
-
-    path: Path
-    inputs: tuple[tuple[int, ...], ...]
-    outputs: tuple[tuple[int, ...], ...]
-    use_bias: bool
-    geometry: Geometry | None = None
-
-    @property
-    def positions(self) -> int:
-        """S, the number of places, over all calls, at which one sample meets the weights."""
-        return sum(math.prod(shape[:-1]) for shape in self.outputs)
-
-    @property
-    def d_in(self) -> int:
-        """Weights per output: inputs of a dense layer, patch size of a convolution; without the bias."""
-        return self.inputs[0][-1] * (math.prod(self.geometry.kernel_size) if self.geometry else 1)
-
-    @property
-    def d_out(self) -> int:
-        """Number of output features (channels)."""
-        return self.outputs[0][-1]
-
-    @property
-    def num_params(self) -> int:
-        """Weights and biases."""
-        return (self.d_in + self.use_bias) * self.d_out
-
-
-@dataclasses.dataclass(frozen=True)
-class Capture:
-    """What one pass over a batch of n inputs leaves for the kernel, with c cotangents a sample (one per output used).
-
-    Attributes:
-        inputs: by layer path, for each call (n, images, *space, d_in).
-        cotangents: by layer path, for each call (n, c, images, *space, d_out).
-        rest: (n, c, p_rest), the per-sample gradients of all other parameters.
-    """
-
-    inputs: dict[Path, list[Array]]
-    cotangents: dict[Path, list[Array]]
-    rest: Float[Array, "n c p"]
-
-
-jax.tree_util.register_dataclass(Capture, ["inputs", "cotangents", "rest"], [])
-
-
 def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
-    """The layers of a network that `capture_fn` may capture: nn.Dense and nn.Conv that own their weights.
+    """The layers of a network that `capture_fn` may capture.
 
+    Of a Linen module nn.Dense and nn.Conv that own their weights; of any other function what `equation_layers` finds.
     Grouped, masked and locally connected convolutions and layers with arithmetic of their own are left to autodiff.
     Whether a layer sits inside a lifted transform (nn.remat) is seen only when it is captured: that raises
     `jax.errors.UnexpectedTracerError`.
@@ -109,7 +40,7 @@ def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
         x: a batch of inputs, (n, ...); only its shape and dtype matter.
     """
     if net.module is None:
-        return ()
+        return equation_layers(net, x)
     modules: dict[Path, nn.Module] = {}
     shapes: dict[Path, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
 
@@ -219,6 +150,9 @@ def capture_fn(
         layers: the layers to capture; the parameters of no layer come out as gradients, in `Capture.rest`.
         output: the output to differentiate, or None for all of them.
     """
+    if any(layer.leaves is not None for layer in layers):
+        by_equations = functools.partial(captured_by_equations, apply_fn, layers, output)
+        return jax.jit(jax.vmap(by_equations, in_axes=(None, None, 0)))
     paths = {layer.path for layer in layers}
     by_path = {layer.path: layer for layer in layers}
 

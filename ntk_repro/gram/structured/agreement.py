@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntk_repro.gram.features import gradient
-from ntk_repro.gram.layers import Layer, capture_fn
+from ntk_repro.gram.capture.layers import Layer, capture_fn
+from ntk_repro.gram.structured.features import gradient
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 
@@ -47,10 +47,12 @@ def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> t
         if np.abs(ours - autodiff).max() <= _TOLERANCE[autodiff.dtype] * scale:
             kept.append(layer)
         else:
+            name = "/".join(layer.path) or (type(net.module).__name__ if net.module is not None else "(the only one)")
+            reason = (
+                "are used outside its own call" if layer.leaves is None else "have another gradient than recognised"
+            )
             warnings.warn(
-                f"the weights of layer {'/'.join(layer.path) or type(net.module).__name__} are used outside its own "
-                "call: it goes by autodiff, which is exact but slower",
-                stacklevel=5,
+                f"the weights of layer {name} {reason}: it goes by autodiff, which is exact but slower", stacklevel=5
             )
     return tuple(kept)
 
@@ -93,6 +95,13 @@ def _probe_fn(apply_fn: Callable, layers: tuple[Layer, ...]) -> Callable:
         per_sample = jax.vmap(jax.grad(lambda p, x: combined(p, state, x[None])[0, 0]), in_axes=(None, 0))(params, x)
         dense = []
         for layer in layers:
+            if layer.leaves is not None:
+                leaves = jax.tree.leaves(per_sample)
+                parts = [jax.vmap(layer.leaves.matrix)(leaves[layer.leaves.kernel])]
+                if layer.leaves.bias is not None:
+                    parts.append(leaves[layer.leaves.bias])
+                dense.append(jnp.concatenate([part.reshape(len(x), 1, -1) for part in parts], axis=-1))
+                continue
             own: Any = per_sample
             for name in layer.path:
                 own = own[name]

@@ -1,0 +1,33 @@
+"""A kernel's computation from features that are at hand, so that its tiles are timed alone."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from ntk_repro.gram.structured.computation import Computation
+from ntk_repro.gram.structured.features import Features
+from ntk_repro.gram.structured.schedule import Blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldFeatures(Computation):
+    """A computation whose features were made before."""
+
+    blocks: tuple[Features, ...]
+
+    @classmethod
+    def of(cls, computation: Computation, blocks: tuple[Features, ...]) -> Self:
+        """The computation with the features of all its blocks."""
+        fields = {field.name: getattr(computation, field.name) for field in dataclasses.fields(computation)}
+        return cls(**fields, blocks=blocks)
+
+    def features(self, x: np.ndarray, blocks: Blocks, index: int) -> Features:
+        """Nothing is left to compute."""
+        return self.blocks[index]
+
+
+def make_all(computation: Computation, x: np.ndarray) -> tuple[Features, ...]:
+    """The features of every block."""
+    rows = computation.schedule.rows
+    return tuple(computation.features(x, rows, index) for index in range(rows.count))

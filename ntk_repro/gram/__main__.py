@@ -1,0 +1,112 @@
+"""`python -m ntk_repro.gram`: a Gram matrix into a store on disk, and its eigenpairs, from the command line."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.data import load_dataset
+from ntk_repro.errors import UserError
+from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.config import GramConfig
+from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
+from ntk_repro.gram.estimate import estimate
+from ntk_repro.gram.explain import plan_table, stage_table
+from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.gram.processes import join, wait_for_all
+from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.gram.stored import gram_store, planned
+from ntk_repro.gram.structured.computation import structured_plan
+from ntk_repro.models import model_settings
+from ntk_repro.network import Network
+from ntk_repro.seeds import INIT, key_for
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Parses the command line, computes what is missing and shows where it is."""
+    config = tyro.cli(GramConfig, prog="python -m ntk_repro.gram", args=args)
+    use_compilation_cache()
+    command(lambda: _run(config))
+
+
+def _run(config: GramConfig) -> None:
+    memory = None if config.memory is None else parse_bytes(config.memory)
+    outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
+    if config.k < 0:
+        raise UserError(f"--k counts eigenpairs and cannot be {config.k}: 0 computes the matrix alone")
+    if config.share and config.distributed:
+        raise UserError("--share and --distributed both say who computes what: give one of them")
+    share = config.share or (0, 1)
+    if config.distributed or config.coordinator:
+        share = join(config.coordinator, config.processes, config.process)
+    settings: dict[str, Any] = {name: getattr(config, name) for name in ("width", "activation")}
+    settings |= {name: getattr(config, name) for name in model_settings(config.net) if hasattr(config, name)}
+    if config.num_outputs != 1:
+        settings["num_outputs"] = config.num_outputs
+    data = load_dataset(
+        config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
+    )
+    net = Network.create(config.net, key_for(config.seed, INIT), data.x.shape[1:], **settings)
+    identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
+    kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
+    folder = gram_folder(net, data.x, identity=identity, **kernel)[1]
+    if config.explain or config.dry_run:
+        _foresee(config, net, data.x, folder, memory, **kernel)
+        return
+    if share[1] > 1 or not config.k:
+        about = {"network": identity}
+        store = gram_store(net, data.x, folder, identity=about, memory=memory, share=share, **kernel)
+        if config.distributed or config.coordinator:
+            wait_for_all(store)
+        _show_store(store)
+        if not store.done or share[0] > 0:
+            return
+    if config.k:
+        basis = eigenbasis(
+            net, data.x, config.k, identity=identity, memory=memory, tolerance=config.tolerance, **kernel
+        )
+        _show_basis(basis)
+
+
+def _foresee(config: GramConfig, net: Network, x: np.ndarray, folder: Path, memory: int | None, **kernel: Any) -> None:
+    with checked_arguments(net, x, None, **kernel) as (net, x, _, outputs, num_outputs):
+        plan = structured_plan(net, x, outputs, num_outputs)
+        # Wide tables are cut by the terminal, not by the program that a pipe leads to.
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        if config.explain:
+            console.print(plan_table(plan))
+        if config.dry_run:
+            remaining = len(GramStore.read(folder).absent()) if GramStore.exists(folder) else None
+            computation = planned(net, x, plan, outputs, config.precision, memory)
+            stages = estimate(computation, x, config.k, folder, remaining)
+            console.print(stage_table(stages))
+            print(f"it would lie in: {folder}")
+
+
+def _show_store(store: GramStore) -> None:
+    if not store.done:
+        print(f"{len(store.absent()):,} of {store.num_tiles:,} tiles of {store.path} are left to the other shares")
+        return
+    print(f"K ({store.n:,} x {store.n:,}, {store.dtype}) in tiles of {store.tile:,}: {store.path}")
+    if "precision_error" in store.facts:
+        print(f"largest error by the lower precision, tried on a few samples: {store.facts['precision_error']:.2g}")
+
+
+def _show_basis(basis: Eigenbasis) -> None:
+    _show_store(basis.store)
+    first, last = basis.values[0], basis.values[-1]
+    print(f"{len(basis.values):,} eigenvalues from {first:.4g} down to {last:.4g}, kept in: {basis.path}")
+    print(
+        f"residuals up to {basis.residuals.max():.2g}; {basis.products:,} products with K in {basis.passes:,} passes"
+        if basis.passes
+        else f"residuals up to {basis.residuals.max():.2g}, by a dense eigendecomposition"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

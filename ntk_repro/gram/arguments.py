@@ -1,0 +1,73 @@
+"""The arguments of a kernel, checked before the work starts and brought into its precision."""
+
+import contextlib
+import operator
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.network import Network
+from ntk_repro.precision import cast, precision_scope
+
+__all__ = ["checked_arguments"]
+
+
+@contextlib.contextmanager
+def checked_arguments(
+    net: Network, x1: np.ndarray, x2: np.ndarray | None, outputs: str | int, precision: str
+) -> Iterator[tuple[Network, np.ndarray, np.ndarray | None, str | int, int]]:
+    """Yields network, samples, choice of outputs and the number of outputs, within the scope of the precision.
+
+    Raises:
+        UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
+    """
+    outputs = _checked_outputs(outputs)
+    with precision_scope(precision) as dtype:
+        if precision == "tf32" and jax.default_backend() == "cpu":
+            raise UserError('precision="tf32" exists on NVIDIA GPUs only: take "float32", or "bf16" to save memory')
+        x1 = _checked_samples(x1, "x1", dtype)
+        if x2 is not None:
+            x2 = _checked_samples(x2, "x2", dtype)
+            if x1.shape[1:] != x2.shape[1:]:
+                raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
+        net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
+        fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype))
+        if precision == "float64" and fx.dtype != dtype:
+            raise UserError(
+                f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
+                'take precision="float32"'
+            )
+        num_outputs = fx.shape[1]
+        if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
+            raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
+        yield net, x1, x2, outputs, num_outputs
+
+
+def _checked_outputs(outputs: str | int) -> str | int:
+    if isinstance(outputs, str):
+        if outputs not in ("mean", "full"):
+            raise unknown_name("choice of outputs", outputs, ("mean", "full"))
+        return outputs
+    try:
+        if isinstance(outputs, bool):
+            raise TypeError
+        return operator.index(outputs)
+    except TypeError:
+        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
+
+
+def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
+    x = np.asarray(x)
+    if x.ndim < 2 or len(x) == 0:
+        raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
+    if np.issubdtype(x.dtype, np.integer):
+        return x
+    bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"{bad.sum()} of the {len(x)} samples of {name} are not finite, the first is number {np.argmax(bad)}: "
+            "remove or repair them"
+        )
+    return x.astype(dtype, copy=False)

@@ -1,0 +1,140 @@
+"""A JAX function as a flat list of equations that can be read, and run with changes made on the way."""
+
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+from jax.extend.core import Literal
+
+__all__ = ["Program", "Step"]
+
+# Calls that only group equations (rematerialisation changes what is kept for the backward pass, not what is computed),
+# by the names that they have had in the JAX versions supported. Any other call stays one equation.
+_OPENED = {"pjit", "jit", "closed_call", "core_call", "core_closed_call", "checkpoint", "remat", "remat2"}
+
+_READ_LATER = Callable[[int], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One equation; values are known by number, and each has its number from one step alone."""
+
+    equation: Any
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the primitive."""
+        return self.equation.primitive.name
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Settings of the primitive."""
+        return self.equation.params
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What a function computes, with the jitted and rematerialised functions inside it opened.
+
+    Attributes:
+        inputs: numbers of the arguments, one for each leaf.
+        constants: values by number, literals among them.
+        steps: in order; those that no output needs are left out.
+        outputs: numbers of the results.
+        avals: shape and dtype by number.
+    """
+
+    inputs: tuple[int, ...]
+    constants: Mapping[int, Any]
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+    avals: Mapping[int, Any]
+
+    @classmethod
+    def of(cls, function: Callable, *args: Any) -> "Program":
+        """The program of function(*args); arguments may be arrays, tracers or `jax.ShapeDtypeStruct`."""
+        return _Flattening().program(jax.make_jaxpr(function)(*args))
+
+    def run(
+        self, arguments: Sequence[Any], changes: Mapping[int, Callable[[_READ_LATER, Any], Any]] | None = None
+    ) -> list[Any]:
+        """The results, traceable and differentiable like the function itself.
+
+        Args:
+            arguments: one for each of `inputs`.
+            changes: by number of a value, (read, value) -> the value to go on with; `read` gives any earlier value.
+        """
+        changes = changes or {}
+        values = dict(self.constants)
+        values.update(zip(self.inputs, arguments, strict=True))
+        for step in self.steps:
+            found = _evaluated(step.equation, [values[number] for number in step.inputs])
+            for number, value in zip(step.outputs, found, strict=True):
+                values[number] = changes[number](values.__getitem__, value) if number in changes else value
+        return [values[number] for number in self.outputs]
+
+
+def _evaluated(equation: Any, arguments: list[Any]) -> Sequence[Any]:
+    primitive = equation.primitive
+    bound = primitive.get_bind_params(equation.params)
+    # Old JAX separates the functions that a primitive carries (those of custom_jvp) from its other settings.
+    functions, params = bound if isinstance(bound, tuple) else ((), bound)
+    with getattr(equation.ctx, "manager", contextlib.nullcontext()):
+        found = primitive.bind(*functions, *arguments, **params)
+    return found if primitive.multiple_results else [found]
+
+
+class _Flattening:
+    """Numbers the values of a jaxpr and of the jaxprs inside it. An inner one may stand in several places."""
+
+    def __init__(self):
+        self.numbers = itertools.count()
+        self.constants: dict[int, Any] = {}
+        self.avals: dict[int, Any] = {}
+        self.steps: list[Step] = []
+
+    def program(self, closed: Any) -> Program:
+        inputs = tuple(self.new(var.aval) for var in closed.jaxpr.invars)
+        outputs = self.walk(closed, inputs)
+        needed, steps = set(outputs), []
+        for step in reversed(self.steps):
+            if step.equation.effects or not needed.isdisjoint(step.outputs):
+                steps.append(step)
+                needed.update(step.inputs)
+        return Program(inputs, self.constants, tuple(reversed(steps)), outputs, self.avals)
+
+    def new(self, aval: Any) -> int:
+        number = next(self.numbers)
+        self.avals[number] = aval
+        return number
+
+    def constant(self, value: Any, aval: Any) -> int:
+        number = self.new(aval)
+        self.constants[number] = value
+        return number
+
+    def walk(self, closed: Any, inputs: Sequence[int]) -> tuple[int, ...]:
+        """Adds the equations of a jaxpr and returns the numbers of its results."""
+        jaxpr = getattr(closed, "jaxpr", closed)
+        names = dict(zip(jaxpr.invars, inputs, strict=True))
+        for var, value in zip(jaxpr.constvars, getattr(closed, "consts", ()), strict=True):
+            names[var] = self.constant(value, var.aval)
+
+        def number(atom: Any) -> int:
+            return self.constant(atom.val, atom.aval) if isinstance(atom, Literal) else names[atom]
+
+        for equation in jaxpr.eqns:
+            arguments = tuple(map(number, equation.invars))
+            inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+            if equation.primitive.name in _OPENED and inner is not None:
+                results = self.walk(inner, arguments)
+            else:
+                results = tuple(self.new(var.aval) for var in equation.outvars)
+                self.steps.append(Step(equation, arguments, results))
+            names.update(zip(equation.outvars, results, strict=True))
+        return tuple(map(number, jaxpr.outvars))

@@ -1,0 +1,60 @@
+"""The settings of `python -m ntk_repro.gram`."""
+
+from dataclasses import dataclass
+
+__all__ = ["GramConfig"]
+
+
+@dataclass(frozen=True)
+class GramConfig:
+    """Computes the Gram matrix of a network's NTK on a data set into a store on disk, and its largest eigenpairs.
+
+    The same command again continues where it was stopped, and returns at once when all is done.
+    """
+
+    net: str = "lenet"
+    """Architecture: mlp, lenet or resnet18."""
+    width: float = 1.0
+    """Factor on every channel count and hidden width (1: the paper's network)."""
+    activation: str = "relu"
+    """Activation function: relu, gelu, tanh, erf, softplus or identity."""
+    num_outputs: int = 1
+    """Outputs of the network."""
+    residual_scale_init: float = 0.0
+    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
+    seed: int = 0
+    """Seed of the initialization."""
+    data: str = "mnist5k"
+    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
+    data_dir: str | None = None
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    n_train: int | None = None
+    """Number of training images, which come first; none: all of them."""
+    n_test: int | None = None
+    """Number of test images; none: all of them."""
+    data_seed: int = 0
+    """Seed of the subset, where fewer images are used than there are."""
+    outputs: str = "mean"
+    """Which outputs: mean (over the diagonal blocks), full (all blocks), or the number of one, from 0."""
+    precision: str = "float32"
+    """float32 or float64; tf32 (NVIDIA GPUs) or bf16 round the inputs of the products, and their error is recorded."""
+    k: int = 0
+    """Number of eigenpairs; 0: the matrix alone."""
+    tolerance: float = 1e-3
+    """Residual ||K v - lambda v|| / lambda asked of every eigenpair."""
+    memory: str | None = None
+    """Memory that may be used, such as 6GiB or 500MB; none: what is available."""
+    explain: bool = False
+    """Show how each layer is multiplied out, then stop."""
+    dry_run: bool = False
+    """Show operations, memory, disk and expected seconds from a short calibration, then stop."""
+    share: tuple[int, int] | None = None
+    """INDEX COUNT: compute part INDEX (from 0) of COUNT; for job arrays. The last part makes the store whole."""
+    distributed: bool = False
+    """Share the tiles among the processes of a job (`jax.distributed`; Slurm and others are recognised)."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, where the processes cannot find each other by themselves."""
+    processes: int | None = None
+    """How many processes there are; with --coordinator."""
+    process: int | None = None
+    """Which one this is, from 0; with --coordinator."""

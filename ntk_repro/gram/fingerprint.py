@@ -1,0 +1,20 @@
+"""The identity of a kernel by contents: of the parameters and state it is taken at and of its inputs."""
+
+import hashlib
+
+import jax
+import numpy as np
+
+from ntk_repro.network import Network
+
+__all__ = ["fingerprint"]
+
+
+def fingerprint(net: Network, x: np.ndarray) -> str:
+    """SHA-256, as hexadecimal digits, of all parameters, the state and x: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state, np.asarray(x))):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()

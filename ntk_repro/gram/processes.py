@@ -1,0 +1,59 @@
+"""Several processes on one Gram matrix, through `jax.distributed`: who computes which share, and how they part."""
+
+import contextlib
+import time
+
+import jax
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.progress import progress
+
+__all__ = ["join", "wait_for_all"]
+
+# Seconds between two looks at the store.
+_PATIENCE = 1.0
+
+
+def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> tuple[int, int]:
+    """Makes this process one of several and gives its share, (index, count).
+
+    Must come before anything else uses JAX. Without arguments JAX finds out by itself from Slurm, Open MPI, a TPU pod
+    or Kubernetes (`jax.distributed.initialize`).
+
+    Args:
+        coordinator: host:port of process 0.
+        processes: how many there are.
+        process: which one this is, from 0.
+
+    Raises:
+        UserError: when JAX cannot tell, or the others do not come.
+    """
+    given = (coordinator, processes, process)
+    if any(value is not None for value in given) and any(value is None for value in given):
+        raise UserError("--coordinator, --processes and --process belong together: give all three or, in Slurm, none")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"the processes did not find each other ({str(error).splitlines()[0]}): start all of them, and outside of "
+            "Slurm give each --coordinator HOST:PORT --processes COUNT --process NUMBER"
+        ) from error
+    return jax.process_index(), jax.process_count()
+
+
+def wait_for_all(store: GramStore) -> None:
+    """Waits until every tile is there, then leaves the group: what follows is done by one process alone.
+
+    JAX ends all processes of a group when one of them dies, so that nobody waits for the dead; the same command again
+    makes up for what is missing.
+    """
+    absent = len(store.absent())
+    with progress("tiles of the other processes", absent, "tiles") as advance:
+        while absent:
+            time.sleep(_PATIENCE)
+            left = len(store.absent())
+            advance(absent - left)
+            absent = left
+    with contextlib.suppress(RuntimeError):  # the last of the others may be faster
+        jax.distributed.shutdown()

@@ -1,0 +1,14 @@
+"""Eigenpairs of a Gram matrix, in memory or in a store, their continuation to new samples, and what they tell."""
+
+from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, effective_rank, energy_concentration, top_eigenpairs
+from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
+
+__all__ = [
+    "Eigenpairs",
+    "effective_rank",
+    "energy_concentration",
+    "nystrom_eigenpairs",
+    "nystrom_extension",
+    "nystrom_residuals",
+    "top_eigenpairs",
+]

@@ -1,0 +1,222 @@
+"""The exact Gram matrix by structure: features of each batch in one pass, then matrix products, tile by tile."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.capture.layers import Layer, capture_fn, find_layers
+from ntk_repro.gram.structured.agreement import agreeing_layers
+from ntk_repro.gram.structured.feature_blocks import block_source
+from ntk_repro.gram.structured.features import Features, Plan, features_of, plan_for
+from ntk_repro.gram.structured.products import kernel_tile
+from ntk_repro.gram.structured.schedule import Blocks, Schedule, Tile
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
+
+__all__ = ["Computation", "structured_gram", "structured_plan"]
+
+
+def structured_plan(net: Network, x: Float[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
+    """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""
+    layers = _checked_layers(net, x)
+    p_rest = net.num_params - sum(layer.num_params for layer in layers)
+    cotangents = 1 if isinstance(outputs, int) else num_outputs
+    return plan_for(layers, cotangents, outputs == "full", p_rest)
+
+
+def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
+    # How weights are used depends on the function and on shapes, not on values: one check serves them all. One that
+    # leaves a layer out warns of it, so it is done each time.
+    described = [
+        (path, leaf.shape, leaf.dtype) for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state))
+    ]
+    key = (net.apply_fn, str(described), x.shape[1:], x.dtype)
+    if key not in _checked:
+        layers = find_layers(net, x[:2])
+        kept = agreeing_layers(net, layers, x[:2])
+        if kept != layers:
+            return kept
+        _checked[key] = layers
+        if len(_checked) > _MOST_CHECKED:
+            del _checked[next(iter(_checked))]
+    return _checked[key]
+
+
+_MOST_CHECKED = 16
+_checked: dict[tuple, tuple[Layer, ...]] = {}
+
+
+def structured_gram(
+    net: Network,
+    x1: Float[np.ndarray, "n1 ..."],
+    x2: Float[np.ndarray, "n2 ..."] | None,
+    outputs: str | int,
+    num_outputs: int,
+    precision: str = "float32",
+) -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
+    plan = structured_plan(net, x1, outputs, num_outputs)
+    n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
+    dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
+    c = num_outputs if plan.blocks else 1
+    k = np.empty((n1 * c, n2 * c), dtype)
+    schedule = Schedule.of(
+        plan,
+        n1,
+        None if x2 is None else n2,
+        Computation.itemsize(dtype, precision),
+        result=k.nbytes,
+        devices=jax.local_device_count(),
+    )
+
+    def write(i: int, j: int, values: np.ndarray) -> None:
+        row, column = i * schedule.rows.tile * c, j * (schedule.columns or schedule.rows).tile * c
+        rows, columns = slice(row, row + len(values)), slice(column, column + values.shape[1])
+        k[rows, columns] = values
+        if x2 is None and i != j:
+            k[columns, rows] = values.T
+
+    Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision).run(write, x1, x2)
+    return k
+
+
+@dataclasses.dataclass(frozen=True)
+class Computation:
+    """A kernel about to be computed.
+
+    Attributes:
+        net: the network, its parameters in the float type of the kernel.
+        plan: see `structured_plan`.
+        schedule: sizes and order of blocks.
+        output: the output to differentiate, None for all.
+        precision: of the products between features: "float32" or "float64" (that of the features), "tf32", "bf16".
+    """
+
+    net: Network
+    plan: Plan
+    schedule: Schedule
+    output: int | None
+    precision: str
+
+    @staticmethod
+    def itemsize(dtype: np.dtype, precision: str) -> int:
+        """Bytes of a number in the features."""
+        return 2 if precision == "bf16" else dtype.itemsize
+
+    def features(self, x: Float[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
+        """The features of one block of x, made pass by pass, its samples shared out among the devices of this host.
+
+        The last sample is repeated to fill the last block, so that one compiled function serves all.
+        """
+        rows = x[blocks.samples(index)]
+        rows = np.concatenate([rows, np.repeat(rows[-1:], blocks.tile - len(rows), axis=0)])
+        fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
+        split, whole = _shardings()
+        params, state = jax.device_put((self.net.params, self.net.state), whole)
+        passes = []
+        for start in range(0, blocks.tile, blocks.batch):
+            passes.append(fn(params, state, jax.device_put(rows[start : start + blocks.batch], split)))
+        joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
+        return jax.device_put(joined, split)
+
+    def tile(self, one: Features, two: Features) -> Array:
+        """The kernel between two blocks: rows shared out among the devices, columns known to all of them."""
+        _, whole = _shardings()
+        level = "tensorfloat32" if self.precision == "tf32" else "highest"
+        with jax.default_matmul_precision(level):
+            k = kernel_tile(self.plan, one, jax.device_put(two, whole))
+        # Sums over cotangents are means over outputs here.
+        return k if self.plan.blocks or self.plan.num_cotangents == 1 else k / self.plan.num_cotangents
+
+    def run(
+        self,
+        write: Callable[[int, int, np.ndarray], None],
+        x1: Float[np.ndarray, "n1 ..."],
+        x2: Float[np.ndarray, "n2 ..."] | None = None,
+        wanted: Collection[Tile] | None = None,
+        scratch: Path | None = None,
+    ) -> None:
+        """Computes all tiles, or those wanted, and hands each to `write(i, j, values)`.
+
+        Args:
+            write: takes a tile over; while it works the next tile is already being computed.
+            x1: samples of the rows.
+            x2: samples of the columns, None for a symmetric kernel.
+            wanted: tiles (i, j); i <= j where the kernel is symmetric.
+            scratch: folder where features that do not fit into memory may be kept, None: they are made again.
+
+        Raises:
+            UserError: names the sample whose kernel with itself is not finite.
+        """
+        schedule = self.schedule
+        c = self.plan.num_cotangents if self.plan.blocks else 1
+        columns = schedule.columns or schedule.rows
+        wanted = set(schedule.order() if wanted is None else wanted)
+        with contextlib.ExitStack() as stack:
+            # The first block takes seconds to compile: the bar is there before it.
+            advance = stack.enter_context(progress("kernel", len(wanted), "tiles"))
+            row_block = stack.enter_context(
+                block_source(lambda i: self.features(x1, schedule.rows, i), schedule, wanted, scratch)
+            )
+
+            def column_block(j: int) -> Features:
+                return row_block(j) if x2 is None else self.features(x2, columns, j)
+
+            def hand_over(i: int, j: int, tile: Array) -> None:
+                rows, cols = schedule.rows.samples(i), columns.samples(j)
+                values = np.asarray(tile)[: (rows.stop - rows.start) * c, : (cols.stop - cols.start) * c]
+                if x2 is None and i == j:
+                    _check_finite(values.diagonal(), rows.start, c)
+                    # Both halves of a product with itself differ in rounding: the upper one is taken.
+                    values = np.triu(values) + np.triu(values, 1).T
+                write(i, j, values)
+                advance()
+
+            waiting = None
+            for i, j, one, two in schedule.tiles(row_block, column_block, wanted):
+                # The next tile is handed to the device before the last one is copied out.
+                tile = self.tile(one, two)
+                if waiting is not None:
+                    hand_over(*waiting)
+                waiting = (i, j, tile)
+            if waiting is not None:
+                hand_over(*waiting)
+
+
+def _check_finite(diagonal: np.ndarray, start: int, rows_per_sample: int) -> None:
+    # |K_ij| is at most the root of K_ii K_jj, so the diagonal tells for all.
+    bad = np.flatnonzero(~np.isfinite(diagonal))
+    if len(bad):
+        raise UserError(
+            f"the kernel is not finite at sample {start + bad[0] // rows_per_sample} (counted from 0): the network "
+            "overflows there, or its parameters are broken"
+        )
+
+
+def _shardings() -> tuple[NamedSharding | None, NamedSharding | None]:
+    """Split by samples among this host's devices, and whole on each; None for both where there is one device."""
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        return None, None
+    mesh = Mesh(np.array(devices), ("samples",))
+    return NamedSharding(mesh, PartitionSpec("samples")), NamedSharding(mesh, PartitionSpec())
+
+
+@functools.lru_cache(maxsize=16)
+def _features_fn(apply_fn: Callable, plan: Plan, output: int | None, half: bool) -> Callable[..., Features]:
+    capture = capture_fn(apply_fn, plan.layers, output)
+
+    def features(params, state, x):
+        made = features_of(capture(params, state, x), plan)
+        return jax.tree.map(lambda a: a.astype(jnp.bfloat16), made) if half else made
+
+    return jax.jit(features)

@@ -1,0 +1,130 @@
+"""Where blocks of features come from when they do not all fit into memory: made again, or read back from disk."""
+
+import contextlib
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from ntk_repro.gram.structured.features import Features
+from ntk_repro.gram.structured.schedule import Schedule, Tile
+from ntk_repro.record import write_errors_explained
+
+__all__ = ["FeaturesOnDisk", "block_source", "cheaper_on_disk"]
+
+# How much of the free disk features may take.
+_DISK_SHARE = 0.8
+
+BlockSource = Callable[[int], Features]
+
+
+@contextlib.contextmanager
+def block_source(
+    make: BlockSource, schedule: Schedule, wanted: Collection[Tile], scratch: Path | None
+) -> Iterator[BlockSource]:
+    """The function that brings block i: `make` itself, or one that keeps blocks on disk where that is faster.
+
+    Args:
+        make: computes block i.
+        schedule: says how often each block comes again.
+        wanted: the tiles that are computed.
+        scratch: folder for the blocks (removed afterwards); None: nothing is written.
+    """
+    distinct, passes = len({block for tile in wanted for block in tile}), schedule.passes(wanted)
+    if scratch is None or passes <= distinct or schedule.columns is not None:
+        yield make
+        return
+    with write_errors_explained(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="features-", dir=scratch))
+    try:
+        on_disk = FeaturesOnDisk(make, folder)
+        yield on_disk if cheaper_on_disk(on_disk, distinct, passes, wanted) else make
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class FeaturesOnDisk:
+    """Blocks of features, each made once and read from a file from then on."""
+
+    def __init__(self, make: BlockSource, folder: Path):
+        self.make, self.folder = make, folder
+        self._leaves: list[jax.ShapeDtypeStruct] = []
+        self._tree = None
+
+    def __call__(self, index: int) -> Features:
+        """Block `index`, made or read."""
+        path = self._path(index)
+        if path.exists():
+            return self.read(index)
+        made = self.make(index)
+        self.write(index, made)
+        return made
+
+    def write(self, index: int, block: Features) -> None:
+        """Keeps a block; all blocks have the same shapes."""
+        leaves, self._tree = jax.tree.flatten(block)
+        self._leaves = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves]
+        # Renamed when whole: a block that a full disk cut short is not there.
+        partial = self._path(index).with_suffix(".tmp")
+        with write_errors_explained(partial):
+            with open(partial, "wb") as handle:
+                for leaf in leaves:
+                    np.ascontiguousarray(leaf).view(np.uint8).tofile(handle)
+            partial.rename(self._path(index))
+
+    def read(self, index: int) -> Features:
+        """A block that was written."""
+        leaves = []
+        with open(self._path(index), "rb") as handle:
+            for leaf in self._leaves:
+                count = math.prod(leaf.shape) * leaf.dtype.itemsize
+                values = np.fromfile(handle, np.uint8, count).view(leaf.dtype).reshape(leaf.shape)
+                leaves.append(jax.device_put(values, leaf.sharding))
+        assert self._tree is not None
+        return jax.tree.unflatten(self._tree, leaves)
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index}.features"
+
+
+def cheaper_on_disk(on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted: Collection[Tile]) -> bool:
+    """Whether keeping blocks on disk beats making them again, by the times of one block on this machine.
+
+    Args:
+        on_disk: where they would be kept.
+        distinct: number of blocks.
+        passes: how many blocks have to be at hand, counting one each time it comes again.
+        wanted: the tiles that are computed; the first block of them is tried.
+    """
+    index = min(block for tile in wanted for block in tile)
+    jax.block_until_ready(on_disk.make(index))  # compiles
+    making, block = _timed(lambda: jax.block_until_ready(on_disk.make(index)))
+    needed = distinct * sum(leaf.nbytes for leaf in jax.tree.leaves(block))
+    if needed > _DISK_SHARE * shutil.disk_usage(on_disk.folder).free:
+        return False
+    writing, _ = _timed(lambda: on_disk.write(index, block))
+    _leave_the_cache(on_disk._path(index))
+    reading, _ = _timed(lambda: jax.block_until_ready(on_disk.read(index)))
+    return distinct * (making + writing) + (passes - distinct) * reading < passes * making
+
+
+def _leave_the_cache(path: Path) -> None:
+    """Drops a file from the page cache, which all blocks together would overflow: what is timed is the disk."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())
+        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _timed(work: Callable):
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result

@@ -1,0 +1,110 @@
+"""The quadratic part of a kernel: the products of two sets of features, as matrix products.
+
+Products over positions are laid out as (S, n1, T, n2): the samples innermost, so that what is done entry by entry
+(products, sums over positions, shifts) runs over contiguous memory.
+"""
+
+import functools
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ntk_repro.gram.capture.layers import Geometry, Layer
+from ntk_repro.gram.structured.features import Features, Form, Plan
+
+__all__ = ["kernel_tile"]
+
+
+def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows columns"]:
+    """The kernel between two sets of features.
+
+    Returns:
+        (n1, n2), summed over the c cotangents; with `plan.blocks` (n1 c, n2 c), sample-major.
+    """
+    # One compiled program for all small products and one for each large: within one program XLA runs them side by
+    # side, and on a CPU they take the cache from each other (ResNet18's tiles took twice as long).
+    k = None
+    for layers, gradients, kept in _parts(plan, one):
+        k = _products(layers, plan.blocks, k, _picked(one, gradients, kept), _picked(two, gradients, kept))
+    assert k is not None
+    return k
+
+
+def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], list[int], list[int]]]:
+    """Which products go together: layers with products over positions, numbers of gradient arrays and of the others."""
+    kept = [pair for pair in zip(plan.layers, plan.forms, strict=True) if pair[1] != "gradient"]
+    small = [number for number, (layer, _) in enumerate(kept) if layer.positions == 1]
+    yield tuple(kept[number] for number in small), [0], small
+    for number in range(1, len(features.gradients)):
+        yield (), [number], []
+    for number, pair in enumerate(kept):
+        if number not in small:
+            yield (pair,), [], [number]
+
+
+def _picked(features: Features, gradients: list[int], kept: list[int]) -> Features:
+    return Features(
+        [features.gradients[number] for number in gradients],
+        [features.inputs[number] for number in kept],
+        [features.cotangents[number] for number in kept],
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _products(
+    layers: tuple[tuple[Layer, Form], ...], blocks: bool, k: Array | None, one: Features, two: Features
+) -> Float[Array, "rows columns"]:
+    """Adds the products of some layers to k."""
+    for g1, g2 in zip(one.gradients, two.gradients, strict=True):
+        (n1, c), n2 = g1.shape[:2], len(g2)
+        rows, columns = (n1 * c, n2 * c) if blocks else (n1, n2)
+        product = _times(g1.reshape(rows, -1), g2.reshape(columns, -1))
+        k = product if k is None else k + product
+    assert k is not None
+    for (layer, form), a1, a2, d1, d2 in zip(
+        layers, one.inputs, two.inputs, one.cotangents, two.cotangents, strict=True
+    ):
+        (n1, _, s1), (n2, _, s2) = d1.shape[:3], d2.shape[:3]
+        aa = _times(_by_positions(a1[:, None]), _by_positions(a2[:, None]))
+        if form == "pixels":
+            assert layer.geometry is not None
+            aa = aa.reshape(*layer.inputs[0][1:3], n1, *layer.inputs[0][1:3], n2)
+            aa = _patch_products(layer.geometry, aa) + layer.use_bias
+        aa = aa.reshape(s1, n1, s2, n2)
+        if not blocks:
+            # The cotangents of a sample stand side by side, so that their products add up.
+            d1, d2 = (jnp.swapaxes(d, 1, 2).reshape(len(d), 1, d.shape[2], -1) for d in (d1, d2))
+        dd = _times(_by_positions(d1), _by_positions(d2)).reshape(s1, n1, -1, s2, n2, d2.shape[1])
+        k += (aa[:, :, None, :, :, None] * dd).sum((0, 3)).reshape(k.shape)
+    return k
+
+
+def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
+    # Features in bfloat16 are summed in float32.
+    return jnp.matmul(a, b.T, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
+
+
+def _by_positions(a: Float[Array, "n c S d"]) -> Float[Array, "rows d"]:
+    """The rows (S, n, c)."""
+    return a.transpose(2, 0, 1, 3).reshape(-1, a.shape[-1])
+
+
+def _patch_products(geometry: Geometry, g: Float[Array, "p q n1 r s n2"]) -> Float[Array, "y x n1 v u n2"]:
+    """The products of all pairs of patches from those of all pairs of pixels.
+
+    A pair of output positions meets, at each offset of the kernel, one pair of pixels: their products lie one diagonal
+    step apart. The two axes of the image are summed one after the other.
+    """
+    for axis in (0, 1):
+        low, high = geometry.padding[axis]
+        kernel_size = geometry.kernel_size[axis]
+        terms = []
+        for offset in range(kernel_size):
+            # Output position s meets pixel s + offset - low; what lies outside of the image is zero.
+            config = [(0, 0, 0)] * g.ndim
+            config[axis] = config[axis + 3] = (low - offset, high - (kernel_size - 1 - offset), 0)
+            terms.append(jax.lax.pad(g, jnp.zeros((), g.dtype), config))
+        g = sum(terms[1:], terms[0])
+    return g

@@ -1,0 +1,195 @@
+"""In which blocks a kernel is computed, from what a sample costs and what the machine has."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator
+
+import jax
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.memory import available_bytes, readable_bytes
+from ntk_repro.gram.structured.features import Features, Plan
+
+__all__ = ["Blocks", "Schedule"]
+
+# Half-made features of this many bytes stay in the CPU's cache, which makes them about 4 times faster than large ones;
+# passes of fewer samples than this many waste more than the cache gives.
+_CPU_PASS_BYTES = 16 * 2**20
+_SMALLEST_PASS = 32
+# Largest intermediate of a tile with products over positions.
+_CPU_TILE_BYTES = 32 * 2**20
+_TILE_BYTES = 512 * 2**20
+# The share of the available memory that features may take.
+_FEATURE_SHARE = 0.5
+
+Tile = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """How n samples are cut: into blocks of `tile`, each made in passes of `batch`; the last block is filled up."""
+
+    n: int
+    tile: int
+    batch: int
+
+    @classmethod
+    def of(cls, n: int, largest_tile: int, largest_batch: int, multiple: int = 1) -> "Blocks":
+        """Equal blocks of equal passes, with little to fill up.
+
+        Args:
+            n: number of samples.
+            largest_tile: bound on `tile`.
+            largest_batch: bound on `batch`.
+            multiple: of which `batch` is one (the number of devices); where it is larger, the bounds give way.
+        """
+        tile = -(-n // -(-n // max(largest_tile, 1)))
+        passes = -(-tile // max(largest_batch, 1))
+        batch = -(-tile // passes)
+        batch += -batch % multiple
+        return cls(n, passes * batch, batch)
+
+    @property
+    def count(self) -> int:
+        """Number of blocks."""
+        return -(-self.n // self.tile)
+
+    def samples(self, block: int) -> slice:
+        """The samples of a block, fewer than `tile` in the last."""
+        return slice(block * self.tile, min((block + 1) * self.tile, self.n))
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """In which order tiles are computed and how many blocks of features are held.
+
+    Attributes:
+        rows: the blocks of rows.
+        columns: the blocks of columns, None where the kernel is symmetric: then one triangle is computed.
+        held: blocks of row features held at once; the others come again when their turn does.
+    """
+
+    rows: Blocks
+    columns: Blocks | None
+    held: int
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        n1: int,
+        n2: int | None,
+        itemsize: int,
+        *,
+        result: int = 0,
+        memory: int | None = None,
+        devices: int = 1,
+        like: tuple[int, int] | None = None,
+    ) -> "Schedule":
+        """The schedule for this machine and n1 by n2 samples.
+
+        Args:
+            plan: what samples and pairs cost.
+            n1: number of rows.
+            n2: number of columns, None for a symmetric kernel.
+            itemsize: bytes of a number.
+            result: bytes of host memory that the result will take.
+            memory: bytes that may be used in all, None for what is available.
+            devices: among which a block's samples are shared out.
+            like: (tile, batch) of a computation that this one continues.
+
+        Raises:
+            UserError: when not even two blocks of features fit into memory.
+        """
+        on_cpu = jax.default_backend() == "cpu"
+        sample = max(plan.floats_per_sample * itemsize, 1)
+        making = plan.floats_per_pass * itemsize
+        available = available_bytes() if memory is None else min(memory, available_bytes())
+        budget = _FEATURE_SHARE * (available - (result if on_cpu else 0))
+        # Two blocks at least are held: the row's and the column's.
+        fitting = int(budget / 2 / sample)
+        if fitting < 1:
+            raise UserError(
+                f"the features of one sample need {readable_bytes(sample)} and {readable_bytes(max(budget, 0))} may be "
+                "used: free memory, allow more, or take a narrower network"
+            )
+        if like is None:
+            batch = max(_CPU_PASS_BYTES // making, _SMALLEST_PASS) if on_cpu else max(budget / 8 // making, 8)
+            batch = int(max(min(batch, budget / 2 // making, 256 if on_cpu else 1024, fitting), 1))
+            positions = [
+                layer.positions for layer, form in zip(plan.layers, plan.forms, strict=True) if form != "gradient"
+            ]
+            widest = max([1, *positions]) * (plan.num_cotangents if plan.blocks else 1)
+            entries = (_CPU_TILE_BYTES if on_cpu else _TILE_BYTES) / itemsize
+            largest = min(max(int(entries**0.5 / widest), 1), 512 if on_cpu else 8192, fitting)
+            rows = Blocks.of(n1, largest, batch, devices)
+            columns = None if n2 is None else Blocks.of(n2, largest, batch, devices)
+        else:
+            rows, columns = Blocks(n1, *like), None
+            if _FEATURE_SHARE * 2 * rows.tile * sample > budget:
+                raise UserError(
+                    f"two blocks of features of this computation need {readable_bytes(2 * rows.tile * sample)} and "
+                    f"{readable_bytes(max(budget, 0))} may be used: free memory, or allow more"
+                )
+        held = int(budget // (sample * rows.tile)) - 1
+        return cls(rows, columns, max(min(held, rows.count), 1))
+
+    @property
+    def all_held(self) -> bool:
+        """Whether every block of features is made once."""
+        return self.held >= self.rows.count
+
+    def order(self) -> list[Tile]:
+        """All tiles (of the upper triangle where the kernel is symmetric) in the order in which they are computed."""
+        return [(i, j) for group, j in self._groups() for i in self._rows_of(group, j)]
+
+    def passes(self, wanted: Collection[Tile]) -> int:
+        """How many blocks of features have to be at hand, counting one each time it comes again."""
+        made = 0
+        for group, j in self._groups():
+            rows = [i for i in self._rows_of(group, j) if (i, j) in wanted]
+            made += bool(rows) and not (self.columns is None and j in group)
+        for start in range(0, self.rows.count, self.held):
+            group = range(start, min(start + self.held, self.rows.count))
+            made += len({i for i, j in wanted if i in group} | {j for i, j in wanted if i in group and j in group})
+        return made
+
+    def tiles(
+        self,
+        row_block: Callable[[int], Features],
+        column_block: Callable[[int], Features],
+        wanted: Collection[Tile] | None = None,
+    ) -> Iterator[tuple[int, int, Features, Features]]:
+        """The wanted tiles with their features, each once, in the order of `order`.
+
+        Row features are held for a group of blocks; a column's features come once a group. Nothing is made before it
+        is needed.
+        """
+        group: dict[int, Features] = {}
+        start = -1
+        for blocks, j in self._groups():
+            if blocks.start != start:
+                group, start = {}, blocks.start
+            rows = [i for i in self._rows_of(blocks, j) if wanted is None or (i, j) in wanted]
+            if not rows:
+                continue
+            if self.columns is None and j in blocks:
+                two = group[j] if j in group else group.setdefault(j, row_block(j))
+            else:
+                two = column_block(j)
+            for i in rows:
+                if i not in group:
+                    group[i] = row_block(i)
+                yield i, j, group[i], two
+
+    def _groups(self) -> Iterator[tuple[range, int]]:
+        """Groups of row blocks, each with every column that it meets."""
+        for start in range(0, self.rows.count, self.held):
+            group = range(start, min(start + self.held, self.rows.count))
+            for j in range(start, self.rows.count) if self.columns is None else range(self.columns.count):
+                yield group, j
+
+    def _rows_of(self, group: range, j: int) -> range:
+        """The rows of a group in column j: those above the diagonal, from it upwards, where the kernel is symmetric."""
+        if self.columns is not None:
+            return group
+        return range(min(group.stop - 1, j), group.start - 1, -1)

@@ -1,0 +1,68 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks import __main__ as program
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Two measurements without work: one in parts, one in a piece."""
+    calls = []
+
+    def part(name):
+        def measured():
+            calls.append(name)
+            return {"value": len(calls)}
+
+        return measured
+
+    parted = SimpleNamespace(
+        PARTS={"a": part("a"), "b": part("b")},
+        summary=lambda found: {"sum": sum(found[name]["value"] for name in "ab" if name in found)},
+        draw=lambda found: Figure(),
+    )
+    whole = SimpleNamespace(run=part("whole"))
+    monkeypatch.setattr(program, "_module", {"scaling": parted, "energy": whole}.__getitem__)
+    return SimpleNamespace(calls=calls, parted=parted)
+
+
+def test_all_parts_are_written_and_drawn(modules, tmp_path):
+    program.main(("scaling", "energy"), tmp_path)
+    found = json.loads((tmp_path / "scaling.json").read_text())
+    assert [found[part]["value"] for part in "ab"] == [1, 2]
+    assert found["summary"] == {"sum": 3}
+    assert "versions" in found["a"]["environment"]
+    assert (tmp_path / "scaling.png").stat().st_size > 0
+    assert json.loads((tmp_path / "energy.json").read_text())["value"] == 3
+
+
+def test_one_part_leaves_the_others(modules, tmp_path):
+    (tmp_path / "scaling.json").write_text(json.dumps({"a": {"value": 40}, "of_old": 1}))
+    program.main(("scaling:b",), tmp_path)
+    found = json.loads((tmp_path / "scaling.json").read_text())
+    assert modules.calls == ["b"]
+    assert found["a"] == {"value": 40}
+    assert found["summary"] == {"sum": 41}
+    assert "of_old" not in found
+
+
+def test_what_is_known_is_kept_when_a_later_part_fails(modules, tmp_path):
+    def fails():
+        raise RuntimeError
+
+    modules.parted.PARTS["b"] = fails
+    with pytest.raises(RuntimeError):
+        program.main(("scaling",), tmp_path)
+    assert json.loads((tmp_path / "scaling.json").read_text())["a"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("scalling", "did you mean 'scaling'"), ("scaling:c", "part of scaling")]
+)
+def test_an_unknown_name_ends_before_any_work(modules, name, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        program.main(("energy", name), tmp_path)
+    assert modules.calls == []

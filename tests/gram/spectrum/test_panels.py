@@ -1,0 +1,200 @@
+"""Products with, and spectra of, matrices that come in panels."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.spectrum.eigenpairs import top_eigenpairs
+from ntk_repro.gram.spectrum.krylov import _Basis, _Plan, block_krylov
+from ntk_repro.gram.spectrum.panels import Products
+from ntk_repro.gram.store.gram_store import GramStore
+from tests.gram.spectrum.test_eigenpairs import power_law, with_spectrum
+
+
+class Panels:
+    """Hands out copies of panels and counts them."""
+
+    def __init__(self, matrix, tile):
+        self.matrix, self.tile, self.dtype = matrix, tile, matrix.dtype
+        self.num_blocks = -(-len(matrix) // tile)
+        self.read = 0
+
+    def __len__(self):
+        return len(self.matrix)
+
+    def panels(self, blocks=None):
+        for i in range(self.num_blocks) if blocks is None else blocks:
+            self.read += 1
+            start = i * self.tile
+            yield start, self.matrix[start : start + self.tile, start:].copy()
+
+
+@pytest.mark.parametrize("tile", [1, 7, 50, 64, 100])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_are_those_with_the_whole_matrix(tile, kept, dtype):
+    gram, _ = with_spectrum(power_law(100), dtype=dtype)
+    times = Products(Panels(gram, tile), gram.dtype, kept * gram.nbytes)
+    rows = np.random.default_rng(0).standard_normal((5, 100))
+    rtol = {np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    for _ in range(3):
+        np.testing.assert_allclose(times(rows), rows @ gram.astype(np.float64), atol=rtol * 1000)
+    assert (times.products, times.passes) == (15, 3)
+
+
+def test_a_panel_is_read_once_a_pass_or_kept_within_the_bytes_allowed():
+    gram, _ = with_spectrum(power_law(100))
+    triangle = sum(gram[i : i + 10, i:].nbytes for i in range(0, 100, 10))
+    for share, reads in [(0.0, 30), (0.5, 20), (1.1, 10)]:
+        source = Panels(gram, 10)
+        times = Products(source, gram.dtype, share * triangle)
+        for _ in range(3):
+            times(np.ones((1, 100)))
+        assert abs(source.read - reads) <= 2 * (share == 0.5)
+        assert sum(panel.nbytes for _, panel in times._kept.values()) <= share * triangle
+
+
+@pytest.mark.parametrize("memory", [None, 5_600_000])
+def test_pairs_of_panels_are_those_of_the_array(memory):
+    gram, _ = with_spectrum(power_law(1000), dtype=np.float32)
+    source = Panels(gram, 96)
+    found = top_eigenpairs(source, 40, method="krylov", tolerance=1e-4, memory=memory)
+    expected = top_eigenpairs(gram, 40, method="dense")
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-6)
+    np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-3)
+    assert found.residuals.max() < 1e-4
+    first = 1  # one panel is looked at to learn its size
+    if memory is None:
+        assert source.read == source.num_blocks + first
+    else:
+        assert source.read > source.num_blocks + first
+    assert found.products > 40
+    assert found.passes > 1
+
+
+def test_the_plan_at_full_size_streams_with_wider_blocks_and_without_restarts():
+    class Large:
+        dtype = np.dtype(np.float32)
+
+        def __len__(self):
+            return 60_000
+
+        def panels(self, blocks=None):
+            yield 0, np.zeros((1024, 60_000), np.float32)
+
+    triangle = 4 * 60_000 * 61_024 / 2
+    in_memory = _Plan.of(Large(), 1000, Large.dtype, None, 20 * 2**30)
+    assert in_memory.block == 64
+    assert in_memory.kept_bytes >= triangle
+    partly = _Plan.of(Large(), 1000, Large.dtype, None, 5 * 2**30)
+    assert 0.3 * triangle < partly.kept_bytes < 0.6 * triangle
+    streamed = _Plan.of(Large(), 1000, Large.dtype, None, 3 * 2**30)
+    assert streamed.block >= 96
+    for plan in (in_memory, partly, streamed):
+        assert plan.capacity >= 1000 + 5 * np.sqrt(1000 * plan.block)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_memory_allowed_is_kept_to(dtype):
+    n, k, memory = 3000, 50, 22_000_000
+    x = (
+        np.random.default_rng(0).standard_normal((n, 400)).astype(np.float32)
+        * np.arange(1, 401, dtype=np.float32) ** -1
+    )
+    source = Panels(x @ x.T, 100)
+    tracemalloc.start()
+    try:
+        found = block_krylov(source, k, 1e-3, memory=memory, dtype=dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < memory < source.matrix.nbytes
+    assert (found.residuals / found.values).max() < 1e-3
+
+
+def test_too_little_memory_is_refused():
+    gram, _ = with_spectrum(power_law(400))
+    with pytest.raises(UserError, match=r"40 eigenpairs of 400 samples need .* allow more"):
+        top_eigenpairs(Panels(gram, 50), 40, method="krylov", memory=1_000_000)
+    with pytest.raises(UserError, match="allow more"):
+        top_eigenpairs(gram, 40, method="dense", memory=1_000_000)
+
+
+def test_small_panels_go_to_lapack_where_they_fit():
+    gram, _ = with_spectrum(power_law(200), dtype=np.float32)
+    dense = top_eigenpairs(Panels(gram, 30), 20)
+    assert (dense.products, dense.passes) == (0, 0)
+    np.testing.assert_array_equal(dense.vectors, top_eigenpairs(gram, 20).vectors)
+    gram, _ = with_spectrum(power_law(600), dtype=np.float32)
+    assert top_eigenpairs(Panels(gram, 30), 20, memory=6_000_000).passes > 0
+
+
+def test_a_steep_float32_spectrum_is_solved_again_in_float64_panel_by_panel():
+    gram, _ = with_spectrum(np.concatenate([[1e7], power_law(299)]), dtype=np.float32)
+    assert (block_krylov(Panels(gram, 64), 40, 1e-3).residuals[-1]) > 1e-3 * power_law(299)[38]
+    pairs = top_eigenpairs(Panels(gram, 64), 40, method="krylov")
+    assert pairs.residuals.max() < 1e-3
+    np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(gram.astype(np.float64))[::-1][:40], rtol=1e-5)
+
+
+def test_a_matrix_that_changes_between_passes_shows_in_the_residuals():
+    gram, _ = with_spectrum(power_law(300))
+    other = with_spectrum(power_law(300), seed=1)[0]
+
+    class Changing(Panels):
+        def panels(self, blocks=None):
+            if self.read > 40:  # the later passes see another matrix
+                self.matrix = other
+            return super().panels(blocks)
+
+    source = Changing(gram, 30)
+    found = block_krylov(source, 10, 1e-6, memory=1_450_000)
+    direct = np.linalg.norm(source.matrix @ found.vectors - found.vectors * found.values, axis=0)
+    assert direct.max() > 1
+    assert np.all(found.residuals > 0.5 * direct)
+
+
+def test_residuals_that_the_probes_contradict_are_computed_directly(monkeypatch):
+    gram, _ = with_spectrum(power_law(300))
+    expected = block_krylov(gram, 10, 1e-2)
+    monkeypatch.setattr(_Basis, "residuals", lambda self, values, coefficients: np.zeros(len(values)))
+    for matrix in (gram, Panels(gram, 50)):
+        found = block_krylov(matrix, 10, 1e-2)
+        direct = np.linalg.norm(gram @ found.vectors - found.vectors * found.values, axis=0)
+        np.testing.assert_allclose(found.residuals, direct, atol=1e-11)
+        assert found.residuals.max() > 1e-5
+        assert found.products == expected.products + 10
+
+
+def test_a_matrix_that_is_not_symmetric_shows_in_the_residuals():
+    gram, _ = with_spectrum(power_law(300))
+    gram += np.triu(np.random.default_rng(0).standard_normal((300, 300)), 1) * 0.05
+    found = block_krylov(gram, 10, 1e-6)
+    right = np.linalg.norm(gram @ found.vectors - found.vectors * found.values, axis=0)
+    assert np.all(found.residuals > 0.3 * right)
+    assert right.max() > 0.1
+
+
+def test_a_nan_in_a_panel_is_found():
+    gram = np.eye(300, dtype=np.float32)
+    gram[17, 230] = np.nan
+    for method in ("dense", "krylov"):
+        with pytest.raises(UserError, match="finite"):
+            top_eigenpairs(Panels(gram, 64), 3, method=method)
+
+
+def test_pairs_of_a_store_on_disk(tmp_path):
+    gram, _ = with_spectrum(power_law(500), dtype=np.float32)
+    with GramStore.open(tmp_path / "store", {"case": "spectrum"}, n=500, tile=128) as store:
+        for i in range(store.num_blocks):
+            for j in range(i, store.num_blocks):
+                store.write(i, j, gram[i * 128 : (i + 1) * 128, j * 128 : (j + 1) * 128])
+        store.finish()
+    store = GramStore.read(tmp_path / "store")
+    expected = block_krylov(Panels(gram, 128), 30, 1e-4)
+    np.testing.assert_array_equal(block_krylov(store, 30, 1e-4).vectors, expected.vectors)
+    streamed = top_eigenpairs(store, 30, method="krylov", tolerance=1e-4, memory=8_000_000)
+    np.testing.assert_allclose(streamed.values, expected.values, rtol=1e-6)
+    np.testing.assert_array_equal(top_eigenpairs(store, 30).vectors, top_eigenpairs(gram, 30).vectors)

@@ -1,0 +1,144 @@
+"""`python -m ntk_repro.gram` at a tiny size: what it keeps, shows, foresees and refuses."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_repro.gram import GramStore, empirical_gram
+from ntk_repro.gram.__main__ import main
+from ntk_repro.gram.explain import readable_seconds
+from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.network import Network
+from ntk_repro.seeds import INIT, key_for
+
+TINY = ["--net", "mlp", "--width", "0.1", "--data", "digits", "--n-train", "40", "--n-test", "20"]
+
+
+def run(capsys, *args):
+    main([*TINY, *args])
+    return capsys.readouterr().out
+
+
+def store_of(text: str) -> GramStore:
+    return GramStore.read(re.search(r"K .*: (\S+)$", text, re.MULTILINE)[1])  # pyright: ignore[reportOptionalSubscript]
+
+
+def test_matrix_and_eigenpairs_are_kept_and_found_again(capsys):
+    text = run(capsys, "--k", "5")
+    store = store_of(text)
+    assert store.shape == (60, 60)
+    assert "5 eigenvalues" in text
+    assert "by a dense eigendecomposition" in text
+    assert run(capsys, "--k", "5") == text
+    from ntk_repro.data import load_dataset
+
+    data = load_dataset("digits", n_train=40, n_test=20)
+    net = Network.create("mlp", key_for(0, INIT), data.x.shape[1:], width=0.1)
+    np.testing.assert_array_equal(store.array(), empirical_gram(net, data.x))
+
+
+def test_choices_reach_the_kernel(capsys):
+    full = store_of(run(capsys, "--num-outputs", "2", "--outputs", "full"))
+    assert full.shape == (120, 120)
+    one = store_of(run(capsys, "--num-outputs", "2", "--outputs", "1"))
+    np.testing.assert_allclose(one.array(), full.array()[1::2, 1::2], rtol=1e-5, atol=1e-5)
+    text = run(capsys, "--precision", "bf16", "--memory", "1GiB", "--seed", "3")
+    assert "largest error by the lower precision" in text
+    assert store_of(run(capsys, "--precision", "float64")).dtype == np.float64
+
+
+def test_explain_and_dry_run_compute_nothing(capsys):
+    text = run(capsys, "--k", "5", "--explain", "--dry-run")
+    assert re.search(r"Dense_0 +dense 64>10 +1 +650 +positions +75 ", text)
+    assert re.search(r"1 tiles of 60 ", text)
+    assert re.search(r"5 eigenpairs", text)
+    folder = Path(re.search(r"lie in: (\S+)", text)[1])  # pyright: ignore[reportOptionalSubscript]
+    assert not folder.exists()
+    run(capsys)
+    assert folder.exists()
+    assert re.search(r"0 tiles of 60 +0 T ", run(capsys, "--dry-run"))
+
+
+def test_shares_come_together(capsys):
+    text = run(capsys, "--share", "1", "2", "--k", "5")
+    assert "0 of 1 tiles" not in text
+    text += run(capsys, "--share", "0", "2", "--k", "5")
+    assert store_of(text).done
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--memory", "6 apples"], "no amount of memory"),
+        (["--k", "-1"], "--k counts eigenpairs"),
+        (["--k", "61"], "60 samples have 1 to 60"),
+        (["--outputs", "1"], "outputs 0 to 0"),
+        (["--outputs", "all"], "known: full, mean"),
+        (["--precision", "tf32"], "NVIDIA GPUs only"),
+        (["--share", "0", "2", "--distributed"], "give one of them"),
+        (["--share", "3", "2"], "share 3 of 2 does not exist"),
+        (["--coordinator", "localhost:1"], "give all three"),
+        (["--memory", "1KB"], "need"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(args, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(capsys, *args)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_share_one_store(count, tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "NTK_REPRO_RUNS": str(tmp_path / "many"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "ntk_repro.gram", *TINY[:-4], "--n-train", "1200", "--n-test", "200", "--k", "4"]
+
+    def start(environment, *rest):
+        return subprocess.Popen(
+            [*command, *rest], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    together = ["--coordinator", f"localhost:{port}", "--processes", str(count), "--process"]
+    texts = []
+    children = [start(environment, *together, str(index)) for index in range(count)]
+    for child in children:
+        texts.append(child.communicate(timeout=200)[0])
+        assert child.returncode == 0, texts[-1]
+    assert "4 eigenvalues" in texts[0]
+    alone = start({**environment, "NTK_REPRO_RUNS": str(tmp_path / "one")})
+    text = alone.communicate(timeout=200)[0]
+    many, one = store_of(texts[0]), store_of(text)
+    assert many.num_tiles > count
+    for path in sorted((one.path / "tiles").rglob("*")):
+        if path.is_file():
+            assert path.read_bytes() == (many.path / path.relative_to(one.path)).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("6GiB", 6 * 2**30), ("500MB", 5 * 10**8), ("1.5 k", 1500), ("12", 12), ("2TiB", 2**41)]
+)
+def test_amounts_of_memory_are_read_as_people_write_them(text, count):
+    assert parse_bytes(text) == count
+
+
+def test_durations_are_written_for_people():
+    assert [readable_seconds(s) for s in (0.0123, 7.26, 59.4, 61, 7300)] == [
+        "0.012 s",
+        "7.3 s",
+        "59 s",
+        "1 min 1 s",
+        "2 h 1 min",
+    ]

@@ -1,0 +1,208 @@
+"""The Gram matrix on disk: the same matrix and the same bytes, whatever happens on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import GramStore, empirical_gram, gram_store
+from ntk_repro.gram.structured import computation as computation_file
+from ntk_repro.gram.structured import feature_blocks, schedule
+from ntk_repro.network import Network
+
+NET = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
+X = np.random.default_rng(0).normal(size=(50, 4, 4, 1)).astype(np.float32)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    """Tiles of 9 samples, made in passes of 3."""
+    exact = schedule.Blocks.of.__func__  # pyright: ignore[reportFunctionMemberAccess]
+    small = classmethod(lambda cls, n, tile, batch, multiple=1: exact(cls, n, min(tile, 9), min(batch, 3), multiple))
+    monkeypatch.setattr(schedule.Blocks, "of", small)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for part in ("tiles", "checksums.txt")
+        for path in sorted([folder / part, *(folder / part).rglob("*")])
+        if path.is_file()
+    }
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("outputs", ["mean", "full", 1])
+def test_the_store_holds_the_matrix(outputs, tmp_path):
+    store = gram_store(NET, X, tmp_path / "k", outputs=outputs)
+    assert store.done
+    assert store.num_blocks == 6
+    np.testing.assert_array_equal(store.array(), empirical_gram(NET, X, outputs=outputs))
+    assert store.facts["layers"]["Dense_0"] in ("gradient", "positions")
+    exact = empirical_gram(NET, X, outputs=outputs, method="jacobian", precision="float64")
+    assert np.abs(store.array() - exact).max() < 3e-6 * exact.max()
+
+
+def test_float64_is_float64_on_disk(tmp_path):
+    store = gram_store(NET, X, tmp_path / "k", precision="float64")
+    exact = empirical_gram(NET, X, method="jacobian", precision="float64")
+    assert store.dtype == np.float64
+    assert np.abs(store.array() - exact).max() < 1e-13 * exact.max()
+
+
+def test_the_error_of_a_lower_precision_is_recorded(tmp_path):
+    store = gram_store(NET, X, tmp_path / "k", precision="bf16")
+    exact = empirical_gram(NET, X, precision="float64")
+    assert store.facts["precision_error"] == pytest.approx(np.abs(store.array() - exact).max() / exact.max(), rel=0.05)
+    assert 1e-5 < store.facts["precision_error"] < 1e-2
+    assert "precision_error" not in gram_store(NET, X, tmp_path / "exact").facts
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_what_is_there_is_not_computed_again(tmp_path, monkeypatch):
+    folder = tmp_path / "k"
+    whole = contents(gram_store(NET, X, folder).path)
+    computed = []
+    write = GramStore.write
+    monkeypatch.setattr(GramStore, "write", lambda *args: (computed.append(args[1:3]), write(*args)))
+    gram_store(NET, X, folder)
+    assert computed == []
+    (folder / "tiles/c/1/3").unlink()
+    damaged = bytearray((folder / "tiles/c/2/2").read_bytes())
+    damaged[17] ^= 4
+    (folder / "tiles/c/2/2").write_bytes(damaged)
+    # Little memory and other sizes of blocks do not change the bytes: those of the manifest are kept.
+    monkeypatch.setattr(schedule.Blocks, "of", classmethod(lambda cls, n, *rest: cls(n, 7, 7)))
+    assert gram_store(NET, X, folder).done
+    assert sorted(computed) == [(1, 3), (2, 2)]
+    assert contents(folder) == whole
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("count", [2, 3])
+def test_shares_make_the_same_bytes(count, tmp_path):
+    whole = contents(gram_store(NET, X, tmp_path / "one").path)
+    for left in reversed(range(count)):
+        assert gram_store(NET, X, tmp_path / "many", share=(left, count)).done == (left == 0)
+    assert contents(tmp_path / "many") == whole
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_features_that_do_not_fit_come_again_and_make_the_same_bytes(on_disk, tmp_path, monkeypatch):
+    whole = contents(gram_store(NET, X, tmp_path / "one").path)
+    made = []
+    features = computation_file.Computation.features
+    monkeypatch.setattr(
+        computation_file.Computation, "features", lambda self, x, b, i: (made.append(i), features(self, x, b, i))[1]
+    )
+    monkeypatch.setattr(feature_blocks, "cheaper_on_disk", lambda *args: on_disk)
+    sample = 4 * computation_file.structured_plan(NET, X, "mean", 2).floats_per_sample
+    store = gram_store(NET, X, tmp_path / "tight", memory=2 * 3 * 9 * sample)
+    assert contents(store.path) == whole
+    assert (len(made) == 6) == on_disk
+    assert not list(store.path.glob("features*"))
+
+
+def test_features_come_back_from_disk_as_they_were(tmp_path, monkeypatch):
+    plan = computation_file.structured_plan(NET, X, "mean", 2)
+    blocks = schedule.Blocks(50, 10, 5)
+    computation = computation_file.Computation(NET, plan, schedule.Schedule(blocks, None, 1), None, "bf16")
+    kept = feature_blocks.FeaturesOnDisk(lambda i: computation.features(X, blocks, i), tmp_path)
+    for index in (3, 1, 3):
+        exact = computation.features(X, blocks, index)
+        same = jax.tree.map(lambda a, b: a.dtype == b.dtype and np.array_equal(a, b), kept(index), exact)
+        assert all(jax.tree.leaves(same))
+    assert len(list(tmp_path.iterdir())) == 2
+    tiles = {(i, j) for i in range(5) for j in range(i, 5)}
+    make, slow = kept.make, threading.Event()
+    kept.make = lambda i: (slow.wait(0.2), make(i))[1]
+    # Blocks that are slow to make are kept where they come again, and not where they do not.
+    assert feature_blocks.cheaper_on_disk(kept, 5, 50, tiles)
+    assert not feature_blocks.cheaper_on_disk(kept, 5, 5, tiles)
+    monkeypatch.setattr(feature_blocks.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    assert not feature_blocks.cheaper_on_disk(kept, 5, 50, tiles)
+
+
+def test_a_folder_of_another_matrix_is_refused(tmp_path):
+    gram_store(NET, X, tmp_path / "k")
+    with pytest.raises(UserError, match="fingerprint"):
+        gram_store(NET, X[::-1], tmp_path / "k")
+    with pytest.raises(UserError, match="outputs"):
+        gram_store(NET, X, tmp_path / "k", outputs=0)
+    with pytest.raises(UserError, match="share 2 of 2 does not exist"):
+        gram_store(NET, X, tmp_path / "k", share=(2, 2))
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_a_sample_that_overflows_is_named_and_the_tiles_before_it_are_kept(tmp_path):
+    net = Network.from_apply(lambda w, x: jax.numpy.exp(x @ w), np.ones((3, 1), np.float32))
+    x = np.zeros((50, 3), np.float32)
+    x[31] = 100
+    with pytest.raises(UserError, match="not finite at sample 31"):
+        gram_store(net, x, tmp_path / "k")
+    store = GramStore.read(tmp_path / "k")
+    assert 0 < len(store.absent()) < store.num_tiles
+    x[31] = np.nan
+    with pytest.raises(UserError, match="the first is number 31"):
+        gram_store(net, x, tmp_path / "k2")
+    assert not (tmp_path / "k2").exists()
+
+
+def test_a_constant_network_has_a_kernel_of_zeros(tmp_path):
+    net = Network.from_apply(lambda w, x: 0.0 * (x @ w), np.ones((3, 1), np.float32))
+    store = gram_store(net, np.ones((20, 3), np.float32), tmp_path / "k")
+    assert store.done
+    np.testing.assert_array_equal(store.array(), np.zeros((20, 20)))
+
+
+CHILD = """
+import numpy as np
+from ntk_repro.gram import gram_store
+from ntk_repro.gram.structured import schedule
+from ntk_repro.network import Network
+exact = schedule.Blocks.of.__func__
+schedule.Blocks.of = classmethod(lambda cls, n, tile, batch, m=1: exact(cls, n, min(tile, 9), min(batch, 3), m))
+net = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
+x = np.random.default_rng(0).normal(size=(900, 4, 4, 1)).astype(np.float32)
+gram_store(net, x, "k")
+"""
+
+
+@pytest.mark.slow
+def test_a_computation_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
+    def start(folder, devices=1):
+        folder.mkdir(exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+        return subprocess.Popen([sys.executable, "-c", CHILD], cwd=folder, env=environment)
+
+    assert start(tmp_path / "whole").wait(120) == 0
+    for moment in (40, 2500):
+        child = start(tmp_path / "killed")
+        tiles = tmp_path / "killed/k/tiles/c"
+        deadline = time.monotonic() + 120
+        while len(list(tiles.rglob("*"))) < moment:
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert GramStore.read(tmp_path / "killed/k").absent()
+    assert start(tmp_path / "killed").wait(120) == 0
+    assert contents(tmp_path / "killed/k") == contents(tmp_path / "whole/k")
+    # Eight devices share out each block; what differs is rounding.
+    assert start(tmp_path / "devices", devices=8).wait(120) == 0
+    manifest = json.loads((tmp_path / "devices/k/manifest.json").read_text())
+    assert manifest["settings"]["batch"] % 8 == 0
+    whole, shared = (GramStore.read(tmp_path / name / "k").array() for name in ("whole", "devices"))
+    np.testing.assert_allclose(shared, whole, rtol=0, atol=1e-6 * whole.max())
