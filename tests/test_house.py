@@ -137,7 +137,7 @@ def jax_where_none_belongs(root: Path) -> list[str]:
                         waiting.append(module)
 
     starts = [*python_files(root, "figures", f"{PACKAGE}/record", f"{PACKAGE}/gram/store")]
-    starts += [path for name in ("papers/drawing.py",) if (path := root / PACKAGE / name).exists()]
+    starts.append(root / PACKAGE / "papers" / "drawing.py")
     return sorted(
         {
             f"{start.relative_to(root)} loads {path.relative_to(root)}:{one.line}: {one.name}"

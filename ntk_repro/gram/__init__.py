@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, eigenfunction_labels
     from ntk_repro.gram.empirical import METHODS, empirical_gram
+    from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.spectrum import (
         Eigenpairs,
         effective_rank,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         top_eigenpairs,
     )
     from ntk_repro.gram.store import GramStore
-    from ntk_repro.gram.stored import gram_store
 
 __all__ = [
     "METHODS",
@@ -43,7 +43,7 @@ _HOMES = {
     "eigenfunctions": {"Eigenbasis", "eigenbasis", "eigenfunction_labels"},
     "empirical": {"METHODS", "empirical_gram"},
     "store": {"GramStore"},
-    "stored": {"gram_store"},
+    "on_disk": {"gram_store"},
 }
 
 

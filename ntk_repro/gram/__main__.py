@@ -18,9 +18,9 @@ from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
 from ntk_repro.gram.estimate import estimate
 from ntk_repro.gram.explain import plan_table, stage_table
 from ntk_repro.gram.memory import parse_bytes
-from ntk_repro.gram.processes import join, wait_for_all
+from ntk_repro.gram.on_disk import blocks_of, gram_store, planned_on_disk
+from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
-from ntk_repro.gram.stored import gram_store, planned
 from ntk_repro.gram.structured.computation import structured_plan
 from ntk_repro.models import model_settings
 from ntk_repro.network import Network
@@ -39,11 +39,19 @@ def _run(config: GramConfig) -> None:
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     if config.k < 0:
         raise UserError(f"--k counts eigenpairs and cannot be {config.k}: 0 computes the matrix alone")
-    if config.share and config.distributed:
-        raise UserError("--share and --distributed both say who computes what: give one of them")
+    joined = config.distributed or any(
+        value is not None for value in (config.coordinator, config.processes, config.process)
+    )
+    if config.share and joined:
+        raise UserError("--share and --distributed (or --coordinator) both say who computes what: give one of them")
     share = config.share or (0, 1)
-    if config.distributed or config.coordinator:
+    if joined:
         share = join(config.coordinator, config.processes, config.process)
+    with together(joined):
+        _compute(config, memory, outputs, share, joined)
+
+
+def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: tuple[int, int], joined: bool) -> None:
     settings: dict[str, Any] = {name: getattr(config, name) for name in ("width", "activation")}
     settings |= {name: getattr(config, name) for name in model_settings(config.net) if hasattr(config, name)}
     if config.num_outputs != 1:
@@ -54,16 +62,19 @@ def _run(config: GramConfig) -> None:
     net = Network.create(config.net, key_for(config.seed, INIT), data.x.shape[1:], **settings)
     identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
-    folder = gram_folder(net, data.x, identity=identity, **kernel)[1]
     if config.explain or config.dry_run:
-        _foresee(config, net, data.x, folder, memory, **kernel)
+        _foresee(config, net, data.x, gram_folder(net, data.x, identity=identity, **kernel)[1], memory, **kernel)
         return
     if share[1] > 1 or not config.k:
-        about = {"network": identity}
-        store = gram_store(net, data.x, folder, identity=about, memory=memory, share=share, **kernel)
-        if config.distributed or config.coordinator:
+        folder = gram_folder(net, data.x, identity=identity, **kernel)[1]
+        own: dict[str, Any] = {"identity": {"network": identity}, "memory": memory, **kernel}
+        store = gram_store(net, data.x, folder, share=share, **own)
+        if joined:
             wait_for_all(store)
-        _show_store(store)
+            if share[0] == 0 and not store.done:  # whoever came last may have seen an old list of files
+                store = gram_store(net, data.x, folder, **own)
+        if not store.done or not config.k:
+            _show_store(store)
         if not store.done or share[0] > 0:
             return
     if config.k:
@@ -81,8 +92,10 @@ def _foresee(config: GramConfig, net: Network, x: np.ndarray, folder: Path, memo
         if config.explain:
             console.print(plan_table(plan))
         if config.dry_run:
-            remaining = len(GramStore.read(folder).absent()) if GramStore.exists(folder) else None
-            computation = planned(net, x, plan, outputs, config.precision, memory)
+            begun = GramStore.read(folder) if GramStore.exists(folder) else None
+            remaining = len(begun.absent()) if begun else None
+            like = blocks_of(begun) if begun else None
+            computation = planned_on_disk(net, x, plan, outputs, config.precision, memory, like)
             stages = estimate(computation, x, config.k, folder, remaining)
             console.print(stage_table(stages))
             print(f"it would lie in: {folder}")

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.fingerprint import fingerprint
+from ntk_repro.gram.on_disk import gram_store
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store.gram_store import GramStore
-from ntk_repro.gram.stored import gram_store
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder, config_hash
 
@@ -95,10 +95,14 @@ def eigenbasis(
     if not 1 <= k <= len(x):
         raise UserError(f"{k} eigenfunctions were asked for, but {len(x)} samples have 1 to {len(x)}")
     about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
-    store = gram_store(
-        net, x, folder, outputs=outputs, precision=precision, identity={"network": dict(identity)}, memory=memory
-    )
-    with RunFolder.open("eigenbasis", _EigenpairsIdentity(about, k, tolerance), root=root, wait=True) as run:
+    pairs_of = _EigenpairsIdentity(about, k, tolerance)
+    if RunFolder.is_done("eigenbasis", pairs_of, root=root) and GramStore.exists(folder):
+        store = GramStore.read(folder)  # its tiles are verified when they are read
+    else:
+        store = gram_store(
+            net, x, folder, outputs=outputs, precision=precision, identity={"network": dict(identity)}, memory=memory
+        )
+    with RunFolder.open("eigenbasis", pairs_of, root=root, wait=True) as run:
         if not run.done:
             pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=memory)
             run.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})

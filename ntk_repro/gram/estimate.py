@@ -28,14 +28,14 @@ class Stage:
 
     Attributes:
         name: what is done.
-        operations: floating-point operations, None where they are not counted.
+        operations: floating-point operations.
         memory: bytes of memory at once.
         disk: bytes written.
         seconds: expected duration.
     """
 
     name: str
-    operations: float | None
+    operations: float
     memory: float
     disk: float
     seconds: float
@@ -50,7 +50,7 @@ def estimate(
     products by NumPy's.
 
     Args:
-        computation: the kernel, see `ntk_repro.gram.stored.planned`.
+        computation: the kernel, see `ntk_repro.gram.on_disk.planned_on_disk`.
         x: its samples.
         k: number of eigenpairs, 0 for none.
         folder: where the store will lie; its file system is tried.
@@ -64,6 +64,7 @@ def estimate(
     # With dataclasses.replace a block is one pass, so that the function timed is the one that will run.
     one_pass = dataclasses.replace(blocks, n=blocks.batch, tile=blocks.batch)
     made = computation.features(x, one_pass, 0)
+    per_pass_operations = computation.operations_a_pass(x)
     per_pass = _seconds(lambda: computation.features(x, one_pass, 0))
     block = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (blocks.tile // blocks.batch)), made)
     per_tile = _seconds(lambda: computation.tile(block, block))
@@ -75,14 +76,15 @@ def estimate(
     stages = [
         Stage(
             "features" if schedule.all_held else "features, some more than once",
-            None,
+            per_pass_operations * passes * (blocks.tile // blocks.batch),
             min(schedule.held + 1, blocks.count) * block_bytes,
             0,
             passes * (blocks.tile // blocks.batch) * per_pass,
         ),
         Stage(
-            f"{count:,} tiles of {blocks.tile * c:,}",
+            f"{count:,} tiles of {min(blocks.tile, blocks.n) * c:,}",
             2.0 * plan.multiplications_per_pair * blocks.tile**2 * count,
+            # One computed, one copied out, and a few that the store has taken over.
             8 * tile_bytes,
             count * tile_bytes,
             # The disk is written while the next tiles are computed.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from ntk_repro.gram.capture.layers import Layer
+from ntk_repro.gram.capture import Layer
 from ntk_repro.gram.estimate import Stage
 from ntk_repro.gram.memory import readable_bytes
 from ntk_repro.gram.structured.features import Plan
@@ -48,7 +48,7 @@ def stage_table(stages: Sequence[Stage]) -> Table:
     for name in ("stage", "operations", "memory", "disk", "expected"):
         table.add_column(name, no_wrap=True, justify="left" if name == "stage" else "right")
     for stage in stages:
-        operations = "" if stage.operations is None else f"{stage.operations / 1e12:.3g} T"
+        operations = f"{stage.operations / 1e12:.3g} T"
         disk = readable_bytes(stage.disk) if stage.disk else ""
         table.add_row(stage.name, operations, readable_bytes(stage.memory), disk, readable_seconds(stage.seconds))
     table.add_section()

@@ -1,6 +1,7 @@
 """What a kernel needs and what the machine has, asked before the work starts."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,16 +11,48 @@ from ntk_repro.errors import UserError
 __all__ = ["available_bytes", "check_result_fits", "host_available_bytes", "parse_bytes", "readable_bytes"]
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def host_available_bytes() -> int:
     """Memory of the host that may be taken now; of the share that a container or batch system gives, where it does."""
-    available = psutil.virtual_memory().available
+    free = [psutil.virtual_memory().available]
+    for folder, limit_name, used_name in _cgroups():
+        try:
+            limit, used = ((folder / name).read_text().strip() for name in (limit_name, used_name))
+        except OSError:
+            continue
+        if limit.isdecimal() and used.isdecimal():
+            free.append(max(int(limit) - int(used) + _cached(folder), 0))
+    return min(free)
+
+
+def _cached(folder: Path) -> int:
+    """Bytes of files that are kept in memory only while nobody needs it."""
     try:
-        limit, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        lines = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(lines.get("total_inactive_file", lines.get("inactive_file", 0)))
+
+
+def _cgroups() -> Iterator[tuple[Path, str, str]]:
+    """The control groups that this process is in, up to the root, with the names of their files of memory."""
+    try:
+        lines = _OWN_CGROUPS.read_text().splitlines()
     except OSError:
-        return available
-    return available if limit == "max" else min(available, int(limit) - int(used))
+        lines = []
+    for line in [*lines, "0::/"]:
+        _, controllers, path = line.split(":", 2)
+        own = Path(path.lstrip("/"))
+        if not controllers:
+            root, names = _CGROUP, ("memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        else:
+            continue
+        for folder in (own, *own.parents):
+            yield root / folder, *names
 
 
 def available_bytes() -> int:
@@ -27,7 +60,7 @@ def available_bytes() -> int:
     import jax  # here, so that what only asks for the host's memory (the store) does not wait for JAX
 
     host = host_available_bytes()
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     if device.platform == "cpu":
         return host
     stats = device.memory_stats() or {}

@@ -1,7 +1,10 @@
 """Several processes on one Gram matrix, through `jax.distributed`: who computes which share, and how they part."""
 
 import contextlib
+import os
+import sys
 import time
+from collections.abc import Iterator
 
 import jax
 
@@ -9,7 +12,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.progress import progress
 
-__all__ = ["join", "wait_for_all"]
+__all__ = ["join", "together", "wait_for_all"]
 
 # Seconds between two looks at the store.
 _PATIENCE = 1.0
@@ -42,18 +45,36 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     return jax.process_index(), jax.process_count()
 
 
+@contextlib.contextmanager
+def together(joined: bool) -> Iterator[None]:
+    """Within it an error of one process ends that process at once, and through JAX the others soon after.
+
+    Left to itself JAX would wait minutes for a process that has given up to meet the others at the end.
+
+    Args:
+        joined: whether there are others; without them an error passes as usual.
+    """
+    try:
+        yield
+    except UserError as error:
+        if not joined:
+            raise
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(2)
+
+
 def wait_for_all(store: GramStore) -> None:
     """Waits until every tile is there, then leaves the group: what follows is done by one process alone.
 
-    JAX ends all processes of a group when one of them dies, so that nobody waits for the dead; the same command again
-    makes up for what is missing.
+    When one process dies, JAX ends all of the group within minutes, so that nobody waits for the dead; the same command
+    again makes up for what is missing.
     """
-    absent = len(store.absent())
-    with progress("tiles of the other processes", absent, "tiles") as advance:
+    absent = store.absent()
+    with progress("tiles of the other processes", len(absent), "tiles") as advance:
         while absent:
             time.sleep(_PATIENCE)
-            left = len(store.absent())
-            advance(absent - left)
-            absent = left
+            before, absent = len(absent), store.absent(absent)
+            advance(before - len(absent))
     with contextlib.suppress(RuntimeError):  # the last of the others may be faster
         jax.distributed.shutdown()

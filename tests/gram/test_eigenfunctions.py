@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, stored, top_eigenpairs
+from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, on_disk, top_eigenpairs
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
 
@@ -72,7 +72,7 @@ def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
 
 
 def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
-    monkeypatch.setattr(stored.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match=r"288 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
+    monkeypatch.setattr(on_disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
         basis(root=tmp_path)
     assert not grams

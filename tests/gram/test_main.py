@@ -65,11 +65,13 @@ def test_explain_and_dry_run_compute_nothing(capsys):
     assert re.search(r"0 tiles of 60 +0 T ", run(capsys, "--dry-run"))
 
 
+@pytest.mark.usefixtures("small_tiles")
 def test_shares_come_together(capsys):
-    text = run(capsys, "--share", "1", "2", "--k", "5")
-    assert "0 of 1 tiles" not in text
-    text += run(capsys, "--share", "0", "2", "--k", "5")
-    assert store_of(text).done
+    assert "14 of 28 tiles" in run(capsys, "--share", "1", "2", "--k", "5")
+    assert "28 of 28" not in run(capsys, "--dry-run", "--k", "5")
+    text = run(capsys, "--share", "0", "2", "--k", "5")
+    assert store_of(text).num_tiles == 28
+    assert "5 eigenvalues" in text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,8 @@ def test_shares_come_together(capsys):
         (["--share", "0", "2", "--distributed"], "give one of them"),
         (["--share", "3", "2"], "share 3 of 2 does not exist"),
         (["--coordinator", "localhost:1"], "give all three"),
+        (["--processes", "2", "--process", "1"], "give all three"),
+        (["--share", "0", "2", "--coordinator", "localhost:1"], "give one of them"),
         (["--memory", "1KB"], "need"),
     ],
 )

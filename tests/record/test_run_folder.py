@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -374,3 +375,21 @@ def test_a_run_killed_at_random_moments_continues_and_ends(tmp_path):
     assert {line["i"] for line in run.metrics()} == set(range(60))
     assert not list(run.path.rglob("*.tmp"))
     assert json.loads((run.path / "DONE").read_text()) == {"result_bytes": (run.path / "result.npz").stat().st_size}
+
+
+def test_a_process_that_may_wait_waits_for_the_one_that_writes(tmp_path, capfd):
+    done = threading.Event()
+
+    def second():
+        with RunFolder.open("study", Config(), root=tmp_path, wait=True) as run:
+            assert run.done
+            done.set()
+
+    with RunFolder.open("study", Config(), root=tmp_path) as first:
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert not done.wait(0.3)
+        first.finish(accuracy=[1.0])
+    waiting.join(10)
+    assert done.is_set()
+    assert "waiting for another process" in capfd.readouterr().err

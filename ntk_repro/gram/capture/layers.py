@@ -20,9 +20,10 @@ from jaxtyping import Array
 
 from ntk_repro.gram.capture.equations import captured_by_equations, equation_layers
 from ntk_repro.gram.capture.layer import Capture, Geometry, Layer, Path
+from ntk_repro.gram.capture.row_convolution import row_convolution, takes_rows
 from ntk_repro.network import Network
 
-__all__ = ["Capture", "Geometry", "Layer", "capture_fn", "find_layers"]
+__all__ = ["capture_fn", "find_layers"]
 
 PyTree = Any
 
@@ -163,13 +164,19 @@ def capture_fn(
             inputs = {path: [] for path in paths}
 
             def interceptor(next_fun, args, kwargs, context):
-                y = next_fun(*args, **kwargs)
                 path = context.module.path
                 if context.method_name != "__call__" or path not in paths:
-                    return y
-                call = len(inputs[path])
+                    return next_fun(*args, **kwargs)
+                layer, call = by_path[path], len(inputs[path])
                 a = args[0] if args else kwargs["inputs"]
-                inputs[path].append(a.reshape(by_path[path].inputs[call]))
+                inputs[path].append(a.reshape(layer.inputs[call]))
+                if takes_rows(layer) and context.module.precision is None:
+                    own = context.module.variables["params"]
+                    y = row_convolution(layer, inputs[path][-1], own["kernel"])
+                    y = y + own["bias"] if layer.use_bias else y
+                    y = y.reshape(*a.shape[:-3], *y.shape[1:])
+                else:
+                    y = next_fun(*args, **kwargs)
                 return y + zeros[path][call].reshape(y.shape)
 
             with nn.intercept_methods(interceptor):

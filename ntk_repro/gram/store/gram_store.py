@@ -191,11 +191,16 @@ class GramStore:
         with progress("checking tiles", len(tiles), "tiles") as advance:
             return self._files.damaged(tiles, advance)
 
-    def absent(self) -> list[tuple[int, int]]:
-        """The tiles that no writer has recorded or whose file is not whole, row by row; quick, nothing is read."""
+    def absent(self, among: Iterable[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
+        """The tiles that no writer has recorded or whose file is not whole, row by row; quick, nothing is read.
+
+        Args:
+            among: the tiles to look at, None for all.
+        """
         self.flush()
         self._files.reload()
-        return [tile for tile in self._files.all() if not self._files.in_place(*tile)]
+        tiles = self._files.all() if among is None else sorted(among)
+        return [tile for tile in tiles if not self._files.in_place(*tile)]
 
     def write(self, i: int, j: int, values: Float[np.ndarray, "rows columns"]) -> None:
         """Hands over the tile of block row i and block column j, i <= j.

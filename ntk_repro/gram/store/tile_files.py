@@ -201,7 +201,8 @@ class TileFiles:
 
     def reload(self) -> None:
         """Takes up what other writers have recorded."""
-        for path in [self._folder / _CHECKSUMS, *self._folder.glob(_PARTIAL.format("*"))]:
+        # Partial records first: where one has gone meanwhile, the whole one is there.
+        for path in [*self._folder.glob(_PARTIAL.format("*")), self._folder / _CHECKSUMS]:
             try:
                 content = path.read_bytes()
             except FileNotFoundError:

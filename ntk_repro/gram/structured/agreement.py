@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntk_repro.gram.capture.layers import Layer, capture_fn
+from ntk_repro.gram.capture import Layer, capture_fn
 from ntk_repro.gram.structured.features import gradient
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope

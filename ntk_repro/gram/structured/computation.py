@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.capture.layers import Layer, capture_fn, find_layers
+from ntk_repro.gram.capture import Layer, capture_fn, find_layers
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import Features, Plan, features_of, plan_for
@@ -120,20 +121,30 @@ class Computation:
         rows = x[blocks.samples(index)]
         rows = np.concatenate([rows, np.repeat(rows[-1:], blocks.tile - len(rows), axis=0)])
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
-        split, whole = _shardings()
-        params, state = jax.device_put((self.net.params, self.net.state), whole)
+        split, whole = _shardings(blocks.batch)
+        params, state = self.net.params, self.net.state
+        if whole is not None:
+            params, state = jax.device_put((params, state), whole)
         passes = []
         for start in range(0, blocks.tile, blocks.batch):
-            passes.append(fn(params, state, jax.device_put(rows[start : start + blocks.batch], split)))
+            batch = rows[start : start + blocks.batch]
+            passes.append(fn(params, state, batch if split is None else jax.device_put(batch, split)))
         joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
-        return jax.device_put(joined, split)
+        return joined if split is None else jax.device_put(joined, split)
+
+    def operations_a_pass(self, x: Float[np.ndarray, "n ..."]) -> float:
+        """Floating-point operations of one pass, as XLA counts them before it compiles."""
+        fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
+        batch = jax.ShapeDtypeStruct((self.schedule.rows.batch, *x.shape[1:]), x.dtype)
+        counted: Any = fn.lower(self.net.params, self.net.state, batch).cost_analysis()  # pyright: ignore
+        return float((counted[0] if isinstance(counted, list) else counted)["flops"])
 
     def tile(self, one: Features, two: Features) -> Array:
         """The kernel between two blocks: rows shared out among the devices, columns known to all of them."""
-        _, whole = _shardings()
+        _, whole = _shardings(self.schedule.rows.batch)
         level = "tensorfloat32" if self.precision == "tf32" else "highest"
         with jax.default_matmul_precision(level):
-            k = kernel_tile(self.plan, one, jax.device_put(two, whole))
+            k = kernel_tile(self.plan, one, two if whole is None else jax.device_put(two, whole))
         # Sums over cotangents are means over outputs here.
         return k if self.plan.blocks or self.plan.num_cotangents == 1 else k / self.plan.num_cotangents
 
@@ -144,6 +155,7 @@ class Computation:
         x2: Float[np.ndarray, "n2 ..."] | None = None,
         wanted: Collection[Tile] | None = None,
         scratch: Path | None = None,
+        reserved: int = 0,
     ) -> None:
         """Computes all tiles, or those wanted, and hands each to `write(i, j, values)`.
 
@@ -153,9 +165,10 @@ class Computation:
             x2: samples of the columns, None for a symmetric kernel.
             wanted: tiles (i, j); i <= j where the kernel is symmetric.
             scratch: folder where features that do not fit into memory may be kept, None: they are made again.
+            reserved: bytes of the disk that are needed for other things.
 
         Raises:
-            UserError: names the sample whose kernel with itself is not finite.
+            UserError: names the sample whose kernel is not finite.
         """
         schedule = self.schedule
         c = self.plan.num_cotangents if self.plan.blocks else 1
@@ -165,7 +178,7 @@ class Computation:
             # The first block takes seconds to compile: the bar is there before it.
             advance = stack.enter_context(progress("kernel", len(wanted), "tiles"))
             row_block = stack.enter_context(
-                block_source(lambda i: self.features(x1, schedule.rows, i), schedule, wanted, scratch)
+                block_source(lambda i: self.features(x1, schedule.rows, i), schedule, wanted, scratch, reserved)
             )
 
             def column_block(j: int) -> Features:
@@ -174,8 +187,9 @@ class Computation:
             def hand_over(i: int, j: int, tile: Array) -> None:
                 rows, cols = schedule.rows.samples(i), columns.samples(j)
                 values = np.asarray(tile)[: (rows.stop - rows.start) * c, : (cols.stop - cols.start) * c]
+                if not np.isfinite(values.sum()):
+                    _check_finite(values, rows.start, cols.start, c)
                 if x2 is None and i == j:
-                    _check_finite(values.diagonal(), rows.start, c)
                     # Both halves of a product with itself differ in rounding: the upper one is taken.
                     values = np.triu(values) + np.triu(values, 1).T
                 write(i, j, values)
@@ -192,19 +206,26 @@ class Computation:
                 hand_over(*waiting)
 
 
-def _check_finite(diagonal: np.ndarray, start: int, rows_per_sample: int) -> None:
-    # |K_ij| is at most the root of K_ii K_jj, so the diagonal tells for all.
-    bad = np.flatnonzero(~np.isfinite(diagonal))
-    if len(bad):
-        raise UserError(
-            f"the kernel is not finite at sample {start + bad[0] // rows_per_sample} (counted from 0): the network "
-            "overflows there, or its parameters are broken"
-        )
+def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: int) -> None:
+    """Names the sample, of those from `row` or `column` on, whose whole row or column is not finite."""
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return  # the sum alone overflowed
+    rows = np.flatnonzero(bad.all(axis=1))
+    sample = row + rows[0] // rows_per_sample if len(rows) else column + np.argmax(bad.any(axis=0)) // rows_per_sample
+    raise UserError(
+        f"the kernel is not finite at sample {sample} (counted from 0): the network overflows there, or its parameters "
+        "are broken"
+    )
 
 
-def _shardings() -> tuple[NamedSharding | None, NamedSharding | None]:
-    """Split by samples among this host's devices, and whole on each; None for both where there is one device."""
+def _shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
+    """Split by samples among this host's devices, and whole on each; None for both where one device takes all.
+
+    A batch that was chosen for other devices than there are now goes to as many as divide it.
+    """
     devices = jax.local_devices()
+    devices = devices[: max(count for count in range(1, len(devices) + 1) if batch % count == 0)]
     if len(devices) == 1:
         return None, None
     mesh = Mesh(np.array(devices), ("samples",))

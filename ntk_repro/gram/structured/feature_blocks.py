@@ -26,7 +26,7 @@ BlockSource = Callable[[int], Features]
 
 @contextlib.contextmanager
 def block_source(
-    make: BlockSource, schedule: Schedule, wanted: Collection[Tile], scratch: Path | None
+    make: BlockSource, schedule: Schedule, wanted: Collection[Tile], scratch: Path | None, reserved: int = 0
 ) -> Iterator[BlockSource]:
     """The function that brings block i: `make` itself, or one that keeps blocks on disk where that is faster.
 
@@ -35,6 +35,7 @@ def block_source(
         schedule: says how often each block comes again.
         wanted: the tiles that are computed.
         scratch: folder for the blocks (removed afterwards); None: nothing is written.
+        reserved: bytes of the disk that are needed for other things.
     """
     distinct, passes = len({block for tile in wanted for block in tile}), schedule.passes(wanted)
     if scratch is None or passes <= distinct or schedule.columns is not None:
@@ -45,7 +46,7 @@ def block_source(
         folder = Path(tempfile.mkdtemp(prefix="features-", dir=scratch))
     try:
         on_disk = FeaturesOnDisk(make, folder)
-        yield on_disk if cheaper_on_disk(on_disk, distinct, passes, wanted) else make
+        yield on_disk if cheaper_on_disk(on_disk, distinct, passes, wanted, reserved) else make
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -94,7 +95,9 @@ class FeaturesOnDisk:
         return self.folder / f"{index}.features"
 
 
-def cheaper_on_disk(on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted: Collection[Tile]) -> bool:
+def cheaper_on_disk(
+    on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted: Collection[Tile], reserved: int = 0
+) -> bool:
     """Whether keeping blocks on disk beats making them again, by the times of one block on this machine.
 
     Args:
@@ -102,12 +105,13 @@ def cheaper_on_disk(on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted:
         distinct: number of blocks.
         passes: how many blocks have to be at hand, counting one each time it comes again.
         wanted: the tiles that are computed; the first block of them is tried.
+        reserved: bytes of the disk that are needed for other things.
     """
     index = min(block for tile in wanted for block in tile)
     jax.block_until_ready(on_disk.make(index))  # compiles
     making, block = _timed(lambda: jax.block_until_ready(on_disk.make(index)))
     needed = distinct * sum(leaf.nbytes for leaf in jax.tree.leaves(block))
-    if needed > _DISK_SHARE * shutil.disk_usage(on_disk.folder).free:
+    if needed > _DISK_SHARE * (shutil.disk_usage(on_disk.folder).free - reserved):
         return False
     writing, _ = _timed(lambda: on_disk.write(index, block))
     _leave_the_cache(on_disk._path(index))

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntk_repro.gram.capture.layers import Capture, Geometry, Layer
+from ntk_repro.gram.capture import Capture, Geometry, Layer
 
 __all__ = ["Features", "Form", "Plan", "features_of", "gradient", "plan_for"]
 
@@ -151,7 +151,7 @@ def features_of(capture: Capture, plan: Plan) -> Features:
     for layer, form in zip(plan.layers, plan.forms, strict=True):
         a, d = capture.inputs[layer.path], capture.cotangents[layer.path]
         if form == "gradient":
-            gradients.append(gradient(layer, a, d))
+            gradients.append(gradient(layer, a, d, ordered=False))
             continue
         if form == "pixels":
             inputs.append(a[0].reshape(len(a[0]), -1, a[0].shape[-1]))
@@ -167,11 +167,16 @@ def _joined(gradients: list[Float[Array, "n c p"]]) -> list[Float[Array, "n c p"
     return [jnp.concatenate(small, axis=-1), *(g for g in gradients if g.shape[-1] > _LARGE)]
 
 
-def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array]) -> Float[Array, "n c p"]:
-    """Per-sample gradients of a layer's kernel and bias, flat, the kernel first; summed over calls."""
+def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array], ordered: bool = True) -> Float[Array, "n c p"]:
+    """Per-sample gradients of a layer's kernel and bias, flat, the kernel first; summed over calls.
+
+    Without `ordered` the entries of the kernel come in the order that costs least, the same for all samples.
+    """
     n, c = cotangents[0].shape[:2]
     if layer.geometry is not None and layer.geometry.is_plain:
         kernel = sum(_shifted_gradient(layer.geometry, a, d) for a, d in zip(inputs, cotangents, strict=True))
+        # A kernel is the same in any order of the parameters; this one would cost a copy.
+        kernel = jnp.transpose(kernel, (0, 1, 4, 2, 3, 5)) if ordered else kernel
     else:
         a, d = _positions_of_inputs(layer, inputs), _positions_of_cotangents(cotangents)
         kernel = jnp.einsum("nsi,ncso->ncio", a, d)
@@ -184,7 +189,7 @@ def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array]) -> Floa
 
 def _shifted_gradient(
     geometry: Geometry, a: Float[Array, "n m y x i"], d: Float[Array, "n c m v u o"]
-) -> Float[Array, "n c k l i o"]:
+) -> Float[Array, "n c l i k o"]:
     """Weight gradients of a convolution without strides or dilations.
 
     Half of the kernel's offsets is put on each factor: the inputs are stacked over the column offsets l, the cotangents
@@ -202,7 +207,7 @@ def _shifted_gradient(
         stacked_a.reshape(n, places, columns * a.shape[-1]),
         stacked_d.reshape(n, c, places, rows * d.shape[-1]),
     )
-    return product.reshape(n, c, columns, a.shape[-1], rows, d.shape[-1]).transpose(0, 1, 4, 2, 3, 5)
+    return product.reshape(n, c, columns, a.shape[-1], rows, d.shape[-1])
 
 
 def _padded(geometry: Geometry, a: Float[Array, "n m *space i"]) -> Array:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntk_repro.gram.capture.layers import Geometry, Layer
+from ntk_repro.gram.capture import Geometry, Layer
 from ntk_repro.gram.structured.features import Features, Form, Plan
 
 __all__ = ["kernel_tile"]

@@ -18,6 +18,7 @@ _SMALLEST_PASS = 32
 # Largest intermediate of a tile with products over positions.
 _CPU_TILE_BYTES = 32 * 2**20
 _TILE_BYTES = 512 * 2**20
+_EVEN = 32
 # The share of the available memory that features may take.
 _FEATURE_SHARE = 0.5
 
@@ -43,6 +44,12 @@ class Blocks:
             multiple: of which `batch` is one (the number of devices); where it is larger, the bounds give way.
         """
         tile = -(-n // -(-n // max(largest_tile, 1)))
+        if tile >= _EVEN:
+            # Matrix products are fastest on sizes that the processor's registers divide.
+            tile += -tile % _EVEN
+            for batch in range(min(largest_batch, tile), largest_batch // 2, -1):
+                if tile % batch == batch % multiple == 0:
+                    return cls(n, tile, batch)
         passes = -(-tile // max(largest_batch, 1))
         batch = -(-tile // passes)
         batch += -batch % multiple
@@ -83,7 +90,7 @@ class Schedule:
         result: int = 0,
         memory: int | None = None,
         devices: int = 1,
-        like: tuple[int, int] | None = None,
+        like: Blocks | None = None,
     ) -> "Schedule":
         """The schedule for this machine and n1 by n2 samples.
 
@@ -95,7 +102,7 @@ class Schedule:
             result: bytes of host memory that the result will take.
             memory: bytes that may be used in all, None for what is available.
             devices: among which a block's samples are shared out.
-            like: (tile, batch) of a computation that this one continues.
+            like: the blocks of a computation that this one continues.
 
         Raises:
             UserError: when not even two blocks of features fit into memory.
@@ -124,11 +131,13 @@ class Schedule:
             rows = Blocks.of(n1, largest, batch, devices)
             columns = None if n2 is None else Blocks.of(n2, largest, batch, devices)
         else:
-            rows, columns = Blocks(n1, *like), None
-            if _FEATURE_SHARE * 2 * rows.tile * sample > budget:
+            rows, columns = like, None
+            # Two blocks in hand and two in the making.
+            if 4 * rows.tile * sample > available:
                 raise UserError(
-                    f"two blocks of features of this computation need {readable_bytes(2 * rows.tile * sample)} and "
-                    f"{readable_bytes(max(budget, 0))} may be used: free memory, or allow more"
+                    f"this computation was begun in blocks of {rows.tile:,} samples, which need "
+                    f"{readable_bytes(4 * rows.tile * sample)}, and {readable_bytes(available)} may be used: free "
+                    "memory, or allow more"
                 )
         held = int(budget // (sample * rows.tile)) - 1
         return cls(rows, columns, max(min(held, rows.count), 1))
@@ -175,6 +184,7 @@ class Schedule:
             if self.columns is None and j in blocks:
                 two = group[j] if j in group else group.setdefault(j, row_block(j))
             else:
+                two = None  # freed before the next one is made
                 two = column_block(j)
             for i in rows:
                 if i not in group:

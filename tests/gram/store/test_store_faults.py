@@ -47,7 +47,7 @@ def store(whole, tmp_path):
 
 def child(folder, writer="", pause=0.0):
     command = [sys.executable, "-m", store_child.__name__, str(folder), str(N), str(TILE), writer, str(pause)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     started: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root)
     assert started.stdout.readline() == "ready\n"
     return started

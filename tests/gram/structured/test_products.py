@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ntk_repro.gram.capture.layers import find_layers
+from ntk_repro.gram.capture import find_layers
 from ntk_repro.gram.empirical import empirical_gram
 from ntk_repro.gram.structured import features
 from tests.gram.cases import CASES, samples

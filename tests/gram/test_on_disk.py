@@ -1,6 +1,5 @@
 """The Gram matrix on disk: the same matrix and the same bytes, whatever happens on the way."""
 
-import json
 import os
 import signal
 import subprocess
@@ -22,14 +21,6 @@ from ntk_repro.network import Network
 
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
 X = np.random.default_rng(0).normal(size=(50, 4, 4, 1)).astype(np.float32)
-
-
-@pytest.fixture
-def small_tiles(monkeypatch):
-    """Tiles of 9 samples, made in passes of 3."""
-    exact = schedule.Blocks.of.__func__  # pyright: ignore[reportFunctionMemberAccess]
-    small = classmethod(lambda cls, n, tile, batch, multiple=1: exact(cls, n, min(tile, 9), min(batch, 3), multiple))
-    monkeypatch.setattr(schedule.Blocks, "of", small)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -74,7 +65,12 @@ def test_what_is_there_is_not_computed_again(tmp_path, monkeypatch):
     whole = contents(gram_store(NET, X, folder).path)
     computed = []
     write = GramStore.write
-    monkeypatch.setattr(GramStore, "write", lambda *args: (computed.append(args[1:3]), write(*args)))
+
+    def noted(self, i, j, values):
+        computed.append((i, j))
+        write(self, i, j, values)
+
+    monkeypatch.setattr(GramStore, "write", noted)
     gram_store(NET, X, folder)
     assert computed == []
     (folder / "tiles/c/1/3").unlink()
@@ -82,7 +78,7 @@ def test_what_is_there_is_not_computed_again(tmp_path, monkeypatch):
     damaged[17] ^= 4
     (folder / "tiles/c/2/2").write_bytes(damaged)
     # Little memory and other sizes of blocks do not change the bytes: those of the manifest are kept.
-    monkeypatch.setattr(schedule.Blocks, "of", classmethod(lambda cls, n, *rest: cls(n, 7, 7)))
+    monkeypatch.setattr(schedule.Blocks, "of", lambda n, *rest: schedule.Blocks(n, 7, 7))
     assert gram_store(NET, X, folder).done
     assert sorted(computed) == [(1, 3), (2, 2)]
     assert contents(folder) == whole
@@ -94,6 +90,16 @@ def test_shares_make_the_same_bytes(count, tmp_path):
     whole = contents(gram_store(NET, X, tmp_path / "one").path)
     for left in reversed(range(count)):
         assert gram_store(NET, X, tmp_path / "many", share=(left, count)).done == (left == 0)
+    assert contents(tmp_path / "many") == whole
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_shares_fit_together_whatever_memory_each_process_has(tmp_path):
+    whole = contents(gram_store(NET, X, tmp_path / "one").path)
+    sample = 4 * computation_file.structured_plan(NET, X, "mean", 2).floats_per_sample
+    for share, blocks in ((2, 3), (0, 10), (1, 4)):
+        store = gram_store(NET, X, tmp_path / "many", share=(share, 3), memory=2 * blocks * 9 * sample)
+    assert store.done
     assert contents(tmp_path / "many") == whole
 
 
@@ -140,6 +146,9 @@ def test_a_folder_of_another_matrix_is_refused(tmp_path):
         gram_store(NET, X[::-1], tmp_path / "k")
     with pytest.raises(UserError, match="outputs"):
         gram_store(NET, X, tmp_path / "k", outputs=0)
+    other = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2, activation="tanh")
+    with pytest.raises(UserError, match="another activation"):
+        gram_store(other, X, tmp_path / "k")
     with pytest.raises(UserError, match="share 2 of 2 does not exist"):
         gram_store(NET, X, tmp_path / "k", share=(2, 2))
 
@@ -149,10 +158,13 @@ def test_a_sample_that_overflows_is_named_and_the_tiles_before_it_are_kept(tmp_p
     net = Network.from_apply(lambda w, x: jax.numpy.exp(x @ w), np.ones((3, 1), np.float32))
     x = np.zeros((50, 3), np.float32)
     x[31] = 100
-    with pytest.raises(UserError, match="not finite at sample 31"):
-        gram_store(net, x, tmp_path / "k")
-    store = GramStore.read(tmp_path / "k")
-    assert 0 < len(store.absent()) < store.num_tiles
+    for memory in (None, 2 * 3 * 9 * 3 * 4):
+        with pytest.raises(UserError, match="not finite at sample 31"):
+            gram_store(net, x, tmp_path / "k", memory=memory)
+        store = GramStore.read(tmp_path / "k")
+        assert 0 < len(store.absent()) < store.num_tiles
+        assert all(np.isfinite(store.tile_at(i, j)).all() for i in range(3) for j in range(i, 3))
+        assert {(i, 3) for i in range(4)} <= set(store.absent())
     x[31] = np.nan
     with pytest.raises(UserError, match="the first is number 31"):
         gram_store(net, x, tmp_path / "k2")
@@ -200,9 +212,12 @@ def test_a_computation_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
         assert GramStore.read(tmp_path / "killed/k").absent()
     assert start(tmp_path / "killed").wait(120) == 0
     assert contents(tmp_path / "killed/k") == contents(tmp_path / "whole/k")
-    # Eight devices share out each block; what differs is rounding.
-    assert start(tmp_path / "devices", devices=8).wait(120) == 0
-    manifest = json.loads((tmp_path / "devices/k/manifest.json").read_text())
-    assert manifest["settings"]["batch"] % 8 == 0
-    whole, shared = (GramStore.read(tmp_path / name / "k").array() for name in ("whole", "devices"))
-    np.testing.assert_allclose(shared, whole, rtol=0, atol=1e-6 * whole.max())
+    # Eight devices share out each block; what was begun by one goes on with as many as divide its batch.
+    for path in sorted((tmp_path / "killed/k/tiles/c/3").iterdir()):
+        path.unlink()
+    whole = GramStore.read(tmp_path / "whole/k").array()
+    for name, batch in (("devices", 8), ("killed", 3)):
+        assert start(tmp_path / name, devices=8).wait(120) == 0
+        store = GramStore.read(tmp_path / name / "k")
+        assert store.settings["batch"] == batch
+        np.testing.assert_allclose(store.array(), whole, rtol=0, atol=1e-6 * whole.max())
