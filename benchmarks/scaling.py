@@ -23,6 +23,8 @@ def measured(n: int, memory: str = MEMORY) -> dict[str, Any]:
     with scratch() as folder:
         child = run_child([sys.executable, "-m", "benchmarks.scaling", str(n), str(folder / "store"), memory])
     found = {**json.loads(child.output.splitlines()[-1]), "peak_bytes": child.peak_bytes}
+    # What is neither there before (images, compiled programs) nor features, which grow with n: tiles in flight.
+    found["working_bytes"] = max(found["peak_bytes"] - found["bytes_before"] - found["feature_bytes"], 1)
     for stage in ("features", "tiles"):
         print(f"n = {n:,}: {stage} {found[stage]:.2f} s, predicted {found[f'predicted_{stage}']:.2f} s")
     print(f"n = {n:,}: peak {child.peak_bytes / 1e9:.2f} GB, store {found['stored_bytes'] / 1e9:.2f} GB")
@@ -86,7 +88,9 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     sizes = sorted((found[part] for part in PARTS if part in found), key=lambda one: one["n"])
     if len(sizes) < 2:
         return {}
-    fits = {name: _line(sizes, name)[0] for name in ("features", "tiles", "peak_bytes", "stored_bytes")}
+    fits = {
+        name: _line(sizes, name)[0] for name in ("features", "tiles", "peak_bytes", "working_bytes", "stored_bytes")
+    }
     print("slopes: " + ", ".join(f"{name} {slope:.2f}" for name, slope in fits.items()))
     return {"slopes": fits}
 
@@ -103,6 +107,7 @@ def draw(found: dict[str, Any]) -> Any:
         (times, "features", "features"),
         (times, "tiles", "tiles, to disk"),
         (memory, "peak_bytes", "peak memory"),
+        (memory, "working_bytes", "peak beyond images and features"),
         (memory, "stored_bytes", "store on disk"),
     ):
         (points,) = axes.loglog(n, [one[name] for one in sizes], "o")

@@ -17,6 +17,7 @@
 #SBATCH --cpus-per-task=16
 #SBATCH --mem=64G
 #SBATCH --time=04:00:00
+# --memory below is for each process: with several on a node, each may take its part of --mem.
 # On nodes with 4 GPUs: --ntasks-per-node=4 and --gpus-per-node=4. In Slurm JAX gives each process one GPU.
 
 set -euo pipefail
@@ -30,4 +31,4 @@ export NTK_REPRO_CACHE="${NTK_REPRO_CACHE:-$NTK_REPRO_RUNS/cache}"
 srun .venv/bin/python -m ntk_repro.gram \
   --net resnet18 --residual-scale-init 1 \
   --data cifar10 --data-dir "${TFDS_DATA_DIR:?names the folder with CIFAR-10 prepared by TensorFlow Datasets}" \
-  --k 1000 --distributed
+  --k 1000 --distributed --memory "${NTK_REPRO_MEMORY:-60GB}"

@@ -28,13 +28,19 @@ def test_features_that_do_not_fit_are_refused(tmp_path):
 def test_slopes_are_those_of_powers():
     sizes = {
         part: {"n": int(part), "features": 3.0 * int(part), "tiles": int(part) ** 2 / 7, "memory": "3GiB"}
-        | {"peak_bytes": 5e8, "stored_bytes": 2.0 * int(part) ** 2, "predicted_features": 1.0, "predicted_tiles": 1.0}
+        | {
+            "peak_bytes": 5e8,
+            "working_bytes": 1e8,
+            "stored_bytes": 2.0 * int(part) ** 2,
+            "predicted_features": 1.0,
+            "predicted_tiles": 1.0,
+        }
         for part in scaling.PARTS
     }
     slopes = scaling.summary(sizes)["slopes"]
-    expected = {"features": 1.0, "tiles": 2.0, "peak_bytes": 0.0, "stored_bytes": 2.0}
+    expected = {"features": 1.0, "tiles": 2.0, "peak_bytes": 0.0, "working_bytes": 0.0, "stored_bytes": 2.0}
     assert slopes == pytest.approx(expected, abs=1e-9)
     times, memory = scaling.draw(sizes).axes
     assert any("slope 2.00" in text.get_text() for text in times.get_legend().get_texts())
-    assert len(memory.lines) == 4
+    assert len(memory.lines) == 6
     assert scaling.summary({"2000": sizes["2000"]}) == {}
