@@ -43,7 +43,7 @@ class GramConfig:
     tolerance: float = 1e-3
     """Residual ||K v - lambda v|| / lambda asked of every eigenpair."""
     memory: str | None = None
-    """Memory that may be used, such as 6GiB or 500MB; none: what is available."""
+    """Memory that this process may use in all, such as 6GiB or 500MB; none: what is available."""
     explain: bool = False
     """Show how each layer is multiplied out, then stop."""
     dry_run: bool = False

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.fingerprint import fingerprint
+from ntk_repro.gram.memory import remaining_bytes
 from ntk_repro.gram.on_disk import gram_store
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store.gram_store import GramStore
@@ -87,7 +88,7 @@ def eigenbasis(
         outputs: as in `empirical_gram`; with "full" the vectors have n times the number of outputs entries.
         precision: as in `empirical_gram`.
         tolerance: of `top_eigenpairs`.
-        memory: bytes that matrix and eigenpairs may use, None for what is available.
+        memory: bytes that this process may use in all, None for what is available.
 
     Raises:
         UserError: for k above n, and where memory or disk do not suffice.
@@ -104,7 +105,7 @@ def eigenbasis(
         )
     with RunFolder.open("eigenbasis", pairs_of, root=root, wait=True) as run:
         if not run.done:
-            pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=memory)
+            pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=remaining_bytes(memory))
             run.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})
         found = run.result()
     numbers = {name: int(found[name]) for name in ("clipped", "products", "passes")}

@@ -8,7 +8,15 @@ import psutil
 
 from ntk_repro.errors import UserError
 
-__all__ = ["available_bytes", "check_result_fits", "host_available_bytes", "parse_bytes", "readable_bytes"]
+__all__ = [
+    "available_bytes",
+    "check_result_fits",
+    "host_available_bytes",
+    "parse_bytes",
+    "process_bytes",
+    "readable_bytes",
+    "remaining_bytes",
+]
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -53,6 +61,16 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
             continue
         for folder in (own, *own.parents):
             yield root / folder, *names
+
+
+def remaining_bytes(memory: int | None) -> int | None:
+    """What is left of the memory that this process may use in all; None where nothing was said."""
+    return None if memory is None else max(memory - process_bytes(), 0)
+
+
+def process_bytes() -> int:
+    """Memory that this process uses now."""
+    return psutil.Process().memory_info().rss
 
 
 def available_bytes() -> int:

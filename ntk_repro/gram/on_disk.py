@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import readable_bytes
+from ntk_repro.gram.memory import readable_bytes, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.features import Plan
@@ -55,7 +55,7 @@ def gram_store(
         precision: as in `empirical_gram`; the error of "tf32" and "bf16" is measured on a few samples and recorded in
             `facts["precision_error"]`, relative to the largest entry.
         identity: what parameters and inputs do not tell of this matrix, as plain values; kept in the manifest.
-        memory: bytes that the computation may use, None for what is available.
+        memory: bytes that this process may use in all, None for what is available.
         share: (index, count): this process computes part `index` of `count`, each about equally many tiles.
 
     Returns:
@@ -161,12 +161,12 @@ def planned_on_disk(
         plan: see `structured_plan`.
         outputs: as in `empirical_gram`.
         precision: as in `empirical_gram`.
-        memory: bytes that may be used, None for what is available.
+        memory: bytes that this process may use in all, None for what is available.
         like: the blocks of a store that is continued.
     """
     itemsize = Computation.itemsize(_dtype(net), precision)
     devices = jax.local_device_count()
-    schedule = Schedule.of(plan, len(x), None, itemsize, memory=memory, devices=devices, like=like)
+    schedule = Schedule.of(plan, len(x), None, itemsize, memory=remaining_bytes(memory), devices=devices, like=like)
     return Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision)
 
 

@@ -48,7 +48,7 @@ def test_choices_reach_the_kernel(capsys):
     assert full.shape == (120, 120)
     one = store_of(run(capsys, "--num-outputs", "2", "--outputs", "1"))
     np.testing.assert_allclose(one.array(), full.array()[1::2, 1::2], rtol=1e-5, atol=1e-5)
-    text = run(capsys, "--precision", "bf16", "--memory", "1GiB", "--seed", "3")
+    text = run(capsys, "--precision", "bf16", "--memory", "100GiB", "--seed", "3")
     assert "largest error by the lower precision" in text
     assert store_of(run(capsys, "--precision", "float64")).dtype == np.float64
 

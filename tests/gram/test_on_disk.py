@@ -15,12 +15,19 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram import GramStore, empirical_gram, gram_store
+from ntk_repro.gram import memory as memory_file
 from ntk_repro.gram.structured import computation as computation_file
 from ntk_repro.gram.structured import feature_blocks, schedule
 from ntk_repro.network import Network
 
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
 X = np.random.default_rng(0).normal(size=(50, 4, 4, 1)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _empty_process(monkeypatch):
+    """The process itself takes no memory, so that `memory` is what features may take."""
+    monkeypatch.setattr(memory_file, "process_bytes", lambda: 0)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
