@@ -73,7 +73,7 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
             wait_for_all(store)
             if share[0] == 0 and not store.done:  # whoever came last may have seen an old list of files
                 store = gram_store(net, data.x, folder, **own)
-        if not store.done or not config.k:
+        if not store.done or not config.k or share[0] > 0:
             _show_store(store)
         if not store.done or share[0] > 0:
             return

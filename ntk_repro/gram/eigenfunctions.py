@@ -97,9 +97,9 @@ def eigenbasis(
         raise UserError(f"{k} eigenfunctions were asked for, but {len(x)} samples have 1 to {len(x)}")
     about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
     pairs_of = _EigenpairsIdentity(about, k, tolerance)
-    if RunFolder.is_done("eigenbasis", pairs_of, root=root) and GramStore.exists(folder):
-        store = GramStore.read(folder)  # its tiles are verified when they are read
-    else:
+    # With the eigenpairs at hand a quick look at the matrix is enough: its tiles are verified when they are read.
+    store = GramStore.read(folder) if GramStore.exists(folder) else None
+    if store is None or store.absent() or not RunFolder.is_done("eigenbasis", pairs_of, root=root):
         store = gram_store(
             net, x, folder, outputs=outputs, precision=precision, identity={"network": dict(identity)}, memory=memory
         )

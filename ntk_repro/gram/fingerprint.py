@@ -16,5 +16,5 @@ def fingerprint(net: Network, x: np.ndarray) -> str:
     for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state, np.asarray(x))):
         array = np.ascontiguousarray(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
-        digest.update(array.data)
+        digest.update(array.reshape(-1).view(np.uint8).data)  # as bytes: buffers know no bfloat16
     return digest.hexdigest()

@@ -30,7 +30,7 @@ def build_model(
         **model_kw: fields of the architecture, such as `residual_scale_init` of resnet18.
 
     Raises:
-        UserError: for an unknown name, activation or field, or a width that is not above 0.
+        UserError: for an unknown name, activation or field, a width that is not above 0, no outputs.
 
     >>> build_model("lenet", width=2).channels
     (12, 32)
@@ -39,6 +39,8 @@ def build_model(
         raise unknown_name("network", name, MODELS)
     if not width > 0:
         raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
+    if num_outputs < 1:
+        raise UserError(f"a network has 1 output or more, not {num_outputs}")
     activation_fn(activation)  # an unknown one is told now, not when the network is first called
     model: Any = MODELS[name]
     fields = _fields(name)

@@ -1,10 +1,12 @@
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, on_disk, top_eigenpairs
+from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
 
@@ -76,3 +78,17 @@ def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
     with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
         basis(root=tmp_path)
     assert not grams
+
+
+def test_a_matrix_that_lost_a_tile_is_mended_though_the_eigenpairs_are_kept(tmp_path, grams):
+    first = basis(root=tmp_path)
+    exact = first.gram
+    next((first.store.path / "tiles/c").rglob("0/0")).unlink()
+    np.testing.assert_array_equal(basis(root=tmp_path).gram, exact)
+    assert len(grams) == 2
+
+
+def test_parameters_in_bfloat16_have_a_fingerprint():
+    half = NET.replace(params=jax.tree.map(lambda leaf: leaf.astype(jax.numpy.bfloat16), NET.params))
+    assert fingerprint(half, X) != fingerprint(NET, X)
+    assert fingerprint(half, X) == fingerprint(half, X)

@@ -36,9 +36,9 @@ TIED = ("tied_dense", "tied_in_one_output", "tied_behind_a_gate", "weight_norm")
 
 @functools.cache
 def oracle(name: str) -> tuple[Network, np.ndarray]:
-    """A case's network and the kernel between its 5 + 3 samples, (8, k, 8, k), from dense Jacobians in float64."""
+    """A case's network and the kernel between its 5 + 5 samples, (10, k, 10, k), from dense Jacobians in float64."""
     net = CASES[name][0]()
-    x = np.concatenate([samples(name, 5), samples(name, 3, seed=1)])
+    x = np.concatenate([samples(name, 5), samples(name, 5, seed=1)])
     # Flax's LSTM begins with a float32 state whatever its parameters are.
     with precision_scope("float32" if name == "recurrent" else "float64") as dtype:
         exact = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
@@ -60,7 +60,7 @@ def blocks(kernel: np.ndarray, outputs: str | int) -> np.ndarray:
 @pytest.mark.parametrize("name", CASES)
 def test_structured_equals_dense_jacobian(name):
     net, kernel = oracle(name)
-    x, y = samples(name, 5), samples(name, 3, seed=1)
+    x, y = samples(name, 5), samples(name, 5, seed=1)
     assert relative_error(gram(net, x, outputs="full"), blocks(kernel[:5, :, :5], "full")) < 3e-6
     assert relative_error(gram(net, x, y, outputs="full"), blocks(kernel[:5, :, 5:], "full")) < 3e-6
 
@@ -79,9 +79,9 @@ def test_structured_equals_dense_jacobian_in_float64(name):
 @pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_1", "shared_conv", "plain_vector"])
 def test_every_method_has_the_same_outputs(name, method):
     net, kernel = oracle(name)
-    x, y = samples(name, 5), samples(name, 3, seed=1)
+    x, y = samples(name, 5), samples(name, 5, seed=1)
     for outputs in ("mean", "full", 0) if name != "resnet18_scale_1" else ("mean",):
-        for x2, columns in ((None, slice(0, 5)), (y, slice(5, 8))):
+        for x2, columns in ((None, slice(0, 5)), (y, slice(5, 10))):
             ours = gram(net, x, x2, outputs=outputs, method=method)
             assert relative_error(ours, blocks(kernel[:5, :, columns], outputs)) < 3e-6
 

@@ -78,3 +78,8 @@ def test_unknown_names_are_answered_with_the_nearest():
     assert "residual_scale_init" in model_settings("resnet18")
     assert model_settings("mlp") == model_settings("lenet") == ()
     assert set(MODELS) >= {"mlp", "lenet", "resnet18"}
+
+
+def test_a_network_without_outputs_is_refused():
+    with pytest.raises(UserError, match="1 output or more, not 0"):
+        build_model("mlp", num_outputs=0)

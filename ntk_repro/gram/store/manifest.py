@@ -63,7 +63,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
         UserError: there is none, or it is damaged or of another version.
     """
     if not (path / MANIFEST).exists():
-        raise UserError(f"there is no Gram store in {path}: compute it first, or name another folder")
+        lost = path.is_dir() and any(path.iterdir())
+        remedy = f"{MANIFEST} is lost: delete the folder and compute again" if lost else "compute it first"
+        raise UserError(f"there is no Gram store in {path}: {remedy}, or name another folder")
     found = read_json(path / MANIFEST) or {}
     if found.get("format", _FORMAT) != _FORMAT:
         raise UserError(f"{path} is a {found['format']!r}, this program reads {_FORMAT!r}: update ntk_repro")
