@@ -4,6 +4,7 @@ import pytest
 from benchmarks import scaling
 from ntk_repro import Network, empirical_gram
 from ntk_repro.errors import UserError
+from ntk_repro.gram import memory
 from ntk_repro.gram.store.gram_store import GramStore
 
 SHAPE = (8, 8, 1)
@@ -20,7 +21,8 @@ def test_what_is_timed_is_the_gram_matrix(tmp_path):
     assert all(found[name] > 0 for name in ("features", "tiles", "predicted_features", "predicted_tiles"))
 
 
-def test_features_that_do_not_fit_are_refused(tmp_path):
+def test_features_that_do_not_fit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "process_bytes", lambda: 0)
     with pytest.raises(UserError, match="allow more or take fewer"):
         scaling.measure_here(64, tmp_path / "store", "300KB", SHAPE)
 
