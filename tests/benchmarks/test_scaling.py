@@ -11,7 +11,7 @@ SHAPE = (8, 8, 1)
 
 
 def test_what_is_timed_is_the_gram_matrix(tmp_path):
-    found = scaling.measure_here(24, tmp_path / "store", "1GiB", SHAPE)
+    found = scaling.measure_here(24, tmp_path / "store", "100GiB", SHAPE)
     store = GramStore.read(tmp_path / "store")
     assert store.done
     x = np.random.default_rng(0).standard_normal((24, *SHAPE), np.float32)
