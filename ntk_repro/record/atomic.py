@@ -1,6 +1,7 @@
 """Files that are either written whole or not written at all."""
 
 import errno
+import json
 import os
 import secrets
 import zipfile
@@ -14,7 +15,15 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 
-__all__ = ["atomic_file", "load_arrays", "remove_leftovers", "save_arrays", "write_errors_explained", "write_text"]
+__all__ = [
+    "atomic_file",
+    "load_arrays",
+    "read_json",
+    "remove_leftovers",
+    "save_arrays",
+    "write_errors_explained",
+    "write_text",
+]
 
 _SUFFIX = ".tmp"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -104,6 +113,17 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         # TypeError: np.load of a bare .npy gives an array, which is no context manager.
         return None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The mapping in a JSON file, None where it is absent or damaged; a UserError where it may not be read."""
+    try:
+        value = json.loads(path.read_bytes())
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): make it readable") from error
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -15,6 +15,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 from ntk_repro.record.atomic import (
     load_arrays,
+    read_json,
     remove_leftovers,
     save_arrays,
     write_errors_explained,
@@ -151,7 +152,7 @@ class RunFolder:
     @property
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`; empty before the run has begun."""
-        return _read_json(self._path / _ENVIRONMENT) or {}
+        return read_json(self._path / _ENVIRONMENT) or {}
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to `environment.json` at once, for example `provenance=data.provenance.as_dict()`."""
@@ -273,7 +274,7 @@ class RunFolder:
                 with write_errors_explained(metrics):
                     os.truncate(metrics, len(whole))
         # Work that another session finished may come from another commit or device: that is recorded too.
-        earlier = _read_json(path / _ENVIRONMENT)
+        earlier = read_json(path / _ENVIRONMENT)
         sessions = [*earlier.pop("earlier_sessions", []), earlier] if earlier else []
         settings = settings_to_dict(config)
         self.describe(**environment(settings=settings, earlier_sessions=sessions))
@@ -315,7 +316,7 @@ def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -
 
 def _check_result(path: Path) -> None:
     """A cheap look at a finished run: the result is there with the length that `DONE` names."""
-    done, result = _read_json(path / _DONE), path / _RESULT
+    done, result = read_json(path / _DONE), path / _RESULT
     if done is None or not result.exists() or result.stat().st_size != done.get("result_bytes"):
         raise _damaged(path)
 
@@ -332,14 +333,6 @@ def _split_torn(content: bytes) -> tuple[bytes, bytes]:
 
 def _json(mapping: Mapping[str, Any]) -> str:
     return json.dumps(mapping, indent=2, default=_number) + "\n"
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _number(value: Any) -> Any:

@@ -20,13 +20,12 @@ from ntk_repro.gram.store.manifest import (
     check_same,
     new_manifest,
     plain_json,
-    read_json,
     read_manifest,
     write_manifest,
 )
 from ntk_repro.gram.store.tile_files import TileFiles
 from ntk_repro.progress import console, progress
-from ntk_repro.record.atomic import remove_leftovers, write_errors_explained, write_text
+from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
 
 __all__ = ["GramStore"]
 

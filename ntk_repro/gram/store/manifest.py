@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.record.atomic import write_text
+from ntk_repro.record.atomic import read_json, write_text
 from ntk_repro.record.config import canonical
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "check_same",
     "new_manifest",
     "plain_json",
-    "read_json",
     "read_manifest",
     "write_manifest",
 ]
@@ -98,17 +97,6 @@ def plain_json(mapping: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise UserError(f"{value!r} cannot be recorded in {path}: give numbers, strings, lists or mappings of them")
 
     return json.loads(json.dumps(mapping, default=converted))
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping in a JSON file, None where it is absent or damaged; a UserError where it may not be read."""
-    try:
-        value = json.loads(path.read_bytes())
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): make it readable") from error
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _first_difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
