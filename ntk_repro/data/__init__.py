@@ -1,7 +1,8 @@
 """Data sets: real images by name or from a file, standardised, cached, and with their provenance."""
 
 from ntk_repro.data.cache import cache_dir
-from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, binary_labels, dataset_sizes, load_dataset
+from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset
+from ntk_repro.data.targets import binary_labels, one_hot, signed_targets
 
 __all__ = [
     "DATASETS",
@@ -12,4 +13,6 @@ __all__ = [
     "cache_dir",
     "dataset_sizes",
     "load_dataset",
+    "one_hot",
+    "signed_targets",
 ]

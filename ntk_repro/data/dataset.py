@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.errors import UserError, unknown_name
 
-__all__ = ["DATASETS", "Dataset", "Provenance", "available", "binary_labels", "dataset_sizes", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "Provenance", "available", "dataset_sizes", "load_dataset"]
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -49,6 +49,8 @@ class Provenance:
     sha256: str
     """Of the images and labels as stored, in the order of this data set."""
     note: str = ""
+    classes: tuple[int, ...] | None = None
+    """The classes taken, as the source numbers them; None: all."""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values."""
@@ -83,6 +85,7 @@ def load_dataset(
     n_test: int | None = None,
     seed: int = 0,
     *,
+    classes: Sequence[int] | None = None,
     standardize: bool = True,
 ) -> Dataset:
     """Loads a data set by name, or a user's own `.npz`.
@@ -94,16 +97,18 @@ def load_dataset(
             random subset in random order, drawn by `seed`; a smaller one is the beginning of a larger one.
         n_test: the same for the test part.
         seed: of the subsets. Each seed, 0 included, is a random draw.
+        classes: take only the images of these classes, and number them 0, 1, ... in the order named; None takes all
+            as they are. Numbers of images count these only.
         standardize: subtract the mean and divide by the standard deviation of each channel, both taken from the
             training images that were chosen. A channel that is constant there is only shifted. Without it, uint8
             images are scaled to 0..1 and others are left as they are.
 
     Raises:
-        UserError: unknown name; data missing; more images asked for than there are; images with NaN, infinite or
-            constant values.
+        UserError: unknown name; data missing; a class that has no images; more images asked for than there are; images
+            with NaN, infinite or constant values.
     """
     source = _find(name, data_dir)
-    decoded = decode_cached(source)
+    decoded = _of_classes(decode_cached(source), classes, source.name)
     rows_train = _subset(source, decoded, "train", n_train, seed)
     rows_test = _subset(source, decoded, "test", n_test, seed)
     chosen = Decoded(
@@ -128,31 +133,18 @@ def load_dataset(
         std=tuple(std.tolist()),
         sha256=_content_hash(chosen),
         note=source.note,
+        classes=None if classes is None else tuple(int(c) for c in classes),
     )
     return Dataset(x_train, chosen.y_train.astype(np.int32), x_test, chosen.y_test.astype(np.int32), provenance)
 
 
-def dataset_sizes(name: str | Path, data_dir: Path | str | None = None) -> tuple[int, int]:
+def dataset_sizes(
+    name: str | Path, data_dir: Path | str | None = None, *, classes: Sequence[int] | None = None
+) -> tuple[int, int]:
     """How many training and test images there are; arguments and errors as in `load_dataset`."""
-    decoded = decode_cached(_find(name, data_dir))
+    source = _find(name, data_dir)
+    decoded = _of_classes(decode_cached(source), classes, source.name)
     return len(decoded.y_train), len(decoded.y_test)
-
-
-def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
-    """+1 for the classes in `positive` and -1 for the others.
-
-    With the default this is CIFAR2 for CIFAR-10, and the same rule (first five classes against the last five) for any
-    other set of ten classes.
-
-    Source: Ortiz-Jimenez et al. 2021, Section 4 (CIFAR2).
-
-    Raises:
-        UserError: labels that are not integers.
-    """
-    y = np.asarray(y)
-    if y.dtype.kind not in "iu":
-        raise UserError(f"labels must be integer classes, not {y.dtype}: give Dataset.y_train or similar")
-    return np.where(np.isin(y, list(positive)), 1.0, -1.0).astype(np.float32)
 
 
 def available(data_dir: Path | str | None = None) -> dict[str, str]:
@@ -174,6 +166,25 @@ def _find(name: str | Path, data_dir: Path | str | None) -> Source:
     if str(name) not in DATASETS:
         raise UserError(f"{unknown_name('data set', str(name), DATASETS)}, or a path that ends in .npz")
     return DATASETS[str(name)](data_dir)
+
+
+def _of_classes(decoded: Decoded, classes: Sequence[int] | None, name: str) -> Decoded:
+    if classes is None:
+        return decoded
+    if not classes or len(set(classes)) < len(classes):
+        raise UserError(f"classes must name each class once, and one at least, not {tuple(classes)}")
+    parts = []
+    for x, y, part in (
+        (decoded.x_train, decoded.y_train, "training"),
+        (decoded.x_test, decoded.y_test, "test"),
+    ):
+        for wanted in classes:
+            if not (y == wanted).any():
+                raise UserError(f"{name} has no {part} images of class {wanted}: it has {np.unique(y).tolist()}")
+        rows = np.flatnonzero(np.isin(y, list(classes)))
+        number = {wanted: i for i, wanted in enumerate(classes)}
+        parts += [x[rows], np.array([number[int(label)] for label in y[rows]], y.dtype)]
+    return Decoded(*parts)
 
 
 def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: int) -> Int[np.ndarray, " n"]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.data import DATASETS, available, binary_labels, dataset_sizes, load_dataset
+from ntk_repro.data import DATASETS, available, dataset_sizes, load_dataset
 from ntk_repro.errors import UserError
 
 
@@ -121,19 +121,34 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         load_dataset("cifar")
 
 
-def test_binary_labels_are_the_first_five_classes_against_the_last_five():
-    labels = binary_labels(np.arange(10, dtype=np.int32))
-    assert labels.dtype == np.float32
-    np.testing.assert_array_equal(labels, [1, 1, 1, 1, 1, -1, -1, -1, -1, -1])
+def test_classes_are_taken_and_numbered_in_the_order_named():
+    everything, data = (
+        load_dataset("digits", standardize=False),
+        load_dataset("digits", classes=(7, 0), standardize=False),
+    )
+    kept = np.isin(everything.y_train, (7, 0))
+    np.testing.assert_array_equal(data.x_train, everything.x_train[kept])
+    np.testing.assert_array_equal(data.y_train, np.where(everything.y_train[kept] == 7, 0, 1))
+    assert set(data.y_test) == {0, 1}
+    assert data.provenance.classes == (7, 0)
+    assert dataset_sizes("digits", classes=(7, 0)) == (len(data.y_train), len(data.y_test))
 
 
-def test_binary_labels_of_other_classes():
-    np.testing.assert_array_equal(binary_labels(np.array([3, 0, 3, 9]), positive={3}), [1, -1, 1, -1])
+def test_numbers_of_images_count_those_of_the_classes_named():
+    data = load_dataset("digits", n_train=20, n_test=5, classes=(3, 8, 1))
+    assert len(data.y_train) == 20
+    assert set(data.y_train) == {0, 1, 2}
+    with pytest.raises(UserError, match=r"digits has \d+ training images, fewer than n_train=1,000"):
+        load_dataset("digits", n_train=1000, classes=(3, 8))
 
 
-def test_binary_labels_refuse_labels_that_are_not_classes():
-    with pytest.raises(UserError, match="must be integer classes, not float64"):
-        binary_labels(np.array([0.0, 1.0]))
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [((3, 12), "no training images of class 12"), ((3, 3), "name each class once"), ((), "name each class once")],
+)
+def test_classes_that_cannot_be_taken_are_refused(classes, said):
+    with pytest.raises(UserError, match=said):
+        load_dataset("digits", classes=classes)
 
 
 def test_available_says_where_each_data_set_is(tmp_path):

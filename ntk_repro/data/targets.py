@@ -1,0 +1,58 @@
+"""Integer classes as what networks are trained on: signs and one-hot rows."""
+
+from collections.abc import Collection
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from ntk_repro.errors import UserError
+
+__all__ = ["binary_labels", "one_hot", "signed_targets"]
+
+
+def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
+    """+1 for the classes in `positive` and -1 for the others.
+
+    With the default this is CIFAR2 for CIFAR-10, and the same rule (first five classes against the last five) for any
+    other set of ten classes.
+
+    Source: Ortiz-Jimenez et al. 2021, Section 4 (CIFAR2).
+
+    Raises:
+        UserError: labels that are not integers.
+    """
+    return np.where(np.isin(_classes(y), list(positive)), 1.0, -1.0).astype(np.float32)
+
+
+def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
+    """+1 for class 0 and -1 for class 1, as the one column of targets of a network with one output.
+
+    Source: Lee et al. 2019, Section 3 (two classes with targets +-1).
+
+    Raises:
+        UserError: labels other than 0 and 1.
+    """
+    y = _classes(y)
+    others = np.setdiff1d(y, (0, 1))
+    if others.size:
+        raise UserError(f"class {others[0]} has no sign: load two classes only, such as classes=(7, 0)")
+    return np.where(y == 0, 1.0, -1.0).astype(np.float32)[:, None]
+
+
+def one_hot(y: Int[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
+    """Rows with a 1 at the class and 0 elsewhere.
+
+    Raises:
+        UserError: classes outside 0..k-1.
+    """
+    y = _classes(y)
+    if y.size and not 0 <= y.min() <= y.max() < k:
+        raise UserError(f"classes from {y.min()} to {y.max()} do not fit {k} outputs: use classes 0 to {k - 1}")
+    return np.eye(k, dtype=np.float32)[y]
+
+
+def _classes(y: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu":
+        raise UserError(f"labels must be integer classes, not {y.dtype}: give Dataset.y_train or similar")
+    return y
