@@ -1,16 +1,19 @@
 """The `ntk-repro` command: run and draw figures of the papers, list them, and look over the installation."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
+
+if TYPE_CHECKING:
+    from ntk_repro.papers import Figure
 
 __all__ = ["main"]
 
@@ -46,10 +49,13 @@ class Run:
 
         figures = find_figures(self.figure)
         use_compilation_cache()
-        changes = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test", "nets", "seeds")}
-        changes["baseline"] = None if self.baseline else False
+        changes = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test")}
+        changes |= {"net": self.nets or None, "baseline": None if self.baseline else False}
+        named = {key: value for key, value in changes.items() if value is not None}
+        applied = _applicable(figures, named)
         for figure in figures:
-            _show(reproduce(figure, self.preset, out=self.out, **changes))
+            own = {"nets" if key == "net" else key: named[key] for key in applied[figure.id]}
+            _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **own))
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,11 @@ class Draw:
         """Draws every figure of that name."""
         from ntk_repro.papers import draw_figure, find_figures
 
-        for figure in find_figures(self.figure):
+        figures = find_figures(self.figure)
+        if len(figures) > 1:  # of several papers' Figure 2, the one that these runs belong to
+            studies = {run.absolute().parent.name for run in self.runs}
+            figures = [figure for figure in figures if figure.folder in studies] or figures[:1]
+        for figure in figures:
             _show(draw_figure(figure, self.runs, out=self.out))
 
 
@@ -84,7 +94,7 @@ class List:
         for figure in FIGURES.values():
             for number, name in enumerate(preset_names(figure)):
                 preset = load_figure_preset(figure, name)
-                done = sum(RunFolder.is_done(figure.study, config.resolved()) for config in preset.configs)
+                done = sum(RunFolder.is_done(figure.folder, config.resolved()) for config in preset.configs)
                 first = (figure.id, figure.title) if number == 0 else ("", "")
                 table.add_row(*first, name, preset.cost, f"{done} of {len(preset.configs)}")
         Console().print(table)
@@ -106,6 +116,24 @@ class Doctor:
         for finding in examine(self.data_dir):
             table.add_row(finding.what, finding.found, finding.remedy)
         Console().print(table)
+
+
+def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[str, list[str]]:
+    """For each figure the named settings that its runs have.
+
+    What only others of several figures have, and a data folder where no data are used, is left out, which is said; what
+    none has is kept, for `load_figure_preset` to refuse.
+    """
+    from ntk_repro.papers import study_settings
+
+    settings = {figure.id: study_settings(figure) for figure in figures}
+    somewhere = frozenset.union(*settings.values()) | {"data_dir"}
+    applied = {}
+    for figure, own in settings.items():
+        applied[figure] = [key for key in named if key in own or key not in somewhere]
+        for key in named.keys() - set(applied[figure]):
+            print(f"{figure} has no setting {key.replace('_', '-')}: made without it")
+    return applied
 
 
 def _show(made) -> None:

@@ -106,6 +106,14 @@ class EigentasksConfig:
             num_eigenfunctions=k,
         )
 
+    def within(self, images: int) -> tuple["EigentasksConfig", list[str]]:
+        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        indices = tuple(index for index in self.indices if index <= images)
+        count = None if (self.num_eigenfunctions or 0) > images else self.num_eigenfunctions
+        said = [f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out"]
+        fit = dataclasses.replace(self, indices=indices, num_eigenfunctions=count)
+        return fit, said if indices != self.indices else []
+
     def _without_effect(self) -> dict[str, Any]:
         """The settings that change nothing beside the others, at their defaults: they must not tell two runs apart."""
         idle = {name for net in MODELS for name in model_settings(net)} - set(model_settings(self.net))
@@ -114,6 +122,11 @@ class EigentasksConfig:
         if self.n_train is None and self.n_test is None:
             idle.add("data_seed")
         return {field.name: field.default for field in dataclasses.fields(self) if field.name in idle}
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{self.net} on {self.data}"
 
     @property
     def recipe(self) -> Recipe:

@@ -3,7 +3,7 @@
 from ntk_repro.papers.claims import Claim, Verdict, evaluate
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.index import FIGURES, find_figures
-from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names
+from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names, study_settings
 from ntk_repro.papers.run import Reproduction, draw_figure, reproduce
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "load_figure_preset",
     "preset_names",
     "reproduce",
+    "study_settings",
 ]

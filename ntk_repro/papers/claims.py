@@ -7,7 +7,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["Claim", "Lead", "Verdict", "ahead_until_crossing", "evaluate", "spearman"]
+__all__ = [
+    "Claim",
+    "Lead",
+    "PowerLaw",
+    "Verdict",
+    "ahead_until_crossing",
+    "evaluate",
+    "power_law_fit",
+    "spearman",
+]
 
 Number = float | None
 
@@ -77,6 +86,50 @@ def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "
     if len(rank_y) < 3 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
         return math.nan
     return float(np.corrcoef(rank_x, rank_y)[0, 1])
+
+
+class PowerLaw(NamedTuple):
+    """A straight line through logarithms, y = prefactor * x^exponent.
+
+    Attributes:
+        exponent: the slope; nan where fewer than three values of x are left.
+        low: lower end of its 95 % confidence interval.
+        high: upper end.
+        prefactor: y at x = 1.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    prefactor: float
+
+
+def power_law_fit(x: Sequence[float] | np.ndarray, y: Sequence[Number] | Sequence[Sequence[Number]]) -> PowerLaw:
+    """Least squares of log y on log x, with Student's confidence interval of the slope.
+
+    Args:
+        x: positions (points,), above 0.
+        y: values (points,), or (seeds, points): then the interval is that of the mean of the seeds' own slopes, as the
+            points of one seed are not independent. None, nan and values that are not above 0 are left out.
+    """
+    from scipy.stats import linregress, t
+
+    rows = [_values(row)[0] for row in (y if np.ndim(y) == 2 else [y])]  # type: ignore[list-item]
+    positions = np.log(np.asarray(x, float))
+    fits, spread = [], math.nan
+    for row in rows:
+        there = np.isfinite(row) & (np.nan_to_num(row) > 0)
+        if len(np.unique(positions[there])) < 3:
+            continue
+        fit = linregress(positions[there], np.log(row[there]))
+        fits.append((fit.slope, fit.intercept))
+        spread = fit.stderr * t.ppf(0.975, there.sum() - 2)
+    if not fits:
+        return PowerLaw(math.nan, math.nan, math.nan, math.nan)
+    slope, intercept = np.mean(fits, axis=0)
+    if len(fits) > 1:
+        spread = np.std([f[0] for f in fits], ddof=1) / math.sqrt(len(fits)) * t.ppf(0.975, len(fits) - 1)
+    return PowerLaw(float(slope), float(slope - spread), float(slope + spread), math.exp(intercept))
 
 
 class Lead(NamedTuple):

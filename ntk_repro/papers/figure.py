@@ -15,7 +15,7 @@ class Figure:
         id: "<paper>/<figure>", such as "ortiz2021/fig2"; its presets are in configs/<id>.toml.
         title: one line of what it shows.
         source: authors, year and number in the paper.
-        study: the package under `ntk_repro` that computes its runs.
+        study: the module under `ntk_repro` that computes its runs, such as "eigentasks" or "wide_limit.drift".
         script: the drawing script under figures/, a program made by `ntk_repro.papers.drawing.draw_command`.
         claims: what the paper says one should see.
     """
@@ -31,6 +31,11 @@ class Figure:
     def paper(self) -> str:
         """The paper's short name, such as "ortiz2021"."""
         return self.id.split("/")[0]
+
+    @property
+    def folder(self) -> str:
+        """The name of the study's folder among the runs, such as "wide_limit_drift"."""
+        return self.study.replace(".", "_")
 
     @property
     def name(self) -> str:

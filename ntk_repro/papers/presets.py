@@ -12,7 +12,7 @@ from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
 from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
 
-__all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of"]
+__all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
 
 # What a preset may hold beside the fields of its study's config.
 _OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets")
@@ -65,7 +65,7 @@ def load_figure_preset(
         **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing.
 
     Raises:
-        UserError: unknown preset, key or value, or no run left.
+        UserError: unknown preset, key or value, a setting that the figure's study does not have, or no run left.
     """
     content = load_preset(_file(figure.id), preset)
     study = study_of(figure)
@@ -87,6 +87,11 @@ def load_figure_preset(
         kept = tuple(content.pop("nets", ()))
     own_seeds = content.pop("seeds", [0])
     changes = {key: value for key, value in overrides.items() if value is not None}
+    for key in changes:
+        if key not in fields:
+            raise UserError(f"the runs of {figure.id} have no setting {key}: leave out --{key.replace('_', '-')}")
+    if (nets or kept) and "net" not in fields:
+        raise UserError(f"the runs of {figure.id} have no networks to choose from: leave out --nets")
     configs = []
     for own in content.pop("runs", [{}]):
         _check_keys(own, figure, preset, ("seeds", *fields))
@@ -96,13 +101,18 @@ def load_figure_preset(
             config = from_dict(study.config, values, f"preset {preset} of {figure.id}")
             if not kept or config.net in kept:
                 configs.append(config)
-    drawn = dict.fromkeys(config.net for config in configs)
-    for net in nets:
-        if net not in drawn:
-            raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
     if nets:
+        drawn = dict.fromkeys(config.net for config in configs)
+        for net in nets:
+            if net not in drawn:
+                raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
         configs = [config for config in configs if config.net in nets]
     return Preset(preset, cost, tuple(configs))
+
+
+def study_settings(figure: Figure) -> frozenset[str]:
+    """The names of the settings that the runs of `figure` have, those that `load_figure_preset` can replace."""
+    return frozenset(field.name for field in dataclasses.fields(study_of(figure).config))
 
 
 def _file(figure_id: str) -> Path:

@@ -45,8 +45,8 @@ def reproduce(
 ) -> Reproduction:
     """Computes the runs of a figure (those not done yet), draws them and evaluates the paper's claims.
 
-    Where `changes` leaves fewer images than the preset asks for, or fewer than its largest index, the runs are made to
-    fit, which is said on the terminal.
+    Where `changes` leaves fewer images than the preset asks for, the runs are made to fit, which is said on the
+    terminal.
 
     Args:
         figure: the figure.
@@ -63,7 +63,7 @@ def reproduce(
     runs = []
     for number, config in enumerate(configs, 1):
         seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
-        console.print(f"[{number}/{len(configs)}] {study.name}: {config.net} on {config.data}{seed}", highlight=False)
+        console.print(f"[{number}/{len(configs)}] {study.name}: {config.label}{seed}", highlight=False)
         runs.append(study.run(config, root=root).path)
     return draw_figure(figure, runs, preset=preset, out=out)
 
@@ -71,27 +71,27 @@ def reproduce(
 def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> list[Any]:
     """The configs made to fit the images that the command names instead of the preset's, which is said in a line.
 
-    Counts of the preset's that the data cannot satisfy become all there is, and indices beyond the number of images
-    are left out.
+    Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
+    of images fits them itself (`within`).
     """
     if all(changes.get(key) is None for key in ("data", *_COUNTS)):
         return list(configs)
     fitting, said = [], []
     for config in configs:
-        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, config.data_dir), strict=True))
-        wanted = {part: getattr(config, part) or 0 for part in _COUNTS if changes.get(part) is None}
+        classes = getattr(config, "classes", None)
+        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, config.data_dir, classes=classes), strict=True))
+        wanted = {part: getattr(config, part, None) or 0 for part in _COUNTS if changes.get(part) is None}
         beyond = {part: count for part, count in wanted.items() if count > sizes[part]}
         said += [
             f"{config.data} has {sizes[part]:,} {_COUNTS[part]} images, not the {count:,} of the preset: all are taken"
             for part, count in beyond.items()
         ]
-        images = sum(sizes[part] if part in beyond else getattr(config, part) or sizes[part] for part in _COUNTS)
-        indices = tuple(index for index in config.indices if index <= images)
-        if indices != config.indices:
-            said.append(f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out")
-        if (config.num_eigenfunctions or 0) > images:
-            beyond["num_eigenfunctions"] = images
-        fitting.append(dataclasses.replace(config, **dict.fromkeys(beyond), indices=indices))
+        images = sum(sizes[part] if part in beyond else getattr(config, part, None) or sizes[part] for part in _COUNTS)
+        fit = dataclasses.replace(config, **dict.fromkeys(beyond))
+        if hasattr(fit, "within"):
+            fit, lines = fit.within(images)
+            said += lines
+        fitting.append(fit)
     for line in dict.fromkeys(said):
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     return fitting

@@ -1,11 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evaluate, spearman
+from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evaluate, power_law_fit, spearman
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30), st.randoms())
@@ -72,3 +73,31 @@ def test_an_undetermined_number_becomes_null_and_decides_nothing():
         "paper": 2.0,
         "note": "",
     }
+
+
+def test_a_power_law_is_found_exactly():
+    fit = power_law_fit([64, 128, 256, 512], 3 * np.array([64, 128, 256, 512.0]) ** -0.5)
+    assert fit.exponent == pytest.approx(-0.5, abs=1e-12)
+    assert fit.prefactor == pytest.approx(3)
+    assert fit.high - fit.low < 1e-6
+
+
+def test_a_power_law_leaves_out_what_has_no_logarithm():
+    fit = power_law_fit([1, 2, 4, 8, 16], [1, 0.5, None, 0, 0.0625])
+    assert fit.exponent == pytest.approx(-1)
+
+
+def test_two_points_determine_no_power_law():
+    assert np.isnan(power_law_fit([1, 2], [1, 2]).exponent)
+    assert np.isnan(power_law_fit([1, 1, 2, 2], [1, 2, 3, 4]).exponent)
+
+
+def test_the_confidence_interval_covers_the_true_exponent_nineteen_times_in_twenty():
+    rng, x = np.random.default_rng(0), 2.0 ** np.arange(6, 12)
+    for seeds in (1, 5):
+        covered = 0
+        for _ in range(400):
+            y = x**-1.0 * np.exp(0.1 * rng.normal(size=(seeds, 6)))
+            fit = power_law_fit(x, y if seeds > 1 else y[0])
+            covered += fit.low <= -1 <= fit.high
+        assert 0.92 < covered / 400 < 0.98

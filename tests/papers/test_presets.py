@@ -78,6 +78,14 @@ def test_settings_beside_runs_from_are_refused(configs):
         load_figure_preset(FIG3, "quick")
 
 
+def test_a_setting_that_the_study_does_not_have_is_refused(configs):
+    configs(fig2=FILE)
+    with pytest.raises(
+        UserError, match=r"the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"
+    ):
+        load_figure_preset(FIG2, "quick", weight_init=1)
+
+
 def test_an_unknown_network_is_answered_with_the_nearest(configs):
     configs(fig2=FILE)
     with pytest.raises(UserError, match="'lent'; did you mean 'lenet'"):
