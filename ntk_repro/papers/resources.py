@@ -1,11 +1,14 @@
-"""Where configs/ and figures/ are: next to the package in a clone, inside it in an installed wheel."""
+"""What papers come with: configs/ and figures/, in a clone or inside an installed wheel, and the printed numbers."""
 
+import tomllib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ntk_repro.errors import UserError
 
-__all__ = ["configs_dir", "figures_dir"]
+__all__ = ["configs_dir", "figures_dir", "printed_numbers"]
 
 
 def configs_dir() -> Path:
@@ -24,6 +27,12 @@ def figures_dir() -> Path:
         UserError: when neither a clone nor a wheel has it.
     """
     return _find("figures")
+
+
+@cache
+def printed_numbers(paper: str) -> dict[str, Any]:
+    """The numbers printed in the text of a paper, by figure: ntk_repro/papers/<paper>.toml."""
+    return tomllib.loads((files("ntk_repro.papers") / f"{paper}.toml").read_text())
 
 
 def _find(name: str) -> Path:

@@ -1,13 +1,11 @@
-"""Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
+"""Figures 2, 3, 13 and 14: eigenfunctions of the NTK as tasks."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, spearman
 from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.resources import printed_numbers
 
 __all__ = ["FIGURES"]
 
@@ -15,11 +13,6 @@ Numbers = Mapping[str, Any]
 
 _DIGITS = ("mnist", "mnist5k", "digits")
 _ROUNDING = 1e-9  # a correlation of 0.8 must not fail by its last digit
-
-
-@cache
-def _printed() -> dict[str, Any]:
-    return tomllib.loads((files("ntk_repro.papers") / "ortiz2021.toml").read_text())
 
 
 # The one curve whose missing values mean something: never reached is later than everything.
@@ -48,7 +41,7 @@ def _linearization_ahead(numbers: Numbers) -> Iterator[Verdict]:
         lead = ahead_until_crossing(curves["index"], curves["linearized_accuracy"], curves["network_accuracy"])
         # Only for LeNet on digits does the paper report that the curves cross (its Figure 12).
         may_cross = numbers["data"] in _DIGITS and net == "lenet"
-        paper = _printed()["fig12"]["crossing_index"][net] if may_cross else None
+        paper = printed_numbers("ortiz2021")["fig12"]["crossing_index"][net] if may_cross else None
         left_out = len(curves["index"]) - lead.compared
         notes = [f"no number at {left_out} of {len(curves['index'])} indices, left out"] if left_out else []
         if lead.crossing is not None and may_cross:
@@ -70,7 +63,7 @@ def _baseline_as_printed(numbers: Numbers) -> Iterator[Verdict]:
     if not str(numbers["data"]).startswith("cifar10"):
         return  # the paper's numbers are for CIFAR-10
     for net, curves in numbers["nets"].items():
-        ours, paper = curves["baseline_accuracy"], _printed()["fig2"]["baseline_accuracy"].get(net)
+        ours, paper = curves["baseline_accuracy"], printed_numbers("ortiz2021")["fig2"]["baseline_accuracy"].get(net)
         if ours is not None and paper is not None:
             yield Verdict(net, abs(ours - paper) <= 0.03, ours, "accuracy on CIFAR2", paper)
 

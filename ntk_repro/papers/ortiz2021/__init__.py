@@ -1,0 +1,7 @@
+"""Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
+
+from ntk_repro.papers.ortiz2021 import eigentasks
+
+__all__ = ["FIGURES"]
+
+FIGURES = eigentasks.FIGURES
