@@ -121,7 +121,7 @@ def power_law_fit(x: Sequence[float] | np.ndarray, y: Sequence[Number] | Sequenc
         there = np.isfinite(row) & (np.nan_to_num(row) > 0)
         if len(np.unique(positions[there])) < 3:
             continue
-        fit = linregress(positions[there], np.log(row[there]))
+        fit: Any = linregress(positions[there], np.log(row[there]))
         fits.append((fit.slope, fit.intercept))
         spread = fit.stderr * t.ppf(0.975, there.sum() - 2)
     if not fits:
