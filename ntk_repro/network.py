@@ -40,6 +40,7 @@ class Network:
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
         module: the Linen module, or None for other functions.
         origin: of a linearization the parameters it is taken at, else None.
+        input_shape: the shape of one input, without the sample axis, where it was said.
     """
 
     params: PyTree
@@ -48,6 +49,7 @@ class Network:
     training_fn: Callable[[PyTree, PyTree, Any], tuple[Array, PyTree]]
     module: nn.Module | None = None
     origin: PyTree | None = None
+    input_shape: tuple[int, ...] | None = None
 
     @classmethod
     def create(
@@ -97,7 +99,7 @@ class Network:
         variables = dict(_init_fn(module, x.shape, x.dtype)(key))
         params = variables.pop("params", {})
         apply_fn, training_fn = _linen_functions(module)
-        return cls(params, variables, apply_fn, training_fn, module)
+        return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
@@ -172,7 +174,13 @@ class Network:
         """The linearized network as a network of its own, at the same point; training it moves `params` only."""
         # The point of expansion travels as an argument: as a constant, millions of weights would be compiled in.
         frozen = {"origin": self.params, "state": self.state}
-        return Network(self.params, frozen, *_linearized_functions(self.apply_fn), origin=self.params)
+        return Network(
+            self.params,
+            frozen,
+            *_linearized_functions(self.apply_fn),
+            origin=self.params,
+            input_shape=self.input_shape,
+        )
 
 
 def _is_nnx(module: Any) -> bool:

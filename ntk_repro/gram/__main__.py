@@ -22,7 +22,6 @@ from ntk_repro.gram.on_disk import blocks_of, gram_store, planned_on_disk
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import structured_plan
-from ntk_repro.models import model_settings
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
 
@@ -52,10 +51,7 @@ def _run(config: GramConfig) -> None:
 
 
 def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: tuple[int, int], joined: bool) -> None:
-    settings: dict[str, Any] = {name: getattr(config, name) for name in ("width", "activation")}
-    settings |= {name: getattr(config, name) for name in model_settings(config.net) if hasattr(config, name)}
-    if config.num_outputs != 1:
-        settings["num_outputs"] = config.num_outputs
+    settings = config.model_settings
     data = load_dataset(
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )

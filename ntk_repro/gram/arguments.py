@@ -11,7 +11,7 @@ from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 
-__all__ = ["checked_arguments"]
+__all__ = ["checked_arguments", "checked_samples"]
 
 
 @contextlib.contextmanager
@@ -27,9 +27,9 @@ def checked_arguments(
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
             raise UserError('precision="tf32" exists on NVIDIA GPUs only: take "float32", or "bf16" to save memory')
-        x1 = _checked_samples(x1, "x1", dtype)
+        x1 = checked_samples(x1, "x1", dtype)
         if x2 is not None:
-            x2 = _checked_samples(x2, "x2", dtype)
+            x2 = checked_samples(x2, "x2", dtype)
             if x1.shape[1:] != x2.shape[1:]:
                 raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
@@ -58,7 +58,12 @@ def _checked_outputs(outputs: str | int) -> str | int:
         raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
 
 
-def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
+def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
+    """Samples (n, ...) in the dtype; integers stay as they are.
+
+    Raises:
+        UserError: without samples along the first axis, and for values that are not finite; it names the argument.
+    """
     x = np.asarray(x)
     if x.ndim < 2 or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")

@@ -1,6 +1,9 @@
 """The settings of `python -m ntk_repro.gram`."""
 
 from dataclasses import dataclass
+from typing import Any, Literal
+
+from ntk_repro.models import model_settings
 
 __all__ = ["GramConfig"]
 
@@ -13,7 +16,7 @@ class GramConfig:
     """
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet, resnet18, fcn, cnn or wide_resnet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "relu"
@@ -22,6 +25,18 @@ class GramConfig:
     """Outputs of the network."""
     residual_scale_init: float = 0.0
     """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
+    depth: int | None = None
+    """Hidden layers of fcn, convolutions of cnn; none: 3."""
+    blocks: int | None = None
+    """Residual blocks of each group of wide_resnet; none: 1."""
+    batch_norm: bool | None = None
+    """Whether wide_resnet has BatchNorm; none: it has."""
+    sigma_w: float | None = None
+    """Scale of the weights of fcn, cnn and wide_resnet; none: 2**0.5, for wide_resnet 1."""
+    sigma_b: float | None = None
+    """Scale of their biases; none: 0, no biases."""
+    parameterization: Literal["ntk", "standard"] | None = None
+    """Their parameterization; none: ntk. mlp, lenet and resnet18 have standard alone."""
     seed: int = 0
     """Seed of the initialization."""
     data: str = "mnist5k"
@@ -58,3 +73,18 @@ class GramConfig:
     """How many processes there are; with --coordinator."""
     process: int | None = None
     """Which one this is, from 0; with --coordinator."""
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """The settings that `ntk_repro.build_model` takes beside the name; it refuses what the network does not have.
+
+        Raises:
+            UserError: for an unknown network.
+        """
+        settings: dict[str, Any] = {"width": self.width, "activation": self.activation}
+        if "residual_scale_init" in model_settings(self.net):
+            settings["residual_scale_init"] = self.residual_scale_init
+        if self.num_outputs != 1:
+            settings["num_outputs"] = self.num_outputs
+        optional = ("depth", "blocks", "batch_norm", "sigma_w", "sigma_b", "parameterization")
+        return settings | {name: getattr(self, name) for name in optional if getattr(self, name) is not None}

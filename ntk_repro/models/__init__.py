@@ -4,9 +4,27 @@ To add one, write its module in a file of its own and give it a line in `registr
 """
 
 from ntk_repro.models.activations import ACTIVATIONS, activation_fn
+from ntk_repro.models.cnn import CNN
+from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.mlp import MLP
+from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
 from ntk_repro.models.registry import MODELS, build_model, model_settings
 from ntk_repro.models.resnet import ResNet18
+from ntk_repro.models.wide_resnet import WideResNet
 
-__all__ = ["ACTIVATIONS", "MLP", "MODELS", "LeNet", "ResNet18", "activation_fn", "build_model", "model_settings"]
+__all__ = [
+    "ACTIVATIONS",
+    "CNN",
+    "FCN",
+    "MLP",
+    "MODELS",
+    "PARAMETERIZATIONS",
+    "LeNet",
+    "Parameterization",
+    "ResNet18",
+    "WideResNet",
+    "activation_fn",
+    "build_model",
+    "model_settings",
+]

@@ -7,18 +7,34 @@ import flax.linen as nn
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.models.activations import activation_fn
+from ntk_repro.models.cnn import CNN
+from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.mlp import MLP
+from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.models.resnet import ResNet18
+from ntk_repro.models.wide_resnet import WideResNet
 
 __all__ = ["MODELS", "build_model", "model_settings"]
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "lenet": LeNet, "resnet18": ResNet18}
+MODELS: dict[str, type[nn.Module]] = {
+    "mlp": MLP,
+    "lenet": LeNet,
+    "resnet18": ResNet18,
+    "fcn": FCN,
+    "cnn": CNN,
+    "wide_resnet": WideResNet,
+}
 _WIDTH_FIELDS = ("channels", "hidden")
 
 
 def build_model(
-    name: str, width: float = 1, num_outputs: int = 1, activation: str = "relu", **model_kw: Any
+    name: str,
+    width: float = 1,
+    num_outputs: int = 1,
+    activation: str = "relu",
+    parameterization: str | None = None,
+    **model_kw: Any,
 ) -> nn.Module:
     """The Flax module of a named architecture.
 
@@ -27,10 +43,13 @@ def build_model(
         width: factor on every channel count and hidden width, rounded, at least 1 unit each.
         num_outputs: number of outputs (logits).
         activation: one of `ntk_repro.models.ACTIVATIONS`.
+        parameterization: "ntk" or "standard"; None for the architecture's own: "ntk" for fcn, cnn and wide_resnet,
+            which a key initializes to the same function in both; all others have "standard" alone.
         **model_kw: fields of the architecture, such as `residual_scale_init` of resnet18.
 
     Raises:
-        UserError: for an unknown name, activation or field, a width that is not above 0, no outputs.
+        UserError: for an unknown name, activation, parameterization or field, a parameterization that the architecture
+            does not have, a width that is not above 0, no outputs.
 
     >>> build_model("lenet", width=2).channels
     (12, 32)
@@ -47,6 +66,16 @@ def build_model(
     for key in model_kw:
         if key not in fields:
             raise unknown_name(f"setting of {name}", key, fields)
+    if parameterization is not None:
+        if parameterization not in PARAMETERIZATIONS:
+            raise unknown_name("parameterization", parameterization, PARAMETERIZATIONS)
+        if "parameterization" in fields:
+            model_kw["parameterization"] = parameterization
+        elif parameterization != "standard":
+            raise UserError(
+                f"{name} exists in standard parameterization only: take fcn, cnn or wide_resnet for "
+                f"parameterization={parameterization!r}"
+            )
     sizes = {key: _scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
     return model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
 

@@ -1,0 +1,90 @@
+"""`empirical_nngp`: the NNGP kernel as a network of finite width has it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.arguments import checked_samples
+from ntk_repro.gram.memory import check_result_fits
+from ntk_repro.network import Network
+from ntk_repro.precision import cast, precision_scope
+
+__all__ = ["empirical_nngp", "readout_features_fn"]
+
+_BATCH = 256
+
+
+def empirical_nngp(
+    net: Network,
+    x1: Float[np.ndarray, "n1 ..."],
+    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    *,
+    precision: str = "float32",
+) -> Float[np.ndarray, "n1 n2"]:
+    """The NNGP kernel of a network at its parameters, sigma_w^2 / n x^L(x) . x^L(x') + sigma_b^2.
+
+    x^L are the n inputs of the readout layer. In NTK parameterization this is the readout's own part of the tangent
+    kernel, so it governs training of the readout alone; in standard parameterization it is the same function of x^L,
+    though that part is then x^L(x) . x^L(x') + 1.
+
+    Source: Lee et al. 2019, section D (K-hat, below Eq. S17).
+
+    Args:
+        net: an fcn, cnn or wide_resnet, trained or not; BatchNorm statistics are frozen.
+        x1: n1 inputs.
+        x2: n2 inputs, or None for x1 against itself: then the result is exactly symmetric.
+        precision: "float32" or "float64", of the network; the products are in float64.
+
+    Raises:
+        UserError: for a network that does not tell its readout, and inputs that are not finite or do not fit.
+    """
+    if precision not in ("float32", "float64"):
+        raise unknown_name("precision", precision, ("float32", "float64"))
+    features_fn = readout_features_fn(net.module)
+    with precision_scope(precision) as dtype:
+        x1 = checked_samples(x1, "x1", dtype)
+        x2 = x2 if x2 is None else checked_samples(x2, "x2", dtype)
+        if x2 is not None and x1.shape[1:] != x2.shape[1:]:
+            raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
+        check_result_fits(len(x1), len(x1) if x2 is None else len(x2), 1, 8)
+        run = jax.jit(features_fn)
+        params, state = cast(net.params, dtype), cast(net.state, dtype)
+
+        def features(x):
+            rows = [np.asarray(run(params, state, x[i : i + _BATCH]), np.float64) for i in range(0, len(x), _BATCH)]
+            return np.concatenate(rows)
+
+        one = features(x1)
+        k = one @ (one if x2 is None else features(x2)).T
+    if not np.isfinite(k.sum()):
+        raise UserError("the kernel is not finite: the network overflows on these inputs, or its parameters are broken")
+    return (k + k.T) / 2 if x2 is None else k
+
+
+def readout_features_fn(module: Any) -> Callable[[Any, Any, Array], Float[Array, "n features"]]:
+    """(params, state, x) -> [sigma_w x^L / sqrt(n), sigma_b], whose products are the empirical NNGP kernel; traceable.
+
+    Source: Lee et al. 2019, section D (x-bar).
+
+    Raises:
+        UserError: for a module without a readout in the sense of `Parameterization`.
+    """
+    if not (hasattr(module, "sigma_w") and hasattr(module, "sigma_b")):
+        raise UserError(
+            f"{'this network' if module is None else type(module).__name__} has no sigma_w and sigma_b, so its NNGP "
+            "kernel is not defined: take fcn, cnn or wide_resnet"
+        )
+    sigma_w, sigma_b = module.sigma_w, module.sigma_b
+
+    def features(params, state, x):
+        _, kept = module.apply({"params": params, **state}, x, mutable=["intermediates"])
+        last = kept["intermediates"]["readout_inputs"][0]
+        constant = jnp.full((len(last), 1), sigma_b, last.dtype)
+        return jnp.concatenate([last * (sigma_w / last.shape[-1] ** 0.5), constant], axis=1)
+
+    return features

@@ -1,0 +1,85 @@
+"""Dense and convolutional layers in NTK and in standard parameterization, for the architectures of Lee et al. 2019."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+from ntk_repro.errors import UserError, unknown_name
+
+__all__ = ["PARAMETERIZATIONS", "Parameterization"]
+
+PARAMETERIZATIONS = ("ntk", "standard")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameterization:
+    """Where the scale of a layer sits: in its equation ("ntk") or in its initialization ("standard").
+
+    With fan_in inputs to an output and omega, beta ~ N(0, 1) at initialization, both compute
+
+        y = x W + b,    W = sigma_w / sqrt(fan_in) omega,    b = sigma_b beta,
+
+    but "ntk" trains omega and beta, "standard" W and b themselves. The same key therefore gives the same function at
+    initialization, and different gradients. With sigma_b = 0 there is no bias in either.
+
+    Source: Lee et al. 2019, Eq. (1) (NTK parameterization) and section F (standard parameterization).
+
+    Raises:
+        UserError: for an unknown name, sigma_w not above 0, sigma_b below 0.
+    """
+
+    name: str
+    sigma_w: float
+    sigma_b: float
+
+    def __post_init__(self):
+        if self.name not in PARAMETERIZATIONS:
+            raise unknown_name("parameterization", self.name, PARAMETERIZATIONS)
+        if not 0 < self.sigma_w < math.inf:
+            raise UserError(f"sigma_w must be above 0, not {self.sigma_w}: 2**0.5 keeps the scale through ReLU layers")
+        if not 0 <= self.sigma_b < math.inf:
+            raise UserError(f"sigma_b must be 0 (no bias) or above, not {self.sigma_b}")
+
+    @property
+    def use_bias(self) -> bool:
+        """Whether layers have a bias."""
+        return self.sigma_b > 0
+
+    def dense(self, x: Float[Array, "... d_in"], features: int, name: str | None = None) -> Float[Array, "... d_out"]:
+        """A new nn.Dense of the calling compact module, applied to x."""
+        return self._scaled(x, x.shape[-1], lambda **inits: nn.Dense(features, name=name, **inits))
+
+    def conv(
+        self,
+        x: Float[Array, "n height width c_in"],
+        channels: int,
+        kernel_size: tuple[int, int] = (3, 3),
+        strides: int = 1,
+        name: str | None = None,
+    ) -> Float[Array, "n rows columns c_out"]:
+        """A new nn.Conv with SAME padding of the calling compact module, applied to x."""
+        fan_in = math.prod(kernel_size) * x.shape[-1]
+        return self._scaled(
+            x, fan_in, lambda **inits: nn.Conv(channels, kernel_size, strides, padding="SAME", name=name, **inits)
+        )
+
+    def _scaled(self, x: Array, fan_in: int, layer: Callable[..., Any]) -> Array:
+        scale = self.sigma_w / math.sqrt(fan_in)
+        if self.name == "standard":
+            made = layer(
+                use_bias=self.use_bias,
+                kernel_init=nn.initializers.normal(scale),
+                bias_init=nn.initializers.normal(self.sigma_b),
+            )
+            return made(x)
+        made = layer(
+            use_bias=self.use_bias, kernel_init=nn.initializers.normal(1.0), bias_init=nn.initializers.normal(1.0)
+        )
+        # Scaled outside of the layer, which so stays a plain nn.Dense or nn.Conv that the Gram engine knows.
+        if not self.use_bias:
+            return made(x * scale)
+        return self.sigma_b * made(x * (scale / self.sigma_b))

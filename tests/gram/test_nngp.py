@@ -1,0 +1,64 @@
+"""The empirical NNGP kernel: the readout's part of the NTK, and its limit."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram, empirical_nngp, fcn_kernels
+from ntk_repro.models import PARAMETERIZATIONS
+from ntk_repro.network import Network
+
+X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+
+
+@functools.cache
+def network(parameterization: str = "ntk", hidden: int = 9) -> Network:
+    return Network.create(
+        "fcn", 1, (6,), hidden=hidden, depth=2, sigma_b=0.4, num_outputs=2, parameterization=parameterization
+    )
+
+
+def test_it_is_the_kernel_of_the_readouts_gradients():
+    net = network()
+    frozen = {name: net.params[name] for name in ("Dense_0", "Dense_1")}
+    readout = Network.from_apply(lambda p, x: net.apply({**frozen, "readout": p}, x), net.params["readout"])
+    np.testing.assert_allclose(empirical_nngp(net, X), empirical_gram(readout, X), rtol=1e-5)
+    np.testing.assert_allclose(empirical_nngp(net, X[:2], X), empirical_gram(readout, X[:2], X), rtol=1e-5)
+
+
+def test_both_parameterizations_have_the_same():
+    ours = [empirical_nngp(network(p), X) for p in PARAMETERIZATIONS]
+    np.testing.assert_allclose(*ours, rtol=1e-5)
+    assert np.array_equal(ours[0], ours[0].T)
+
+
+def test_float64_and_the_limit_of_width():
+    net = network(hidden=2048)
+    k = empirical_nngp(net, X, precision="float64")
+    assert k.dtype == np.float64
+    np.testing.assert_allclose(empirical_nngp(net, X), k, rtol=1e-5)
+    limit = fcn_kernels(X, depth=2, sigma_b=0.4)[0]
+    assert np.linalg.norm(k - limit) < 4 / 2048**0.5 * np.linalg.norm(limit)
+
+
+def test_more_samples_than_a_batch():
+    x = np.random.default_rng(1).normal(size=(600, 6)).astype(np.float32)
+    k = empirical_nngp(network(), x)
+    np.testing.assert_allclose(k[300:310, 5:9], empirical_nngp(network(), x[300:310], x[5:9]), rtol=1e-5)
+
+
+def test_what_has_no_readout_is_refused():
+    net = network()
+    with pytest.raises(UserError, match="MLP has no sigma_w and sigma_b"):
+        empirical_nngp(Network.create("mlp", 0, (6,)), X)
+    with pytest.raises(UserError, match="this network has no sigma_w"):
+        empirical_nngp(net.linearization(), X)
+    with pytest.raises(UserError, match="unknown precision 'bf16'"):
+        empirical_nngp(net, X, precision="bf16")
+    with pytest.raises(UserError, match="they must agree"):
+        empirical_nngp(net, X, X[:, :3])
+    with pytest.raises(UserError, match="not finite"):
+        empirical_nngp(net.replace(params=jax.tree.map(lambda a: a * np.nan, net.params)), X)
