@@ -1,5 +1,58 @@
-"""What a linear or linearized model does in training, computed from its kernel."""
+"""What a linear or linearized model does in training, computed from its kernel: squared error in closed form, with and
+without momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
 
-from ntk_repro.dynamics.function_space import LOSSES, FunctionSpaceTraining, train_in_function_space
+The names are loaded when they are first used, so that the closed forms, which need no JAX, do not wait for it.
+"""
 
-__all__ = ["LOSSES", "FunctionSpaceTraining", "train_in_function_space"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntk_repro.dynamics.cross_entropy import CrossEntropyDynamics, cross_entropy_dynamics
+    from ntk_repro.dynamics.function_space import LOSSES, FunctionSpaceTraining, train_in_function_space
+    from ntk_repro.dynamics.learning_rates import (
+        averaged_loss_time,
+        eta_critical,
+        max_learning_rate,
+        neural_tangents_time,
+    )
+    from ntk_repro.dynamics.momentum import MomentumDynamics, momentum_dynamics
+    from ntk_repro.dynamics.mse import MseDynamics, mse_dynamics
+    from ntk_repro.dynamics.spectral import NullSpace, Spectrum
+    from ntk_repro.dynamics.weights import weight_change
+
+__all__ = [
+    "LOSSES",
+    "CrossEntropyDynamics",
+    "FunctionSpaceTraining",
+    "MomentumDynamics",
+    "MseDynamics",
+    "NullSpace",
+    "Spectrum",
+    "averaged_loss_time",
+    "cross_entropy_dynamics",
+    "eta_critical",
+    "max_learning_rate",
+    "momentum_dynamics",
+    "mse_dynamics",
+    "neural_tangents_time",
+    "train_in_function_space",
+    "weight_change",
+]
+
+_HOMES = {
+    "function_space": {"LOSSES", "FunctionSpaceTraining", "train_in_function_space"},
+    "cross_entropy": {"CrossEntropyDynamics", "cross_entropy_dynamics"},
+    "learning_rates": {"averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"},
+    "momentum": {"MomentumDynamics", "momentum_dynamics"},
+    "mse": {"MseDynamics", "mse_dynamics"},
+    "spectral": {"NullSpace", "Spectrum"},
+    "weights": {"weight_change"},
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

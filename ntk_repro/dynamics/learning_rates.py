@@ -1,0 +1,81 @@
+"""Learning rates and times: the critical rate of a kernel, and what a paper's or neural-tangents' time is in ours."""
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
+from ntk_repro.gram.store import GramStore
+
+__all__ = ["averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"]
+
+
+def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> float:
+    """2 / (lambda_min + lambda_max), below which the paper's theorem on gradient descent holds.
+
+    In units of the summed loss 1/2 sum (f - y)^2; for the loss averaged over n k targets multiply by n k. Of a kernel
+    in a store, and of truncated eigenpairs, lambda_min is taken as 0, which it is nearly (relative error at most
+    lambda_min / lambda_max). Infinite for a kernel that is 0.
+
+    Source: Lee et al. 2019, section 2.4 (Theorem 2.1).
+
+    Raises:
+        UserError: for a matrix that is not square and finite.
+
+    >>> eta_critical(np.diag([1.0, 3.0]))
+    0.5
+    """
+    smallest, largest = _extremes(kernel)
+    return 2 / (smallest + largest) if largest > 0 else np.inf
+
+
+def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs, momentum: float = 0.0) -> float:
+    """2 (1 + momentum) / lambda_max: at and above it full-batch gradient descent on the summed loss does not converge.
+
+    Raises:
+        UserError: for a matrix that is not square and finite, and a momentum outside [0, 1).
+
+    >>> max_learning_rate(np.diag([1.0, 4.0]), momentum=0.5)
+    0.75
+    """
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+    largest = _extremes(kernel)[1]
+    return 2 * (1 + momentum) / largest if largest > 0 else np.inf
+
+
+def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int) -> Any:
+    """The time t after steps on the *averaged* loss, 1/2 mean over n k targets: learning_rate steps / (n k).
+
+    Our times belong to the summed loss (Lee et al., footnote 6); the figures' learning rates to the averaged one. For
+    cross-entropy, averaged over the n samples, `num_targets` is n.
+    """
+    if num_targets < 1:
+        raise UserError(f"num_targets is the number of numbers in y_train, at least 1, not {num_targets}")
+    steps = np.asarray(steps, dtype=np.float64)
+    t = learning_rate * steps / num_targets
+    return float(t) if t.ndim == 0 else t
+
+
+def neural_tangents_time(t: ArrayLike, num_targets: int) -> Any:
+    """The time that `nt.predict.gradient_descent_mse` calls t where we do: it averages over n k targets, we sum."""
+    return np.multiply(t, num_targets)
+
+
+def _extremes(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> tuple[float, float]:
+    if isinstance(kernel, GramStore):
+        return 0.0, float(top_eigenpairs(kernel, 1, tolerance=1e-4).values[0])
+    if isinstance(kernel, Eigenpairs):
+        complete = len(kernel.values) == len(kernel.vectors)
+        return float(kernel.values[-1]) if complete else 0.0, float(kernel.values[0])
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
+        raise UserError(f"a kernel on training samples is square, not of shape {kernel.shape}")
+    if not np.all(np.isfinite(kernel)):
+        raise UserError("the kernel has entries that are not finite; look for NaN in the data or the parameters")
+    values = scipy.linalg.eigvalsh(kernel.astype(np.float64), check_finite=False, overwrite_a=True)
+    return max(float(values[0]), 0.0), max(float(values[-1]), 0.0)

@@ -1,0 +1,60 @@
+"""A random linear model and what it does in training, by means that share nothing with the closed forms."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+
+class Problem(NamedTuple):
+    """Features of n training and m test samples, targets and starts of k outputs."""
+
+    features: np.ndarray
+    test_features: np.ndarray
+    y: np.ndarray
+    f0: np.ndarray
+    test_f0: np.ndarray
+
+    @property
+    def kernel(self):
+        return self.features @ self.features.T
+
+    @property
+    def test_kernel(self):
+        return self.test_features @ self.features.T
+
+    @property
+    def starts(self):
+        """The arguments that every `outputs` takes last."""
+        return self.f0, self.test_f0, self.test_kernel
+
+
+def random_problem(n=12, m=5, p=30, k=2, seed=0, scale=1.0):
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((n + m, p)) * np.sqrt(scale / p)
+    y, f0 = rng.standard_normal((2, n + m, k))
+    return Problem(features[:n], features[n:], y[:n], f0[:n], f0[n:])
+
+
+def by_expm(problem, t):
+    """Eqs. (9)-(11) by SciPy's matrix exponential of the joint linear ODE of train and test outputs."""
+    n, m = len(problem.y), len(problem.test_f0)
+    generator = np.zeros((n + m, n + m))
+    generator[:n, :n], generator[n:, :n] = -problem.kernel, -problem.test_kernel
+    start = np.concatenate([problem.f0 - problem.y, problem.test_f0])
+    end = scipy.linalg.expm(generator * t) @ start
+    return end[:n] + problem.y, end[n:]
+
+
+def by_descent(problem, steps, learning_rate, momentum=0.0, ridge=0.0):
+    """Gradient descent on the weights themselves; outputs after each of `steps`, in increasing order."""
+    weights = velocity = np.zeros((problem.features.shape[1], problem.y.shape[1]))
+    found, done = [], 0
+    for until in steps:
+        for _ in range(until - done):
+            residual = problem.f0 + problem.features @ weights - problem.y
+            velocity = momentum * velocity + problem.features.T @ residual + ridge * weights
+            weights = weights - learning_rate * velocity
+        done = until
+        found.append((problem.f0 + problem.features @ weights, problem.test_f0 + problem.test_features @ weights))
+    return tuple(np.stack(part) for part in zip(*found, strict=True))

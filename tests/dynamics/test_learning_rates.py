@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from ntk_repro._neural_tangents import nt
+from ntk_repro.dynamics import averaged_loss_time, eta_critical, max_learning_rate, mse_dynamics, neural_tangents_time
+from ntk_repro.errors import UserError
+from ntk_repro.gram import GramStore, top_eigenpairs
+
+
+def kernel(n=9):
+    features = np.random.default_rng(0).standard_normal((n, 12))
+    return features @ features.T
+
+
+def test_eta_critical_is_two_over_the_extremes():
+    values = np.linalg.eigvalsh(kernel())
+    assert eta_critical(kernel()) == pytest.approx(2 / (values[0] + values[-1]), rel=1e-13)
+    assert eta_critical(kernel().astype(np.float32)) == pytest.approx(eta_critical(kernel()), rel=1e-6)
+    assert eta_critical(top_eigenpairs(kernel(), 9)) == pytest.approx(eta_critical(kernel()), rel=1e-12)
+    assert mse_dynamics(kernel(), np.ones(9)).eta_critical == pytest.approx(eta_critical(kernel()), rel=1e-12)
+    assert mse_dynamics(kernel(), np.ones(9), ridge=1.0).eta_critical == pytest.approx(
+        eta_critical(kernel() + np.eye(9)), rel=1e-12
+    )
+    assert eta_critical(np.zeros((2, 2))) == max_learning_rate(np.zeros((2, 2))) == np.inf
+
+
+def test_without_the_smallest_eigenvalue_it_counts_as_zero(tmp_path):
+    largest = np.linalg.eigvalsh(kernel())[-1]
+    assert eta_critical(top_eigenpairs(kernel(), 3)) == pytest.approx(2 / largest, rel=1e-12)
+    with GramStore.open(tmp_path / "gram", {"test": "eta"}, n=9, tile=9, dtype="float64") as store:
+        store.write(0, 0, kernel())
+        store.finish()
+        assert eta_critical(store) == pytest.approx(2 / largest, rel=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_largest_rate_is_that_of_neural_tangents(momentum):
+    expected = float(nt.predict.max_learning_rate(kernel(), y_train_size=9, momentum=momentum))
+    assert max_learning_rate(kernel(), momentum) == pytest.approx(expected / neural_tangents_time(1.0, 9), rel=1e-5)
+
+
+def test_below_it_descent_converges_and_above_it_does_not():
+    d, limit = mse_dynamics(kernel(), np.ones(9)), max_learning_rate(kernel())
+    residuals = [np.abs(d.outputs_after([4000, 8000], share * limit)[0] - 1).max(axis=1) for share in (0.999, 1.0)]
+    assert residuals[0][1] < 0.1 * residuals[0][0]
+    assert residuals[1][1] == pytest.approx(residuals[1][0], rel=0.01)
+
+
+def test_times_of_the_averaged_loss():
+    assert averaged_loss_time(1000, 0.5, 200) == 2.5
+    np.testing.assert_allclose(averaged_loss_time(np.array([0, 10]), 1.0, 5), [0, 2])
+
+
+def test_bad_input_is_refused():
+    for bad in (np.ones((2, 3)), np.zeros((0, 0))):
+        with pytest.raises(UserError, match="square"):
+            eta_critical(bad)
+    with pytest.raises(UserError, match="not finite"):
+        eta_critical(np.full((2, 2), np.nan))
+    with pytest.raises(UserError, match="momentum"):
+        max_learning_rate(np.eye(2), 1.0)
+    with pytest.raises(UserError, match="num_targets"):
+        averaged_loss_time(1, 1.0, 0)

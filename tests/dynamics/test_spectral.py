@@ -1,0 +1,208 @@
+"""Kernels that are singular, nearly singular, tiny, huge or of one sample."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from ntk_repro.dynamics import momentum_dynamics, mse_dynamics
+from ntk_repro.errors import UserError
+from ntk_repro.gram import top_eigenpairs
+from tests.dynamics.linear_problem import Problem, by_expm, random_problem
+
+TIMES = [0.0, 0.1, 3.0, 40.0, 1e30, np.inf]
+
+
+def pinv_limit(problem):
+    """t = inf by the pseudo-inverse: the null space stays at f0."""
+    inverse = np.linalg.pinv(problem.features, rcond=1e-10)
+    learned = problem.features @ inverse @ (problem.y - problem.f0)
+    return problem.f0 + learned, problem.test_f0 + problem.test_features @ inverse @ (problem.y - problem.f0)
+
+
+def agrees(problem, atol=1e-9, times=TIMES):
+    """Flow, descent, and both with momentum, at all times and in the limit."""
+    d = mse_dynamics(problem.kernel, problem.y)
+    train, test = d.outputs(times, *problem.starts)
+    for i, t in enumerate(times):
+        expected = pinv_limit(problem) if t > 1e20 else by_expm(problem, t)
+        np.testing.assert_allclose(train[i], expected[0], rtol=0, atol=atol)
+        np.testing.assert_allclose(test[i], expected[1], rtol=0, atol=atol)
+    limit, scale = pinv_limit(problem), d.eigenvalues[0]
+    with_momentum = momentum_dynamics(problem.kernel, problem.y, 0.9)
+    found = [
+        d.outputs_after([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
+        with_momentum.outputs_after([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
+        with_momentum.outputs([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
+    ]
+    for train, test in found:
+        np.testing.assert_allclose(train, [problem.f0, limit[0], limit[0]], rtol=0, atol=atol)
+        np.testing.assert_allclose(test, [problem.test_f0, limit[1], limit[1]], rtol=0, atol=atol)
+    return d
+
+
+def test_duplicated_samples_with_equal_targets_train_as_one_without_a_word():
+    problem = random_problem()
+    twice = np.r_[np.arange(12), 3, 3, 7]
+    problem = problem._replace(features=problem.features[twice], y=problem.y[twice], f0=problem.f0[twice])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        d = agrees(problem)
+    assert d.null_space.count == 3
+    np.testing.assert_array_equal(d.eigenvalues[-3:], 0)
+
+
+def test_duplicated_samples_with_different_targets_meet_halfway_and_say_so():
+    problem = random_problem()
+    problem = problem._replace(
+        features=np.r_[problem.features, problem.features[:1]],
+        y=np.r_[problem.y, -problem.y[:1]],
+        f0=np.r_[problem.f0, problem.f0[:1]],
+    )
+    with pytest.warns(UserWarning, match="1 of 13 eigenvalues of the kernel are 0 within rounding"):
+        agrees(problem)
+    with pytest.warns(UserWarning, match="stays as it is"):
+        train = mse_dynamics(problem.kernel, problem.y).outputs(np.inf)[0]
+    np.testing.assert_allclose(train[0], (problem.y[0] + problem.y[12]) / 2, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
+def test_fewer_parameters_than_samples_leave_the_rest_where_it_is():
+    d = agrees(random_problem(n=20, p=6))
+    assert d.null_space.count == 14
+    assert 0 <= d.null_space.clipped <= 14
+    assert d.null_space.floor < 1e-12 * d.eigenvalues[0]
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("p", [30, 6])
+@pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
+def test_the_scale_of_the_kernel_is_only_that_of_time(scale, p):
+    plain, scaled = random_problem(p=p), random_problem(p=p, scale=scale)
+    agrees(scaled, times=[t / scale for t in TIMES if t < 1e20] + [1e30 / min(scale, 1), np.inf])
+    found = mse_dynamics(scaled.kernel, scaled.y).outputs(2 / scale, *scaled.starts)
+    expected = mse_dynamics(plain.kernel, plain.y).outputs(2, *plain.starts)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
+
+
+def test_one_sample():
+    agrees(random_problem(n=1, m=2, k=1))
+
+
+def test_a_kernel_of_zeros_trains_nothing():
+    d = mse_dynamics(np.zeros((3, 3)), np.ones(3))
+    assert d.eta_critical == np.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is within rounding: it is 0
+        train, test = d.outputs([1.0, np.inf], 0.5, 0.25, np.zeros((2, 3)))
+    np.testing.assert_array_equal(train, 0.5)
+    np.testing.assert_array_equal(test, 0.25)
+
+
+def test_nearly_equal_samples_keep_their_digits_at_early_times_and_lose_them_loudly():
+    """Their difference has an eigenvalue below rounding, but moves the test outputs as long as t is moderate."""
+    problem = random_problem()
+    close = problem.features[:1] + 1e-9 * random_problem(seed=5).features[:1]
+    problem = Problem(
+        np.r_[problem.features, close], problem.test_features, np.r_[problem.y, -problem.y[:1]],
+        np.r_[problem.f0, problem.f0[:1]], problem.test_f0,
+    )  # fmt: skip
+    d = mse_dynamics(problem.kernel, problem.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for t in (0.1, 10.0, 1e3):
+            found, expected = d.outputs(t, *problem.starts), by_expm(problem, t)
+            np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-10)
+            np.testing.assert_allclose(found[1], expected[1], rtol=0, atol=2e-9)
+    with pytest.warns(UserWarning, match="0 within rounding"):
+        d.outputs(1e15, *problem.starts)
+
+
+def test_a_nearly_singular_kernel_in_float32_warns_of_lost_digits():
+    problem = random_problem()
+    problem.features[0] = problem.features[1] + 3e-3 * random_problem(seed=5).features[0]
+    kernel = problem.kernel.astype(np.float32)
+    with pytest.warns(UserWarning, match="rounding may move the test outputs"):
+        mse_dynamics(kernel, problem.y).outputs(np.inf, *problem.starts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mse_dynamics(problem.kernel, problem.y).outputs(np.inf, *problem.starts)
+        mse_dynamics(kernel, problem.y).outputs(0.5, *problem.starts)
+        mse_dynamics(kernel, problem.y, ridge=0.1).outputs(np.inf, *problem.starts)
+
+
+def test_a_ridge_lifts_the_null_space():
+    problem = random_problem(n=20, p=6)
+    d = mse_dynamics(problem.kernel, problem.y, ridge=0.1)
+    assert d.null_space.count == 0
+    solved = np.linalg.solve(problem.kernel + 0.1 * np.eye(20), problem.y - problem.f0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train, test = d.outputs(1e30, *problem.starts)
+    np.testing.assert_allclose(train, problem.f0 + problem.kernel @ solved, atol=1e-12)
+    assert test is not None
+    np.testing.assert_allclose(test, problem.test_f0 + problem.test_kernel @ solved, atol=1e-12)
+
+
+def test_all_eigenpairs_are_as_good_as_the_kernel():
+    problem = random_problem()
+    pairs = top_eigenpairs(problem.kernel, 12)
+    found = mse_dynamics(pairs, problem.y).outputs([0.5, np.inf], *problem.starts)
+    expected = mse_dynamics(problem.kernel, problem.y).outputs([0.5, np.inf], *problem.starts)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-11)
+
+
+def test_the_kernel_is_left_alone():
+    problem = random_problem()
+    kernel = np.asfortranarray(problem.kernel)
+    copy = kernel.copy()
+    mse_dynamics(kernel, problem.y)
+    np.testing.assert_array_equal(kernel, copy)
+
+
+def test_a_kernel_that_is_not_positive_is_reported():
+    with pytest.warns(UserWarning, match="not positive semi-definite: eigenvalue -1 was clipped"):
+        d = mse_dynamics(np.diag([3.0, -1.0]), np.ones(2))
+    assert d.null_space.clipped == 1
+
+
+@pytest.mark.parametrize(
+    ("kernel", "y", "options", "message"),
+    [
+        (np.ones((2, 3)), np.ones(2), {}, "square"),
+        (np.eye(3), np.ones(2), {}, "does not fit y_train"),
+        (np.eye(2), np.ones((2, 1, 1)), {}, r"\(n, k\) or \(n,\)"),
+        (np.eye(2), np.full(2, np.nan), {}, "y_train has entries"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), np.ones(2), {}, "the kernel has entries"),
+        (np.array([[1.0, 0.5], [0.0, 1.0]]), np.ones(2), {}, "not symmetric"),
+        (np.eye(2), np.ones(2), {"ridge": -1.0}, "ridge"),
+        (np.eye(2), np.ones(2), {"num_eigenpairs": 3}, "ask for 1 to 2"),
+        (np.zeros((0, 0)), np.ones(2), {}, "a kernel with 0 rows does not fit"),
+        (top_eigenpairs(np.eye(2), 1), np.ones(2), {"num_eigenpairs": 1}, "pass the first ones only"),
+    ],
+)
+def test_bad_input_is_refused(kernel, y, options, message):
+    with pytest.raises(UserError, match=message):
+        mse_dynamics(kernel, y, **options)
+
+
+def test_too_little_memory_is_said_before(monkeypatch):
+    monkeypatch.setattr("ntk_repro.dynamics.spectral.host_available_bytes", lambda: 100)
+    with pytest.raises(UserError, match="pass num_eigenpairs"):
+        mse_dynamics(np.eye(9), np.ones(9))
+
+
+def test_the_closed_forms_need_no_jax():
+    code = """
+import sys, numpy as np
+from ntk_repro import momentum_dynamics, mse_dynamics
+mse_dynamics(np.eye(2), np.ones(2)).outputs(1.0)
+momentum_dynamics(np.eye(2), np.ones(2)).outputs_after(3, 0.1)
+assert not {"jax", "diffrax"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
