@@ -1,26 +1,40 @@
-"""Training by gradient descent on weights: recipes, minibatches, the loop, and how well and how far a network went."""
+"""Training by gradient descent on weights: recipes, minibatches, the loops, and how well and how far a network went.
+
+`train` is a recipe's training (epochs, schedules, Adam); `descend` is the theory's (a constant learning rate, looked at
+on the way), `train_pair` does it to a network and its linearization alike.
+"""
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.training.accuracy import accuracy, binary_accuracies
 from ntk_repro.training.batches import epoch_means, minibatches
+from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
-from ntk_repro.training.losses import LOSSES, loss_value
+from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend
+from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, averaged_terms, loss_value
+from ntk_repro.training.pair import train_pair
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from ntk_repro.training.weight_space import Training, train
 
 __all__ = [
+    "DESCENT_LOSSES",
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
+    "Checkpoint",
+    "Descent",
     "Recipe",
     "Training",
     "accuracy",
+    "averaged_terms",
     "binary_accuracies",
     "cosine_distance",
+    "critical_learning_rate",
+    "descend",
     "epoch_means",
     "epochs_to_loss",
     "l2_distance",
     "loss_value",
     "minibatches",
     "train",
+    "train_pair",
 ]

@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import flax.errors
 import jax
@@ -13,11 +14,14 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
+from ntk_repro.record import RunFolder
 from ntk_repro.training.accuracy import accuracy
 from ntk_repro.training.batches import epoch_means
+from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
 from ntk_repro.training.losses import loss_value
 from ntk_repro.training.recipe import Recipe
@@ -67,6 +71,10 @@ def train(
     y_test: Shaped[np.ndarray, " m"] | Shaped[np.ndarray, "m k"] | None = None,
     eval_every: int = 0,
     threshold: float | None = None,
+    checkpoint_at: Collection[int] = (),
+    checkpoint_fn: Callable[[int, Network], None] | None = None,
+    folder: RunFolder | None = None,
+    name: str = "training",
 ) -> Training:
     """Trains a copy of a network from its present parameters; the network given is unchanged.
 
@@ -85,10 +93,16 @@ def train(
         eval_every: also take the test accuracy every so many epochs; 0 for at the end only.
         threshold: a network of one output says positive above it; None for 0 with binary_cross_entropy and 0.5 with
             half_squared_error (targets 0 and 1; give 0 for targets -1 and +1).
+        checkpoint_at: epochs after which `checkpoint_fn` is called, 0 for before the first step.
+        checkpoint_fn: takes the epoch and the network as it is then (with its live batch statistics).
+        folder: an open run folder; the training keeps its state there as part `<name>_state`, every minute or two and
+            before each call of `checkpoint_fn`, and after a kill continues from it with the same result to the last
+            bit. The call during which it was killed is made again, earlier ones are not.
+        name: of this training in the folder.
 
     Raises:
-        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1, and a network that draws
-            random numbers in training (dropout).
+        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1, epochs beyond the last,
+            and a network that draws random numbers in training (dropout).
     """
     x, y, batches, rates = _checked(x_train, y_train, recipe, batches)
     if (x_test is None) != (y_test is None):
@@ -98,6 +112,9 @@ def train(
     outputs = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)).shape[1]
     if outputs != y.shape[1]:
         raise UserError(f"the network has {outputs} outputs and the labels {y.shape[1]}; build it with num_outputs")
+
+    if any(not 0 <= epoch <= recipe.epochs for epoch in checkpoint_at) or (checkpoint_at and checkpoint_fn is None):
+        raise UserError(f"checkpoint_at must be epochs from 0 to {recipe.epochs}, with a checkpoint_fn to be called")
 
     ends = _epoch_ends(len(batches), len(x), recipe)
     transform = recipe.transform()
@@ -113,23 +130,44 @@ def train(
             return float("nan")
         return accuracy(trained(jnp.asarray(x_test)), y_test, threshold)
 
-    evaluations, start = [], 0
+    evaluations: list[list[np.ndarray]] = []
+    start = end = 0
+    kept = None if folder is None else Checkpoint(folder, name, _identity(net, x, y, batches, recipe, eval_every))
+    if kept is not None and (found := kept.load(carry)) is not None:
+        start, carry, evaluations = found
+
+    def visit(epoch: int) -> None:
+        if checkpoint_fn is None or epoch not in checkpoint_at:
+            return
+        if kept is not None and epoch:
+            kept.save(end, carry, evaluations)  # what is done here may take longer than the epochs before it
+        checkpoint_fn(epoch, net.replace(**jax.tree.map(jnp.copy, {"params": carry[0], "state": carry[1]})))
+
+    if start == 0:
+        visit(0)
     # A linearization trains at the precision of kernels, so that it equals its training in function space anywhere.
     precision = contextlib.nullcontext() if net.origin is None else jax.default_matmul_precision("highest")
     with progress("training", total=recipe.epochs, unit="epochs") as advance, _dropout_explained(), precision:
         for epoch, end in enumerate(ends, start=1):
-            for _ in range(start, end):
+            if end < start:  # before what was kept
+                advance(1)
+                continue
+            begin = ends[epoch - 2] if epoch > 1 else 0
+            for done in range(max(begin, start) + 1, end + 1):
                 carry = step(carry, net.origin, *constants)
-            mean = float(np.mean(np.asarray(carry[4])[start:end]))
+                if kept is not None and kept.due:
+                    kept.save(done, carry, evaluations)
+            mean = float(np.mean(np.asarray(carry[4])[begin:end]))
             advance(1, note=f"loss {mean:.3g}")
-            start = end
             if not np.isfinite(mean):
                 warnings.warn(f"training diverged in epoch {epoch}; lower the learning rate", stacklevel=2)
                 break
-            if eval_every and epoch % eval_every == 0:
-                evaluations.append((epoch, test_accuracy(net.replace(params=carry[0], state=carry[1]))))
+            if eval_every and epoch % eval_every == 0 and not any(epoch == at for at, _ in evaluations):
+                value = test_accuracy(net.replace(params=carry[0], state=carry[1]))
+                evaluations.append([np.asarray(epoch), np.asarray(value)])
+            visit(epoch)
     losses = np.array(carry[4])
-    losses[start:] = np.nan
+    losses[end:] = np.nan
     trained = net.replace(params=carry[0], state=carry[1])
     return Training(
         network=trained,
@@ -137,8 +175,8 @@ def train(
         train_loss=epoch_means(losses, len(x), recipe.batch_size),
         train_accuracy=accuracy(trained(constants[0]), y, threshold),
         test_accuracy=test_accuracy(trained),
-        evaluated_epochs=np.array([epoch for epoch, _ in evaluations], dtype=np.int32),
-        test_accuracy_by_epoch=np.array([value for _, value in evaluations], dtype=np.float64),
+        evaluated_epochs=np.array([int(epoch) for epoch, _ in evaluations], dtype=np.int32),
+        test_accuracy_by_epoch=np.array([float(value) for _, value in evaluations], dtype=np.float64),
         l2_distance=l2_distance(trained.params, net.params),
         cosine_distance=cosine_distance(trained.params, net.params),
     )
@@ -208,6 +246,13 @@ def _checked(x, y, recipe: Recipe, batches) -> tuple[np.ndarray, np.ndarray, np.
     if batches.min() < 0 or batches.max() >= n:
         raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
     return x, y.astype(np.float32), batches.astype(np.int32), rates
+
+
+def _identity(net: Network, x: np.ndarray, y: np.ndarray, batches: np.ndarray, *settings: object) -> str:
+    digest = hashlib.sha256(f"{fingerprint(net, x)} {settings}".encode())
+    for array in (y, batches):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _epoch_ends(steps: int, n: int, recipe: Recipe) -> list[int]:

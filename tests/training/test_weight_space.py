@@ -8,7 +8,8 @@ from flax import linen as nn
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
-from ntk_repro.training import Recipe, accuracy, minibatches, train
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Checkpoint, Recipe, accuracy, minibatches, train, weight_space
 
 N, M, EPOCHS, BATCH = 50, 21, 6, 16
 
@@ -290,3 +291,96 @@ def test_bad_input_is_refused(change, message):
     arguments = {"x_train": x, "y_train": y, "batches": BATCHES, **change}
     with pytest.raises(UserError, match=message):
         train(Network.create(Small(), 0, (5,)), recipe=recipe(), **arguments)
+
+
+class Killed(Exception):
+    pass
+
+
+def checkpointed(folder=None, at=(0, 2, 5, EPOCHS), visit=None, x_scale=1.0, **settings):
+    """A training with BatchNorm and what its checkpoints saw: the parameters and statistics at each."""
+    x, y, x_test, y_test = data()
+    seen = {}
+
+    def remember(epoch, network):
+        seen[epoch] = jax.tree.map(np.array, (network.params, network.state))
+        if visit is not None:
+            visit(epoch)
+
+    trained = train(
+        Network.create(Normalised(), 0, (5,)),
+        x * np.float32(x_scale),
+        y,
+        recipe=recipe(**settings),
+        batches=BATCHES,
+        x_test=x_test,
+        y_test=y_test,
+        eval_every=2,
+        checkpoint_at=at,
+        checkpoint_fn=remember,
+        folder=folder,
+    )
+    return trained, seen
+
+
+def test_checkpoints_see_the_network_after_that_many_epochs():
+    trained, seen = checkpointed()
+    assert list(seen) == [0, 2, 5, EPOCHS]
+    start = Network.create(Normalised(), 0, (5,))
+    jax.tree.map(np.testing.assert_array_equal, seen[0], (start.params, start.state))
+    jax.tree.map(np.testing.assert_array_equal, seen[EPOCHS], (trained.network.params, trained.network.state))
+    plain = train(start, *data()[:2], recipe=recipe(), batches=BATCHES)
+    np.testing.assert_array_equal(trained.loss, plain.loss)
+
+
+@pytest.mark.parametrize("at", [0, 2, 5])
+def test_a_killed_training_continues_to_the_last_bit(at, tmp_path, monkeypatch):
+    def kill(epoch):
+        if epoch == at:
+            raise Killed
+
+    steps = []
+    real = weight_space._step
+
+    def counted(*arguments):
+        step = real(*arguments)
+        return lambda carry, *rest: (steps.append(1), step(carry, *rest))[1]
+
+    monkeypatch.setattr(weight_space, "_step", counted)
+    whole, seen = checkpointed()
+    steps.clear()
+    with RunFolder.open("study", recipe(), root=tmp_path) as folder:
+        with pytest.raises(Killed):
+            checkpointed(folder, visit=kill)
+        trained, again = checkpointed(folder)
+    assert len(steps) == len(BATCHES)  # none twice
+    assert list(again) == [epoch for epoch in seen if epoch >= at]
+    for epoch, expected in again.items():
+        jax.tree.map(np.testing.assert_array_equal, seen[epoch], expected)
+    for name in ("loss", "evaluated_epochs", "test_accuracy_by_epoch", "test_accuracy", "l2_distance"):
+        np.testing.assert_array_equal(getattr(trained, name), getattr(whole, name))
+
+
+def test_a_state_is_kept_in_the_middle_of_an_epoch_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "due", property(lambda self: True))
+    saved, real = [], Checkpoint.save
+    monkeypatch.setattr(
+        Checkpoint, "save", lambda self, steps, *rest: (saved.append(steps), real(self, steps, *rest))[1]
+    )
+    whole, _ = checkpointed(at=())
+    with RunFolder.open("study", recipe(), root=tmp_path) as folder:
+        first, _ = checkpointed(folder, at=())
+        assert saved == list(range(1, len(BATCHES) + 1))
+        kept = dict(folder.load_part("training_state") or {})
+        second, _ = checkpointed(folder, at=())  # everything is done: no step is taken
+        assert int(kept["steps"]) == len(BATCHES) == len(saved)
+        with pytest.raises(UserError, match="another training"):
+            checkpointed(folder, x_scale=2.0)
+    for trained in (first, second):
+        np.testing.assert_array_equal(trained.loss, whole.loss)
+
+
+@pytest.mark.parametrize("at", [(-1,), (EPOCHS + 1,)])
+def test_checkpoints_outside_of_the_training_are_refused(at):
+    with pytest.raises(UserError, match="checkpoint_at must be epochs"):
+        checkpointed(at=at)

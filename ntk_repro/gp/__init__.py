@@ -1,0 +1,8 @@
+"""Distributions over functions: the NNGP posterior, the NTK-GP through training, and ensembles of real networks."""
+
+from ntk_repro.gp.ensembles import ensemble
+from ntk_repro.gp.gaussian import Gaussian
+from ntk_repro.gp.nngp import nngp_posterior, readout_posterior
+from ntk_repro.gp.ntk_gp import ntk_gp_posterior
+
+__all__ = ["Gaussian", "ensemble", "nngp_posterior", "ntk_gp_posterior", "readout_posterior"]

@@ -1,0 +1,242 @@
+"""Ensembles of real networks, trained from independent initializations: a distribution over functions by its draws."""
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float, Int
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.memory import available_bytes
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
+from ntk_repro.record import RunFolder
+from ntk_repro.training.checkpoints import Checkpoint
+from ntk_repro.training.gradient_descent import (
+    check_learning_rate,
+    checked_training,
+    critical_learning_rate,
+    training_identity,
+)
+from ntk_repro.training.steps import Carry, StepData, has_convolutions, run_steps, steps_program
+
+__all__ = ["ensemble"]
+
+PyTree = Any
+# Operations of one step that keep a processor busy; what has more gains nothing from a second network beside it.
+# Measured on 2 cores with 128 samples: at width 64 (6e7 a network) and 512 (6e8) single networks run at the speed of
+# matrix products, stacked ones up to twice as slow; at width 16 (6e4) sixty of them take half the time of single ones.
+_ENOUGH_ON_CPU, _ENOUGH = 4e6, 2e11
+_MEMORY_SHARE = 0.5
+_TEST_ROWS = 500
+
+
+def ensemble(
+    module: Any,
+    key: Array | int,
+    num_networks: int,
+    x_train: Float[np.ndarray, "n ..."],
+    y_train: Float[np.ndarray, "n k"],
+    x_test: Float[np.ndarray, "m ..."],
+    *,
+    learning_rate: float,
+    steps: int,
+    observe_at: Sequence[int] | Int[np.ndarray, " s"] | None = None,
+    momentum: float = 0.0,
+    loss: str = "half_mean_squared_error",
+    force: bool = False,
+    critical: float | None = None,
+    networks_per_block: int | None = None,
+    folder: RunFolder | None = None,
+    name: str = "ensemble",
+) -> Float[np.ndarray, "networks s m k"]:
+    """Outputs of independently initialized networks on test inputs, through full-batch gradient descent.
+
+    Network i is `Network.create(module, jax.random.fold_in(key, i), ...)` trained by `descend`, whatever num_networks
+    and the blocks are. Small networks are trained many at a time, as far as that pays, and blocks are shared out among
+    the devices. BatchNorm statistics are frozen. A network that diverges is nan from then on, with a warning.
+
+    Source: Lee et al. 2019, Figure 2.
+
+    Args:
+        module: a Linen module, or the name of an architecture.
+        key: a PRNG key or a seed.
+        num_networks: how many.
+        x_train: training inputs.
+        y_train: targets.
+        x_test: where the outputs are wanted.
+        learning_rate: eta, for the averaged loss, as for `descend`.
+        steps: how many.
+        observe_at: increasing step numbers, from 0 to `steps`; None for the end alone.
+        momentum: heavy-ball momentum.
+        loss: "half_mean_squared_error" or "cross_entropy".
+        force: train even above eta_critical.
+        critical: eta_critical from `critical_learning_rate`, where it is known; None to take the first network's.
+        networks_per_block: how many at a time; None to choose by the size of the work, memory and devices.
+        folder: an open run folder: outputs are kept there as parts `<name>_<number>` as soon as a network is trained,
+            and the state of a block every minute or two.
+        name: of this ensemble in the folder.
+
+    Raises:
+        UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized anew.
+    """
+    if num_networks < 1 or (networks_per_block is not None and networks_per_block < 1):
+        raise UserError(f"num_networks and networks_per_block must be at least 1: {num_networks}, {networks_per_block}")
+    key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+    x_train, x_test = np.asarray(x_train), np.asarray(x_test)
+    if x_test.shape[1:] != x_train.shape[1:] or not len(x_test):
+        raise UserError(f"one test input has shape {x_test.shape[1:]}, one for training {x_train.shape[1:]}")
+
+    def network(i: int) -> Network:
+        return Network.create(module, jax.random.fold_in(key, i), x_train.shape[1:])
+
+    first = network(0)
+    observe_at = (steps,) if observe_at is None else observe_at
+    x, y, _, wanted = checked_training(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
+    x_test = x_test.astype(x.dtype, copy=False)
+    if critical is None:
+        critical = critical_learning_rate(first, x, y.shape[1], loss)
+    check_learning_rate(learning_rate, critical, force or loss == "cross_entropy")
+
+    settings = (learning_rate, steps, momentum, loss, wanted, "ensemble")
+    identity = "" if folder is None else training_identity(first, x, (y, x_test), settings)
+    kept = {i: _kept(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
+    found = {i: outputs for i, outputs in kept.items() if outputs is not None}
+    missing = [i for i in kept if i not in found]
+    trainer = _Trainer(first, x, y, x_test, learning_rate, momentum, loss, steps, wanted)
+    per_block = min(networks_per_block or trainer.networks_at_once(), num_networks)
+    with progress("ensemble", num_networks, "networks") as advance, jax.default_matmul_precision("highest"):
+        advance(num_networks - len(missing))
+        for start in range(0, len(missing), per_block):
+            members = missing[start : start + per_block]
+            checkpoint = None
+            if folder is not None:
+                block_name = f"{name}_{members[0]:05d}_to_{members[-1]:05d}_of_{trainer.block_size(per_block)}"
+                checkpoint = Checkpoint(folder, block_name, f"{identity} {members}")
+            block = trainer.outputs([network(i) for i in members], per_block, checkpoint)
+            for i, outputs in zip(members, block, strict=True):
+                found[i] = outputs
+                if folder is not None:
+                    folder.save_part(f"{name}_{i:05d}", outputs=outputs, identity=identity)
+            if checkpoint is not None:
+                checkpoint.discard()
+            advance(len(members))
+    result = np.stack([found[i] for i in range(num_networks)])
+    diverged = np.sum(~np.isfinite(result).all(axis=(1, 2, 3)))
+    if diverged:
+        warnings.warn(f"{diverged} of {num_networks} networks diverged and are nan; lower the learning rate",
+                      stacklevel=2)  # fmt: skip
+    return result
+
+
+class _Trainer:
+    """What the blocks of an ensemble share."""
+
+    def __init__(self, first, x, y, x_test, learning_rate, momentum, loss, steps, wanted):
+        self.first, self.steps, self.wanted, self.momentum, self.loss = first, steps, wanted, momentum, loss
+        self.devices = jax.local_devices()
+        self.called = jax.default_backend() == "cpu" and has_convolutions(first, x)
+        self.data = StepData(
+            first.state,
+            jnp.asarray(x),
+            jnp.asarray(y),
+            None,
+            jnp.asarray(learning_rate, y.dtype),
+            jnp.asarray(momentum, y.dtype),
+        )
+        self.x_test = [jnp.asarray(x_test[i : i + _TEST_ROWS]) for i in range(0, len(x_test), _TEST_ROWS)]
+
+    def networks_at_once(self) -> int:
+        """How many networks keep all devices busy, within memory."""
+        params, inputs = self.first.params, self.data.x
+        cpu = jax.default_backend() == "cpu"
+        work = 6 * len(inputs) * self.first.num_params  # a lower bound where weights are shared, as in convolutions
+        enough = 1 if self.called else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
+        copies = 4 + bool(self.momentum)  # the parameters, their gradient, the new ones, and what XLA does besides
+        weights = copies * sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+        # Activations, once forwards and once backwards; those of test inputs are fewer or the same.
+        activations = 2 * _bytes_in_between(self.first, inputs)
+        fitting = int(_MEMORY_SHARE * available_bytes() / (weights + activations))
+        return max(1, min(enough, fitting)) * len(self.devices)
+
+    def block_size(self, per_block: int) -> int:
+        """A block filled up to a multiple of the devices."""
+        return math.ceil(per_block / len(self.devices)) * len(self.devices)
+
+    def outputs(
+        self, networks: list[Network], per_block: int, checkpoint: Checkpoint | None
+    ) -> Float[np.ndarray, "networks s m k"]:
+        """Trains a block; it is filled up to one size, so that all blocks share one program."""
+        size = self.block_size(per_block)
+        stacked = size > 1
+        for other in networks[1:]:
+            if not all(map(np.array_equal, *map(jax.tree.leaves, (other.state, networks[0].state)))):
+                raise UserError("the network's state differs between initializations, which an ensemble does not carry")
+        program = steps_program(self.first.apply_fn, self.loss, live=False, stacked=stacked, called=self.called)
+        forward = _forward(self.first.apply_fn, stacked)
+        if stacked:
+            filled = [*networks, *[networks[0]] * (size - len(networks))]
+            params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[network.params for network in filled])
+        else:
+            params = jax.tree.map(jnp.array, networks[0].params)
+        losses = jnp.full((self.steps, size) if stacked else self.steps, jnp.nan, self.data.y.dtype)
+        carry = Carry(params, None, jax.tree.map(jnp.zeros_like, params) if self.momentum else None, losses)
+        data = self.data
+        if len(self.devices) > 1:
+            mesh = Mesh(np.array(self.devices), ("networks",))
+            everywhere, shared_out = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("networks",)))
+            by_step = NamedSharding(mesh, PartitionSpec(None, "networks"))
+            params, velocity = jax.device_put((carry.params, carry.velocity), shared_out)
+            carry = Carry(params, None, velocity, jax.device_put(losses, by_step))
+            data = jax.device_put(data, everywhere)
+
+        def observe(params: PyTree, _: PyTree) -> np.ndarray:
+            fx = [np.asarray(forward(params, data.frozen, x)) for x in self.x_test]
+            return np.concatenate(fx, axis=-2)
+
+        with warnings.catch_warnings():  # one warning for all blocks comes at the end
+            warnings.filterwarnings("ignore", message="training diverged")
+            _, seen = run_steps(
+                program, carry, data, steps=self.steps, observe_at=self.wanted, observe=observe,
+                at_start=lambda: observe(params, None), checkpoint=checkpoint,
+            )  # fmt: skip
+        return np.moveaxis(seen, 1, 0)[: len(networks)] if stacked else seen[None]
+
+
+@functools.lru_cache(maxsize=16)
+def _forward(apply_fn: Callable, stacked: bool) -> Callable:
+    return jax.jit(jax.vmap(apply_fn, in_axes=(0, None, None)) if stacked else apply_fn)
+
+
+def _kept(folder: RunFolder | None, part: str, identity: str) -> np.ndarray | None:
+    kept = None if folder is None else folder.load_part(part)
+    if folder is None or not kept:
+        return None
+    if str(kept["identity"]) != identity:
+        raise UserError(
+            f"{folder.path} holds a network of another ensemble under {part}: give this ensemble another name, or "
+            "delete the folder"
+        )
+    return kept["outputs"]
+
+
+def _bytes_in_between(net: Network, x: Array) -> int:
+    """Bytes of everything that a forward pass computes."""
+
+    def equations(jaxpr: Any) -> Iterator[Any]:
+        for equation in jaxpr.eqns:
+            inner = [value for value in equation.params.values() if hasattr(value, "jaxpr") or hasattr(value, "eqns")]
+            if not inner:
+                yield equation
+            for value in inner:
+                yield from equations(getattr(value, "jaxpr", value))
+
+    jaxpr = jax.make_jaxpr(net.apply_fn)(net.params, net.state, x).jaxpr
+    made = [variable.aval for equation in equations(jaxpr) for variable in equation.outvars]
+    return sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in made)

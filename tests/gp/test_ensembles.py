@@ -1,0 +1,211 @@
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from ntk_repro.dynamics import averaged_loss_time
+from ntk_repro.errors import UserError
+from ntk_repro.gp import ensemble, ensembles, ntk_gp_posterior, readout_posterior
+from ntk_repro.gram import analytic_kernel
+from ntk_repro.models import build_model
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.training import descend
+
+N, M, K, STEPS = 10, 6, 2, 40
+AT = (0, 5, STEPS)
+rng = np.random.default_rng(0)
+X, X_TEST = rng.standard_normal((N, 4)).astype(np.float32), rng.standard_normal((M, 4)).astype(np.float32)
+Y = rng.standard_normal((N, K)).astype(np.float32)
+KEY = jax.random.key(5)
+
+
+class Small(nn.Module):
+    noise: bool = False
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.tanh(nn.Dense(9)(x))
+        if self.noise:
+            x = x + self.variable("noise", "shift", lambda: jax.random.normal(self.make_rng("params"), (9,))).value
+        return nn.Dense(K)(x)
+
+
+def run(num=5, **changes):
+    settings = {"learning_rate": 0.2, "steps": STEPS, "observe_at": AT, "critical": 1.0, **changes}
+    return ensemble(settings.pop("module", Small()), KEY, num, X, Y, X_TEST, **settings)
+
+
+@pytest.fixture(scope="module")
+def singles():
+    """The networks one by one, by `descend`."""
+    found = []
+    for i in range(5):
+        net = Network.create(Small(), jax.random.fold_in(KEY, i), (4,))
+        look = jax.jit(lambda params: net.apply(params, X_TEST))  # noqa: B023
+        descent = descend(net, X, Y, learning_rate=0.2, steps=STEPS, observe_at=AT, observe_fn=look, critical=1.0)
+        found.append(descent.observations)
+    return np.stack(found)
+
+
+@pytest.mark.parametrize("per_block", [None, 1, 2, 7])
+def test_equals_single_trainings_however_they_are_blocked(singles, per_block):
+    found = run(networks_per_block=per_block)
+    assert found.shape == (5, len(AT), M, K)
+    np.testing.assert_allclose(found, singles, rtol=0, atol=2e-6)
+    assert np.abs(singles[0] - singles[1]).min(axis=(1, 2)).max() > 1e-3
+
+
+def test_test_inputs_in_batches_and_the_end_alone(singles, monkeypatch):
+    monkeypatch.setattr(ensembles, "_TEST_ROWS", 4)
+    np.testing.assert_allclose(run(3, observe_at=None), singles[:3, -1:], rtol=0, atol=2e-6)
+
+
+def test_momentum_and_cross_entropy_are_those_of_descend():
+    labels = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
+    settings = {"learning_rate": 0.2, "steps": STEPS, "momentum": 0.9, "loss": "cross_entropy"}
+    net = Network.create(Small(), jax.random.fold_in(KEY, 1), (4,))
+    expected = descend(net, X, labels, **settings).network(X_TEST)
+    found = ensemble(Small(), KEY, 2, X, labels, X_TEST, **settings)
+    np.testing.assert_allclose(found[1, 0], expected, rtol=0, atol=1e-5)
+
+
+def test_wide_networks_are_distributed_as_the_ntk_gp_says():
+    num, module = (
+        400,
+        build_model("fcn", hidden=512, depth=1, activation="erf", num_outputs=K, sigma_w=1.5, sigma_b=0.3),
+    )
+    num, at = 400, (0, 20, 120)
+    kernel = analytic_kernel(module, np.concatenate([X_TEST, X]))
+    tests, train = slice(None, M), slice(M, None)
+    nngp = kernel.nngp[train, train], kernel.nngp[tests, train], kernel.nngp[tests, tests]
+    t = averaged_loss_time(np.array(at), 1.0, N * K)
+    expected = ntk_gp_posterior(kernel.ntk[train, train], kernel.ntk[tests, train], *nngp, Y, t=t)
+    found = ensemble(module, 3, num, X, Y, X_TEST, learning_rate=1.0, steps=120, observe_at=at)
+    # Beside the error of 400 draws there is that of the width, O(1/512).
+    error = expected.std[..., None] / np.sqrt(num)
+    assert np.max(np.abs(found.mean(axis=0) - expected.mean) / error) < 4
+    spread = np.sqrt(found.var(axis=0).mean(axis=-1))  # over two independent outputs
+    np.testing.assert_allclose(spread, expected.std, rtol=0.15)
+    # It is another distribution than that of networks whose readout alone is trained.
+    readout = readout_posterior(*nngp, Y, t=t)
+    assert np.max(np.abs(found.mean(axis=0) - readout.mean)[-1] / error[-1]) > 20
+
+
+class Killed(Exception):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    seed: int = 0
+
+
+def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
+    whole, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
+
+    def killed(*arguments, **settings):
+        blocks.append(1)
+        if len(blocks) == 2:
+            raise Killed
+        return exact(*arguments, **settings)
+
+    monkeypatch.setattr(ensembles, "run_steps", killed)
+    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+        with pytest.raises(Killed):
+            run(networks_per_block=2, folder=folder)
+        found = run(networks_per_block=2, folder=folder)
+        assert len(blocks) == 4  # one, one killed, then the two that were missing
+        np.testing.assert_array_equal(found, whole)
+        # More of them, in blocks of another size, go on from there.
+        more = run(6, networks_per_block=1, folder=folder)
+        assert len(blocks) == 5
+        np.testing.assert_array_equal(more[:5], whole)
+        with pytest.raises(UserError, match="of another ensemble under ensemble_00000"):
+            run(learning_rate=0.1, folder=folder)
+    np.testing.assert_allclose(more[:5], singles, rtol=0, atol=2e-6)
+
+
+CHILD = """
+import sys
+import numpy as np
+from tests.gp.test_ensembles import run
+np.save(sys.argv[1], run())
+"""
+
+
+@pytest.mark.slow
+def test_eight_devices_change_nothing_but_rounding(singles, tmp_path):
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    subprocess.run(
+        [sys.executable, "-c", CHILD, tmp_path / "found.npy"],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), singles, rtol=0, atol=2e-6)
+
+
+class Cubed(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        scale = self.param("scale", lambda key: 10.0 * (jax.random.uniform(key, (1,)) > 0.5) + 0.1)
+        return (scale * x[:, :1]) ** 3
+
+
+@pytest.mark.parametrize("per_block", [1, 3])
+def test_a_diverged_network_is_nan_and_the_others_go_on(per_block):
+    # From a large start gradient descent runs away, from a small one it does not.
+    with pytest.warns(UserWarning, match=r"\d of 8 networks diverged and are nan") as caught:
+        found = ensemble(
+            Cubed(), KEY, 8, X, Y[:, :1], X_TEST, learning_rate=0.1, steps=30, observe_at=(0, 30), critical=1.0,
+            networks_per_block=per_block,
+        )  # fmt: skip
+    assert len(caught) == 1
+    large = np.abs(found[:, 0]).max(axis=(1, 2)) > 10
+    assert str(caught[0].message).startswith(f"{large.sum()} of 8")
+    assert 0 < large.sum() < 8
+    assert np.isnan(found[large, 1]).all()
+    assert np.isfinite(found[~large]).all()
+
+
+def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
+    def at_once(width):
+        params = {"inner": jnp.zeros((4, width)), "outer": jnp.zeros((width, 1))}
+        net = Network.from_apply(lambda params, x: jnp.tanh(x @ params["inner"]) @ params["outer"], params)
+        return ensembles._Trainer(net, X, Y[:, :1], X_TEST, 0.1, 0.0, "", 1, [1]).networks_at_once()
+
+    assert at_once(20_000) == 1
+    assert 10 < at_once(1000) < at_once(100)
+    # Four copies of 5,000 parameters; forwards and backwards, for 10 samples, two arrays of 1,000 and one output.
+    monkeypatch.setattr(ensembles, "available_bytes", lambda: int(2 * 3.5 * (4 * 20_000 + 2 * 4 * 10 * 2001)))
+    assert at_once(1000) == 3
+    monkeypatch.setattr(ensembles, "available_bytes", lambda: 0)
+    assert at_once(1000) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num": 0}, "at least 1"),
+        ({"networks_per_block": 0}, "at least 1"),
+        ({"learning_rate": 2.0}, "or force"),
+        ({"module": Small(noise=True)}, "state differs between initializations"),
+        ({"observe_at": (STEPS + 1,)}, "increasing"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        run(**change)
+
+
+def test_test_inputs_must_be_like_those_for_training():
+    with pytest.raises(UserError, match="one test input has shape"):
+        ensemble(Small(), KEY, 2, X, Y, X_TEST[:, :3], learning_rate=0.1, steps=1)

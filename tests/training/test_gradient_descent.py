@@ -1,0 +1,251 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.precision import cast, float64_scope
+from ntk_repro.record import RunFolder
+from ntk_repro.training import checkpoints as kept
+from ntk_repro.training import critical_learning_rate, descend, steps
+
+N, K, STEPS = 20, 3, 60
+AT = (0, 7, 30, STEPS)
+rng = np.random.default_rng(0)
+X = rng.standard_normal((N, 5)).astype(np.float32)
+Y = rng.standard_normal((N, K)).astype(np.float32)
+CLASSES = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
+BATCHES = rng.integers(0, N, (STEPS, 6))
+
+
+class Small(nn.Module):
+    outputs: int = K
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.outputs)(nn.tanh(nn.Dense(8)(x)))
+
+
+class Convolution(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(3, (3,))(x[:, :, None])
+        return nn.Dense(K)(nn.tanh(x).reshape(len(x), -1))
+
+
+class Normalised(nn.Module):
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.BatchNorm(use_running_average=not train, momentum=0.8)(nn.Dense(6)(x))
+        return nn.Dense(K)(nn.Dropout(self.dropout, deterministic=not train)(nn.tanh(x)))
+
+
+NET = Network.create(Small(), 0, (5,))
+
+
+def run(net=NET, y=Y, **changes):
+    settings = {"learning_rate": 0.2, "steps": STEPS, "critical": 1.0, "observe_at": AT, **changes}
+    return descend(net, X, y, **settings)
+
+
+def plain_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
+    """Steps of optax.sgd in a Python loop: parameters at AT, and the losses before each step."""
+    x, y = jnp.asarray(X), jnp.asarray(y)
+
+    def value(params, x, y):
+        fx = net.apply(params, x)
+        if loss == "cross_entropy":
+            return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(fx), axis=1))
+        return 0.5 * jnp.sum((fx - y) ** 2) / y.size
+
+    optimizer = optax.sgd(rate, momentum=momentum or None)
+    params, state = net.params, optimizer.init(net.params)
+    slope = jax.jit(jax.value_and_grad(value))
+    seen, losses = [params], []
+    for i in range(STEPS):
+        rows = np.arange(N) if batches is None else batches[i]
+        mean, gradient = slope(params, x[rows], y[rows])
+        updates, state = optimizer.update(gradient, state)
+        params = optax.apply_updates(params, updates)
+        seen.append(params)
+        losses.append(float(mean))
+    return [seen[i] for i in AT], losses
+
+
+def assert_trees_close(mine, theirs, atol):
+    for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"batches": BATCHES, "momentum": 0.9},
+        {"loss": "cross_entropy", "batches": BATCHES},
+        {"net": Network.create(Convolution(), 0, (5,)), "momentum": 0.5},
+        {"net": NET.linearization(), "momentum": 0.5},
+    ],
+    ids=["full batch", "momentum", "cross entropy", "convolution", "linearization"],
+)
+def test_equals_a_plain_loop(settings):
+    y = CLASSES if "loss" in settings else Y
+    net = settings.get("net", NET)
+    descent = run(y=y, observe_fn=lambda params: {"all": params}, **settings)
+    loop = {name: value for name, value in settings.items() if name != "net"}
+    expected, losses = plain_loop(net, y, 0.2, **loop)
+    assert_trees_close(descent.observations["all"], jax.tree.map(lambda *leaves: np.stack(leaves), *expected), 2e-6)
+    assert_trees_close(descent.network.params, expected[-1], 2e-6)
+    np.testing.assert_allclose(descent.loss, losses, rtol=1e-5)
+    np.testing.assert_array_equal(descent.steps, AT)
+    if "batches" not in settings:
+        np.testing.assert_allclose(descent.train_loss[:3], [losses[i] for i in AT[:3]], rtol=1e-5)
+
+
+def test_a_network_in_float64_trains_in_float64():
+    with float64_scope():
+        net = NET.replace(params=cast(NET.params, np.dtype("float64")))
+        x = X.astype(np.float64)
+        descent = descend(net, x, Y, learning_rate=0.2, steps=STEPS, critical=1.0)
+        params = net.params
+        slope = jax.jit(jax.grad(lambda params: 0.5 * jnp.mean((net.apply(params, x) - Y) ** 2)))
+        for _ in range(STEPS):
+            params = jax.tree.map(lambda p, g: p - 0.2 * g, params, slope(params))
+        assert_trees_close(descent.network.params, params, 1e-13)
+    assert descent.loss.dtype == np.float64
+
+
+def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
+    before = jax.tree.map(np.array, NET.params)
+    descent = run(observe_fn=lambda params: params["Dense_0"]["kernel"][0])
+    jax.tree.map(np.testing.assert_array_equal, NET.params, before)
+    np.testing.assert_array_equal(descent.observations[0], before["Dense_0"]["kernel"][0])
+    np.testing.assert_array_equal(descent.observations[-1], descent.network.params["Dense_0"]["kernel"][0])
+    nothing = run(observe_at=())
+    assert nothing.observations is None
+    assert nothing.train_loss.shape == (0,)
+
+
+class Killed(Exception):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    seed: int = 0
+
+
+@pytest.mark.parametrize("net", [NET, NET.linearization()], ids=["network", "linearization"])
+def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
+    monkeypatch.setattr(kept, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(kept, "_SHARE", np.inf)
+    monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # a chunk a step, so that the kill falls between two states
+    calls = []
+
+    def observe(params, killed_at=None):
+        calls.append(params)
+        if len(calls) == killed_at:
+            raise Killed
+        return {"sum": sum(leaf.sum() for leaf in jax.tree.leaves(params)), "bias": params["Dense_1"]["bias"]}
+
+    whole = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
+    calls.clear()
+    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+        with pytest.raises(Killed):
+            run(net, observe_fn=lambda p: observe(p, 3), momentum=0.9, batches=BATCHES, folder=folder, name="a")
+        state = folder.load_part("a_state")
+        assert state is not None
+        assert 7 < int(state["steps"]) <= 30
+        calls.clear()
+        for fresh in (2, 1):  # the second time everything is kept, and one call shows the observations' structure
+            again = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES, folder=folder, name="a")
+            assert len(calls) == fresh
+            calls.clear()
+            for name in ("steps", "train_loss", "loss"):
+                np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+            jax.tree.map(np.testing.assert_array_equal, again.observations, whole.observations)
+            jax.tree.map(np.testing.assert_array_equal, again.network.params, whole.network.params)
+        with pytest.raises(UserError, match="another training under a_state"):
+            run(net, momentum=0.8, folder=folder, name="a")
+
+
+def test_batch_statistics_are_live_when_asked_for():
+    net = Network.create(Normalised(), 0, (5,))
+    frozen = run(net, observe_at=())
+    assert frozen.network.state is net.state
+    live = run(net, learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
+    mean, dense = np.zeros(6), net.params["Dense_0"]
+    for batch in BATCHES:
+        mean = 0.8 * mean + 0.2 * (X[batch] @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])).mean(axis=0)
+    np.testing.assert_allclose(live.network.state["batch_stats"]["BatchNorm_0"]["mean"], mean, rtol=1e-4, atol=1e-6)
+    linear = run(net.linearization(), learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
+    np.testing.assert_allclose(linear.network(X), net(X), atol=1e-6)
+    with pytest.raises(UserError, match="dropout rate to 0"):
+        run(Network.create(Normalised(dropout=0.5), 0, (5,)), batch_statistics=True)
+
+
+def test_divergence_warns_and_what_was_to_come_is_nan():
+    calls = []
+
+    def observe(params):
+        calls.append(jax.tree.map(np.array, params))
+        return params["Dense_1"]["bias"]
+
+    with pytest.warns(UserWarning, match="diverged in step .* lower the learning rate"):
+        descent = run(learning_rate=1e6, force=True, observe_at=(STEPS - 1, STEPS), observe_fn=observe, critical=1e6)
+    assert len(calls) == 1  # of the start, which shows what observations look like
+    assert np.isfinite(descent.loss[0])
+    assert np.isnan(descent.loss[-1])
+    assert descent.observations.shape == (2, 8)
+    assert np.isnan(descent.observations).all()
+    assert np.isnan(descent.train_loss).all()
+
+
+def test_eta_critical_is_where_full_batch_descent_turns_unstable(capsys):
+    linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
+    critical = critical_learning_rate(linear, X, K)
+    curvature = np.linalg.eigvalsh(X.T.astype(np.float64) @ X)
+    # N > 5 samples: the smallest eigenvalue of the kernel is 0, so 2 / (0 + lambda_max) is the edge itself.
+    assert critical == pytest.approx(N * K * 2 / curvature[-1], rel=1e-5)
+    assert critical_learning_rate(linear, X, K, "cross_entropy") == pytest.approx(critical / K, rel=1e-6)
+    assert np.isfinite(run(linear, learning_rate=0.99 * critical, critical=None).loss[-1])
+    assert "eta / eta_critical = 0.99" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"1.02 times eta_critical.* or force"):
+        run(linear, learning_rate=1.02 * critical, critical=critical)
+    loss = run(linear, learning_rate=1.2 * critical, critical=critical, force=True).loss
+    assert loss[-1] > 100 * loss[0]
+
+
+def test_many_rows_stand_for_all():
+    x = np.tile(X, (40, 1))
+    linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, 1)))
+    assert critical_learning_rate(linear, x, 1) == pytest.approx(critical_learning_rate(linear, X, 1), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": Y[:-1]}, "do not fit"),
+        ({"y": Y[:, :2]}, "3 outputs and the targets 2"),
+        ({"y": np.full((N, K), np.nan)}, "not finite"),
+        ({"loss": "cross_entropi"}, "did you mean 'cross_entropy'"),
+        ({"loss": "cross_entropy"}, "one_hot"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"steps": 0, "observe_at": ()}, "steps must be"),
+        ({"batches": BATCHES[:-1]}, "a row a step"),
+        ({"batches": BATCHES + N}, "rows 0 to 19"),
+        ({"observe_at": (3, 3)}, "increasing"),
+        ({"observe_at": (STEPS + 1,)}, "increasing"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        run(**change)
