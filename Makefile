@@ -102,7 +102,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 .venv-oldest/.installed-dev: pyproject.toml constraints.txt
 	$(call new_environment,$(PYTHON),.venv-oldest,PYTHON)
 	@sed -nE 's/^  "(jax|flax|optax)>=([0-9.]+)".*/\1==\2/p' pyproject.toml > .venv-oldest/constraints.txt
-	@grep -vE '^(jax|jaxlib|flax|optax|orbax-checkpoint|tf2jax)==' constraints.txt >> .venv-oldest/constraints.txt
+	@grep -vE '^(jax|jaxlib|flax|optax|orbax-checkpoint|tf2jax|lineax)==' constraints.txt >> .venv-oldest/constraints.txt
 	@.venv-oldest/bin/python $(PIP_INSTALL) -c .venv-oldest/constraints.txt -e ".[dev]"
 	@touch $@
 

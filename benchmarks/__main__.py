@@ -11,15 +11,16 @@ from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.record import environment
 
 EVERY = ("gram", "training", "import_time")
-NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes")
+NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes", "ensemble", "dynamics", "hard_cases")
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
     """Runs measurements, one at a time; leave the machine alone meanwhile.
 
     Args:
-        names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes. One part
-            of a measurement: NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
+        names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes, ensemble,
+            dynamics, hard_cases. One part of a measurement: NAME:PART, such as gram:lenet or
+            papers_scale:lenet_from_disk.
         out: folder for numbers and pictures.
     """
     try:

@@ -1,5 +1,5 @@
 """The NTK of a network on data: the Gram matrix by three methods, in memory or in a store on disk, its spectrum, and
-its eigenfunctions as tasks.
+its eigenfunctions as tasks; NNGP and NTK at infinite width, and at finite width averaged over initializations.
 
 The names are loaded when they are first used, so that what needs no JAX (the store) does not wait for it.
 """
@@ -8,8 +8,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ntk_repro.gram.alignments import alignment, alignment_from_gram, kernel_cosine_distance
+    from ntk_repro.gram.analytic import AnalyticKernel, analytic_kernel, stax_twin
+    from ntk_repro.gram.closed_form import erf_expectations, fcn_kernels, relu_expectations
     from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, eigenfunction_labels
     from ntk_repro.gram.empirical import METHODS, empirical_gram
+    from ntk_repro.gram.monte_carlo import MonteCarloKernels, monte_carlo_kernels
+    from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.spectrum import (
         Eigenpairs,
@@ -24,24 +29,41 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "AnalyticKernel",
     "Eigenbasis",
     "Eigenpairs",
     "GramStore",
+    "MonteCarloKernels",
+    "alignment",
+    "alignment_from_gram",
+    "analytic_kernel",
     "effective_rank",
     "eigenbasis",
     "eigenfunction_labels",
     "empirical_gram",
+    "empirical_nngp",
     "energy_concentration",
+    "erf_expectations",
+    "fcn_kernels",
     "gram_store",
+    "kernel_cosine_distance",
+    "monte_carlo_kernels",
     "nystrom_eigenpairs",
     "nystrom_extension",
     "nystrom_residuals",
+    "relu_expectations",
+    "stax_twin",
     "top_eigenpairs",
 ]
 
 _HOMES = {
+    "alignments": {"alignment", "alignment_from_gram", "kernel_cosine_distance"},
+    "analytic": {"AnalyticKernel", "analytic_kernel", "stax_twin"},
+    "closed_form": {"erf_expectations", "fcn_kernels", "relu_expectations"},
     "eigenfunctions": {"Eigenbasis", "eigenbasis", "eigenfunction_labels"},
     "empirical": {"METHODS", "empirical_gram"},
+    "nngp": {"empirical_nngp"},
+    "monte_carlo": {"MonteCarloKernels", "monte_carlo_kernels"},
     "store": {"GramStore"},
     "on_disk": {"gram_store"},
 }

@@ -26,7 +26,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.gram.capture import Capture, Geometry, Layer
 
-__all__ = ["Features", "Form", "Plan", "features_of", "gradient", "plan_for"]
+__all__ = ["Features", "Form", "Plan", "features_of", "gradient", "plan_for", "positions_of_inputs"]
 
 Form = Literal["gradient", "positions", "pixels"]
 
@@ -156,7 +156,7 @@ def features_of(capture: Capture, plan: Plan) -> Features:
         if form == "pixels":
             inputs.append(a[0].reshape(len(a[0]), -1, a[0].shape[-1]))
         else:
-            inputs.append(_with_ones(_positions_of_inputs(layer, a), layer.use_bias))
+            inputs.append(_with_ones(positions_of_inputs(layer, a), layer.use_bias))
         cotangents.append(_positions_of_cotangents(d))
     return Features(_joined(gradients), inputs, cotangents)
 
@@ -178,7 +178,7 @@ def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array], ordered
         # A kernel is the same in any order of the parameters; this one would cost a copy.
         kernel = jnp.transpose(kernel, (0, 1, 4, 2, 3, 5)) if ordered else kernel
     else:
-        a, d = _positions_of_inputs(layer, inputs), _positions_of_cotangents(cotangents)
+        a, d = positions_of_inputs(layer, inputs), _positions_of_cotangents(cotangents)
         kernel = jnp.einsum("nsi,ncso->ncio", a, d)
     kernel = jnp.reshape(kernel, (n, c, -1))
     if not layer.use_bias:
@@ -223,7 +223,8 @@ def _padded(geometry: Geometry, a: Float[Array, "n m *space i"]) -> Array:
     return jax.lax.pad(a, jnp.zeros((), a.dtype), config)
 
 
-def _positions_of_inputs(layer: Layer, inputs: list[Array]) -> Float[Array, "n S d_in"]:
+def positions_of_inputs(layer: Layer, inputs: list[Array]) -> Float[Array, "n S d_in"]:
+    """What the weights of a layer meet at each of its positions, over all calls: patches of a convolution."""
     flat = []
     for a, out in zip(inputs, layer.outputs, strict=True):
         patches = a if layer.geometry is None else _patches(layer.geometry, a, out[1:-1])

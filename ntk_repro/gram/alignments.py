@@ -1,0 +1,217 @@
+"""How well targets are aligned with a kernel, and how far two kernels are apart."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.memory import available_bytes
+from ntk_repro.gram.spectrum.panels import Panelled
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
+
+__all__ = ["alignment", "alignment_from_gram", "kernel_cosine_distance"]
+
+# Per-sample gradients of one block of samples: at most this many samples and bytes.
+_BLOCK_SAMPLES, _BLOCK_BYTES = 512, 2e9
+_PANEL_ENTRIES = 2e7  # of a kernel that are taken to float64 at a time
+
+
+def alignment(
+    net: Network,
+    x: Float[np.ndarray, "n ..."],
+    targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"],
+    *,
+    outputs: str | int = "mean",
+    precision: str = "float32",
+    memory: int | None = None,
+) -> Float[np.ndarray, " T"] | float:
+    """alpha(f) = || mean_i f(x_i) grad f_theta(x_i) ||^2 of every target with the network's NTK, without the kernel.
+
+    Equal to f^T K f / n^2 (`alignment_from_gram`), at a cost linear in n: gradients are taken a block of samples at a
+    time and weighted by all targets at once. For phi_j = sqrt(n) v_j, with v_j a unit eigenvector of the Gram matrix
+    on x, it is lambda_j / n. (The paper's plots show v^T K v / v^T v, which is n alpha(f) / mean f^2.)
+
+    Source: Ortiz-Jimenez et al. 2021, Lemma 1 and appendix B.
+
+    Args:
+        net: the network; the gradient is taken at `net.params` with `net.state` frozen.
+        x: n inputs.
+        targets: one target a column, or a single one.
+        outputs: of several outputs the mean of their alignments ("mean", that with the mean kernel), or one's number.
+        precision: as in `empirical_gram`.
+        memory: bytes that gradients and their averages may take, None for a part of what is available; where T
+            averages do not fit, the gradients are taken again for the next targets.
+
+    Returns:
+        (T,) in float64, or a number for a single target.
+
+    Raises:
+        UserError: for arguments that do not fit or are not finite.
+
+    >>> net = Network.create("mlp", 0, (4, 4, 1))
+    >>> x = np.random.default_rng(0).normal(size=(6, 4, 4, 1))
+    >>> alignment(net, x, np.ones((6, 2))).shape
+    (2,)
+    """
+    if outputs == "full":
+        raise UserError('outputs="full" has no alignment: take "mean" or the number of an output')
+    with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
+        weights, single = _checked_targets(targets, len(x))
+        weights = weights.astype("float64" if precision == "float64" else "float32")
+        chosen = outputs if isinstance(outputs, int) else None
+        terms = 1 if chosen is not None else num_outputs
+        sizes = [leaf.size * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(net.params)]
+        block, count = _blocks(len(x), weights.shape[1], terms * sum(sizes), memory)
+        parts = []
+        with progress("alignment", -(-weights.shape[1] // count) * len(x), "samples") as advance:
+            for start in range(0, weights.shape[1], count):
+                parts.append(_squared_norms(net, x, weights[:, start : start + count], chosen, terms, block, advance))
+    alpha = np.concatenate(parts) / (terms * len(x) ** 2)
+    if not np.isfinite(alpha).all():
+        raise UserError("the alignment is not finite: the network overflows, or its parameters are broken")
+    return float(alpha[0]) if single else alpha
+
+
+def alignment_from_gram(
+    gram: Float[np.ndarray, "n n"] | Panelled, targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " T"] | float:
+    """alpha(f) = f^T K f / n^2 of every target, from the kernel on the samples that the targets are given on.
+
+    Source: Ortiz-Jimenez et al. 2021, Lemma 1.
+
+    Args:
+        gram: the symmetric kernel, an array or a `GramStore`.
+        targets: one target a column, or a single one.
+
+    Returns:
+        (T,) in float64, or a number for a single target.
+
+    Raises:
+        UserError: for shapes that do not fit and targets that are not finite.
+    """
+    gram = _square(gram)
+    f, single = _checked_targets(targets, len(gram))
+    total = np.zeros(f.shape[1])
+    for start, panel in _upper_panels(gram):
+        rows, panel = len(panel), panel.astype(np.float64)
+        mine, right = f[start : start + rows], f[start + rows :]
+        # What is right of the diagonal block stands for its mirror image too.
+        total += np.einsum("nt,nt->t", mine, panel[:, :rows] @ mine + 2 * (panel[:, rows:] @ right))
+    alpha = total / len(gram) ** 2
+    return float(alpha[0]) if single else alpha
+
+
+def kernel_cosine_distance(k1: Float[np.ndarray, "n m"], k2: Float[np.ndarray, "n m"]) -> float:
+    """1 - <K1, K2> / (||K1|| ||K2||) (Frobenius): 0 for kernels that differ by a factor, at most 1 for positive ones.
+
+    Computed as half the squared distance of the normalised kernels, which keeps its digits where it is small.
+
+    Raises:
+        UserError: for kernels of different shapes, of zeros or with entries that are not finite.
+
+    >>> kernel_cosine_distance(np.eye(3), 2 * np.eye(3))
+    0.0
+    """
+    k1, k2 = np.asarray(k1), np.asarray(k2)
+    if k1.shape != k2.shape or k1.ndim != 2:
+        raise UserError(f"kernels of shapes {k1.shape} and {k2.shape} do not compare: take the same samples for both")
+    norms = [np.sqrt(sum(np.vdot(rows, rows) for rows in _rows(k))) for k in (k1, k2)]
+    if not np.all(np.isfinite(norms)) or 0 in norms:
+        raise UserError("a kernel of zeros, or with entries that are not finite, has no direction to compare")
+    gaps = (a / norms[0] - b / norms[1] for a, b in zip(_rows(k1), _rows(k2), strict=True))
+    return float(sum(np.vdot(gap, gap) for gap in gaps) / 2)
+
+
+def _squared_norms(
+    net: Network, x: np.ndarray, weights: np.ndarray, output: int | None, terms: int, block: int, advance: Any
+) -> Float[np.ndarray, " T"]:
+    """|| sum_i f(x_i) grad f_theta(x_i) ||^2 for every column f of `weights`, summed over the outputs."""
+    count = weights.shape[1]
+    add = _weighted_sums(net.apply_fn, output)
+    sums = [jnp.zeros((count, terms * leaf.size), leaf.dtype) for leaf in jax.tree.leaves(net.params)]
+    for start in range(0, len(x), block):
+        some, their = x[start : start + block], weights[start : start + block]
+        missing = block - len(some)
+        # Samples of weight 0 fill up the last block: nothing is compiled again.
+        filled = np.concatenate([some, np.repeat(some[-1:], missing, axis=0)])
+        their = np.concatenate([their, np.zeros((missing, count), their.dtype)])
+        sums = add(sums, net.params, net.state, filled, their)
+        jax.block_until_ready(sums[0])
+        advance(len(some))
+    total = np.zeros(count)
+    for leaf in sums:
+        host = np.asarray(leaf)
+        total += np.einsum("tp,tp->t", host, host, dtype=np.float64)
+    return total
+
+
+@functools.lru_cache(maxsize=16)
+def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
+    """Adds the gradients of a block of samples, weighted, to the sums of the blocks before."""
+
+    def add(sums, params, state, x, weights):
+        def one(x):
+            def outputs(params):
+                fx = apply_fn(params, state, x[None])[0]
+                return fx if output is None else fx[output : output + 1]
+
+            return jax.jacrev(outputs)(params)
+
+        gradients = jax.tree.leaves(jax.vmap(one)(x))
+        return [
+            total + jnp.matmul(weights.T, gradient.reshape(len(x), -1), precision="highest")
+            for total, gradient in zip(sums, gradients, strict=True)
+        ]
+
+    return jax.jit(add, donate_argnums=0)
+
+
+def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[int, int]:
+    """How many samples, and how many targets, are worked on at a time; `bytes_each` is one gradient's size."""
+    allowed = available_bytes() // 2 if memory is None else memory
+    block = int(np.clip(min(allowed / 4, _BLOCK_BYTES) / bytes_each, 1, min(_BLOCK_SAMPLES, n)))
+    most = int(np.clip(allowed / 3 / bytes_each, 1, targets))  # the sums, and what is added to them
+    return block, -(-targets // -(-targets // most))  # of equal size, as nearly as can be
+
+
+def _checked_targets(targets: Any, n: int) -> tuple[Float[np.ndarray, "n T"], bool]:
+    targets = np.asarray(targets, dtype=np.float64)
+    single = targets.ndim == 1
+    targets = targets[:, None] if single else targets
+    if targets.ndim != 2 or len(targets) != n or not targets.shape[1]:
+        raise UserError(f"targets must be ({n}, T), one target a column, not {targets.shape}")
+    if not np.isfinite(targets).all():
+        raise UserError("the targets have entries that are not finite: remove those samples")
+    return targets, single
+
+
+def _square(gram: Any) -> Any:
+    if hasattr(gram, "panels"):
+        return gram
+    gram = np.asarray(gram)
+    if len(gram.shape) != 2 or gram.shape[0] != gram.shape[1] or not gram.shape[0]:
+        raise UserError(f"a Gram matrix is square and not empty; this one has shape {gram.shape}")
+    return gram
+
+
+def _upper_panels(gram: Any) -> Iterator[tuple[int, np.ndarray]]:
+    if hasattr(gram, "panels"):
+        yield from gram.panels()
+        return
+    rows = max(1, int(_PANEL_ENTRIES / len(gram)))
+    for start in range(0, len(gram), rows):
+        yield start, gram[start : start + rows, start:]
+
+
+def _rows(k: np.ndarray) -> Iterator[np.ndarray]:
+    """A few rows after another, in float64."""
+    count = max(1, int(_PANEL_ENTRIES / max(k.shape[1], 1)))
+    for start in range(0, len(k), count):
+        yield k[start : start + count].astype(np.float64)
