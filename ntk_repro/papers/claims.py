@@ -104,7 +104,9 @@ class PowerLaw(NamedTuple):
     prefactor: float
 
 
-def power_law_fit(x: Sequence[float] | np.ndarray, y: Sequence[Number] | Sequence[Sequence[Number]]) -> PowerLaw:
+def power_law_fit(
+    x: Sequence[float] | np.ndarray, y: np.ndarray | Sequence[Number] | Sequence[Sequence[Number]]
+) -> PowerLaw:
     """Least squares of log y on log x, with Student's confidence interval of the slope.
 
     Args:

@@ -63,7 +63,7 @@ def reproduce(
     runs = []
     for number, config in enumerate(configs, 1):
         seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
-        console.print(f"[{number}/{len(configs)}] {study.name}: {config.label}{seed}", highlight=False)
+        console.print(f"[{number}/{len(configs)}] {study.name}: {config.label}{seed}", highlight=False, soft_wrap=True)
         runs.append(study.run(config, root=root).path)
     return draw_figure(figure, runs, preset=preset, out=out)
 

@@ -1,7 +1,7 @@
 """Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
 
-from ntk_repro.papers.ortiz2021 import eigentasks
+from ntk_repro.papers.ortiz2021 import eigentasks, nads, rotation
 
 __all__ = ["FIGURES"]
 
-FIGURES = eigentasks.FIGURES
+FIGURES = (*eigentasks.FIGURES, *nads.FIGURES, *rotation.FIGURES)

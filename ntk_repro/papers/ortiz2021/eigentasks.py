@@ -1,4 +1,4 @@
-"""Figures 2, 3, 13 and 14: eigenfunctions of the NTK as tasks."""
+"""Figures 2, 3 and 11 to 14: eigenfunctions of the NTK as tasks."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -83,21 +83,31 @@ def _training_metrics(name: str, net: str, number: int) -> Figure:
     )
 
 
-FIGURES = (
-    Figure(
-        id="ortiz2021/fig2",
-        title="test accuracy against eigenfunction index, networks and their linearizations",
-        source="Ortiz-Jimenez et al. 2021, Figure 2",
+def _accuracies(number: int, what: str, *more: Claim) -> Figure:
+    return Figure(
+        id=f"ortiz2021/fig{number}",
+        title=f"test accuracy against eigenfunction index, networks and their linearizations{what}",
+        source=f"Ortiz-Jimenez et al. 2021, Figure {number}",
         study="eigentasks",
-        script="ortiz2021/fig2.py",
+        script=f"ortiz2021/fig{number}.py",
         claims=(
             _monotone("network_accuracy", "index", -1),
             _monotone("linearized_accuracy", "index", -1),
             Claim("the linearization is ahead (LeNet on digits: below a crossing)", _linearization_ahead),
-            Claim("the network's accuracy on CIFAR2 is the paper's (within 3 points)", _baseline_as_printed),
+            *more,
         ),
+    )
+
+
+FIGURES = (
+    _accuracies(
+        2,
+        "",
+        Claim("the network's accuracy on CIFAR2 is the paper's (within 3 points)", _baseline_as_printed),
     ),
     _training_metrics("fig3", "ResNet18", 3),
+    _accuracies(11, ", with Adam"),
+    _accuracies(12, ", on MNIST"),
     _training_metrics("fig13", "MLP", 13),
     _training_metrics("fig14", "LeNet", 14),
 )

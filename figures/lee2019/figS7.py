@@ -1,0 +1,125 @@
+"""Figure S7: test accuracy against the normalised learning rate, in NTK and in standard parameterization.
+
+`ntk-repro run lee2019/figS7` computes the runs and calls this; to restyle the picture:
+`python figures/lee2019/figS7.py RUN_FOLDER ...`
+"""
+
+import itertools
+from collections import defaultdict
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head, mean_and_std
+from ntk_repro.record import RunFolder
+
+LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
+CURVE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])
+LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "standard parameterization")}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """One panel a data set; a colour for activation and loss, a marker for the parameterization."""
+    panels = grouped(runs)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    colors = {name: CURVE_COLORS[i % len(CURVE_COLORS)] for i, name in enumerate(names)}
+    picture, axes = plt.subplots(
+        1, len(panels), figsize=(4.8 * len(panels) + 0.4, 4.4), squeeze=False, layout="constrained"
+    )
+    numbers = [_panel(ax, data, curves, colors) for ax, (data, curves) in zip(axes[0], panels.items(), strict=True)]
+    axes[0, 0].set_ylabel("Test accuracy after training")
+    handles = [Line2D([], [], color=colors[name], label=name) for name in names]
+    handles += [Line2D([], [], color=QUIET, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
+    handles.append(Line2D([], [], color=QUIET, marker="x", ls="", label="diverged"))
+    if any("squared" in name for name in names):
+        label = r"$\eta_\mathrm{critical}$, squared loss"
+        handles.append(Line2D([], [], color=QUIET, marker="v", mfc="none", ls="", label=label))
+    picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
+    return Drawing(picture, {**head(picture, runs, preset), "panels": numbers})
+
+
+def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
+    """The runs of each data set, and among them of each activation and loss, ordered by seed.
+
+    Raises:
+        UserError: for runs of another experiment, and for runs of one curve that differ in more than their seed.
+    """
+    panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
+    for run in dict.fromkeys(runs):
+        if not {"activation", "loss", "log2_etas", "seed"} <= set(run.config):
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
+        name = f"{run.config['activation']}, {LOSSES[run.config['loss']]}"
+        panels[run.config["data"]][name].append(run)
+    for data, curves in panels.items():
+        for name, group in curves.items():
+            group.sort(key=lambda run: run.config["seed"])
+            first = group[0].config
+            for one, other in itertools.pairwise(group):
+                differing = [key for key in first if key != "seed" and other.config[key] != first[key]]
+                if differing:
+                    raise UserError(f"two runs of {name} on {data} differ in {', '.join(differing)}: draw them apart")
+                if one.config["seed"] == other.config["seed"]:
+                    raise UserError(f"two runs of {name} on {data} have the same seed: name each run once")
+    return {data: dict(curves) for data, curves in panels.items()}
+
+
+def _panel(ax: Axes, data: str, curves: dict[str, list[RunFolder]], colors: dict[str, str]) -> dict:
+    numbers = [_curve(ax, name, group, colors[name]) for name, group in curves.items()]
+    first = next(iter(curves.values()))[0]
+    exponents = sorted({int(e) for curve in numbers for e in curve["log2_eta"]})
+    ax.set_xticks(exponents[:: max(1, len(exponents) // 9)])
+    ax.xaxis.set_major_formatter(lambda e, _: f"$2^{{{e:.0f}}}$")
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel(r"Normalised learning rate $\eta$ ($\eta$ in NTK, $\eta/n$ in standard parameterization)", fontsize=8)
+    ax.set_title(first.environment.get("provenance", {}).get("label", data) + "\n")
+    ax.text(0.5, 1.02, _settings(first), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    return {"data": data, "curves": numbers}
+
+
+def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
+    log2_eta = array(group[0], "log2_eta")
+    numbers = {
+        "name": name,
+        "log2_eta": log2_eta,
+        "seeds": [run.config["seed"] for run in group],
+        "one_step_apart": max(float(array(run, "one_step_apart")) for run in group),
+    }
+    for which, (marker, line, _) in LOOKS.items():
+        accuracy = mean_and_std(group, f"{which}_test_accuracy")
+        ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, lw=1.2, ms=4.5, alpha=0.9)
+        if len(group) > 1:
+            low, high = accuracy.mean - accuracy.std, accuracy.mean + accuracy.std
+            ax.fill_between(log2_eta, low, high, color=color, alpha=0.15, lw=0)
+        diverged = log2_eta[accuracy.seeds == 0]
+        # The two parameterizations side by side, so that neither hides the other.
+        aside = -0.12 if which == "ntk" else 0.12
+        ax.plot(diverged + aside, np.full(len(diverged), 0.02), "x", color=color, ms=5)
+        critical = float(np.mean([np.log2(array(run, f"{which}_eta_critical")) for run in group]))
+        if group[0].config["loss"] == "half_mean_squared_error":
+            ax.plot(critical, 0.07, "v", mfc="none" if which == "ntk" else color, color=color, ms=5)
+        numbers |= {
+            f"{which}_accuracy": accuracy.mean,
+            f"{which}_accuracy_std": accuracy.std,
+            f"{which}_seeds": accuracy.seeds,
+            f"{which}_log2_eta_critical": critical,
+        }
+    return numbers
+
+
+def _settings(run: RunFolder) -> str:
+    config, provenance = run.config, run.environment.get("provenance", {})
+    parts = [f"{config['depth']} hidden layers of {config['hidden']:,}"]
+    if {"n_train", "n_test"} <= set(provenance):
+        parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
+    return ", ".join([*parts, f"{config['epochs']} epochs"])
+
+
+if __name__ == "__main__":
+    draw_command("lee2019/figS7", draw)

@@ -1,0 +1,132 @@
+"""What the figures of this paper share that show errors or changes against a width or a count: power laws, log-log."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.claims import PowerLaw, power_law_fit
+from ntk_repro.papers.drawing import QUIET
+from ntk_repro.record import RunFolder
+
+GUIDE = "#B0B0B0"
+
+
+def by_settings(runs: Sequence[RunFolder], study: str, *apart: str) -> list[list[RunFolder]]:
+    """The runs in groups that differ in their seed alone, each ordered by seed; groups in the order of the runs.
+
+    Args:
+        runs: the runs.
+        study: the study that they must be of.
+        *apart: settings in which groups may differ from each other; where none are named there is one group.
+
+    Raises:
+        UserError: for runs of another study, groups that differ in more, and the same seed twice.
+    """
+    groups: dict[str, list[RunFolder]] = {}
+    for run in runs:
+        if run.study != study:
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
+        same = {name: value for name, value in run.config.items() if name != "seed"}
+        groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
+    first = runs[0].config
+    for group in groups.values():
+        config = group[0].config
+        differing = [name for name in config if name not in ("seed", *apart) and config[name] != first.get(name)]
+        if differing:
+            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
+        group.sort(key=lambda run: run.config["seed"])
+        seeds = [run.config["seed"] for run in group]
+        if len(set(seeds)) < len(seeds):
+            raise UserError("two runs have the same settings and seed: name each run once")
+    return list(groups.values())
+
+
+def spoken_activation(name: str) -> str:
+    """The activation as one writes it."""
+    return {"relu": "ReLU"}.get(name, name)
+
+
+def curve(
+    ax: Axes,
+    x: np.ndarray,
+    values: np.ndarray,
+    label: str,
+    *,
+    color: str,
+    marker: str = "o",
+    fitted: np.ndarray | None = None,
+) -> dict:
+    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot a seed, and the fitted line.
+
+    Gives the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
+    `fitted`, the x that it was made from. The exponent stands in the legend.
+
+    Args:
+        ax: logarithmic axes.
+        x: positions (points,).
+        values: (seeds, points); nan are left out.
+        label: for the legend.
+        color: of everything.
+        marker: of the means.
+        fitted: the points to fit (points,), None for all; the others are drawn hollow.
+    """
+    fitted = np.ones(len(x), bool) if fitted is None else fitted
+    fit = power_law_fit(x[fitted], values[:, fitted].tolist())
+    mean = geometric_mean(values)
+    said = label if np.isnan(fit.exponent) else f"{label}: {spoken_exponent(fit)}"
+    ax.plot(x[fitted], mean[fitted], marker, color=color, label=said, zorder=3)
+    ax.plot(x[~fitted], mean[~fitted], marker, color=color, mfc="white", zorder=3)
+    if len(values) > 1:
+        for row in values:
+            ax.plot(x, row, ".", ms=2.5, mew=0, alpha=0.5, color=color, zorder=2)
+    if np.isfinite(fit.exponent):
+        ax.plot(x[fitted], fit.prefactor * x[fitted] ** fit.exponent, "-", lw=1.2, color=color, zorder=2)
+    return {"x": x, "values": values, "mean": mean, **fit._asdict(), "fitted": x[fitted]}
+
+
+def geometric_mean(values: np.ndarray) -> np.ndarray:
+    """The geometric mean over the first axis of what is above 0; nan where nothing is."""
+    there = np.nan_to_num(values) > 0
+    logs = np.where(there, np.log(np.where(there, values, 1.0)), 0.0)
+    count = there.sum(axis=0)
+    return np.where(count, np.exp(logs.sum(axis=0) / np.maximum(count, 1)), np.nan)
+
+
+def spoken_exponent(fit: PowerLaw) -> str:
+    """An exponent with half the width of its confidence interval, "−0.51 ± 0.03"."""
+    half = (fit.high - fit.low) / 2
+    return (f"{fit.exponent:.2f}" + ("" if np.isnan(half) else f" ± {half:.2f}")).replace("-", "−")
+
+
+def guide(ax: Axes, x: np.ndarray, start: float, exponent: float, text: str) -> None:
+    """A grey dashed line of this slope through (x[0], start), with a word at its end."""
+    ends = np.array([x[0], x[-1]], float)
+    y = start * (ends / ends[0]) ** exponent
+    ax.plot(ends, y, "--", lw=1.0, color=GUIDE, zorder=1)
+    ax.annotate(text, (ends[1], y[1]), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8, color=QUIET)
+
+
+def logarithmic(ax: Axes, ticks: Sequence[int] | np.ndarray, label: str) -> None:
+    """Both axes logarithmic, the horizontal one with these ticks."""
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(list(ticks), [f"{tick:,}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel(label)
+
+
+def legend_below(ax: Axes, columns: int = 2) -> None:
+    """The legend under the axes, with what stands behind the names."""
+    title = "exponent and its 95 % confidence interval"
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13), "ncols": columns}
+    ax.legend(**below, title=title, title_fontsize=8, fontsize=8, handletextpad=0.3, columnspacing=1.2)
+
+
+def seeds_of(group: Sequence[RunFolder]) -> list[int]:
+    """The seeds of a group."""
+    return [run.config["seed"] for run in group]

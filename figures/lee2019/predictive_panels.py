@@ -1,0 +1,51 @@
+"""What Figures 2 and S1 share: their runs, narrowest first, and the settings above the picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import QUIET, array, head
+from ntk_repro.record import RunFolder
+
+STUDY = "wide_limit_predictive"
+
+
+def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """The runs, narrowest first, each width's by seed.
+
+    Raises:
+        UserError: a run of another study.
+    """
+    for run in runs:
+        if run.study != STUDY:
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
+    return sorted(runs, key=lambda run: (run.config["hidden"], run.config["seed"]))
+
+
+def spoken(run: RunFolder) -> str:
+    """The settings of a run in a line."""
+    c, ratio = run.config, float(array(run, "learning_rate_ratio"))
+    images = run.environment.get("provenance", {}).get("n_train", c["n_train"])
+    networks = f"{c['num_networks']} networks, {c['depth']} {c['activation']} layers of {c['hidden']:,} units"
+    classes = " and ".join(map(str, c["classes"]))
+    return f"{networks}, {images} images of {classes}, learning rate {c['learning_rate']:.3g} ({ratio:.2g} of critical)"
+
+
+def axes_of(ax: Axes, run: RunFolder, s: int) -> None:
+    """Title, labels and the two training points of the panel of observed step number s."""
+    ax.plot([1, 0], array(run, "targets"), "o", color="black", ms=5, zorder=5)
+    ax.set_title(f"step {array(run, 'steps')[s]:,}")
+    ax.set_xlabel(r"$\alpha$")
+
+
+def facts(picture: Picture, runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
+    """Writes data set, preset and settings above the picture; gives the first numbers."""
+    first = head(picture, runs, preset)
+    lines = [picture.get_suptitle(), *(spoken(run) for run in runs)]
+    picture.suptitle("\n".join(lines), fontsize=9, color=QUIET)
+    return first

@@ -1,0 +1,228 @@
+"""Panels of Figures 3, 4, S2, S3, S4 and S8: a network and its linearization through training."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Picture
+from matplotlib.lines import Line2D
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.record import RunFolder
+
+STUDY = "wide_limit_trajectories"
+TITLES = {
+    "network": "Network",
+    "linearized": "Linearization, trained",
+    "empirical": "Predicted from the empirical kernel",
+    "analytic": "Predicted from the analytic kernel",
+}
+PREDICTORS = {
+    "linearized": ("--", COLORS["linearized"]),
+    "empirical": ("-", COLORS["third"]),
+    "analytic": ("-.", "#CC79A7"),
+}
+PARTS = {"train": COLORS["network"], "test": COLORS["linearized"]}
+# Okabe and Ito's palette and two more, for single points, outputs or weights.
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#404040", "#7570B3", "#A6761D")
+NETS = {"fcn": "fully connected", "cnn": "convolutional", "wide_resnet": "wide ResNet"}
+ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU"}
+BATCH_NORM = {
+    "batch": "BatchNorm by the statistics of each batch, in both",
+    "frozen": "BatchNorm by the statistics of the start, in both",
+    "live": "BatchNorm by each batch's statistics in the network, by those of the start in its linearization",
+    "none": "no BatchNorm",
+}
+POINTS = 6  # images followed in a panel of outputs
+
+
+def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = False, also: Sequence[str] = ()) -> Drawing:
+    """Two rows of the first run: outputs on training and test images and single weights; loss, accuracy and RMSE."""
+    runs = checked(runs)
+    picture, axes = plt.subplots(2, 3, figsize=(10.5, 6), layout="constrained")
+    for ax, part in zip(axes[0], PARTS, strict=False):
+        outputs(ax, runs[0], part, one_point=one_point, also=also)
+    weights(axes[0, 2], runs[0])
+    for ax, which in zip(axes[1], ("loss", "accuracy"), strict=False):
+        score(ax, runs[0], which)
+    rmse(axes[1, 2], runs[0])
+    legend(picture, also)
+    return Drawing(picture, facts(picture, runs, preset))
+
+
+def facts(
+    picture: Picture, runs: Sequence[RunFolder], preset: str, drawn: Sequence[RunFolder] | None = None
+) -> dict[str, Any]:
+    """Writes data set, preset and settings of the drawn runs (the first) above the picture; gives the numbers."""
+    first, drawn = head(picture, runs, preset), drawn or runs[:1]
+    picture.suptitle(f"{picture.get_suptitle()}\n{spoken(drawn)}", fontsize=9, color=QUIET)
+    return {**first, "trajectories": [numbers(run) for run in runs]}
+
+
+def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """The runs, narrowest first, each width's by seed.
+
+    Raises:
+        UserError: a run of another study.
+    """
+    for run in runs:
+        if run.study != STUDY:
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
+    return sorted(runs, key=lambda run: (width(run), run.config["seed"]))
+
+
+def width(run: RunFolder) -> int:
+    """Units or channels of a layer."""
+    return run.config["hidden" if run.config["net"] == "fcn" else "channels"]
+
+
+def kinds(run: RunFolder) -> list[str]:
+    """What the run has outputs of: network, linearized and its predictions."""
+    return ["network", "linearized", *run.config["predictions"]]
+
+
+def spoken(runs: Sequence[RunFolder]) -> str:
+    """The settings of runs that differ in their width alone, as a reader of the paper looks for them."""
+    c = runs[0].config
+    units = "units" if c["net"] == "fcn" else "channels"
+    activation = ACTIVATIONS.get(c["activation"], c["activation"])
+    layers = f"N = {c['blocks']}" if c["net"] == "wide_resnet" else f"{c['depth']} {activation} layers"
+    widths = _listed(f"{width(run):,}" for run in runs)
+    parameterization = {"ntk": "NTK"}.get(c["parameterization"], c["parameterization"])
+    net = f"{NETS[c['net']]}, {layers}, {widths} {units}, {parameterization} parameterization"
+    batch = "full batch" if c["batch_size"] is None else f"batches of {c['batch_size']}"
+    momentum = f", momentum {c['momentum']:g}" if c["momentum"] else ""
+    images = runs[0].environment.get("provenance", {}).get("n_train", c["n_train"])
+    ratios = _listed(f"{float(array(run, 'learning_rate_ratio')):.2g}" for run in runs)
+    critical = "the squared loss's critical" if c["loss"] == "cross_entropy" else "critical"
+    how = f"{images:,} images, {batch}, learning rate {c['learning_rate']:.3g} ({ratios} of {critical}){momentum}"
+    norm = f"\n{BATCH_NORM[c['batch_norm']]}" if c["net"] == "wide_resnet" else ""
+    return f"{net}\n{how}{norm}"
+
+
+def numbers(run: RunFolder) -> dict[str, Any]:
+    """What is plotted of a run: curves over its steps by name, outputs and weights that are shown, and its settings."""
+    steps = array(run, "steps")
+    curves: dict[str, Any] = {
+        **{key: run.config[key] for key in ("net", "parameterization", "loss", "momentum", "batch_norm", "seed")},
+        "width": width(run),
+        "learning_rate": run.config["learning_rate"],
+        "learning_rate_ratio": float(array(run, "learning_rate_ratio")),
+        "steps": steps,
+        "kinds": kinds(run),
+    }
+    for kind in kinds(run):
+        for part in PARTS:
+            for score in ("loss", "accuracy"):
+                curves[f"{kind}_{part}_{score}"] = array(run, f"{kind}_{part}_{score}")
+        if kind != "network":
+            curves[f"{kind}_rmse"] = array(run, f"{kind}_rmse")
+        if kind in ("network", "linearized"):
+            curves[f"{kind}_weights"] = array(run, f"{kind}_weights")
+    moved = array(run, "network_test").astype(float) - array(run, "network_test")[0]
+    curves["network_rms_change"] = np.sqrt((moved**2).mean(axis=(1, 2)))
+    if "empirical" in kinds(run) and run.config["loss"] == "half_mean_squared_error":
+        apart = array(run, "linearized_test").astype(float) - array(run, "empirical_test")
+        curves["empirical_apart"] = np.sqrt((apart**2).mean(axis=(1, 2)))
+    return curves
+
+
+def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False, also: Sequence[str] = ()) -> None:
+    """Outputs at single images over training: solid the network, dashed its linearization, dotted what `also` names.
+
+    Shows the first images of the part: their only output, or that of their own class; with `one_point` all outputs of
+    the first image.
+    """
+    y = array(run, f"y_{part}")
+
+    def shown(kind: str) -> np.ndarray:
+        fx = array(run, f"{kind}_{part}")
+        if one_point:
+            return fx[:, 0]
+        own = np.argmax(y[:POINTS], axis=1)
+        return fx[:, np.arange(len(own)), own]
+
+    steps = array(run, "steps")
+    for kind, style in (("network", "-"), ("linearized", "--"), *((kind, ":") for kind in also)):
+        for line, color in zip(shown(kind).T, LINES * 10, strict=False):
+            ax.plot(steps, line, style, color=color if kind == "network" else "black", **_weight(kind))
+    what = {"train": "training", "test": "test"}[part]
+    several = y.shape[1] > 1
+    if one_point:
+        ax.set_title(f"The outputs of a {what} image")
+    else:
+        ax.set_title(f"Outputs of {what} images" + (", own class" if several else ""))
+    _steps_axis(ax, run)
+
+
+def weights(ax: Axes, run: RunFolder) -> None:
+    """Changes of single weights over training."""
+    for kind, style in (("network", "-"), ("linearized", "--")):
+        for line, color in zip(array(run, f"{kind}_weights").T, LINES * 10, strict=False):
+            color = color if kind == "network" else "black"
+            ax.plot(array(run, "steps"), line, style, color=color, **_weight(kind))
+    ax.set_title("Change of single weights")
+    ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    _steps_axis(ax, run)
+
+
+def score(ax: Axes, run: RunFolder, which: str) -> None:
+    """Loss or accuracy on training and test images, of the network (solid) and of its linearization (dashed)."""
+    for part, color in PARTS.items():
+        for kind, style in (("network", "-"), ("linearized", "--")):
+            line = array(run, f"{kind}_{part}_{which}")
+            ax.plot(array(run, "steps"), line, style, color=color if kind == "network" else "black", **_weight(kind))
+    names = {"train": "training", "test": "test"}
+    handles = [Line2D([], [], color=color, label=f"{names[part]} images") for part, color in PARTS.items()]
+    ax.legend(handles=handles, fontsize=8, loc="best")
+    if which == "accuracy":
+        ax.set_title("Accuracy")
+        ax.set_ylim(top=1.01)
+    else:
+        ax.set_title("Cross-entropy" if run.config["loss"] == "cross_entropy" else "Squared loss")
+        ax.set_yscale("log")
+    _steps_axis(ax, run)
+
+
+def rmse(ax: Axes, run: RunFolder) -> None:
+    """Root mean square difference to the network's test outputs: of the linearization and of each prediction."""
+    for kind in kinds(run)[1:]:
+        style, color = PREDICTORS[kind]
+        # Drawn over the prediction from the empirical kernel, which the linearization should lie on.
+        order = 3 if kind == "linearized" else 2
+        ax.plot(array(run, "steps"), array(run, f"{kind}_rmse"), style, color=color, label=TITLES[kind], zorder=order)
+    ax.set_title("Test outputs: RMSE to the network")
+    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(fontsize=7.5, loc="upper left")
+    _steps_axis(ax, run)
+
+
+def legend(picture: Picture, also: Sequence[str] = ()) -> None:
+    """Says below the picture what solid, dashed and dotted lines are."""
+    handles = [
+        Line2D([], [], color=LINES[0], lw=2.2, alpha=0.7, label="Network (solid)"),
+        Line2D([], [], color="black", lw=1.0, ls="--", label="Linearization, trained alike (dashed)"),
+        *(Line2D([], [], color="black", lw=1.0, ls=":", label=f"{TITLES[kind]} (dotted)") for kind in also),
+    ]
+    picture.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _weight(kind: str) -> dict[str, Any]:
+    return {"lw": 2.2, "alpha": 0.7} if kind == "network" else {"lw": 1.0, "zorder": 3}
+
+
+def _steps_axis(ax: Axes, run: RunFolder) -> None:
+    ax.set_xlabel("Step")
+    if run.config["spacing"] == "log":
+        ax.set_xscale("symlog", linthresh=1, linscale=0.3)
+        ax.set_xlim(0, run.config["steps"])

@@ -1,0 +1,313 @@
+"""Figures 5 to 9, 15 and 16 and Table 1: how the kernel turns towards its task, and what that is worth."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ntk_repro.papers.claims import Claim, Verdict, spearman
+from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.resources import printed_numbers
+
+__all__ = ["FIGURES"]
+
+Numbers = Mapping[str, Any]
+
+_ROUNDING = 1e-9
+_FIRST_EPOCHS = 5  # what "a few epochs" of pretraining is taken to be
+_VISIBLE = 0.01  # a difference of accuracies below this is none
+# Within how much of the paper's Table 1 ours should be; at initialization by network.
+_INIT_TOLERANCE, _END_TOLERANCE, _ACCURACY_TOLERANCE = {"mlp": 0.015}, 0.08, 0.03
+_OTHER_INIT_TOLERANCE = 0.03
+
+
+def _grows(curve: str, along: str, what: str, group: str = "nets") -> Claim:
+    def predicate(numbers: Numbers) -> Iterator[Verdict]:
+        for subject, curves in numbers[group].items():
+            rho = spearman(curves[along], curves[curve])
+            yield Verdict(subject, rho >= 0.8 - _ROUNDING, rho, f"Spearman correlation with the {along}")
+
+    return Claim(f"{what} (Spearman >= 0.8)", predicate)
+
+
+# Figure 5
+
+
+def _gap(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        gap = _difference(curves["network_accuracy"], curves["linearized_accuracy"])
+        rho = spearman(curves["size"], gap)
+        note = f"from {100 * gap[0]:+.1f} to {100 * gap[-1]:+.1f} points"
+        yield Verdict(net, rho >= 0.8 - _ROUNDING, rho, "Spearman correlation of the gap with the size", note=note)
+
+
+def _ahead_at_the_largest(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        gap = float(_difference(curves["network_accuracy"], curves["linearized_accuracy"])[-1])
+        yield Verdict(net, gap > 0, gap, f"lead in accuracy at {curves['size'][-1]:,} images")
+
+
+# Figure 6 and Table 1
+
+
+def _energy_at_the_end(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        energy = curves["energy_concentration"]
+        rise = _number(energy[-1]) - _number(energy[0])
+        yield Verdict(net, rise > 0, rise, "energy at the end less that before training")
+
+
+def _energy_grows_in_columns(numbers: Numbers) -> Iterator[Verdict]:
+    for column in numbers["columns"]:
+        if column["energy_end"] is not None:
+            rise = column["energy_end"] - column["energy_init"]
+            yield Verdict(_column_name(column), rise > 0, rise, "energy at the end less that before training")
+
+
+def _as_printed(row: str, meaning: str, tolerance: Callable[[str], float]) -> Callable[[Numbers], Iterator[Verdict]]:
+    def predicate(numbers: Numbers) -> Iterator[Verdict]:
+        if not str(numbers["data"]).startswith("cifar10"):
+            return  # the paper's numbers are for CIFAR-10
+        printed = printed_numbers("ortiz2021")["table1"]
+        for column in numbers["columns"]:
+            paper, ours = printed[row].get(column["net"]), column[row]
+            if paper is None or ours is None or column["width"] != 1:
+                continue
+            yield Verdict(
+                _column_name(column),
+                abs(ours - paper) <= tolerance(column["net"]),
+                ours,
+                meaning,
+                paper,
+                _note(column, row),
+            )
+
+    return predicate
+
+
+def _note(column: Mapping[str, Any], row: str) -> str:
+    parts = []
+    seeds = column["init_seeds" if row == "energy_init" else "end_seeds"]
+    if seeds > 1:
+        parts.append(f"mean of {seeds} seeds, standard deviation {100 * column[f'{row}_std']:.1f} points")
+    if row != "test_accuracy" and column["images"] != printed_numbers("ortiz2021")["table1"]["images"]:
+        trend = zip(column["trend_images"], column["trend_energy"], strict=True)
+        parts.append("on " + ", ".join(f"{n:,}: {energy:.1%}" for n, energy in trend) + " images")
+    return "; ".join(parts)
+
+
+def _column_name(column: Mapping[str, Any]) -> str:
+    scale = column["residual_scale_init"]
+    return f"{column['net']}, residual scale {scale:g}" if column["net"].startswith("resnet") else column["net"]
+
+
+# Figures 7, 15 and 16
+
+
+def _tasks(numbers: Numbers) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    for net, tasks in numbers["nets"].items():
+        for index, panel in tasks.items():
+            yield f"{net}, phi_{index}", int(index), panel
+
+
+def _spike(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, index, panel in _tasks(numbers):
+        growth = _growth(panel)
+        others = np.delete(growth, index - 1)
+        number = float(growth[index - 1] / others.max())
+        above = int((others >= growth[index - 1]).sum())
+        note = f"grew {growth[index - 1]:.3g} times, the others' median {np.median(others):.3g}"
+        note += f"; {above} of {len(others)} grew more" if above else ""
+        yield Verdict(subject, number > 1, number, "its growth over the largest of the others'", note=note)
+
+
+def _shape(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, index, panel in _tasks(numbers):
+        before, after = (np.delete(np.asarray(panel[f"alignment_{when}"], float), index - 1) for when in _WHEN)
+        rho = spearman(list(before), list(after))
+        yield Verdict(subject, rho >= 0.8 - _ROUNDING, rho, "Spearman correlation of the others, before and after")
+
+
+def _all_grow(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, _, panel in _tasks(numbers):
+        growth = _growth(panel)
+        norm = _number(panel["gradient_norm_after"]) / _number(panel["gradient_norm_before"])
+        share = float(np.mean(growth > 1))
+        note = (
+            f"the median alignment grew {np.median(growth):.3g} times, the mean squared gradient norm {norm:.3g} times"
+        )
+        yield Verdict(subject, share >= 0.99 and norm > 1, share, "share of the alignments that grew", note=note)
+
+
+_WHEN = ("before", "after")
+
+
+def _growth(panel: Mapping[str, Any]) -> np.ndarray:
+    before, after = (np.array([_number(value) for value in panel[f"alignment_{when}"]]) for when in _WHEN)
+    return after / before
+
+
+# Figures 8 and 9
+
+
+def _faster(model: str) -> Callable[[Numbers], Iterator[Verdict]]:
+    def predicate(numbers: Numbers) -> Iterator[Verdict]:
+        for task in numbers["tasks"]:
+            ours, initial = (float(np.mean([_number(v) for v in task[f"{m}_loss"]])) for m in (model, "initial"))
+            note = (
+                f"at the end {_number(task[f'{model}_loss'][-1]):.2g} against {_number(task['initial_loss'][-1]):.2g}"
+            )
+            yield Verdict(_task_name(task), ours < initial, ours / initial, "ratio of the mean losses", note=note)
+
+    return predicate
+
+
+def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
+    for task in numbers["tasks"]:
+        lead = _number(task["pretrained_accuracy"]) - _number(task["initial_accuracy"])
+        yield Verdict(_task_name(task), lead < 0, lead, "accuracy of the pretrained less that of the initial kernel")
+
+
+def _pretrained_like_the_network(numbers: Numbers) -> Iterator[Verdict]:
+    for task in numbers["tasks"]:
+        network, initial, pretrained = (_number(task[f"{m}_accuracy"]) for m in ("network", "initial", "pretrained"))
+        holds = abs(pretrained - network) < abs(pretrained - initial)
+        yield Verdict(_task_name(task), holds, pretrained - network, "its accuracy less the network's")
+
+
+def _falls_within_the_first_epochs(numbers: Numbers) -> Iterator[Verdict]:
+    for task, kind, accuracies in _kinds(numbers):
+        if task["index"] is None:
+            continue
+        early = [a for epoch, a in zip(task["epochs"], accuracies, strict=True) if 0 < epoch <= _FIRST_EPOCHS]
+        fall = accuracies[0] - min(early, default=math.nan)
+        meaning = f"fall of the accuracy within {_FIRST_EPOCHS} epochs"
+        note = f"from {accuracies[0]:.1%}; at the end {accuracies[-1]:.1%}"
+        yield Verdict(f"{_task_name(task)}, {kind}", fall > _VISIBLE, fall, meaning, note=note)
+
+
+def _rises_on_classes(numbers: Numbers) -> Iterator[Verdict]:
+    for task, kind, accuracies in _kinds(numbers):
+        if task["index"] is not None:
+            continue
+        rise = accuracies[-1] - accuracies[0]
+        note = f"from {accuracies[0]:.1%} to {accuracies[-1]:.1%}"
+        yield Verdict(
+            f"{_task_name(task)}, {kind}", rise > _VISIBLE, rise, "rise of the accuracy to the end", note=note
+        )
+
+
+def _kinds(numbers: Numbers) -> Iterator[tuple[Mapping[str, Any], str, list[float]]]:
+    for task in numbers["tasks"]:
+        for kind in ("biased", "unbiased"):
+            yield task, kind, [_number(value) for value in task[f"{kind}_accuracy"]]
+
+
+def _task_name(task: Mapping[str, Any]) -> str:
+    return f"{task['net']}, " + ("classes" if task["index"] is None else f"phi_{task['index']}")
+
+
+def _difference(first: Sequence[float | None], second: Sequence[float | None]) -> np.ndarray:
+    return np.array([_number(a) - _number(b) for a, b in zip(first, second, strict=True)])
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _alignments(name: str, what: str, number: int) -> Figure:
+    return Figure(
+        id=f"ortiz2021/{name}",
+        title=f"alignments of eigenfunctions before and after training on one of them, {what}",
+        source=f"Ortiz-Jimenez et al. 2021, Figure {number}",
+        study="rotation.tracking",
+        script=f"ortiz2021/{name}.py",
+        claims=(
+            Claim("the alignment of the eigenfunction trained on grows more than any other's", _spike),
+            Claim("the others keep their order (Spearman >= 0.8)", _shape),
+            Claim("all alignments grow (at least 99 %), and so does the mean squared gradient norm", _all_grow),
+        ),
+    )
+
+
+FIGURES = (
+    Figure(
+        id="ortiz2021/fig5",
+        title="accuracy and weight distance on CIFAR2 against training-set size, networks and linearizations",
+        source="Ortiz-Jimenez et al. 2021, Figure 5",
+        study="rotation.cifar2",
+        script="ortiz2021/fig5.py",
+        claims=(
+            Claim("the gap between network and linearization grows with the training set (Spearman >= 0.8)", _gap),
+            Claim("the network is ahead at the largest training set", _ahead_at_the_largest),
+            _grows("network_distance", "size", "the network's weights move farther the larger the training set"),
+        ),
+    ),
+    Figure(
+        id="ortiz2021/fig6",
+        title="energy concentration of the labels on the kernel's top eigenvectors in training",
+        source="Ortiz-Jimenez et al. 2021, Figure 6",
+        study="rotation.tracking",
+        script="ortiz2021/fig6.py",
+        claims=(
+            _grows("energy_concentration", "epochs", "the energy on the top eigenvectors grows in training"),
+            Claim("it is larger after training than before", _energy_at_the_end),
+            _grows("kernel_cosine_distance", "epochs", "the kernel turns away from the initial one"),
+        ),
+    ),
+    Figure(
+        id="ortiz2021/table1",
+        title="energy concentration before and after training on CIFAR2, and test accuracy",
+        source="Ortiz-Jimenez et al. 2021, Table 1",
+        study="rotation.tracking",
+        script="ortiz2021/table1.py",
+        claims=(
+            Claim("the energy on the top eigenvectors is larger after training", _energy_grows_in_columns),
+            Claim(
+                "before training it is the paper's (MLP within 1.5 points, others within 3)",
+                _as_printed(
+                    "energy_init", "energy before training", lambda net: _INIT_TOLERANCE.get(net, _OTHER_INIT_TOLERANCE)
+                ),
+            ),
+            Claim(
+                "after training it is the paper's (within 8 points)",
+                _as_printed("energy_end", "energy after training", lambda net: _END_TOLERANCE),
+            ),
+            Claim(
+                "the test accuracy is the paper's (within 3 points)",
+                _as_printed("test_accuracy", "test accuracy on CIFAR2", lambda net: _ACCURACY_TOLERANCE),
+            ),
+        ),
+    ),
+    _alignments("fig7", "one network", 7),
+    Figure(
+        id="ortiz2021/fig8",
+        title="training loss and test accuracy of a network, its initial and its pretrained linearization",
+        source="Ortiz-Jimenez et al. 2021, Figure 8",
+        study="rotation.pretrained",
+        script="ortiz2021/fig8.py",
+        claims=(
+            Claim("the network converges faster than its linearization at initialization", _faster("network")),
+            Claim("so does the pretrained linearization", _faster("pretrained")),
+            Claim("the pretrained linearization generalizes worse than the initial one", _pretrained_worse),
+            Claim("its accuracy is nearer to the network's than to the initial one's", _pretrained_like_the_network),
+        ),
+    ),
+    Figure(
+        id="ortiz2021/fig9",
+        title="test accuracy of linearizations against the epoch that they are taken after",
+        source="Ortiz-Jimenez et al. 2021, Figure 9",
+        study="rotation.pretrained",
+        script="ortiz2021/fig9.py",
+        claims=(
+            Claim(
+                "on an eigenfunction, accuracy falls within the first epochs of pretraining",
+                _falls_within_the_first_epochs,
+            ),
+            Claim("on the classes it rises", _rises_on_classes),
+        ),
+    ),
+    _alignments("fig15", "MLP", 15),
+    _alignments("fig16", "LeNet", 16),
+)

@@ -1,0 +1,18 @@
+"""Study: wide networks evolve as linear models, and their predictions as a Gaussian process.
+
+One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+
+Source: Lee et al. 2019.
+"""
+
+__all__ = ["EXPERIMENTS"]
+
+EXPERIMENTS = {
+    "drift": "how far weights and kernels move in training, against width (Figures 1 and S6)",
+    "predictive": "the distribution of predictions through training, networks and Gaussian processes (Figures 2 and S1)",
+    "trajectories": "a network and its linearization through training (Figures 3, 4, S2, S3, S4 and S8)",
+    "linearization_error": "how far a network leaves its linearization, against width and data (Figure S5)",
+    "parameterization": "accuracy against learning rate, NTK and standard parameterization (Figure S7)",
+    "kernel_convergence": "kernels of finite networks against those of infinite width (Figures S9 and S10)",
+}
+"""The experiments by the name of their module, each in a line."""

@@ -1,0 +1,152 @@
+"""Experiment: kernels of random finite networks, averaged over samples, against those of infinite width.
+
+Source: Lee et al. 2019, section I (Figures S9 and S10).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
+from ntk_repro.models import build_model
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, key_for
+from ntk_repro.wide_limit.widths import checked_increasing, spoken_widths
+
+__all__ = ["Config", "relative_errors", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Averages the NNGP and NTK of randomly initialized networks and compares them with the analytic kernels."""
+
+    depth: int = 1
+    """Hidden layers."""
+    activation: str = "relu"
+    """Activation function: relu, erf or identity; tanh and softplus by quadrature."""
+    weight_variance: float = 2.0
+    """Variance of the weights, sigma_w^2; the paper does not name it here, this is its Figure 3's."""
+    bias_variance: float = 0.1
+    """Variance of the biases, sigma_b^2 (0: no biases); as for the weights."""
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    """Units a hidden layer."""
+    samples: tuple[int, ...] = (1, 4, 16, 64)
+    """Numbers M of networks to average over; from the largest come all averages over fewer."""
+    input_size: int = 1024
+    """Numbers in an input, each drawn from N(0, 1)."""
+    num_inputs: int = 20
+    """Inputs, so that a kernel is num_inputs by num_inputs; the paper does not name it."""
+    seed: int = 0
+    """Seed of the inputs and of the networks."""
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        layers = f"{self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
+        return f"fcn of {layers}, {spoken_widths(self.widths)}, up to {self.samples[-1]:,} samples"
+
+    def resolved(self) -> "Config":
+        """The same settings, checked.
+
+        Raises:
+            UserError: for settings that no network could have.
+        """
+        checked_increasing("widths", self.widths)
+        checked_increasing("samples", self.samples)
+        if min(self.input_size, self.num_inputs) < 1:
+            raise UserError("input_size and num_inputs must be at least 1")
+        self.module(self.widths[0])
+        return self
+
+    def module(self, width: int) -> Any:
+        """The network of one width."""
+        sigmas = {"sigma_w": self.weight_variance**0.5, "sigma_b": self.bias_variance**0.5}
+        return build_model("fcn", hidden=width, depth=self.depth, activation=self.activation, **sigmas)
+
+    def inputs(self) -> Float[np.ndarray, "n d"]:
+        """The inputs."""
+        rng = np.random.default_rng([self.seed, self.input_size])
+        return rng.normal(size=(self.num_inputs, self.input_size)).astype(np.float32)
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes the errors of all widths, or continues a run that was interrupted, or returns one that is done.
+
+    The result's arrays, for w widths and s numbers of samples M: `widths` (w,), `samples` (s,), `nngp_error` and
+    `ntk_error` (w, s): ||average over M networks - analytic|| / ||analytic|| in the Frobenius norm, root mean square
+    over the M-sample averages that the largest number of samples splits into (there is one of that number itself).
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings that cannot be worked with.
+    """
+    config = config.resolved()
+    with RunFolder.open("wide_limit_kernel_convergence", config, root=root) as folder:
+        if not folder.done:
+            exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
+            parts = [_one_width(config, exact, width, folder) for width in config.widths]
+            arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+            folder.finish(widths=np.array(config.widths), samples=np.array(config.samples), **arrays)
+    return folder
+
+
+def _one_width(config: Config, exact: AnalyticKernel, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
+    part = folder.load_part(f"width={width}")
+    if part is not None:
+        return part
+    console.print(f"width {width:,}", highlight=False)
+    key = jax.random.fold_in(key_for(config.seed, INIT), width)
+    # All running averages of one pass: their differences are the averages over any stretch of the samples.
+    averages = monte_carlo_kernels(config.module(width), key, range(1, config.samples[-1] + 1), config.inputs())
+    part = {
+        "nngp_error": relative_errors(averages.nngp, exact.nngp, config.samples),
+        "ntk_error": relative_errors(averages.ntk, exact.ntk, config.samples),
+    }
+    folder.save_part(f"width={width}", **part)
+    return part
+
+
+def relative_errors(
+    running: Float[np.ndarray, "S n n"], exact: Float[np.ndarray, "n n"], samples: tuple[int, ...]
+) -> Float[np.ndarray, " s"]:
+    """For each M, ||average - exact|| / ||exact|| (Frobenius), root mean square over all averages of M samples.
+
+    Args:
+        running: averages over the first 1, 2 ... S samples.
+        exact: the kernel that they should come near.
+        samples: numbers M up to S; what is left over when M does not divide S is not used.
+
+    >>> running = np.array([1.0, 2.0])[:, None, None]  # of the samples 1 and 3
+    >>> relative_errors(running, np.ones((1, 1)), (1, 2)).round(3).tolist()  # sqrt((0 + 2**2) / 2), 1
+    [1.414, 1.0]
+    """
+    total = len(running)
+    sums = np.concatenate([np.zeros((1, *exact.shape)), running * np.arange(1, total + 1)[:, None, None]])
+    errors = []
+    for m in samples:
+        averages = np.diff(sums[: m * (total // m) + 1 : m], axis=0) / m
+        squares = np.sum((averages - exact) ** 2, axis=(1, 2))
+        errors.append(np.sqrt(squares.mean() / np.sum(exact**2)))
+    return np.array(errors)
+
+
+def show(folder: RunFolder) -> None:
+    """Prints a run's relative errors."""
+    result = folder.result()
+    for kernel in ("nngp", "ntk"):
+        title = f"{kernel.upper()}: relative error (Frobenius norm)"
+        table = Table("width", *(f"M = {m:,}" for m in result["samples"]), title=title)
+        for width, row in zip(result["widths"], result[f"{kernel}_error"], strict=True):
+            table.add_row(f"{width:,}", *(f"{error:.3g}" for error in row))
+        Console().print(table)

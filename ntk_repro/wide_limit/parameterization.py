@@ -1,0 +1,244 @@
+"""Experiment: test accuracy against the learning rate in NTK and in standard parameterization.
+
+Source: Lee et al. 2019, appendix F (Figure S7, Eq. S37).
+"""
+
+import dataclasses
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jaxtyping import Int
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import load_dataset, one_hot
+from ntk_repro.errors import UserError
+from ntk_repro.models import PARAMETERIZATIONS
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
+from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
+from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images
+
+__all__ = ["Config", "run", "show"]
+
+# Of the check of Eq. S37 in a run: so many samples, and this eta_0, at which a step moves the outputs visibly.
+_CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains one network in both parameterizations at many learning rates: one activation, one loss, one seed."""
+
+    activation: str = "relu"
+    """Activation function: relu or tanh in the paper; any other that models know."""
+    loss: Literal["cross_entropy", "half_mean_squared_error"] = "cross_entropy"
+    """Loss: cross_entropy on ten logits, or 1/2 the mean squared distance from one-hot targets."""
+    log2_etas: tuple[int, ...] = (-9, -7, -5, -3, -1, 1, 3, 5, 7)
+    """Exponents to 2 of the normalised learning rates: eta itself in NTK parameterization, eta / hidden in standard."""
+    hidden: int = 512
+    """Units of every hidden layer."""
+    depth: int = 2
+    """Number of hidden layers."""
+    sigma_w_squared: float = 2.0
+    """Variance of a weight times the number of inputs of its layer."""
+    sigma_b_squared: float = 0.1
+    """Variance of a bias; 0: there are none."""
+    data: str = "mnist5k"
+    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
+    data_dir: str | None = field(default=None, metadata={"identity": False})
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    n_train: int | None = None
+    """Number of training images; none: all of them."""
+    n_test: int | None = None
+    """Number of test images; none: all of them."""
+    batch_size: int = 64
+    """Images a step."""
+    epochs: int = 10
+    """Passes over the training images, at every learning rate."""
+    data_seed: int = 0
+    """Seed of the subset, where fewer images are used than there are."""
+    seed: int = 0
+    """Seed of the initialization and of the minibatches."""
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{self.activation} fcn of width {self.hidden:,}, {_SPOKEN[self.loss]} on {self.data}"
+
+    def resolved(self) -> "Config":
+        """The same settings with the learning rates in rising order, each once.
+
+        Raises:
+            UserError: for settings out of range.
+        """
+        if not self.log2_etas:
+            raise UserError("--log2-etas is empty: name at least one exponent, such as --log2-etas -3 -1 1")
+        for name in ("hidden", "depth", "batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 < self.sigma_w_squared < np.inf:
+            raise UserError(f"sigma_w_squared must be above 0, not {self.sigma_w_squared}: 2 suits ReLU layers")
+        if not 0 <= self.sigma_b_squared < np.inf:
+            raise UserError(f"sigma_b_squared must be 0 (no biases) or above, not {self.sigma_b_squared}")
+        return dataclasses.replace(self, log2_etas=tuple(sorted(set(self.log2_etas))))
+
+
+_SPOKEN = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes one run of the experiment, or continues one that was interrupted, or returns one that is done.
+
+    The result's arrays, for E learning rates: `log2_eta` (E,); for p in ntk, standard `p_learning_rate` (E,), that
+    of the parameters; `p_test_accuracy`, `p_train_accuracy`, `p_train_loss` (E,) after the last step, nan where the
+    training diverged; `p_eta_critical`, the normalised rate above which full-batch gradient descent on the squared
+    loss diverges at initialization; and `one_step_apart`, see there.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = _one_hot_data(config)
+    with RunFolder.open("wide_limit_parameterization", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            folder.finish(**_sweep(config, data, folder))
+    return folder
+
+
+def _one_hot_data(config: Config) -> RegressionData:
+    data = load_dataset(config.data, config.data_dir, config.n_train, config.n_test, config.data_seed)
+    k = int(data.y.max()) + 1
+    y_train, y_test = one_hot(data.y_train, k), one_hot(data.y_test, k)
+    return RegressionData(data.x_train, y_train, data.x_test, y_test, data.provenance)
+
+
+def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
+    sigma_w, sigma_b = config.sigma_w_squared**0.5, config.sigma_b_squared**0.5
+    nets = _networks(config, data)
+    # The same minibatches for every training.
+    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
+    batches = minibatches(order, len(data.y_train), config.batch_size, config.epochs)
+
+    etas = 2.0 ** np.array(config.log2_etas)
+    # As in Figure S8, whose eta is 0.005 / 2048 for 3072 inputs and hidden layers of 2048: n is the hidden width.
+    rates = {"ntk": etas, "standard": standard_learning_rate(1.0, config.hidden) * etas}
+    arrays: dict[str, Any] = {"log2_eta": np.array(config.log2_etas)}
+    check = slice(0, _CHECKED_SAMPLES)
+    arrays["one_step_apart"] = one_step_apart(
+        nets["ntk"],
+        nets["standard"],
+        data.x_train[check],
+        data.y_train[check],
+        eta_0=_CHECKED_ETA,
+        sigma_w=sigma_w,
+        sigma_b=sigma_b,
+        loss=config.loss,
+    )
+    with progress(config.label, len(etas) * len(nets), "trainings") as advance:
+        for name, net in nets.items():
+            # Once: it is the same at every learning rate.
+            critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
+            rows = []
+            for exponent, rate in zip(config.log2_etas, rates[name], strict=True):
+                part = f"{name}_{exponent:+d}"
+                row = folder.load_part(part)
+                if row is None:
+                    row = _trained(config, data, net, float(rate), critical, batches, folder, part)
+                rows.append(row)
+                advance(note=f"{part}: {float(row['test_accuracy']):.1%}")
+            arrays |= {f"{name}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
+            arrays |= {
+                f"{name}_learning_rate": rates[name],
+                f"{name}_eta_critical": critical * etas[0] / rates[name][0],
+            }
+    return arrays
+
+
+def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
+    """One function in both parameterizations."""
+    sigma_w, sigma_b = config.sigma_w_squared**0.5, config.sigma_b_squared**0.5
+    nets = {
+        name: Network.create(
+            "fcn",
+            key_for(config.seed, INIT),
+            data.x_train.shape[1:],
+            hidden=config.hidden,
+            depth=config.depth,
+            num_outputs=data.num_outputs,
+            activation=config.activation,
+            sigma_w=sigma_w,
+            sigma_b=sigma_b,
+            parameterization=name,
+        )
+        for name in PARAMETERIZATIONS
+    }
+    params = standard_parameters(nets["ntk"].params, sigma_w, sigma_b)
+    return {**nets, "standard": nets["standard"].replace(params=params)}
+
+
+def _trained(
+    config: Config,
+    data: RegressionData,
+    net: Network,
+    learning_rate: float,
+    critical: float,
+    batches: Int[np.ndarray, "steps b"],
+    folder: RunFolder,
+    part: str,
+) -> dict[str, np.ndarray]:
+    """One training, kept as a part of the run; that it diverged is a finding, not a failure."""
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*diverged.*")
+        descent = descend(
+            net,
+            data.x_train,
+            data.y_train,
+            learning_rate=learning_rate,
+            steps=len(batches),
+            batches=batches,
+            loss=config.loss,
+            observe_at=(len(batches),),
+            force=True,
+            critical=critical,
+            folder=folder,
+            name=part,
+        )
+    fx_train, fx_test = descent.network(data.x_train), descent.network(data.x_test)
+    row = {
+        "test_accuracy": np.array(accuracy(fx_test, data.y_test)),
+        "train_accuracy": np.array(accuracy(fx_train, data.y_train)),
+        "train_loss": np.array(descent.train_loss[-1], np.float64),
+    }
+    # First the line, then the part: killed in between, the line is there twice, and none is lost.
+    scalars = {key: float(value) for key, value in row.items()}
+    folder.log(phase=part, learning_rate=learning_rate, **scalars, seconds=time.monotonic() - started)
+    folder.save_part(part, **row)
+    return row
+
+
+def show(folder: RunFolder) -> None:
+    """Prints a run's accuracies."""
+    result = folder.result()
+    settings = f"{folder.config['activation']}, {_SPOKEN[folder.config['loss']]}"
+    table = Table("log2 eta", *PARAMETERIZATIONS, title=f"{settings} on {folder.config['data']}: test accuracy")
+    for i, exponent in enumerate(result["log2_eta"]):
+        accuracies = (result[f"{name}_test_accuracy"][i] for name in PARAMETERIZATIONS)
+        table.add_row(str(exponent), *("diverged" if np.isnan(a) else f"{a:.1%}" for a in accuracies))
+    critical = (f"{np.log2(result[f'{name}_eta_critical']):.1f}" for name in PARAMETERIZATIONS)
+    table.add_row("log2 of eta_critical", *critical)
+    Console().print(table)

@@ -1,0 +1,213 @@
+"""Experiment: predictive distributions along a line between two training points, of real networks and of both GPs.
+
+Source: Lee et al. 2019, Figures 2 and S1.
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.dynamics import averaged_loss_time, eta_critical
+from ntk_repro.errors import UserError
+from ntk_repro.gp import ensemble, ntk_gp_posterior, readout_posterior
+from ntk_repro.gram import analytic_kernel
+from ntk_repro.models import build_model
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, key_for
+from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+
+__all__ = ["Config", "interpolated", "run", "show"]
+
+_STUDY = "wide_limit_predictive"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains many networks from different initializations and compares their outputs with the infinite-width GPs."""
+
+    hidden: int = 512
+    """Units in each hidden layer."""
+    depth: int = 3
+    """Number of hidden layers."""
+    activation: str = "tanh"
+    """Activation function: tanh, relu or erf."""
+    sigma_w_squared: float = 1.5
+    """Variance of the weights."""
+    sigma_b_squared: float = 0.0
+    """Variance of the biases, 0 for none."""
+    num_networks: int = 100
+    """Networks in the ensemble, each from an initialization of its own."""
+    learning_rate: float = 0.5
+    """Learning rate, for the squared loss averaged over the training points."""
+    observe_at: tuple[int, ...] = (0, 16, 256, 4096)
+    """Steps of full-batch gradient descent after which the outputs are kept; the last one ends the training."""
+    alpha_from: float = -0.5
+    """The line is x(alpha) = alpha x1 + (1 - alpha) x2 from this alpha ..."""
+    alpha_to: float = 1.5
+    """... to this one."""
+    num_alphas: int = 41
+    """Points on the line."""
+    data: str = "mnist5k"
+    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
+    data_dir: str | None = field(default=None, metadata={"identity": False})
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    classes: tuple[int, int] = (7, 0)
+    """The two classes, with targets +1 and -1; x1 is the first training image of one, x2 of the other."""
+    n_train: int | None = 128
+    """Number of training images."""
+    data_seed: int = 0
+    """Seed of the subset of the images."""
+    seed: int = 0
+    """Seed of the initializations."""
+    force: bool = False
+    """Train although the learning rate is above the critical one."""
+
+    @property
+    def n_test(self) -> int:
+        """Test images: one, which is not used."""
+        return 1
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{self.num_networks} networks of width {self.hidden:,} on {self.data}"
+
+    def resolved(self) -> "Config":
+        """The same settings, checked, the steps in order.
+
+        Raises:
+            UserError: for settings that no run could have.
+        """
+        steps = tuple(sorted(set(self.observe_at)))
+        if not steps or steps[0] < 0 or steps[-1] < 1:
+            raise UserError(f"observe_at must be steps from 0 on, one above 0 at least, not {self.observe_at}")
+        if self.num_networks < 2:
+            raise UserError(f"a spread needs 2 networks or more: raise num_networks from {self.num_networks}")
+        if self.num_alphas < 2 or not self.alpha_from < self.alpha_to:
+            raise UserError("the line needs alpha_from below alpha_to and 2 points or more (num_alphas)")
+        return dataclasses.replace(self, observe_at=steps)
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes the ensemble and both GPs, or continues what was interrupted, or returns what is done.
+
+    The result's arrays, for N networks, S times and A points on the line: `alpha` (A,), `steps` and `time` (S,), where
+    time = learning rate x steps / n is that of the summed loss; `fx_ensemble` (N, S, A); `ntk_gp_mean`, `ntk_gp_std`
+    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: the readout layer alone is trained, for the same time) (S, A);
+    `targets` (2,) of x1 and x2 (alpha = 1 and 0); `learning_rate_ratio`, eta / eta_critical.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
+    """
+    config = config.resolved()
+    module = build_model(
+        "fcn",
+        hidden=config.hidden,
+        depth=config.depth,
+        activation=config.activation,
+        sigma_w=config.sigma_w_squared**0.5,
+        sigma_b=config.sigma_b_squared**0.5,
+        parameterization="ntk",
+    )
+    data = load_regression_data(config)
+    if len(np.unique(data.y_train)) < 2:
+        raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
+    if RunFolder.is_done(_STUDY, config, root=root):
+        with RunFolder.open(_STUDY, config, root=root) as folder:
+            check_same_images(folder, data)
+        return folder
+    with RunFolder.open(_STUDY, config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:  # another process may have finished it meanwhile
+            folder.describe(provenance=data.provenance.as_dict())
+            _compute(config, module, data, folder)
+    return folder
+
+
+def interpolated(
+    data: RegressionData, alpha: Float[np.ndarray, " A"]
+) -> tuple[Float[np.ndarray, "A H W C"], Float[np.ndarray, " 2"]]:
+    """The points x(alpha) = alpha x1 + (1 - alpha) x2, and the targets of x1 and x2.
+
+    x1 is the first training image with target +1, x2 that with -1.
+
+    Source: Lee et al. 2019, Figure 2.
+    """
+    rows = [int(np.flatnonzero(data.y_train[:, 0] == target)[0]) for target in (1, -1)]
+    weight = alpha.astype(np.float32)[:, None, None, None]
+    return weight * data.x_train[rows[0]] + (1 - weight) * data.x_train[rows[1]], data.y_train[rows, 0]
+
+
+def _compute(config: Config, module: Any, data: RegressionData, folder: RunFolder) -> None:
+    alpha = np.linspace(config.alpha_from, config.alpha_to, config.num_alphas)
+    line, targets = interpolated(data, alpha)
+    x, y, n = data.x_train, data.y_train, len(data.x_train)
+    steps = np.array(config.observe_at)
+    times = averaged_loss_time(steps, config.learning_rate, n)
+
+    started = time.monotonic()
+    kernels = analytic_kernel(module, np.concatenate([x, line]))
+    nngp = (kernels.nngp[:n, :n], kernels.nngp[n:, :n], kernels.nngp[n:, n:])
+    ntk = (kernels.ntk[:n, :n], kernels.ntk[n:, :n])
+    ntk_gp = ntk_gp_posterior(*ntk, *nngp, y, t=times)
+    readout = readout_posterior(*nngp, y, t=times)
+    critical = n * eta_critical(ntk[0])
+    folder.log(phase="posteriors", seconds=time.monotonic() - started)
+
+    started = time.monotonic()
+    fx = ensemble(
+        module,
+        key_for(config.seed, INIT),
+        config.num_networks,
+        x,
+        y,
+        line,
+        learning_rate=config.learning_rate,
+        steps=config.observe_at[-1],
+        observe_at=config.observe_at,
+        force=config.force,
+        critical=critical,
+        folder=folder,
+    )
+    folder.log(phase="ensemble", networks=config.num_networks, seconds=time.monotonic() - started)
+    folder.finish(
+        alpha=alpha,
+        steps=steps,
+        time=times,
+        fx_ensemble=np.asarray(fx, np.float32)[..., 0],
+        ntk_gp_mean=ntk_gp.mean[..., 0],
+        ntk_gp_std=ntk_gp.std,
+        nngp_mean=readout.mean[..., 0],
+        nngp_std=readout.std,
+        targets=targets,
+        learning_rate_ratio=config.learning_rate / critical,
+    )
+
+
+def show(folder: RunFolder) -> None:
+    """Prints, for every time kept, how the ensemble compares with the NTK-GP."""
+    result = folder.result()
+    table = Table(
+        "step", "NTK-GP: mean off by", "spread x", "NNGP: mean off by", "spread x", title="ensemble against GPs"
+    )
+    for s, step in enumerate(result["steps"]):
+        fx = result["fx_ensemble"][:, s]
+        cells = []
+        for gp in ("ntk_gp", "nngp"):
+            off = np.sqrt(np.mean((fx.mean(axis=0) - result[f"{gp}_mean"][s]) ** 2))
+            spread = np.sqrt(np.mean(fx.var(axis=0, ddof=1)) / np.mean(result[f"{gp}_std"][s] ** 2))
+            cells += [f"{off:.3f}", f"{spread:.3f}"]
+        table.add_row(f"{step:,}", *cells)
+    Console().print(table)
+    print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

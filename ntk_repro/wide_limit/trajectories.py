@@ -1,0 +1,292 @@
+"""Experiment: a network and its linearization trained alike, and what the kernel at the start predicts of both.
+
+Source: Lee et al. 2019, Figures 3, 4, S2, S3, S4 and S8.
+"""
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jaxtyping import Int
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.errors import UserError
+from ntk_repro.models import build_model
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.training import critical_learning_rate, minibatches, train_pair
+from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
+from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
+from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
+from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+
+__all__ = ["Config", "run", "show"]
+
+_STUDY = "wide_limit_trajectories"
+_CALIBRATION = 256  # images that the batch statistics of the start are taken from
+_SETTINGS = {
+    "fcn": ("hidden", "depth"),
+    "cnn": ("channels", "depth"),
+    "wide_resnet": ("channels", "blocks", "batch_norm"),
+}
+_BLOCK = 64  # images evaluated at a time where there are convolutions
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains a network and its linearization from one start on the same batches, and predicts both from kernels."""
+
+    net: Literal["fcn", "cnn", "wide_resnet"] = "fcn"
+    """Architecture: fcn, cnn (global average pooling) or wide_resnet."""
+    hidden: int = 512
+    """Units in each hidden layer of fcn."""
+    channels: int = 64
+    """Channels of every layer of cnn and wide_resnet."""
+    depth: int = 3
+    """Hidden layers of fcn and cnn."""
+    blocks: int = 1
+    """Residual blocks in each of the three groups of wide_resnet."""
+    activation: str = "relu"
+    """Activation function: relu, tanh, erf, gelu, softplus or identity."""
+    sigma_w_squared: float = 2.0
+    """Variance of the weights."""
+    sigma_b_squared: float = 0.1
+    """Variance of the biases, 0 for none."""
+    parameterization: Literal["ntk", "standard"] = "ntk"
+    """Where the scale of a layer sits: in its equation (ntk) or in its initialization (standard)."""
+    batch_norm: Mode = "batch"
+    """BatchNorm of wide_resnet: batch (network and linearization both normalise by the statistics of the batch they are
+    given, as the paper's library does), frozen (both by those of the start), live (the network by those of each batch,
+    the linearization by those of the start) or none."""
+    loss: Literal["half_mean_squared_error", "cross_entropy"] = "half_mean_squared_error"
+    """Squared loss, 1/2 mean over images and outputs, or softmax cross-entropy."""
+    learning_rate: float = 0.01
+    """Learning rate, for the averaged loss."""
+    momentum: float = 0.0
+    """Heavy-ball momentum, between 0 and 1."""
+    batch_size: int | None = None
+    """Images a minibatch; none: all of them in every step."""
+    steps: int = 1000
+    """Steps of gradient descent."""
+    observations: int = 60
+    """How often outputs and weights are looked at, at most."""
+    spacing: Literal["log", "linear"] = "log"
+    """How the observed steps are spread."""
+    predictions: tuple[Prediction, ...] | None = None
+    """Kernels that predict the training by a closed form (squared loss) or an ODE (cross-entropy): empirical (the
+    network's own at the start), analytic (at infinite width); none: empirical where there is such a prediction."""
+    data: str = "mnist5k"
+    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
+    data_dir: str | None = field(default=None, metadata={"identity": False})
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    classes: tuple[int, ...] | None = None
+    """Classes to take; two of them are targets +1 and -1 of one output. None: all, one output each."""
+    n_train: int | None = 256
+    """Number of training images."""
+    n_test: int | None = 200
+    """Number of test images."""
+    num_observed: int = 256
+    """Outputs, losses and accuracies are taken on so many of the training and of the test images."""
+    num_weights: int = 10
+    """Single weights that are followed, drawn at random from all."""
+    data_seed: int = 0
+    """Seed of the subset of the images."""
+    seed: int = 0
+    """Seed of the initialization and of the minibatches."""
+    force: bool = False
+    """Train although the learning rate is above the critical one."""
+
+    @property
+    def width(self) -> int:
+        """Units or channels of a layer."""
+        return self.hidden if self.net == "fcn" else self.channels
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        norm = f", BatchNorm: {MODES[self.batch_norm]}" if self.net == "wide_resnet" else ""
+        return f"{self.net} of width {self.width:,} and its linearization on {self.data}{norm}"
+
+    def resolved(self) -> "Config":
+        """The same settings, checked, those without effect at their defaults.
+
+        Raises:
+            UserError: for settings that no run could have.
+        """
+        self.module(1)
+        for name in ("steps", "observations", "num_observed", "num_weights"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.loss == "cross_entropy" and self.classes is not None and len(self.classes) == 2:
+            raise UserError("cross_entropy needs an output for each class: name three classes or more, or none for all")
+        idle = {"hidden", "channels", "depth", "blocks", "batch_norm"} - set(_SETTINGS[self.net])
+        default = {f.name: f.default for f in dataclasses.fields(self)}
+        # Outputs that hang on the rest of their batch have no kernel.
+        has_kernel = self.net != "wide_resnet" or self.batch_norm in ("frozen", "none")
+        predictions = self.predictions
+        if predictions is None:
+            predictions = ("empirical",) if has_kernel and self.batch_size is None else ()
+        if predictions and not has_kernel:
+            raise UserError(
+                f"with batch_norm={self.batch_norm!r} outputs depend on their batch, so no kernel predicts them: "
+                "leave out predictions, or take frozen or none"
+            )
+        if predictions and self.batch_size is not None and self.loss != "cross_entropy":
+            raise UserError(
+                "closed forms of the squared loss are for the full batch: leave out batch_size or predictions"
+            )
+        predictions = tuple(name for name in PREDICTIONS if name in predictions)
+        return dataclasses.replace(self, **{name: default[name] for name in idle}, predictions=predictions)
+
+    def module(self, num_outputs: int) -> Any:
+        """The Flax module with so many outputs."""
+        own = {name: getattr(self, name) for name in _SETTINGS[self.net]}
+        if "batch_norm" in own:
+            own["batch_norm"] = self.batch_norm != "none"
+        return build_model(
+            self.net,
+            num_outputs=num_outputs,
+            activation=self.activation,
+            sigma_w=self.sigma_w_squared**0.5,
+            sigma_b=self.sigma_b_squared**0.5,
+            parameterization=self.parameterization,
+            **own,
+        )
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """The steps that are looked at, the first and the last among them."""
+        if self.spacing == "linear":
+            at = np.linspace(0, self.steps, self.observations)
+        else:
+            at = np.concatenate([[0], np.geomspace(1, self.steps, max(self.observations - 1, 1))])
+        return tuple(sorted({*np.round(at).astype(int).tolist(), 0, self.steps}))
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Trains the pair and computes the predictions, or continues what was interrupted, or returns what is done.
+
+    The result's arrays, for S observed steps, n and m observed images of k outputs, W weights: `steps` (S,);
+    `y_train` (n, k), `y_test` (m, k), the targets; `learning_rate_ratio`, eta / eta_critical; for the network, the
+    linearization trained directly and each prediction, with <who> one of `network`, `linearized`, `empirical`,
+    `analytic`: `<who>_train` (S, n, k) and `<who>_test` (S, m, k), outputs; `<who>_train_loss`, `<who>_test_loss`,
+    `<who>_train_accuracy`, `<who>_test_accuracy` (S,); `<who>_rmse` (S,), root mean square difference to the network's
+    test outputs (not for the network); for the first two `<who>_weights` (S, W), changes of single weights.
+    nan from where a training diverged.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
+    """
+    config = config.resolved()
+    data = load_regression_data(config)
+    if config.loss == "cross_entropy" and data.num_outputs < 3:
+        raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
+    if config.batch_size is not None and config.batch_size > len(data.x_train):
+        raise UserError(f"batch_size {config.batch_size} is above the {len(data.x_train)} training images: lower it")
+    if RunFolder.is_done(_STUDY, config, root=root):
+        with RunFolder.open(_STUDY, config, root=root) as folder:
+            check_same_images(folder, data)
+        return folder
+    with RunFolder.open(_STUDY, config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:  # another process may have finished it meanwhile
+            folder.describe(provenance=data.provenance.as_dict())
+            _compute(config, data, folder)
+    return folder
+
+
+def _compute(config: Config, data: RegressionData, folder: RunFolder) -> None:
+    net = Network.create(config.module(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
+    # Kernels are those of the network with the statistics of the start, whatever it does with them in training.
+    trained = normalised(net, data.x_train[:_CALIBRATION], config.batch_norm)
+    net = calibrated(net, data.x_train[:_CALIBRATION])
+    critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
+    shown = slice(0, config.num_observed)
+    x_train, x_test = data.x_train[shown], data.x_test[shown]
+    weights = chosen_weights(net.params, config.num_weights, config.seed)
+    block = config.num_observed if config.net == "fcn" else _BLOCK
+
+    started = time.monotonic()
+    pair = train_pair(
+        trained,
+        data.x_train,
+        data.y_train,
+        learning_rate=config.learning_rate,
+        steps=config.steps,
+        batches=_batches(config, len(data.x_train)),
+        momentum=config.momentum,
+        loss=config.loss,
+        observe_at=config.observed,
+        observe_fn=observer(x_train, x_test, weights, block),
+        batch_statistics=config.batch_norm == "live",
+        force=config.force,
+        critical=critical,
+        folder=folder,
+    )
+    folder.log(phase="training", learning_rate_ratio=pair[0].ratio, seconds=time.monotonic() - started)
+
+    outputs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    changes = {}
+    for who, descent in zip(("network", "linearized"), pair, strict=True):
+        seen: dict[str, Any] = descent.observations
+        outputs[who] = (seen["train"], seen["test"])
+        changes[f"{who}_weights"] = seen["weights"] - seen["weights"][0]
+    for kernel in config.predictions or ():
+        started = time.monotonic()
+        train, test = predicted(
+            net,
+            data.x_train,
+            x_test,
+            data.y_train,
+            kernel=kernel,
+            loss=config.loss,
+            learning_rate=config.learning_rate,
+            momentum=config.momentum,
+            steps=np.array(config.observed),
+        )
+        outputs[kernel] = (train[:, shown], test)
+        folder.log(phase=f"prediction from the {kernel} kernel", seconds=time.monotonic() - started)
+
+    result: dict[str, Any] = {"steps": np.array(config.observed), "learning_rate_ratio": pair[0].ratio, **changes}
+    targets = {"train": data.y_train[shown], "test": data.y_test[shown]}
+    for who, parts in outputs.items():
+        for (part, y), fx in zip(targets.items(), parts, strict=True):
+            result[f"y_{part}"] = y
+            result[f"{who}_{part}"] = np.asarray(fx, np.float32)
+            result[f"{who}_{part}_loss"], result[f"{who}_{part}_accuracy"] = scores(fx, y, config.loss)
+        if who != "network":
+            apart = np.asarray(parts[1], np.float64) - outputs["network"][1]
+            result[f"{who}_rmse"] = np.sqrt((apart**2).mean(axis=(1, 2)))
+    folder.finish(**result)
+
+
+def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:
+    if config.batch_size is None:
+        return None
+    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
+    epochs = math.ceil(config.steps * config.batch_size / n)
+    return minibatches(order, n, config.batch_size, epochs)[: config.steps]
+
+
+def show(folder: RunFolder) -> None:
+    """Prints losses and accuracies at the end, and how far linearization and predictions are from the network."""
+    result = folder.result()
+    table = Table("", "train loss", "test loss", "train accuracy", "test accuracy", "off the network (RMSE)")
+    for who in ("network", "linearized", *folder.config["predictions"]):
+        row = [f"{result[f'{who}_{part}_loss'][-1]:.4f}" for part in ("train", "test")]
+        row += [f"{result[f'{who}_{part}_accuracy'][-1]:.1%}" for part in ("train", "test")]
+        row.append(f"{result[f'{who}_rmse'][-1]:.4f}" if who != "network" else "")
+        table.add_row(who, *row)
+    Console().print(table)
+    print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

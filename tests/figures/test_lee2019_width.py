@@ -1,0 +1,177 @@
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.lee2019.width import FIGURES
+from ntk_repro.record import RunFolder
+from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
+
+SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
+WIDTHS = (16, 32, 64, 128)
+EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -0.8, "nngp": -0.9}
+
+
+@pytest.fixture
+def draw(monkeypatch):
+    """The draw function of a drawing script's module, in this process."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield lambda module, runs, **options: importlib.import_module(module).draw(list(runs), "quick", **options)
+    plt.close("all")
+
+
+def finished(study, config, root, arrays):
+    with RunFolder.open(study, config.resolved(), root=root) as folder:
+        folder.describe(provenance={"label": f"Label of {getattr(config, 'data', '')}"})
+        folder.finish(**arrays)
+    return RunFolder.read(folder.path)
+
+
+def moved(root, seed=0, noise=0.0, **settings):
+    """A run whose changes are power laws of the width, half of them at half the steps."""
+    config = drift.Config(widths=WIDTHS, steps=2, seed=seed, **settings)
+    widths = np.array(WIDTHS, float)
+    changes = {name: np.outer(widths**exponent, [0.5, 1]) for name, exponent in EXPONENTS.items()}
+    changes["input"] *= (widths**noise)[:, None]
+    if config.depth == 1:
+        del changes["intermediate"]
+    rest = {"train_loss": np.ones((4, 2)), "learning_rate_ratio": np.full(4, 0.3)}
+    lists = {"widths": np.array(WIDTHS), "steps": np.array([1, 2])}
+    return finished("wide_limit_drift", config, root, {**lists, **changes, **rest})
+
+
+def apart(root, seed=0, exponent=-0.5):
+    config = linearization_error.Config(widths=WIDTHS, sizes=(8, 16, 32), steps=2, seed=seed)
+    errors = np.array(WIDTHS, float)[:, None] ** exponent * np.array([8.0, 16, 32]) ** 0.25
+    over_steps = np.stack([0.1 * errors, errors], axis=-1)
+    lists = {"widths": np.array(WIDTHS), "sizes": np.array([8, 16, 32]), "steps": np.array([1, 2])}
+    names = ("test_rmse", "train_rmse", "test_scale", "train_loss")
+    rest = {**dict.fromkeys(names, over_steps), "learning_rate_ratio": np.full((4, 3), 0.4)}
+    return finished("wide_limit_linearization_error", config, root, {**lists, **rest})
+
+
+def converging(root, seed=0, depth=1, bias=0.0):
+    """Errors n^-1/2 M^-1/2, and a bias where M is above n/10."""
+    widths, samples = np.array([40, 80, 160, 320]), np.array([1, 4, 16])
+    config = kernel_convergence.Config(depth=depth, seed=seed, widths=tuple(widths), samples=tuple(samples))
+    errors = (widths[:, None] * samples) ** -0.5
+    errors = errors + bias * (samples > widths[:, None] / 10)
+    arrays = {"widths": widths, "samples": samples, "nngp_error": errors, "ntk_error": 2 * errors}
+    return finished("wide_limit_kernel_convergence", config, root, arrays)
+
+
+def test_figure_1_fits_what_the_runs_hold(tmp_path, draw):
+    numbers = plain(draw("drift", [moved(tmp_path, seed=s) for s in (1, 0)]).numbers)
+    (panel,) = numbers["panels"]
+    assert panel["title"] == "Three hidden ReLU layers"
+    assert (panel["seeds"], panel["widths"], panel["learning_rate_ratio"]) == ([0, 1], list(WIDTHS), 0.3)
+    for name, exponent in EXPONENTS.items():
+        curve = panel["curves"][name]
+        assert curve["exponent"] == pytest.approx(exponent)
+        assert curve["widest"]["exponent"] == pytest.approx(exponent)
+        assert [fit["exponent"] for fit in curve["fit_by_step"]] == pytest.approx([exponent] * 2)
+        np.testing.assert_allclose(curve["mean"], np.array(WIDTHS, float) ** exponent)
+    assert all(row["holds"] for row in evaluate(FIGURES[0].claims, numbers))
+
+
+def test_the_spread_of_seeds_is_in_the_interval_and_in_the_legend(tmp_path, draw):
+    drawing = draw("drift", [moved(tmp_path, seed=s, noise=noise) for s, noise in enumerate((-0.1, 0, 0.1))])
+    curve = drawing.numbers["panels"][0]["curves"]["input"]
+    assert curve["exponent"] == pytest.approx(-0.5)
+    half = 4.302653 * 0.1 / 3**0.5
+    assert (curve["low"], curve["high"]) == pytest.approx((-0.5 - half, -0.5 + half))
+    labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
+    assert labels[0] == "input weights: −0.50 ± 0.25"
+
+
+def test_figure_s6_has_a_panel_a_network(tmp_path, draw):
+    runs = [moved(tmp_path, depth=1, data="cifar10", classes=(7, 0)), moved(tmp_path, activation="tanh")]
+    drawing = draw("drift", runs)
+    titles = [panel["title"] for panel in drawing.numbers["panels"]]
+    assert titles == ["One hidden ReLU layer", "Three hidden tanh layers"]
+    assert "intermediate" not in drawing.numbers["panels"][0]["curves"]
+    facts = [ax.texts[-1].get_text() for ax in drawing.picture.axes]
+    shown = "|D| = 128, 2 steps, η = 1 (0.3 of critical)"
+    assert facts == [f"Label of cifar10, classes 7 and 0, {shown}", f"Label of mnist5k, {shown}"]
+
+
+def test_figure_s5_fits_along_both_axes(tmp_path, draw):
+    numbers = plain(draw("figS5", [apart(tmp_path, seed=s, exponent=-0.5 - 0.1 * s) for s in (0, 1)]).numbers)
+    assert [line["of"] for line in numbers["against_width"]] == [8, 16, 32]
+    assert [line["exponent"] for line in numbers["against_width"]] == pytest.approx([-0.55] * 3)
+    assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.25] * 4)
+    assert all(row["holds"] for row in evaluate(FIGURES[1].claims, numbers))
+
+
+def test_only_few_samples_for_the_width_are_fitted(tmp_path, draw):
+    runs = [converging(tmp_path, seed=s, depth=depth, bias=0.5) for depth in (1, 3) for s in (0, 1)]
+    by_width = plain(draw("kernel_errors", runs, against="width").numbers)
+    assert [(p["kernel"], p["depth"]) for p in by_width["panels"]] == [(k, d) for d in (1, 3) for k in ("nngp", "ntk")]
+    one, four, sixteen = by_width["panels"][0]["lines"]
+    assert [line["fitted"] for line in (one, four, sixteen)] == [[40, 80, 160, 320], [40, 80, 160, 320], [160, 320]]
+    assert (one["exponent"], four["exponent"]) == pytest.approx((-0.5, -0.5))
+    assert sixteen["exponent"] is None  # two points are no fit
+    by_samples = plain(draw("kernel_errors", runs, against="samples", depths=(1,)).numbers)
+    assert [p["depth"] for p in by_samples["panels"]] == [1, 1]
+    assert by_samples["panels"][1]["lines"][3]["exponent"] == pytest.approx(-0.5)
+    for figure, numbers in zip(FIGURES[3:], (by_width, by_samples), strict=True):
+        assert all(row["holds"] for row in evaluate(figure.claims, numbers))
+
+
+@pytest.mark.parametrize(
+    ("module", "runs", "said"),
+    [
+        ("figS5", lambda root: [moved(root)], "is not a run that this figure draws"),
+        ("drift", lambda root: [moved(root)] * 2, "same settings and seed"),
+        ("drift", lambda root: [moved(root), moved(root, bias_variance=0.0)], "differ in bias_variance"),
+    ],
+)
+def test_runs_that_do_not_go_together_are_refused(module, runs, said, tmp_path, draw):
+    with pytest.raises(UserError, match=said):
+        draw(module, runs(tmp_path))
+
+
+def test_a_depth_that_no_run_has_is_refused(tmp_path, draw):
+    with pytest.raises(UserError, match="hidden layers"):
+        draw("kernel_errors", [converging(tmp_path, depth=3)], against="samples", depths=(1,))
+
+
+def test_a_value_that_is_missing_is_left_out(tmp_path, draw):
+    draw("drift", [moved(tmp_path)])
+    power_laws = importlib.import_module("power_laws")
+    mean = power_laws.geometric_mean(np.array([[1.0, np.nan, np.nan], [4.0, 3.0, np.nan]]))
+    np.testing.assert_allclose(mean, [2, 3, np.nan])
+
+
+def test_every_script_writes_its_files_without_jax(tmp_path):
+    made = {"fig1": moved, "figS6": moved, "figS5": apart, "figS9": converging, "figS10": converging}
+    runs = {function: str(function(tmp_path).path) for function in set(made.values())}
+    program = (
+        "import sys, runpy\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "out, *scripts = sys.argv[2:]\n"
+        "for script, run in zip(scripts[::2], scripts[1::2]):\n"
+        "    sys.argv = [script, run, '--out', out, '--preset', 'quick']\n"
+        "    runpy.run_path(script, run_name='__main__')\n"
+        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    pairs = [part for script, function in made.items() for part in (str(SCRIPTS / f"{script}.py"), runs[function])]
+    arguments = [sys.executable, "-c", program, str(SCRIPTS), str(tmp_path), *pairs]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = [f"lee2019_{script}.{ending}" for script in made for ending in ("png", "pdf", "json")]
+    assert [Path(line).name for line in done.stdout.splitlines()] == names
+    for figure in FIGURES:
+        numbers = json.loads((tmp_path / f"lee2019_{figure.name}.json").read_text())
+        assert (numbers["figure"], numbers["preset"]) == (figure.id, "quick")
+        assert evaluate(figure.claims, numbers)
+        assert (SCRIPTS.parent / figure.script).is_file()

@@ -1,0 +1,157 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.wide_limit import drift
+from ntk_repro.wide_limit.drift import Config, relative_weight_changes
+from ntk_repro.wide_limit.regression_data import load_regression_data
+
+CONFIG = Config(depth=2, widths=(6, 9), data="digits", classes=(0, 1, 2), n_train=7, learning_rate=0.3, steps=4)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return drift.run(CONFIG, root=root)
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    """The wider network before and after the same training, written out with jax.grad; its data."""
+    data = load_regression_data(CONFIG)
+    net = Network.create(CONFIG.module(9, 3), jax.random.fold_in(jax.random.key(0), 0), data.x_train.shape[1:])
+    loss = lambda params: jnp.mean((net.apply(params, data.x_train) - data.y_train) ** 2) / 2  # noqa: E731
+    params, gradient = net.params, jax.jit(jax.grad(loss))
+    for _ in range(CONFIG.steps):
+        params = jax.tree.map(lambda p, g: p - CONFIG.learning_rate * g, params, gradient(params))
+    return net, net.replace(params=params), data
+
+
+def norm(*arrays):
+    return np.sqrt(sum(np.sum(np.asarray(a, float) ** 2) for a in arrays))
+
+
+def test_changes_of_weights_are_relative_to_their_kind():
+    layers = {"Dense_0": 2.0, "Dense_1": 1.0, "Dense_2": 3.0, "readout": 4.0}
+    before = {name: {"kernel": np.full((2, 2), size), "bias": np.ones(2)} for name, size in layers.items()}
+    after = {name: {"kernel": layer["kernel"] + 1, "bias": np.zeros(2)} for name, layer in before.items()}
+    changes = relative_weight_changes(after, before)
+    assert changes == pytest.approx({"input": 1 / 2, "intermediate": (8 / 40) ** 0.5, "output": 1 / 4})
+
+
+def test_one_hidden_layer_has_no_intermediate_weights():
+    params = {name: {"kernel": np.ones((2, 2))} for name in ("Dense_0", "readout")}
+    assert relative_weight_changes(params, params) == {"input": 0, "output": 0}
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    result = done.result()
+    assert result["widths"].tolist() == [6, 9]
+    assert result["steps"].tolist() == [1, 2, 4]
+    for name in (*drift.QUANTITIES, "train_loss"):
+        assert result[name].shape == (2, 3)
+        assert np.all(result[name] > 0)
+    assert result["learning_rate_ratio"].shape == (2,)
+
+
+def test_weights_move_as_by_gradient_descent_written_out(done, by_hand):
+    net, trained, data = by_hand
+    result = done.result()
+    for name, change in relative_weight_changes(trained.params, net.params).items():
+        assert result[name][1, -1] == pytest.approx(change, rel=1e-4)
+    kernels = [layer["kernel"] for name, layer in net.params.items() if name == "Dense_1"]
+    moved = [
+        layer["kernel"] - net.params[name]["kernel"] for name, layer in trained.params.items() if name == "Dense_1"
+    ]
+    assert result["intermediate"][1, -1] == pytest.approx(norm(*moved) / norm(*kernels), rel=1e-4)
+    assert result["train_loss"][1, -1] == pytest.approx(
+        np.mean((trained(data.x_train) - data.y_train) ** 2) / 2, rel=1e-4
+    )
+
+
+def test_the_tangent_kernel_is_that_of_all_outputs(done, by_hand):
+    net, trained, data = by_hand
+    before, after = (empirical_gram(at, data.x_train, method="jacobian", outputs="full") for at in (net, trained))
+    assert done.result()["ntk"][1, -1] == pytest.approx(norm(after - before) / norm(before), rel=1e-4)
+
+
+def test_the_nngp_kernel_is_that_of_the_last_hidden_layer(done, by_hand):
+    net, trained, data = by_hand
+
+    def kernel(at):
+        def layer(name, x):
+            kernel, bias = at.params[name]["kernel"], at.params[name]["bias"]
+            return np.maximum((2 / len(kernel)) ** 0.5 * x @ kernel + 0.1**0.5 * bias, 0)
+
+        last = layer("Dense_1", layer("Dense_0", data.x_train.reshape(7, -1)))
+        return 2 / 9 * last @ last.T + 0.1
+
+    change = norm(kernel(trained) - kernel(net)) / norm(kernel(net))
+    assert done.result()["nngp"][1, -1] == pytest.approx(change, rel=1e-3)
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
+    real, asked = drift.descend, []
+
+    def stopping(net, *args, name, **kwargs):
+        asked.append(name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(net, *args, name=name, **kwargs)
+
+    monkeypatch.setattr(drift, "descend", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        drift.run(CONFIG, root=tmp_path)
+    again = drift.run(CONFIG, root=tmp_path).result()
+    assert asked == ["descent_6", "descent_9", "descent_9"]
+    for name, values in done.result().items():
+        np.testing.assert_array_equal(again[name], values)
+
+
+def test_a_finished_run_is_returned_at_once(done, root, monkeypatch):
+    monkeypatch.setattr(drift, "descend", None)
+    assert drift.run(CONFIG, root=root).path == done.path
+
+
+def test_settings_that_mean_the_same_share_a_run(tmp_path):
+    two = dataclasses.replace(CONFIG, classes=(0, 1))
+    blocks = [dataclasses.replace(two, kernel_outputs=outputs).resolved() for outputs in ("full", "mean")]
+    assert blocks[0] == blocks[1]
+    assert RunFolder.locate("s", blocks[0], root=tmp_path) != RunFolder.locate("s", CONFIG.resolved(), root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"widths": (8, 4)}, "widths must be"),
+        ({"steps": 0}, "steps must be"),
+        ({"activation": "rleu"}, "relu"),
+        ({"depth": 0}, "depth"),
+    ],
+)
+def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        drift.run(dataclasses.replace(CONFIG, **changes), root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_label_names_what_is_run():
+    assert CONFIG.label == "fcn of 2 relu layers, widths 6 to 9 on digits"
+
+
+def test_the_table_shows_the_end_of_training(done, capsys):
+    drift.show(done)
+    printed = capsys.readouterr().out
+    assert f"{done.result()['ntk'][0, -1]:.3g}" in printed
+    assert "intermediate" in printed

@@ -1,0 +1,99 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
+from ntk_repro.network import Network
+from ntk_repro.wide_limit import kernel_convergence
+from ntk_repro.wide_limit.kernel_convergence import Config, relative_errors
+
+CONFIG = Config(depth=1, widths=(4, 8), samples=(1, 3), input_size=5, num_inputs=3)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return kernel_convergence.run(CONFIG, root=root)
+
+
+@given(arrays(float, st.tuples(st.integers(4, 9), st.just(2), st.just(2)), elements=st.floats(-3, 3)))
+def test_errors_are_those_of_the_averages_over_stretches(kernels):
+    running = np.cumsum(kernels, axis=0) / np.arange(1, len(kernels) + 1)[:, None, None]
+    exact, samples = np.array([[2.0, 1.0], [1.0, 3.0]]), (1, 2, 4)
+    errors = relative_errors(running, exact, samples)
+    for m, error in zip(samples, errors, strict=True):
+        averages = [kernels[i : i + m].mean(axis=0) for i in range(0, len(kernels) - m + 1, m)]
+        squares = [np.linalg.norm(average - exact) ** 2 / np.linalg.norm(exact) ** 2 for average in averages]
+        assert error == pytest.approx(np.mean(squares) ** 0.5, abs=1e-9)
+
+
+def test_errors_are_those_of_real_networks(done):
+    x, module = CONFIG.inputs(), CONFIG.module(8)
+    exact = analytic_kernel(module, x)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), 0), 8)
+    nets = [Network.create(module, jax.random.fold_in(key, i), (5,)) for i in range(3)]
+    for name, kernel_fn, kernel in (("nngp", empirical_nngp, exact.nngp), ("ntk", empirical_gram, exact.ntk)):
+        found = [np.asarray(kernel_fn(net, x), float) for net in nets]
+        single = [np.linalg.norm(k - kernel) ** 2 for k in found]
+        all_three = np.linalg.norm(np.mean(found, axis=0) - kernel)
+        expected = np.array([np.mean(single) ** 0.5, all_three]) / np.linalg.norm(kernel)
+        np.testing.assert_allclose(done.result()[f"{name}_error"][1], expected, rtol=1e-4)
+
+
+def test_inputs_are_standard_normal_and_differ_by_seed():
+    x = Config(num_inputs=50).inputs()
+    assert x.shape == (50, 1024)
+    assert abs(x.mean()) < 0.02
+    assert x.std() == pytest.approx(1, abs=0.02)
+    assert not np.allclose(x, Config(num_inputs=50, seed=1).inputs())
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
+    real, asked = kernel_convergence.monte_carlo_kernels, []
+
+    def stopping(module, *args):
+        asked.append(module.hidden)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(module, *args)
+
+    monkeypatch.setattr(kernel_convergence, "monte_carlo_kernels", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        kernel_convergence.run(CONFIG, root=tmp_path)
+    again = kernel_convergence.run(CONFIG, root=tmp_path).result()
+    assert asked == [4, 8, 8]
+    for name, values in done.result().items():
+        np.testing.assert_array_equal(again[name], values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"widths": ()}, "widths must be"),
+        ({"samples": (4, 1)}, "samples must be"),
+        ({"num_inputs": 0}, "num_inputs"),
+        ({"activation": "rleu"}, "relu"),
+    ],
+)
+def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        kernel_convergence.run(dataclasses.replace(CONFIG, **changes), root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_label_and_the_table_name_what_was_run(done, capsys):
+    assert CONFIG.label == "fcn of 1 relu layer, widths 4 to 8, up to 3 samples"
+    kernel_convergence.show(done)
+    printed = capsys.readouterr().out
+    assert f"{done.result()['ntk_error'][1, 1]:.3g}" in printed
+    assert "M = 3" in printed

@@ -1,0 +1,84 @@
+import functools
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.wide_limit import layerwise_rates
+from ntk_repro.wide_limit.layerwise_rates import (
+    layerwise_learning_rates,
+    one_step_apart,
+    rates_by_parameter,
+    standard_learning_rate,
+    standard_parameters,
+    widest_layer,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(7, 5, 5, 2)).astype(np.float32)
+Y = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, 7)]
+
+
+@functools.cache
+def pair(name="fcn", activation="relu", sigma_b=0.3):
+    sizes = {"fcn": {"hidden": 9, "depth": 2}, "cnn": {"channels": 4, "depth": 1}}[name]
+    settings = {"num_outputs": 3, "activation": activation, "sigma_w": 1.4, "sigma_b": sigma_b, **sizes}
+    return tuple(Network.create(name, 3, X.shape[1:], parameterization=p, **settings) for p in ("ntk", "standard"))
+
+
+def test_the_rates_of_equation_s37():
+    rates = layerwise_learning_rates(0.6, fan_in=20, n_max=50, sigma_w=2.0, sigma_b=0.5)
+    assert rates.weights == pytest.approx(20 / (50 * 4) * 0.6)
+    assert rates.biases == pytest.approx(1 / (50 * 0.25) * 0.6)
+    assert layerwise_learning_rates(0.6, 20, 50, 2.0, 0.0).biases is None
+    assert standard_learning_rate(0.6, 50) == pytest.approx(0.012)
+
+
+def test_each_parameter_has_the_rate_of_its_layer():
+    ntk, _ = pair()
+    assert widest_layer(ntk.params) == 50  # the inputs count
+    rates = rates_by_parameter(ntk.params, 2.0, 1.4, 0.3)
+    assert rates["Dense_0"]["kernel"] == pytest.approx(2 / 1.4**2)
+    assert rates["Dense_1"]["kernel"] == rates["readout"]["kernel"] == pytest.approx(9 / 50 * 2 / 1.4**2)
+    assert {rates[layer]["bias"] for layer in rates} == {rates["readout"]["bias"]}
+    assert rates["readout"]["bias"] == pytest.approx(2 / (50 * 0.09))
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "loss", "sigma_b"),
+    [
+        ("fcn", "relu", "half_mean_squared_error", 0.3),
+        ("fcn", "tanh", "cross_entropy", 0.0),
+        ("cnn", "tanh", "cross_entropy", 0.3),
+    ],
+)
+def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, activation, loss, sigma_b, monkeypatch):
+    ntk, standard = pair(name, activation, sigma_b)
+    settings = {"eta_0": 3.0, "sigma_w": 1.4, "sigma_b": sigma_b, "loss": loss}
+    assert one_step_apart(ntk, standard, X, Y, **settings) < 1e-13
+    # One learning rate for all layers is another step: the check tells the two apart.
+    right = layerwise_rates.rates_by_parameter
+
+    def one_for_all(params, *scales):
+        first = right(params, *scales)["readout"]["kernel"]
+        return {layer: dict.fromkeys(leaves, first) for layer, leaves in params.items()}
+
+    monkeypatch.setattr(layerwise_rates, "rates_by_parameter", one_for_all)
+    assert one_step_apart(ntk, standard, X, Y, **settings) > 0.01
+
+
+def test_standard_parameters_are_the_same_function_and_the_same_initialization():
+    ntk, standard = pair()
+    params = standard_parameters(ntk.params, 1.4, 0.3)
+    np.testing.assert_allclose(standard.replace(params=params)(X), ntk(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(params["Dense_1"]["kernel"], standard.params["Dense_1"]["kernel"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("leaf", "sigma_b"), [("scale", 0.3), ("bias", 0.0)])
+def test_parameters_without_a_rate_are_refused(leaf, sigma_b):
+    params = {"layer": {"kernel": np.ones((2, 3)), leaf: np.ones(3)}}
+    with pytest.raises(UserError, match=f"no learning rate for layer/{leaf}"):
+        rates_by_parameter(params, 1.0, 1.0, sigma_b)
+    with pytest.raises(UserError, match=f"no learning rate for layer/{leaf}"):
+        standard_parameters(params, 1.0, sigma_b)

@@ -1,0 +1,92 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.training import train_pair
+from ntk_repro.wide_limit import linearization_error
+from ntk_repro.wide_limit.linearization_error import Config
+from ntk_repro.wide_limit.regression_data import load_regression_data
+
+CONFIG = Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", learning_rate=0.1, steps=4)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return linearization_error.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
+
+
+def rms(fx):
+    return np.sqrt(np.mean(np.asarray(fx, float) ** 2, axis=(1, 2)))
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    result = done.result()
+    assert [result[name].tolist() for name in ("widths", "sizes", "steps")] == [[5, 8], [4, 6], [1, 2, 4]]
+    for name in ("test_rmse", "train_rmse", "test_scale", "train_loss"):
+        assert result[name].shape == (2, 2, 3)
+        assert np.all(result[name] > 0)
+    assert result["learning_rate_ratio"].shape == (2, 2)
+
+
+def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_side(done):
+    data = load_regression_data(CONFIG)
+    x, y, x_test = data.x_train[:4], data.y_train[:4], data.x_test
+    net = Network.create(CONFIG.module(8), jax.random.fold_in(jax.random.key(0), 0), x.shape[1:])
+    looks = {
+        "observe_at": (1, 2, 4),
+        "observe_fn": lambda net, params: (net.apply(params, x), net.apply(params, x_test)),
+    }
+    pair = train_pair(net, x, y, learning_rate=0.1, steps=4, **looks)
+    (train, test), (train_lin, test_lin) = (descent.observations for descent in pair)
+    result = {name: values[1, 0] for name, values in done.result().items() if values.ndim == 3}
+    np.testing.assert_allclose(result["test_rmse"], rms(test - test_lin), rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(result["train_rmse"], rms(train - train_lin), rtol=2e-3, atol=1e-6)
+    np.testing.assert_allclose(result["test_scale"], rms(test_lin), rtol=1e-4)
+    np.testing.assert_allclose(result["train_loss"], pair[0].train_loss, rtol=1e-4)
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(done, tmp_path, monkeypatch):
+    real, asked = linearization_error.descend, []
+
+    def stopping(net, *args, name, **kwargs):
+        asked.append(name)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return real(net, *args, name=name, **kwargs)
+
+    monkeypatch.setattr(linearization_error, "descend", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        linearization_error.run(CONFIG, root=tmp_path)
+    again = linearization_error.run(CONFIG, root=tmp_path).result()
+    assert asked == ["descent_5_4", "descent_5_6", "descent_8_4", "descent_8_6", "descent_8_6"]
+    for name, values in done.result().items():
+        np.testing.assert_array_equal(again[name], values)
+
+
+def test_sizes_that_the_images_cannot_give_are_left_out():
+    assert CONFIG.within(11) == (CONFIG, [])
+    fit, said = CONFIG.within(10)
+    assert fit.sizes == (4,)
+    assert said == ["10 images: sizes beyond 5 are left out"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"sizes": ()}, "sizes must be"), ({"widths": (0, 1)}, "widths must be"), ({"steps": 0}, "steps must be")],
+)
+def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        linearization_error.run(dataclasses.replace(CONFIG, **changes), root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_label_and_the_table_name_what_was_run(done, capsys):
+    assert CONFIG.label == "fcn, widths 5 to 8 on 4 to 6 images of digits"
+    linearization_error.show(done)
+    printed = capsys.readouterr().out
+    assert f"{done.result()['test_rmse'][1, 0, -1]:.3g}" in printed
+    assert "n = 6" in printed

@@ -1,0 +1,132 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import analytic_kernel
+from ntk_repro.models import build_model
+from ntk_repro.wide_limit import predictive
+from ntk_repro.wide_limit.predictive import Config, interpolated
+from ntk_repro.wide_limit.regression_data import load_regression_data
+
+CONFIG = Config(
+    hidden=128, depth=1, activation="erf", num_networks=60, learning_rate=1.0, observe_at=(40, 0, 4), num_alphas=5,
+    data="digits", n_train=8,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return predictive.run(CONFIG, root=root)
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    shapes = {name: array.shape for name, array in done.result().items()}
+    assert shapes.pop("fx_ensemble") == (60, 3, 5)
+    assert shapes.pop("alpha") == (5,)
+    assert shapes.pop("targets") == (2,)
+    assert shapes.pop("learning_rate_ratio") == ()
+    assert shapes.pop("steps") == shapes.pop("time") == (3,)
+    assert set(shapes) == {"ntk_gp_mean", "ntk_gp_std", "nngp_mean", "nngp_std"}
+    assert set(shapes.values()) == {(3, 5)}
+
+
+def test_times_are_those_of_the_summed_loss(done):
+    result = done.result()
+    assert result["steps"].tolist() == [0, 4, 40]
+    np.testing.assert_allclose(result["time"], [0, 0.5, 5])
+
+
+def test_before_training_both_gps_are_the_prior(done):
+    result = done.result()
+    line, _ = interpolated(load_regression_data(CONFIG), result["alpha"])
+    module = build_model("fcn", hidden=1, depth=1, activation="erf", sigma_w=1.5**0.5)
+    prior = np.sqrt(np.diag(analytic_kernel(module, line).nngp))
+    for gp in ("ntk_gp", "nngp"):
+        np.testing.assert_allclose(result[f"{gp}_mean"][0], 0, atol=1e-12)
+        np.testing.assert_allclose(result[f"{gp}_std"][0], prior, rtol=1e-6)
+
+
+def test_the_line_passes_through_a_training_point_of_each_class():
+    data = load_regression_data(CONFIG)
+    line, targets = interpolated(data, np.array([1.0, 0.0, 0.5]))
+    assert targets.tolist() == [1, -1]
+    for point, target in zip(line, targets, strict=False):
+        at = np.flatnonzero((data.x_train == point).all(axis=(1, 2, 3)))
+        assert data.y_train[at, 0].tolist() == [target]
+    np.testing.assert_allclose(line[2], (line[0] + line[1]) / 2, atol=1e-6)
+
+
+def test_the_ensemble_is_distributed_as_the_ntk_gp_and_not_as_the_nngp(done):
+    result = done.result()
+    mean, std = result["fx_ensemble"].mean(axis=0), result["fx_ensemble"].std(axis=0, ddof=1)
+    z = np.abs(mean - result["ntk_gp_mean"]) / (std / 60**0.5)
+    assert z.max() < 3.5
+    # Four Monte-Carlo errors of a standard deviation from 60 draws.
+    np.testing.assert_allclose(std, result["ntk_gp_std"], rtol=4 / 118**0.5)
+    apart = [np.abs(mean - result[f"{gp}_mean"])[1].mean() for gp in ("ntk_gp", "nngp")]
+    assert apart[0] < 0.3 * apart[1]
+
+
+def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
+    monkeypatch.setattr(predictive, "ensemble", None)
+    again = dataclasses.replace(CONFIG, observe_at=(0, 4, 40, 40))
+    assert predictive.run(again, root=root).path == done.path
+
+
+def test_other_images_are_refused(done, root, monkeypatch):
+    real = load_regression_data(CONFIG)
+    other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="other"))
+    monkeypatch.setattr(predictive, "load_regression_data", lambda config: other)
+    with pytest.raises(UserError, match="the images of digits are not those"):
+        predictive.run(CONFIG, root=root)
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_networks_that_are_missing(done, tmp_path, monkeypatch):
+    config, real = dataclasses.replace(CONFIG, num_networks=60), predictive.ensemble
+
+    def stopped(*args, **settings):
+        real(*args[:2], 7, *args[3:], **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predictive, "ensemble", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        predictive.run(config, root=tmp_path)
+    monkeypatch.setattr(predictive, "ensemble", real)
+    again = predictive.run(config, root=tmp_path).result()
+    np.testing.assert_allclose(again["fx_ensemble"], done.result()["fx_ensemble"], atol=1e-5)
+
+
+def test_show_says_how_far_the_gps_are_off(done, capsys):
+    predictive.show(done)
+    said = capsys.readouterr().out
+    assert "NTK-GP" in said
+    assert f"eta / eta_critical = {float(done.result()['learning_rate_ratio']):.2g}" in said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"observe_at": (0,)}, "observe_at must be steps from 0 on"),
+        ({"observe_at": (-1, 4)}, "observe_at must be steps from 0 on"),
+        ({"num_networks": 1}, "raise num_networks from 1"),
+        ({"num_alphas": 1}, "the line needs"),
+        ({"alpha_from": 2.0}, "the line needs"),
+        ({"activation": "step"}, "unknown activation"),
+        ({"n_train": 1}, "all of one class"),
+        ({"learning_rate": 50.0}, "times eta_critical"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(wrong, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        predictive.run(dataclasses.replace(CONFIG, **wrong), root=tmp_path)
+
+
+def test_label_names_the_ensemble():
+    assert CONFIG.label == "60 networks of width 128 on digits"

@@ -1,0 +1,180 @@
+import dataclasses
+
+import flax.linen as nn
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import analytic_kernel
+from ntk_repro.network import Network
+from ntk_repro.seeds import INIT, key_for
+from ntk_repro.wide_limit import trajectories
+from ntk_repro.wide_limit.regression_data import load_regression_data
+from ntk_repro.wide_limit.trajectories import Config
+
+CONFIG = Config(
+    hidden=48, depth=2, learning_rate=0.2, steps=12, observations=6, predictions=("analytic", "empirical"),
+    data="digits", classes=(7, 0), n_train=12, n_test=10, num_observed=9, num_weights=5,
+)  # fmt: skip
+CLASSES = Config(
+    hidden=48, depth=1, loss="cross_entropy", learning_rate=0.005, momentum=0.5, steps=40, observations=3,
+    spacing="linear", data="digits", classes=(0, 1, 2), n_train=12, n_test=8,
+)  # fmt: skip
+RESNET = Config(
+    net="wide_resnet", channels=4, momentum=0.5, batch_size=4, learning_rate=0.1, steps=2, observations=2,
+    spacing="linear", data="digits", classes=(0, 1, 2), n_train=8, n_test=8, num_observed=8,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return trajectories.run(CONFIG, root=root)
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    shapes = {name: array.shape for name, array in done.result().items()}
+    steps = shapes.pop("steps")
+    assert steps == (len(CONFIG.observed),)
+    assert shapes.pop("y_train") == shapes.pop("y_test") == (9, 1)
+    assert shapes.pop("learning_rate_ratio") == ()
+    for who in ("network", "linearized", "empirical", "analytic"):
+        assert shapes.pop(f"{who}_train") == shapes.pop(f"{who}_test") == (*steps, 9, 1)
+        for part in ("train", "test"):
+            assert shapes.pop(f"{who}_{part}_loss") == shapes.pop(f"{who}_{part}_accuracy") == steps
+        if who != "network":
+            assert shapes.pop(f"{who}_rmse") == steps
+    assert shapes.pop("network_weights") == shapes.pop("linearized_weights") == (*steps, 5)
+    assert not shapes
+
+
+def test_the_closed_form_is_what_training_the_linearization_gives(done):
+    result = done.result()
+    for part in ("train", "test"):
+        np.testing.assert_allclose(result[f"empirical_{part}"], result[f"linearized_{part}"], atol=1e-5)
+        moved = np.abs(result[f"linearized_{part}"][-1] - result[f"linearized_{part}"][0]).max()
+        assert moved > 0.5
+
+
+def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(root):
+    config = dataclasses.replace(CONFIG, momentum=0.8, learning_rate=0.05, predictions=None)
+    result = trajectories.run(config, root=root).result()
+    np.testing.assert_allclose(result["empirical_test"], result["linearized_test"], atol=1e-5)
+    assert "analytic_test" not in result
+
+
+def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
+    result, data = done.result(), load_regression_data(CONFIG)
+    k = analytic_kernel(CONFIG.module(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
+    # All training images are needed: those beyond num_observed are taken from the network's start.
+    fx = np.concatenate([start(data), result["network_test"][0]])
+    k = np.concatenate([k[:12], k[12:21]])
+    for _ in range(CONFIG.steps):
+        fx = fx - CONFIG.learning_rate / 12 * k @ (fx[:12] - data.y_train)
+    np.testing.assert_allclose(result["analytic_test"][-1], fx[12:], atol=1e-5)
+    np.testing.assert_allclose(result["analytic_train"][-1], fx[:9], atol=1e-5)
+
+
+def start(data):
+    return Network.create(CONFIG.module(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(float)
+
+
+def test_network_and_linearization_start_alike_and_part_little(done):
+    result = done.result()
+    np.testing.assert_allclose(result["network_train"][0], result["linearized_train"][0], atol=1e-6)
+    assert result["linearized_rmse"][0] == pytest.approx(0, abs=1e-6)
+    assert 0 < result["linearized_rmse"][-1] < 0.3
+    assert (result["network_weights"][0] == 0).all()
+    assert result["network_train_loss"][-1] < 0.5 * result["network_train_loss"][0]
+
+
+def test_cross_entropy_with_momentum_follows_its_ode_at_a_small_learning_rate(root):
+    result = trajectories.run(CLASSES, root=root).result()
+    apart = np.abs(result["empirical_test"] - result["linearized_test"])[-1].max()
+    moved = np.abs(result["linearized_test"][-1] - result["linearized_test"][0]).max()
+    assert apart < 0.03 * moved
+
+
+class Normalised(nn.Module):
+    """In place of a wide ResNet, which takes long to compile: one BatchNorm, and no convolution."""
+
+    num_outputs: int
+
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.tanh(nn.Dense(20)(x.reshape(len(x), -1) / 8))
+        return nn.Dense(self.num_outputs)(nn.BatchNorm(use_running_average=not train)(x))
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "frozen", "live"])
+def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch):
+    monkeypatch.setattr(trajectories, "build_model", lambda net, num_outputs, **settings: Normalised(num_outputs))
+    settings = {"batch_norm": batch_norm, "predictions": ()}
+    result = trajectories.run(dataclasses.replace(RESNET, **settings), root=tmp_path).result()
+    # With live statistics too, as those of the start are those of the whole training set.
+    np.testing.assert_allclose(result["network_test"][0], result["linearized_test"][0], atol=1e-5)
+    assert result["network_test"].shape == (2, 8, 3)
+    moved = np.abs(result["network_test"][1] - result["network_test"][0]).max()
+    apart = np.abs(result["network_test"][1] - result["linearized_test"][1]).max()
+    assert 1e-5 < apart < moved
+
+
+def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
+    monkeypatch.setattr(trajectories, "train_pair", None)
+    # Settings of other architectures do not make another run.
+    again = dataclasses.replace(CONFIG, channels=7, blocks=2, batch_norm="live", predictions=("empirical", "analytic"))
+    assert trajectories.run(again, root=root).path == done.path
+
+
+def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
+    def stopped(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trajectories, "predicted", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        trajectories.run(CONFIG, root=tmp_path)
+    monkeypatch.undo()
+    again, whole = trajectories.run(CONFIG, root=tmp_path).result(), done.result()
+    for name in whole:
+        np.testing.assert_array_equal(again[name], whole[name])
+
+
+def test_show_says_how_far_the_predictions_are_off(done, capsys):
+    trajectories.show(done)
+    said = capsys.readouterr().out
+    assert "linearized" in said
+    assert "analytic" in said
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong", "message"),
+    [
+        (CONFIG, {"steps": 0}, "steps must be at least 1"),
+        (CONFIG, {"num_weights": 0}, "num_weights must be at least 1"),
+        (CONFIG, {"batch_size": 4}, "closed forms of the squared loss are for the full batch"),
+        (CONFIG, {"batch_size": 13, "predictions": ()}, "above the 12 training images"),
+        (CONFIG, {"loss": "cross_entropy"}, "cross_entropy needs an output for each class"),
+        (CONFIG, {"hidden": 0}, "hidden of fcn must be a whole number"),
+        (CONFIG, {"learning_rate": 50.0}, "times eta_critical"),
+        (RESNET, {"predictions": ("empirical",)}, "outputs depend on their batch"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(config, wrong, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        trajectories.run(dataclasses.replace(config, **wrong), root=tmp_path)
+
+
+def test_observed_steps_are_spread_as_asked():
+    assert Config(steps=100, observations=5).observed == (0, 1, 5, 22, 100)
+    assert Config(steps=100, observations=5, spacing="linear").observed == (0, 25, 50, 75, 100)
+    assert Config(steps=3, observations=60).observed == (0, 1, 2, 3)
+    assert Config(steps=3, observations=1).observed == (0, 1, 3)
+
+
+def test_labels_name_architecture_width_and_batch_norm():
+    assert CONFIG.label == "fcn of width 48 and its linearization on digits"
+    assert RESNET.label.endswith("BatchNorm: both take each batch's statistics")
