@@ -31,19 +31,33 @@ def test_the_squared_loss_is_averaged_over_samples_and_outputs(linear):
     np.testing.assert_allclose(test[-1], X[3:] @ weights @ mix, atol=1e-5)
 
 
-def test_cross_entropy_is_averaged_over_samples(linear, monkeypatch):
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_cross_entropy_is_averaged_over_samples(momentum, linear, monkeypatch):
     class Flow:
+        """In place of the ODE, which is tested where it lives and takes long to compile."""
+
         def __init__(self, kernel, y):
             assert kernel.shape == (9, 9)
             assert y is Y
 
         def outputs(self, t, fx_train_0, fx_test_0, k_test_train, tolerance):
-            np.testing.assert_allclose(t, 0.3 / 3 * SETTINGS["steps"])
+            assert momentum == 0
+            np.testing.assert_allclose(t, 0.1 * SETTINGS["steps"])
             assert k_test_train.shape == (6, 9)
             return fx_train_0, fx_test_0
 
+        def outputs_with_momentum(self, steps, learning_rate, given, **start):
+            assert momentum == given != 0
+            assert learning_rate == pytest.approx(0.1)
+            return self.outputs_at(steps, **start)
+
+        def outputs_at(self, steps, fx_train_0, fx_test_0, k_test_train, tolerance):
+            assert steps is SETTINGS["steps"]
+            return fx_train_0, fx_test_0
+
     monkeypatch.setattr(predictions, "cross_entropy_dynamics", Flow)
-    train, test = predicted(linear, X[:3], X[3:], Y, kernel="empirical", loss="cross_entropy", **SETTINGS)
+    settings = SETTINGS | {"momentum": momentum}
+    train, test = predicted(linear, X[:3], X[3:], Y, kernel="empirical", loss="cross_entropy", **settings)
     np.testing.assert_array_equal(train, linear(X[:3]))
     np.testing.assert_array_equal(test, linear(X[3:]))
 

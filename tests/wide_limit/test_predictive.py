@@ -91,8 +91,8 @@ def test_other_images_are_refused(done, root, monkeypatch):
 def test_a_run_that_was_stopped_goes_on_with_the_networks_that_are_missing(done, tmp_path, monkeypatch):
     config, real = dataclasses.replace(CONFIG, num_networks=60), predictive.ensemble
 
-    def stopped(*args, **settings):
-        real(*args[:2], 7, *args[3:], **settings)
+    def stopped(module, key, num_networks, x_train, y_train, x_test, **settings):
+        real(module, key, 7, x_train, y_train, x_test, **settings)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(predictive, "ensemble", stopped)

@@ -35,8 +35,7 @@ def _means_agree(numbers: Numbers) -> Iterator[Verdict]:
         mean, std, gp = _arrays(ensemble, "ensemble_mean", "ensemble_std", "ntk_gp_mean")
         z = np.abs(mean - gp) / (std / math.sqrt(ensemble["num_networks"]))
         for s, value in enumerate(z.mean(axis=1)):
-            meaning = "mean |z|, in Monte-Carlo errors (0.8 for equal means)"
-            yield Verdict(_subject(ensemble, s), bool(value <= _MEAN_ERRORS), float(value), meaning)
+            yield Verdict(_subject(ensemble, s), bool(value <= _MEAN_ERRORS), float(value), "mean |z|")
 
 
 def _spreads_agree(numbers: Numbers) -> Iterator[Verdict]:
@@ -69,7 +68,7 @@ def _functions_are_covered(numbers: Numbers) -> Iterator[Verdict]:
         finite = np.isfinite(fx).all()
         for s, share in enumerate(inside):
             holds = bool(_COVERED[0] <= share <= _COVERED[1])
-            meaning = "share of the functions' values within two standard deviations (0.954 for Gaussians)"
+            meaning = "share of values within two standard deviations"
             yield Verdict(_subject(ensemble, s), holds, float(share) if finite else math.nan, meaning)
 
 
@@ -90,7 +89,7 @@ FIGURES = (
         study="wide_limit.predictive",
         script="lee2019/fig2.py",
         claims=(
-            Claim("the networks' mean follows the NTK-GP's (mean |z| <= 2)", _means_agree),
+            Claim("the networks' mean follows the NTK-GP's (at most 2 Monte-Carlo errors apart)", _means_agree),
             Claim("their standard deviation is the NTK-GP's (within a factor of 1.25)", _spreads_agree),
             Claim("after training they are nearer to the NTK-GP than to the NNGP", _nngp_is_different),
         ),

@@ -1,0 +1,133 @@
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.lee2019.predictive import FIGURES
+from ntk_repro.record import RunFolder
+from ntk_repro.wide_limit.predictive import Config
+
+SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
+CLAIMS = {figure.name: figure.claims for figure in FIGURES}
+STEPS = (0, 10)
+
+
+@pytest.fixture(autouse=True)
+def pyplot(monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield plt
+    plt.close("all")
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(f"lee2019_{name}", SCRIPTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **settings) -> RunFolder:
+    """An ensemble drawn from the NTK-GP itself, of independent points, then moved and stretched."""
+    config = Config(**{"num_networks": networks, "observe_at": STEPS, "num_alphas": 21, **settings}).resolved()
+    alpha = np.linspace(config.alpha_from, config.alpha_to, 21)
+    mean = np.stack([0 * alpha, 2 * alpha - 1])
+    std = np.stack([np.ones(21), 0.01 + 0.3 * np.abs(alpha * (1 - alpha))])
+    noise = np.random.default_rng(0).normal(size=(networks, 2, 21))
+    with RunFolder.open("wide_limit_predictive", config, root=root) as folder:
+        folder.describe(provenance={"label": "Digits", "n_train": 16})
+        folder.finish(
+            alpha=alpha, steps=np.array(STEPS), time=np.array([0.0, 5.0]), targets=np.array([1.0, -1.0]),
+            learning_rate_ratio=np.array(0.5), fx_ensemble=mean + shift * std + stretch * std * noise,
+            ntk_gp_mean=mean, ntk_gp_std=std, nngp_mean=mean + nngp_shift, nngp_std=std,
+        )  # fmt: skip
+    return RunFolder.read(folder.path)
+
+
+def claims(name, *runs):
+    numbers = plain(script(name).draw(list(runs), "quick").numbers)
+    rows = evaluate(CLAIMS[name], numbers)
+    return [[row["holds"] for row in rows if row["statement"] == claim.statement] for claim in CLAIMS[name]]
+
+
+def test_figure_2_plots_mean_and_spread_of_the_networks(tmp_path):
+    run = finished(tmp_path, networks=3)
+    drawing = script("fig2").draw([run], "quick")
+    (ensemble,) = drawing.numbers["ensembles"]
+    fx = run.result()["fx_ensemble"]
+    np.testing.assert_allclose(ensemble["ensemble_mean"], fx.mean(axis=0))
+    np.testing.assert_allclose(ensemble["ensemble_std"], fx.std(axis=0, ddof=1))
+    panels = drawing.picture.axes
+    assert [ax.get_title() for ax in panels] == ["step 0", "step 10"]
+    np.testing.assert_allclose(panels[1].lines[2].get_ydata(), fx[:, 1].mean(axis=0))
+    assert "3 networks" in drawing.picture.get_suptitle()
+    assert "0.5 of critical" in drawing.picture.get_suptitle()
+
+
+def test_runs_are_rows_narrowest_first(tmp_path):
+    runs = [finished(tmp_path, networks=3, hidden=hidden) for hidden in (64, 32)]
+    for name in ("fig2", "figS1"):
+        drawing = script(name).draw(runs, "")
+        assert [ensemble["hidden"] for ensemble in drawing.numbers["ensembles"]] == [32, 64]
+        assert len(drawing.picture.axes) == 4
+
+
+def test_figure_s1_plots_every_function(tmp_path):
+    run = finished(tmp_path, networks=7)
+    drawing = script("figS1").draw([run], "quick")
+    lines = drawing.picture.axes[1].lines
+    assert len(lines) == 7 + 1  # and the two training points
+    np.testing.assert_allclose(lines[3].get_ydata(), run.result()["fx_ensemble"][3, 1])
+
+
+def test_an_ensemble_drawn_from_the_ntk_gp_agrees_with_it(tmp_path):
+    run = finished(tmp_path)
+    assert claims("fig2", run) == [[True, True], [True, True], [True]]
+    assert claims("figS1", run) == [[True, True], [True]]
+
+
+def test_another_mean_fails_and_another_spread_fails(tmp_path):
+    assert claims("fig2", finished(tmp_path / "1", shift=0.3)) == [[False, False], [True, True], [True]]
+    assert claims("fig2", finished(tmp_path / "2", stretch=1.4)) == [[True, True], [False, False], [True]]
+    assert claims("figS1", finished(tmp_path / "3", stretch=1.4))[0] == [False, False]
+
+
+def test_an_ensemble_as_near_to_the_nngp_fails(tmp_path):
+    assert claims("fig2", finished(tmp_path, shift=0.1, nngp_shift=0.0))[2] == [False]
+
+
+def test_a_network_that_diverged_leaves_the_claims_undecided(tmp_path):
+    run = finished(tmp_path, networks=3)
+    run.result()["fx_ensemble"][0, 1] = np.nan  # the arrays are shared
+    assert claims("fig2", run)[0] == [True, None]
+    assert claims("figS1", run)[0][1] is None
+
+
+def test_a_run_of_another_study_is_refused(tmp_path):
+    run = finished(tmp_path)
+    other = RunFolder.read(run.path.rename(tmp_path / run.path.name))
+    with pytest.raises(UserError, match="is not a run that this figure draws"):
+        script("fig2").draw([other], "")
+
+
+def test_the_program_writes_picture_and_numbers(tmp_path):
+    program = [
+        sys.executable,
+        str(SCRIPTS / "fig2.py"),
+        str(finished(tmp_path, networks=3).path),
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lee2019_fig2.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "lee2019_fig2.json").exists()
