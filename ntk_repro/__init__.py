@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         top_eigenpairs,
     )
     from ntk_repro.models import build_model
+    from ntk_repro.nads import neural_anisotropy_directions
     from ntk_repro.network import Network
     from ntk_repro.training import descend, train_pair
 
@@ -62,6 +63,7 @@ __all__ = [
     "load_dataset",
     "momentum_dynamics",
     "mse_dynamics",
+    "neural_anisotropy_directions",
     "nngp_posterior",
     "ntk_gp_posterior",
     "nystrom_eigenpairs",
@@ -95,6 +97,7 @@ _HOMES = {
     "load_dataset": "ntk_repro.data",
     "momentum_dynamics": "ntk_repro.dynamics",
     "mse_dynamics": "ntk_repro.dynamics",
+    "neural_anisotropy_directions": "ntk_repro.nads",
     "nngp_posterior": "ntk_repro.gp",
     "ntk_gp_posterior": "ntk_repro.gp",
     "nystrom_eigenpairs": "ntk_repro.gram",

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.spectrum import (
         Eigenpairs,
+        SingularSpectrum,
         effective_rank,
         energy_concentration,
         nystrom_eigenpairs,
         nystrom_extension,
         nystrom_residuals,
+        singular_spectrum,
         top_eigenpairs,
     )
     from ntk_repro.gram.store import GramStore
@@ -34,6 +36,7 @@ __all__ = [
     "Eigenpairs",
     "GramStore",
     "MonteCarloKernels",
+    "SingularSpectrum",
     "alignment",
     "alignment_from_gram",
     "analytic_kernel",
@@ -52,6 +55,7 @@ __all__ = [
     "nystrom_extension",
     "nystrom_residuals",
     "relu_expectations",
+    "singular_spectrum",
     "stax_twin",
     "top_eigenpairs",
 ]

@@ -31,7 +31,7 @@ def alignment(
     outputs: str | int = "mean",
     precision: str = "float32",
     memory: int | None = None,
-) -> Float[np.ndarray, " T"] | float:
+) -> Float[np.ndarray, " T"]:
     """alpha(f) = || mean_i f(x_i) grad f_theta(x_i) ||^2 of every target with the network's NTK, without the kernel.
 
     Equal to f^T K f / n^2 (`alignment_from_gram`), at a cost linear in n: gradients are taken a block of samples at a
@@ -43,14 +43,14 @@ def alignment(
     Args:
         net: the network; the gradient is taken at `net.params` with `net.state` frozen.
         x: n inputs.
-        targets: one target a column, or a single one.
+        targets: one target a column; (n,) is one target.
         outputs: of several outputs the mean of their alignments ("mean", that with the mean kernel), or one's number.
         precision: as in `empirical_gram`.
         memory: bytes that gradients and their averages may take, None for a part of what is available; where T
             averages do not fit, the gradients are taken again for the next targets.
 
     Returns:
-        (T,) in float64, or a number for a single target.
+        (T,) in float64.
 
     Raises:
         UserError: for arguments that do not fit or are not finite.
@@ -63,8 +63,7 @@ def alignment(
     if outputs == "full":
         raise UserError('outputs="full" has no alignment: take "mean" or the number of an output')
     with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
-        weights, single = _checked_targets(targets, len(x))
-        weights = weights.astype("float64" if precision == "float64" else "float32")
+        weights = _checked_targets(targets, len(x)).astype("float64" if precision == "float64" else "float32")
         chosen = outputs if isinstance(outputs, int) else None
         terms = 1 if chosen is not None else num_outputs
         sizes = [leaf.size * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(net.params)]
@@ -76,36 +75,35 @@ def alignment(
     alpha = np.concatenate(parts) / (terms * len(x) ** 2)
     if not np.isfinite(alpha).all():
         raise UserError("the alignment is not finite: the network overflows, or its parameters are broken")
-    return float(alpha[0]) if single else alpha
+    return alpha
 
 
 def alignment_from_gram(
     gram: Float[np.ndarray, "n n"] | Panelled, targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " T"] | float:
+) -> Float[np.ndarray, " T"]:
     """alpha(f) = f^T K f / n^2 of every target, from the kernel on the samples that the targets are given on.
 
     Source: Ortiz-Jimenez et al. 2021, Lemma 1.
 
     Args:
         gram: the symmetric kernel, an array or a `GramStore`.
-        targets: one target a column, or a single one.
+        targets: one target a column; (n,) is one target.
 
     Returns:
-        (T,) in float64, or a number for a single target.
+        (T,) in float64.
 
     Raises:
         UserError: for shapes that do not fit and targets that are not finite.
     """
     gram = _square(gram)
-    f, single = _checked_targets(targets, len(gram))
+    f = _checked_targets(targets, len(gram))
     total = np.zeros(f.shape[1])
     for start, panel in _upper_panels(gram):
         rows, panel = len(panel), panel.astype(np.float64)
         mine, right = f[start : start + rows], f[start + rows :]
         # What is right of the diagonal block stands for its mirror image too.
         total += np.einsum("nt,nt->t", mine, panel[:, :rows] @ mine + 2 * (panel[:, rows:] @ right))
-    alpha = total / len(gram) ** 2
-    return float(alpha[0]) if single else alpha
+    return total / len(gram) ** 2
 
 
 def kernel_cosine_distance(k1: Float[np.ndarray, "n m"], k2: Float[np.ndarray, "n m"]) -> float:
@@ -181,15 +179,14 @@ def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[
     return block, -(-targets // -(-targets // most))  # of equal size, as nearly as can be
 
 
-def _checked_targets(targets: Any, n: int) -> tuple[Float[np.ndarray, "n T"], bool]:
+def _checked_targets(targets: Any, n: int) -> Float[np.ndarray, "n T"]:
     targets = np.asarray(targets, dtype=np.float64)
-    single = targets.ndim == 1
-    targets = targets[:, None] if single else targets
+    targets = targets[:, None] if targets.ndim == 1 else targets
     if targets.ndim != 2 or len(targets) != n or not targets.shape[1]:
         raise UserError(f"targets must be ({n}, T), one target a column, not {targets.shape}")
     if not np.isfinite(targets).all():
         raise UserError("the targets have entries that are not finite: remove those samples")
-    return targets, single
+    return targets
 
 
 def _square(gram: Any) -> Any:

@@ -1,12 +1,14 @@
 """Every figure of every paper that can be made today."""
 
 from ntk_repro.errors import unknown_name
-from ntk_repro.papers import lee2019, ortiz2021
+from ntk_repro.papers import lee2019, ortiz2021, samarin2022
 from ntk_repro.papers.figure import Figure
 
 __all__ = ["FIGURES", "find_figures"]
 
-FIGURES: dict[str, Figure] = {figure.id: figure for paper in (lee2019, ortiz2021) for figure in paper.FIGURES}
+FIGURES: dict[str, Figure] = {
+    figure.id: figure for paper in (lee2019, ortiz2021, samarin2022) for figure in paper.FIGURES
+}
 
 
 def find_figures(name: str) -> list[Figure]:

@@ -2,13 +2,16 @@
 
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, effective_rank, energy_concentration, top_eigenpairs
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
+from ntk_repro.gram.spectrum.singular_values import SingularSpectrum, singular_spectrum
 
 __all__ = [
     "Eigenpairs",
+    "SingularSpectrum",
     "effective_rank",
     "energy_concentration",
     "nystrom_eigenpairs",
     "nystrom_extension",
     "nystrom_residuals",
+    "singular_spectrum",
     "top_eigenpairs",
 ]

@@ -125,10 +125,16 @@ class Computation:
         params, state = self.net.params, self.net.state
         if whole is not None:
             params, state = jax.device_put((params, state), whole)
-        passes = []
-        for start in range(0, blocks.tile, blocks.batch):
-            batch = rows[start : start + blocks.batch]
-            passes.append(fn(params, state, batch if split is None else jax.device_put(batch, split)))
+        starts = range(0, blocks.tile, blocks.batch)
+        batches = [rows[start : start + blocks.batch] for start in starts]
+        if split is None and len(batches) > 1:
+            # Written where they stay: joined afterwards, each would be written twice and need room twice.
+            joined = _room(fn, params, state, batches[0], blocks.tile)
+            fill = _filling_fn(fn)
+            for start, batch in zip(starts, batches, strict=True):
+                joined = fill(params, state, batch, joined, np.int32(start))
+            return joined
+        passes = [fn(params, state, batch if split is None else jax.device_put(batch, split)) for batch in batches]
         joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
         return joined if split is None else jax.device_put(joined, split)
 
@@ -241,3 +247,20 @@ def _features_fn(apply_fn: Callable, plan: Plan, output: int | None, half: bool)
         return jax.tree.map(lambda a: a.astype(jnp.bfloat16), made) if half else made
 
     return jax.jit(features)
+
+
+@functools.lru_cache(maxsize=16)
+def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
+    """A pass that writes its samples' features into those of a block, from row `start` on; the block is given away."""
+
+    def fill(params, state, x, block: Features, start) -> Features:
+        made = features(params, state, x)
+        return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)
+
+    return jax.jit(fill, donate_argnums=3)
+
+
+def _room(features: Callable[..., Features], params: Any, state: Any, x: np.ndarray, samples: int) -> Features:
+    """A block of so many samples without features."""
+    one_pass = jax.eval_shape(features, params, state, x)
+    return jax.tree.map(lambda part: jnp.zeros((samples, *part.shape[1:]), part.dtype), one_pass)

@@ -65,12 +65,12 @@ def _subject(basis: Mapping[str, Any]) -> str:
 
 def _as_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
     for basis in numbers["bases"]:
-        overlap = basis["overlap_with_origin"]
-        if overlap is not None:
+        share = basis["captured_at_origin"]
+        if share is not None:
             count = len(basis["frequencies"])
-            meaning = f"mean squared cosine of the angles between the first {count} of each"
-            note = f"{count / basis['of']:.2g} for random subspaces"
-            yield Verdict(_subject(basis), overlap >= 0.8, overlap, meaning, None, note)
+            meaning = f"alignment of the origin's first {count}, of that of the first {count}"
+            note = f"averaged over {basis['samples']} inputs"
+            yield Verdict(_subject(basis), share >= 0.9, share, meaning, None, note)
 
 
 def _theorem_agrees(numbers: Numbers) -> Iterator[Verdict]:
@@ -111,8 +111,12 @@ def _by_gradients(numbers: Numbers) -> Iterator[Verdict]:
 def _sign_overlap(numbers: Numbers) -> Iterator[Verdict]:
     printed = printed_numbers("ortiz2021")["lemma1"]["sign_overlap"]
     for panel in numbers["panels"]:
-        mean = panel["mean_sign_overlap"]
-        yield Verdict(panel["title"], abs(mean - printed) <= 0.03, mean, "mean inner product, j from 2", printed)
+        # The paper's are the first 1,000 of 60,000; the very last eigenvectors live on few samples.
+        count = max(2, panel["n"] // 10)
+        mean = float(np.mean(panel["sign_overlap"][1:count]))
+        note = f"all from 2 to {panel['n']:,}: {panel['mean_sign_overlap']:.3f}"
+        meaning = f"mean inner product, j from 2 to {count:,}"
+        yield Verdict(panel["title"], abs(mean - printed) <= 0.03, mean, meaning, printed, note)
 
 
 def _random_pairs(numbers: Numbers) -> Iterator[Verdict]:
@@ -161,19 +165,19 @@ FIGURES = (
     _figure(
         "fig10", "the first ten directions, in pixels and in Fourier space", "Figure 10", "basis",
         Claim("directions are localized in Fourier space (at most a third of random ones' frequencies)", _concentrated),
-        Claim("directions averaged over inputs are those at the origin (overlap >= 0.8)", _as_at_the_origin),
+        Claim("directions averaged over inputs are as at the origin (share of alignment >= 0.9)", _as_at_the_origin),
     ),
     _figure(
         "lemma1", "kernel norms against their bound, and binarized eigenfunctions", "Lemma 1 and appendix B", "lemma1",
         Claim("the kernel norm is at least ||f||^4 / alpha(f)", _bound_holds),
         Claim("the bound is an equality for eigenfunctions (to 1e-6)", _eigenfunctions_are_equality),
-        Claim("alpha(f) = ||E[f grad f]||^2 (to 1e-5)", _by_gradients),
+        Claim("alpha(f) is the squared norm of the mean of f times its gradient (to 1e-5)", _by_gradients),
         Claim("an eigenfunction and its sign have an inner product of about 0.78 (within 0.03)", _sign_overlap),
         Claim("random pairs have inner products of 1 / sqrt(n) (within 20 %)", _random_pairs),
     ),
     _figure(
-        "theorem1", "alignment of linear predictors, by the mixed derivative and by Monte Carlo", "Theorem 1", "theorem1",
-        Claim("alpha(g_u) = ||E[d^2 f / dx dtheta] u||^2 (within 3 standard errors)", _theorem_agrees),
+        "theorem1", "alignment of linear predictors, by mixed derivative and by Monte Carlo", "Theorem 1", "theorem1",
+        Claim("alpha(g_u) is the squared norm of the mean mixed derivative times u (3 errors)", _theorem_agrees),
         Claim("the Monte-Carlo estimate could tell (error of the first direction <= 10 %)", _precise_enough),
     ),
 )  # fmt: skip

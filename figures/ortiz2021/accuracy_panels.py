@@ -1,0 +1,87 @@
+"""Test accuracy on binarized eigenfunctions, networks and their linearizations: Figures 2, 11 and 12."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    Spread,
+    array,
+    by_net,
+    head,
+    mark_partial,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """One panel a network: accuracy of the network and of its linearization against the index, and the baseline."""
+    groups = by_net(runs)
+    picture, axes = plt.subplots(
+        1, len(groups), figsize=(3.1 * len(groups) + 0.6, 3.3), sharey=True, squeeze=False, layout="constrained"
+    )
+    nets = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
+    for ax, (net, group) in zip(axes[0], groups.items(), strict=True):
+        nets[net] = _panel(ax, net, group, lines)
+    axes[0, 0].set_ylabel("Test accuracy")
+    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=2 if len(groups) < 3 else 4)
+    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+
+
+def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
+    index, all_index = array(group[0], "index"), array(group[0], "linearized_index")
+    network, network_std, network_count = network_spread = mean_and_std(group, "network_test_accuracy")
+    linearized, linearized_std, linearized_count = mean_and_std(group, "linearized_test_accuracy")
+    shared = np.searchsorted(all_index, index)
+
+    style = {"color": COLORS["linearized"], "zorder": 2}
+    ax.plot(all_index, linearized, ".", ms=2, mew=0, alpha=0.5, **style)
+    ax.plot(index, linearized[shared], "s-", label="Linearized network", **style)
+    ax.plot(index, network, "o-", color=COLORS["network"], label="Neural network", zorder=3)
+    if len(group) > 1:
+        for x, y, std, color in (
+            (all_index, linearized, linearized_std, COLORS["linearized"]),
+            (index, network, network_std, COLORS["network"]),
+        ):
+            ax.fill_between(x, y - std, y + std, color=color, alpha=0.2, lw=0)
+    curves = {
+        "index": index,
+        "network_accuracy": network,
+        "linearized_accuracy": linearized[shared],
+        "baseline_accuracy": None,
+        "all_index": all_index,
+        "all_linearized_accuracy": linearized,
+        "seeds": [run.config["seed"] for run in group],
+        "width": group[0].config["width"],
+    }
+    if len(group) > 1:
+        curves |= {"network_accuracy_std": network_std, "linearized_accuracy_std": linearized_std[shared]}
+        curves |= {"network_accuracy_seeds": network_count, "linearized_accuracy_seeds": linearized_count[shared]}
+        mark_partial(ax, index, network_spread, len(group))
+        partial = Spread(linearized[shared], linearized_std[shared], linearized_count[shared])
+        mark_partial(ax, index, partial, len(group))
+    if group[0].config["baseline"]:
+        baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
+        ax.axhline(
+            float(baseline), ls="--", lw=1.2, color=COLORS["baseline"], label="Network on classes 0-4 against 5-9"
+        )
+        curves["baseline_accuracy"] = baseline
+        curves["baseline_linearized_accuracy"] = mean_and_std(group, "baseline_linearized_test_accuracy").mean
+    chance = mean_and_std(group, "majority_rate").mean
+    curves["majority_rate"] = chance[shared]
+    ax.plot(index, chance[shared], ":", lw=1.0, color=COLORS["chance"], label="Majority class", zorder=1)
+
+    ax.set_title(NET_TITLES.get(net, net), pad=7 + 10 * lines)
+    ax.text(0.5, 1.03, settings(group), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    ax.set_xlabel("Eigenfunction index")
+    return curves

@@ -1,0 +1,56 @@
+"""Alignments of eigenfunctions with the NTK before and after training on one of them: Figures 7, 15 and 16."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from task_runs import by_task, task_name
+
+from ntk_repro.papers.drawing import COLORS, NET_TITLES, QUIET, Drawing, array, head, mean_and_std, settings
+from ntk_repro.record import RunFolder
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """One panel a task: n alpha(phi_j) = v^T K v (the paper's scale) before and after training, against j."""
+    groups = by_task(runs)
+    picture, axes = plt.subplots(
+        1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"
+    )
+    nets: dict = {}
+    for ax, ((net, index), group) in zip(axes[0], groups.items(), strict=True):
+        nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
+    axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+
+
+def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
+    provenance = group[0].environment.get("provenance", {})
+    n = provenance["n_train"] + provenance["n_test"]
+    before, after = (n * mean_and_std(group, lambda run, at=at: array(run, "alignment")[at]).mean for at in (0, -1))
+    indices = np.arange(1, len(before) + 1)
+    last = int(array(group[0], "epochs")[-1])
+    ax.plot(indices, before, color=COLORS["linearized"], lw=1.2, label="before training")
+    ax.plot(indices, after, color=COLORS["network"], lw=0.8, label="after training")
+    if index is not None and index <= len(after):
+        ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="trained on")
+    ax.set_yscale("log")
+    said = settings(group)
+    ax.set_title(f"{NET_TITLES.get(net, net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
+    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    ax.set_xlabel("Eigenfunction index")
+    norms = [
+        mean_and_std(group, lambda run, at=at: array(run, "mean_squared_gradient_norm")[at]).mean for at in (0, -1)
+    ]
+    return {
+        "index": indices,
+        "alignment_before": before,
+        "alignment_after": after,
+        "gradient_norm_before": norms[0],
+        "gradient_norm_after": norms[1],
+        "train_accuracy": mean_and_std(group, lambda run: array(run, "network_train_accuracy")[-1]).mean,
+        "test_accuracy": mean_and_std(group, lambda run: array(run, "network_test_accuracy")[-1]).mean,
+        "epochs": last,
+        "seeds": [run.config["seed"] for run in group],
+        "width": group[0].config["width"],
+    }

@@ -1,0 +1,85 @@
+"""Figure 4: accuracy on linearly separable data along the directions, and the predicted alignment of all of them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from nads_runs import check_study
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    by_net,
+    draw_command,
+    head,
+    mark_partial,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+NAMES = {"network": "Neural network", "linearized": "Linearized network"}
+LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": ("#CC79A7", "-.")}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """Left, a panel a network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
+    check_study(runs, "separable")
+    groups = by_net(runs)
+    count = len(groups) + 1
+    picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")
+    nets = {}
+    for ax, (net, group) in zip(axes[0], groups.items(), strict=False):
+        nets[net] = _accuracies(ax, net, group)
+    axes[0, 0].set_ylabel("Test accuracy")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    for net, group in groups.items():
+        _alignments(axes[0, -1], net, group, nets[net])
+    axes[0, -1].legend(loc="lower left", fontsize=8)
+    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+
+
+def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
+    config, index = group[0].config, array(group[0], "index")
+    curves = {"index": index, "seeds": [run.config["seed"] for run in group], "chance": 0.5}
+    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "train_size", "epochs")}
+    for name, label in NAMES.items():
+        spread = mean_and_std(group, f"{name}_test_accuracy")
+        marker = "o-" if name == "network" else "s-"
+        ax.plot(index, spread.mean, marker, color=COLORS[name], label=label)
+        curves[f"{name}_accuracy"] = spread.mean
+        curves[f"{name}_train_accuracy"] = mean_and_std(group, f"{name}_train_accuracy").mean
+        if len(group) > 1:
+            low, high = spread.mean - spread.std, spread.mean + spread.std
+            ax.fill_between(index, low, high, color=COLORS[name], alpha=0.2, lw=0)
+            curves |= {f"{name}_accuracy_std": spread.std, f"{name}_accuracy_seeds": spread.seeds}
+            mark_partial(ax, index, spread, len(group))
+    ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
+    ax.set_ylim(0.45, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    said = settings(group).replace("images", "samples")
+    ax.set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))
+    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    ax.set_xlabel("Direction (NAD index)")
+    return curves
+
+
+def _alignments(ax: Axes, net: str, group: list[RunFolder], curves: dict) -> None:
+    alpha = mean_and_std(group, "alignment").mean
+    seen = ~np.any([array(run, "null") for run in group], axis=0)
+    j = np.arange(1, len(alpha) + 1)
+    color, style = LINES.get(net, ("#404040", ":"))
+    # Null directions have an alignment of 0, which a logarithm cannot show.
+    ax.semilogy(j[seen], alpha[seen], style, color=color, label=NET_TITLES.get(net, net))
+    ax.set_title(r"Predicted alignment $\alpha(g_{v_j})$")
+    ax.set_xlabel("Direction (NAD index)")
+    curves |= {"alignment": alpha[curves["index"] - 1], "not_null": int(seen.sum()), "directions": len(alpha)}
+    curves["all_alignment"] = alpha
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig4", draw)

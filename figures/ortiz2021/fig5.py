@@ -1,0 +1,66 @@
+"""Figure 5: test accuracy and distance of the weights on two classes against the number of training images."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    by_net,
+    draw_command,
+    head,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized network", "s-"))
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A column a network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
+    groups = by_net(runs)
+    picture, axes = plt.subplots(
+        2, len(groups), figsize=(3.1 * len(groups) + 0.6, 4.8), sharey="row", squeeze=False, layout="constrained"
+    )
+    nets = {}
+    for column, (net, group) in zip(axes.T, groups.items(), strict=True):
+        nets[net] = _column(column, net, group)
+    axes[0, 0].set_ylabel("Test accuracy")
+    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+
+
+def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+    sizes = array(group[0], "size")
+    curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
+    for ax, (quantity, name) in zip(axes, (("test_accuracy", "accuracy"), ("distance", "distance")), strict=True):
+        for model, label, style in MODELS:
+            spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]
+            ax.plot(sizes, spread.mean, style, color=color, label=label)
+            if len(group) > 1:
+                ax.fill_between(sizes, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+                curves[f"{model}_{name}_std"] = spread.std
+            curves[f"{model}_{name}"] = spread.mean
+        ax.set_xscale("log")
+    curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
+    axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
+    axes[1].set_yscale("log")
+    axes[1].set_xlabel("Training images")
+    said = settings(group)
+    axes[0].set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))
+    axes[0].text(0.5, 1.03, said, transform=axes[0].transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    return curves
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig5", draw)

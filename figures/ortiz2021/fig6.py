@@ -1,0 +1,62 @@
+"""Figure 6: energy of the labels on the top eigenvectors of the NTK in the course of training."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from task_runs import epoch_axis
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    Drawing,
+    array,
+    by_net,
+    draw_command,
+    head,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+PANELS = (
+    ("energy_concentration", "Energy on the top {} eigenvectors", COLORS["network"]),
+    ("kernel_cosine_distance", "Cosine distance of the kernel", COLORS["linearized"]),
+    ("mean_squared_gradient_norm", "Mean squared gradient norm", COLORS["third"]),
+)
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A row of three panels a network, against the epoch: energy, distance of the kernel, size of the gradients."""
+    groups = by_net(runs)
+    picture, axes = plt.subplots(
+        len(groups), 3, figsize=(8.8, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
+    )
+    nets = {net: _row(row, net, group) for row, (net, group) in zip(axes, groups.items(), strict=True)}
+    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+
+
+def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+    epochs, top = array(group[0], "epochs"), group[0].config["top"]
+    images = int(array(group[0], "images")[-1])
+    curves = {"epochs": epochs, "top": top, "images": images, "seeds": [run.config["seed"] for run in group]}
+    for ax, (name, title, color) in zip(axes, PANELS, strict=True):
+        spread = mean_and_std(group, name)
+        ax.plot(epochs, spread.mean, "o-", color=color)
+        if len(group) > 1:
+            ax.fill_between(epochs, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+            curves[f"{name}_std"] = spread.std
+        curves[name] = spread.mean
+        ax.set_title(title.format(top))
+        ax.set_xlabel("Epoch")
+        epoch_axis(ax, epochs)
+    curves["test_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes[2].set_ylim(0)
+    axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}, kernel on {images:,}\n{settings(group)}", fontsize=8)
+    return curves
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig6", draw)

@@ -1,0 +1,8 @@
+"""Figure 7: alignments of eigenfunctions before and after training on one of them, one network."""
+
+from alignment_panels import draw
+
+from ntk_repro.papers.drawing import draw_command
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig7", draw)

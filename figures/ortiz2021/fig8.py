@@ -1,0 +1,87 @@
+"""Figure 8: training loss and test accuracy of a network, its initial and its pretrained linearization."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from task_runs import by_task, task_name
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    draw_command,
+    head,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+BIASED, UNBIASED = 0, 1  # the order of `ntk_repro.rotation.pretrained.KINDS`
+# The paper's two linearizations: the usual one at the start, and (theta - theta_0) . grad f(theta*) at the end.
+MODELS = (
+    ("network", "Neural network", COLORS["network"]),
+    ("initial", "Linearization at initialization", COLORS["linearized"]),
+    ("pretrained", "Linearization at the end, unbiased", COLORS["third"]),
+)
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A row a network and task: loss against the epoch, and accuracies as bars."""
+    groups = by_task(runs)
+    picture, axes = plt.subplots(
+        len(groups),
+        2,
+        figsize=(7.4, 2.9 * len(groups) + 0.5),
+        squeeze=False,
+        layout="constrained",
+        gridspec_kw={"width_ratios": [3, 2]},
+    )
+    tasks = []
+    for row, ((net, index), group) in zip(axes, groups.items(), strict=True):
+        tasks.append({"net": net, "index": index, **_row(row, net, index, group)})
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
+
+
+def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolder]) -> dict:
+    numbers: dict = {"seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
+    numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
+    for place, (model, label, color) in enumerate(MODELS):
+        loss = mean_and_std(group, lambda run, model=model: _of(run, model, "loss")).mean
+        accuracy = mean_and_std(group, lambda run, model=model: _of(run, model, "test_accuracy"))
+        axes[0].plot(np.arange(1, len(loss) + 1), loss, color=color, label=label)
+        axes[1].bar(place, float(accuracy.mean), yerr=float(accuracy.std) if len(group) > 1 else None, color=color)
+        axes[1].text(place, float(accuracy.mean), f"{float(accuracy.mean):.1%}", ha="center", va="bottom", fontsize=8)
+        numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
+    axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"])
+    axes[1].annotate(
+        "majority class", (1, float(numbers["majority_rate"])), xycoords=("axes fraction", "data"), ha="right",
+        va="bottom", fontsize=7, color=QUIET,
+    )  # fmt: skip
+    axes[0].set_yscale("log")
+    axes[0].set_xlabel("Epoch")
+    axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}, {task_name(index)}\n{settings(group)}", fontsize=8)
+    axes[0].set_title("Training loss")
+    axes[1].set_title("Test accuracy")
+    axes[1].set_xticks([])
+    axes[1].set_ylim(0.4, 1.0)
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes[1].grid(axis="x", visible=False)
+    return numbers
+
+
+def _of(run: RunFolder, model: str, quantity: str) -> np.ndarray:
+    if model == "network":
+        return array(run, f"network_{quantity}")
+    values = array(run, f"linearized_{quantity}")
+    return values[0, BIASED] if model == "initial" else values[-1, UNBIASED]
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig8", draw)

@@ -1,0 +1,70 @@
+"""Figure 9: test accuracy of linearizations taken after a number of epochs of training."""
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from task_runs import by_task, epoch_axis, task_name
+
+from ntk_repro.papers.drawing import (
+    COLORS,
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    draw_command,
+    head,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.record import RunFolder
+
+KINDS = (("biased", "s-", "Linearization"), ("unbiased", "s--", "Linearization, unbiased"))
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """One panel a network and task: accuracy of the linearizations against the epoch that they were taken after."""
+    groups = by_task(runs)
+    columns = min(3, len(groups))
+    rows = -(-len(groups) // columns)
+    picture, axes = plt.subplots(
+        rows, columns, figsize=(3.2 * columns + 0.6, 3.1 * rows + 0.4), squeeze=False, layout="constrained"
+    )
+    tasks = []
+    for ax, ((net, index), group) in zip(axes.flat, groups.items(), strict=False):
+        tasks.append({"net": net, "index": index, **_panel(ax, net, index, group)})
+    for ax in axes.flat[len(groups) :]:
+        ax.set_axis_off()
+    for row in axes:
+        row[0].set_ylabel("Test accuracy")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=4)
+    return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
+
+
+def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
+    epochs = array(group[0], "epochs")
+    numbers: dict = {"epochs": epochs, "seeds": [run.config["seed"] for run in group]}
+    numbers["width"] = group[0].config["width"]
+    linearized = mean_and_std(group, "linearized_test_accuracy")
+    for kind, (name, style, label) in enumerate(KINDS):
+        mean, std = linearized.mean[:, kind], linearized.std[:, kind]
+        ax.plot(epochs, mean, style, color=COLORS["linearized" if kind == 0 else "third"], label=label)
+        if len(group) > 1:
+            ax.fill_between(epochs, mean - std, mean + std, color=COLORS["linearized"], alpha=0.2, lw=0)
+            numbers[f"{name}_accuracy_std"] = std
+        numbers[f"{name}_accuracy"] = mean
+    numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
+    numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
+    ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")
+    ax.axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
+    said = settings(group)
+    ax.set_title(f"{NET_TITLES.get(net, net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
+    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    ax.set_xlabel("Linearized after epoch")
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    epoch_axis(ax, epochs)
+    return numbers
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/fig9", draw)

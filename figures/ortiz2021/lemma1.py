@@ -1,0 +1,65 @@
+"""Lemma 1: kernel norms against their lower bound by the alignment; eigenfunctions against their signs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from nads_runs import check_study, title_of
+
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head
+from ntk_repro.record import RunFolder
+
+LOOKS = {
+    "eigen": ("eigenfunctions", COLORS["network"], "o"),
+    "sign": ("their signs", COLORS["linearized"], "s"),
+    "class": ("one class against the others", COLORS["third"], "^"),
+    "random": ("random labels", COLORS["baseline"], "D"),
+}
+PRINTED = 0.78
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """Two panels a run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
+    check_study(runs, "lemma1")
+    size = (8.6, 3.5 * len(runs) + 0.2)
+    picture, axes = plt.subplots(len(runs), 2, figsize=size, squeeze=False, layout="constrained")
+    panels = [_row(row, run) for row, run in zip(axes, runs, strict=True)]
+    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+
+
+def _row(row: np.ndarray, run: RunFolder) -> dict:
+    n = int(array(run, "n"))
+    numbers = {"title": title_of(run), "net": run.config["net"], "n": n}
+    ratios = _norms(row[0], run)
+    overlap = array(run, "sign_overlap")
+    ax: Axes = row[1]
+    j = np.arange(1, n + 1)
+    ax.plot(j[1:], overlap[1:], ".", ms=3, mew=0, color=COLORS["network"])
+    ax.axhline(PRINTED, ls="--", lw=1.2, color=COLORS["baseline"], label=f"{PRINTED} (paper)")
+    ax.axhline(np.sqrt(2 / np.pi), ls=":", lw=1.2, color=COLORS["chance"], label=r"$\sqrt{2/\pi}$, Gaussian entries")
+    ax.set_xlabel("Eigenfunction index j")
+    ax.set_title(r"$\langle\phi_j, \mathrm{sign}\,\phi_j\rangle$")
+    ax.legend(loc="lower right", fontsize=8)
+    numbers |= {"ratio": ratios, "sign_overlap": overlap, "mean_sign_overlap": overlap[1:].mean()}
+    numbers |= {name: float(array(run, name)) for name in ("random_rms", "random_mean")}
+    return numbers | {name: array(run, name) for name in ("alignment_by_gram", "alignment_by_gradients")}
+
+
+def _norms(ax: Axes, run: RunFolder) -> dict:
+    ratios, ends = {}, []
+    for name, (label, color, marker) in LOOKS.items():
+        norm, bound = array(run, f"{name}_norm"), array(run, f"{name}_bound")
+        ax.loglog(bound, norm, marker, ms=3, mew=0, alpha=0.7, color=color, label=label)
+        ratios[name] = norm / bound
+        ends += [bound.min(), bound.max()]
+    ax.plot([min(ends), max(ends)], [min(ends), max(ends)], "-", lw=0.8, color=COLORS["chance"])
+    ax.set_xlabel(r"Bound $\Vert f\Vert^4 / \alpha(f)$")
+    ax.set_ylabel(r"$\Vert f\Vert_\Theta^2$")
+    ax.legend(loc="upper left", fontsize=7)
+    ax.set_title(title_of(run), pad=18)
+    facts = f"n = {int(array(run, 'n')):,}; the line is equality"
+    ax.text(0.5, 1.02, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    return ratios
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/lemma1", draw)

@@ -1,0 +1,130 @@
+"""Table 1: energy of the labels on the top eigenvectors of the NTK before and after training, and test accuracy."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.transforms import Bbox
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import (
+    NET_TITLES,
+    QUIET,
+    Drawing,
+    array,
+    by_net,
+    draw_command,
+    head,
+    mean_and_std,
+    settings,
+)
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.record import RunFolder
+
+ROWS = (
+    ("energy_init", "Energy on top {}, before training"),
+    ("energy_end", "Energy on top {}, after training"),
+    ("test_accuracy", "Test accuracy on classes 0-4 / 5-9"),
+)
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """The table, ours above the paper's; a column for each network and residual scale."""
+    columns = [_column(group) for group in _groups(runs)]
+    top = "/".join(dict.fromkeys(str(column["top"]) for column in columns))
+    lines = max(column["title"].count("\n") + 1 for column in columns)
+    heights = [lines, *[2] * len(ROWS), max(cell.count("\n") + 2 for cell in map(_trend, columns))]
+    picture, ax = plt.subplots(figsize=(2.6 + 1.75 * len(columns), 0.17 * sum(heights) + 0.6), layout="constrained")
+    ax.set_axis_off()
+    cells = [[_cell(column, row) for column in columns] for row, _ in ROWS]
+    cells.append([_trend(column) for column in columns])
+    table = ax.table(
+        cells,
+        rowLabels=[*(label.format(top) for _, label in ROWS), "Energy before training,\non fewer images"],
+        colLabels=[column["title"] for column in columns],
+        cellLoc="center",
+        bbox=Bbox.unit(),
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    for (row, _), cell in table.get_celld().items():
+        cell.set_height(heights[row])
+        cell.set_edgecolor("#D0D0D0")
+    said = "ours (mean ± standard deviation of the seeds); in brackets the paper's: CIFAR-10, full width, 12,000 images"
+    picture.supxlabel(said, fontsize=8, color=QUIET)
+    return Drawing(picture, {**head(picture, runs, preset), "columns": columns})
+
+
+def _groups(runs: Sequence[RunFolder]) -> list[list[RunFolder]]:
+    """The runs of one column each: those that were trained and those measured before training only stand together."""
+    kinds = defaultdict(list)
+    for run in runs:
+        if not {"net", "width", "residual_scale_init", "top", "kernel_images", "seed"} <= set(run.config):
+            raise UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints")
+        kinds[run.config["width"], run.config["residual_scale_init"]].append(run)
+    nets = dict.fromkeys([*NET_TITLES, *sorted({run.config["net"] for run in runs})])
+    return [
+        [run for run in group if run.config["net"] == net]
+        for net in nets
+        for _, group in sorted(kinds.items(), key=lambda kind: kind[0][::-1])
+        if any(run.config["net"] == net for run in group)
+    ]
+
+
+def _column(group: list[RunFolder]) -> dict:
+    net, config = group[0].config["net"], group[0].config
+    trained = [run for run in group if run.config["epochs"]]
+    for some in (trained, [run for run in group if not run.config["epochs"]]):
+        by_net(some)  # refuses runs that differ in more than their seed
+    images = min(int(array(run, "images")[-1]) for run in group)
+    init = mean_and_std(group, lambda run: array(run, "energy_concentration")[0])
+    column: dict = {
+        "net": net,
+        "width": config["width"],
+        "residual_scale_init": config["residual_scale_init"],
+        "top": config["top"],
+        "images": images,
+        "energy_init": float(init.mean),
+        "energy_init_std": float(init.std),
+        "init_seeds": len(group),
+        "energy_end": None,
+        "test_accuracy": None,
+        "trend_images": array(group[0], "images"),
+        "trend_energy": mean_and_std(
+            [run for run in group if len(array(run, "images")) == len(array(group[0], "images"))],
+            lambda run: array(run, "energy_by_images")[0],
+        ).mean,
+        "end_seeds": len(trained),
+    }
+    if trained:
+        for name, of in (("energy_end", "energy_concentration"), ("test_accuracy", "network_test_accuracy")):
+            spread = mean_and_std(trained, lambda run, of=of: array(run, of)[-1])
+            column |= {name: float(spread.mean), f"{name}_std": float(spread.std)}
+    column["title"] = _title(net, trained or group, images)
+    return column
+
+
+def _title(net: str, group: list[RunFolder], images: int) -> str:
+    parts = settings(group).replace(", ", "\n").split("\n")
+    return "\n".join([NET_TITLES.get(net, net), *parts, f"kernel on {images:,}"])
+
+
+def _cell(column: dict, row: str) -> str:
+    paper = printed_numbers("ortiz2021")["table1"][row].get(column["net"])
+    printed = "" if paper is None else f" ({paper:.1%})"
+    value = column[row]
+    if value is None or np.isnan(value):
+        return f"-{printed}"
+    seeds = column["init_seeds" if row == "energy_init" else "end_seeds"]
+    spread = f" ± {100 * float(column[f'{row}_std']):.1f}" if seeds > 1 else ""
+    return f"{float(value):.1%}{spread}{printed}"
+
+
+def _trend(column: dict) -> str:
+    pairs = list(zip(column["trend_images"], column["trend_energy"], strict=True))[:-1]
+    return "\n".join(f"{n:,}: {energy:.1%}" for n, energy in pairs) or "-"
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/table1", draw)

@@ -1,0 +1,38 @@
+"""The runs of the study of kernel rotation, grouped by what they were trained on."""
+
+from collections.abc import Sequence
+
+import matplotlib.ticker as ticker
+import numpy as np
+from matplotlib.axes import Axes
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import by_net
+from ntk_repro.record import RunFolder
+
+
+def by_task(runs: Sequence[RunFolder]) -> dict[tuple[str, int | None], list[RunFolder]]:
+    """The runs of each network on each task (an eigenfunction's index, or None for the classes), ordered by seed.
+
+    Eigenfunctions come first, by rising index.
+    """
+    for run in runs:
+        if "index" not in run.config:
+            raise UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints")
+    indices = sorted({run.config["index"] for run in runs}, key=lambda index: (index is None, index))
+    groups = {index: by_net([run for run in runs if run.config["index"] == index]) for index in indices}
+    return {(net, index): group for index, nets in groups.items() for net, group in nets.items()}
+
+
+def task_name(index: int | None) -> str:
+    """A task as a reader sees it."""
+    return "classes 0-4 against 5-9" if index is None else rf"$\phi_{{{index}}}$"
+
+
+def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
+    """An axis of epochs 0, 1, 2, 5 ... that keeps the first ones apart."""
+    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
+    ax.set_xticks([int(epoch) for epoch in epochs])
+    ax.xaxis.set_major_formatter(ticker.FormatStrFormatter("%d"))
+    ax.xaxis.set_minor_locator(ticker.NullLocator())
+    ax.set_xlim(-0.15, 1.15 * epochs.max())

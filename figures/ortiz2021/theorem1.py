@@ -1,0 +1,52 @@
+"""Theorem 1: the alignment of linear predictors by the mixed derivative against its Monte-Carlo estimate."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from nads_runs import check_study, title_of
+
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head
+from ntk_repro.record import RunFolder
+
+LABELS = {
+    "monte_carlo": r"Monte Carlo $\Vert\mathbb{E}[u\cdot x\,\nabla_\theta f]\Vert^2$",
+    "theorem": r"Theorem 1 $\Vert\mathbb{E}[\nabla^2_{x,\theta} f]\,u\Vert^2$",
+}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A panel a run: both estimates of every direction with two standard errors, and the alignment at the origin."""
+    check_study(runs, "theorem1")
+    size = (4.2 * len(runs) + 0.4, 3.6)
+    picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")
+    panels = [_panel(ax, run) for ax, run in zip(axes[0], runs, strict=True)]
+    axes[0, 0].set_ylabel(r"Alignment $\alpha(g_u)$")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+
+
+def _panel(ax, run: RunFolder) -> dict:
+    config, index = run.config, array(run, "index")
+    names = ("monte_carlo", "monte_carlo_error", "theorem", "theorem_error", "difference_error", "at_origin")
+    values = {name: array(run, name) for name in names}
+    at = np.arange(len(index))
+    for name, shift, marker, color in (
+        ("monte_carlo", -0.12, "s", COLORS["linearized"]),
+        ("theorem", 0.12, "o", COLORS["network"]),
+    ):
+        bars = 2 * values[f"{name}_error"]
+        ax.errorbar(at + shift, values[name], bars, fmt=marker, capsize=3, color=color, label=LABELS[name])
+    ax.plot(at, values["at_origin"], "_", ms=14, color=COLORS["baseline"], label="derivative at x = 0")
+    ax.set_xticks(at, [f"$v_{{{j}}}$" if j else "random" for j in index], rotation=45)
+    ax.set_xlabel("Direction u")
+    if min(values["monte_carlo"].min(), values["theorem"].min()) > 0:
+        ax.set_yscale("log")
+    count, size = config["groups"] * config["group_size"], config["size"]
+    facts = f"{count:,} inputs {size} × {size}, two standard errors"
+    ax.set_title(title_of(run), pad=18)
+    ax.text(0.5, 1.02, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    return {"title": title_of(run), "net": config["net"], "seed": config["seed"], "index": index, **values}
+
+
+if __name__ == "__main__":
+    draw_command("ortiz2021/theorem1", draw)

@@ -1,0 +1,38 @@
+"""Study: neural anisotropy directions, the linear predictors that a network learns first by its tangent kernel.
+
+`neural_anisotropy_directions` computes them for any network, `linearly_separable` draws the data that test them. One
+file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+
+Source: Ortiz-Jimenez et al. 2021, section 3.2, appendices C and D.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntk_repro.nads.directions import NADs, neural_anisotropy_directions
+    from ntk_repro.nads.separable_data import SeparableData, linearly_separable
+
+__all__ = ["EXPERIMENTS", "NADs", "SeparableData", "linearly_separable", "neural_anisotropy_directions"]
+
+EXPERIMENTS = {
+    "basis": "all directions of a network, as images and in Fourier space (Figure 10)",
+    "separable": "networks and linearizations on data that one direction separates (Figure 4)",
+    "theorem1": "alignment of linear predictors, by the mixed derivative and by Monte Carlo (Theorem 1)",
+    "lemma1": "the bound on the kernel norm, and binarized eigenfunctions (Lemma 1)",
+    "tangent_space": "a small network's functions, its tangent plane and two trainings (Figure 1)",
+}
+"""The experiments by the name of their module, each in a line."""
+
+_HOMES = {
+    "NADs": "directions",
+    "SeparableData": "separable_data",
+    "linearly_separable": "separable_data",
+    "neural_anisotropy_directions": "directions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

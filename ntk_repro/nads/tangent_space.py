@@ -1,0 +1,155 @@
+"""Experiment: the functions of a small network, its tangent plane and two trainings, seen in three dimensions.
+
+Source: Ortiz-Jimenez et al. 2021, Figure 1, drawn there by hand.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.errors import UserError
+from ntk_repro.precision import float64_scope
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, key_for
+
+__all__ = ["Config", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Maps two parameters of networks of several widths to their outputs at three inputs."""
+
+    widths: tuple[int, ...] = (4, 400)
+    """Hidden units of each network."""
+    inputs: tuple[float, float, float] = (-1.5, 0.3, 1.2)
+    """The three inputs whose outputs stand for a function."""
+    data: Literal["toy"] = "toy"
+    """The functions are of one number."""
+    radius: float = 1.6
+    """How far the surface is followed along each parameter, in units of the outputs of the linearization."""
+    target: tuple[float, float, float] = (1.0, 0.9, 0.5)
+    """Where the function trained on lies: from the start, along the two axes of the tangent plane and across it."""
+    steps: int = 400
+    """Steps of gradient descent on 1/2 |f - target|^2."""
+    learning_rate: float = 0.02
+    """Its learning rate."""
+    seed: int = 0
+    """Seed of the initializations."""
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"a network of {' and '.join(map(str, self.widths))} hidden units"
+
+    def resolved(self) -> "Config":
+        """The same settings, checked.
+
+        Raises:
+            UserError: for settings out of range.
+        """
+        if len(self.widths) < 2 or list(self.widths) != sorted(set(self.widths)) or self.widths[0] < 1:
+            raise UserError(f"widths must be two or more, rising, from 1 on, not {self.widths}")
+        if self.steps < 1 or not self.radius > 0 or not self.learning_rate > 0:
+            raise UserError("steps must be at least 1, radius and learning_rate above 0")
+        return self
+
+
+_GRID = 41
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes surface, plane and trainings for every width, or returns a run that is done.
+
+    The network is f(x) = m^-1/2 sum_i a_i tanh(w_i x + b_i), its two parameters the distances from the start along the
+    two right singular vectors of the Jacobian with the largest singular values, scaled so that the linearization moves
+    the three outputs by as much. All positions are given in the axes of the tangent plane: its two directions and its
+    normal, from the start.
+
+    The result's arrays, for w widths: `widths` (w,); `surface` (w, 41, 41, 3): F; `grid` (41,): both parameters;
+    `target` (3,); `network_path`, `linearized_path` (w, steps + 1, 3); `bend` (w,): root mean squared distance of the
+    surface from the plane, over the radius; `off_plane` (w,): largest distance of the linearized path from the plane.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings out of range.
+    """
+    config = config.resolved()
+    with RunFolder.open("nads_tangent_space", config, root=root) as folder:
+        if not folder.done:
+            folder.describe(provenance={"label": "a network of one input, at three points"})
+            with float64_scope():
+                rows = [_one(config, width) for width in config.widths]
+            arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+            grid = np.linspace(-config.radius, config.radius, _GRID)
+            folder.finish(widths=np.array(config.widths), grid=grid, target=np.array(config.target), **arrays)
+    return folder
+
+
+def _one(config: Config, width: int) -> dict[str, np.ndarray]:
+    surface, network_path, linearized_path = jax.jit(lambda: _positions(config, width))()
+    return {
+        "surface": np.asarray(surface),
+        "network_path": np.asarray(network_path),
+        "linearized_path": np.asarray(linearized_path),
+        "bend": np.sqrt(np.mean(np.asarray(surface[..., 2]) ** 2)) / config.radius,
+        "off_plane": np.abs(np.asarray(linearized_path)[:, 2]).max(),
+    }
+
+
+def _positions(config: Config, width: int) -> tuple[Array, Array, Array]:
+    """Surface and both paths, in the axes of the tangent plane."""
+    f, axes, start = _two_parameters(config, width)
+    tangent = jax.jacfwd(f)(jnp.zeros(2, start.dtype))
+    grid = jnp.linspace(-config.radius, config.radius, _GRID)
+    parameters = jnp.stack(jnp.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
+    surface = (jax.vmap(f)(parameters) - start) @ axes
+    target = jnp.array(config.target, start.dtype)
+    network_path = _descend(lambda p: (f(p) - start) @ axes, target, config)
+    return surface.reshape(_GRID, _GRID, 3), network_path, _descend(lambda p: tangent @ p @ axes, target, config)
+
+
+def _two_parameters(config: Config, width: int) -> tuple[Callable[[Array], Array], Array, Array]:
+    """The outputs at the three inputs as a function of two parameters, the axes of their plane, and the start."""
+    x = jnp.array(config.inputs, jnp.float64)
+    keys = jax.random.split(key_for(config.seed, INIT), 3)
+    theta = jnp.concatenate([jax.random.normal(key, (width,), jnp.float64) for key in keys])
+
+    def outputs(theta: Array) -> Float[Array, " 3"]:
+        a, w, b = jnp.split(theta, 3)
+        return jnp.tanh(jnp.outer(x, w) + b) @ a / jnp.sqrt(width)
+
+    axes, values, rows = jnp.linalg.svd(jax.jacrev(outputs)(theta), full_matrices=False)
+    # A sign rule, so that widths are seen from the same side.
+    flip = jnp.sign(axes[jnp.argmax(jnp.abs(axes), axis=0), jnp.arange(3)])
+    steps = (rows[:2] * flip[:2, None]) / values[:2, None]
+    return lambda p: outputs(theta + p @ steps), axes * flip, outputs(theta)
+
+
+def _descend(position: Callable[[Array], Array], target: Array, config: Config) -> Float[Array, "steps 3"]:
+    gradient = jax.grad(lambda p: jnp.sum((position(p) - target) ** 2) / 2)
+
+    def step(p: Array, _: Any) -> tuple[Array, Array]:
+        return p - config.learning_rate * gradient(p), position(p)
+
+    last, path = jax.lax.scan(step, jnp.zeros(2, target.dtype), None, length=config.steps)
+    return jnp.concatenate([path, position(last)[None]])
+
+
+def show(folder: RunFolder) -> None:
+    """Prints how far the functions of each width bend away from their tangent plane."""
+    result = folder.result()
+    table = Table("width", "distance from the tangent plane / radius")
+    for width, bend in zip(result["widths"], result["bend"], strict=True):
+        table.add_row(f"{width:,}", f"{bend:.3g}")
+    Console().print(table)

@@ -1,0 +1,217 @@
+"""Experiment: the alignment of linear predictors with the NTK, by Theorem 1 and by Monte Carlo.
+
+Source: Ortiz-Jimenez et al. 2021, Theorem 1 (Eq. 4) and its proof in appendix D.2.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.errors import UserError
+from ntk_repro.nads import basis
+from ntk_repro.nads.mixed_derivative import averaged_derivative
+from ntk_repro.network import Network
+from ntk_repro.precision import precision_scope
+from ntk_repro.progress import progress
+from ntk_repro.record import RunFolder
+
+__all__ = ["Config", "Estimate", "run", "show", "squared_norm_of_mean"]
+
+_SAMPLES_STREAM, _DIRECTIONS_STREAM = 2, 3
+
+
+@dataclass(frozen=True)
+class Config:
+    """Estimates alpha(g_u) for some directions u in both ways, from the same standard normal inputs."""
+
+    net: str = "mlp"
+    """Architecture: mlp, lenet or resnet18."""
+    width: float = 1.0
+    """Factor on every channel count and hidden width (1: the paper's network)."""
+    activation: str = "gelu"
+    """Activation function; Theorem 1 needs one with a derivative that is continuous: gelu, tanh, erf, softplus."""
+    residual_scale_init: float = 1.0
+    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
+    size: int = 16
+    """Height and width of the inputs."""
+    channels: int = 1
+    """Channels of the inputs."""
+    data: Literal["gaussian"] = "gaussian"
+    """The distribution of the inputs that the theorem is about."""
+    groups: int = 50
+    """Groups of inputs; the error bars come from leaving out one at a time."""
+    group_size: int = 100
+    """Inputs in a group."""
+    indices: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
+    """Directions u among those at the origin, 1-based."""
+    random_directions: int = 2
+    """Random directions u beside them."""
+    seed: int = 0
+    """Seed of the initialization, of the inputs and of the random directions."""
+    memory: str | None = field(default=None, metadata={"identity": False})
+    """Memory for the directional derivatives at the origin, such as 2GiB; none: 4 GiB."""
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{self.net}, {self.groups * self.group_size:,} inputs {self.size} x {self.size} x {self.channels}"
+
+    @property
+    def basis(self) -> basis.Config:
+        """The settings of the run that computes the directions at the origin."""
+        own = {f.name for f in fields(self)} & {f.name for f in fields(basis.Config)} - {"data"}
+        shown = min(10, self.size**2 * self.channels)
+        return basis.Config(shown=shown, **{name: getattr(self, name) for name in own})
+
+    def resolved(self) -> "Config":
+        """The same settings, checked.
+
+        Raises:
+            UserError: for settings out of range and unknown names.
+        """
+        d, indices = self.size**2 * self.channels, tuple(sorted(set(self.indices)))
+        if not indices or not 1 <= indices[0] <= indices[-1] <= d:
+            raise UserError(f"indices must name directions from 1 to {d}, not {self.indices}")
+        if self.groups < 3 or self.group_size < 1 or self.random_directions < 0:
+            raise UserError("groups must be at least 3, group_size at least 1 and random_directions not negative")
+        found = self.basis.resolved()
+        return replace(self, indices=indices, residual_scale_init=found.residual_scale_init)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate and the values that it takes when one group after the other is left out."""
+
+    value: float
+    without: Float[np.ndarray, " groups"]
+
+    @property
+    def error(self) -> float:
+        """Its standard error by the jackknife."""
+        return jackknife_error(self.without)
+
+
+def jackknife_error(without: Float[np.ndarray, " groups"]) -> float:
+    """The standard error of an estimate whose values without each of the groups these are."""
+    count = len(without)
+    return float(np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2)))
+
+
+def squared_norm_of_mean(means: Float[np.ndarray, "groups p"]) -> Estimate:
+    """||E s||^2 without bias, from the means of s over groups of independent samples.
+
+    The mean of s_g . s_h over pairs of different groups: squares would add the noise of s to the estimate.
+    """
+    return _from_products(np.asarray(means, np.float64) @ np.asarray(means, np.float64).T)
+
+
+def _from_products(products: Float[np.ndarray, "groups groups"]) -> Estimate:
+    count = len(products)
+    off = products - np.diag(np.diag(products))
+    total, rows = off.sum(), off.sum(axis=1)
+    without = (total - 2 * rows) / ((count - 1) * (count - 2))
+    return Estimate(float(total / (count * (count - 1))), without)
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Estimates every alignment in both ways, or returns a run that is done.
+
+    The result's arrays, for U directions: `index` (U,), 0 for a random direction; `monte_carlo`, `theorem` (U,): the
+    squared norm of E[u.x grad_theta f(x)] (the definition, Lemma 1) and of E[d^2 f / dx dtheta] u, both without bias;
+    `monte_carlo_error`, `theorem_error`, `difference_error` (U,): standard errors, the last of the difference, which is
+    small as both see the same inputs; `at_origin` (U,): the same with the derivative at x = 0.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings that cannot be worked with.
+    """
+    config = config.resolved()
+    if RunFolder.is_done("nads_theorem1", config, root=root):
+        with RunFolder.open("nads_theorem1", config, root=root) as folder:
+            return folder
+    found = basis.run(config.basis, root=root).result()
+    with RunFolder.open("nads_theorem1", config, root=root) as folder:
+        if not folder.done:
+            count = config.groups * config.group_size
+            folder.describe(provenance={"label": f"{count:,} standard normal inputs"})
+            folder.finish(**_estimates(config, found))
+    return folder
+
+
+def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    nads = found["directions"]
+    random = np.random.default_rng([config.seed, _DIRECTIONS_STREAM])
+    others = random.standard_normal((config.random_directions, *nads.shape[1:]))
+    others /= np.linalg.norm(others.reshape(len(others), nads[0].size), axis=1).reshape(-1, 1, 1, 1)
+    u = np.concatenate([nads[np.array(config.indices) - 1], others.astype(np.float32)])
+    flat = u.reshape(len(u), -1).astype(np.float64)
+    along = flat @ nads.reshape(len(nads), -1).T
+
+    net = basis.network_of(config.basis, nads.shape[1:])
+    rng = np.random.default_rng([config.seed, _SAMPLES_STREAM])
+    definition, theorem = [], []
+    with progress(f"{config.net}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
+        for _ in range(config.groups):
+            x = rng.standard_normal((config.group_size, *nads.shape[1:]), np.float32)
+            definition.append(_weighted_gradients(net, x, x.reshape(len(x), -1) @ flat.T.astype(np.float32)))
+            theorem.append(averaged_derivative(net, x, 0)(u))
+            advance()
+    arrays: dict[str, Any] = {"index": np.array([*config.indices, *[0] * len(others)])}
+    estimates = [
+        [_from_products(_products([group[i] for group in groups])) for i in range(len(u))]
+        for groups in (definition, theorem)
+    ]
+    for name, row in zip(("monte_carlo", "theorem"), estimates, strict=True):
+        arrays[name] = np.array([estimate.value for estimate in row])
+        arrays[f"{name}_error"] = np.array([estimate.error for estimate in row])
+    pairs = zip(*estimates, strict=True)
+    arrays["difference_error"] = np.array([jackknife_error(one.without - two.without) for one, two in pairs])
+    arrays["at_origin"] = along**2 @ found["values"] ** 2
+    return arrays
+
+
+def _products(rows: list[np.ndarray]) -> Float[np.ndarray, "groups groups"]:
+    stacked = np.stack(rows).astype(np.float64)
+    return stacked @ stacked.T
+
+
+def _weighted_gradients(net: Network, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "U p"]:
+    """The mean over samples of weight times grad_theta f, for each column of weights."""
+    return np.asarray(_weighted_fn(net.apply_fn)(net.params, net.state, x, weights / np.float32(len(x))))
+
+
+@functools.lru_cache(maxsize=16)
+def _weighted_fn(apply_fn: Callable) -> Callable:
+    @jax.jit
+    def gradients(params, state, x, weights):
+        _, pullback = jax.vjp(lambda params: apply_fn(params, state, x)[:, 0], params)
+
+        def flat(cotangent):
+            return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(pullback(cotangent)[0])])
+
+        return jax.vmap(flat)(weights.T)
+
+    return gradients
+
+
+def show(folder: RunFolder) -> None:
+    """Prints both estimates of every alignment."""
+    result = folder.result()
+    table = Table("NAD", "Monte Carlo", "Theorem 1", "difference / its error", "at the origin")
+    for i, j in enumerate(result["index"]):
+        pair = [f"{result[name][i]:.4g} +- {result[f'{name}_error'][i]:.1g}" for name in ("monte_carlo", "theorem")]
+        off = (result["monte_carlo"][i] - result["theorem"][i]) / result["difference_error"][i]
+        table.add_row(str(j) if j else "random", *pair, f"{off:+.2f}", f"{result['at_origin'][i]:.4g}")
+    Console().print(table)

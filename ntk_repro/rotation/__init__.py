@@ -1,0 +1,15 @@
+"""Study: how a network's tangent kernel turns towards its task in training, and what that is worth.
+
+One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+
+Source: Ortiz-Jimenez et al. 2021, section 4.
+"""
+
+__all__ = ["EXPERIMENTS"]
+
+EXPERIMENTS = {
+    "tracking": "the kernel in training: energy concentration, alignments, distance (Figures 6, 7, 15, 16, Table 1)",
+    "cifar2": "a network and its linearization against the number of training images (Figure 5)",
+    "pretrained": "linearizations taken in the course of training (Figures 8 and 9)",
+}
+"""The experiments by the name of their module, each in a line."""

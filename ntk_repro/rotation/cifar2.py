@@ -1,0 +1,183 @@
+"""Experiment: a network and its linearization on the classes, against the number of training images.
+
+Source: Ortiz-Jimenez et al. 2021, section 4.1 (Figure 5).
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.errors import UserError
+from ntk_repro.gram import gram_store
+from ntk_repro.gram.eigenfunctions import gram_folder
+from ntk_repro.network import Network
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation.settings import Settings
+from ntk_repro.rotation.task import batches_for, check_same_images, class_labels, identity_of, images, network_for
+from ntk_repro.training import accuracy, epoch_means, train
+
+__all__ = ["Config", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Trains a network and its linearization on classes 0 to 4 against 5 to 9, with more and more training images."""
+
+    sizes: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4000)
+    """Numbers of training images; a smaller set is the beginning of a larger one."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network or training could have.
+        """
+        if not self.sizes:
+            raise UserError("--sizes is empty: name at least one number of training images, such as --sizes 256 1024")
+        if min(self.sizes) < self.batch_size:
+            raise UserError(
+                f"{min(self.sizes)} training images are fewer than a batch of {self.batch_size}: leave that size out, "
+                "or lower --batch-size"
+            )
+        if self.epochs < 1:
+            raise UserError(f"epochs must be at least 1, not {self.epochs}")
+        return dataclasses.replace(super().resolved(), sizes=tuple(sorted(set(self.sizes))))
+
+    def within(self, images: int) -> tuple["Config", list[str]]:
+        """The settings without the sizes that so few images cannot give, and what to say of that on the terminal."""
+        most = images - (self.n_test or 0)
+        sizes = tuple(size for size in self.sizes if size <= most)
+        if sizes == self.sizes:
+            return self, []
+        return dataclasses.replace(self, sizes=sizes), [f"training sets above {most:,} images are left out"]
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Trains on each number of images, or continues a run that was interrupted, or returns one that is done.
+
+    The result's arrays, for S sizes: `size` (S,); `network_test_accuracy`, `linearized_test_accuracy`,
+    `network_train_accuracy`, `linearized_train_accuracy`, `network_distance`, `linearized_distance` (S,): the last two
+    ||theta - theta_0||; `network_cosine_distance` (S,), `network_loss`, `linearized_loss` (S, epochs) and
+    `majority_rate`, of the test labels. nan where a training diverged.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config, max(config.sizes))
+    y_train, y_test = class_labels(data)
+    for size in config.sizes:
+        if len(np.unique(y_train[:size])) < 2:
+            raise UserError(f"the first {size} training images are all of one kind: leave out --sizes {size}")
+    with RunFolder.open("rotation_cifar2", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            study = _Study(config, data, y_train, y_test, folder, root)
+            rows = [study.row(size) for size in config.sizes]
+            rate = float(np.mean(y_test))
+            folder.finish(
+                size=np.array(config.sizes),
+                majority_rate=np.asarray(max(rate, 1 - rate)),
+                **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
+            )
+    return folder
+
+
+class _Study:
+    def __init__(self, config: Config, data: Dataset, y_train, y_test, folder: RunFolder, root: Path | None):
+        self.config, self.data, self.folder, self.root = config, data, folder, root
+        self.y_train, self.y_test = y_train, y_test
+        self.net: Network = network_for(config, data)
+        self._kernel: Float[np.ndarray, "n n"] | None = None
+
+    @property
+    def kernel(self) -> Float[np.ndarray, "n n"]:
+        """The NTK on all images, training images first; every training set is a corner of it."""
+        if self._kernel is None:
+            identity = identity_of(self.config, self.data)
+            _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.root)
+            self._kernel = gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
+        return self._kernel
+
+    def row(self, size: int) -> dict[str, np.ndarray]:
+        """What came out of one training-set size; kept as soon as it is known."""
+        row = self.folder.load_part(f"size_{size:06d}")
+        if row is None:
+            console.print(f"{size:,} training images", highlight=False)
+            started = time.monotonic()
+            row = {**self._network(size), **self._linearization(size)}
+            accuracies = {f"{what}_test_accuracy": float(row[f"{what}_test_accuracy"]) for what in _KINDS}
+            self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
+            self.folder.save_part(f"size_{size:06d}", **row)
+        return row
+
+    def _network(self, size: int) -> dict[str, np.ndarray]:
+        trained = train(
+            self.net,
+            self.data.x_train[:size],
+            self.y_train[:size],
+            recipe=self.config.recipe,
+            batches=batches_for(self.config, size),
+            x_test=self.data.x_test,
+            y_test=self.y_test,
+            folder=self.folder,
+            name=f"network_{size:06d}",
+        )
+        return {
+            "network_test_accuracy": np.asarray(trained.test_accuracy),
+            "network_train_accuracy": np.asarray(trained.train_accuracy),
+            "network_distance": np.asarray(trained.l2_distance),
+            "network_cosine_distance": np.asarray(trained.cosine_distance),
+            "network_loss": trained.train_loss,
+        }
+
+    def _linearization(self, size: int) -> dict[str, np.ndarray]:
+        n, kernel = len(self.data.x_train), self.kernel
+        trained = train_in_function_space(
+            kernel[:size, :size],
+            self.y_train[:size, None].astype(np.float32),
+            batches=batches_for(self.config, size),
+            learning_rate=self.config.recipe.learning_rates(size),
+            momentum=self.config.momentum,
+            fx_train_0=self.net(self.data.x_train[:size]),
+            k_test_train=kernel[n:, :size],
+            fx_test_0=self.net(self.data.x_test),
+        )
+        assert trained.fx_test is not None
+        return {
+            "linearized_test_accuracy": np.asarray(accuracy(trained.fx_test, self.y_test)),
+            "linearized_train_accuracy": np.asarray(accuracy(trained.fx_train, self.y_train[:size])),
+            "linearized_distance": np.asarray(trained.l2_distance[0], np.float64),
+            "linearized_loss": epoch_means(trained.loss[:, 0], size, self.config.batch_size),
+        }
+
+
+_KINDS = ("network", "linearized")
+
+
+def show(folder: RunFolder) -> None:
+    """Prints accuracies and weight distances at each number of training images."""
+    result = folder.result()
+    table = Table(
+        "images",
+        *(f"{what}: {quantity}" for what in _KINDS for quantity in ("test accuracy", "weight distance")),
+        title=f"{folder.config['net']} on classes 0-4 / 5-9",
+    )
+    for i, size in enumerate(result["size"]):
+        cells = [(result[f"{what}_test_accuracy"][i], result[f"{what}_distance"][i]) for what in _KINDS]
+        table.add_row(f"{size:,}", *(text for a, d in cells for text in (f"{a:.1%}", f"{d:.3g}")))
+    Console().print(table)

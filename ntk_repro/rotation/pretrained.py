@@ -1,0 +1,155 @@
+"""Experiment: linearizations taken in the course of training, and what their kernels have learned.
+
+Source: Ortiz-Jimenez et al. 2021, section 4.3 (Figures 8 and 9).
+"""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.errors import UserError
+from ntk_repro.gram import alignment_from_gram, gram_store
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
+from ntk_repro.rotation.task import Task, batches_for, check_same_images, images, network_for, task_for
+from ntk_repro.rotation.tracker import Tracker
+from ntk_repro.training import accuracy, binary_accuracies, epoch_means, train
+
+__all__ = ["KINDS", "Config", "run", "show"]
+
+KINDS = ("biased", "unbiased")
+"""f(theta_e) + (theta - theta_e) . grad f(theta_e), from theta_e on; and without f(theta_e), from 0 on."""
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Trains a network, linearizes it at chosen epochs, and trains the linearizations on the same task."""
+
+    n_train: int | None = None
+    """Number of training images; none: all of them."""
+    index: int | None = None
+    """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
+    linearize_at: tuple[int, ...] | None = None
+    """Epochs after which to linearize, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network or training could have.
+        """
+        checked_index(self.index)
+        if self.epochs < 1:
+            raise UserError(f"epochs must be at least 1, not {self.epochs}")
+        config = super().resolved()
+        return dataclasses.replace(config, linearize_at=default_epochs(self.linearize_at, self.epochs, "linearize-at"))
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
+
+    Linearizations train in function space on the network's own batches and learning rates. What training does not
+    change by gradients (BatchNorm statistics) they keep as it was before training.
+
+    The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
+    `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);
+    `mean_squared_gradient_norm`, `label_alignment` (C,) of their kernels; `checkpoint_test_accuracy` (C,) of the
+    network then; `network_test_accuracy`, `network_train_accuracy`, `network_loss` (epochs,), `majority_rate`.
+    nan from where the network's training diverged.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config, config.n_train)
+    with RunFolder.open("rotation_pretrained", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            _pretrained(config, data, folder, root)
+    return folder
+
+
+def _pretrained(config: Config, data: Dataset, folder: RunFolder, root: Path | None) -> None:
+    net = network_for(config, data)
+    task = task_for(config, data, net, config.index, 0, root)
+    batches = batches_for(config, len(data.x_train))
+
+    def measure(epoch: int, network: Network) -> dict[str, np.ndarray]:
+        where = folder.path / "parts" / f"gram_{epoch:05d}"
+        measured = _linearized(config, data, task, network.replace(state=net.state), where, batches)
+        shutil.rmtree(where, ignore_errors=True)
+        return {**measured, "checkpoint_test_accuracy": np.asarray(accuracy(network(data.x_test), task.y_test))}
+
+    tracker = Tracker(folder, config.linearize_at or (), measure)
+    training = train(
+        net,
+        data.x_train,
+        task.y_train,
+        recipe=config.recipe,
+        batches=batches,
+        x_test=data.x_test,
+        y_test=task.y_test,
+        checkpoint_at=tracker.epochs,
+        checkpoint_fn=tracker,
+        folder=folder,
+    )
+    folder.finish(
+        epochs=np.array(tracker.epochs),
+        **tracker.collect(until=int(np.isfinite(training.train_loss).sum())),
+        network_test_accuracy=np.asarray(training.test_accuracy),
+        network_train_accuracy=np.asarray(training.train_accuracy),
+        network_loss=training.train_loss,
+        majority_rate=np.asarray(task.majority_rate),
+    )
+
+
+def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: Path, batches) -> dict[str, np.ndarray]:
+    """Trains the linearizations at `net`, both kinds at once: they differ in where they start only."""
+    n = len(data.x_train)
+    kernel = gram_store(net, data.x, where).array()
+    fx_train_0, fx_test_0 = net(data.x_train), net(data.x_test)
+    trained = train_in_function_space(
+        kernel[:n, :n],
+        np.repeat(task.y_train[:, None], 2, axis=1).astype(np.float32),
+        batches=batches,
+        learning_rate=config.recipe.learning_rates(n),
+        momentum=config.momentum,
+        fx_train_0=np.concatenate([fx_train_0, np.zeros_like(fx_train_0)], axis=1),
+        k_test_train=kernel[n:, :n],
+        fx_test_0=np.concatenate([fx_test_0, np.zeros_like(fx_test_0)], axis=1),
+    )
+    assert trained.fx_test is not None
+    y_train, y_test = (np.repeat(y[:, None], 2, axis=1) for y in (task.y_train, task.y_test))
+    return {
+        "linearized_test_accuracy": binary_accuracies(trained.fx_test, y_test),
+        "linearized_train_accuracy": binary_accuracies(trained.fx_train, y_train),
+        "linearized_distance": np.asarray(trained.l2_distance, np.float64),
+        "linearized_loss": epoch_means(trained.loss, n, config.batch_size).T,
+        "mean_squared_gradient_norm": np.asarray(np.mean(np.diagonal(kernel), dtype=np.float64)),
+        "label_alignment": alignment_from_gram(kernel[:n, :n], 2.0 * task.y_train - 1)[0],
+    }
+
+
+def show(folder: RunFolder) -> None:
+    """Prints the test accuracies of the linearizations by the epoch that they were taken after."""
+    result, config = folder.result(), folder.config
+    task = "classes 0-4 / 5-9" if config["index"] is None else f"eigenfunction {config['index']}"
+    table = Table("linearized after epoch", *KINDS, "the network then", title=f"{config['net']}, {task}: test accuracy")
+    for i, epoch in enumerate(result["epochs"]):
+        accuracies = [*result["linearized_test_accuracy"][i], result["checkpoint_test_accuracy"][i]]
+        table.add_row(str(epoch), *(f"{value:.1%}" for value in accuracies))
+    table.add_row("the network", "", "", f"{float(result['network_test_accuracy']):.1%}")
+    Console().print(table)

@@ -1,0 +1,143 @@
+"""What a network of the study is trained on: images, labels and the order of the minibatches."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from ntk_repro.data import Dataset, binary_labels, load_dataset
+from ntk_repro.errors import UserError
+from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation.settings import Settings
+from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.training import minibatches
+
+__all__ = [
+    "Task",
+    "batches_for",
+    "check_same_images",
+    "class_labels",
+    "identity_of",
+    "images",
+    "network_for",
+    "task_for",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Labels in {0, 1} of the training and of the test images.
+
+    Attributes:
+        y_train: of the training images.
+        y_test: of the test images.
+        basis: the eigenfunctions of the NTK on all images; None where none were asked for.
+    """
+
+    y_train: Int[np.ndarray, " n"]
+    y_test: Int[np.ndarray, " m"]
+    basis: Eigenbasis | None
+
+    @property
+    def majority_rate(self) -> float:
+        """Accuracy on the test images of always saying the label that they have more often."""
+        rate = float(np.mean(self.y_test))
+        return max(rate, 1 - rate)
+
+
+def images(config: Settings, n_train: int | None) -> Dataset:
+    """The images of a config.
+
+    Raises:
+        UserError: from `load_dataset`.
+    """
+    return load_dataset(config.data, config.data_dir, n_train=n_train, n_test=config.n_test, seed=config.data_seed)
+
+
+def network_for(config: Settings, data: Dataset) -> Network:
+    """The network before training."""
+    return Network.create(config.net, key_for(config.seed, INIT), data.x_train.shape[1:], **config.model_settings)
+
+
+def batches_for(config: Settings, n: int) -> Int[np.ndarray, "steps b"]:
+    """The minibatches of a training on n images, the same for a network and its linearizations."""
+    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
+    return minibatches(order, n, config.batch_size, config.epochs)
+
+
+def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
+    """What a kernel on disk is the kernel of, beside its parameters."""
+    return {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
+
+
+def class_labels(data: Dataset) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
+    """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
+
+    Raises:
+        UserError: other classes, or training images of one kind only.
+    """
+    if data.y.min() < 0 or data.y.max() > 9:
+        raise UserError(
+            f"the task is classes 0 to 4 against 5 to 9, and {data.provenance.name} has labels from {data.y.min()} to "
+            f"{data.y.max()}: take another data set"
+        )
+    y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
+    if len(np.unique(y_train)) < 2:
+        raise UserError(
+            f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
+            "cannot be told from the others: take more images, or another data set"
+        )
+    return y_train, y_test
+
+
+def task_for(
+    config: Settings, data: Dataset, net: Network, index: int | None, num_eigenfunctions: int, root: Path | None
+) -> Task:
+    """The labels of an eigenfunction of the network's NTK, or without index of the classes.
+
+    Source: Ortiz-Jimenez et al. 2021, sections 3.1 (eigenfunctions of the kernel on all images) and 4.1 (CIFAR2).
+
+    Args:
+        config: the settings.
+        data: the images.
+        net: the network before training.
+        index: the eigenfunction, counted from 1; None for the classes.
+        num_eigenfunctions: how many to compute at least; 0 for none but `index`.
+        root: folder of all runs.
+
+    Raises:
+        UserError: more eigenfunctions than images, or labels of one class.
+    """
+    count = max(num_eigenfunctions, index or 0)
+    if count > len(data.x):
+        raise UserError(
+            f"{count} eigenfunctions cannot be had from {len(data.x)} images: ask for fewer, or use more images"
+        )
+    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
+    if basis is None or index is None:
+        return Task(*class_labels(data), basis)
+    labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)
+    n = len(data.x_train)
+    if len(np.unique(labels[:n])) < 2:
+        raise UserError(f"phi_{index} has one sign on all training images: take another eigenfunction")
+    return Task(labels[:n], labels[n:], basis)
+
+
+def check_same_images(folder: RunFolder, data: Dataset) -> None:
+    """Refuses to continue with other images than the run began with: a file or a data folder may have changed.
+
+    Raises:
+        UserError: the images differ.
+    """
+    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
+    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
+    if begun - {data.provenance.sha256}:
+        raise UserError(
+            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
+            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
+        )

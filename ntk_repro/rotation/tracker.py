@@ -1,0 +1,71 @@
+"""The tracker: what is measured of a network at chosen epochs of its training, kept as soon as it is measured."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+
+__all__ = ["Tracker"]
+
+Measure = Callable[[int, Network], Mapping[str, Any]]
+
+
+class Tracker:
+    """Measures a network at chosen epochs: `train(..., checkpoint_at=tracker.epochs, checkpoint_fn=tracker)`.
+
+    Each measurement is a part of the run folder. With `folder` given to `train` too, a run that is killed continues
+    where it was, even in the middle of a measurement: no epoch is trained twice, no measurement made twice.
+    """
+
+    def __init__(self, folder: RunFolder, epochs: Sequence[int], measure: Measure):
+        """Remembers what to measure; measures nothing.
+
+        Args:
+            folder: an open run folder.
+            epochs: after how many epochs, 0 for before training.
+            measure: (epoch, the network then) -> named arrays, of the same shapes at every epoch.
+        """
+        self.epochs = tuple(epochs)
+        self._folder, self._measure = folder, measure
+
+    def __call__(self, epoch: int, network: Network) -> None:
+        """Measures the network after `epoch` epochs, unless that was done before."""
+        if self._folder.load_part(_name(epoch)) is not None:
+            return
+        started = time.monotonic()
+        measured = {name: np.asarray(value) for name, value in self._measure(epoch, network).items()}
+        scalars = {name: float(value) for name, value in measured.items() if value.ndim == 0}
+        # First the line, then the part: killed in between, the line is there twice, and none is lost.
+        self._folder.log(phase="tracking", epoch=epoch, **scalars, seconds=time.monotonic() - started)
+        self._folder.save_part(_name(epoch), **measured)
+
+    def collect(self, until: int | None = None) -> dict[str, np.ndarray]:
+        """All measurements, stacked along a first axis of epochs (in the order of `epochs`).
+
+        Args:
+            until: the last epoch that was trained, for a training that diverged; later rows are nan.
+
+        Raises:
+            UserError: a measurement is not there.
+        """
+        rows = []
+        for epoch in self.epochs:
+            row = self._folder.load_part(_name(epoch))
+            if row is None and (until is None or epoch <= until or not rows):
+                raise UserError(
+                    f"the measurement after epoch {epoch} in {self._folder.path} is missing or damaged: delete the "
+                    "folder and run again"
+                )
+            rows.append(row)
+        like = rows[0] or {}
+        missing = {name: np.full(np.shape(value), np.nan) for name, value in like.items()}
+        return {name: np.stack([(missing if row is None else row)[name] for row in rows]) for name in like}
+
+
+def _name(epoch: int) -> str:
+    return f"epoch_{epoch:05d}"

@@ -1,0 +1,165 @@
+"""Experiment: the tangent kernel in the course of training.
+
+Source: Ortiz-Jimenez et al. 2021, section 4.2 (Figures 6, 7, 15, 16 and Table 1).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
+from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
+from ntk_repro.rotation.task import Task, batches_for, check_same_images, images, network_for, task_for
+from ntk_repro.rotation.tracker import Tracker
+from ntk_repro.training import accuracy, l2_distance, train
+
+__all__ = ["Config", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Trains a network on an eigenfunction of its NTK, or on the classes, and measures its NTK on the way."""
+
+    n_train: int | None = None
+    """Number of training images; none: all of them."""
+    index: int | None = None
+    """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
+    track: tuple[int, ...] | None = None
+    """Epochs after which the kernel is measured, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+    kernel_images: int | None = None
+    """Training images that the kernel is measured on, at most (the first ones); none: all of them."""
+    top: int = 50
+    """Eigenvectors on which the energy of the labels is measured."""
+    num_eigenfunctions: int = 0
+    """Eigenfunctions of the initial kernel on all images (training and test) whose alignment is followed."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network or training could have.
+        """
+        checked_index(self.index)
+        for name in ("top", "kernel_images"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} must be at least 1, not {value}")
+        if self.num_eigenfunctions < 0 or self.epochs < 0:
+            raise UserError("num_eigenfunctions and epochs must be at least 0")
+        config = super().resolved()
+        return dataclasses.replace(config, track=default_epochs(self.track, self.epochs, "track"))
+
+    def within(self, images: int) -> tuple["Config", list[str]]:
+        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        if self.num_eigenfunctions <= images:
+            return self, []
+        said = f"{images:,} images have {images:,} eigenfunctions: no more are followed"
+        return dataclasses.replace(self, num_eigenfunctions=images), [said]
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Trains and measures, or continues a run that was interrupted, or returns one that is done.
+
+    The result's arrays, for C measurements, K eigenvectors, S nested sets of images and T eigenfunctions:
+    `epochs` (C,), what `KernelMeasurement` gives with a first axis C, `network_test_accuracy`,
+    `network_train_accuracy`, `weight_distance` (C,), `images` (S,) (of `energy_by_images`), `eigenvalues` (T,),
+    `network_loss` (epochs,) and `majority_rate`, of the test labels. nan from where the training diverged.
+
+    Args:
+        config: the settings; with epochs = 0 the kernel is measured before training only.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config, config.n_train)
+    with RunFolder.open("rotation_tracking", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            _tracked(config, data, folder, root)
+    return folder
+
+
+def _tracked(config: Config, data: Dataset, folder: RunFolder, root: Path | None) -> None:
+    net = network_for(config, data)
+    task = task_for(config, data, net, config.index, config.num_eigenfunctions, root)
+    count = min(config.kernel_images or len(data.x_train), len(data.x_train))
+    kernel = KernelMeasurement(
+        folder, net, data.x_train[:count], task.y_train[:count], config.top, _targets(config, data, task)
+    )
+
+    def measure(epoch: int, network: Network) -> dict[str, Any]:
+        return {
+            **kernel(epoch, network),
+            "network_test_accuracy": accuracy(network(data.x_test), task.y_test),
+            "network_train_accuracy": accuracy(network(data.x_train), task.y_train),
+            "weight_distance": l2_distance(network.params, net.params),
+        }
+
+    tracker = Tracker(folder, config.track or (), measure)
+    losses, last = np.zeros(0), None
+    if config.epochs:
+        training = train(
+            net,
+            data.x_train,
+            task.y_train,
+            recipe=config.recipe,
+            batches=batches_for(config, len(data.x_train)),
+            checkpoint_at=tracker.epochs,
+            checkpoint_fn=tracker,
+            folder=folder,
+        )
+        losses = training.train_loss
+        last = int(np.isfinite(losses).sum())
+    else:
+        tracker(0, net)
+    eigenvalues = np.zeros(0) if task.basis is None else task.basis.values[: config.num_eigenfunctions]
+    folder.finish(
+        epochs=np.array(tracker.epochs),
+        **tracker.collect(until=last),
+        images=np.array(nested_counts(count, config.top)),
+        eigenvalues=eigenvalues,
+        network_loss=losses,
+        majority_rate=np.asarray(task.majority_rate),
+    )
+
+
+def _targets(config: Config, data: Dataset, task: Task):
+    """The eigenfunctions phi_j = sqrt(n) v_j to follow, and their alignments before training, lambda_j / n."""
+    if task.basis is None or not config.num_eigenfunctions:
+        return None
+    n, count = len(data.x), config.num_eigenfunctions
+    return data.x, np.sqrt(n) * task.basis.vectors[:, :count], task.basis.values[:count] / n
+
+
+def show(folder: RunFolder) -> None:
+    """Prints what was measured at each epoch."""
+    result, config = folder.result(), folder.config
+    table = Table(
+        "epoch",
+        f"energy on top {config['top']}",
+        "cosine distance of the kernel",
+        "mean squared gradient norm",
+        "test accuracy",
+        title=f"{config['net']}: the kernel in training, on {result['images'][-1]:,} images",
+    )
+    for i, epoch in enumerate(result["epochs"]):
+        table.add_row(
+            str(epoch),
+            f"{result['energy_concentration'][i]:.1%}",
+            f"{result['kernel_cosine_distance'][i]:.3f}",
+            f"{result['mean_squared_gradient_norm'][i]:.4g}",
+            f"{result['network_test_accuracy'][i]:.1%}",
+        )
+    Console().print(table)

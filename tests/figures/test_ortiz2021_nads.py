@@ -1,0 +1,120 @@
+"""The drawings of neural anisotropy directions and of what is proved about them, from runs of chosen numbers."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
+from ntk_repro.papers.drawing import draw_command
+from ntk_repro.record import RunFolder
+
+SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
+
+
+def finished(root, study, config, **arrays):
+    with RunFolder.open(f"nads_{study}", config.resolved(), root=root) as folder:
+        folder.describe(provenance={"label": "toy data", "n_train": 20, "n_test": 10})
+        folder.finish(**{name: np.asarray(value) for name, value in arrays.items()})
+    return RunFolder.read(folder.path)
+
+
+@pytest.fixture
+def numbers(tmp_path, monkeypatch, capsys):
+    """Draws runs by a script, in this process, and reads the numbers that it wrote."""
+    pytest.importorskip("matplotlib.pyplot").switch_backend("Agg")
+    monkeypatch.syspath_prepend(SCRIPTS)
+
+    def draw(script, *runs):
+        module = importlib.import_module(script)
+        out = tmp_path / "out"
+        draw_command(f"ortiz2021/{script}", module.draw, [*(str(run.path) for run in runs), "--out", str(out)])
+        written = [Path(line) for line in capsys.readouterr().out.splitlines()]
+        assert [path.suffix for path in written] == [".png", ".pdf", ".json"]
+        assert written[0].read_bytes().startswith(b"\x89PNG")
+        return json.loads(written[2].read_text())
+
+    yield draw
+    importlib.import_module("matplotlib.pyplot").close("all")
+
+
+def test_figure_1_shows_every_width(tmp_path, numbers):
+    grid = np.linspace(-1, 1, 5)
+    s, t = np.meshgrid(grid, grid, indexing="ij")
+    surface = np.stack([np.stack([s, t, 0.3 / w * s * t], -1) for w in (1, 9)])
+    path = np.linspace(0, 1, 4)[None, :, None] * np.ones((2, 1, 3))
+    arrays = {"widths": [2, 400], "grid": grid, "surface": surface, "target": [1, 1, 0.5], "bend": [0.1, 0.01]}
+    run = finished(
+        tmp_path, "tangent_space", tangent_space.Config(), **arrays,
+        off_plane=[0, 0], network_path=path, linearized_path=path * [1, 1, 0],
+    )  # fmt: skip
+    plotted = numbers("fig1", run)
+    assert (plotted["widths"], plotted["bend"]) == ([2, 400], [0.1, 0.01])
+    assert plotted["linearized_end"] == [[1, 1, 0], [1, 1, 0]]
+    with pytest.raises(SystemExit):
+        numbers("fig1", run, run)
+
+
+def separable_run(root, seed=0, network=(0.9, 0.7)):
+    config = separable.Config(net="mlp", size=2, indices=(1, 4), train_size=200, seed=seed)
+    accuracies = {f"linearized_{part}_accuracy": [0.8, 0.6] for part in ("test", "train")}
+    accuracies |= {f"network_{part}_accuracy": network for part in ("test", "train")}
+    return finished(
+        root, "separable", config, index=[1, 4], alignment=[4.0, 2, 1, 0], null=[False] * 3 + [True], **accuracies
+    )
+
+
+def test_figure_4_shows_accuracies_and_the_alignment_of_directions_that_are_not_null(tmp_path, numbers):
+    plotted = numbers("fig4", *(separable_run(tmp_path, seed, (0.9 + 0.02 * seed, 0.7)) for seed in (0, 1)))
+    mlp = plotted["nets"]["mlp"]
+    assert mlp["network_accuracy"] == pytest.approx([0.91, 0.7])
+    assert mlp["linearized_accuracy"] == [0.8, 0.6]
+    assert mlp["alignment"] == [4, 0]
+    assert (mlp["not_null"], mlp["directions"]) == (3, 4)
+
+
+def basis_run(root, data, **extra):
+    config = basis.Config(net="lenet", size=4, shown=2, data=data)
+    rng = np.random.default_rng(0)
+    return finished(
+        root, "basis", config, values=np.arange(16.0, 0, -1), directions=rng.normal(size=(16, 4, 4, 1)),
+        null=np.zeros(16, bool), fourier=rng.random((2, 4, 4, 1)), frequencies=[2.0, 3.0], random_frequencies=8.0,
+        **extra,
+    )  # fmt: skip
+
+
+def test_figure_10_shows_each_basis(tmp_path, numbers):
+    runs = [basis_run(tmp_path, "origin"), basis_run(tmp_path, "gaussian", captured_at_origin=0.95)]
+    first, second = numbers("fig10", *runs)["bases"]
+    assert (first["alignment"], first["frequencies"], first["not_null"]) == ([256, 225], [2, 3], 16)
+    assert (first["captured_at_origin"], second["captured_at_origin"]) == (None, 0.95)
+
+
+def test_figures_refuse_runs_of_another_experiment(tmp_path, numbers, monkeypatch):
+    run = basis_run(tmp_path, "origin")
+    for script in ("fig1", "fig4", "lemma1", "theorem1"):
+        with pytest.raises(UserError, match="is not a run that this figure draws"):
+            importlib.import_module(script).draw([run], "")
+
+
+def test_theorem_1_shows_both_estimates(tmp_path, numbers):
+    names = ("monte_carlo", "monte_carlo_error", "theorem", "theorem_error", "difference_error", "at_origin")
+    arrays = {name: [2.0 + i, 1.0 + i] for i, name in enumerate(names)}
+    run = finished(tmp_path, "theorem1", theorem1.Config(size=4, indices=(1,)), index=[1, 0], **arrays)
+    (panel,) = numbers("theorem1", run)["panels"]
+    assert panel["monte_carlo"] == [2, 1]
+    assert (panel["title"], panel["index"]) == ("MLP", [1, 0])
+
+
+def test_lemma_1_shows_norm_over_bound(tmp_path, numbers):
+    arrays = {f"{name}_norm": [2.0, 3.0] for name in ("eigen", "sign", "class", "random")}
+    arrays |= {f"{name}_bound": [1.0, 3.0] for name in ("eigen", "sign", "class", "random")}
+    arrays |= {"alignment_by_gram": [1.0], "alignment_by_gradients": [1.0], "random_rms": 0.7, "random_mean": 0.0}
+    config = lemma1.Config(net="mlp", n_train=10)
+    run = finished(tmp_path, "lemma1", config, n=3, sign_overlap=[1.0, 0.8, 0.7], **arrays)
+    (panel,) = numbers("lemma1", run)["panels"]
+    assert panel["ratio"]["class"] == [2, 1]
+    assert panel["mean_sign_overlap"] == pytest.approx(0.75)

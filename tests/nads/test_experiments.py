@@ -1,0 +1,165 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.nads import EXPERIMENTS, basis, lemma1, separable, tangent_space, theorem1
+from ntk_repro.nads.__main__ import main
+
+MLP = {"net": "mlp", "width": 0.1}
+BASIS = basis.Config(**MLP, size=4, shown=3)
+SEPARABLE = separable.Config(
+    **MLP, size=4, indices=(16, 1), train_size=200, test_size=100, batch_size=32, epochs=8, learning_rate=0.2
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+def test_a_basis_is_orthonormal_and_kept(root, monkeypatch):
+    result = basis.run(BASIS, root=root).result()
+    flat = result["directions"].reshape(16, 16)
+    np.testing.assert_allclose(flat @ flat.T, np.eye(16), atol=1e-6)
+    assert result["fourier"].shape == (3, 4, 4, 1)
+    monkeypatch.setattr(basis, "neural_anisotropy_directions", None)
+    assert basis.run(BASIS, root=root).result()["values"].shape == (16,)
+
+
+def test_directions_averaged_over_a_data_set_have_its_shape_and_are_compared_with_those_at_the_origin(root):
+    result = basis.run(dataclasses.replace(BASIS, data="digits", samples=4), root=root).result()
+    assert result["directions"].shape == (64, 8, 8, 1)
+    assert 0.5 < float(result["captured_at_origin"]) <= 1
+
+
+def test_a_plane_wave_has_two_frequencies_and_noise_half_of_all():
+    waves = np.cos(2 * np.pi * np.arange(16) * 3 / 16)[None, :, None, None] * np.ones((1, 1, 16, 1))
+    np.testing.assert_allclose(basis.concentration(basis.fourier_magnitude(waves)), 2, rtol=1e-12)
+    noise = np.random.default_rng(0).normal(size=(50, 16, 16, 1))
+    np.testing.assert_allclose(basis.concentration(basis.fourier_magnitude(noise)).mean(), 128, rtol=0.1)
+
+
+def test_settings_without_effect_do_not_make_another_run():
+    assert BASIS.resolved() == dataclasses.replace(BASIS, samples=3, residual_scale_init=0.5).resolved()
+    assert dataclasses.replace(BASIS, data="gaussian", samples=3).resolved().samples == 3
+
+
+def test_networks_and_linearizations_train_along_directions(root):
+    folder = separable.run(SEPARABLE, root=root)
+    result = folder.result()
+    assert result["index"].tolist() == [1, 16]
+    assert result["alignment"].shape == (16,)
+    for name in ("network", "linearized"):
+        assert result[f"{name}_train_accuracy"][0] > 0.9
+    assert [line["direction"] for line in folder.metrics()] == [1, 16]
+
+
+def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path, monkeypatch):
+    done = separable.run(SEPARABLE, root=root).result()
+    real, trained = separable.train, []
+
+    def once(*args, **kwargs):
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(separable, "train", once)
+    with pytest.raises(KeyboardInterrupt):
+        separable.run(SEPARABLE, root=tmp_path)
+    monkeypatch.setattr(separable, "train", lambda *args, **kwargs: (trained.append(1), real(*args, **kwargs))[1])
+    again = separable.run(SEPARABLE, root=tmp_path).result()
+    assert len(trained) == 2
+    for name, array in done.items():
+        np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
+
+
+def test_both_sides_of_theorem_1_agree_within_their_error_bars(root):
+    config = theorem1.Config(**MLP, size=4, groups=40, group_size=100, indices=(1, 2, 8), random_directions=1)
+    result = theorem1.run(config, root=root).result()
+    off = (result["monte_carlo"] - result["theorem"]) / result["difference_error"]
+    assert np.abs(off).max() < 3.5
+    assert result["monte_carlo_error"][0] < 0.1 * result["monte_carlo"][0]
+    assert (result["theorem_error"] < result["monte_carlo_error"]).all()
+    assert result["index"].tolist() == [1, 2, 8, 0]
+
+
+def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
+    rng = np.random.default_rng(0)
+    mean, off = np.array([0.5, 0.0, 0.0, 0.0]), []
+    for _ in range(300):
+        estimate = theorem1.squared_norm_of_mean(mean + rng.normal(size=(30, 4)))
+        off.append((estimate.value - 0.25, estimate.error))
+    values, errors = np.array(off).T
+    assert abs(values.mean()) < 3 * values.std() / 300**0.5
+    np.testing.assert_allclose(np.sqrt(np.mean(errors**2)), values.std(), rtol=0.2)
+
+
+def test_lemma_1_holds_on_a_small_kernel(root):
+    result = lemma1.run(lemma1.Config(**MLP, data="digits", n_train=40, pairs=4000), root=root).result()
+    for name in ("eigen", "sign", "class", "random"):
+        assert (result[f"{name}_norm"] >= (1 - 1e-9) * result[f"{name}_bound"]).all()
+    np.testing.assert_allclose(result["eigen_norm"], result["eigen_bound"], rtol=1e-6)
+    np.testing.assert_allclose(result["alignment_by_gradients"], result["alignment_by_gram"], rtol=1e-9)
+    np.testing.assert_allclose(result["random_rms"], 40**-0.5, rtol=0.05)
+
+
+def test_a_singular_kernel_is_refused():
+    with pytest.raises(UserError, match="singular"):
+        lemma1.norm_and_bound(np.ones((3, 3)) - 1e-3, np.eye(3))
+
+
+def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root):
+    result = tangent_space.run(tangent_space.Config(widths=(2, 300), steps=20), root=root).result()
+    assert (np.diff(result["bend"]) < 0).all()
+    assert result["off_plane"].max() < 1e-12
+    # The plane touches the surface at the start: beside it the distance falls with the square of the step.
+    middle = len(result["grid"]) // 2
+    near, far = (np.abs(result["surface"][0, middle + k, middle, 2]) for k in (1, 2))
+    assert near == pytest.approx(far / 4, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (dataclasses.replace(SEPARABLE, indices=(0,)), "from 1 to 16"),
+        (dataclasses.replace(SEPARABLE, batch_size=500), "at most 200"),
+        (dataclasses.replace(BASIS, shown=17), "16 directions"),
+        (dataclasses.replace(BASIS, net="lennet"), "did you mean 'lenet'"),
+        (theorem1.Config(groups=2), "groups must be"),
+        (lemma1.Config(n_train=2), "n_train must be"),
+        (tangent_space.Config(widths=(5,)), "two or more"),
+    ],
+)
+def test_bad_settings_are_refused_before_a_folder_is_made(config, message, tmp_path):
+    experiment = {c: m for c, m in ((m.Config, m) for m in (basis, separable, theorem1, lemma1, tangent_space))}
+    with pytest.raises(UserError, match=message):
+        experiment[type(config)].run(config, root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_computes_and_shows_each_experiment(root, monkeypatch, capsys):
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(root))
+    mlp = ["--net", "mlp", "--width", "0.1", "--size", "4"]
+    main([*mlp, "--shown", "3"])
+    along = ["--indices", "1", "16", "--train-size", "200", "--test-size", "100", "--batch-size", "32", "--epochs", "8"]
+    main(["separable", *mlp, *along, "--learning-rate", "0.2"])
+    groups = ["--groups", "40", "--group-size", "100", "--indices", "1", "2", "8", "--random-directions", "1"]
+    main(["theorem1", *mlp, *groups])
+    main(["lemma1", *mlp[:4], "--data", "digits", "--n-train", "40", "--pairs", "4000"])
+    main(["tangent-space", "--widths", "2", "300", "--steps", "20"])
+    shown = capsys.readouterr().out
+    for said in ("16 of 16 directions", "test accuracy on D(v)", "Monte Carlo", "random pairs", "width"):
+        assert said in shown
+
+
+def test_the_help_names_every_experiment(capsys):
+    main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in EXPERIMENTS)
+    with pytest.raises(SystemExit) as ended:
+        main(["separabel"])
+    assert ended.value.code == 2
+    assert "did you mean 'separable'" in capsys.readouterr().err

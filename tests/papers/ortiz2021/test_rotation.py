@@ -1,0 +1,158 @@
+from typing import Any
+
+import pytest
+
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.index import FIGURES
+from ntk_repro.papers.presets import load_figure_preset
+from ntk_repro.record import config_hash
+
+ROTATION = ("fig5", "fig6", "fig7", "fig8", "fig9", "fig15", "fig16", "table1")
+
+
+def verdicts(name: str, **numbers: Any) -> list[dict[str, Any]]:
+    return evaluate(FIGURES[f"ortiz2021/{name}"].claims, {"data": "mnist5k", **numbers})
+
+
+def outcomes(rows: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
+    return [(row["holds"], row["number"]) for row in rows]
+
+
+def sizes(**changes: Any) -> dict[str, Any]:
+    curves = {
+        "size": [100, 200, 400],
+        "network_accuracy": [0.6, 0.7, 0.85],
+        "linearized_accuracy": [0.6, 0.65, 0.7],
+        "network_distance": [1.0, 2.0, 3.0],
+    }
+    return {"nets": {"mlp": {**curves, **changes}}}
+
+
+def test_figure_5_the_gap_opens():
+    rows = verdicts("fig5", **sizes())
+    assert outcomes(rows) == [(True, 1.0), (True, pytest.approx(0.15)), (True, 1.0)]
+    assert rows[0]["note"] == "from +0.0 to +15.0 points"
+    closing = verdicts("fig5", **sizes(linearized_accuracy=[0.4, 0.6, 0.9], network_distance=[3.0, 2.0, 1.0]))
+    assert outcomes(closing) == [(False, -1.0), (False, pytest.approx(-0.05)), (False, -1.0)]
+    missing = verdicts("fig5", **sizes(network_accuracy=[0.6, 0.7, None]))
+    assert outcomes(missing)[:2] == [(None, None), (None, None)]
+
+
+def test_figure_6_the_energy_grows():
+    curves = {"epochs": [0, 1, 5], "energy_concentration": [0.2, 0.3, 0.5]}
+    rows = verdicts("fig6", nets={"lenet": curves})
+    assert outcomes(rows) == [(True, 1.0), (True, pytest.approx(0.3))]
+    rows = verdicts("fig6", nets={"lenet": {**curves, "energy_concentration": [0.5, 0.6, 0.4]}})
+    assert outcomes(rows) == [(False, -0.5), (False, pytest.approx(-0.1))]
+
+
+def column(**changes: Any) -> dict[str, Any]:
+    settings = {"net": "mlp", "width": 1.0, "residual_scale_init": 0.0, "top": 50, "images": 12000}
+    init = {"energy_init": 0.25, "energy_init_std": 0.004, "init_seeds": 3, "end_seeds": 1}
+    trained = {"energy_end": 0.6, "energy_end_std": 0.0, "test_accuracy": 0.66, "test_accuracy_std": 0.0}
+    trend = {"trend_images": [6000, 12000], "trend_energy": [0.28, 0.25]}
+    return {**settings, **init, **trained, **trend, **changes}
+
+
+def test_table_1_is_held_against_the_paper():
+    rows = verdicts("table1", data="cifar10", columns=[column()])
+    assert outcomes(rows) == [(True, pytest.approx(0.35)), (True, 0.25), (True, 0.6), (True, 0.66)]
+    assert [row["paper"] for row in rows] == [None, 0.26, 0.636, 0.676]
+    assert rows[1]["note"] == "mean of 3 seeds, standard deviation 0.4 points"
+    far = verdicts("table1", data="cifar10", columns=[column(energy_init=0.24, energy_end=0.5, test_accuracy=0.6)])
+    assert [row["holds"] for row in far] == [True, False, False, False]
+
+
+def test_table_1_takes_lenet_within_three_points_and_says_on_how_many_images():
+    lenet = column(net="lenet", energy_init=0.23, init_seeds=1, images=6000, energy_end=None, test_accuracy=None)
+    (row,) = verdicts("table1", data="cifar10", columns=[lenet])
+    assert (row["subject"], row["holds"], row["paper"]) == ("lenet", True, 0.258)
+    assert row["note"] == "on 6,000: 28.0%, 12,000: 25.0% images"
+    assert not verdicts("table1", data="cifar10", columns=[{**lenet, "energy_init": 0.22}])[0]["holds"]
+
+
+def test_table_1_of_other_data_or_a_narrow_network_is_not_the_papers():
+    for data, width in (("mnist5k", 1.0), ("cifar10", 0.125)):
+        rows = verdicts("table1", data=data, columns=[column(net="resnet18", width=width)])
+        assert [row["paper"] for row in rows] == [None]
+        assert rows[0]["subject"] == "resnet18, residual scale 0"
+
+
+def panel(after: list[float], norm: float = 9.0) -> dict[str, Any]:
+    return {"alignment_before": [8.0, 4.0, 2.0, 1.0], "alignment_after": after, "gradient_norm_before": 3.0,
+            "gradient_norm_after": norm}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig15", "fig16"])
+def test_the_eigenfunction_trained_on_spikes(name):
+    rows = verdicts(name, nets={"mlp": {"3": panel([16.0, 8.0, 20.0, 2.0])}})
+    assert outcomes(rows) == [(True, 5.0), (True, 1.0), (True, 1.0)]
+    assert rows[0]["subject"] == "mlp, phi_3"
+    assert rows[0]["note"] == "grew 10 times, the others' median 2"
+    rows = verdicts(name, nets={"mlp": {"3": panel([2.0, 8.0, 3.0, 10.0], norm=2.0)}})
+    assert outcomes(rows) == [(False, pytest.approx(0.15)), (False, -1.0), (False, 0.75)]
+    assert rows[0]["note"].endswith("; 2 of 3 grew more")
+
+
+def task(**changes: Any) -> dict[str, Any]:
+    losses = {"network_loss": [0.3, 0.1], "initial_loss": [0.6, 0.5], "pretrained_loss": [0.2, 0.0]}
+    accuracies = {"network_accuracy": 0.7, "initial_accuracy": 0.9, "pretrained_accuracy": 0.72}
+    return {"net": "resnet18", "index": 400, **losses, **accuracies, **changes}
+
+
+def test_figure_8_a_pretrained_kernel_is_fast_and_generalizes_worse():
+    rows = verdicts("fig8", tasks=[task()])
+    assert [row["holds"] for row in rows] == [True] * 4
+    assert rows[0]["number"] == pytest.approx(0.2 / 0.55)
+    assert rows[2]["number"] == pytest.approx(-0.18)
+    rows = verdicts(
+        "fig8", tasks=[task(pretrained_accuracy=0.95, network_loss=[0.7, 0.6], pretrained_loss=[1.0, None])]
+    )
+    assert [row["holds"] for row in rows] == [False, None, False, False]
+
+
+def linearizations(index: int | None, accuracies: list[float]) -> dict[str, Any]:
+    kinds = {"biased_accuracy": accuracies, "unbiased_accuracy": [a - 0.01 for a in accuracies]}
+    return {"net": "mlp", "index": index, "epochs": [0, 2, 5, 20], **kinds}
+
+
+def test_figure_9_falls_on_eigenfunctions_and_rises_on_classes():
+    falling, rising = linearizations(400, [0.9, 0.8, 0.75, 0.7]), linearizations(None, [0.6, 0.65, 0.7, 0.72])
+    rows = verdicts("fig9", tasks=[falling, rising])
+    assert [row["subject"] for row in rows] == [
+        *("mlp, phi_400, biased", "mlp, phi_400, unbiased", "mlp, classes, biased", "mlp, classes, unbiased")
+    ]
+    assert outcomes(rows) == [*[(True, pytest.approx(0.15))] * 2, *[(True, pytest.approx(0.12))] * 2]
+    late, level = linearizations(400, [0.9, 0.9, 0.895, 0.5]), linearizations(None, [0.7, 0.8, 0.7, 0.7])
+    assert [row["holds"] for row in verdicts("fig9", tasks=[late, level])] == [False] * 4
+
+
+def test_without_an_early_epoch_nothing_is_decided():
+    only = {**linearizations(400, [0.9, 0.7]), "epochs": [0, 20]}
+    assert outcomes(verdicts("fig9", tasks=[only])) == [(None, None)] * 2
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+@pytest.mark.parametrize("name", [*ROTATION, "fig11", "fig12"])
+def test_every_run_of_every_preset_is_one_that_the_study_takes(name, preset):
+    configs = load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs
+    hashes = [config_hash(config.resolved()) for config in configs]
+    assert len(set(hashes)) == len(hashes)
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+def test_figures_share_the_runs_that_they_can(preset):
+    def runs(name: str) -> set[str]:
+        return {config_hash(c.resolved()) for c in load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs}
+
+    assert runs("fig6") <= runs("table1")
+    assert runs("fig8") <= runs("fig9")
+    if preset == "quick":
+        assert runs("fig12") < runs("fig2")
+        assert runs("fig7") < runs("fig16")
+
+
+def test_a_resnet18_of_full_width_is_compared_too():
+    rows = verdicts("table1", data="cifar10", columns=[column(net="resnet18", residual_scale_init=1.0)])
+    assert [row["paper"] for row in rows] == [None, 0.227, 0.967, 0.814]
+    assert rows[1]["subject"] == "resnet18, residual scale 1"

@@ -1,0 +1,111 @@
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation import pretrained
+from ntk_repro.rotation.task import batches_for, images, network_for, task_for
+from ntk_repro.training import train
+from tests.rotation.small import SMALL
+
+CONFIG = pretrained.Config(**SMALL, index=3, linearize_at=(2,))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return pretrained.run(CONFIG, root=root)
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    shapes = {name: array.shape for name, array in done.result().items()}
+    assert shapes == {
+        **dict.fromkeys(("linearized_test_accuracy", "linearized_train_accuracy", "linearized_distance"), (3, 2)),
+        "linearized_loss": (3, 2, 4),
+        **dict.fromkeys(("epochs", "mean_squared_gradient_norm", "label_alignment", "checkpoint_test_accuracy"), (3,)),
+        **dict.fromkeys(("network_test_accuracy", "network_train_accuracy", "majority_rate"), ()),
+        "network_loss": (4,),
+    }
+    np.testing.assert_array_equal(done.result()["epochs"], [0, 2, 4])
+    assert done.result()["checkpoint_test_accuracy"][-1] == done.result()["network_test_accuracy"]
+
+
+def test_both_kinds_are_those_of_weight_space(done, root):
+    result, data = done.result(), images(CONFIG, CONFIG.n_train)
+    net = network_for(CONFIG, data)
+    task = task_for(CONFIG, data, net, CONFIG.index, 0, root)
+    training = {"recipe": CONFIG.recipe, "batches": batches_for(CONFIG, 150)}
+    end = train(net, data.x_train, task.y_train, **training).network
+    biased = end.linearization()
+
+    def without_start(params, x):
+        return biased.apply(params, x) - end.apply(end.params, x)
+
+    unbiased = Network.from_apply(without_start, end.params)
+    for kind, model in enumerate((biased, unbiased)):
+        trained = train(model, data.x_train, task.y_train, **training)
+        np.testing.assert_allclose(result["linearized_loss"][-1, kind], trained.train_loss, rtol=5e-3)
+        assert result["linearized_distance"][-1, kind] == pytest.approx(trained.l2_distance, rel=5e-3)
+        assert result["linearized_train_accuracy"][-1, kind] == pytest.approx(trained.train_accuracy, abs=0.014)
+
+
+class Normalised(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool = False):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Dense(6)(x.reshape(len(x), -1)))
+        return nn.Dense(1)(nn.relu(x))
+
+
+def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
+    seen = []
+    real = pretrained._linearized
+
+    def spy(config, data, task, net, where, batches):
+        seen.append(net)
+        return real(config, data, task, net, where, batches)
+
+    net = Network.create(Normalised(), 0, (8, 8, 1))
+    monkeypatch.setattr(pretrained, "_linearized", spy)
+    monkeypatch.setattr(pretrained, "network_for", lambda config, data: net)
+    folder = pretrained.run(pretrained.Config(**{**SMALL, "epochs": 1}), root=tmp_path)
+    before, after = seen
+    jax.tree.map(np.testing.assert_array_equal, before.state, after.state)
+    moved = [np.abs(a - b).max() for a, b in zip(*map(jax.tree.leaves, (before.params, after.params)), strict=True)]
+    assert max(moved) > 0
+    result = folder.result()
+    assert result["checkpoint_test_accuracy"][-1] == result["network_test_accuracy"]  # with its own statistics
+
+
+def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
+    calls = []
+    real = RunFolder.save_part
+
+    def save_part(self, name, **arrays):
+        if name == "epoch_00002" and not calls:
+            calls.append(name)
+            raise KeyboardInterrupt
+        real(self, name, **arrays)
+
+    monkeypatch.setattr(RunFolder, "save_part", save_part)
+    with pytest.raises(KeyboardInterrupt):
+        pretrained.run(CONFIG, root=tmp_path)
+    continued = pretrained.run(CONFIG, root=tmp_path).result()
+    for name, array in done.result().items():
+        np.testing.assert_allclose(continued[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_the_classes_are_a_task_too(tmp_path):
+    config = pretrained.Config(**{**SMALL, "epochs": 1})
+    assert pretrained.run(config, root=tmp_path).result()["linearized_loss"].shape == (2, 2, 1)
+    assert not (tmp_path / "eigenbasis").exists()
+
+
+def test_a_run_is_shown(done, capsys):
+    pretrained.show(done)
+    assert "eigenfunction 3" in capsys.readouterr().out

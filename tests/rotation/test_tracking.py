@@ -1,0 +1,118 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import alignment, empirical_gram
+from ntk_repro.rotation import tracking
+from ntk_repro.rotation.kernel_measurement import KernelMeasurement
+from ntk_repro.rotation.task import batches_for, images, network_for
+from ntk_repro.training import Checkpoint, train
+from tests.rotation.small import SMALL
+
+CONFIG = tracking.Config(**SMALL, index=3, track=(1, 3), kernel_images=60, top=10, num_eigenfunctions=12)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return tracking.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    shapes = {name: array.shape for name, array in done.result().items()}
+    assert shapes == {
+        **dict.fromkeys(("epochs", "energy_concentration", "kernel_cosine_distance", "label_alignment"), (4,)),
+        **dict.fromkeys(("mean_squared_gradient_norm", "weight_distance", "network_loss"), (4,)),
+        **dict.fromkeys(("network_test_accuracy", "network_train_accuracy"), (4,)),
+        "energy_by_images": (4, 2),
+        "images": (2,),
+        "top_eigenvalues": (4, 10),
+        "alignment": (4, 12),
+        "eigenvalues": (12,),
+        "majority_rate": (),
+    }
+    np.testing.assert_array_equal(done.result()["epochs"], [0, 1, 3, 4])
+    np.testing.assert_array_equal(done.result()["images"], [30, 60])
+
+
+def test_the_last_measurement_is_of_the_trained_network(done):
+    result, data = done.result(), images(CONFIG, CONFIG.n_train)
+    net = network_for(CONFIG, data)
+    kernel = empirical_gram(net, data.x, precision="float64")
+    values, vectors = np.linalg.eigh(kernel)
+    vectors = vectors[:, ::-1][:, :12]
+    np.testing.assert_allclose(result["alignment"][0], values[::-1][:12] / 200, rtol=1e-4)
+    y = vectors[:150, 2] >= 0
+    sign = np.sign(vectors[:, 2] ** 3 @ np.ones(200))
+    y = y if sign > 0 else ~y
+    trained = train(net, data.x_train, y.astype(int), recipe=CONFIG.recipe, batches=batches_for(CONFIG, 150))
+    np.testing.assert_allclose(result["network_loss"], trained.train_loss, rtol=1e-5)
+    phi = np.sqrt(200) * vectors
+    np.testing.assert_allclose(result["alignment"][-1], alignment(trained.network, data.x, phi), rtol=1e-3)
+    norms = np.diagonal(empirical_gram(trained.network, data.x_train[:60])).mean()
+    assert result["mean_squared_gradient_norm"][-1] == pytest.approx(norms, rel=1e-4)
+    assert result["weight_distance"][-1] == pytest.approx(trained.l2_distance, rel=1e-5)
+    assert result["network_train_accuracy"][-1] == pytest.approx(trained.train_accuracy)
+
+
+def test_the_eigenfunction_trained_on_gains_most(tmp_path):
+    config = dataclasses.replace(CONFIG, index=6, epochs=40, track=(0,))
+    result = tracking.run(config, root=tmp_path).result()
+    growth = result["alignment"][-1] / result["alignment"][0]
+    assert growth.argmax() == 5
+    assert (growth > 1).all()
+
+
+def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
+    measured, steps = [], []
+    real, save = KernelMeasurement.__call__, Checkpoint.save
+
+    def measure(self, epoch, network):
+        measured.append(epoch)
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        return real(self, epoch, network)
+
+    monkeypatch.setattr(KernelMeasurement, "__call__", measure)
+    monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: (steps.append(at), save(self, at, *rest))[1])
+    with pytest.raises(KeyboardInterrupt):
+        tracking.run(CONFIG, root=tmp_path)
+    continued = tracking.run(CONFIG, root=tmp_path)
+    assert measured == [0, 1, 3, 3, 4]
+    assert steps == sorted(steps)  # never back to an earlier epoch
+    for name, array in done.result().items():
+        np.testing.assert_array_equal(continued.result()[name], array, err_msg=name)
+    assert not (continued.path / "parts").exists()
+
+
+def test_the_classes_before_training_only(tmp_path):
+    config = dataclasses.replace(CONFIG, index=None, epochs=0, track=None, num_eigenfunctions=0, kernel_images=None)
+    result = tracking.run(config, root=tmp_path).result()
+    assert result["network_loss"].shape == (0,)
+    np.testing.assert_array_equal(result["epochs"], [0])
+    assert result["images"][-1] == 150
+    data = images(config, config.n_train)
+    vectors = np.linalg.eigh(empirical_gram(network_for(config, data), data.x_train, precision="float64"))[1]
+    y = np.where(data.y_train < 5, 1.0, -1.0)
+    expected = np.linalg.norm(vectors[:, -10:].T @ y) / np.sqrt(150)
+    assert result["energy_concentration"][0] == pytest.approx(expected, rel=1e-4)
+    assert not (tmp_path / "eigenbasis").exists()
+
+
+def test_a_training_that_diverges_ends_in_nan(tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e30, num_eigenfunctions=0)
+    with pytest.warns(UserWarning, match="diverged"):
+        result = tracking.run(config, root=tmp_path).result()
+    assert np.isfinite(result["energy_concentration"][0])
+    assert np.isnan(result["energy_concentration"][1:]).all()
+
+
+def test_more_eigenvectors_than_images_are_refused(tmp_path):
+    with pytest.raises(UserError, match="change --top"):
+        tracking.run(dataclasses.replace(CONFIG, top=61), root=tmp_path)
+
+
+def test_a_run_is_shown(done, capsys):
+    tracking.show(done)
+    assert "on 60 images" in capsys.readouterr().out
