@@ -55,17 +55,20 @@ $(foreach figure,$(PRESETS:configs/%.toml=%),$(eval $(call figure_target,$(figur
 $(NUMBERS): $(INSTALLED)
 	$(call draw,$@)
 
+# A file's tests share compiled programs, so a file stays in one process.
+PYTEST := -m pytest -n logical --maxprocesses 4 --dist loadfile
+
 test: $(INSTALLED_DEV)  ## Run all tests
-	$(PY) -m pytest $(ARGS)
+	$(PY) $(PYTEST) $(ARGS)
 
 test-fast: $(INSTALLED_DEV)  ## Run the tests that take less than a few seconds
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PY) $(PYTEST) -m "not slow" $(ARGS)
 
 test-oldest: .venv-oldest/.installed-dev  ## Run all tests on the oldest JAX declared, in .venv-oldest
-	.venv-oldest/bin/python -m pytest $(ARGS)
+	.venv-oldest/bin/python $(PYTEST) $(ARGS)
 
 test-python3.12: .venv-python3.12/.installed-dev  ## Run all tests on Python 3.12 and its newest JAX, in .venv-python3.12
-	.venv-python3.12/bin/python -m pytest $(ARGS)
+	.venv-python3.12/bin/python $(PYTEST) $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## Check style (ruff) and types (pyright)
 	$(PY) -m ruff check .

@@ -2,10 +2,13 @@
 
 from ntk_repro.data.cache import cache_dir
 from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset
+from ntk_repro.data.image_folder import SNAKES, load_image_folder
+from ntk_repro.data.shifts import shifted
 from ntk_repro.data.targets import binary_labels, one_hot, signed_targets
 
 __all__ = [
     "DATASETS",
+    "SNAKES",
     "Dataset",
     "Provenance",
     "available",
@@ -13,6 +16,8 @@ __all__ = [
     "cache_dir",
     "dataset_sizes",
     "load_dataset",
+    "load_image_folder",
     "one_hot",
+    "shifted",
     "signed_targets",
 ]

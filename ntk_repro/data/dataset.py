@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.errors import UserError, unknown_name
 
-__all__ = ["DATASETS", "Dataset", "Provenance", "available", "dataset_sizes", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "Provenance", "available", "dataset_of", "dataset_sizes", "load_dataset"]
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -107,7 +107,19 @@ def load_dataset(
         UserError: unknown name; data missing; a class that has no images; more images asked for than there are; images
             with NaN, infinite or constant values.
     """
-    source = _find(name, data_dir)
+    return dataset_of(_find(name, data_dir), n_train, n_test, seed, classes=classes, standardize=standardize)
+
+
+def dataset_of(
+    source: Source,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
+    *,
+    classes: Sequence[int] | None = None,
+    standardize: bool = True,
+) -> Dataset:
+    """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
     decoded = _of_classes(decode_cached(source), classes, source.name)
     rows_train = _subset(source, decoded, "train", n_train, seed)
     rows_test = _subset(source, decoded, "test", n_test, seed)

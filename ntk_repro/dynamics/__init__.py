@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ntk_repro.dynamics.columns import LiveColumns, live_columns
     from ntk_repro.dynamics.cross_entropy import CrossEntropyDynamics, cross_entropy_dynamics
     from ntk_repro.dynamics.function_space import LOSSES, FunctionSpaceTraining, train_in_function_space
     from ntk_repro.dynamics.learning_rates import (
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         max_learning_rate,
         neural_tangents_time,
     )
+    from ntk_repro.dynamics.least_squares import LeastSquares, least_squares_bytes, solve_least_squares
     from ntk_repro.dynamics.momentum import MomentumDynamics, momentum_dynamics
     from ntk_repro.dynamics.mse import MseDynamics, mse_dynamics
     from ntk_repro.dynamics.spectral import NullSpace, Spectrum
@@ -25,6 +27,8 @@ __all__ = [
     "LOSSES",
     "CrossEntropyDynamics",
     "FunctionSpaceTraining",
+    "LeastSquares",
+    "LiveColumns",
     "MomentumDynamics",
     "MseDynamics",
     "NullSpace",
@@ -32,10 +36,13 @@ __all__ = [
     "averaged_loss_time",
     "cross_entropy_dynamics",
     "eta_critical",
+    "least_squares_bytes",
+    "live_columns",
     "max_learning_rate",
     "momentum_dynamics",
     "mse_dynamics",
     "neural_tangents_time",
+    "solve_least_squares",
     "train_in_function_space",
     "weight_change",
 ]
@@ -44,6 +51,8 @@ _HOMES = {
     "function_space": {"LOSSES", "FunctionSpaceTraining", "train_in_function_space"},
     "cross_entropy": {"CrossEntropyDynamics", "cross_entropy_dynamics"},
     "learning_rates": {"averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"},
+    "least_squares": {"LeastSquares", "least_squares_bytes", "solve_least_squares"},
+    "columns": {"LiveColumns", "live_columns"},
     "momentum": {"MomentumDynamics", "momentum_dynamics"},
     "mse": {"MseDynamics", "mse_dynamics"},
     "spectral": {"NullSpace", "Spectrum"},

@@ -4,9 +4,11 @@ To add one, write its module in a file of its own and give it a line in `registr
 """
 
 from ntk_repro.models.activations import ACTIVATIONS, activation_fn
+from ntk_repro.models.alexnet import AlexNet
 from ntk_repro.models.cnn import CNN
 from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
+from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
 from ntk_repro.models.registry import MODELS, build_model, model_settings
@@ -20,7 +22,9 @@ __all__ = [
     "MLP",
     "MODELS",
     "PARAMETERIZATIONS",
+    "AlexNet",
     "LeNet",
+    "LeNet5",
     "Parameterization",
     "ResNet18",
     "WideResNet",

@@ -7,9 +7,11 @@ import flax.linen as nn
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.models.activations import activation_fn
+from ntk_repro.models.alexnet import AlexNet
 from ntk_repro.models.cnn import CNN
 from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
+from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.models.resnet import ResNet18
@@ -24,6 +26,8 @@ MODELS: dict[str, type[nn.Module]] = {
     "fcn": FCN,
     "cnn": CNN,
     "wide_resnet": WideResNet,
+    "lenet5": LeNet5,
+    "alexnet": AlexNet,
 }
 _WIDTH_FIELDS = ("channels", "hidden")
 

@@ -13,7 +13,7 @@ from ntk_repro.training.losses import LOSSES
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe"]
 
 OPTIMIZERS = ("sgd", "adam")
-SCHEDULES = ("linear", "constant")
+SCHEDULES = ("linear", "constant", "steps")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +25,15 @@ class Recipe:
     Attributes:
         optimizer: "sgd" (heavy ball) or "adam".
         learning_rate: of the first step, for the loss averaged over the batch.
-        schedule: "linear" (falls linearly and would reach 0 one step after the last) or "constant".
+        schedule: "linear" (falls linearly and would reach 0 one step after the last), "constant", or "steps" (a tenth
+            after every `decay_epochs` passes).
         momentum: of sgd; adam has its own (0.9, 0.999).
         weight_decay: added to the gradient, for adam too, as its product with the parameters; for a linearization
             with their distance from the start.
         batch_size: samples a step.
         epochs: passes over the training samples.
         loss: "binary_cross_entropy" or "half_squared_error", see `ntk_repro.training.losses`.
+        decay_epochs: of the schedule "steps".
     """
 
     optimizer: str = "sgd"
@@ -42,6 +44,7 @@ class Recipe:
     batch_size: int = 128
     epochs: int = 100
     loss: str = "binary_cross_entropy"
+    decay_epochs: int = 30
 
     def __post_init__(self):
         for kind, name, known in (
@@ -57,8 +60,11 @@ class Recipe:
             raise UserError(f"momentum must be at least 0 and below 1, not {self.momentum}")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay must be finite and not negative, not {self.weight_decay}")
-        if self.batch_size < 1 or self.epochs < 1:
-            raise UserError(f"batch_size and epochs must be at least 1, not {self.batch_size} and {self.epochs}")
+        if min(self.batch_size, self.epochs, self.decay_epochs) < 1:
+            raise UserError(
+                f"batch_size, epochs and decay_epochs must be at least 1, not {self.batch_size}, {self.epochs} and "
+                f"{self.decay_epochs}"
+            )
 
     def steps(self, n: int) -> int:
         """The number of steps on n training samples: the whole batches in `epochs` passes.
@@ -73,6 +79,9 @@ class Recipe:
     def learning_rates(self, n: int) -> Float[np.ndarray, " steps"]:
         """The learning rate of each step on n training samples, float32."""
         steps = self.steps(n)
+        if self.schedule == "steps":
+            passes = np.arange(steps) * self.batch_size // n  # whole passes before the step
+            return (self.learning_rate * 0.1 ** (passes // self.decay_epochs)).astype(np.float32)
         fall = np.arange(steps) / steps if self.schedule == "linear" else np.zeros(steps)
         return (self.learning_rate * (1 - fall)).astype(np.float32)
 

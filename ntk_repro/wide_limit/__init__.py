@@ -9,7 +9,7 @@ __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS = {
     "drift": "how far weights and kernels move in training, against width (Figures 1 and S6)",
-    "predictive": "the distribution of predictions through training, networks and Gaussian processes (Figures 2 and S1)",
+    "predictive": "the distribution of predictions in training, networks and Gaussian processes (Figures 2 and S1)",
     "trajectories": "a network and its linearization through training (Figures 3, 4, S2, S3, S4 and S8)",
     "linearization_error": "how far a network leaves its linearization, against width and data (Figure S5)",
     "parameterization": "accuracy against learning rate, NTK and standard parameterization (Figure S7)",

@@ -18,6 +18,12 @@ def test_a_constant_schedule_stays():
     )
 
 
+def test_a_schedule_in_steps_is_divided_by_ten_after_so_many_passes():
+    recipe = Recipe(schedule="steps", learning_rate=0.1, decay_epochs=2, batch_size=10, epochs=5)
+    rates = recipe.learning_rates(20)
+    np.testing.assert_allclose(rates, [0.1] * 4 + [0.01] * 4 + [0.001] * 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("n", "batch", "epochs", "steps"), [(25, 10, 4, 10), (25, 25, 3, 3), (10, 3, 1, 3), (7, 4, 1, 1)]
 )
@@ -44,6 +50,7 @@ def test_a_recipe_is_hashable_and_frozen():
         ({"weight_decay": float("inf")}, "weight_decay"),
         ({"batch_size": 0}, "batch_size"),
         ({"epochs": 0}, "epochs"),
+        ({"decay_epochs": 0}, "decay_epochs"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

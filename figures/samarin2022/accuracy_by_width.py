@@ -1,0 +1,184 @@
+"""Accuracy of networks and linearizations against width: Figures 2 to 5, and the numbers of Figure 1 and the tables."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.samarin2022.intervals import student_interval
+from ntk_repro.record import RunFolder
+
+NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}
+KINDS = {"network": "", "linearized": "Lin"}
+PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
+SECOND = "#CC79A7"  # a linearization at other settings
+_OWN = ("seed", "width")  # in which runs of a line differ
+_OF_PANEL = ("net", "data", "shift", "resize")
+
+
+def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
+    """The runs as panels (a network on a data set) of lines (networks or linearizations at equal settings).
+
+    A line has `kind`, `name`, `learning_rate`, `weight_decay`, `widths` and, for each width, the accuracies of its
+    seeds, `train` and `test`, nan where a training diverged. A panel has besides `logistic_train` and `logistic_test`,
+    None without.
+
+    Raises:
+        UserError: for runs of another experiment, the same run twice, and runs of a panel that differ in more than
+            learning rate and weight decay.
+    """
+    panels: dict[tuple, dict[str, Any]] = {}
+    seen = set()
+    for run in runs:
+        if run.study != "widths_training":
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
+        identity = json.dumps(run.config, sort_keys=True)
+        if identity in seen:
+            raise UserError("two runs have the same settings and seed: name each run once")
+        seen.add(identity)
+        panels.setdefault(tuple(run.config.get(name) for name in _OF_PANEL), {"runs": []})["runs"].append(run)
+    return [_panel(dict(zip(_OF_PANEL, key, strict=True)), panel["runs"]) for key, panel in panels.items()]
+
+
+def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
+    free = (*_OWN, "learning_rate", "weight_decay", "models", "decay_epochs", "epochs", "follow", "baseline")
+    first = runs[0].config
+    for run in runs:
+        differing = [name for name in first if name not in free and run.config.get(name) != first[name]]
+        if differing:
+            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
+    lines = [line for kind in KINDS for line in _lines(kind, runs, NAMES.get(str(key["net"]), str(key["net"])))]
+    rates = {line["learning_rate"] for line in lines}
+    for line in lines:
+        if len(rates) > 1:
+            line["name"] += f", learning rate {line['learning_rate']:g}"
+    logistic = {part: _baseline(runs, f"logistic_{part}_accuracy") for part in PARTS}
+    return {
+        **key,
+        "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
+        "settings": _settings(runs),
+        "lines": lines,
+        **{f"logistic_{part}": value for part, value in logistic.items()},
+    }
+
+
+def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
+    groups: dict[tuple, list[RunFolder]] = {}
+    for run in runs:
+        if run.config["models"] in ("both", kind):
+            groups.setdefault((run.config["learning_rate"], run.config["weight_decay"]), []).append(run)
+    lines = []
+    for (rate, decay), group in groups.items():
+        widths = sorted({run.config["width"] for run in group})
+        by_width = [sorted((r for r in group if r.config["width"] == w), key=_seed) for w in widths]
+        lines.append(
+            {
+                "kind": kind,
+                "name": KINDS[kind] + net,
+                "learning_rate": rate,
+                "weight_decay": decay,
+                "widths": widths,
+                "num_params": [int(array(some[0], "num_params")) for some in by_width],
+                "seeds": [[_seed(run) for run in some] for some in by_width],
+                **{
+                    part: [[float(array(run, f"{kind}_{part}_accuracy")) for run in some] for some in by_width]
+                    for part in PARTS
+                },
+            }
+        )
+    return lines
+
+
+def _seed(run: RunFolder) -> int:
+    return run.config["seed"]
+
+
+def _baseline(runs: list[RunFolder], name: str) -> float | None:
+    there = [float(array(run, name)) for run in runs if run.config["baseline"]]
+    return there[0] if there else None
+
+
+def _settings(runs: list[RunFolder]) -> str:
+    provenance = runs[0].environment.get("provenance", {})
+    parts = []
+    if {"n_train", "n_test"} <= set(provenance):
+        parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
+    epochs = sorted({run.config["epochs"] for run in runs})
+    parts.append(f"{'/'.join(map(str, epochs))} epochs")
+    seeds = len({_seed(run) for run in runs})
+    parts.append(f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed")
+    return ", ".join(parts)
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """One row a panel: training accuracy on the left, test accuracy on the right."""
+    panels = panels_of(runs)
+    picture, axes = plt.subplots(
+        len(panels), 2, figsize=(8.2, 3.4 * len(panels) + 0.5), squeeze=False, layout="constrained", sharey="row"
+    )
+    for row, panel in zip(axes, panels, strict=True):
+        for ax, part in zip(row, PARTS, strict=True):
+            accuracy_panel(ax, panel, part)
+        row[0].set_ylabel("Accuracy")
+        low, high = row[0].get_ylim()
+        row[0].set_ylim(max(0.0, low - 0.08 * (high - low)), min(high, 1.02))  # room for the settings at the bottom
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 4))
+    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+
+
+def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
+    """The lines of a panel, and what they are compared with."""
+    for line in panel["lines"]:
+        accuracy_line(ax, line, part, color_of(panel, line))
+    logistic = panel[f"logistic_{part}"]
+    if logistic is not None:
+        ax.axhline(logistic, ls=":", lw=1.2, color=COLORS["baseline"], label="Logistic regression", zorder=1)
+    network = next((line for line in panel["lines"] if line["kind"] == "network"), None)
+    if network is not None and len(network["widths"]) > 1:
+        name = f"{network['name'].split(',')[0]}×{network['widths'][0]:g}"
+        level = student_interval(network[part][0]).mean
+        ax.axhline(level, ls="--", lw=1.0, color=COLORS["chance"], label=name, zorder=1)
+    widths = sorted({width for line in panel["lines"] for width in line["widths"]})
+    width_axis(ax, widths)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    ax.set_title(f"{PARTS[part]}, {panel['data']}" + (f", shifted by up to {panel['shift']}" if panel["shift"] else ""))
+    ax.text(0.98, 0.03, panel["settings"], transform=ax.transAxes, ha="right", va="bottom", fontsize=7.5, color=QUIET)
+
+
+def accuracy_line(ax: Axes, line: dict[str, Any], part: str, color: str) -> None:
+    """One line: means and standard deviations over seeds, and a dot a seed."""
+    looks = {"marker": "o", "ms": 4.5} if line["kind"] == "network" else {"marker": "*", "ms": 8}
+    mean = np.array([student_interval(values).mean for values in line[part]])
+    spread = np.array([_spread(values) for values in line[part]])
+    ax.errorbar(line["widths"], mean, yerr=spread, color=color, capsize=2.5, label=line["name"], zorder=3, **looks)
+    for width, values in zip(line["widths"], line[part], strict=True):
+        if len(values) > 1:
+            ax.plot([width] * len(values), values, ".", ms=4, mew=0, alpha=0.5, color=color, zorder=2)
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else 0.0
+
+
+def color_of(panel: dict[str, Any], line: dict[str, Any]) -> str:
+    """Blue for networks, orange for linearizations, purple for those at other settings."""
+    if line["kind"] == "network":
+        return COLORS["network"]
+    same = [other for other in panel["lines"] if other["kind"] == line["kind"]]
+    return (COLORS["linearized"], SECOND, COLORS["third"])[min(same.index(line), 2)]
+
+
+def width_axis(ax: Axes, widths: Sequence[float]) -> None:
+    """A logarithmic axis of width factors, with a tick at each."""
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(widths, [f"×{width:g}" for width in widths])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("Width factor")

@@ -1,0 +1,39 @@
+"""Figure 6: effective rank against width, of the singular values of the Jacobian and of the kernel's eigenvalues."""
+
+import matplotlib.pyplot as plt
+from accuracy_by_width import width_axis
+from singular_values import LINE_COLORS, lines_of, spoken
+
+from ntk_repro.papers.drawing import Drawing, draw_command, head
+from ntk_repro.record import RunFolder
+
+RANKS = {
+    "effective_rank": r"of the Jacobian's $\sigma$",
+    "effective_rank_of_kernel": r"of the kernel's $\lambda = \sigma^2$",
+}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A column a network, a row a rank, a curve a data set."""
+    lines = lines_of(runs)
+    nets = list(dict.fromkeys(line["net"] for line in lines))
+    picture, axes = plt.subplots(
+        2, len(nets), figsize=(4.2 * len(nets), 5.8), squeeze=False, sharex="col", layout="constrained"
+    )
+    for column, net in zip(axes.T, nets, strict=True):
+        for ax, (name, title) in zip(column, RANKS.items(), strict=True):
+            own = [line for line in lines if line["net"] == net]
+            for line, color in zip(own, LINE_COLORS, strict=False):
+                ax.plot(line["widths"], line[name], "*-", ms=8, color=color, label=spoken(line))
+            width_axis(ax, sorted({width for line in own for width in line["widths"]}))
+            ax.set_title(f"Effective rank {title}, of {own[0]['rows']:,}", fontsize=9)
+            ax.set_ylim(bottom=0)
+            ax.legend(fontsize=8, loc="lower right")
+        column[0].set_xlabel("")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Effective rank")
+    return Drawing(picture, {**head(picture, runs, preset), "lines": lines})
+
+
+if __name__ == "__main__":
+    draw_command("samarin2022/fig6", draw)

@@ -1,0 +1,80 @@
+"""Figure A2: statistics of the outputs through training, of networks and of their linearizations, at each width."""
+
+from collections import defaultdict
+
+import matplotlib.pyplot as plt
+import numpy as np
+from accuracy_by_width import panels_of
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, mean_and_std
+from ntk_repro.record import RunFolder
+
+TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
+KINDS = {"network": ("LeNet", "-"), "linearized": ("LinLeNet", "--")}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A column a width: median, middle half and 90 % range of the outputs on test images against the epoch."""
+    if len(panels_of(runs)) > 1:
+        raise UserError("this figure is of one data set: name the runs of one")
+    by_width: dict[float, list[RunFolder]] = defaultdict(list)
+    for run in runs:
+        if run.config["models"] != "both" or not run.config["follow"]:
+            raise UserError(f"{run.path} has not followed the outputs of both models: compute it with --follow 200")
+        by_width[run.config["width"]].append(run)
+    picture, axes = plt.subplots(
+        len(TARGETS),
+        len(by_width),
+        figsize=(2.6 * len(by_width) + 0.8, 5.6),
+        squeeze=False,
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+    )
+    numbers = []
+    for column, (width, group) in zip(axes.T, sorted(by_width.items()), strict=True):
+        epochs = array(group[0], "followed_epochs")
+        for ax, (target, title) in zip(column, TARGETS.items(), strict=True):
+            for kind, (name, line) in KINDS.items():
+                _band(ax, epochs, mean_and_std(group, f"{kind}_{target}_quantiles").mean, name, line, COLORS[kind])
+            ax.set_title(f"×{width:g}, {title}", fontsize=8)
+        _epoch_axis(column[-1], epochs)
+        numbers.append(_numbers(width, epochs, group))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Output")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    picture.legend(handles, labels, loc="outside lower center", ncols=2)
+    return Drawing(picture, {**head(picture, runs, preset), "widths": numbers})
+
+
+def _band(ax, epochs: np.ndarray, quantiles: np.ndarray, name: str, line: str, color: str) -> None:
+    ax.fill_between(epochs, quantiles[:, 0], quantiles[:, 4], color=color, alpha=0.10, lw=0)
+    ax.fill_between(epochs, quantiles[:, 1], quantiles[:, 3], color=color, alpha=0.22, lw=0)
+    ax.plot(epochs, quantiles[:, 2], line, color=color, label=f"{name}: median, middle half, 90 %")
+
+
+def _epoch_axis(ax, epochs: np.ndarray) -> None:
+    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
+    ax.set_xticks([int(epoch) for epoch in epochs], [str(int(epoch)) for epoch in epochs])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("Epoch")
+
+
+def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
+    """What is drawn, and how far apart the two models are: root mean squares over the epochs after the start."""
+    found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
+    curves = {}
+    for kind in KINDS:
+        for target in TARGETS:
+            for what in ("mean", "std", "quantiles"):
+                curves[f"{kind}_{target}_{what}"] = mean_and_std(group, f"{kind}_{target}_{what}").mean
+    for what in ("mean", "std"):
+        apart = [curves[f"network_{target}_{what}"] - curves[f"linearized_{target}_{what}"] for target in TARGETS]
+        found[f"{what}_apart"] = float(np.sqrt(np.mean(np.square(apart)[:, 1:])))
+    outputs = mean_and_std(group, "outputs_apart").mean
+    return {**found, **curves, "outputs_apart": float(np.sqrt(np.mean(outputs[1:] ** 2)))}
+
+
+if __name__ == "__main__":
+    draw_command("samarin2022/figA2", draw)

@@ -1,0 +1,8 @@
+"""Figure A3: singular values of the Jacobian at several widths, AlexNet."""
+
+from singular_values import draw
+
+from ntk_repro.papers.drawing import draw_command
+
+if __name__ == "__main__":
+    draw_command("samarin2022/figA3", draw)

@@ -1,0 +1,135 @@
+"""One digit against the others by several solutions, at every width, beside the paper's numbers: Tables 1 and 2."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.record import RunFolder
+
+ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
+PARTS = {"test": "Test", "train": "Train"}
+_FREE = ("width", "seed", "sizes", "n_train", "epochs", "sgd")
+
+
+def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
+    """A column a width (and number of images): accuracies of all solutions on the most images each was fitted to.
+
+    Raises:
+        UserError: for runs of another experiment, runs that differ in more than width and size, and two of one width.
+    """
+    columns = []
+    for run in runs:
+        if run.study != "widths_solver":
+            raise UserError(
+                f"{run.path} is not a run that this table shows: name those that `ntk-repro run` prints for it"
+            )
+        differing = [k for k, v in runs[0].config.items() if k not in _FREE and run.config.get(k) != v]
+        if differing:
+            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one table: draw them apart")
+        columns.append(_column(run))
+    widths = [column["width"] for column in columns]
+    if len(set(widths)) < len(widths):
+        raise UserError("two runs have the same width: the paper's tables are of single runs, name one of each width")
+    return sorted(columns, key=lambda column: column["width"])
+
+
+def _column(run: RunFolder) -> dict[str, Any]:
+    result, provenance = run.result(), run.environment.get("provenance", {})
+    column: dict[str, Any] = {
+        "width": run.config["width"],
+        "seed": run.config["seed"],
+        "images": provenance.get("n_train", run.config["n_train"]),
+        "test_images": provenance.get("n_test", run.config["n_test"]),
+        "num_params": int(array(run, "num_params")),
+        "majority_rate": float(array(run, "majority_rate")),
+        "solver_by_size": {
+            "sizes": array(run, "sizes"),
+            **{part: result.get(f"solver_{part}_accuracy", np.array([])) for part in PARTS},
+            **{name: result.get(f"solver_{name}", np.array([], int)) for name in ("rank", "live", "dual")},
+        },
+    }
+    for model in (*ROWS, "logistic", "ridge"):
+        if f"{model}_test_accuracy" in result and np.size(result[f"{model}_test_accuracy"]):
+            column[model] = {part: float(np.ravel(result[f"{model}_{part}_accuracy"])[-1]) for part in PARTS}
+        else:
+            column[model] = None
+    return column
+
+
+def draw(runs: list[RunFolder], preset: str, table: str) -> Drawing:
+    """The table, ours above the paper's, and below it the solver's test accuracy against the number of images."""
+    columns = columns_of(runs)
+    picture, (above, below) = plt.subplots(
+        2, 1, figsize=(2.6 + 1.25 * max(4, len(columns)), 7.2), layout="constrained", height_ratios=(1.35, 1)
+    )
+    _table(above, columns, table)
+    _by_size(below, columns)
+    return Drawing(picture, {**head(picture, runs, preset), "columns": columns})
+
+
+def _table(ax, columns: list[dict[str, Any]], table: str) -> None:
+    ax.set_axis_off()
+    rows = [(part, model) for part in PARTS for model in ROWS]
+    cells = [[cell(column, model, part, table) for column in columns] for part, model in rows]
+    drawn = ax.table(
+        cells,
+        rowLabels=[f"{PARTS[part]}: {ROWS[model]}" for part, model in rows],
+        colLabels=[f"×{c['width']:g}\n{c['num_params']:,}" for c in columns],
+        cellLoc="center",
+        bbox=(0, 0, 1, 1),
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+    for one in drawn.get_celld().values():
+        one.set_edgecolor("#D0D0D0")
+    first = columns[0]
+    said = f"per cent, {first['images']:,} + {first['test_images']:,} images; in brackets the paper's, 60,000 + 10,000"
+    for model, name in (("logistic", "logistic regression"), ("ridge", "ridge regression")):
+        if first[model]:
+            said += (
+                f"\n{name} on pixels: test {100 * first[model]['test']:.2f}, training {100 * first[model]['train']:.2f}"
+            )
+    said += f"; always no: {100 * first['majority_rate']:.2f}"
+    ax.set_title(said, fontsize=8, color=QUIET)
+
+
+def cell(column: dict[str, Any], model: str, part: str, table: str) -> str:
+    """ "99.31 (99.61)": ours, and the paper's where it has one; with the number of images where not all were solved."""
+    printed = printed_numbers("samarin2022")[table][part].get(model, {}).get(f"{column['width']:g}")
+    behind = "" if printed is None else f" ({100 * printed:g})"
+    if not column[model]:
+        return "-" + behind
+    value = column[model][part]
+    said = "diverged" if not np.isfinite(value) else f"{100 * value:.2f}"
+    sizes = column["solver_by_size"]["sizes"]
+    if model in ("solver", "kernel_ridge") and len(sizes) and sizes[-1] < column["images"]:
+        behind += f"\non {sizes[-1]:,}"
+    return said + behind
+
+
+def _by_size(ax, columns: list[dict[str, Any]]) -> None:
+    colors = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"], COLORS["chance"])
+    solved = [column for column in columns if len(column["solver_by_size"]["sizes"])]
+    for column, color in zip(solved, colors, strict=False):
+        by_size = column["solver_by_size"]
+        ax.plot(by_size["sizes"], by_size["test"], "o-", color=color, label=f"×{column['width']:g}, test")
+        ax.plot(by_size["sizes"], by_size["train"], ":", lw=1.2, color=color)
+        live = by_size["live"][-1]
+        if live <= 1.5 * by_size["sizes"][-1]:
+            ax.axvline(live, ls="--", lw=1.0, color=color, alpha=0.7)
+    ax.set_xscale("log", base=2)
+    sizes = sorted({int(n) for column in solved for n in column["solver_by_size"]["sizes"]})
+    ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("Training images solved for")
+    ax.set_ylabel("Accuracy of the solver")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    if solved:
+        ax.legend(
+            loc="lower right", fontsize=8, title="dotted: training; dashed: images = live parameters", title_fontsize=8
+        )

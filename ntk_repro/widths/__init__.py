@@ -1,0 +1,16 @@
+"""Study: standard networks against their linearizations as they grow wider.
+
+One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+
+Source: Samarin et al. 2022.
+"""
+
+__all__ = ["EXPERIMENTS"]
+
+EXPERIMENTS = {
+    "training": "a network and its linearization, trained alike (Figures 2 to 5 and A2, Tables A1 and A2)",
+    "spectra": "singular values and effective rank of the Jacobian (Figures 6, 7 and A3)",
+    "solver": "one class against the others: least squares, SGD and baselines (Tables 1 and 2)",
+    "grid": "training over a grid of learning rates and weight decays, by one process or many",
+}
+"""The experiments by the name of their module, each in a line."""

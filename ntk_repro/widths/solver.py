@@ -1,0 +1,257 @@
+"""Experiment: one class against the others, by least squares on the Jacobian, by SGD, and by baselines.
+
+Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
+from ntk_repro.network import Network
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Recipe, accuracy
+from ntk_repro.widths.baselines import Config as BaselinesConfig
+from ntk_repro.widths.baselines import run as run_baselines
+from ntk_repro.widths.settings import Images, Settings
+from ntk_repro.widths.sgd import recipe_for, train_one
+from ntk_repro.widths.task import Targets, batches_for, check_same_images, images, network_for, targets
+
+__all__ = ["MODELS", "Config", "run", "show"]
+
+MODELS = {
+    "solver": "least squares",
+    "kernel_ridge": "least squares with a ridge",
+    "linearized": "linearization by SGD",
+    "network": "network by SGD",
+    "logistic": "logistic regression on pixels",
+    "ridge": "ridge regression on pixels",
+}
+"""The solutions by the beginning of their arrays' names, as a reader sees them."""
+
+_FLOAT32 = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Learns one class against the others with one output, in every way there is."""
+
+    positive: int = 0
+    """The class to tell from all others."""
+    sizes: tuple[int, ...] | None = None
+    """Numbers of training images to solve least squares on, the first ones; none: all of them; 0: do not solve."""
+    cutoff: float | None = None
+    """Eigenvalues of the kernel up to so many times the largest are taken as 0; none: float64's rounding."""
+    kernel_ridge: float = 1e-4
+    """Ridge of the regularized solution, as a share of the largest eigenvalue of the kernel; 0: none."""
+    sgd: bool = True
+    """Whether to train the network and its linearization by SGD, too."""
+    learning_rate: float = 0.01
+    """Learning rate, for the squared error averaged over the batch."""
+    weight_decay: float = 5e-5
+    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
+    momentum: float = 0.9
+    """Momentum of SGD, at least 0 and below 1."""
+    batch_size: int = 32
+    """Images a minibatch."""
+    epochs: int = 200
+    """Passes over the training images."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network or training could have.
+        """
+        _ = self.recipe
+        if self.kernel_ridge < 0:
+            raise UserError(f"kernel_ridge must be 0 or more, not {self.kernel_ridge}")
+        sizes = self.sizes
+        if sizes is not None:
+            sizes = tuple(sorted(set(sizes) - {0}))
+            if sizes and (sizes[0] < 1 or (self.n_train is not None and sizes[-1] > self.n_train)):
+                raise UserError(f"sizes must be numbers of training images from 1 to {self.n_train}, not {self.sizes}")
+        return dataclasses.replace(super().resolved(), sizes=sizes)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How both models train by SGD.
+
+        Raises:
+            UserError: for a setting out of range.
+        """
+        names = ("learning_rate", "weight_decay", "momentum", "batch_size", "epochs")
+        own = {name: getattr(self, name) for name in names}
+        return recipe_for(outputs=1, decay_epochs=None, loss_reduction="mean", **own)
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{super().label}, {self.positive} or not"
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes one width, or continues a run that was interrupted, or returns one that is done.
+
+    The result's arrays, for S sizes: `sizes`, `solver_train_accuracy`, `solver_test_accuracy`, `solver_rank`,
+    `solver_dual` (1 for the kernel of the samples, 0 for the Jacobian), `solver_live` (parameters that move an output),
+    `solver_norm`, `solver_cutoff` (S,); `kernel_ridge_*`, `linearized_*`, `network_*`, `logistic_*` and `ridge_*`
+    (the last two on the pixels) `train_accuracy` and `test_accuracy`; `num_params`; `majority_rate`, the accuracy on
+    the test images of always saying no.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config)
+    y = targets(data, config.positive)
+    sizes = (len(data.x_train),) if config.sizes is None else config.sizes
+    if sizes and sizes[-1] > len(data.x_train):
+        raise UserError(f"--sizes {sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
+    with RunFolder.open("widths_solver", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            found = _Study(config, data, y, folder, root).everything(sizes)
+            folder.finish(sizes=np.array(sizes, int), **found)
+    return folder
+
+
+class _Study:
+    def __init__(self, config: Config, data: Dataset, y: Targets, folder: RunFolder, root: Path | None):
+        self.config, self.data, self.y, self.folder, self.root = config, data, y, folder, root
+        self.net: Network = network_for(config, data, 1)
+
+    def everything(self, sizes: tuple[int, ...]) -> dict[str, np.ndarray]:
+        found = {
+            "num_params": np.asarray(self.net.num_params),
+            "majority_rate": np.asarray(float(np.mean(self.y.test == 0))),
+        }
+        solved = [self._part(f"solver_{n:06d}", self._solved, n) for n in sizes]
+        for name in solved[0] if solved else ():
+            found[f"solver_{name}"] = np.stack([part[name] for part in solved])
+        if solved and self.config.kernel_ridge:
+            found |= _named("kernel_ridge", self._part("kernel_ridge", self._regularized, sizes[-1], solved[-1]))
+        if self.config.sgd:
+            found |= _named("linearized", self._part("linearized", self._linearized))
+            found |= _named("network", self._part("network", self._network))
+        own = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(Images)}
+        baselines = run_baselines(BaselinesConfig(**own, positive=self.config.positive), root=self.root).result()
+        return found | baselines
+
+    def _part(self, name: str, compute, *arguments) -> dict[str, np.ndarray]:
+        """What came out of one solution; kept as soon as it is known."""
+        part = self.folder.load_part(name)
+        if part is None:
+            console.print(f"  {name}", highlight=False)
+            started = time.monotonic()
+            part = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            accuracies = {key: float(value) for key, value in part.items() if key.endswith("accuracy")}
+            self.folder.log(phase=name, **accuracies, seconds=time.monotonic() - started)
+            self.folder.save_part(name, **part)
+        return part
+
+    def _solve(self, n: int, **settings) -> LeastSquares:
+        x, x_test = self.data.x_train[:n], self.data.x_test
+        return solve_least_squares(self.net, x, self.y.train[:n], x_test, cutoff=self.config.cutoff, **settings)
+
+    def _solved(self, n: int) -> dict:
+        solution = self._solve(n)
+        return {
+            **self._accuracies(solution.fx_train, solution.fx_test),
+            "rank": solution.rank,
+            "dual": int(solution.method == "dual"),
+            "live": solution.columns.live,
+            "norm": solution.norm,
+            "cutoff": solution.cutoff,
+            "largest": solution.eigenvalues[0],
+        }
+
+    def _regularized(self, n: int, solved: dict) -> dict:
+        ridge = self.config.kernel_ridge * float(solved["largest"])
+        solution = self._solve(n, ridge=ridge, method="dual")
+        return {**self._accuracies(solution.fx_train, solution.fx_test), "strength": ridge}
+
+    def _linearized(self) -> dict:
+        n, net, data = len(self.data.x_train), self.net, self.data
+        recipe = self.config.recipe
+        # Its steps stay in the span of the training images' gradients: with one output the kernel is all they need,
+        # and far cheaper than weights. What does not fit into memory trains its weights.
+        if not _kernel_fits(n, len(data.x_test)):
+            return self._trained(net.linearization(), "linearized")
+        trained = train_in_function_space(
+            empirical_gram(net, data.x_train),
+            self.y.train,
+            batches=self._batches(),
+            learning_rate=recipe.learning_rates(n),
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            loss="half_squared_error",
+            fx_train_0=net(data.x_train),
+            k_test_train=empirical_gram(net, data.x_test, data.x_train),
+            fx_test_0=net(data.x_test),
+        )
+        return self._accuracies(trained.fx_train, trained.fx_test)
+
+    def _network(self) -> dict:
+        return self._trained(self.net, "network")
+
+    def _trained(self, net: Network, name: str) -> dict:
+        trained = train_one(
+            net,
+            self.data,
+            self.y,
+            recipe=self.config.recipe,
+            batches=self._batches(),
+            folder=self.folder,
+            name=f"sgd_{name}",
+        ).training
+        return {"train_accuracy": trained.train_accuracy, "test_accuracy": trained.test_accuracy}
+
+    def _batches(self) -> np.ndarray:
+        return batches_for(self.config.seed, len(self.data.x_train), self.config.batch_size, self.config.epochs)
+
+    def _accuracies(self, fx_train: np.ndarray, fx_test: np.ndarray | None) -> dict[str, float]:
+        assert fx_test is not None
+        return {
+            "train_accuracy": accuracy(fx_train, self.y.train[: len(fx_train)], 0.5),
+            "test_accuracy": accuracy(fx_test, self.y.test, 0.5),
+        }
+
+
+def _kernel_fits(n: int, m: int) -> bool:
+    from ntk_repro.gram.memory import host_available_bytes
+
+    return 2 * _FLOAT32 * n * (n + m) < 0.7 * host_available_bytes()
+
+
+def _named(prefix: str, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}_{name}": value for name, value in part.items()}
+
+
+def show(folder: RunFolder) -> None:
+    """Prints the accuracies of every solution."""
+    result, config = folder.result(), folder.config
+    table = Table("", "images", "training accuracy", "test accuracy", title=f"{config['net']} x{config['width']:g}")
+    for i, n in enumerate(result["sizes"]):
+        cells = [f"{100 * result[f'solver_{part}_accuracy'][i]:.2f} %" for part in ("train", "test")]
+        table.add_row(f"least squares, rank {int(result['solver_rank'][i]):,}", f"{n:,}", *cells)
+    for name, title in MODELS.items():
+        if name != "solver" and f"{name}_test_accuracy" in result:
+            cells = [f"{100 * float(result[f'{name}_{part}_accuracy']):.2f} %" for part in ("train", "test")]
+            table.add_row(title, "all", *cells)
+    Console().print(table)

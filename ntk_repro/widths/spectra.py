@@ -1,0 +1,140 @@
+"""Experiment: the singular values of the Jacobian of a linearized network, and how many of them count.
+
+Source: Samarin et al. 2022, section 4.2 (Figures 6, 7 and A3).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.errors import UserError
+from ntk_repro.gram import effective_rank, empirical_gram
+from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.jacobian import jacobian
+from ntk_repro.network import Network
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.widths.settings import Settings
+from ntk_repro.widths.task import check_same_images, images, network_for, targets
+
+__all__ = ["Config", "run", "show", "spectrum_facts"]
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Computes the singular values of the Jacobian of all outputs on some images, through the kernel."""
+
+    n_train: int | None = 600
+    """Number of images (training images)."""
+    n_test: int | None = 1
+    """Without effect: test images are not looked at."""
+    precision: Literal["float64", "float32"] = "float64"
+    """Of the kernel; singular values below 1e-8 (float64) or 3e-4 (float32) of the largest are rounding."""
+    direct_images: int = 0
+    """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network could have.
+        """
+        if self.direct_images < 0 or (self.n_train is not None and self.direct_images > self.n_train):
+            raise UserError(f"direct_images must be from 0 to the {self.n_train} images, not {self.direct_images}")
+        return dataclasses.replace(super().resolved(), n_test=1)
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes the singular values of one width, or returns them where they are there.
+
+    The result's arrays, for r = images times outputs rows of the Jacobian J and the kernel K = J J^T: `singular_values`
+    (r,) of J, descending; `effective_rank` of these, `effective_rank_of_kernel` of their squares, K's eigenvalues;
+    `condition_number` (largest over smallest that does not vanish) and `vanishing`, how many do; `rows`, `num_params`;
+    with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config)
+    y = targets(data)
+    with RunFolder.open("widths_spectra", config, root=root) as folder:
+        check_same_images(folder, data)
+        if not folder.done:
+            folder.describe(provenance=data.provenance.as_dict())
+            net = network_for(config, data, y.outputs)
+            console.print(f"  kernel of {len(data.x_train) * y.outputs:,} rows", highlight=False)
+            kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
+            # An image's outputs are neighbours, so the first images are a corner of the kernel.
+            found = {"rows": np.asarray(len(kernel)), "num_params": np.asarray(net.num_params)}
+            found |= _direct(config, net, data, kernel, y.outputs)
+            found |= spectrum_facts(kernel)
+            folder.finish(**found)
+    return folder
+
+
+def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
+    """What `run` keeps of a kernel K = J J^T.
+
+    A singular value vanishes where its square is at most r times the rounding of K's type, relative to the largest.
+
+    Raises:
+        UserError: for a kernel of zeros.
+
+    >>> facts = spectrum_facts(np.diag([4.0, 1.0, 0.0]))
+    >>> facts["singular_values"].tolist(), float(facts["condition_number"]), int(facts["vanishing"])
+    ([2.0, 1.0, 0.0], 2.0, 1)
+    """
+    rounding = len(kernel) * float(np.finfo(kernel.dtype).eps)
+    values = scipy.linalg.eigvalsh(kernel.astype(np.float64), check_finite=False)[::-1]
+    values = np.clip(values, 0.0, None)
+    there = values > rounding * values[0]
+    singular = np.sqrt(np.where(there, values, 0.0))
+    return {
+        "singular_values": singular,
+        "effective_rank": np.asarray(effective_rank(singular)),
+        "effective_rank_of_kernel": np.asarray(effective_rank(singular**2)),
+        "condition_number": np.asarray(singular[0] / singular[there][-1]),
+        "vanishing": np.asarray(int(np.sum(~there))),
+    }
+
+
+def _direct(config: Config, net: Network, data: Dataset, kernel: np.ndarray, outputs: int) -> dict[str, np.ndarray]:
+    count = config.direct_images
+    if not count:
+        return {}
+    with checked_arguments(net, data.x_train[:count], None, "full", config.precision) as (net, x, *_):
+        j = jacobian(net, x, outputs).reshape(count * outputs, -1)
+    corner = kernel[: len(j), : len(j)]
+    return {
+        "direct_images": np.asarray(count),
+        "direct_effective_rank": np.asarray(effective_rank(np.linalg.svd(j, compute_uv=False))),
+        "direct_from_kernel": spectrum_facts(corner)["effective_rank"],
+    }
+
+
+def show(folder: RunFolder) -> None:
+    """Prints what the singular values come to."""
+    result, config = folder.result(), folder.config
+    table = Table(
+        "", "", title=f"{config['net']} x{config['width']:g}, {config['n_train']:,} images", show_header=False
+    )
+    table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
+    table.add_row("parameters", f"{int(result['num_params']):,}")
+    table.add_row("effective rank of its singular values", f"{float(result['effective_rank']):.1f}")
+    table.add_row("effective rank of the kernel's eigenvalues", f"{float(result['effective_rank_of_kernel']):.1f}")
+    table.add_row("condition number", f"{float(result['condition_number']):.3g}")
+    table.add_row("singular values that vanish", f"{int(result['vanishing']):,}")
+    Console().print(table)

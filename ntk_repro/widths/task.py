@@ -1,0 +1,121 @@
+"""What a network of the study is trained on, and the network."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float32, Int
+
+from ntk_repro.data import SNAKES, Dataset, load_dataset, load_image_folder, one_hot, shifted
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.training import minibatches
+from ntk_repro.widths.settings import Images, Settings
+
+__all__ = ["Targets", "batches_for", "check_same_images", "images", "network_for", "targets"]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What outputs are fitted to: rows with a 1 at the class, or one number that is 1 for a class and 0 for others.
+
+    Attributes:
+        train: of the training images.
+        test: of the test images.
+    """
+
+    train: Float32[np.ndarray, "n k"]
+    test: Float32[np.ndarray, "m k"]
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network for it has."""
+        return self.train.shape[1]
+
+    @property
+    def threshold(self) -> float | None:
+        """Above it one output says that it is the class: the middle of the two targets."""
+        return 0.5 if self.outputs == 1 else None
+
+
+def images(config: Images) -> Dataset:
+    """The images of a config, standardised, then shifted, then enlarged.
+
+    Raises:
+        UserError: for images that cannot be had.
+    """
+    if config.data == "snakes":
+        folder = config.imagenet or config.data_dir
+        assert folder is not None  # resolved() saw to it
+        classes = config.wordnet_ids or SNAKES
+        data = load_image_folder(folder, classes, config.n_train, config.n_test, config.data_seed)
+    else:
+        data = load_dataset(
+            config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
+        )
+    if config.shift:
+        data = shifted(data, config.shift, config.data_seed)
+    return data if config.resize is None else _enlarged(data, config.resize)
+
+
+def _enlarged(data: Dataset, side: int) -> Dataset:
+    parts = {}
+    for name in ("x_train", "x_test"):
+        x = getattr(data, name)
+        parts[name] = np.asarray(jax.image.resize(x, (len(x), side, side, x.shape[-1]), "linear"))
+    provenance = dataclasses.replace(data.provenance, label=f"{data.provenance.label}, enlarged to {side} x {side}")
+    return dataclasses.replace(data, provenance=provenance, **parts)
+
+
+def targets(data: Dataset, positive: int | None = None) -> Targets:
+    """One-hot rows of the classes, or with `positive` that class against the others.
+
+    Source: Samarin et al. 2022, sections 3 (one-hot) and 4.3 (0 against the other digits).
+
+    Raises:
+        UserError: a class that the training or test images lack, or images of nothing else.
+    """
+    if data.y.min() < 0:
+        raise UserError(f"classes are counted from 0, and {data.provenance.name} has {data.y.min()}")
+    if positive is None:
+        k = int(data.y.max()) + 1
+        if k < 2:
+            raise UserError(f"{data.provenance.name} has one class only: there is nothing to tell apart")
+        return Targets(one_hot(data.y_train, k), one_hot(data.y_test, k))
+    for part, y in (("training", data.y_train), ("test", data.y_test)):
+        if len(np.unique(y == positive)) < 2:
+            raise UserError(f"class {positive} cannot be told from the others: the {part} images are all of one kind")
+    parts = ((y == positive).astype(np.float32)[:, None] for y in (data.y_train, data.y_test))
+    return Targets(*parts)
+
+
+def network_for(config: Settings, data: Dataset, outputs: int) -> Network:
+    """The network before training."""
+    settings = config.model_settings
+    return Network.create(
+        config.net, key_for(config.seed, INIT), data.x_train.shape[1:], num_outputs=outputs, **settings
+    )
+
+
+def batches_for(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
+    """The minibatches of a training on n images, the same for a network and its linearization."""
+    order = int(jax.random.randint(key_for(seed, ORDER), (), 0, np.iinfo(np.int32).max))
+    return minibatches(order, n, batch_size, epochs)
+
+
+def check_same_images(folder: RunFolder, data: Dataset) -> None:
+    """Refuses to continue with other images than the run began with: a file or a data folder may have changed.
+
+    Raises:
+        UserError: the images differ.
+    """
+    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
+    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
+    if begun - {data.provenance.sha256}:
+        raise UserError(
+            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
+            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
+        )

@@ -1,0 +1,190 @@
+"""Experiment: a network and its linearization, from one initialization on the same minibatches.
+
+Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A2).
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.data import Dataset
+from ntk_repro.errors import UserError
+from ntk_repro.network import Network
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Recipe
+from ntk_repro.widths.baselines import Config as BaselinesConfig
+from ntk_repro.widths.baselines import run as run_baselines
+from ntk_repro.widths.output_statistics import output_statistics
+from ntk_repro.widths.settings import Images, Settings
+from ntk_repro.widths.sgd import KINDS, loss_scale, recipe_for, train_one
+from ntk_repro.widths.task import Targets, batches_for, check_same_images, images, network_for, targets
+
+__all__ = ["Config", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Trains a network and its linearization on the squared loss, and compares their accuracies."""
+
+    models: Literal["both", "network", "linearized"] = "both"
+    """What to train: both, the network alone or the linearization alone."""
+    learning_rate: float = 0.1
+    """Learning rate, for the loss that --loss-reduction names."""
+    weight_decay: float = 5e-5
+    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
+    momentum: float = 0.9
+    """Momentum of SGD, at least 0 and below 1."""
+    batch_size: int = 32
+    """Images a minibatch."""
+    epochs: int = 100
+    """Passes over the training images."""
+    decay_epochs: int | None = None
+    """Passes after which the learning rate is divided by ten, again and again (the paper: 30 for cifar10 and snakes);
+    none: never."""
+    loss_reduction: Literal["mean", "sum"] = "mean"
+    """The loss is the squared error, averaged over the batch and over the outputs (mean), or summed over the outputs
+    (sum: what Eq. 3 prints, with which learning rate 0.1 diverges from width 4 up)."""
+    follow: int = 200
+    """Test images whose outputs are followed through the training."""
+    baseline: bool = True
+    """Whether to fit a logistic regression on the pixels, too (once for each data set)."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network or training could have.
+        """
+        self.recipe(10)
+        if self.follow < 0:
+            raise UserError(f"follow must be 0 or more test images, not {self.follow}")
+        return super().resolved()
+
+    def recipe(self, outputs: int) -> Recipe:
+        """How both train, where they have this many outputs.
+
+        Raises:
+            UserError: for a setting out of range.
+        """
+        names = ("learning_rate", "weight_decay", "momentum", "batch_size", "epochs", "decay_epochs", "loss_reduction")
+        return recipe_for(outputs=outputs, **{name: getattr(self, name) for name in names})
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is trained."""
+        return KINDS if self.models == "both" else (self.models,)
+
+    @property
+    def followed_epochs(self) -> tuple[int, ...]:
+        """Epochs at which outputs are looked at: 0, 1, 2, 5, 10, 20, 50 ... and the last."""
+        before = {m * 10**power for power in range(6) for m in (1, 2, 5) if m * 10**power < self.epochs}
+        return tuple(sorted({0, *before, self.epochs}))
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Trains both models, or continues a run that was interrupted, or returns one that is done.
+
+    The result's arrays, with <kind> network and linearized (those that were trained), E epochs and F followed ones:
+    `num_params`; `<kind>_train_accuracy`, `<kind>_test_accuracy`, `<kind>_distance` (||theta - theta_0||),
+    `<kind>_loss` (E,) in the loss that was minimized, `<kind>_one_mean` and the other statistics of
+    `output_statistics` (F, ...) on the test images that were followed; `followed_epochs` (F,); `outputs_apart` (F,),
+    the root mean square difference of the two models' outputs there; `majority_rate` of the test labels; with a
+    baseline `logistic_train_accuracy` and `logistic_test_accuracy`. Accuracies lie between 0 and 1; nan where a
+    training diverged.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config)
+    y = targets(data)
+    with RunFolder.open("widths_training", config, root=root) as folder:
+        check_same_images(folder, data)
+        if folder.done:
+            return folder
+        folder.describe(provenance=data.provenance.as_dict())
+        net = network_for(config, data, y.outputs)
+        found: dict[str, np.ndarray] = {
+            "num_params": np.asarray(net.num_params),
+            "followed_epochs": np.array(config.followed_epochs),
+            "majority_rate": np.asarray(y.test.mean(axis=0).max()),
+        }
+        if config.baseline:
+            found |= _logistic(config, root)
+        outputs = {}
+        for kind in config.kinds:
+            part = _one(config, kind, net if kind == "network" else net.linearization(), data, y, folder)
+            outputs[kind] = part.pop("outputs")
+            found |= {f"{kind}_{name}": value for name, value in part.items()}
+            found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], y.test[: config.follow]).items()}
+        if len(outputs) == 2 and config.follow:
+            apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
+            found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
+        folder.finish(**found)
+    return folder
+
+
+def _one(
+    config: Config, kind: str, net: Network, data: Dataset, y: Targets, folder: RunFolder
+) -> dict[str, np.ndarray]:
+    """What came out of the training of one model; kept as soon as it is known."""
+    part = folder.load_part(kind)
+    if part is not None:
+        return part
+    console.print(f"  {kind}, {net.num_params:,} parameters", highlight=False)
+    started = time.monotonic()
+    trained = train_one(
+        net,
+        data,
+        y,
+        recipe=config.recipe(y.outputs),
+        batches=batches_for(config.seed, len(data.x_train), config.batch_size, config.epochs),
+        folder=folder,
+        name=kind,
+        follow=config.follow,
+        follow_at=config.followed_epochs,
+    )
+    training = trained.training
+    part = {
+        "train_accuracy": np.asarray(training.train_accuracy),
+        "test_accuracy": np.asarray(training.test_accuracy),
+        "distance": np.asarray(training.l2_distance),
+        "loss": training.train_loss * loss_scale(config.loss_reduction, y.outputs),
+        "outputs": trained.outputs,
+    }
+    accuracies = {name: float(part[name]) for name in ("train_accuracy", "test_accuracy")}
+    folder.log(phase=kind, **accuracies, seconds=time.monotonic() - started)
+    folder.save_part(kind, **part)
+    return part
+
+
+def _logistic(config: Config, root: Path | None) -> dict[str, np.ndarray]:
+    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(Images)}
+    result = run_baselines(BaselinesConfig(**own), root=root).result()
+    return {name: result[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
+
+
+def show(folder: RunFolder) -> None:
+    """Prints the accuracies of both models."""
+    result, config = folder.result(), folder.config
+    title = f"{config['net']} x{config['width']:g}, {int(result['num_params']):,} parameters"
+    table = Table("model", "training accuracy", "test accuracy", "weight distance", title=title)
+    for kind in KINDS:
+        if f"{kind}_loss" in result:
+            cells = [f"{100 * float(result[f'{kind}_{part}_accuracy']):.2f} %" for part in ("train", "test")]
+            table.add_row(kind, *cells, f"{float(result[f'{kind}_distance']):.3g}")
+    if config["baseline"]:
+        cells = [f"{100 * float(result[f'logistic_{part}_accuracy']):.2f} %" for part in ("train", "test")]
+        table.add_row("logistic regression", *cells, "")
+    Console().print(table)

@@ -1,0 +1,63 @@
+"""LeNet-5: sizes, the function against PyTorch, padding, widths."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.models import LeNet5, build_model, model_settings
+from tests.models.stax_parameters import drawn_network
+from tests.models.torch_parameters import torch_parameters
+
+X = np.random.default_rng(0).normal(size=(3, 28, 28, 1)).astype(np.float32)
+
+
+def shapes(shape: tuple[int, ...], **settings: Any) -> Any:
+    module = build_model("lenet5", **settings)
+    return jax.eval_shape(module.init, jax.random.key(0), np.zeros((1, *shape), np.float32))["params"]
+
+
+def count(tree: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def test_parameter_counts():
+    """61,706 on MNIST with ten outputs; about 240k at twice the width and 216 million at sixty times."""
+    assert count(shapes((28, 28, 1), num_outputs=10)) == count(shapes((32, 32, 1), num_outputs=10)) == 61_706
+    assert count(shapes((28, 28, 1))) == 61_706 - 9 * 85
+    assert count(shapes((32, 32, 3), num_outputs=10)) == 61_706 + 2 * 25 * 6
+    assert 240e3 < count(shapes((28, 28, 1), num_outputs=10, width=2)) < 245e3
+    assert count(shapes((28, 28, 1), num_outputs=10, width=60)) == pytest.approx(216e6, rel=0.01)
+
+
+def test_the_function_is_pytorchs():
+    """With the same parameters, whose first convolution pads 28 x 28 by two pixels."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    nn = torch.nn
+    theirs = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+    ours = drawn_network(build_model("lenet5", num_outputs=10), (28, 28, 1), scale=0.1)
+    layers = ["Conv_0", "Conv_1", "Dense_0", "Dense_1", "Dense_2"]
+    theirs.load_state_dict(torch_parameters(theirs, ours.params, layers, grid=(5, 5, 16)))
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(X.transpose(0, 3, 1, 2).copy())).numpy()
+    np.testing.assert_allclose(ours(X), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_small_images_are_set_in_the_middle_of_zeros():
+    net = drawn_network(build_model("lenet5", image_size=16, channels=(2, 2), hidden=(4, 3)), (16, 16, 1))
+    inside = np.pad(X[:, :8, :9], ((0, 0), (4, 4), (3, 4), (0, 0)))
+    np.testing.assert_allclose(net(X[:, :8, :9]), net(inside), rtol=1e-6)
+
+
+def test_settings():
+    assert build_model("lenet5", width=10).channels == (60, 160)
+    assert build_model("lenet5", width=10).hidden == (1200, 840)
+    assert model_settings("lenet5") == ("image_size",)
+    for size in (15, 0):
+        with pytest.raises(UserError, match="image_size of lenet5 must be at least 16"):
+            LeNet5(image_size=size)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.widths import baselines
+from ntk_repro.widths.settings import Images
+from ntk_repro.widths.task import images, targets
+
+IMAGES = {"data": "digits", "n_train": 60, "n_test": 30}
+
+
+@pytest.mark.parametrize("positive", [None, 3])
+def test_the_ridge_regression_solves_its_normal_equations(tmp_path, positive):
+    config = baselines.Config(**IMAGES, positive=positive, ridge=0.1)
+    result = baselines.run(config, root=tmp_path).result()
+    data = images(Images(**IMAGES))
+    y = targets(data, positive)
+    x, x_test = (part.reshape(len(part), -1).astype(float) for part in (data.x_train, data.x_test))
+    center, mean = x.mean(axis=0), y.train.mean(axis=0)
+    strength = 0.1 * np.mean(np.sum(x**2, axis=1))
+    w = np.linalg.solve(
+        (x - center).T @ (x - center) + strength * np.eye(x.shape[1]), (x - center).T @ (y.train - mean)
+    )
+    fx = (x_test - center) @ w + mean
+    right = (fx[:, 0] > 0.5) == (y.test[:, 0] > 0.5) if positive else fx.argmax(1) == data.y_test
+    assert result["ridge_test_accuracy"] == pytest.approx(right.mean())
+    assert result["logistic_train_accuracy"] > 0.95
+
+
+def test_a_fit_is_made_once(tmp_path, monkeypatch):
+    config = baselines.Config(**IMAGES)
+    first = baselines.run(config, root=tmp_path)
+    monkeypatch.setattr(baselines, "_fitted", None)
+    assert baselines.run(config, root=tmp_path).path == first.path
+
+
+def test_a_negative_ridge_is_refused():
+    with pytest.raises(UserError, match="ridge must be 0 or more"):
+        baselines.Config(ridge=-1.0).resolved()

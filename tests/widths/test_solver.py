@@ -1,0 +1,81 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.training import accuracy
+from ntk_repro.widths import solver
+from ntk_repro.widths.task import images, network_for, targets
+from tests.widths.small import SMALL
+
+CONFIG = solver.Config(**SMALL, positive=3, sizes=(20, 60), epochs=3, batch_size=20, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return solver.run(CONFIG, root=root)
+
+
+def test_the_solver_fits_every_image_while_rows_are_independent(done):
+    result = done.result()
+    np.testing.assert_array_equal(result["sizes"], [20, 60])
+    np.testing.assert_array_equal(result["solver_rank"], [20, 60])
+    np.testing.assert_array_equal(result["solver_train_accuracy"], [1.0, 1.0])
+    assert (result["solver_live"] <= result["num_params"]).all()
+    assert result["kernel_ridge_train_accuracy"] <= 1.0
+
+
+def test_every_solution_has_both_accuracies(done):
+    result = done.result()
+    for model in solver.MODELS:
+        for part in ("train", "test"):
+            assert np.all((result[f"{model}_{part}_accuracy"] >= 0) & (result[f"{model}_{part}_accuracy"] <= 1))
+    assert result["majority_rate"] == pytest.approx(np.mean(images(CONFIG).y_test != 3))
+
+
+def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
+    monkeypatch.setattr(solver, "_kernel_fits", lambda n, m: False)
+    config = dataclasses.replace(CONFIG, sizes=(), momentum=0.9, data_seed=0)
+    weights = solver.run(config, root=root).result()
+    for part in ("train", "test"):  # an image on the boundary may fall to either side
+        name = f"linearized_{part}_accuracy"
+        assert weights[name] == pytest.approx(done.result()[name], abs=0.034)
+    assert "solver_rank" not in weights
+
+
+def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
+    study = solver._Study(CONFIG, images(CONFIG), targets(images(CONFIG), 3), None, tmp_path)  # pyright: ignore
+    seen = []
+    study._accuracies = lambda fx_train, fx_test: seen.append((fx_train, fx_test)) or {}  # type: ignore[method-assign]
+    study._linearized()
+    from ntk_repro.training import train
+
+    data, y = study.data, study.y
+    trained = train(
+        network_for(CONFIG, data, 1).linearization(),
+        data.x_train,
+        y.train,
+        recipe=CONFIG.recipe,
+        batches=study._batches(),
+    )
+    for fx, x in zip(seen[0], (data.x_train, data.x_test), strict=True):
+        np.testing.assert_allclose(fx, trained.network(x), atol=1e-4)
+    assert accuracy(seen[0][0], y.train, 0.5) == trained.train_accuracy
+
+
+def test_more_images_than_there_are_are_refused(tmp_path):
+    with pytest.raises(UserError, match="--sizes 3000 is above"):
+        solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)
+
+
+def test_a_run_is_shown(done, capsys):
+    solver.show(done)
+    shown = capsys.readouterr().out
+    assert "least squares, rank 60" in shown
+    assert "network by SGD" in shown

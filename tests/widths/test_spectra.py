@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from ntk_repro.gram import effective_rank
+from ntk_repro.gram.jacobian import jacobian
+from ntk_repro.widths import spectra
+from ntk_repro.widths.spectra import spectrum_facts
+from ntk_repro.widths.task import images, network_for
+from tests.widths.small import SMALL
+
+CONFIG = spectra.Config(**{**SMALL, "n_train": 12}, direct_images=5)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return spectra.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
+
+
+def test_the_singular_values_are_those_of_the_jacobian(done):
+    result, data = done.result(), images(CONFIG)
+    j = jacobian(network_for(CONFIG, data, 10), data.x_train, 10).reshape(120, -1)
+    exact = np.linalg.svd(j.astype(float), compute_uv=False)
+    there = result["singular_values"] > 1e-3 * exact[0]
+    np.testing.assert_allclose(result["singular_values"][there], exact[: there.sum()], rtol=1e-3)
+    assert result["effective_rank"] == pytest.approx(effective_rank(exact), rel=1e-3)
+    assert result["effective_rank_of_kernel"] == pytest.approx(effective_rank(exact**2), rel=1e-3)
+    assert result["rows"] == 120
+
+
+def test_the_jacobian_and_the_kernel_have_one_effective_rank(done):
+    result = done.result()
+    assert result["direct_from_kernel"] == pytest.approx(result["direct_effective_rank"], rel=1e-3)
+    assert result["direct_from_kernel"] < result["effective_rank"]
+
+
+def test_what_vanishes_is_counted_and_left_out_of_the_condition_number():
+    facts = spectrum_facts(np.diag([9.0, 4.0, 1e-18, 0.0]))
+    assert facts["vanishing"] == 2
+    assert facts["condition_number"] == pytest.approx(1.5)
+    np.testing.assert_allclose(facts["singular_values"], [3, 2, 0, 0])
+
+
+def test_a_run_is_shown(done, capsys):
+    spectra.show(done)
+    assert "12 images" in capsys.readouterr().out

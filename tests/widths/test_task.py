@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from ntk_repro.data import load_dataset
+from ntk_repro.errors import UserError
+from ntk_repro.widths.settings import Images
+from ntk_repro.widths.task import batches_for, images, targets
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("digits", n_train=60, n_test=30)
+
+
+def test_all_classes_are_one_hot(data):
+    y = targets(data)
+    assert y.outputs == 10
+    assert y.threshold is None
+    np.testing.assert_array_equal(y.train.argmax(axis=1), data.y_train)
+    np.testing.assert_array_equal(y.test.sum(axis=1), 1)
+
+
+def test_one_class_against_the_others_is_one_and_zero(data):
+    y = targets(data, 3)
+    assert (y.outputs, y.threshold) == (1, 0.5)
+    np.testing.assert_array_equal(y.train[:, 0], data.y_train == 3)
+
+
+def test_a_class_that_is_not_there_is_refused(data):
+    with pytest.raises(UserError, match="class 11 cannot be told from the others"):
+        targets(data, 11)
+
+
+def test_shifted_and_enlarged_images_are_those_of_the_data_set(data):
+    config = Images(data="digits", n_train=60, n_test=30)
+    np.testing.assert_array_equal(images(config).x_train, data.x_train)
+    moved = images(Images(data="digits", n_train=60, n_test=30, shift=2, resize=16))
+    assert moved.x_train.shape == (60, 16, 16, 1)
+    assert not np.allclose(moved.x_train[:, ::2, ::2], data.x_train, atol=0.1)
+    assert "enlarged to 16 x 16" in moved.provenance.label
+
+
+def test_the_minibatches_depend_on_the_seed_alone():
+    np.testing.assert_array_equal(batches_for(1, 40, 10, 2), batches_for(1, 40, 10, 2))
+    assert not np.array_equal(batches_for(1, 40, 10, 2), batches_for(2, 40, 10, 2))
+
+
+def test_snakes_are_read_from_a_folder(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 3), ("val", 1)):
+        for name in ("n1", "n2"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 255, (256, 256, 3), np.uint8)
+                image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
+    config = Images(data="snakes", imagenet=str(tmp_path), wordnet_ids=("n2", "n1")).resolved()
+    data = images(config)
+    assert data.x_train.shape == (6, 224, 224, 3)
+    assert sorted(data.y_test) == [0, 1]
+    by_data_dir = Images(data="snakes", data_dir=str(tmp_path), wordnet_ids=("n2", "n1"), resize=64).resolved()
+    assert images(by_data_dir).x_test.shape == (2, 64, 64, 3)

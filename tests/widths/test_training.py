@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ntk_repro.training import train
+from ntk_repro.widths import training
+from ntk_repro.widths.task import batches_for, images, network_for, targets
+from tests.widths.small import TRAINING
+
+CONFIG = training.Config(**TRAINING)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root):
+    return training.run(CONFIG, root=root)
+
+
+def test_every_array_has_the_shape_that_is_promised(done):
+    result = done.result()
+    for kind in ("network", "linearized"):
+        assert result[f"{kind}_loss"].shape == (2,)
+        assert result[f"{kind}_one_mean"].shape == result["followed_epochs"].shape == result["outputs_apart"].shape
+        assert result[f"{kind}_zero_quantiles"].shape == (3, 5)
+        assert 0 <= result[f"{kind}_test_accuracy"] <= 1
+    assert all(np.isfinite(array).all() for array in result.values())
+    assert 0.5 < result["logistic_test_accuracy"] <= 1
+
+
+def test_both_models_start_alike_and_part(done):
+    apart = done.result()["outputs_apart"]
+    assert apart[0] == pytest.approx(0, abs=1e-5)
+    assert apart[-1] > 1e-4
+
+
+def test_the_linearization_is_that_of_a_training_by_hand(done):
+    data = images(CONFIG)
+    y = targets(data)
+    net = network_for(CONFIG, data, 10).linearization()
+    trained = train(net, data.x_train, y.train, recipe=CONFIG.recipe(10), batches=batches_for(0, 60, 20, 2))
+    result = done.result()
+    assert result["linearized_distance"] == pytest.approx(trained.l2_distance, rel=1e-4)
+    # The study's loss is the mean of (f - y)^2 over batch and outputs, a fifth of half the squared error.
+    np.testing.assert_allclose(result["linearized_loss"], trained.train_loss / 5, rtol=1e-4)
+
+
+def test_one_model_alone_is_the_same_model(done, root):
+    alone = training.run(dataclasses.replace(CONFIG, models="linearized", baseline=False), root=root).result()
+    assert "network_loss" not in alone
+    assert "logistic_test_accuracy" not in alone
+    np.testing.assert_array_equal(alone["linearized_loss"], done.result()["linearized_loss"])
+
+
+def test_a_run_that_was_killed_keeps_the_model_it_has(done, tmp_path, monkeypatch):
+    trained = []
+    real = training.train_one
+
+    def killed(net, *arguments, name, **settings):
+        trained.append(name)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return real(net, *arguments, name=name, **settings)
+
+    monkeypatch.setattr(training, "train_one", killed)
+    with pytest.raises(KeyboardInterrupt):
+        training.run(CONFIG, root=tmp_path)
+    continued = training.run(CONFIG, root=tmp_path).result()
+    assert trained == ["network", "linearized", "linearized"]
+    for name, array in done.result().items():
+        np.testing.assert_array_equal(continued[name], array, err_msg=name)
+
+
+def test_a_training_that_diverges_leaves_nan_and_does_not_stop_the_other(root):
+    config = dataclasses.replace(CONFIG, loss_reduction="sum", learning_rate=1e6, baseline=False)
+    with pytest.warns(UserWarning, match="diverged"):
+        result = training.run(config, root=root).result()
+    assert np.isnan(result["network_test_accuracy"])
+    assert np.isnan(result["linearized_test_accuracy"])
+    assert np.isnan(result["outputs_apart"][-1])
+
+
+def test_a_run_is_shown(done, capsys):
+    training.show(done)
+    shown = capsys.readouterr().out
+    assert "mlp x0.1" in shown
+    assert "logistic regression" in shown
