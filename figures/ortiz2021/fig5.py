@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -52,9 +52,12 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
                 curves[f"{model}_{name}_std"] = spread.std
             curves[f"{model}_{name}"] = spread.mean
         ax.set_xscale("log")
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
+        ax.xaxis.set_minor_locator(NullLocator())
+    axes[0].tick_params(labelbottom=False)
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
-    axes[1].set_yscale("log")
+    axes[1].set_ylim(0)
     axes[1].set_xlabel("Training images")
     said = settings(group)
     axes[0].set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))
