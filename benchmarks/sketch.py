@@ -188,7 +188,7 @@ def _by_kronecker(layer: Layer, capture: Capture, rows: Rows, size: int, rng: np
     d = np.concatenate([d.reshape(len(d), -1, d.shape[-1]) for d in capture.cotangents[layer.path]], axis=1)
     left, right = kronecker_sizes(a.shape[-1], d.shape[-1], size)
     a, d = a @ _gaussian(a.shape[-1], left, rng), d @ _gaussian(d.shape[-1], right, rng)
-    return np.einsum("nsi,nso->nio", a, d, optimize=True).reshape(len(a), -1)
+    return (a.swapaxes(1, 2) @ d).reshape(len(a), -1)
 
 
 def kronecker_sizes(d_in: int, d_out: int, size: int) -> tuple[int, int]:

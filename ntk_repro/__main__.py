@@ -39,7 +39,7 @@ class Run:
     nets: tuple[str, ...] = ()
     """Networks to keep of the preset's; none named: all of them."""
     seeds: tuple[int, ...] = ()
-    """Seeds in place of the preset's; each is a run of its own, and curves are means over them."""
+    """Seeds in place of the preset's, each a run of its own: drawn are their means, or the first; claims are on all."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
 

@@ -32,6 +32,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     nets = {}
     for column, (net, group) in zip(axes.T, groups.items(), strict=True):
         nets[net] = _column(column, net, group)
+    axes[1, 0].set_ylim(0)  # of the whole row, once everything is drawn
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
@@ -57,7 +58,6 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     axes[0].tick_params(labelbottom=False)
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
-    axes[1].set_ylim(0)
     axes[1].set_xlabel("Training images")
     said = settings(group)
     axes[0].set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from task_runs import by_task, task_name
 
 from ntk_repro.papers.drawing import (
     COLORS,
     NET_TITLES,
-    QUIET,
     Drawing,
     array,
     draw_command,
@@ -44,8 +43,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     tasks = []
     for row, ((net, index), group) in zip(axes, groups.items(), strict=True):
         tasks.append({"net": net, "index": index, **_row(row, net, index, group)})
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    handles, labels = (a + b for a, b in zip(*(ax.get_legend_handles_labels() for ax in axes[0]), strict=True))
+    picture.legend(handles, labels, loc="outside lower center", ncols=4)
     return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
 
 
@@ -59,12 +58,9 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
         axes[1].bar(place, float(accuracy.mean), yerr=float(accuracy.std) if len(group) > 1 else None, color=color)
         axes[1].text(place, float(accuracy.mean), f"{float(accuracy.mean):.1%}", ha="center", va="bottom", fontsize=8)
         numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
-    axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"])
-    axes[1].annotate(
-        "majority class", (1, float(numbers["majority_rate"])), xycoords=("axes fraction", "data"), ha="right",
-        va="bottom", fontsize=7, color=QUIET,
-    )  # fmt: skip
+    axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"], label="Majority class")
     axes[0].set_yscale("log")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_xlabel("Epoch")
     axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}, {task_name(index)}\n{settings(group)}", fontsize=8)
     axes[0].set_title("Training loss")

@@ -37,7 +37,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for row in axes:
         row[0].set_ylabel("Test accuracy")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=4)
+    picture.legend(handles, labels, loc="outside lower center", ncols=3)
     return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
 
 
@@ -56,7 +56,6 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")
-    ax.axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     said = settings(group)
     ax.set_title(f"{NET_TITLES.get(net, net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
     ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)

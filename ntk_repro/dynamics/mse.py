@@ -32,12 +32,12 @@ def mse_dynamics(
 
     All in float64, by LAPACK. A kernel (n, n) acts on each of the k outputs (Theta times the identity); one of
     (n k, n k), sample-major as `empirical_gram(..., outputs="full")` gives it, couples them. With the kernel of the
-    readout layer alone (`empirical_nngp`) this is the training of the readout layer, Eqs. (S20) and (S21).
+    readout layer alone (`empirical_nngp`) this is the training of the readout layer, Eq. (S20).
 
     Eigenvalues that are 0 within rounding are 0 here, so that along them outputs stay where they start, whatever the
     time; `null_space` counts them, and a warning says so where it matters.
 
-    Source: Lee et al. 2019, Eqs. (8)-(11); its remark on discrete steps in section 2.2; Eq. (S20).
+    Source: Lee et al. 2019, Eqs. (8)-(11); its remark on discrete steps at the end of section 2.1; Eq. (S20).
 
     Args:
         k_train_train: the kernel on the training samples: an array, a store, or the largest eigenpairs of it.
@@ -110,7 +110,7 @@ class MseDynamics(SpectralDynamics):
 
         Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
 
-        Source: Lee et al. 2019, section 2.2 (end of 2.1).
+        Source: Lee et al. 2019, end of section 2.1.
 
         Args:
             steps: number or numbers of steps; None is infinity.

@@ -50,7 +50,7 @@ class Spectrum:
         vectors: unit eigenvectors, one a column.
         residuals: ||K v - lambda v|| of each pair; 0 where LAPACK found all of them.
         null_space: what was set to 0.
-        eps: relative rounding of the kernel's type.
+        eps: relative rounding of the kernel's type, the one that eigenpairs were computed from.
     """
 
     values: Float[np.ndarray, " r"]
@@ -81,16 +81,12 @@ def decompose(
         kernel = kernel if isinstance(kernel, GramStore) else _checked(kernel)
         if num_eigenpairs is None or num_eigenpairs == len(kernel):
             return _dense(kernel, ridge)
-        eps = float(np.finfo(kernel.dtype).eps)
         kernel = top_eigenpairs(kernel, num_eigenpairs, tolerance=_SPECTRUM_TOLERANCE)
-    else:
-        if num_eigenpairs is not None:
-            raise UserError("num_eigenpairs is for a kernel; of Eigenpairs pass the first ones only")
-        eps = float(np.finfo(np.float64).eps)
+    elif num_eigenpairs is not None:
+        raise UserError("num_eigenpairs is for a kernel; of Eigenpairs pass the first ones only")
     values = np.asarray(kernel.values, dtype=np.float64)
-    # Eigenvalues that were clipped have residuals in units of the rounding of a float32 matrix at most.
-    scale = np.maximum(values, np.finfo(np.float32).eps * values[0])
-    return _spectrum(values, np.asarray(kernel.vectors), kernel.residuals * scale, eps, ridge, kernel.clipped)
+    scale = np.maximum(values, kernel.eps * values[0])  # what residuals are relative to
+    return _spectrum(values, np.asarray(kernel.vectors), kernel.residuals * scale, kernel.eps, ridge, kernel.clipped)
 
 
 def _dense(kernel: np.ndarray | GramStore, ridge: float) -> Spectrum:
@@ -140,9 +136,10 @@ def _checked(kernel: Any) -> np.ndarray:
 
 
 class SpectralDynamics:
-    """Full-batch training of a linear model on squared error, in the eigenbasis of its kernel.
+    """Full-batch training of a linear model, in the eigenbasis of its kernel.
 
-    What flow, gradient descent and momentum share; see `MseDynamics` and `MomentumDynamics`.
+    What its subclasses share: `MseDynamics` (squared error, by flow and gradient descent), `MomentumDynamics` and
+    `CrossEntropyDynamics`.
     """
 
     def __init__(

@@ -22,6 +22,7 @@ from ntk_repro.training.gradient_descent import (
     check_learning_rate,
     checked_training,
     critical_learning_rate,
+    kernel_rows_note,
     training_identity,
 )
 from ntk_repro.training.steps import Carry, StepData, has_convolutions, run_steps, steps_program
@@ -76,7 +77,7 @@ def ensemble(
         observe_at: increasing step numbers, from 0 to `steps`; None for the end alone.
         momentum: heavy-ball momentum.
         loss: "half_mean_squared_error" or "cross_entropy".
-        force: train even above eta_critical.
+        force: train even above (1 + momentum) eta_critical.
         critical: eta_critical from `critical_learning_rate`, where it is known; None to take the first network's.
         networks_per_block: how many at a time; None to choose by the size of the work, memory and devices.
         folder: an open run folder: outputs are kept there as parts `<name>_<number>` as soon as a network is trained,
@@ -100,9 +101,10 @@ def ensemble(
     observe_at = (steps,) if observe_at is None else observe_at
     x, y, _, wanted = checked_training(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
     x_test = x_test.astype(x.dtype, copy=False)
+    rows = ""
     if critical is None:
-        critical = critical_learning_rate(first, x, y.shape[1], loss)
-    check_learning_rate(learning_rate, critical, force or loss == "cross_entropy")
+        critical, rows = critical_learning_rate(first, x, y.shape[1], loss), kernel_rows_note(first, x, y.shape[1])
+    check_learning_rate(learning_rate, critical, force or loss == "cross_entropy", momentum=momentum, rows=rows)
 
     settings = (learning_rate, steps, momentum, loss, wanted, "ensemble")
     identity = "" if folder is None else training_identity(first, x, (y, x_test), settings)
@@ -180,11 +182,14 @@ class _Trainer:
                 raise UserError("the network's state differs between initializations, which an ensemble does not carry")
         program = steps_program(self.first.apply_fn, self.loss, live=False, stacked=stacked, called=self.called)
         forward = _forward(self.first.apply_fn, stacked)
-        if stacked:
+
+        def start() -> PyTree:  # each time new arrays: the steps donate theirs
+            if not stacked:
+                return jax.tree.map(jnp.array, networks[0].params)
             filled = [*networks, *[networks[0]] * (size - len(networks))]
-            params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[network.params for network in filled])
-        else:
-            params = jax.tree.map(jnp.array, networks[0].params)
+            return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[network.params for network in filled])
+
+        params = start()
         losses = jnp.full((self.steps, size) if stacked else self.steps, jnp.nan, self.data.y.dtype)
         carry = Carry(params, None, jax.tree.map(jnp.zeros_like, params) if self.momentum else None, losses)
         data = self.data
@@ -204,7 +209,7 @@ class _Trainer:
             warnings.filterwarnings("ignore", message="training diverged")
             _, seen = run_steps(
                 program, carry, data, steps=self.steps, observe_at=self.wanted, observe=observe,
-                at_start=lambda: observe(params, None), checkpoint=checkpoint,
+                at_start=lambda: observe(start(), None), checkpoint=checkpoint,
             )  # fmt: skip
         return np.moveaxis(seen, 1, 0)[: len(networks)] if stacked else seen[None]
 

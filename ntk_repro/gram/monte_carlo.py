@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
@@ -51,7 +51,7 @@ class MonteCarloKernels:
 def monte_carlo_kernels(
     module: nn.Module,
     key: Array | int,
-    num_samples: int | Sequence[int],
+    num_samples: int | Sequence[int] | Int[np.ndarray, " s"],
     x1: Float[np.ndarray, "n1 ..."],
     x2: Float[np.ndarray, "n2 ..."] | None = None,
     *,
@@ -77,10 +77,11 @@ def monte_carlo_kernels(
         UserError: for a module without a readout in the sense of `Parameterization`, numbers of samples that do not
             increase from at least 1, and inputs that are not finite or do not fit.
     """
-    several = not isinstance(num_samples, int | np.integer)
-    counts = tuple(int(m) for m in num_samples) if isinstance(num_samples, Sequence) else (int(num_samples),)
-    if not counts or counts[0] < 1 or any(a >= b for a, b in itertools.pairwise(counts)):
-        raise UserError(f"num_samples must be at least 1, several of them increasing, not {num_samples}")
+    asked = np.asarray(num_samples)
+    several, counts = asked.ndim > 0, tuple(asked.ravel().tolist())
+    increasing = bool(counts) and counts[0] >= 1 and all(a < b for a, b in itertools.pairwise(counts))
+    if asked.ndim > 1 or asked.dtype.kind not in "iu" or not increasing:
+        raise UserError(f"num_samples must be at least 1, several of them increasing, and whole, not {num_samples}")
     if block is not None and block < 1:
         raise UserError(f"block counts networks and must be at least 1, not {block}")
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key

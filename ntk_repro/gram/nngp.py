@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.memory import check_result_fits
-from ntk_repro.network import Network
+from ntk_repro.network import Network, _cached
 from ntk_repro.precision import cast, precision_scope
 
 __all__ = ["empirical_nngp", "readout_features_fn"]
@@ -66,6 +66,7 @@ def empirical_nngp(
     return (k + k.T) / 2 if x2 is None else k
 
 
+@_cached
 def readout_features_fn(module: Any) -> Callable[[Any, Any, Array], Float[Array, "n features"]]:
     """(params, state, x) -> [sigma_w x^L / sqrt(n), sigma_b], whose products are the empirical NNGP kernel; traceable.
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
 __all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
 
 # What a preset may hold beside the fields of its study's config.
-_OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets")
+_OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets", "keep")
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def load_figure_preset(
 
     A preset holds fields of the study's config shared by all runs, `runs` (a list of tables, each with what is its
     own), `seeds` (every run once for each), and `cost` in words. Instead of `runs` it may say
-    `runs_from = "<another figure of the paper>"`, to draw the runs of that figure's preset of the same name, of
-    `nets` only where given.
+    `runs_from = "<another figure of the paper>"`, to draw the runs of that figure's preset of the same name: of
+    `nets` only where given, and only those with the settings of `keep` (a table, such as `keep = { depth = 1 }`).
 
     Args:
         figure: the figure.
@@ -67,40 +67,48 @@ def load_figure_preset(
     Raises:
         UserError: unknown preset, key or value, a setting that the figure's study does not have, or no run left.
     """
-    content = load_preset(_file(figure.id), preset)
     study = study_of(figure)
     fields = [f.name for f in dataclasses.fields(study.config)]
-    _check_keys(content, figure, preset, (*_OWN_KEYS, *fields))
+    content = _checked_preset(figure.id, preset, fields)
     cost = content.pop("cost", "")
+    kept, keep, from_id = [content.pop("nets", ())], {}, figure.id
     if "runs_from" in content:
-        source = content.pop("runs_from")
-        kept = tuple(content.pop("nets", ()))
+        source, keep = content.pop("runs_from"), content.pop("keep", {})
+        from_id = f"{figure.paper}/{source}"
         if content:
             raise UserError(
                 f"preset {preset!r} of {figure.id} takes its runs from {source}: {', '.join(content)} belongs there"
             )
-        file = _file(f"{figure.paper}/{source}")
-        content = load_preset(file, preset)
-        _check_keys(content, figure, preset, (*_OWN_KEYS, *fields))
+        content = _checked_preset(from_id, preset, fields)
+        if "runs_from" in content:
+            raise UserError(
+                f"preset {preset!r} of {figure.id} takes its runs from {source}, which takes them from "
+                f"{content['runs_from']}: name {content['runs_from']} there"
+            )
         content.pop("cost", "")
-    else:
-        kept = tuple(content.pop("nets", ()))
+        kept.append(content.pop("nets", ()))
+    if "keep" in content:
+        raise UserError(f"preset {preset!r} of {from_id} has keep without runs_from: leave out what is not to be run")
     own_seeds = content.pop("seeds", [0])
     changes = {key: value for key, value in overrides.items() if value is not None}
     for key in changes:
         if key not in fields:
             raise UserError(f"the runs of {figure.id} have no setting {key}: leave out --{key.replace('_', '-')}")
-    if (nets or kept) and "net" not in fields:
+    if (nets or any(kept)) and "net" not in fields:
         raise UserError(f"the runs of {figure.id} have no networks to choose from: leave out --nets")
+    kept_settings = _settings_kept(study, keep, figure.id, preset)
     configs = []
     for own in content.pop("runs", [{}]):
-        _check_keys(own, figure, preset, ("seeds", *fields))
+        _check_keys(own, from_id, preset, ("seeds", *fields))
         for seed in seeds or own.get("seeds", own_seeds):
             values = {**content, **own, "seed": seed, **changes}
             values.pop("seeds", None)
-            config = from_dict(study.config, values, f"preset {preset} of {figure.id}")
-            if not kept or config.net in kept:
+            config = from_dict(study.config, values, f"preset {preset} of {from_id}")
+            of_nets = all(not names or config.net in names for names in kept)
+            if of_nets and all(getattr(config, key) == value for key, value in kept_settings.items()):
                 configs.append(config)
+    if not configs:
+        raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {from_id}: change its keep or nets")
     if nets:
         drawn = dict.fromkeys(config.net for config in configs)
         for net in nets:
@@ -119,9 +127,24 @@ def _file(figure_id: str) -> Path:
     return configs_dir() / f"{figure_id}.toml"
 
 
-def _check_keys(content: Mapping[str, Any], figure: Figure, preset: str, known: tuple[str, ...]) -> None:
+def _checked_preset(figure_id: str, preset: str, fields: Sequence[str]) -> dict[str, Any]:
+    content = load_preset(_file(figure_id), preset)
+    _check_keys(content, figure_id, preset, (*_OWN_KEYS, *fields))
+    return content
+
+
+def _settings_kept(study: Study, keep: Any, figure_id: str, preset: str) -> dict[str, Any]:
+    """The settings of `keep` with their values as a config has them (lists are tuples there)."""
+    what = f"keep of preset {preset} of {figure_id}"
+    if not isinstance(keep, Mapping):
+        raise UserError(f"{what} must be a table, such as keep = {{ depth = 1 }}, not {keep!r}")
+    wanted = from_dict(study.config, dict(keep), what)
+    return {key: getattr(wanted, key) for key in keep}
+
+
+def _check_keys(content: Mapping[str, Any], figure_id: str, preset: str, known: tuple[str, ...]) -> None:
     for key in content:
         if key == "seed":
-            raise UserError(f"preset {preset} of {figure.id} has seed; write seeds = [{content[key]}] instead")
+            raise UserError(f"preset {preset} of {figure_id} has seed; write seeds = [{content[key]}] instead")
         if key not in known:
-            raise unknown_name(f"key of preset {preset} of {figure.id}", key, known)
+            raise unknown_name(f"key of preset {preset} of {figure_id}", key, known)

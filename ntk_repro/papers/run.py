@@ -72,7 +72,7 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
     """The configs made to fit the images that the command names instead of the preset's, which is said in a line.
 
     Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
-    of images fits them itself (`within`).
+    of images, or whose counts follow from other settings, fits those itself (`within`).
     """
     if all(changes.get(key) is None for key in ("data", *_COUNTS)):
         return list(configs)
@@ -80,14 +80,22 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
     for config in configs:
         classes = getattr(config, "classes", None)
         sizes = dict(zip(_COUNTS, dataset_sizes(config.data, config.data_dir, classes=classes), strict=True))
-        wanted = {part: getattr(config, part, None) or 0 for part in _COUNTS if changes.get(part) is None}
-        beyond = {part: count for part, count in wanted.items() if count > sizes[part]}
+        counts = {part: getattr(config, part, None) for part in _COUNTS}
+        # A count may also be a property, which follows from other settings.
+        own = {field.name for field in dataclasses.fields(config)}
+        beyond = {
+            part: count
+            for part, count in counts.items()
+            if part in own and changes.get(part) is None and (count or 0) > sizes[part]
+        }
         said += [
             f"{config.data} has {sizes[part]:,} {_COUNTS[part]} images, not the {count:,} of the preset: all are taken"
             for part, count in beyond.items()
         ]
-        images = sum(sizes[part] if part in beyond else getattr(config, part, None) or sizes[part] for part in _COUNTS)
-        fit = dataclasses.replace(config, **dict.fromkeys(beyond))
+        images = sum(
+            sizes[part] if part in beyond or part not in own else counts[part] or sizes[part] for part in _COUNTS
+        )
+        fit = dataclasses.replace(config, **{part: sizes[part] for part in beyond})
         if hasattr(fit, "within"):
             fit, lines = fit.within(images)
             said += lines

@@ -95,14 +95,15 @@ def descend(
             (`jax.jit`) where that pays.
         batch_statistics: True for live BatchNorm statistics, where the network is no linearization; False for those in
             net.state throughout.
-        force: train even above eta_critical (full batch, squared loss).
+        force: train even above (1 + momentum) eta_critical (full batch, squared loss).
         critical: eta_critical from `critical_learning_rate`, where it is known; None to compute it.
         folder: an open run folder; the training keeps its state there as part `<name>_state` and, after a kill,
             continues from it with the same result to the last bit.
         name: of this training in the folder.
 
     Raises:
-        UserError: for shapes that do not fit, unknown names, numbers out of range, and eta above eta_critical.
+        UserError: for shapes that do not fit, unknown names, numbers out of range, and eta above (1 + momentum)
+            eta_critical.
     """
     return descend_observed(
         net,
@@ -141,14 +142,15 @@ def descend_observed(
     folder: RunFolder | None,
     name: str,
     say: bool = True,
+    rows: str = "",
 ) -> Descent:
     """`descend`, with an observer of the whole network (live batch statistics too) instead of its parameters."""
     x, y, batches, wanted = checked_training(net, x_train, y_train, learning_rate, steps, batches, momentum, loss,
                                              observe_at)  # fmt: skip
     if critical is None:
-        critical = critical_learning_rate(net, x, y.shape[1], loss)
+        critical, rows = critical_learning_rate(net, x, y.shape[1], loss), kernel_rows_note(net, x, y.shape[1])
     allowed = force or batches is not None or loss == "cross_entropy"
-    ratio = check_learning_rate(learning_rate, critical, allowed, say)
+    ratio = check_learning_rate(learning_rate, critical, allowed, say, momentum=momentum, rows=rows)
 
     live = batch_statistics and net.has_state
     called = jax.default_backend() == "cpu" and has_convolutions(net, x)
@@ -213,26 +215,54 @@ def critical_learning_rate(
         loss: says which average eta belongs to.
     """
     x = np.asarray(x_train)
-    most = _ROWS_OF_CONVOLUTIONS if has_convolutions(net, x) else _ROWS
-    count = min(len(x), max(most // num_outputs, 1))
+    count = _kernel_rows(net, x, num_outputs)
     rows = np.linspace(0, len(x) - 1, count).astype(int)
     kernel = empirical_gram(net, x[rows], outputs="full" if num_outputs > 1 else "mean")
     return averaged_terms(loss, count, num_outputs) * float(eta_critical(kernel))
 
 
-def check_learning_rate(learning_rate: float, critical: float, allowed: bool, say: bool = True) -> float:
+def kernel_rows_note(net: Network, x_train: Float[np.ndarray, "n ..."], num_outputs: int) -> str:
+    """What the console says of the images that `critical_learning_rate` takes; nothing where it takes all."""
+    x = np.asarray(x_train)
+    count = _kernel_rows(net, x, num_outputs)
+    return "" if count == len(x) else f"estimated from {count:,} of {len(x):,} images"
+
+
+def _kernel_rows(net: Network, x: np.ndarray, num_outputs: int) -> int:
+    most = _ROWS_OF_CONVOLUTIONS if has_convolutions(net, x) else _ROWS
+    return min(len(x), max(most // num_outputs, 1))
+
+
+def check_learning_rate(
+    learning_rate: float, critical: float, allowed: bool, say: bool = True, *, momentum: float = 0.0, rows: str = ""
+) -> float:
     """Says eta / eta_critical on the console and gives it.
 
+    Theorem 2.1 holds below eta_critical = 2 / (lambda_min + lambda_max); what diverges is at 2 / lambda_max or above.
+    Momentum moves that edge to 2 (1 + momentum) / lambda_max, so with momentum the limit is
+    (1 + momentum) eta_critical. The ratio that is said is without it.
+
+    Source: Lee et al. 2019, Theorem 2.1.
+
+    Args:
+        learning_rate: eta.
+        critical: eta_critical.
+        allowed: whether eta may be above the limit.
+        say: whether to say the ratio.
+        momentum: heavy-ball momentum.
+        rows: `kernel_rows_note`, where eta_critical is an estimate.
+
     Raises:
-        UserError: it is above 1 and not allowed.
+        UserError: eta is above (1 + momentum) eta_critical and not allowed.
     """
     ratio = learning_rate / critical
     if say:
-        console.print(f"eta / eta_critical = {ratio:.2g}", highlight=False)
-    if ratio > 1 and not allowed:
+        console.print(f"eta / eta_critical = {ratio:.2g}{rows and f' ({rows})'}", highlight=False)
+    if ratio > 1 + momentum and not allowed:
+        limit = "(1 + momentum) eta_critical" if momentum else "eta_critical"
         raise UserError(
-            f"a learning rate of {learning_rate:g} is {ratio:.3g} times eta_critical, above which gradient descent on "
-            f"the linearized network diverges: take at most {critical:.3g}, or force"
+            f"a learning rate of {learning_rate:g} is {ratio:.3g} times eta_critical, above {limit} (Theorem 2.1): "
+            f"take at most {critical * (1 + momentum):.3g}, or force"
         )
     return ratio
 

@@ -5,6 +5,7 @@ import optax
 from jaxtyping import Array, Float
 
 from ntk_repro.dynamics import LOSSES
+from ntk_repro.errors import unknown_name
 
 __all__ = ["DESCENT_LOSSES", "LOSSES", "averaged_terms", "loss_value"]
 
@@ -20,6 +21,9 @@ def loss_value(loss: str, fx: Float[Array, "b k"], y: Float[Array, "b k"]) -> Fl
 
     Of `descend`: "half_mean_squared_error" is 1/2 (f - y)^2, mean over the batch and over the outputs (b k terms);
     "cross_entropy" that of the softmax of the outputs with one-hot rows y (nats), mean over the batch.
+
+    Raises:
+        UserError: for an unknown loss.
     """
     if loss == "binary_cross_entropy":
         return optax.sigmoid_binary_cross_entropy(fx, y).sum(axis=1).mean()
@@ -27,7 +31,9 @@ def loss_value(loss: str, fx: Float[Array, "b k"], y: Float[Array, "b k"]) -> Fl
         return jnp.mean((fx - y) ** 2) / 2
     if loss == "cross_entropy":
         return optax.softmax_cross_entropy(fx, y).mean()
-    return jnp.sum((fx - y) ** 2, axis=1).mean() / 2
+    if loss == "half_squared_error":
+        return jnp.sum((fx - y) ** 2, axis=1).mean() / 2
+    raise unknown_name("loss", loss, {*LOSSES, *DESCENT_LOSSES})
 
 
 def averaged_terms(loss: str, samples: int, outputs: int) -> int:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend_observed
+from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend_observed, kernel_rows_note
 
 __all__ = ["train_pair"]
 
@@ -54,7 +54,7 @@ def train_pair(
             are at that step (network.params is params), so `network(x)` gives the outputs and `network.apply` takes
             parameters.
         batch_statistics: live BatchNorm statistics for the network.
-        force: train even above eta_critical.
+        force: train even above (1 + momentum) eta_critical.
         critical: eta_critical, where it is known.
         folder: an open run folder, against a kill.
         name: the two states are kept as `<name>_network_state` and `<name>_linearization_state`.
@@ -65,8 +65,10 @@ def train_pair(
     Raises:
         UserError: as `descend`.
     """
+    rows = ""
     if critical is None:
-        critical = critical_learning_rate(net, x_train, np.asarray(y_train).reshape(len(x_train), -1).shape[1], loss)
+        outputs = np.asarray(y_train).reshape(len(x_train), -1).shape[1]
+        critical, rows = critical_learning_rate(net, x_train, outputs, loss), kernel_rows_note(net, x_train, outputs)
     follow = functools.partial(
         descend_observed,
         x_train=x_train,
@@ -81,6 +83,7 @@ def train_pair(
         batch_statistics=batch_statistics,
         critical=critical,
         folder=folder,
+        rows=rows,
     )
     network = follow(net, force=force, name=f"{name}_network")
     return network, follow(net.linearization(), force=True, name=f"{name}_linearization", say=False)

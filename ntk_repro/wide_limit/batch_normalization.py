@@ -21,12 +21,11 @@ MODES = {
 """The comparisons that can be made, in words."""
 
 
-def normalised(net: Network, x: Float[np.ndarray, "n ..."], mode: Mode) -> Network:
-    """The network to train, with BatchNorm as `mode` says; the statistics of the start are those of x.
+def normalised(net: Network, mode: Mode) -> Network:
+    """The network to train, with BatchNorm as `mode` says, of one with the statistics of the start (`calibrated`).
 
     With "live" it is that of "frozen": train it with batch_statistics.
     """
-    net = calibrated(net, x)
     return with_batch_statistics(net) if mode == "batch" and net.has_state else net
 
 

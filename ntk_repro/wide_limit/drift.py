@@ -36,9 +36,9 @@ class Config:
     """Hidden layers."""
     activation: str = "relu"
     """Activation function: relu, tanh, erf, gelu, softplus or identity."""
-    weight_variance: float = 2.0
+    sigma_w_squared: float = 2.0
     """Variance of the weights; the paper does not name it for these figures, this is its Figure 3's."""
-    bias_variance: float = 0.1
+    sigma_b_squared: float = 0.1
     """Variance of the biases, 0 for none; as for the weights."""
     widths: tuple[int, ...] = (32, 64, 128, 256, 512)
     """Units a hidden layer."""
@@ -60,6 +60,8 @@ class Config:
     """Steps of full-batch gradient descent; changes are also taken at a half, a quarter ... of them (to 1/64)."""
     kernel_outputs: Literal["full", "mean"] = "full"
     """The NTK as in the paper, (n k, n k) with a block for each pair of outputs, or the mean of its diagonal blocks."""
+    force: bool = False
+    """Train although the learning rate is above the critical one."""
 
     @property
     def n_test(self) -> int:
@@ -87,7 +89,7 @@ class Config:
 
     def module(self, width: int, num_outputs: int) -> Any:
         """The network of one width."""
-        sigmas = {"sigma_w": self.weight_variance**0.5, "sigma_b": self.bias_variance**0.5}
+        sigmas = {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
         return build_model(
             "fcn", hidden=width, depth=self.depth, num_outputs=num_outputs, activation=self.activation, **sigmas
         )
@@ -112,7 +114,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
-        UserError: for settings or data that cannot be worked with.
+        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
     """
     config = config.resolved()
     data = load_regression_data(config)
@@ -165,6 +167,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
         steps=config.steps,
         observe_at=config.observed,
         observe_fn=observe,
+        force=config.force,
         folder=folder,
         name=f"descent_{width}",
     )

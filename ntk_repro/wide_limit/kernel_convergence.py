@@ -32,9 +32,9 @@ class Config:
     """Hidden layers."""
     activation: str = "relu"
     """Activation function: relu, erf or identity; tanh and softplus by quadrature."""
-    weight_variance: float = 2.0
+    sigma_w_squared: float = 2.0
     """Variance of the weights, sigma_w^2; the paper does not name it here, this is its Figure 3's."""
-    bias_variance: float = 0.1
+    sigma_b_squared: float = 0.1
     """Variance of the biases, sigma_b^2 (0: no biases); as for the weights."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     """Units a hidden layer."""
@@ -68,7 +68,7 @@ class Config:
 
     def module(self, width: int) -> Any:
         """The network of one width."""
-        sigmas = {"sigma_w": self.weight_variance**0.5, "sigma_b": self.bias_variance**0.5}
+        sigmas = {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
         return build_model("fcn", hidden=width, depth=self.depth, activation=self.activation, **sigmas)
 
     def inputs(self) -> Float[np.ndarray, "n d"]:

@@ -41,9 +41,9 @@ class Config:
     """Hidden layers."""
     activation: str = "relu"
     """Activation function: relu, tanh, erf, gelu, softplus or identity."""
-    weight_variance: float = 2.0
+    sigma_w_squared: float = 2.0
     """Variance of the weights, sigma_w^2."""
-    bias_variance: float = 0.1
+    sigma_b_squared: float = 0.1
     """Variance of the biases, sigma_b^2 (0: no biases)."""
     data: str = "mnist5k"
     """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
@@ -59,6 +59,8 @@ class Config:
     """Of the loss 1/2 mean (f - y)^2 over the images; the same for all sizes, about half the critical one."""
     steps: int = 1024
     """Steps of full-batch gradient descent; the error is also taken at a half, a quarter ... of them (to 1/64)."""
+    force: bool = False
+    """Train although the learning rate is above the critical one."""
 
     @property
     def n_train(self) -> int:
@@ -93,7 +95,7 @@ class Config:
 
     def module(self, width: int) -> Any:
         """The network of one width."""
-        sigmas = {"sigma_w": self.weight_variance**0.5, "sigma_b": self.bias_variance**0.5}
+        sigmas = {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
         return build_model("fcn", hidden=width, depth=self.depth, activation=self.activation, **sigmas)
 
     @property
@@ -118,7 +120,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
-        UserError: for settings or data that cannot be worked with.
+        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
     """
     config = config.resolved()
     data = load_regression_data(config)
@@ -149,6 +151,7 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
         steps=config.steps,
         observe_at=config.observed,
         observe_fn=lambda params: (net.apply(params, x), net.apply(params, x_test)),
+        force=config.force,
         folder=folder,
         name=f"descent_{width}_{n}",
     )

@@ -100,7 +100,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     The result's arrays, for E learning rates: `log2_eta` (E,); for p in ntk, standard `p_learning_rate` (E,), that
     of the parameters; `p_test_accuracy`, `p_train_accuracy`, `p_train_loss` (E,) after the last step, nan where the
     training diverged; `p_eta_critical`, the normalised rate above which full-batch gradient descent on the squared
-    loss diverges at initialization; and `one_step_apart`, see there.
+    loss diverges at initialization (for cross-entropy that of 1/2 the squared loss summed over outputs, which has the
+    larger curvature, so rates above it may well converge); and `one_step_apart`, see there.
 
     Args:
         config: the settings.

@@ -25,8 +25,6 @@ from ntk_repro.wide_limit.regression_data import RegressionData, check_same_imag
 
 __all__ = ["Config", "interpolated", "run", "show"]
 
-_STUDY = "wide_limit_predictive"
-
 
 @dataclass(frozen=True)
 class Config:
@@ -123,13 +121,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     data = load_regression_data(config)
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
-    if RunFolder.is_done(_STUDY, config, root=root):
-        with RunFolder.open(_STUDY, config, root=root) as folder:
-            check_same_images(folder, data)
-        return folder
-    with RunFolder.open(_STUDY, config, root=root) as folder:
+    with RunFolder.open("wide_limit_predictive", config, root=root) as folder:
         check_same_images(folder, data)
-        if not folder.done:  # another process may have finished it meanwhile
+        if not folder.done:
             folder.describe(provenance=data.provenance.as_dict())
             _compute(config, module, data, folder)
     return folder

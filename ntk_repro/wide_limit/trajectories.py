@@ -29,7 +29,6 @@ from ntk_repro.wide_limit.regression_data import RegressionData, check_same_imag
 
 __all__ = ["Config", "run", "show"]
 
-_STUDY = "wide_limit_trajectories"
 _CALIBRATION = 256  # images that the batch statistics of the start are taken from
 _SETTINGS = {
     "fcn": ("hidden", "depth"),
@@ -194,13 +193,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
     if config.batch_size is not None and config.batch_size > len(data.x_train):
         raise UserError(f"batch_size {config.batch_size} is above the {len(data.x_train)} training images: lower it")
-    if RunFolder.is_done(_STUDY, config, root=root):
-        with RunFolder.open(_STUDY, config, root=root) as folder:
-            check_same_images(folder, data)
-        return folder
-    with RunFolder.open(_STUDY, config, root=root) as folder:
+    with RunFolder.open("wide_limit_trajectories", config, root=root) as folder:
         check_same_images(folder, data)
-        if not folder.done:  # another process may have finished it meanwhile
+        if not folder.done:
             folder.describe(provenance=data.provenance.as_dict())
             _compute(config, data, folder)
     return folder
@@ -209,8 +204,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
 def _compute(config: Config, data: RegressionData, folder: RunFolder) -> None:
     net = Network.create(config.module(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, whatever it does with them in training.
-    trained = normalised(net, data.x_train[:_CALIBRATION], config.batch_norm)
     net = calibrated(net, data.x_train[:_CALIBRATION])
+    trained = normalised(net, config.batch_norm)
     critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
     shown = slice(0, config.num_observed)
     x_train, x_test = data.x_train[shown], data.x_test[shown]

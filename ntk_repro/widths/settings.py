@@ -52,13 +52,8 @@ class Images:
         changes: dict[str, Any] = {}
         if self.n_train is None and self.n_test is None and not self.shift:
             changes["data_seed"] = 0
-        if self.data != "snakes":
-            if self.imagenet or self.wordnet_ids:
-                raise UserError("--imagenet and --wordnet-ids are for --data snakes: add that, or leave them out")
-        elif not (self.imagenet or self.data_dir):
-            raise UserError(
-                "the snakes are a part of ImageNet: name the folder with --imagenet DIR (or --data-dir DIR)"
-            )
+        if self.data != "snakes" and (self.imagenet or self.wordnet_ids):
+            raise UserError("--imagenet and --wordnet-ids are for --data snakes: add that, or leave them out")
         return dataclasses.replace(self, **changes)
 
     @property

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.gram import effective_rank, empirical_gram
+from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.network import Network
@@ -91,23 +90,19 @@ def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
     A singular value vanishes where its square is at most r times the rounding of K's type, relative to the largest.
 
     Raises:
-        UserError: for a kernel of zeros.
+        UserError: as `singular_spectrum`.
 
     >>> facts = spectrum_facts(np.diag([4.0, 1.0, 0.0]))
     >>> facts["singular_values"].tolist(), float(facts["condition_number"]), int(facts["vanishing"])
     ([2.0, 1.0, 0.0], 2.0, 1)
     """
-    rounding = len(kernel) * float(np.finfo(kernel.dtype).eps)
-    values = scipy.linalg.eigvalsh(kernel.astype(np.float64), check_finite=False)[::-1]
-    values = np.clip(values, 0.0, None)
-    there = values > rounding * values[0]
-    singular = np.sqrt(np.where(there, values, 0.0))
+    spectrum = singular_spectrum(kernel)
     return {
-        "singular_values": singular,
-        "effective_rank": np.asarray(effective_rank(singular)),
-        "effective_rank_of_kernel": np.asarray(effective_rank(singular**2)),
-        "condition_number": np.asarray(singular[0] / singular[there][-1]),
-        "vanishing": np.asarray(int(np.sum(~there))),
+        "singular_values": spectrum.values,
+        "effective_rank": np.asarray(spectrum.effective_rank),
+        "effective_rank_of_kernel": np.asarray(spectrum.kernel_effective_rank),
+        "condition_number": np.asarray(spectrum.condition_number),
+        "vanishing": np.asarray(len(kernel) - spectrum.rank),
     }
 
 

@@ -49,7 +49,8 @@ def images(config: Images) -> Dataset:
     """
     if config.data == "snakes":
         folder = config.imagenet or config.data_dir
-        assert folder is not None  # resolved() saw to it
+        if folder is None:
+            raise UserError("the snakes are a part of ImageNet: name its folder, --imagenet DIR (or --data-dir)")
         classes = config.wordnet_ids or SNAKES
         data = load_image_folder(folder, classes, config.n_train, config.n_test, config.data_seed)
     else:

@@ -9,7 +9,7 @@ import pytest
 
 from ntk_repro.dynamics import momentum_dynamics, mse_dynamics
 from ntk_repro.errors import UserError
-from ntk_repro.gram import top_eigenpairs
+from ntk_repro.gram import GramStore, top_eigenpairs
 from tests.dynamics.linear_problem import Problem, by_expm, random_problem
 
 TIMES = [0.0, 0.1, 3.0, 40.0, 1e30, np.inf]
@@ -145,6 +145,26 @@ def test_a_ridge_lifts_the_null_space():
     np.testing.assert_allclose(train, problem.f0 + problem.kernel @ solved, atol=1e-12)
     assert test is not None
     np.testing.assert_allclose(test, problem.test_f0 + problem.test_kernel @ solved, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_eigenpairs_have_the_null_space_of_the_kernel_they_are_of(dtype, tmp_path):
+    """An eigenvalue between the roundings of float32 and float64 counts in the one and not in the other."""
+    q = np.linalg.qr(np.random.default_rng(0).standard_normal((8, 8)))[0]
+    kernel = ((q * np.array([1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 1e-8, 1e-9])) @ q.T).astype(dtype)
+    kernel = (kernel + kernel.T) / 2
+    with GramStore.open(tmp_path / "k", {"test": "eps"}, n=8, tile=8, dtype=np.dtype(dtype).name) as store:
+        store.write(0, 0, kernel)
+        store.finish()
+        found = [
+            mse_dynamics(store, np.ones(8), num_eigenpairs=7),
+            mse_dynamics(kernel, np.ones(8), num_eigenpairs=7),
+            mse_dynamics(top_eigenpairs(kernel, 7), np.ones(8)),
+            mse_dynamics(top_eigenpairs(store, 7), np.ones(8)),
+        ]
+    assert len({d.null_space for d in found}) == 1
+    assert found[0].null_space.count == (1 if dtype == np.float32 else 0)
+    assert len({d.spectrum.eps for d in found}) == 1
 
 
 def test_all_eigenpairs_are_as_good_as_the_kernel():

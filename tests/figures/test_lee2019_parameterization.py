@@ -109,7 +109,7 @@ def test_claims_hold_for_curves_like_the_papers(tmp_path, script):
     assert [row["holds"] for row in rows] == [True, True, True]
     assert [row["number"] for row in rows] == [pytest.approx(-0.01), pytest.approx(0.01), 1e-14]
     assert rows[0]["note"] == "90.0% at eta 2^1 in NTK, 91.0% at 2^3 in standard parameterization"
-    assert rows[1]["note"] == "at 2 rates, 1 left out where one diverged"
+    assert rows[1]["note"] == "at 2 rates, largest 0.010, 1 left out where one diverged"
     assert rows[0]["subject"] == "mnist5k, relu, cross-entropy"
 
 

@@ -161,6 +161,18 @@ def test_a_deviation_that_grows_with_the_width_fails(tmp_path):
     assert claims("figS4", *runs)["falls"] == [False]
 
 
+def test_a_deviation_that_stays_after_half_of_the_steps_has_not_grown_late(tmp_path):
+    run = finished(tmp_path, "figS4", hidden=16)
+    run.result()["linearized_rmse"][:] = [0.0, 0.2, 0.3, 0.1]  # the arrays are shared
+    assert claims("figS4", run)["grows"] == [False]
+
+
+def test_the_losses_at_the_end_are_noted(tmp_path):
+    numbers = plain(script("fig4").draw([finished(tmp_path, "fig4", loss=1.2)], "").numbers)
+    notes = [row["note"] for row in evaluate(CLAIMS["fig4"], numbers) if "loss agree" in row["statement"]]
+    assert notes == ["at the end 0.1 of it, linearization 0.12"] * 2
+
+
 def test_two_seeds_are_one_row_and_two_verdicts(tmp_path):
     runs = [finished(tmp_path, "figS4", hidden=16, seed=seed) for seed in (1, 0)]
     drawing = script("figS4").draw(runs, "")

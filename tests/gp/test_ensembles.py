@@ -176,6 +176,14 @@ def test_a_diverged_network_is_nan_and_the_others_go_on(per_block):
     assert np.isfinite(found[~large]).all()
 
 
+@pytest.mark.parametrize("per_block", [1, 2])
+def test_networks_that_all_diverge_before_the_first_observation_are_nan(per_block):
+    with pytest.warns(UserWarning, match="2 of 2 networks diverged"):
+        found = run(2, learning_rate=1e30, observe_at=None, force=True, networks_per_block=per_block)
+    assert found.shape == (2, 1, M, K)
+    assert np.isnan(found).all()
+
+
 def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
     def at_once(width):
         params = {"inner": jnp.zeros((4, width)), "outer": jnp.zeros((width, 1))}

@@ -38,6 +38,9 @@ def test_running_averages_come_from_one_pass_however_it_is_blocked():
         np.testing.assert_allclose(several.ntk[i], one.ntk, rtol=1e-6)
         np.testing.assert_allclose(several.nngp[i], one.nngp, rtol=1e-6)
         np.testing.assert_allclose(several.ntk_error[i], one.ntk_error, rtol=1e-3)
+    array = monte_carlo_kernels(FCN, 4, np.array([1, 2, 5]), X)
+    assert array.num_samples == (1, 2, 5)
+    np.testing.assert_array_equal(array.ntk, several.ntk)
     across = monte_carlo_kernels(FCN, 4, 5, X[:2], X[2:])
     np.testing.assert_allclose(across.ntk, several.ntk[2][:2, 2:], rtol=1e-5)
     np.testing.assert_allclose(across.nngp, several.nngp[2][:2, 2:], rtol=1e-5)
@@ -71,7 +74,8 @@ def test_averages_go_to_the_analytic_kernel(case):
 
 
 def test_bad_arguments_are_refused(monkeypatch):
-    for num_samples in (0, (), (3, 3), (0, 2), (5, 2)):
+    wrong: tuple[Any, ...] = (0, (), (3, 3), (0, 2), (5, 2), 2.5, (1, 2.5), [[1, 2]], np.array([2, 1]))
+    for num_samples in wrong:
         with pytest.raises(UserError, match="num_samples must be at least 1"):
             monte_carlo_kernels(FCN, 0, num_samples, X)
     with pytest.raises(UserError, match="block counts networks"):

@@ -1,10 +1,12 @@
 """The empirical NNGP kernel: the readout's part of the NTK, and its limit."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram, empirical_nngp, fcn_kernels
@@ -48,6 +50,30 @@ def test_more_samples_than_a_batch():
     x = np.random.default_rng(1).normal(size=(600, 6)).astype(np.float32)
     k = empirical_nngp(network(), x)
     np.testing.assert_allclose(k[300:310, 5:9], empirical_nngp(network(), x[300:310], x[5:9]), rtol=1e-5)
+
+
+class Counted(nn.Module):
+    """A readout of the inputs themselves, which counts how often it is traced."""
+
+    traced: Callable[[], None]
+    sigma_w: float = 1.0
+    sigma_b: float = 0.0
+
+    @nn.compact
+    def __call__(self, x):
+        self.traced()
+        self.sow("intermediates", "readout_inputs", x)
+        return nn.Dense(1, use_bias=False)(x)
+
+
+def test_networks_of_one_module_share_compiled_code():
+    calls = []
+    module = Counted(lambda: calls.append(1))
+    nets = [Network.create(module, seed, (6,)) for seed in range(2)]
+    np.testing.assert_allclose(empirical_nngp(nets[0], X), X @ X.T / 6, rtol=1e-5, atol=1e-6)
+    before = len(calls)
+    empirical_nngp(nets[1], X)
+    assert len(calls) == before
 
 
 def test_what_has_no_readout_is_refused():

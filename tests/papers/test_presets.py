@@ -78,6 +78,45 @@ def test_settings_beside_runs_from_are_refused(configs):
         load_figure_preset(FIG3, "quick")
 
 
+def test_runs_from_keeps_the_runs_of_any_setting(configs):
+    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nkeep = { epochs = 3 }')
+    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    assert mine == theirs[:2]
+
+
+def test_runs_from_takes_the_networks_that_the_source_draws(configs):
+    configs(fig2=FILE.replace("seeds = [0, 1]", 'nets = ["lenet"]', 1), fig14='[quick]\nruns_from = "fig2"')
+    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    assert mine == theirs
+    assert {config.net for config in mine} == {"lenet"}
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
+    mine, theirs = (load_figure_preset(FIGURES[f"lee2019/{name}"], preset).configs for name in ("figS10", "figS9"))
+    assert mine == tuple(config for config in theirs if config.depth == 1)
+    assert len(mine) < len(theirs)
+
+
+@pytest.mark.parametrize(
+    ("mine", "message"),
+    [
+        ('runs_from = "fig3"', r"from fig3, which takes them from fig2: name fig2 there"),
+        ('runs_from = "fig2"\nkeep = { epoch = 3 }', r"did you mean 'epochs'"),
+        ('runs_from = "fig2"\nkeep = { epochs = "3" }', r"epochs must be an integer"),
+        ('runs_from = "fig2"\nkeep = ["lenet"]', r"must be a table, such as keep = \{ depth = 1 \}"),
+        ('runs_from = "fig2"\nkeep = { epochs = 9 }', r"'quick' of ortiz2021/fig14 keeps no run of ortiz2021/fig2"),
+        ("keep = { epochs = 3 }", r"ortiz2021/fig14 has keep without runs_from"),
+        ('runs_from = "fig4"', r"unknown key of preset quick of ortiz2021/fig4 'epoch'"),
+    ],
+)
+def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(configs, mine, message):
+    files = {"fig3": '[quick]\nruns_from = "fig2"', "fig4": "[quick]\nepoch = 1"}
+    configs(fig2=FILE, fig14=f"[quick]\n{mine}", **files)
+    with pytest.raises(UserError, match=message):
+        load_figure_preset(FIG14, "quick")
+
+
 def test_a_setting_that_the_study_does_not_have_is_refused(configs):
     configs(fig2=FILE)
     with pytest.raises(

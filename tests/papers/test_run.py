@@ -1,9 +1,11 @@
 import json
 import sys
+from typing import Any
 
 import pytest
 
 from ntk_repro.__main__ import main
+from ntk_repro.data import dataset_sizes
 from ntk_repro.errors import UserError
 from ntk_repro.papers import draw_figure, presets, reproduce
 from ntk_repro.papers.index import FIGURES
@@ -64,7 +66,7 @@ def computed(tmp_path, monkeypatch):
 
 def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed, tmp_path, capsys):
     reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits")
-    assert [(config.n_train, config.n_test) for config in computed] == [(None, 300)] * 2
+    assert [(config.n_train, config.n_test) for config in computed] == [(1442, 300)] * 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
     assert "1,442 training images, not the 4,000 of the preset: all are taken" in line
     assert " test images" not in line
@@ -90,6 +92,41 @@ def test_the_baseline_can_be_left_out(computed, monkeypatch):
     main(["run", "ortiz2021/fig2", "--no-baseline"])
     main(["run", "ortiz2021/fig2"])
     assert [config.baseline for config in computed] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop"])
+@pytest.mark.parametrize("figure", [id for id in FIGURES if id.startswith("lee2019/")])
+def test_every_figure_of_lee2019_fits_smaller_data(figure, preset, tmp_path, monkeypatch):
+    configs = []
+
+    def run(config, root):
+        configs.append(config.resolved())
+        return RunFolder(tmp_path, {}, None, None)
+
+    study, module = study_of(FIGURES[figure]), sys.modules["ntk_repro.papers.run"]
+    fields = study.config.__dataclass_fields__
+    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
+    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
+    changes: dict[str, Any] = {"data": "digits"} if "data" in fields else {}
+    reproduce(FIGURES[figure], preset, root=tmp_path, **changes)
+    assert configs
+    for config in configs if changes else []:
+        assert config.data == "digits"
+        sizes = dataset_sizes("digits", classes=getattr(config, "classes", None))
+        for part, most in zip(("n_train", "n_test"), sizes, strict=True):
+            count = getattr(config, part)
+            assert 1 <= (most if count is None else count) <= most
+
+
+def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch, capsys):
+    configs, study, module = [], study_of(FIGURES["lee2019/figS5"]), sys.modules["ntk_repro.papers.run"]
+    run = lambda config, root: configs.append(config) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
+    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
+    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
+    reproduce(FIGURES["lee2019/figS5"], "laptop", root=tmp_path, data="digits")
+    train, test = dataset_sizes("digits", classes=(7, 0))
+    assert {(config.sizes, config.n_test) for config in configs} == {((32, 64, 128, 256), test)}
+    assert f"sizes beyond {train} are left out" in capsys.readouterr().err
 
 
 def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):

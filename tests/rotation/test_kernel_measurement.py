@@ -40,7 +40,7 @@ def test_every_measurement_is_what_its_name_says(folder, nets):
     cosine = np.vdot(before, after) / np.linalg.norm(before) / np.linalg.norm(after)
     for measured, kernel, distance in ((first, before, 0.0), (then, after, 1 - cosine)):
         assert measured["energy_concentration"] == pytest.approx(energy(kernel, y), rel=1e-4)
-        expected = [energy(kernel[:n, :n], y[:n]) for n in (10, 20, 40)]
+        expected = np.array([energy(kernel[:n, :n], y[:n]) for n in (10, 20, 40)])
         np.testing.assert_allclose(measured["energy_by_images"], expected, rtol=1e-4)
         np.testing.assert_allclose(measured["top_eigenvalues"], np.linalg.eigvalsh(kernel)[::-1][:K], rtol=1e-4)
         assert measured["label_alignment"] == pytest.approx(y @ kernel @ y / N**2, rel=1e-5)

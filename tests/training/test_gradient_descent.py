@@ -12,7 +12,7 @@ from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints as kept
-from ntk_repro.training import critical_learning_rate, descend, steps
+from ntk_repro.training import critical_learning_rate, descend, steps, train_pair
 
 N, K, STEPS = 20, 3, 60
 AT = (0, 7, 30, STEPS)
@@ -217,15 +217,31 @@ def test_eta_critical_is_where_full_batch_descent_turns_unstable(capsys):
     assert critical_learning_rate(linear, X, K, "cross_entropy") == pytest.approx(critical / K, rel=1e-6)
     assert np.isfinite(run(linear, learning_rate=0.99 * critical, critical=None).loss[-1])
     assert "eta / eta_critical = 0.99" in capsys.readouterr().err
-    with pytest.raises(UserError, match=r"1.02 times eta_critical.* or force"):
+    with pytest.raises(UserError, match=r"1.02 times eta_critical, above eta_critical \(Theorem 2.1\).* or force"):
         run(linear, learning_rate=1.02 * critical, critical=critical)
     loss = run(linear, learning_rate=1.2 * critical, critical=critical, force=True).loss
     assert loss[-1] > 100 * loss[0]
 
 
-def test_many_rows_stand_for_all():
+def test_momentum_moves_the_edge():
+    linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
+    critical = critical_learning_rate(linear, X, K)
+    stable = run(linear, learning_rate=1.45 * critical, critical=critical, momentum=0.5).loss
+    assert stable[-1] < stable[0]
+    with pytest.raises(UserError, match=r"1.55 times eta_critical, above \(1 \+ momentum\) eta_critical"):
+        run(linear, learning_rate=1.55 * critical, critical=critical, momentum=0.5)
+    loss = run(linear, learning_rate=1.7 * critical, critical=critical, momentum=0.5, force=True).loss
+    assert loss[-1] > 100 * loss[0]
+
+
+def test_many_rows_stand_for_all(capsys):
     x = np.tile(X, (40, 1))
     linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, 1)))
+    train_pair(linear, x, x[:, :1], learning_rate=1e-3, steps=1)
+    descend(linear, x, x[:, :1], learning_rate=1e-3, steps=1)
+    assert capsys.readouterr().err.count("(estimated from 512 of 800 images)") == 2
+    descend(linear, X, X[:, :1], learning_rate=1e-3, steps=1)
+    assert "estimated" not in capsys.readouterr().err
     assert critical_learning_rate(linear, x, 1) == pytest.approx(critical_learning_rate(linear, X, 1), rel=0.1)
 
 

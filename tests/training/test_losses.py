@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ntk_repro.errors import UserError
 from ntk_repro.training import DESCENT_LOSSES, averaged_terms, loss_value
 
 rng = np.random.default_rng(0)
@@ -20,6 +21,11 @@ def summed(loss):
 def test_the_loss_of_descend_is_the_sum_over_its_terms(loss):
     value = loss_value(loss, jnp.asarray(FX, jnp.float32), jnp.asarray(Y, jnp.float32))
     assert float(value) * averaged_terms(loss, 5, 3) == pytest.approx(summed(loss), rel=1e-6)
+
+
+def test_an_unknown_loss_is_refused():
+    with pytest.raises(UserError, match="did you mean 'cross_entropy'"):
+        loss_value("crossentropy", jnp.asarray(FX), jnp.asarray(Y))
 
 
 def test_the_losses_of_train_are_sums_over_outputs():

@@ -46,7 +46,7 @@ def test_calibration_does_not_hang_on_the_statistics_before(net, x, live):
 def test_a_network_without_batch_norm_stays_what_it_is(x):
     plain = Network.create(nn.Dense(2), 0, x.shape[1:])
     assert calibrated(plain, x) is plain
-    assert normalised(plain, x, "batch") is plain
+    assert normalised(plain, "batch") is plain
 
 
 def test_outputs_by_batch_statistics_are_those_of_training(net, x, live):
@@ -63,6 +63,6 @@ def test_the_linearization_goes_through_the_batch_statistics(net, x):
 
 @pytest.mark.parametrize("mode", ["batch", "frozen", "live"])
 def test_only_one_mode_looks_at_the_rest_of_the_batch(mode, net, x):
-    made = normalised(net, x, mode)
+    made = normalised(calibrated(net, x), mode)
     assert (np.abs(made(x[:3]) - made(x)[:3]).max() > 1e-3) == (mode == "batch")
     assert made.has_state == (mode != "batch")

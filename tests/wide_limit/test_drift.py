@@ -146,6 +146,14 @@ def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, sai
     assert not list(tmp_path.iterdir())
 
 
+def test_a_rate_above_the_critical_one_takes_force(tmp_path):
+    wild = dataclasses.replace(CONFIG, widths=(6,), learning_rate=30.0, steps=1)
+    with pytest.raises(UserError, match="times eta_critical"):
+        drift.run(wild, root=tmp_path)
+    forced = drift.run(dataclasses.replace(wild, force=True), root=tmp_path).result()
+    assert forced["learning_rate_ratio"][0] > 1
+
+
 def test_the_label_names_what_is_run():
     assert CONFIG.label == "fcn of 2 relu layers, widths 6 to 9 on digits"
 

@@ -84,6 +84,15 @@ def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, sai
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:the learning rate")
+def test_a_rate_above_the_critical_one_takes_force(tmp_path):
+    wild = dataclasses.replace(CONFIG, widths=(5,), sizes=(4,), learning_rate=30.0, steps=1)
+    with pytest.raises(UserError, match="times eta_critical"):
+        linearization_error.run(wild, root=tmp_path)
+    forced = linearization_error.run(dataclasses.replace(wild, force=True), root=tmp_path).result()
+    assert forced["learning_rate_ratio"][0, 0] > 1
+
+
 def test_the_label_and_the_table_name_what_was_run(done, capsys):
     assert CONFIG.label == "fcn, widths 5 to 8 on 4 to 6 images of digits"
     linearization_error.show(done)

@@ -14,7 +14,6 @@ from ntk_repro.widths import grid, solver, spectra, training
         ({"n_train": 0}, "n_train"),
         ({"resize": 0}, "resize"),
         ({"seed": -1}, "seed"),
-        ({"data": "snakes"}, "--imagenet DIR"),
         ({"imagenet": "folder"}, "--data snakes"),
         ({"wordnet_ids": ("n01728572",)}, "--data snakes"),
         ({"follow": -1}, "follow"),

@@ -45,6 +45,11 @@ def test_the_minibatches_depend_on_the_seed_alone():
     assert not np.array_equal(batches_for(1, 40, 10, 2), batches_for(2, 40, 10, 2))
 
 
+def test_snakes_without_a_folder_are_refused_when_images_are_wanted():
+    with pytest.raises(UserError, match="--imagenet DIR"):
+        images(Images(data="snakes").resolved())
+
+
 def test_snakes_are_read_from_a_folder(tmp_path):
     image = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(0)

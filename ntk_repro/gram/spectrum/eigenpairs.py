@@ -34,6 +34,7 @@ class Eigenpairs:
         clipped: how many values were clipped at 0.
         products: how many vectors were multiplied by the matrix to find the pairs; 0 where LAPACK did.
         passes: how often the matrix was read for these products; 0 where LAPACK had all of it in memory.
+        eps: relative rounding of the matrix's entries, that of its type; float32's where nobody says, as most are.
     """
 
     values: Float[np.ndarray, " k"]
@@ -42,6 +43,7 @@ class Eigenpairs:
     clipped: int = 0
     products: int = 0
     passes: int = 0
+    eps: float = float(np.finfo(np.float32).eps)
 
 
 def top_eigenpairs(
@@ -113,6 +115,7 @@ def _in_float64(
     gram: np.ndarray | Panelled, k: int, tolerance: float, seed: int, memory: int | None, first: Eigenpairs
 ) -> Eigenpairs:
     """The iteration done again with float64 products; the pairs of the first one where memory has no room for it."""
+    dtype = gram.dtype  # a copy in float64 has the rounding of the entries it was made from
     if isinstance(gram, np.ndarray):
         copy = 8 * gram.size
         if 2 * copy > host_available_bytes() or (memory is not None and 2 * copy > memory):
@@ -125,7 +128,7 @@ def _in_float64(
             raise
         return first
     again = dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
-    return _as_eigenpairs(gram.dtype, again)
+    return _as_eigenpairs(dtype, again)
 
 
 def _as_eigenpairs(dtype: np.dtype, solution: Solution) -> Eigenpairs:
@@ -139,9 +142,8 @@ def _as_eigenpairs(dtype: np.dtype, solution: Solution) -> Eigenpairs:
     # Of a clipped pair K v itself is the residual; what K v has besides lambda v is orthogonal to v.
     residuals = np.hypot(solution.residuals, values - clipped) / np.maximum(clipped, floor)
     vectors *= signs(vectors)
-    return Eigenpairs(
-        clipped, vectors, residuals, int(np.sum(values < 0)), products=solution.products, passes=solution.passes
-    )
+    negative, eps = int(np.sum(values < 0)), float(np.finfo(dtype).eps)
+    return Eigenpairs(clipped, vectors, residuals, negative, solution.products, solution.passes, eps)
 
 
 def _floor(dtype: np.dtype, values: np.ndarray) -> float:

@@ -57,7 +57,7 @@ def nystrom_eigenpairs(pairs: Eigenpairs, k_new_old: Float[np.ndarray, "m n"]) -
     q, r = np.linalg.qr(factor)
     left, singular, _ = np.linalg.svd(r)
     vectors = q @ left
-    return Eigenpairs(singular**2, vectors * signs(vectors), np.full(len(singular), np.nan))
+    return Eigenpairs(singular**2, vectors * signs(vectors), np.full(len(singular), np.nan), eps=pairs.eps)
 
 
 def nystrom_residuals(

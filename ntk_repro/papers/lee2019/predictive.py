@@ -35,7 +35,7 @@ def _means_agree(numbers: Numbers) -> Iterator[Verdict]:
         mean, std, gp = _arrays(ensemble, "ensemble_mean", "ensemble_std", "ntk_gp_mean")
         z = np.abs(mean - gp) / (std / math.sqrt(ensemble["num_networks"]))
         for s, value in enumerate(z.mean(axis=1)):
-            yield Verdict(_subject(ensemble, s), bool(value <= _MEAN_ERRORS), float(value), "mean |z|")
+            yield Verdict(_subject(ensemble, s), bool(value <= _MEAN_ERRORS), float(value), "mean |z| over the line")
 
 
 def _spreads_agree(numbers: Numbers) -> Iterator[Verdict]:
@@ -89,7 +89,8 @@ FIGURES = (
         study="wide_limit.predictive",
         script="lee2019/fig2.py",
         claims=(
-            Claim("the networks' mean follows the NTK-GP's (at most 2 Monte-Carlo errors apart)", _means_agree),
+            Claim("the networks' mean follows the NTK-GP's (at most 2 Monte-Carlo errors, on average over the line)",
+                  _means_agree),
             Claim("their standard deviation is the NTK-GP's (within a factor of 1.25)", _spreads_agree),
             Claim("after training they are nearer to the NTK-GP than to the NNGP", _nngp_is_different),
         ),
@@ -102,7 +103,7 @@ FIGURES = (
         script="lee2019/figS1.py",
         claims=(
             Claim("functions stay within two standard deviations of the NTK-GP (88 to 99.5 %)", _functions_are_covered),
-            Claim("training brings all functions to the two training points (a quarter of the distance)",
+            Claim("training brings the functions to the two training points (a quarter of the distance, RMS)",
                   _training_points_are_fitted),
         ),
     ),

@@ -154,11 +154,12 @@ def _growth(panel: Mapping[str, Any]) -> np.ndarray:
 def _faster(model: str) -> Callable[[Numbers], Iterator[Verdict]]:
     def predicate(numbers: Numbers) -> Iterator[Verdict]:
         for task in numbers["tasks"]:
-            ours, initial = (float(np.mean([_number(v) for v in task[f"{m}_loss"]])) for m in (model, "initial"))
-            note = (
-                f"at the end {_number(task[f'{model}_loss'][-1]):.2g} against {_number(task['initial_loss'][-1]):.2g}"
-            )
-            yield Verdict(_task_name(task), ours < initial, ours / initial, "ratio of the mean losses", note=note)
+            ours, initial = (np.array([_number(v) for v in task[f"{m}_loss"]]) for m in (model, "initial"))
+            reached = np.flatnonzero(ours <= initial[-1])
+            when = f"after {reached[0] + 1} of {len(ours)} epochs" if len(reached) else "never"
+            note = f"it reaches the loss at which the initial linearization ends, {initial[-1]:.2g}, {when}"
+            ratio = float(ours[-1] / initial[-1])
+            yield Verdict(_task_name(task), ratio < 1, ratio, "ratio of the losses at the end", note=note)
 
     return predicate
 

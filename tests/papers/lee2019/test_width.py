@@ -75,7 +75,7 @@ def test_an_exponent_that_was_not_fitted_decides_nothing():
 
 def test_errors_of_the_linearization_fall_with_width_and_grow_with_data():
     rows = verdicts("figS5", {"against_width": lines(-0.5, 0.05), "against_size": lines(0.3, 0.05, -0.2)})
-    assert [row["holds"] for row in rows] == [True, False, True, True, False]
+    assert [row["holds"] for row in rows] == [True, False, True, False, False]
     assert [row["subject"] for row in rows] == ["|D| = 1", "|D| = 2", "n = 1", "n = 2", "n = 4"]
     assert [row["note"].endswith("includes 0") for row in rows] == [False, True, False, True, False]
 
@@ -90,7 +90,7 @@ def test_convergence_is_judged_by_the_exponent_furthest_from_a_half(figure):
         return row
 
     row = judged(-0.52, -0.44, None)
-    assert (row["holds"], row["number"], row["paper"]) == (True, -0.44, -0.5)
+    assert (row["holds"], row["number"], row["paper"]) == (True, -0.44, -0.5 if figure == "figS9" else None)
     assert row["subject"] == "NTK, 3 hidden layers"
     letter = "M" if figure == "figS9" else "n"
     assert row["note"] == (
