@@ -45,16 +45,18 @@ class Run:
 
     def __call__(self) -> None:
         """Runs every figure of that name."""
-        from ntk_repro.papers import find_figures, reproduce
+        from ntk_repro.papers import find_figures, load_figure_preset, reproduce
 
         figures = find_figures(self.figure)
         use_compilation_cache()
-        changes = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test")}
-        changes |= {"net": self.nets or None, "baseline": None if self.baseline else False}
-        named = {key: value for key, value in changes.items() if value is not None}
+        wanted = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test")}
+        wanted |= {"net": self.nets or None, "baseline": None if self.baseline else False}
+        named = {key: value for key, value in wanted.items() if value is not None}
         applied = _applicable(figures, named)
-        for figure in figures:
-            own = {"nets" if key == "net" else key: named[key] for key in applied[figure.id]}
+        changes = [{"nets" if key == "net" else key: named[key] for key in applied[figure.id]} for figure in figures]
+        for figure, own in zip(figures, changes, strict=True):  # what is wrong is told before any of them is computed
+            load_figure_preset(figure, self.preset, seeds=self.seeds, **own)
+        for figure, own in zip(figures, changes, strict=True):
             _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **own))
 
 

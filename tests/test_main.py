@@ -56,10 +56,10 @@ def test_the_doctor_reports(capsys):
         (["run", "fig22"], "unknown figure 'fig22'; did you mean 'fig2'"),
         (["run", "fig2", "--preset", "qiuck"], "unknown preset 'qiuck'; did you mean 'quick'"),
         (["run", "fig2", "--nets", "lennet"], "'lennet'; did you mean 'lenet'"),
-        (["run", "fig2", "--data", "mnist5"], "unknown data set 'mnist5'; did you mean 'mnist5k'"),
-        (["run", "fig2", "--n-train", "5000"], "mnist5k has 4,000 training images"),
+        (["run", "ortiz2021/fig2", "--data", "mnist5"], "unknown data set 'mnist5'; did you mean 'mnist5k'"),
+        (["run", "ortiz2021/fig2", "--n-train", "5000"], "mnist5k has 4,000 training images"),
         (["draw", "fig2"], "name at least one run folder"),
-        (["run", "fig2", "--data", "digits", "--n-train", "5000"], "digits has 1,4"),
+        (["run", "ortiz2021/fig2", "--data", "digits", "--n-train", "5000"], "digits has 1,4"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path, monkeypatch):
