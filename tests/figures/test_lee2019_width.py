@@ -25,7 +25,12 @@ def draw(monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")
     monkeypatch.syspath_prepend(SCRIPTS)
-    yield lambda module, runs, **options: importlib.import_module(module).draw(list(runs), "quick", **options)
+
+    def draw(module, runs, **options):
+        sys.modules.pop(module, None)  # other papers have scripts of this name
+        return importlib.import_module(module).draw(list(runs), "quick", **options)
+
+    yield draw
     plt.close("all")
 
 

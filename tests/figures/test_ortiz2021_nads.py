@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def numbers(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(SCRIPTS)
 
     def draw(script, *runs):
+        sys.modules.pop(script, None)  # other papers have scripts of this name
         module = importlib.import_module(script)
         out = tmp_path / "out"
         draw_command(f"ortiz2021/{script}", module.draw, [*(str(run.path) for run in runs), "--out", str(out)])
