@@ -1,9 +1,10 @@
 """One root key for a run, and what is folded into it: no two uses of it draw the same numbers."""
 
 import jax
+import numpy as np
 from jaxtyping import Array
 
-__all__ = ["INIT", "ORDER", "key_for"]
+__all__ = ["INIT", "ORDER", "key_for", "order_seed"]
 
 INIT, ORDER = 0, 1
 
@@ -11,3 +12,8 @@ INIT, ORDER = 0, 1
 def key_for(seed: int, purpose: int) -> Array:
     """The PRNG key of a purpose: `INIT` (parameters) or `ORDER` (minibatches)."""
     return jax.random.fold_in(jax.random.key(seed), purpose)
+
+
+def order_seed(seed: int) -> int:
+    """The seed of a run's minibatches, for `ntk_repro.training.minibatches`: one for all that trains alike."""
+    return int(jax.random.randint(key_for(seed, ORDER), (), 0, np.iinfo(np.int32).max))

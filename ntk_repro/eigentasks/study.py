@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -17,7 +16,7 @@ from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import Recipe, Training, binary_accuracies, epoch_means, minibatches, train
 
 __all__ = ["run"]
@@ -58,15 +57,10 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
         )
     if config.baseline:
         _check_two_classes(data)
-    if RunFolder.is_done("eigentasks", config, root=root):
-        with RunFolder.open("eigentasks", config, root=root) as folder:
-            _check_same_images(folder, data)
-        return folder
-    study = _Study(config, recipe, data)
-    with RunFolder.open("eigentasks", config, root=root) as folder:
-        _check_same_images(folder, data)
-        if not folder.done:  # another process may have finished it meanwhile
-            study.run(folder, count, root)
+    recipe.steps(len(data.x_train))  # refuses batches that are too large
+    with RunFolder.open("eigentasks", config, root=root, provenance=data.provenance.as_dict()) as folder:
+        if not folder.done:
+            _Study(config, recipe, data).run(folder, count, root)
     return folder
 
 
@@ -84,17 +78,6 @@ def _check_two_classes(data: Dataset) -> None:
         )
 
 
-def _check_same_images(folder: RunFolder, data: Dataset) -> None:
-    """Refuses to continue with other images than the run began with: a file or a data folder may have changed."""
-    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
-    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
-    if begun - {data.provenance.sha256}:
-        raise UserError(
-            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
-            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
-        )
-
-
 class _Study:
     folder: RunFolder
 
@@ -103,14 +86,12 @@ class _Study:
         self.net = Network.create(
             config.net, key_for(config.seed, INIT), data.x_train.shape[1:], **config.model_settings
         )
-        order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
         # The same minibatches for the network, for its linearization and for every task.
-        self.batches = minibatches(order, len(data.x_train), config.batch_size, config.epochs)
+        self.batches = minibatches(order_seed(config.seed), len(data.x_train), config.batch_size, config.epochs)
 
     def run(self, folder: RunFolder, count: int, root: Path | None) -> None:
         config, data = self.config, self.data
         self.folder = folder
-        folder.describe(provenance=data.provenance.as_dict())
         identity = {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
         basis = eigenbasis(self.net, data.x, count, identity=identity, root=root)
         arrays = {"eigenvalues": basis.values, "residuals": basis.residuals}

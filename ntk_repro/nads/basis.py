@@ -122,9 +122,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     origin = None
     if x is not None and x.shape[1] == x.shape[2]:
         origin = run(replace(config, data="origin", size=x.shape[1], channels=x.shape[3]), root=root)
-    with RunFolder.open("nads_basis", config, root=root) as folder:
+    with RunFolder.open("nads_basis", config, root=root, provenance=provenance) as folder:
         if not folder.done:
-            folder.describe(provenance=provenance)
             shape = (config.size, config.size, config.channels) if x is None else x.shape[1:]
             net = network_of(config, shape)
             nads = neural_anisotropy_directions(net, x, precision=config.precision, memory=memory, folder=folder)

@@ -120,9 +120,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = load_dataset(config.data, config.data_dir, config.n_train, 1, config.data_seed)
-    with RunFolder.open("nads_lemma1", config, root=root) as folder:
+    with RunFolder.open("nads_lemma1", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             shape = data.x_train.shape[1:]
             net = Network.create(config.net, key_for(config.seed, INIT), shape, **config.model_settings)
             # In float64: the norm divides by the smallest eigenvalues.

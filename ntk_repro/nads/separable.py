@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +20,7 @@ from ntk_repro.nads.separable_data import linearly_separable
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import ORDER, key_for
+from ntk_repro.seeds import order_seed
 from ntk_repro.training import Recipe, binary_accuracies, minibatches, train
 
 __all__ = ["Config", "run", "show"]
@@ -160,9 +159,8 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
     started = time.monotonic()
     sizes: dict[str, Any] = {"epsilon": config.epsilon, "sigma": config.sigma, "seed": config.seed}
     data = linearly_separable(direction, config.train_size, config.test_size, **sizes)
-    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
     # The same minibatches for the network, for its linearization and for every direction.
-    batches = minibatches(order, config.train_size, config.batch_size, config.epochs)
+    batches = minibatches(order_seed(config.seed), config.train_size, config.batch_size, config.epochs)
     trained = train(
         net,
         data.x_train,

@@ -74,7 +74,15 @@ class RunFolder:
         return (cls.locate(study, config, root=root) / _DONE).exists()
 
     @classmethod
-    def open(cls, study: str, config: Any, *, root: Path | str | None = None, wait: bool = False) -> Self:
+    def open(
+        cls,
+        study: str,
+        config: Any,
+        *,
+        root: Path | str | None = None,
+        wait: bool = False,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Creates the run folder of this config, or continues it where it exists.
 
         The folder is locked against other processes until it is closed (it is a context manager). A run that is done
@@ -85,15 +93,19 @@ class RunFolder:
             config: instance of a frozen dataclass; see `config_hash` for what identifies it.
             root: see `runs_root`.
             wait: whether to wait for another process that has the folder open, rather than to refuse.
+            provenance: of the run's data, `data.provenance.as_dict()`: recorded, and compared by its `sha256` with that
+                of the data the run was begun with, since a file or a data folder may have changed.
 
         Raises:
-            UserError: the folder belongs to another config, is half-written, damaged, or in use; or cannot be written.
+            UserError: the folder belongs to another config or was begun with other data, is half-written, damaged, or
+                in use; or cannot be written.
         """
         path, identity = cls.locate(study, config, root=root), config_to_dict(config)
         if (path / _DONE).exists():
             found = cls.read(path)
             _check_same(path, found.config, identity)
             _check_result(path)
+            found._check_data(provenance)
             return found
         with write_errors_explained(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -105,15 +117,18 @@ class RunFolder:
                     console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
                     lock.acquire()
                     lock.release()
-                    return cls.open(study, config, root=root, wait=True)
+                    return cls.open(study, config, root=root, wait=True, provenance=provenance)
                 message = f"run folder {path} is being written by another process: wait for it, or stop it"
                 raise UserError(message) from error
         try:
             if (path / _DONE).exists():  # the other process finished between our two looks
                 lock.release()
-                return cls.open(study, config, root=root, wait=wait)
+                return cls.open(study, config, root=root, wait=wait, provenance=provenance)
             run = cls(path, identity, lock, {})
             run._begin(config)
+            run._check_data(provenance)
+            if provenance is not None:
+                run.describe(provenance=dict(provenance))
             return run
         except BaseException:
             lock.release()
@@ -278,6 +293,18 @@ class RunFolder:
         sessions = [*earlier.pop("earlier_sessions", []), earlier] if earlier else []
         settings = settings_to_dict(config)
         self.describe(**environment(settings=settings, earlier_sessions=sessions))
+
+    def _check_data(self, provenance: Mapping[str, Any] | None) -> None:
+        """Refuses to go on with other data than the run was begun with, in this session or an earlier one."""
+        if provenance is None or "sha256" not in provenance:
+            return
+        sessions = [self.environment, *self.environment.get("earlier_sessions", [])]
+        begun = {session["provenance"].get("sha256") for session in sessions if "provenance" in session}
+        if begun - {provenance["sha256"]}:
+            raise UserError(
+                f"the images of {provenance['name']} are not those that {self._path} was begun with: bring them back, "
+                "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
+            )
 
     def _writable(self) -> dict[str, Any]:
         if self._session is None:

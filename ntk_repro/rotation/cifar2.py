@@ -22,7 +22,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
-from ntk_repro.rotation.task import batches_for, check_same_images, class_labels, identity_of, images, network_for
+from ntk_repro.rotation.task import batches_for, class_labels, identity_of, images, network_for
 from ntk_repro.training import accuracy, epoch_means, train
 
 __all__ = ["Config", "run", "show"]
@@ -82,10 +82,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     for size in config.sizes:
         if len(np.unique(y_train[:size])) < 2:
             raise UserError(f"the first {size} training images are all of one kind: leave out --sizes {size}")
-    with RunFolder.open("rotation_cifar2", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("rotation_cifar2", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             study = _Study(config, data, y_train, y_test, folder, root)
             rows = [study.row(size) for size in config.sizes]
             rate = float(np.mean(y_test))

@@ -19,7 +19,7 @@ from ntk_repro.gram import alignment_from_gram, gram_store
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
-from ntk_repro.rotation.task import Task, batches_for, check_same_images, images, network_for, task_for
+from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, binary_accuracies, epoch_means, train
 
@@ -74,10 +74,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config, config.n_train)
-    with RunFolder.open("rotation_pretrained", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("rotation_pretrained", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             _pretrained(config, data, folder, root)
     return folder
 

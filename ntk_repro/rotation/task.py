@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -12,15 +11,13 @@ from ntk_repro.data import Dataset, binary_labels, load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
-from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import minibatches
 
 __all__ = [
     "Task",
     "batches_for",
-    "check_same_images",
     "class_labels",
     "identity_of",
     "images",
@@ -66,8 +63,7 @@ def network_for(config: Settings, data: Dataset) -> Network:
 
 def batches_for(config: Settings, n: int) -> Int[np.ndarray, "steps b"]:
     """The minibatches of a training on n images, the same for a network and its linearizations."""
-    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
-    return minibatches(order, n, config.batch_size, config.epochs)
+    return minibatches(order_seed(config.seed), n, config.batch_size, config.epochs)
 
 
 def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
@@ -126,18 +122,3 @@ def task_for(
     if len(np.unique(labels[:n])) < 2:
         raise UserError(f"phi_{index} has one sign on all training images: take another eigenfunction")
     return Task(labels[:n], labels[n:], basis)
-
-
-def check_same_images(folder: RunFolder, data: Dataset) -> None:
-    """Refuses to continue with other images than the run began with: a file or a data folder may have changed.
-
-    Raises:
-        UserError: the images differ.
-    """
-    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
-    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
-    if begun - {data.provenance.sha256}:
-        raise UserError(
-            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
-            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
-        )

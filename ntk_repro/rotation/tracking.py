@@ -18,7 +18,7 @@ from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
-from ntk_repro.rotation.task import Task, batches_for, check_same_images, images, network_for, task_for
+from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, l2_distance, train
 
@@ -83,10 +83,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config, config.n_train)
-    with RunFolder.open("rotation_tracking", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("rotation_tracking", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             _tracked(config, data, folder, root)
     return folder
 

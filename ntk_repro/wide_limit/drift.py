@@ -19,7 +19,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.widths import checked_increasing, spoken_widths
 
 __all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
@@ -118,10 +118,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = load_regression_data(config)
-    with RunFolder.open("wide_limit_drift", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("wide_limit_drift", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             parts = [_one_width(config, data, width, folder) for width in config.widths]
             arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
             folder.finish(widths=np.array(config.widths), steps=np.array(config.observed), **arrays)

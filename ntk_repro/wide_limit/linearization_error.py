@@ -21,7 +21,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.widths import checked_increasing, spoken_widths
 
 __all__ = ["Config", "run", "show"]
@@ -124,10 +124,10 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = load_regression_data(config)
-    with RunFolder.open("wide_limit_linearization_error", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open(
+        "wide_limit_linearization_error", config, root=root, provenance=data.provenance.as_dict()
+    ) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             rows = [[_one(config, data, width, n, folder) for n in config.sizes] for width in config.widths]
             arrays = {name: np.array([[part[name] for part in row] for row in rows]) for name in rows[0][0]}
             lists = {name: np.array(getattr(config, name)) for name in ("widths", "sizes")}

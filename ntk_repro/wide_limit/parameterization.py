@@ -10,22 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jaxtyping import Int
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.data import load_dataset, one_hot
 from ntk_repro.errors import UserError
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
 from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
-from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images
+from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 
 __all__ = ["Config", "run", "show"]
 
@@ -111,28 +109,20 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         UserError: for settings or data that cannot be worked with.
     """
     config = config.resolved()
-    data = _one_hot_data(config)
-    with RunFolder.open("wide_limit_parameterization", config, root=root) as folder:
-        check_same_images(folder, data)
+    data = load_regression_data(config)
+    with RunFolder.open(
+        "wide_limit_parameterization", config, root=root, provenance=data.provenance.as_dict()
+    ) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             folder.finish(**_sweep(config, data, folder))
     return folder
-
-
-def _one_hot_data(config: Config) -> RegressionData:
-    data = load_dataset(config.data, config.data_dir, config.n_train, config.n_test, config.data_seed)
-    k = int(data.y.max()) + 1
-    y_train, y_test = one_hot(data.y_train, k), one_hot(data.y_test, k)
-    return RegressionData(data.x_train, y_train, data.x_test, y_test, data.provenance)
 
 
 def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     sigma_w, sigma_b = config.sigma_w_squared**0.5, config.sigma_b_squared**0.5
     nets = _networks(config, data)
     # The same minibatches for every training.
-    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
-    batches = minibatches(order, len(data.y_train), config.batch_size, config.epochs)
+    batches = minibatches(order_seed(config.seed), len(data.y_train), config.batch_size, config.epochs)
 
     etas = 2.0 ** np.array(config.log2_etas)
     # As in Figure S8, whose eta is 0.005 / 2048 for 3072 inputs and hidden layers of 2048: n is the hidden width.

@@ -21,7 +21,7 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 
 __all__ = ["Config", "interpolated", "run", "show"]
 
@@ -121,10 +121,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     data = load_regression_data(config)
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
-    with RunFolder.open("wide_limit_predictive", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("wide_limit_predictive", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             _compute(config, module, data, folder)
     return folder
 

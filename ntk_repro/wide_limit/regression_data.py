@@ -7,10 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from ntk_repro.data import Dataset, Provenance, load_dataset, one_hot, signed_targets
-from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder
 
-__all__ = ["RegressionData", "check_same_images", "load_regression_data"]
+__all__ = ["RegressionData", "load_regression_data"]
 
 
 @dataclass(frozen=True)
@@ -38,38 +36,24 @@ class RegressionData:
 
 
 def load_regression_data(config: Any) -> RegressionData:
-    """The images that a config names by `data`, `data_dir`, `n_train`, `n_test`, `data_seed` and `classes`.
+    """The images that a config names by `data`, `data_dir`, `n_train`, `n_test`, `data_seed` and perhaps `classes`.
 
     Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
 
     Raises:
         UserError: from `load_dataset`.
     """
+    classes = getattr(config, "classes", None)
     data = load_dataset(
         config.data,
         config.data_dir,
         n_train=config.n_train,
         n_test=config.n_test,
         seed=config.data_seed,
-        classes=config.classes,
+        classes=classes,
     )
-    y_train, y_test = _targets(data, config.classes)
+    y_train, y_test = _targets(data, classes)
     return RegressionData(data.x_train, y_train, data.x_test, y_test, data.provenance)
-
-
-def check_same_images(folder: RunFolder, data: RegressionData) -> None:
-    """Refuses to continue with other images than the run began with: a file or a data folder may have changed.
-
-    Raises:
-        UserError: the images differ.
-    """
-    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
-    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
-    if begun - {data.provenance.sha256}:
-        raise UserError(
-            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
-            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
-        )
 
 
 def _targets(data: Dataset, classes: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:

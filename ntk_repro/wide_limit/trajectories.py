@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jaxtyping import Int
 from rich.console import Console
@@ -20,12 +19,12 @@ from ntk_repro.errors import UserError
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import critical_learning_rate, minibatches, train_pair
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
-from ntk_repro.wide_limit.regression_data import RegressionData, check_same_images, load_regression_data
+from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 
 __all__ = ["Config", "run", "show"]
 
@@ -193,10 +192,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
     if config.batch_size is not None and config.batch_size > len(data.x_train):
         raise UserError(f"batch_size {config.batch_size} is above the {len(data.x_train)} training images: lower it")
-    with RunFolder.open("wide_limit_trajectories", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("wide_limit_trajectories", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             _compute(config, data, folder)
     return folder
 
@@ -269,9 +266,8 @@ def _compute(config: Config, data: RegressionData, folder: RunFolder) -> None:
 def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:
     if config.batch_size is None:
         return None
-    order = int(jax.random.randint(key_for(config.seed, ORDER), (), 0, np.iinfo(np.int32).max))
     epochs = math.ceil(config.steps * config.batch_size / n)
-    return minibatches(order, n, config.batch_size, epochs)[: config.steps]
+    return minibatches(order_seed(config.seed), n, config.batch_size, epochs)[: config.steps]
 
 
 def show(folder: RunFolder) -> None:

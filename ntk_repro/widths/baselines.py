@@ -12,7 +12,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import accuracy
 from ntk_repro.widths.settings import Images
-from ntk_repro.widths.task import check_same_images, images, targets
+from ntk_repro.widths.task import images, targets
 
 __all__ = ["Config", "run"]
 
@@ -56,11 +56,11 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     if RunFolder.is_done("widths_baselines", config, root=root):
         return RunFolder.open("widths_baselines", config, root=root)
     data = images(config)
-    with RunFolder.open("widths_baselines", config, root=root, wait=True) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open(
+        "widths_baselines", config, root=root, wait=True, provenance=data.provenance.as_dict()
+    ) as folder:
         if not folder.done:
             console.print(f"logistic regression on {config.spoken_data}", highlight=False)
-            folder.describe(provenance=data.provenance.as_dict())
             folder.finish(**_fitted(data, config))
     return folder
 

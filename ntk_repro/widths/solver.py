@@ -25,7 +25,7 @@ from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.settings import Images, Settings
 from ntk_repro.widths.sgd import recipe_for, train_one
-from ntk_repro.widths.task import Targets, batches_for, check_same_images, images, network_for, targets
+from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
 __all__ = ["MODELS", "Config", "run", "show"]
 
@@ -122,10 +122,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
     if sizes and sizes[-1] > len(data.x_train):
         raise UserError(f"--sizes {sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
-    with RunFolder.open("widths_solver", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("widths_solver", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             found = _Study(config, data, y, folder, root).everything(sizes)
             folder.finish(sizes=np.array(sizes, int), **found)
     return folder

@@ -22,7 +22,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Settings
-from ntk_repro.widths.task import check_same_images, images, network_for, targets
+from ntk_repro.widths.task import images, network_for, targets
 
 __all__ = ["Config", "run", "show", "spectrum_facts"]
 
@@ -69,10 +69,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y = targets(data)
-    with RunFolder.open("widths_spectra", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("widths_spectra", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            folder.describe(provenance=data.provenance.as_dict())
             net = network_for(config, data, y.outputs)
             console.print(f"  kernel of {len(data.x_train) * y.outputs:,} rows", highlight=False)
             kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)

@@ -10,12 +10,11 @@ from jaxtyping import Float32, Int
 from ntk_repro.data import SNAKES, Dataset, load_dataset, load_image_folder, one_hot, shifted
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, ORDER, key_for
+from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import minibatches
 from ntk_repro.widths.settings import Images, Settings
 
-__all__ = ["Targets", "batches_for", "check_same_images", "images", "network_for", "targets"]
+__all__ = ["Targets", "batches_for", "images", "network_for", "targets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +102,4 @@ def network_for(config: Settings, data: Dataset, outputs: int) -> Network:
 
 def batches_for(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
     """The minibatches of a training on n images, the same for a network and its linearization."""
-    order = int(jax.random.randint(key_for(seed, ORDER), (), 0, np.iinfo(np.int32).max))
-    return minibatches(order, n, batch_size, epochs)
-
-
-def check_same_images(folder: RunFolder, data: Dataset) -> None:
-    """Refuses to continue with other images than the run began with: a file or a data folder may have changed.
-
-    Raises:
-        UserError: the images differ.
-    """
-    sessions = [folder.environment, *folder.environment.get("earlier_sessions", [])]
-    begun = {session["provenance"]["sha256"] for session in sessions if "provenance" in session}
-    if begun - {data.provenance.sha256}:
-        raise UserError(
-            f"the images of {folder.config['data']} are not those that {folder.path} was begun with: bring them back, "
-            "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
-        )
+    return minibatches(order_seed(seed), n, batch_size, epochs)

@@ -24,7 +24,7 @@ from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.output_statistics import output_statistics
 from ntk_repro.widths.settings import Images, Settings
 from ntk_repro.widths.sgd import KINDS, loss_scale, recipe_for, train_one
-from ntk_repro.widths.task import Targets, batches_for, check_same_images, images, network_for, targets
+from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
 __all__ = ["Config", "run", "show"]
 
@@ -109,11 +109,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y = targets(data)
-    with RunFolder.open("widths_training", config, root=root) as folder:
-        check_same_images(folder, data)
+    with RunFolder.open("widths_training", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if folder.done:
             return folder
-        folder.describe(provenance=data.provenance.as_dict())
         net = network_for(config, data, y.outputs)
         found: dict[str, np.ndarray] = {
             "num_params": np.asarray(net.num_params),

@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +9,14 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.parameterization import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.parameterization import Config
+from tests.figures.scripts import load_script
 
 SCRIPT = Path(__file__).parents[2] / "figures" / "lee2019" / "figS7.py"
 
 
 @pytest.fixture
 def script():
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    spec = importlib.util.spec_from_file_location("figS7", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    plt.close("all")
+    return load_script("lee2019/figS7")
 
 
 def finished(root, ntk=(0.2, 0.9, np.nan), standard=(0.2, 0.9, np.nan), **settings) -> RunFolder:

@@ -1,4 +1,3 @@
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,28 +11,15 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.predictive import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.predictive import Config
+from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
 STEPS = (0, 10)
 
 
-@pytest.fixture(autouse=True)
-def pyplot(monkeypatch):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
-    yield plt
-    plt.close("all")
-
-
 def script(name):
-    spec = importlib.util.spec_from_file_location(f"lee2019_{name}", SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(f"lee2019/{name}")
 
 
 def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **settings) -> RunFolder:

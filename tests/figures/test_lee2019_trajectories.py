@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.trajectories import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.trajectories import Config
+from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
@@ -25,22 +25,8 @@ SETTINGS = {
 PANELS = {"fig3": 4, "fig4": 4, "figS2": 6, "figS3": 6, "figS4": 3, "figS8": 6}
 
 
-@pytest.fixture(autouse=True)
-def pyplot(monkeypatch):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
-    yield plt
-    plt.close("all")
-
-
 def script(name):
-    spec = importlib.util.spec_from_file_location(f"lee2019_{name}", SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(f"lee2019/{name}")
 
 
 def finished(root, name, apart=0.05, empirical=0.0, analytic=0.2, loss=1.0, weights=1.0, accuracy=0.9, **settings):

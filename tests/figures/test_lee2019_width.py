@@ -1,4 +1,3 @@
-import importlib
 import json
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.width import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
+from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 WIDTHS = (16, 32, 64, 128)
@@ -20,18 +20,9 @@ EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -0.8, "
 
 
 @pytest.fixture
-def draw(monkeypatch):
+def draw():
     """The draw function of a drawing script's module, in this process."""
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
-
-    def draw(module, runs, **options):
-        sys.modules.pop(module, None)  # other papers have scripts of this name
-        return importlib.import_module(module).draw(list(runs), "quick", **options)
-
-    yield draw
-    plt.close("all")
+    return lambda script, runs, **options: load_script(f"lee2019/{script}").draw(list(runs), "quick", **options)
 
 
 def finished(study, config, root, arrays):
@@ -152,7 +143,7 @@ def test_a_depth_that_no_run_has_is_refused(tmp_path, draw):
 
 def test_a_value_that_is_missing_is_left_out(tmp_path, draw):
     draw("drift", [moved(tmp_path)])
-    power_laws = importlib.import_module("power_laws")
+    power_laws = load_script("lee2019/power_laws")
     mean = power_laws.geometric_mean(np.array([[1.0, np.nan, np.nan], [4.0, 3.0, np.nan]]))
     np.testing.assert_allclose(mean, [2, 3, np.nan])
 

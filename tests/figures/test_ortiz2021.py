@@ -1,4 +1,3 @@
-import importlib
 import json
 import subprocess
 import sys
@@ -9,19 +8,16 @@ import pytest
 
 from ntk_repro.papers.drawing import settings
 from ntk_repro.record import run_folder
+from tests.figures.scripts import load_script
 from tests.finished_run import INDICES, finished_run
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
 
 
 @pytest.fixture
-def training_metrics(monkeypatch):
+def training_metrics():
     """The module that the scripts of Figures 3, 13 and 14 share, in this process."""
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
-    yield importlib.import_module("training_metrics")
-    plt.close("all")
+    return load_script("ortiz2021/training_metrics")
 
 
 def draw(script, runs, out, *options):

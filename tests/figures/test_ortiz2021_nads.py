@@ -1,8 +1,6 @@
 """The drawings of neural anisotropy directions and of what is proved about them, from runs of chosen numbers."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
 from ntk_repro.papers.drawing import draw_command
 from ntk_repro.record import RunFolder
+from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
 
@@ -24,14 +23,11 @@ def finished(root, study, config, **arrays):
 
 
 @pytest.fixture
-def numbers(tmp_path, monkeypatch, capsys):
+def numbers(tmp_path, capsys):
     """Draws runs by a script, in this process, and reads the numbers that it wrote."""
-    pytest.importorskip("matplotlib.pyplot").switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
 
     def draw(script, *runs):
-        sys.modules.pop(script, None)  # other papers have scripts of this name
-        module = importlib.import_module(script)
+        module = load_script(f"ortiz2021/{script}")
         out = tmp_path / "out"
         draw_command(f"ortiz2021/{script}", module.draw, [*(str(run.path) for run in runs), "--out", str(out)])
         written = [Path(line) for line in capsys.readouterr().out.splitlines()]
@@ -39,8 +35,7 @@ def numbers(tmp_path, monkeypatch, capsys):
         assert written[0].read_bytes().startswith(b"\x89PNG")
         return json.loads(written[2].read_text())
 
-    yield draw
-    importlib.import_module("matplotlib.pyplot").close("all")
+    return draw
 
 
 def test_figure_1_shows_every_width(tmp_path, numbers):
@@ -99,7 +94,7 @@ def test_figures_refuse_runs_of_another_experiment(tmp_path, numbers, monkeypatc
     run = basis_run(tmp_path, "origin")
     for script in ("fig1", "fig4", "lemma1", "theorem1"):
         with pytest.raises(UserError, match="is not a run that this figure draws"):
-            importlib.import_module(script).draw([run], "")
+            load_script(f"ortiz2021/{script}").draw([run], "")
 
 
 def test_theorem_1_shows_both_estimates(tmp_path, numbers):

@@ -79,7 +79,6 @@ def linearized(root, net="resnet18", index: int | None = 400, seed=0) -> RunFold
 @pytest.fixture
 def numbers(tmp_path, monkeypatch, capsys):
     """Runs a script as a program, in this process, and returns the numbers that it plotted."""
-    plt = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.syspath_prepend(SCRIPTS)
 
     def draw(script, runs):
@@ -91,8 +90,7 @@ def numbers(tmp_path, monkeypatch, capsys):
         assert files[0].read_bytes().startswith(b"\x89PNG")
         return json.loads(files[2].read_text())
 
-    yield draw
-    plt.close("all")
+    return draw
 
 
 def judged(script, plotted):

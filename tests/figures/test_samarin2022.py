@@ -1,4 +1,3 @@
-import importlib
 import json
 import subprocess
 import sys
@@ -14,19 +13,16 @@ from ntk_repro.papers.samarin2022 import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.widths import solver, spectra, training
 from ntk_repro.widths.output_statistics import output_statistics
+from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "samarin2022"
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
 
 
 @pytest.fixture
-def draw(monkeypatch):
+def draw():
     """The draw function of a drawing script's module, in this process."""
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    monkeypatch.syspath_prepend(SCRIPTS)
-    yield lambda module, runs: importlib.import_module(module).draw(list(runs), "quick")
-    plt.close("all")
+    return lambda script, runs: load_script(f"samarin2022/{script}").draw(list(runs), "quick")
 
 
 def finished(study, config, root, arrays):
@@ -249,7 +245,6 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path, draw):
 
 
 def test_a_script_is_a_program(tmp_path):
-    pytest.importorskip("matplotlib")
     command = [sys.executable, str(SCRIPTS / "fig2.py"), str(trained(tmp_path / "runs").path), "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,14 +1,10 @@
 import errno
-import json
 import os
-import random
 import resource
-import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +126,22 @@ def test_a_folder_of_another_config_is_refused(tmp_path, done):
     sentence = r"another config \(learning_rate: 0.05 there, 0.1 now\): delete it, or choose .* NTK_REPRO_RUNS"
     with pytest.raises(UserError, match=sentence):
         RunFolder.open("study", Config(learning_rate=0.1), root=tmp_path)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_data_that_differ_from_those_a_run_was_begun_with_are_refused(tmp_path, done):
+    one, other = ({"name": "digits", "sha256": digest} for digest in ("a", "b"))
+    for _ in range(2):  # begun, then continued with the same data
+        with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
+            assert run.environment["provenance"] == one
+    if done:
+        with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
+            run.finish(x=np.zeros(1))
+    for _ in range(2):  # the refusal is no beginning with the other data
+        with pytest.raises(UserError, match=r"the images of digits are not those that .* was begun with"):
+            RunFolder.open("study", Config(), root=tmp_path, provenance=other)
+    with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
+        assert run.done == done
 
 
 def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
@@ -329,52 +341,6 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
     (tmp_path / "study").touch()
     with pytest.raises(UserError, match="a file stands where a folder is needed"):
         RunFolder.open("study", Config(), root=tmp_path)
-
-
-WORK = """
-import sys
-import numpy as np
-from tests.record.test_run_folder import Config
-from ntk_repro.record import RunFolder
-
-with RunFolder.open("study", Config(), root=sys.argv[1]) as run:
-    print("ready", flush=True)
-    for i in range(60 if not run.done else 0):
-        if run.load_part(str(i)) is None:
-            run.log(i=i, padding="x" * 2000)
-            run.save_part(str(i), x=np.full(50_000, i))
-    if not run.done:
-        run.finish(x=np.arange(500_000))
-"""
-
-
-def test_a_run_killed_at_random_moments_continues_and_ends(tmp_path):
-    moments = random.Random(0)
-    kills, path = 0, RunFolder.locate("study", Config(), root=tmp_path)
-    for _ in range(12):
-        child = subprocess.Popen([sys.executable, "-c", WORK, str(tmp_path)], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(moments.uniform(0, 0.06))
-        child.send_signal(signal.SIGKILL)
-        kills += child.wait() == -signal.SIGKILL
-        child.stdout.close()
-        run = RunFolder.read(path)
-        for i in range(60):  # a part is there whole or not at all, whenever the kill came
-            part = run.load_part(str(i))
-            assert part is None or (part["x"] == i).all()
-            assert (run.path / "parts" / f"{i}.npz").exists() == (part is not None)
-        assert all(line["padding"] == "x" * 2000 for line in run.metrics())
-        assert run.environment
-        if run.done:
-            break
-    assert kills >= 2
-    subprocess.run([sys.executable, "-c", WORK, str(tmp_path)], check=True, capture_output=True)
-    run = RunFolder.read(path)
-    np.testing.assert_array_equal(run.result()["x"], np.arange(500_000))
-    assert {line["i"] for line in run.metrics()} == set(range(60))
-    assert not list(run.path.rglob("*.tmp"))
-    assert json.loads((run.path / "DONE").read_text()) == {"result_bytes": (run.path / "result.npz").stat().st_size}
 
 
 def test_a_process_that_may_wait_waits_for_the_one_that_writes(tmp_path, capfd):

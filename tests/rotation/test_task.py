@@ -4,8 +4,7 @@ import pytest
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
-from ntk_repro.record import RunFolder
-from ntk_repro.rotation.task import batches_for, check_same_images, class_labels, images, network_for, task_for
+from ntk_repro.rotation.task import batches_for, class_labels, images, network_for, task_for
 from ntk_repro.rotation.tracking import Config
 from tests.rotation.small import SMALL
 
@@ -58,11 +57,3 @@ def test_other_classes_are_refused(labels, message, tmp_path):
 def test_more_eigenfunctions_than_images_are_refused(data, tmp_path):
     with pytest.raises(UserError, match="201 eigenfunctions cannot be had from 200 images"):
         task_for(CONFIG, data, network_for(CONFIG, data), 201, 0, tmp_path)
-
-
-def test_other_images_than_before_are_refused(data, tmp_path):
-    with RunFolder.open("study", CONFIG, root=tmp_path) as folder:
-        folder.describe(provenance=data.provenance.as_dict())
-        check_same_images(folder, data)
-        with pytest.raises(UserError, match="are not those that"):
-            check_same_images(folder, images(Config(**{**SMALL, "data_seed": 1}), 150))

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from ntk_repro.data import load_dataset
-from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.drift import Config
-from ntk_repro.wide_limit.regression_data import check_same_images, load_regression_data
+from ntk_repro.wide_limit.regression_data import load_regression_data
 
 CONFIG = Config(data="digits", n_train=12)
 
@@ -26,13 +24,3 @@ def test_more_classes_are_one_hot_rows(classes, outputs):
     assert data.num_outputs == outputs
     np.testing.assert_array_equal(data.y_train.argmax(axis=1), labels)
     np.testing.assert_array_equal(data.y_train.sum(axis=1), 1)
-
-
-def test_other_images_than_the_run_began_with_are_refused(tmp_path):
-    one, other = (load_regression_data(dataclasses.replace(CONFIG, data_seed=seed)) for seed in (0, 1))
-    with RunFolder.open("wide_limit_drift", CONFIG, root=tmp_path) as folder:
-        check_same_images(folder, other)  # nothing has begun yet
-        folder.describe(provenance=one.provenance.as_dict())
-        check_same_images(folder, one)
-        with pytest.raises(UserError, match="are not those that"):
-            check_same_images(folder, other)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
@@ -51,14 +52,13 @@ def test_snakes_without_a_folder_are_refused_when_images_are_wanted():
 
 
 def test_snakes_are_read_from_a_folder(tmp_path):
-    image = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(0)
     for part, count in (("train", 3), ("val", 1)):
         for name in ("n1", "n2"):
             (tmp_path / part / name).mkdir(parents=True)
             for i in range(count):
                 pixels = rng.integers(0, 255, (256, 256, 3), np.uint8)
-                image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
     config = Images(data="snakes", imagenet=str(tmp_path), wordnet_ids=("n2", "n1")).resolved()
     data = images(config)
     assert data.x_train.shape == (6, 224, 224, 3)

@@ -1,0 +1,46 @@
+"""The command of a study that has several experiments: `python -m ntk_repro.<study> <experiment> --options`."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.errors import unknown_name
+
+__all__ = ["experiment_command"]
+
+
+def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
+    """Parses the command line, computes the run (or finds it done) and shows what came out.
+
+    Args:
+        study: the study's name. Its package names its experiments, each a line, in `EXPERIMENTS`; each is a module with
+            `Config`, `run(config)`, which gives a run folder, and `show(folder)`.
+        args: the command line, None for the process's own.
+        default: the experiment meant where options alone are given, if any.
+    """
+    command(lambda: _run(study, list(sys.argv[1:] if args is None else args), default))
+
+
+def _run(study: str, args: list[str], default: str | None) -> None:
+    known = importlib.import_module(f"ntk_repro.{study}").EXPERIMENTS
+    prog = f"python -m ntk_repro.{study}"
+    if not args or args[0] in ("-h", "--help"):
+        experiment = f"[experiment; for options alone {default}]" if default else "<experiment>"
+        print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
+        print("\n".join(f"  {name:{max(map(len, known))}}  {what}" for name, what in known.items()))
+        return
+    if default and args[0].startswith("-"):
+        args = [default, *args]
+    name = args[0].replace("-", "_")
+    if name not in known:
+        raise unknown_name("experiment", args[0], known)
+    # Only the experiment named is imported: each brings its own part of the library.
+    experiment = importlib.import_module(f"ntk_repro.{study}.{name}")
+    config = tyro.cli(experiment.Config, prog=f"{prog} {name}", args=args[1:])
+    use_compilation_cache()
+    folder = experiment.run(config)
+    experiment.show(folder)
+    print(f"kept in: {folder.path} (the same command shows it again at once)")
