@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head, mean_and_std
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head, mean_and_std
 from ntk_repro.record import RunFolder
 
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
@@ -49,11 +49,8 @@ def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
         UserError: for runs of another experiment, and for runs of one curve that differ in more than their seed.
     """
     panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
+    check_study(runs, "wide_limit_parameterization")
     for run in dict.fromkeys(runs):
-        if not {"activation", "loss", "log2_etas", "seed"} <= set(run.config):
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
         name = f"{run.config['activation']}, {LOSSES[run.config['loss']]}"
         panels[run.config["data"]][name].append(run)
     for data, curves in panels.items():

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import PowerLaw, power_law_fit
-from ntk_repro.papers.drawing import QUIET
+from ntk_repro.papers.drawing import QUIET, check_study
 from ntk_repro.record import RunFolder
 
 GUIDE = "#B0B0B0"
@@ -26,11 +26,8 @@ def by_settings(runs: Sequence[RunFolder], study: str, *apart: str) -> list[list
         UserError: for runs of another study, groups that differ in more, and the same seed twice.
     """
     groups: dict[str, list[RunFolder]] = {}
+    check_study(runs, study)
     for run in runs:
-        if run.study != study:
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
         same = {name: value for name, value in run.config.items() if name != "seed"}
         groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
     first = runs[0].config

@@ -6,8 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import QUIET, array, head
+from ntk_repro.papers.drawing import QUIET, array, check_study, head
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_predictive"
@@ -19,11 +18,7 @@ def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
     Raises:
         UserError: a run of another study.
     """
-    for run in runs:
-        if run.study != STUDY:
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
+    check_study(runs, STUDY)
     return sorted(runs, key=lambda run: (run.config["hidden"], run.config["seed"]))
 
 

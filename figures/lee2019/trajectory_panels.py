@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_trajectories"
@@ -68,11 +67,7 @@ def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
     Raises:
         UserError: a run of another study.
     """
-    for run in runs:
-        if run.study != STUDY:
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
+    check_study(runs, STUDY)
     return sorted(runs, key=lambda run: (width(run), run.config["seed"]))
 
 

@@ -2,16 +2,15 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nads_runs import check_study
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, head
 from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A panel a width: the curved surface F, the plane H that touches it at the start, and where trainings lead."""
-    check_study(runs, "tangent_space")
+    check_study(runs, "nads_tangent_space")
     if len(runs) > 1:
         raise UserError(f"this figure draws one run, not {len(runs)}: name one")
     run = runs[0]

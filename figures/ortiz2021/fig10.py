@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nads_runs import check_study, title_of
+from nads_runs import title_of
 
-from ntk_repro.papers.drawing import QUIET, Drawing, array, draw_command, head
+from ntk_repro.papers.drawing import QUIET, Drawing, array, check_study, draw_command, head
 from ntk_repro.record import RunFolder
 
 _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
@@ -12,7 +12,7 @@ _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """Two rows of pictures a run: the directions, light, and below them their Fourier magnitudes, dark."""
-    check_study(runs, "basis")
+    check_study(runs, "nads_basis")
     count = min(len(array(run, "fourier")) for run in runs)
     picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(runs) + 0.3), layout="constrained")
     parts = np.atleast_1d(np.asarray(picture.subfigures(len(runs), 1)))

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
-from nads_runs import check_study
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -13,6 +12,7 @@ from ntk_repro.papers.drawing import (
     Drawing,
     array,
     by_net,
+    check_study,
     draw_command,
     head,
     mark_partial,
@@ -27,7 +27,7 @@ LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": ("#CC7
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """Left, a panel a network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
-    check_study(runs, "separable")
+    check_study(runs, "nads_separable")
     groups = by_net(runs)
     count = len(groups) + 1
     picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")

@@ -31,7 +31,7 @@ MODELS = (
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A row a network and task: loss against the epoch, and accuracies as bars."""
-    groups = by_task(runs)
+    groups = by_task(runs, "rotation_pretrained")
     picture, axes = plt.subplots(
         len(groups),
         2,

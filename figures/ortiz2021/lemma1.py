@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from nads_runs import check_study, title_of
+from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head
 from ntk_repro.record import RunFolder
 
 LOOKS = {
@@ -19,7 +19,7 @@ PRINTED = 0.78
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """Two panels a run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
-    check_study(runs, "lemma1")
+    check_study(runs, "nads_lemma1")
     size = (8.6, 3.5 * len(runs) + 0.2)
     picture, axes = plt.subplots(len(runs), 2, figsize=size, squeeze=False, layout="constrained")
     panels = [_row(row, run) for row, run in zip(axes, runs, strict=True)]

@@ -1,19 +1,7 @@
-"""What the drawings of neural anisotropy directions share: a look at whose runs these are, and how they are named."""
+"""What the drawings of neural anisotropy directions share: how they are named."""
 
-from collections.abc import Sequence
-
-from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import NET_TITLES
 from ntk_repro.record import RunFolder
-
-
-def check_study(runs: Sequence[RunFolder], experiment: str) -> None:
-    """Refuses runs that another experiment made."""
-    for run in runs:
-        if run.study != f"nads_{experiment}":
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
 
 
 def title_of(run: RunFolder) -> str:

@@ -7,13 +7,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.transforms import Bbox
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import (
     NET_TITLES,
     QUIET,
     Drawing,
     array,
     by_net,
+    check_study,
     draw_command,
     head,
     mean_and_std,
@@ -59,9 +59,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _groups(runs: Sequence[RunFolder]) -> list[list[RunFolder]]:
     """The runs of one column each: those that were trained and those measured before training only stand together."""
     kinds = defaultdict(list)
+    check_study(runs, "rotation_tracking")
     for run in runs:
-        if not {"net", "width", "residual_scale_init", "top", "kernel_images", "seed"} <= set(run.config):
-            raise UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints")
         kinds[run.config["width"], run.config["residual_scale_init"]].append(run)
     nets = dict.fromkeys([*NET_TITLES, *sorted({run.config["net"] for run in runs})])
     return [

@@ -6,19 +6,16 @@ import matplotlib.ticker as ticker
 import numpy as np
 from matplotlib.axes import Axes
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import by_net
+from ntk_repro.papers.drawing import by_net, check_study
 from ntk_repro.record import RunFolder
 
 
-def by_task(runs: Sequence[RunFolder]) -> dict[tuple[str, int | None], list[RunFolder]]:
-    """The runs of each network on each task (an eigenfunction's index, or None for the classes), ordered by seed.
+def by_task(runs: Sequence[RunFolder], study: str) -> dict[tuple[str, int | None], list[RunFolder]]:
+    """The runs of a study, of each network on each task (an eigenfunction's index, or None for the classes).
 
-    Eigenfunctions come first, by rising index.
+    Eigenfunctions come first, by rising index; runs of a task are ordered by seed.
     """
-    for run in runs:
-        if "index" not in run.config:
-            raise UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints")
+    check_study(runs, study)
     indices = sorted({run.config["index"] for run in runs}, key=lambda index: (index is None, index))
     groups = {index: by_net([run for run in runs if run.config["index"] == index]) for index in indices}
     return {(net, index): group for index, nets in groups.items() for net, group in nets.items()}

@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nads_runs import check_study, title_of
+from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, draw_command, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head
 from ntk_repro.record import RunFolder
 
 LABELS = {
@@ -15,7 +15,7 @@ LABELS = {
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A panel a run: both estimates of every direction with two standard errors, and the alignment at the origin."""
-    check_study(runs, "theorem1")
+    check_study(runs, "nads_theorem1")
     size = (4.2 * len(runs) + 0.4, 3.6)
     picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")
     panels = [_panel(ax, run) for ax, run in zip(axes[0], runs, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.papers.samarin2022.intervals import student_interval
 from ntk_repro.record import RunFolder
 
@@ -34,11 +34,8 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """
     panels: dict[tuple, dict[str, Any]] = {}
     seen = set()
+    check_study(runs, "widths_training")
     for run in runs:
-        if run.study != "widths_training":
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
         identity = json.dumps(run.config, sort_keys=True)
         if identity in seen:
             raise UserError("two runs have the same settings and seed: name each run once")

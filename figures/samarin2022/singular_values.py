@@ -9,7 +9,7 @@ import numpy as np
 from accuracy_by_width import NAMES
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.record import RunFolder
 
 _OF_LINE = ("net", "data", "shift", "resize", "n_train", "precision")
@@ -26,11 +26,8 @@ def lines_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
         UserError: for runs of another experiment, and the same run twice.
     """
     groups: dict[tuple, list[RunFolder]] = {}
+    check_study(runs, "widths_spectra")
     for run in runs:
-        if run.study != "widths_spectra":
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
         groups.setdefault(tuple(run.config.get(name) for name in _OF_LINE), []).append(run)
     return [_line(dict(zip(_OF_LINE, key, strict=True)), group) for key, group in groups.items()]
 

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.record import RunFolder
 
@@ -22,12 +22,9 @@ def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     Raises:
         UserError: for runs of another experiment, runs that differ in more than width and size, and two of one width.
     """
+    check_study(runs, "widths_solver")
     columns = []
     for run in runs:
-        if run.study != "widths_solver":
-            raise UserError(
-                f"{run.path} is not a run that this table shows: name those that `ntk-repro run` prints for it"
-            )
         differing = [k for k, v in runs[0].config.items() if k not in _FREE and run.config.get(k) != v]
         if differing:
             raise UserError(f"runs that differ in {', '.join(differing)} do not go into one table: draw them apart")

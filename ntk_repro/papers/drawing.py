@@ -26,6 +26,7 @@ __all__ = [
     "Spread",
     "array",
     "by_net",
+    "check_study",
     "draw_command",
     "head",
     "mark_partial",
@@ -133,6 +134,21 @@ def plain(value: Any) -> Any:
     return value
 
 
+def check_study(runs: Sequence[RunFolder], study: str) -> None:
+    """Refuses runs of another study, named as its folder among the runs is, such as "wide_limit_drift".
+
+    Raises:
+        UserError: names the first such run.
+    """
+    for run in runs:
+        if run.study != study:
+            raise _stranger(run)
+
+
+def _stranger(run: RunFolder) -> UserError:
+    return UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it")
+
+
 def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     """The runs of each network, smallest first, each list ordered by seed.
 
@@ -142,9 +158,7 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     groups = defaultdict(list)
     for run in runs:
         if not {"net", "seed"} <= set(run.config):
-            raise UserError(
-                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
-            )
+            raise _stranger(run)
         groups[run.config["net"]].append(run)
     for net, group in groups.items():
         group.sort(key=lambda run: run.config["seed"])

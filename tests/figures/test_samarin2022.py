@@ -238,7 +238,7 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path, draw):
         draw("accuracy_by_width", [spectrum(tmp_path)])
     with pytest.raises(UserError, match="is not a run that this figure draws"):
         draw("fig6", [run])
-    with pytest.raises(UserError, match="is not a run that this table shows"):
+    with pytest.raises(UserError, match="is not a run that this figure draws"):
         draw("table1", [run])
     with pytest.raises(UserError, match="have the same width"):
         draw("table2", [solved(tmp_path), solved(tmp_path, seed=1)])
