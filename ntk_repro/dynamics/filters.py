@@ -51,7 +51,8 @@ class GradientFlow:
 
     def learned(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
         """1 - exp(-lambda t), to all digits where lambda t is small."""
-        return -np.expm1(-_outer(self.times[some], values))
+        exponent = _outer(-self.times[some], values)
+        return np.negative(np.expm1(exponent, out=exponent), out=exponent)
 
     def reach(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
         """(1 - exp(-lambda t)) / lambda."""

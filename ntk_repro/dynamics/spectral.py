@@ -103,7 +103,8 @@ def _dense(kernel: np.ndarray | GramStore, ridge: float) -> Spectrum:
     # In Fortran's order LAPACK works in place; of a symmetric matrix both orders hold the same.
     matrix = np.array(matrix, dtype=np.float64, order="F")
     values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    return _spectrum(values[::-1], vectors[:, ::-1], np.zeros(n), eps, ridge, 0)
+    vectors = np.asfortranarray(vectors[:, ::-1])  # once, or every product with them would copy them
+    return _spectrum(values[::-1], vectors, np.zeros(n), eps, ridge, 0)
 
 
 def _spectrum(
@@ -223,12 +224,12 @@ class SpectralDynamics:
         values = self.spectrum.values
         regularised = values + self.ridge
         null = self._null
+        learned = filter_.learned(regularised, some)
+        reach = learned
+        if with_reach or self.ridge:
+            reach = learned / np.where(null, 1.0, regularised)  # as `filter_.reach`, without a second exponential
         if self.ridge:
-            reach = filter_.reach(regularised, some)
             learned = reach * values
-        else:
-            learned = filter_.learned(values, some)
-            reach = filter_.reach(values, some) if with_reach else learned
         learned[:, null] = 0.0
         if with_reach and np.any(null):
             # J^T v is 0 or nearly, so that c may be anything: at early times it is what training gives, later it would
@@ -311,7 +312,9 @@ class SpectralDynamics:
 
 
 def _weighted(filtered: np.ndarray, projected: np.ndarray) -> np.ndarray:
-    """Filtered coefficients as rows (T k, r), ready for one product over all times."""
+    """Filtered coefficients as rows (T k, r), ready for one product over all times; one column is done in place."""
+    if projected.shape[1] == 1:
+        return np.multiply(filtered, projected.T, out=filtered)
     return (filtered[:, None, :] * projected.T).reshape(-1, filtered.shape[1])
 
 
