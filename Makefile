@@ -56,7 +56,7 @@ $(NUMBERS): $(INSTALLED)
 	$(call draw,$@)
 
 # A file's tests share compiled programs, so a file stays in one process.
-PYTEST := -m pytest -n logical --maxprocesses 4 --dist loadfile
+PYTEST := -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 test: $(INSTALLED_DEV)  ## Run all tests
 	$(PY) $(PYTEST) $(ARGS)

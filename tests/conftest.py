@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports JAX; JAX_PLATFORMS=cuda runs the tests on a GPU
+# Before anything imports JAX. JAX_PLATFORMS=cuda runs the tests on a GPU.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Small programs, compiled once each, are most of the suite: XLA's costly passes would double its time.
+# JAX_DISABLE_MOST_OPTIMIZATIONS=0 runs it with them.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 @pytest.fixture(autouse=True)

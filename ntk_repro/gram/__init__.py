@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ntk_repro.gram.alignments import alignment, alignment_from_gram, kernel_cosine_distance
-    from ntk_repro.gram.analytic import AnalyticKernel, analytic_kernel, stax_twin
-    from ntk_repro.gram.closed_form import erf_expectations, fcn_kernels, relu_expectations
     from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, eigenfunction_labels
     from ntk_repro.gram.empirical import METHODS, empirical_gram
-    from ntk_repro.gram.monte_carlo import MonteCarloKernels, monte_carlo_kernels
+    from ntk_repro.gram.infinite_width import (
+        AnalyticKernel,
+        MonteCarloKernels,
+        analytic_kernel,
+        erf_expectations,
+        fcn_kernels,
+        monte_carlo_kernels,
+        relu_expectations,
+        stax_twin,
+    )
     from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.spectrum import (
@@ -62,12 +69,19 @@ __all__ = [
 
 _HOMES = {
     "alignments": {"alignment", "alignment_from_gram", "kernel_cosine_distance"},
-    "analytic": {"AnalyticKernel", "analytic_kernel", "stax_twin"},
-    "closed_form": {"erf_expectations", "fcn_kernels", "relu_expectations"},
     "eigenfunctions": {"Eigenbasis", "eigenbasis", "eigenfunction_labels"},
     "empirical": {"METHODS", "empirical_gram"},
+    "infinite_width": {
+        "AnalyticKernel",
+        "MonteCarloKernels",
+        "analytic_kernel",
+        "erf_expectations",
+        "fcn_kernels",
+        "monte_carlo_kernels",
+        "relu_expectations",
+        "stax_twin",
+    },
     "nngp": {"empirical_nngp"},
-    "monte_carlo": {"MonteCarloKernels", "monte_carlo_kernels"},
     "store": {"GramStore"},
     "on_disk": {"gram_store"},
 }

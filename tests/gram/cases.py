@@ -212,7 +212,12 @@ def _named(name: str, shape=(8, 8, 3), **kw) -> Callable[[], Network]:
 CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
     "mlp": (_named("mlp", width=0.1, num_outputs=2), (8, 8, 3), np.float32, 3),
     "lenet": (_named("lenet", num_outputs=3), (8, 8, 3), np.float32, 5),
-    "resnet18_scale_1": (_named("resnet18", width=1 / 16, residual_scale_init=1.0), (8, 8, 3), np.float32, 21),
+    "resnet18_scale_1": (
+        _named("resnet18", width=1 / 16, stage_sizes=(2, 1), residual_scale_init=1.0),
+        (8, 8, 3),
+        np.float32,
+        9,
+    ),
     "resnet18_scale_0": (_named("resnet18", width=1 / 16, stage_sizes=(1, 1)), (8, 8, 3), np.float32, 7),
     "conv_no_bias": (_conv(4, (3, 2), use_bias=False), IMAGE, np.float32, 2),
     "conv_even_kernel": (_conv(4, (4, 2)), IMAGE, np.float32, 2),

@@ -162,7 +162,7 @@ def test_kernel_follows_the_parameters_and_the_frozen_state():
     x = samples("norms", 4)
     moved = net.replace(state=jax.tree.map(lambda s: s + 0.5, net.state))
     assert relative_error(gram(moved, x), gram(net, x)) > 1e-2
-    assert relative_error(gram(moved, x), gram(moved, x, method="jacobian", precision="float64")) < 3e-6
+    assert relative_error(gram(moved, x), gram(moved, x, method="jacobian", precision="float64")) < 5e-6
 
 
 def test_the_number_of_an_output_may_be_any_integer():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import analytic, analytic_kernel, stax_twin
-from ntk_repro.gram.closed_form import kernel_step
+from ntk_repro.gram import analytic_kernel, stax_twin
+from ntk_repro.gram.infinite_width import analytic
+from ntk_repro.gram.infinite_width.closed_form import kernel_step
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 
