@@ -1,44 +1,56 @@
 """Progress of long work on the terminal, with the time left."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 __all__ = ["Advance", "console", "progress"]
 
-# Standard output is for results; progress goes to standard error and is silent when that is not a terminal.
-console = Console(stderr=True)
-_drawing = False
 
-
-class Advance:
+class Advance(Protocol):
     """What the body of `progress` calls as the work advances."""
 
-    def __init__(self, bar: Progress | None, task):
-        self._bar, self._task = bar, task
-
     def __call__(self, amount: float = 1, note: str = "") -> None:
-        """Moves the bar on by `amount` units of the total and, where given, changes the note behind it."""
-        if self._bar is not None:
-            self._bar.update(self._task, advance=amount)
-            if note:
-                self._bar.update(self._task, note=note)
+        """Moves on by `amount` units of the total and, where given, changes the note behind them."""
+        ...
+
+
+# Standard output is for results; progress goes to standard error.
+console = Console(stderr=True)
+_EVERY = 60.0  # seconds between two lines in a log
+_shown = False
 
 
 @contextmanager
 def progress(what: str, total: float, unit: str = "") -> Iterator[Advance]:
-    """A progress bar over `total` units of work; yields the function that advances it.
+    """Shows progress over `total` units of work; yields the function that advances it.
 
-    On a terminal it is drawn live; elsewhere (a log file, CI) it prints nothing. Bars do not nest: an inner one
-    is silent while an outer one is drawn.
+    On a terminal a bar is drawn live; elsewhere (the log of a cluster's job, CI) a line is printed each minute, so
+    short work prints nothing. Neither nests: inner work is silent while outer work is shown.
     """
-    global _drawing
-    if _drawing or not sys.stderr.isatty():
-        yield Advance(None, None)
+    global _shown
+    if _shown:
+        yield lambda amount=1, note="": None
         return
+    _shown = True
+    try:
+        if sys.stderr.isatty():
+            with _bar(what, total, unit) as advance:
+                yield advance
+        else:
+            yield _lines(what, total, unit)
+    finally:
+        _shown = False
+
+
+@contextmanager
+def _bar(what: str, total: float, unit: str) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,9 +61,36 @@ def progress(what: str, total: float, unit: str = "") -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    _drawing = True
-    try:
-        with Progress(*columns, console=console, transient=True) as bar:
-            yield Advance(bar, bar.add_task(what, total=total, note=""))
-    finally:
-        _drawing = False
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total, note="")
+
+        def advance(amount: float = 1, note: str = "") -> None:
+            bar.update(task, advance=amount)
+            if note:
+                bar.update(task, note=note)
+
+        yield advance
+
+
+def _lines(what: str, total: float, unit: str) -> Advance:
+    started = last = time.monotonic()
+    there, done, said = 0.0, 0.0, ""
+
+    def advance(amount: float = 1, note: str = "") -> None:
+        nonlocal last, there, done, said
+        done, said, now = done + amount, note or said, time.monotonic()
+        if now - started < 1:
+            there = done  # found from an earlier run: nothing that the speed follows from
+        if now - last < _EVERY or done <= there:
+            return
+        last, elapsed = now, now - started
+        left = elapsed * max(total - done, 0.0) / (done - there)
+        counted = f"{what}: {done:,.0f} of {total:,.0f} {unit}".rstrip()
+        parts = [counted, _clock(elapsed), f"{_clock(left)} left", said]
+        print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
+
+    return advance
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,80 @@
+import io
+import sys
+
+import pytest
+
+from ntk_repro import progress as progress_file
+from ntk_repro.progress import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test moves, in place of time's."""
+    now = [1000.0]
+    monkeypatch.setattr(progress_file.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):
+    with progress("tiles", 100, "tiles") as advance:
+        for _ in range(4):
+            clock[0] += 50
+            advance(10)
+    assert capsys.readouterr().err.splitlines() == [
+        "tiles: 20 of 100 tiles, 0:01:40, 0:06:40 left",
+        "tiles: 40 of 100 tiles, 0:03:20, 0:05:00 left",
+    ]
+
+
+def test_what_an_earlier_run_left_is_no_speed(clock, capsys):
+    with progress("tiles", 100) as advance:
+        advance(80)
+        clock[0] += 60
+        advance(5)
+    assert capsys.readouterr().err == "tiles: 85 of 100, 0:01:00, 0:03:00 left\n"
+
+
+def test_short_work_says_nothing_in_a_log(clock, capsys):
+    with progress("tiles", 3) as advance:
+        for _ in range(3):
+            clock[0] += 19
+            advance()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_note_is_kept_until_it_changes_and_inner_work_is_silent(clock, capsys):
+    with progress("epochs", 4) as advance:
+        clock[0] += 30
+        advance(1, note="loss 0.3")
+        clock[0] += 30
+        with progress("images", 10) as inner:
+            inner(5)
+        advance(1)
+    assert capsys.readouterr().err == "epochs: 2 of 4, 0:01:00, 0:01:00 left, loss 0.3\n"
+
+
+def test_an_error_inside_leaves_the_next_work_visible(clock, capsys):
+    with pytest.raises(KeyError), progress("first", 2):
+        raise KeyError
+    with progress("second", 2) as advance:
+        clock[0] += 61
+        advance()
+    assert capsys.readouterr().err.startswith("second: 1 of 2")
+
+
+def test_on_a_terminal_a_bar_is_drawn(monkeypatch):
+    drawn = io.StringIO()
+    monkeypatch.setattr(drawn, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", drawn)
+    monkeypatch.setattr(
+        progress_file,
+        "console",
+        progress_file.Console(
+            file=drawn, force_terminal=True, width=120, no_color=True, highlight=False, color_system=None
+        ),
+    )
+    with progress("tiles", 8, "of them") as advance:
+        advance(8, note="all there")
+    assert "tiles" in drawn.getvalue()
+    assert "8/8 of them" in drawn.getvalue()
+    assert "all there" in drawn.getvalue()
