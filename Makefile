@@ -29,7 +29,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ help:  ## List the targets
 	@echo
 	@echo 'Figures take PRESET=quick (default), laptop or paper, DATA=<data set or .npz file>, DATA_DIR=<TFDS folder>,'
 	@echo 'N_TRAIN=<images> and N_TEST=<images>.'
+
+report: $(INSTALLED)  ## Make report.html, one page of all figures that are computed
+	$(PY) -m ntk_repro report
 
 setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development tools too (EXTRAS=cuda for a GPU)
 

@@ -1,4 +1,4 @@
-"""The `ntk-repro` command: run and draw figures of the papers, list them, and look over the installation."""
+"""The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, look over the installation."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -104,6 +104,26 @@ class List:
 
 
 @dataclass(frozen=True)
+class Report:
+    """Make one HTML page of all figures: pictures, claims and the papers' numbers, from the runs that are done."""
+
+    out: Path = Path("report.html")
+    """The page; its pictures are also kept in a folder beside it."""
+
+    def __call__(self) -> None:
+        """Draws what is computed and writes the page."""
+        from ntk_repro.report import write_report
+
+        entries = write_report(self.out)
+        drawn = sum(entry.shown is not None for entry in entries)
+        for entry in entries:
+            if entry.trouble:
+                print(f"{entry.figure.id} could not be drawn: {entry.trouble}")
+        print(f"{drawn} of {len(entries)} figures and tables are computed; what the others cost: {this_program()} list")
+        print(self.out)
+
+
+@dataclass(frozen=True)
 class Doctor:
     """Print versions, devices, precision, data sets, memory and disk, and what is missing with its remedy."""
 
@@ -161,7 +181,7 @@ def _show(made) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
-    chosen = tyro.cli(Run | Draw | List | Doctor, prog="ntk-repro", description=__doc__, args=args)
+    chosen = tyro.cli(Run | Draw | List | Report | Doctor, prog="ntk-repro", description=__doc__, args=args)
     command(chosen, again="what is done is kept; the same command continues")
 
 

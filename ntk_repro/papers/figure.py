@@ -1,10 +1,12 @@
 """A figure of a paper: where its numbers come from, what draws it and what the paper says about it."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ntk_repro.papers.claims import Claim
 
-__all__ = ["Figure"]
+__all__ = ["Figure", "in_order"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,13 @@ class Figure:
     def name(self) -> str:
         """The figure's name within its paper, such as "fig2"."""
         return self.id.split("/")[1]
+
+
+def in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+    """The figures of a paper as it has them: those of the text by number, then tables, the appendix, and the rest."""
+    return tuple(sorted(figures, key=lambda figure: _place(figure.name)))
+
+
+def _place(name: str) -> tuple[int, str, int]:
+    found = re.fullmatch(r"(fig|table)([A-Z]?)(\d+)", name)
+    return (2, name, 0) if found is None else (int(found[2] != ""), found[1], int(found[3]))

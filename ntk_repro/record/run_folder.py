@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -60,6 +61,7 @@ class RunFolder:
     def __init__(self, path: Path, config: dict[str, Any], lock: FileLock | None, session: dict[str, Any] | None):
         self._path, self._config, self._lock, self._session = path, config, lock, session
         self._result: dict[str, np.ndarray] | None = None
+        self._opened = time.monotonic()
 
     @staticmethod
     def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
@@ -233,7 +235,8 @@ class RunFolder:
         self._writable()
         path = self._path
         save_arrays(path / _RESULT, arrays)
-        self.describe(**environment())  # again, now that the device is known; what was described stays
+        # Again, now that the device is known; what was described stays. The seconds are those of the last session.
+        self.describe(**environment(), seconds=round(time.monotonic() - self._opened, 3))
         write_text(path / _DONE, _json({"result_bytes": (path / _RESULT).stat().st_size}))
         shutil.rmtree(path / _PARTS, ignore_errors=True)
 

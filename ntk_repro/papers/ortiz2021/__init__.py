@@ -1,7 +1,8 @@
 """Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
 
+from ntk_repro.papers.figure import in_order
 from ntk_repro.papers.ortiz2021 import eigentasks, nads, rotation
 
 __all__ = ["FIGURES"]
 
-FIGURES = (*eigentasks.FIGURES, *nads.FIGURES, *rotation.FIGURES)
+FIGURES = in_order((*eigentasks.FIGURES, *nads.FIGURES, *rotation.FIGURES))

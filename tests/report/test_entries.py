@@ -1,0 +1,63 @@
+import json
+import shutil
+
+import pytest
+
+from ntk_repro.papers import draw_figure, find_figures, load_figure_preset
+from ntk_repro.record import RunFolder
+from ntk_repro.report import gather
+
+
+def test_what_is_computed_is_shown_and_the_rest_is_counted(entries):
+    missing, there = entries
+    assert missing.shown is None
+    assert [(p.name, p.done) for p in missing.presets] == [("quick", 0), ("laptop", 0), ("paper", 0)]
+    assert there.shown.preset == "quick"
+    assert [p.done for p in there.presets] == [1, 0, 0]
+    assert there.shown.picture.startswith(b"\x89PNG")
+
+
+def test_its_claims_are_those_of_its_run_folder(entries, runs, tmp_path):
+    figure = find_figures("ortiz2021/fig1")[0]
+    folders = [
+        RunFolder.locate(figure.folder, config.resolved(), root=runs)
+        for config in load_figure_preset(figure, "quick").configs
+    ]
+    made = draw_figure(figure, folders, preset="quick", out=tmp_path)
+    assert entries[1].shown.claims == made.claims
+    assert made.claims == json.loads(made.files[-1].read_text())["claims"]
+
+
+def test_time_device_and_commit_are_those_of_the_run(entries, runs):
+    (facts,) = entries[1].shown.runs
+    environment = RunFolder.read(runs / facts.path).environment
+    assert facts.device == "cpu: cpu"
+    assert facts.seconds == environment["seconds"] > 0
+    git = environment["git"]
+    assert facts.commit == (git["commit"][:10] + "+" * git["changed"] if git else "")
+
+
+def test_the_largest_preset_that_is_done_is_drawn(runs, tmp_path):
+    figure = find_figures("ortiz2021/fig1")[0]
+    root = tmp_path / "runs"
+    shutil.copytree(runs, root)
+    (quick,), (paper,) = (load_figure_preset(figure, name).configs for name in ("quick", "paper"))
+    source = RunFolder.locate(figure.folder, quick.resolved(), root=root)
+    target = RunFolder.locate(figure.folder, paper.resolved(), root=root)
+    shutil.copytree(source, target)  # drawn from, whatever its numbers
+    (entry,) = gather([figure], tmp_path / "pictures", root)
+    assert entry.shown is not None
+    assert entry.shown.preset == "paper"
+    assert [p.done for p in entry.presets][::2] == [1, 1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip file"])
+def test_a_damaged_run_leaves_a_word_and_the_others(damage, runs, tmp_path):
+    root = tmp_path / "runs"
+    shutil.copytree(runs, root)
+    next(root.rglob("result.npz")).write_bytes(damage)
+    figures = [find_figures(name)[0] for name in ("ortiz2021/fig1", "lee2019/figS9")]
+    broken, other = gather(figures, tmp_path / "pictures", root)
+    assert broken.shown is None
+    assert "missing or damaged" in broken.trouble
+    assert (other.shown, other.trouble) == (None, "")

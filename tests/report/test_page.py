@@ -1,0 +1,171 @@
+"""The page as a reader, a screen reader and a browser take it."""
+
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ntk_repro.papers import FIGURES, find_figures
+from ntk_repro.report import Entry, PresetState, RunFacts, Shown, page, write_report
+from ntk_repro.report.page import PAPERS
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
+VOID = {"meta", "link", "img", "br"}
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes; refuses a page whose tags do not match."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def claim(**changes):
+    own = {"statement": "it grows", "subject": "mlp", "holds": True, "number": 0.5, "meaning": "slope", "paper": None}
+    return {**own, "note": "", **changes}
+
+
+RUNS = (RunFacts("study/0123", 61.2, "cpu: cpu", "abcdef0123"),)
+
+
+def entry(*claims, runs=RUNS):
+    states = (PresetState("quick", "a minute", 1, 1), PresetState("laptop", "an hour", 0, 3))
+    return Entry(find_figures("lee2019/fig1")[0], states, Shown("quick", "MNIST", PNG, list(claims), runs))
+
+
+def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
+    elements = Elements(page(entries))
+    ids = [attributes["id"] for _, attributes in elements.found if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    links = {(a["href"] or "")[1:] for a in elements.of("a")}
+    assert {"lee2019-fig1", "ortiz2021-fig1", "lee2019", "ortiz2021"} <= links <= set(ids)
+    assert [len(elements.of("article")), len(elements.of("h1")), len(elements.of("main"))] == [2, 1, 1]
+    assert "Not computed yet. ntk-repro run lee2019/fig1 --preset quick : 0 of 3 runs done" in elements.text
+    assert "Again: ntk-repro run ortiz2021/fig1 --preset quick" in elements.text
+    shown = entries[1].shown.claims[0]
+    assert f"{shown['number']:.4g}" in elements.text
+
+
+def test_nothing_is_fetched_and_every_picture_has_words(entries):
+    text = page(entries)
+    elements = Elements(text)
+    sources = [a["src"] or "" for a in elements.of("img") if "src" in a]
+    assert len(sources) == 1
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(a["alt"] for a in elements.of("img") if "src" in a)
+    assert "default-src 'none'" in next(a["content"] or "" for a in elements.of("meta") if "http-equiv" in a)
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", text)
+    assert dict(elements.found)["html"] == {"lang": "en"}
+
+
+def test_a_number_stands_beside_the_papers_with_the_difference():
+    elements = Elements(page([entry(claim(number=0.702, paper=0.636, note="JPEG"))]))
+    assert "holds 0.702 0.636 +0.066 slope (JPEG)" in elements.text
+    assert "paper difference what the number is" in elements.text
+
+
+def test_verdicts_are_counted_and_named():
+    rows = [claim(), claim(holds=False, number=-2.0), claim(holds=None, number=None)]
+    elements = Elements(page([entry(*rows)]))
+    assert "1 hold , 1 do not, 1 are undetermined" in elements.text
+    assert [a["class"] for a in elements.of("td") if a.get("class") in ("yes", "no", "open")] == ["yes", "no", "open"]
+    assert "1 of 3 claims hold, 1 undetermined" in (elements.of("img")[0]["alt"] or "")
+
+
+def test_what_runs_say_is_text_and_never_markup():
+    elements = Elements(page([entry(claim(subject='<script>alert("x")</script>', note="a < b & c"))]))
+    assert '<script>alert("x")</script>' in elements.text
+    assert "a < b & c" in elements.text
+    assert len(elements.of("script")) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [((61.2,), "0:01:02"), ((None,), "not recorded"), ((3600.0, None), "1:00:00 (1 of 2 runs not recorded)")],
+)
+def test_run_times_are_added_up(seconds, said):
+    runs = tuple(RunFacts(f"study/{i}", value, "cpu: cpu", "") for i, value in enumerate(seconds))
+    assert f"run time {said} device" in Elements(page([entry(claim(), runs=runs)])).text
+
+
+def test_every_paper_has_a_title():
+    assert {figure.paper for figure in FIGURES.values()} == set(PAPERS)
+
+
+def test_the_command_writes_the_page_and_its_pictures(runs, tmp_path):
+    found = write_report(tmp_path / "page.html", root=runs, figures=find_figures("ortiz2021/fig1"))
+    assert len(found) == 1
+    assert (tmp_path / "page" / "quick" / "ortiz2021_fig1.png").exists()
+    assert Elements((tmp_path / "page.html").read_text()).of("article")
+
+
+BROWSER = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+
+
+def opened(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The page in a headless browser that reaches no network: its DOM, and on standard error what its console says."""
+    usual = (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=20000",
+    )
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND"
+    command = [BROWSER, *usual, *offline, *options, "--dump-dom", path.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BROWSER, reason="needs a browser: apt install chromium")
+def test_a_browser_shows_it_without_a_complaint_and_enlarges_a_picture(entries, tmp_path):
+    click = """<script>document.querySelector(".enlarge").click();
+      document.title = [large.open, view.naturalWidth > 300, view.alt.length > 20].join();</script>"""
+    path = tmp_path / "page.html"
+    path.write_text(page(entries).replace("</body>", click + "</body>"))
+    done = opened(path)
+    assert "<title>true,true,true</title>" in done.stdout
+    assert "CONSOLE" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BROWSER, reason="needs a browser: apt install chromium")
+def test_axe_finds_nothing_to_complain_of(entries, tmp_path):
+    axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
+    if not axe.exists():
+        pytest.skip(f"needs {axe}: npm install axe-core, or name its axe.min.js in AXE_CORE")
+    run = """<script>window.onload = () => axe.run(document, {resultTypes: ["violations"]}).then(found => {
+      document.title = "axe:" + found.violations.map(v => v.impact + " " + v.id).join("; ") + ";"; });</script>"""
+    library = axe.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    path = tmp_path / "page.html"
+    path.write_text(page(entries).replace("</body>", f"<script>{library}</script>{run}</body>"))
+    assert "<title>axe:;</title>" in opened(path).stdout
