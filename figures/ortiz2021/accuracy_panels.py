@@ -54,6 +54,7 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
             (index, network, network_std, COLORS["network"]),
         ):
             ax.fill_between(x, y - std, y + std, color=color, alpha=0.2, lw=0)
+    provenance = group[0].environment.get("provenance", {})
     curves = {
         "index": index,
         "network_accuracy": network,
@@ -63,6 +64,9 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "all_linearized_accuracy": linearized,
         "seeds": [run.config["seed"] for run in group],
         "width": group[0].config["width"],
+        "n_train": provenance.get("n_train"),
+        "n_test": provenance.get("n_test"),
+        "epochs": group[0].config["epochs"],
     }
     if len(group) > 1:
         curves |= {"network_accuracy_std": network_std, "linearized_accuracy_std": linearized_std[shared]}

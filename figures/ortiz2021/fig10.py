@@ -45,7 +45,10 @@ def _rows(part, run: RunFolder, count: int) -> dict:
                 spine.set_visible(False)
     axes[0, 0].set_ylabel("pixels", fontsize=7)
     axes[1, 0].set_ylabel("Fourier", fontsize=7)
-    frequencies, captured = array(run, "frequencies"), run.result().get("captured_at_origin")
+    frequencies = array(run, "frequencies")
+    first = len(frequencies)
+    # At the origin itself, and of images that are not square, there is nothing to compare with it.
+    captured = run.result().get("captured_at_origin")
     return {
         "title": title_of(run),
         **{name: config[name] for name in ("net", "width", "residual_scale_init", "data", "samples", "seed")},
@@ -55,6 +58,8 @@ def _rows(part, run: RunFolder, count: int) -> dict:
         "frequencies": frequencies,
         "random_frequencies": float(array(run, "random_frequencies")),
         "captured_at_origin": None if captured is None else float(captured),
+        "captured_at_random": float(first * np.mean(values**2) / np.sum(values[:first] ** 2)),
+        "alignment_of_origin": run.result().get("alignment_of_origin"),
     }
 
 

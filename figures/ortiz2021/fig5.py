@@ -56,6 +56,7 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0].tick_params(labelbottom=False)
+    curves["linearized_train_accuracy"] = mean_and_std(group, "linearized_train_accuracy").mean
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     axes[1].set_xlabel("Training images")

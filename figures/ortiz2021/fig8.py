@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from task_runs import by_task, task_name
+from task_runs import by_task, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -50,6 +50,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolder]) -> dict:
     numbers: dict = {"seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
+    numbers["n_test"] = tested_images(group)
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     for place, (model, label, color) in enumerate(MODELS):
         loss = mean_and_std(group, lambda run, model=model: _of(run, model, "loss")).mean

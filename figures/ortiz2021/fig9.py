@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
-from task_runs import by_task, epoch_axis, task_name
+from task_runs import by_task, epoch_axis, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -43,7 +43,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
     epochs = array(group[0], "epochs")
-    numbers: dict = {"epochs": epochs, "seeds": [run.config["seed"] for run in group]}
+    numbers: dict = {"epochs": epochs, "seeds": [run.config["seed"] for run in group], "n_test": tested_images(group)}
     numbers["width"] = group[0].config["width"]
     linearized = mean_and_std(group, "linearized_test_accuracy")
     for kind, (name, style, label) in enumerate(KINDS):

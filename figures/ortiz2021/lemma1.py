@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from nads_runs import title_of
 
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head
+from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.record import RunFolder
 
 LOOKS = {
@@ -14,7 +15,6 @@ LOOKS = {
     "class": ("one class against the others", COLORS["third"], "^"),
     "random": ("random labels", COLORS["baseline"], "D"),
 }
-PRINTED = 0.78
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -34,7 +34,8 @@ def _row(row: np.ndarray, run: RunFolder) -> dict:
     ax: Axes = row[1]
     j = np.arange(1, n + 1)
     ax.plot(j[1:], overlap[1:], ".", ms=3, mew=0, color=COLORS["network"])
-    ax.axhline(PRINTED, ls="--", lw=1.2, color=COLORS["baseline"], label=f"{PRINTED} (paper)")
+    printed = printed_numbers("ortiz2021")["lemma1"]["sign_overlap"]
+    ax.axhline(printed, ls="--", lw=1.2, color=COLORS["baseline"], label=f"{printed} (paper)")
     ax.axhline(np.sqrt(2 / np.pi), ls=":", lw=1.2, color=COLORS["chance"], label=r"$\sqrt{2/\pi}$, Gaussian entries")
     ax.set_xlabel("Eigenfunction index j")
     ax.set_title(r"$\langle\phi_j, \mathrm{sign}\,\phi_j\rangle$")

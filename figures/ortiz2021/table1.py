@@ -95,8 +95,12 @@ def _column(group: list[RunFolder]) -> dict:
             lambda run: array(run, "energy_by_images")[0],
         ).mean,
         "end_seeds": len(trained),
+        "epochs": None,
+        "train_images": None,
     }
     if trained:
+        column["epochs"] = trained[0].config["epochs"]
+        column["train_images"] = trained[0].environment.get("provenance", {}).get("n_train")
         for name, of in (("energy_end", "energy_concentration"), ("test_accuracy", "network_test_accuracy")):
             spread = mean_and_std(trained, lambda run, of=of: array(run, of)[-1])
             column |= {name: float(spread.mean), f"{name}_std": float(spread.std)}

@@ -26,6 +26,11 @@ def task_name(index: int | None) -> str:
     return "classes 0-4 against 5-9" if index is None else rf"$\phi_{{{index}}}$"
 
 
+def tested_images(group: Sequence[RunFolder]) -> int:
+    """How many images the accuracies of a task's runs were measured on."""
+    return int(group[0].environment["provenance"]["n_test"])
+
+
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
     """An axis of epochs 0, 1, 2, 5 ... that keeps the first ones apart."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)

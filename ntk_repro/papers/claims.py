@@ -27,15 +27,16 @@ class Verdict:
 
     Attributes:
         subject: what the claim was tested on, such as the name of a network.
-        holds: whether the predicate is true of our numbers.
-        number: the number it was decided by (nan where our numbers do not determine one).
+        holds: whether the predicate is true of our numbers; None where they cannot decide it, as where a run departs
+            from what the paper did in something that moves the number.
+        number: the number it was decided by, or would be (nan where our numbers do not determine one).
         meaning: what that number is.
         paper: the number that the paper prints for it, None where it prints none.
         note: anything a reader needs beside the number.
     """
 
     subject: str
-    holds: bool
+    holds: bool | None
     number: float
     meaning: str
     paper: float | None = None
@@ -53,15 +54,15 @@ class Claim:
 def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every claim's verdicts on the plotted numbers, one JSON-able dict each (statement and fields of `Verdict`).
 
-    A claim that fails is a finding and raises nothing. One whose number is undetermined neither holds nor fails: its
-    `holds` and `number` are None.
+    A claim that fails is a finding and raises nothing. One that is undetermined neither holds nor fails: its `holds` is
+    None, and so is its `number` where there is none.
     """
     rows = []
     for claim in claims:
         for verdict in claim.predicate(numbers):
             row = {"statement": claim.statement, **asdict(verdict)}
             determined = math.isfinite(verdict.number)
-            row["holds"] = bool(verdict.holds) if determined else None
+            row["holds"] = bool(verdict.holds) if determined and verdict.holds is not None else None
             row["number"] = float(verdict.number) if determined else None
             rows.append(row)
     return rows

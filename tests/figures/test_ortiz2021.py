@@ -45,6 +45,7 @@ def test_figure_2_plots_what_the_runs_hold(tmp_path):
     assert mlp["linearized_accuracy"] == pytest.approx([0.98 - 0.002 * i for i in INDICES])
     assert mlp["baseline_accuracy"] == pytest.approx(0.93)
     assert len(mlp["all_linearized_accuracy"]) == 100
+    assert (mlp["n_train"], mlp["n_test"], mlp["epochs"]) == (4000, 1000, 20)
 
 
 def test_figure_2_averages_over_seeds_and_keeps_their_spread(tmp_path):

@@ -84,10 +84,15 @@ def basis_run(root, data, **extra):
 
 
 def test_figure_10_shows_each_basis(tmp_path, numbers):
-    runs = [basis_run(tmp_path, "origin"), basis_run(tmp_path, "gaussian", captured_at_origin=0.95)]
+    runs = [
+        basis_run(tmp_path, "origin"),
+        basis_run(tmp_path, "gaussian", captured_at_origin=0.95, alignment_of_origin=[9.0, 4.0]),
+    ]
     first, second = numbers("fig10", *runs)["bases"]
     assert (first["alignment"], first["frequencies"], first["not_null"]) == ([256, 225], [2, 3], 16)
     assert (first["captured_at_origin"], second["captured_at_origin"]) == (None, 0.95)
+    assert (first["alignment_of_origin"], second["alignment_of_origin"]) == (None, [9, 4])
+    assert first["captured_at_random"] == pytest.approx(2 * np.mean(np.arange(1.0, 17) ** 2) / (256 + 225))
 
 
 def test_figures_refuse_runs_of_another_experiment(tmp_path, numbers, monkeypatch):

@@ -14,12 +14,12 @@ from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
-PROVENANCE = {"label": "MNIST (5,000 digits)", "n_train": 80, "n_test": 20}
+PROVENANCE = {"label": "MNIST (5,000 digits)", "n_train": 80}
 
 
-def finished(root, study, config, **arrays) -> RunFolder:
+def finished(root, study, config, n_test=20, **arrays) -> RunFolder:
     with RunFolder.open(f"rotation_{study}", config.resolved(), root=root) as folder:
-        folder.describe(provenance=PROVENANCE)
+        folder.describe(provenance={**PROVENANCE, "n_test": n_test})
         folder.finish(**arrays)
     return RunFolder.read(folder.path)
 
@@ -54,6 +54,7 @@ def sized(root, net="mlp", seed=0, **settings) -> RunFolder:
         size=np.array([128, 256, 512]),
         network_test_accuracy=np.array([0.6, 0.7, 0.85]) + 0.02 * seed,
         linearized_test_accuracy=np.array([0.6, 0.65, 0.7]),
+        linearized_train_accuracy=np.array([0.9, 0.9, 0.9]),
         network_distance=np.array([1.0, 2, 3]),
         linearized_distance=np.array([1.5, 2, 2.5]),
         majority_rate=np.asarray(0.52),
@@ -67,6 +68,7 @@ def linearized(root, net="resnet18", index: int | None = 400, seed=0) -> RunFold
         root,
         "pretrained",
         pretrained.Config(net=net, index=index, seed=seed, epochs=3, linearize_at=(1,), width=0.125),
+        n_test=1000,
         epochs=np.array([0, 1, 3]),
         linearized_test_accuracy=np.stack([accuracies, accuracies - 0.01], axis=1),
         linearized_loss=np.stack([losses, losses / 2], axis=1),
@@ -137,7 +139,8 @@ def test_figure_8_shows_the_usual_linearization_and_the_last_unbiased_one(tmp_pa
     assert task["initial_loss"] == [0.6, 0.5, 0.4]
     assert task["pretrained_loss"] == [0.1, 0.05, 0.025]
     assert [task[f"{m}_accuracy"] for m in ("network", "initial", "pretrained")] == pytest.approx([0.72, 0.9, 0.69])
-    assert judged("fig8", plotted) == [True] * 4
+    assert task["n_test"] == 1000
+    assert judged("fig8", plotted) == [False, True, True, True]  # the network is there after 2 of 3 epochs
 
 
 def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
@@ -146,6 +149,7 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
     assert [(task["index"], task["seeds"]) for task in plotted["tasks"]] == [(400, [0, 1]), (None, [0])]
     assert plotted["tasks"][0]["biased_accuracy"] == pytest.approx([0.9, 0.8, 0.7])
     assert plotted["tasks"][0]["unbiased_accuracy_std"] == [0, 0, 0]
+    assert [task["n_test"] for task in plotted["tasks"]] == [1000, 1000]
     assert judged("fig9", plotted) == [True] * 4
 
 
@@ -157,9 +161,10 @@ def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path
     assert (lenet["net"], lenet["init_seeds"], lenet["end_seeds"], lenet["images"]) == ("lenet", 3, 1, 80)
     assert (lenet["energy_init"], lenet["energy_init_std"]) == (pytest.approx(0.21), pytest.approx(0.01))
     assert (lenet["energy_end"], lenet["test_accuracy"]) == (0.6, 0.8)
+    assert (lenet["epochs"], lenet["train_images"]) == (5, 80)
     assert (lenet["trend_images"], lenet["trend_energy"]) == ([40, 80], pytest.approx([0.31, 0.21]))
     assert [column["residual_scale_init"] for column in resnets] == [0, 1]
-    assert [column["energy_end"] for column in resnets] == [None, None]
+    assert [(column["energy_end"], column["epochs"]) for column in resnets] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize("script", ["fig9", "table1"])

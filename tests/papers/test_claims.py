@@ -75,6 +75,12 @@ def test_an_undetermined_number_becomes_null_and_decides_nothing():
     }
 
 
+def test_a_number_that_cannot_be_judged_is_kept_and_decides_nothing():
+    claim = Claim("it is the paper's", lambda numbers: [Verdict("mlp", None, numbers["x"], "accuracy", paper=0.7)])
+    (row,) = evaluate([claim], {"x": 0.6})
+    assert (row["holds"], row["number"], row["paper"]) == (None, 0.6, 0.7)
+
+
 def test_a_power_law_is_found_exactly():
     fit = power_law_fit([64, 128, 256, 512], 3 * np.array([64, 128, 256, 512.0]) ** -0.5)
     assert fit.exponent == pytest.approx(-0.5, abs=1e-12)

@@ -2,35 +2,45 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.ortiz2021.accuracies import left_the_majority
+from ntk_repro.papers.ortiz2021.trends import monotone, trend
 from ntk_repro.papers.resources import printed_numbers
 
 __all__ = ["FIGURES"]
 
 Numbers = Mapping[str, Any]
 
-_ROUNDING = 1e-9  # a correlation of 0.8 must not fail by its last digit
 _NOISE = 0.02  # accuracy: about one standard deviation of 1,000 test samples at chance
 _FLATTER = 1 / 3  # of random directions' number of frequencies
 _ERRORS = 3.0  # standard errors of the difference
+_TREND = 3  # points that a rank correlation needs
 
 
-def _falls(curve: str) -> Callable[[Numbers], Iterator[Verdict]]:
-    def predicate(numbers: Numbers) -> Iterator[Verdict]:
-        for net, curves in numbers["nets"].items():
-            rho = spearman(curves["index"], curves[curve])
-            # Late directions are all at chance, in an order that means nothing.
-            there = [value for value in curves[curve] if value is not None]
-            note = f"from {there[0]:.1%} to {there[-1]:.1%}" if there else "no training converged"
-            yield Verdict(net, rho <= -0.8 + _ROUNDING, rho, "Spearman correlation with the index", note=note)
+def _ends(curve: str):
+    def note(curves: Mapping[str, Any]) -> str:
+        there = [value for value in curves[curve] if value is not None]
+        return f"from {there[0]:.1%} to {there[-1]:.1%}" if there else "no training converged"
 
-    return predicate
+    return note
+
+
+def _hardly_trained(curves: Mapping[str, Any]) -> str:
+    """Why a linearization says nothing: on its training samples it has left chance along a direction or two at most.
+
+    Along late directions chance is the finding; along nearly all it is a training that was too short.
+    """
+    trained = int(left_the_majority(curves["linearized_train_accuracy"], curves["chance"], curves["train_size"]).sum())
+    if trained >= _TREND:
+        return ""
+    count = len(curves["index"])
+    return f"not judged: along {count - trained} of {count} directions it does not even fit its training samples"
 
 
 def _network_ahead(numbers: Numbers) -> Iterator[Verdict]:
@@ -41,14 +51,10 @@ def _network_ahead(numbers: Numbers) -> Iterator[Verdict]:
             yield Verdict(net, False, math.nan, "smallest lead", note="no direction at which both converged")
             continue
         note = f"largest lead {100 * max(leads):.1f} points, smallest {100 * min(leads):.1f}"
-        holds = min(leads) >= -_NOISE and max(leads) > _NOISE
+        holds: bool | None = min(leads) >= -_NOISE and max(leads) > _NOISE
+        if why := _hardly_trained(curves):
+            holds, note = None, f"{note}; {why}"
         yield Verdict(net, holds, float(np.mean(leads)), "mean lead in accuracy", note=note)
-
-
-def _alignment_ranks(numbers: Numbers) -> Iterator[Verdict]:
-    for net, curves in numbers["nets"].items():
-        rho = spearman(curves["alignment"], curves["network_accuracy"])
-        yield Verdict(net, rho >= 0.8 - _ROUNDING, rho, "Spearman correlation of alignment and accuracy")
 
 
 def _concentrated(numbers: Numbers) -> Iterator[Verdict]:
@@ -63,14 +69,30 @@ def _subject(basis: Mapping[str, Any]) -> str:
     return basis["title"] + ("" if basis["data"] == "origin" else f", {basis['data']} inputs")
 
 
-def _as_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
-    for basis in numbers["bases"]:
-        share = basis["captured_at_origin"]
-        if share is not None:
-            count = len(basis["frequencies"])
-            meaning = f"alignment of the origin's first {count}, of that of the first {count}"
-            note = f"averaged over {basis['samples']} inputs"
-            yield Verdict(_subject(basis), share >= 0.9, share, meaning, None, note)
+def _averaged(numbers: Numbers) -> Iterator[Mapping[str, Any]]:
+    return (basis for basis in numbers["bases"] if basis["data"] != "origin")
+
+
+def _captured_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
+    for basis in _averaged(numbers):
+        share, chance, count = basis["captured_at_origin"], basis["captured_at_random"], len(basis["frequencies"])
+        number = math.nan
+        note = f"averaged over {basis['samples']} inputs"
+        if share is not None and chance is not None:
+            # Of a flat spectrum any directions capture all: then nothing is above chance.
+            number = (share - chance) / (1 - chance) if chance < 1 - 1e-9 else 0.0
+            note += f"; {share:.3f}, and {chance:.3f} for random directions"
+        meaning = f"alignment of the origin's first {count}, of that of the first {count}, above random directions"
+        yield Verdict(_subject(basis), number >= 0.9, number, meaning, None, note)
+
+
+def _ordered_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
+    for basis in _averaged(numbers):
+        alignments = basis["alignment_of_origin"] or []
+        rho = spearman(range(len(alignments)), alignments)
+        meaning = "Spearman correlation of the direction's index at the origin and its averaged alignment"
+        note = f"{len(alignments):,} directions that are not null at the origin"
+        yield Verdict(_subject(basis), monotone(rho, -1, 0.9), rho, meaning, None, note)
 
 
 def _theorem_agrees(numbers: Numbers) -> Iterator[Verdict]:
@@ -111,18 +133,19 @@ def _by_gradients(numbers: Numbers) -> Iterator[Verdict]:
 def _sign_overlap(numbers: Numbers) -> Iterator[Verdict]:
     printed = printed_numbers("ortiz2021")["lemma1"]["sign_overlap"]
     for panel in numbers["panels"]:
-        # The paper's are the first 1,000 of 60,000; the very last eigenvectors live on few samples.
-        count = max(2, panel["n"] // 10)
+        # The paper gives no range; its tasks are the first 1,000 of 60,000. The last eigenvectors live on few samples.
+        count = max(2, panel["n"] // 60)
         mean = float(np.mean(panel["sign_overlap"][1:count]))
-        note = f"all from 2 to {panel['n']:,}: {panel['mean_sign_overlap']:.3f}"
+        note = f"over all j from 2 to {panel['n']:,}: {panel['mean_sign_overlap']:.3f}"
         meaning = f"mean inner product, j from 2 to {count:,}"
         yield Verdict(panel["title"], abs(mean - printed) <= 0.03, mean, meaning, printed, note)
 
 
 def _random_pairs(numbers: Numbers) -> Iterator[Verdict]:
+    printed = printed_numbers("ortiz2021")["lemma1"]["random_average"]
     for panel in numbers["panels"]:
         share = panel["random_rms"] * math.sqrt(panel["n"])
-        note = f"signed average {panel['random_mean']:.1g}, of the order of 1e-4 in the paper"
+        note = f"signed average {panel['random_mean']:.1g}, of the order of {printed:.0e} in the paper"
         yield Verdict(panel["title"], abs(share - 1) <= 0.2, share, "root mean square times sqrt(n)", 1.0, note)
 
 
@@ -131,11 +154,6 @@ def _flattens(numbers: Numbers) -> Iterator[Verdict]:
     falls = all(one > two for one, two in itertools.pairwise(bend))
     note = ", ".join(f"{value:.2g} of the radius at width {width:,}" for width, value in zip(widths, bend, strict=True))
     yield Verdict("toy network", falls, bend[0] / bend[-1], "narrowest over widest distance from the plane", None, note)
-
-
-def _stays_in_the_plane(numbers: Numbers) -> Iterator[Verdict]:
-    off = max(numbers["off_plane"])
-    yield Verdict("toy network", off <= 1e-12, off, "largest distance of the linearized path from the plane")
 
 
 def _figure(name: str, title: str, source: str, experiment: str, *claims: Claim) -> Figure:
@@ -149,35 +167,57 @@ def _figure(name: str, title: str, source: str, experiment: str, *claims: Claim)
     )
 
 
+# What is marked as an identity, or as proved, fails only where our numbers are wrong.
 FIGURES = (
     _figure(
         "fig1", "the functions of a network, its tangent space, and both trainings", "Figure 1", "tangent_space",
         Claim("a wide network's functions coincide with the tangent space (distance falls with the width)", _flattens),
-        Claim("the linearization is trained within the tangent space", _stays_in_the_plane),
     ),
     _figure(
         "fig4", "accuracy along the directions, and their predicted alignment", "Figure 4", "separable",
-        Claim("network accuracy falls with the direction's index (Spearman <= -0.8)", _falls("network_accuracy")),
-        Claim("linearized accuracy falls with the direction's index (Spearman <= -0.8)", _falls("linearized_accuracy")),
-        Claim("alignment ranks what the network learns (Spearman >= 0.8)", _alignment_ranks),
+        trend(
+            "network accuracy falls with the direction's index, by falling alignment",
+            "network_accuracy", "index", -1, note=_ends("network_accuracy"),
+        ),
+        trend(
+            "linearized accuracy falls with it too", "linearized_accuracy", "index", -1,
+            note=_ends("linearized_accuracy"), undecided=_hardly_trained,
+        ),
         Claim("the network is ahead of its linearization (nowhere 2 points behind, somewhere ahead)", _network_ahead),
     ),
     _figure(
         "fig10", "the first ten directions, in pixels and in Fourier space", "Figure 10", "basis",
-        Claim("directions are localized in Fourier space (at most a third of random ones' frequencies)", _concentrated),
-        Claim("directions averaged over inputs are as at the origin (share of alignment >= 0.9)", _as_at_the_origin),
+        Claim(
+            "directions are localized in Fourier space, as its pictures show (the measure is ours: at most a third of "
+            "random ones' frequencies)",
+            _concentrated,
+        ),
+        Claim(
+            "the first directions at the origin see what the first do on average over inputs (share of the alignment, "
+            "above random directions, >= 0.9)",
+            _captured_at_the_origin,
+        ),
+        Claim(
+            "the averaged alignment falls along the directions at the origin (Spearman <= -0.9)",
+            _ordered_at_the_origin,
+        ),
     ),
     _figure(
         "lemma1", "kernel norms against their bound, and binarized eigenfunctions", "Lemma 1 and appendix B", "lemma1",
-        Claim("the kernel norm is at least ||f||^4 / alpha(f)", _bound_holds),
-        Claim("the bound is an equality for eigenfunctions (to 1e-6)", _eigenfunctions_are_equality),
-        Claim("alpha(f) is the squared norm of the mean of f times its gradient (to 1e-5)", _by_gradients),
-        Claim("an eigenfunction and its sign have an inner product of about 0.78 (within 0.03)", _sign_overlap),
-        Claim("random pairs have inner products of 1 / sqrt(n) (within 20 %)", _random_pairs),
+        Claim("the kernel norm is at least ||f||^4 / alpha(f) (proved)", _bound_holds),
+        Claim("the bound is an equality for eigenfunctions (identity, to 1e-6)", _eigenfunctions_are_equality),
+        Claim("alpha(f) is the squared norm of the mean of f times its gradient (identity, to 1e-5)", _by_gradients),
+        Claim(
+            "an eigenfunction and its sign have an inner product of about 0.78 (within 0.03, among the first n / 60)",
+            _sign_overlap,
+        ),
+        Claim("random pairs have inner products of 1 / sqrt(n) (identity on average, within 20 %)", _random_pairs),
     ),
     _figure(
         "theorem1", "alignment of linear predictors, by mixed derivative and by Monte Carlo", "Theorem 1", "theorem1",
-        Claim("alpha(g_u) is the squared norm of the mean mixed derivative times u (3 errors)", _theorem_agrees),
-        Claim("the Monte-Carlo estimate could tell (error of the first direction <= 10 %)", _precise_enough),
+        Claim(
+            "alpha(g_u) is the squared norm of the mean mixed derivative times u (identity, 3 errors)", _theorem_agrees
+        ),
+        Claim("the Monte-Carlo estimate could tell (ours: error of the first direction <= 10 %)", _precise_enough),
     ),
 )  # fmt: skip

@@ -7,7 +7,8 @@ from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
 FALLING = {"index": [2, 11, 51, 101], "network_accuracy": [0.9, 0.8, 0.7, 0.6], "baseline_accuracy": 0.7}
-CURVES = {**FALLING, "linearized_accuracy": [0.95, 0.9, 0.85, 0.8]}
+CURVES = {**FALLING, "linearized_accuracy": [0.95, 0.9, 0.85, 0.8], "width": 1.0}
+CURVES |= {"n_train": 50000, "n_test": 10000, "epochs": 200}
 
 
 def verdicts(net: str = "mlp", data: str = "mnist5k", figure: str = "ortiz2021/fig2", **changes: Any):
@@ -32,19 +33,58 @@ def test_a_correlation_of_exactly_the_bound_holds():
     assert (row["holds"], row["number"]) == (True, pytest.approx(-0.8))
 
 
-def test_a_crossing_is_the_papers_finding_for_lenet_on_digits_only():
+def test_a_linearization_that_falls_behind_fails_whatever_the_network_and_the_data():
     crossing: dict[str, Any] = {"linearized_accuracy": [0.95, 0.9, 0.65, 0.5]}
-    lenet = verdicts("lenet", **crossing)[2]
-    assert (lenet["holds"], lenet["number"], lenet["paper"]) == (True, pytest.approx(11 + 40 * 2 / 3), 500)
-    mlp = verdicts("mlp", **crossing)[2]
-    assert (mlp["holds"], mlp["number"], mlp["paper"]) == (False, 0.5, None)
-    assert not verdicts("lenet", data="cifar10", **crossing)[2]["holds"]
+    for net, data in (("mlp", "mnist5k"), ("lenet", "mnist5k"), ("lenet", "cifar10")):
+        row = verdicts(net, data=data, **crossing)[2]
+        assert (row["holds"], row["number"], row["paper"]) == (False, 0.5, None)
+        assert row["note"] == "behind beyond index 38"
+
+
+INDICES = [2, 200, 400, 600, 1000]
+MNIST: dict[str, Any] = {"index": INDICES, "n_train": 60000, "n_test": 10000, "network_accuracy": [0.7] * 5}
+
+
+def crossing(linearized: list[float], net: str = "lenet", data: str = "mnist", **changes: Any):
+    curves = {**MNIST, "linearized_accuracy": linearized, **changes}
+    return verdicts(net, data, "ortiz2021/fig12", **curves)[2:]
+
+
+def test_figure_12_wants_lenets_curves_to_cross_around_500():
+    (row,) = crossing([0.9, 0.8, 0.75, 0.65, 0.6])
+    assert (row["holds"], row["number"], row["paper"]) == (True, pytest.approx(500), 500)
+    assert row["note"] == "ahead at 100% of the indices below it"
+    (mlp,) = crossing([0.9, 0.8, 0.75, 0.65, 0.6], net="mlp")
+    assert (mlp["holds"], mlp["number"]) == (False, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("linearized", "number"),
+    [
+        ([0.9, 0.65, 0.6, 0.6, 0.6], 2 + 198 * 0.8),  # too early
+        ([0.9, 0.8, 0.8, 0.8, 0.8], 1000),  # nowhere
+        ([0.6, 0.8, 0.75, 0.65, 0.6], 500),  # behind at first
+    ],
+)
+def test_figure_12_fails_without_that_crossing(linearized, number):
+    (row,) = crossing(linearized)
+    assert (row["holds"], row["number"]) == (False, pytest.approx(number))
+
+
+@pytest.mark.parametrize("linearized", [[0.9, 0.65, 0.6, 0.6, 0.6], [0.9, 0.8, 0.75, 0.65, 0.6], [0.9] * 5])
+def test_where_the_curves_cross_is_not_judged_on_fewer_digits(linearized):
+    (row,) = crossing(linearized, n_train=10000)
+    assert row["holds"] is None
+    assert row["number"] is not None
+    assert row["note"].endswith("not judged: 20,000 images of mnist, not all of MNIST")
+    assert crossing(linearized, data="mnist5k")[0]["holds"] is None
+    assert crossing([None] * 5)[0]["number"] is None  # pyright: ignore[reportArgumentType]
 
 
 def test_a_diverged_network_is_left_out_and_said():
     rows = verdicts(network_accuracy=[0.9, 0.8, None, 0.6], linearized_accuracy=[0.95, 0.9, 0.85, 0.8])
     assert [(row["holds"], row["number"]) for row in rows] == [(True, -1.0), (True, -1.0), (True, 1.0)]
-    assert rows[0]["note"] == "no number at 1 of 4 indices, left out"
+    assert rows[0]["note"] == "no number at 1 of 4, left out"
     assert rows[2]["note"] == "no crossing; no number at 1 of 4 indices, left out"
     nowhere = verdicts(network_accuracy=[None] * 4)[2]
     assert (nowhere["holds"], nowhere["number"]) == (None, None)
@@ -56,22 +96,21 @@ def test_behind_first_and_ahead_later_is_not_called_no_crossing():
     assert row["note"] == "ahead at the last index, behind before"
 
 
-@pytest.mark.parametrize(("data", "holds"), [("mnist", True), ("digits", True), ("mnist_1d.npz", False)])
-def test_which_data_are_digits(data, holds):
-    assert verdicts("lenet", data=data, linearized_accuracy=[0.95, 0.9, 0.65, 0.5])[2]["holds"] == holds
-
-
-def test_lenet_behind_from_the_start_fails_on_digits_too():
-    row = verdicts("lenet", linearized_accuracy=[0.5, 0.4, 0.3, 0.2])[2]
-    assert (row["holds"], row["number"]) == (False, 2.0)
-
-
 def test_baseline_is_compared_with_table_1_on_cifar10_only():
     assert len(verdicts(data="mnist5k")) == 3
     row = verdicts("mlp", data="cifar10", baseline_accuracy=0.65)[3]
     assert (row["holds"], row["number"], row["paper"]) == (True, 0.65, 0.676)
-    assert not verdicts("lenet", data="cifar10", baseline_accuracy=0.65)[3]["holds"]
+    assert row["note"] == "50,000 training images, 200 epochs"
+    assert verdicts("lenet", data="cifar10", baseline_accuracy=0.65)[3]["holds"] is False
     assert len(verdicts("mlp", data="cifar10", baseline_accuracy=None)) == 3
+    assert len(verdicts("resnet18", data="cifar10", baseline_accuracy=0.8, width=0.125)) == 3
+
+
+@pytest.mark.parametrize("less", [{"n_train": 10000}, {"epochs": 100}])
+def test_a_baseline_of_less_training_is_shown_and_not_judged(less):
+    row = verdicts("lenet", data="cifar10", baseline_accuracy=0.5, **less)[3]
+    assert (row["holds"], row["number"], row["paper"]) == (None, 0.5, 0.75)
+    assert row["note"].startswith("not judged: ")
 
 
 def test_training_metrics_grow_and_a_loss_never_reached_counts_as_slowest():
@@ -82,9 +121,9 @@ def test_training_metrics_grow_and_a_loss_never_reached_counts_as_slowest():
     }
     rows = verdicts("lenet", figure="ortiz2021/fig14", **growing)
     assert [row["holds"] for row in rows] == [True, True, False]
-    assert rows[0]["note"] == "not reached at 1 of 4 indices"
+    assert rows[0]["note"] == "not reached at 1 of 4"
     rows = verdicts("lenet", figure="ortiz2021/fig14", **{**growing, "l2_distance": [4, 3, 2, None]})
-    assert (rows[1]["number"], rows[1]["note"]) == (-1.0, "no number at 1 of 4 indices, left out")
+    assert (rows[1]["number"], rows[1]["note"]) == (-1.0, "no number at 1 of 4, left out")
 
 
 def test_a_loss_reached_nowhere_decides_nothing():
