@@ -4,9 +4,21 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-__all__ = ["INIT", "ORDER", "key_for", "order_seed"]
+from ntk_repro.errors import UserError
+
+__all__ = ["INIT", "ORDER", "check_seed", "key_for", "order_seed"]
 
 INIT, ORDER = 0, 1
+
+
+def check_seed(value: int, name: str = "seed") -> None:
+    """Refuses what is no seed of JAX and NumPy alike.
+
+    Raises:
+        UserError: a seed below 0, or of more than 32 bits.
+    """
+    if not 0 <= value < 2**32:
+        raise UserError(f"{name} must be from 0 to {2**32 - 1}, not {value}")
 
 
 def key_for(seed: int, purpose: int) -> Array:

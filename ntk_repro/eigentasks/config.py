@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import MODELS, model_settings
+from ntk_repro.models import MODELS, model_settings, settings_of
+from ntk_repro.seeds import check_seed
 from ntk_repro.training import Recipe
 
 __all__ = ["EigentasksConfig"]
@@ -94,9 +95,8 @@ class EigentasksConfig:
         for name, value in (("n_train", self.n_train), ("n_test", self.n_test)):
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
-        for name, value in (("seed", self.seed), ("data_seed", self.data_seed)):
-            if not 0 <= value < 2**32:
-                raise UserError(f"{name} must be from 0 to {2**32 - 1}, not {value}")
+        check_seed(self.seed)
+        check_seed(self.data_seed, "data_seed")
         return dataclasses.replace(
             self,
             **self._without_effect(),
@@ -149,8 +149,7 @@ class EigentasksConfig:
     @property
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name."""
-        names = ("width", "activation", *model_settings(self.net))
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name in names}
+        return settings_of(self)
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

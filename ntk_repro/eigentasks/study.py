@@ -17,7 +17,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
-from ntk_repro.training import Recipe, Training, binary_accuracies, epoch_means, minibatches, train
+from ntk_repro.training import Recipe, Training, binary_accuracies, epoch_means, majority_rate, minibatches, train
 
 __all__ = ["run"]
 
@@ -124,8 +124,7 @@ class _Study:
         else:
             net = self.net.linearization()
             rows = self._trained("linearized", net, tasks, zip(y_train.T, y_test.T, strict=True))
-        rate = y_test.mean(axis=0)
-        rows["majority_rate"] = np.maximum(rate, 1 - rate)
+        rows["majority_rate"] = majority_rate(y_test)
         return _named(rows, "linearized", indices, self.config.baseline)
 
     def _in_function_space(self, basis: Eigenbasis, y_train, y_test) -> dict[str, np.ndarray]:

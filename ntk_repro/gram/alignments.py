@@ -45,7 +45,7 @@ def alignment(
         x: n inputs.
         targets: one target a column; (n,) is one target.
         outputs: of several outputs the mean of their alignments ("mean", that with the mean kernel), or one's number.
-        precision: as in `empirical_gram`.
+        precision: "float32" or "float64".
         memory: bytes that gradients and their averages may take, None for a part of what is available; where T
             averages do not fit, the gradients are taken again for the next targets.
 
@@ -53,7 +53,7 @@ def alignment(
         (T,) in float64.
 
     Raises:
-        UserError: for arguments that do not fit or are not finite.
+        UserError: for arguments that do not fit or are not finite, and a precision that an alignment does not have.
 
     >>> net = Network.create("mlp", 0, (4, 4, 1))
     >>> x = np.random.default_rng(0).normal(size=(6, 4, 4, 1))
@@ -62,6 +62,8 @@ def alignment(
     """
     if outputs == "full":
         raise UserError('outputs="full" has no alignment: take "mean" or the number of an output')
+    if precision in ("tf32", "bf16"):
+        raise UserError(f'precision="{precision}" is for the products of a kernel: take "float32" or "float64"')
     with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
         weights = _checked_targets(targets, len(x)).astype("float64" if precision == "float64" else "float32")
         chosen = outputs if isinstance(outputs, int) else None

@@ -11,7 +11,7 @@ from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
-from ntk_repro.models.registry import MODELS, build_model, model_settings
+from ntk_repro.models.registry import MODELS, build_model, model_settings, settings_of
 from ntk_repro.models.resnet import ResNet18
 from ntk_repro.models.wide_resnet import WideResNet
 
@@ -31,4 +31,5 @@ __all__ = [
     "activation_fn",
     "build_model",
     "model_settings",
+    "settings_of",
 ]

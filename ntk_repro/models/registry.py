@@ -17,7 +17,7 @@ from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.models.resnet import ResNet18
 from ntk_repro.models.wide_resnet import WideResNet
 
-__all__ = ["MODELS", "build_model", "model_settings"]
+__all__ = ["MODELS", "build_model", "model_settings", "settings_of"]
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -93,6 +93,19 @@ def model_settings(name: str) -> tuple[str, ...]:
     if name not in MODELS:
         raise unknown_name("network", name, MODELS)
     return tuple(key for key in _fields(name) if key not in ("num_outputs", "activation", *_WIDTH_FIELDS))
+
+
+def settings_of(config: Any) -> dict[str, Any]:
+    """What a study's settings hold for `build_model` beside the name: width, activation and what the network has.
+
+    Args:
+        config: settings with a field `net`, and fields named as `build_model` names its arguments.
+
+    Raises:
+        UserError: for an unknown network.
+    """
+    names = ("width", "activation", *model_settings(config.net))
+    return {name: getattr(config, name) for name in names if hasattr(config, name)}
 
 
 def _fields(name: str) -> dict[str, Any]:

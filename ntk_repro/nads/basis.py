@@ -15,15 +15,16 @@ from rich.table import Table
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram.memory import parse_bytes
-from ntk_repro.models import build_model, model_settings
-from ntk_repro.nads.directions import NADs, neural_anisotropy_directions
+from ntk_repro.models import build_model, model_settings, settings_of
+from ntk_repro.nads.directions import NADs, check_precision, neural_anisotropy_directions
+from ntk_repro.nads.streams import BASIS_RANDOM, BASIS_SAMPLES
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, key_for
+from ntk_repro.seeds import INIT, check_seed, key_for
 
 __all__ = ["Config", "concentration", "fourier_magnitude", "network_of", "run", "show"]
 
-_SAMPLES_STREAM, _RANDOM_STREAM = 0, 1
+_DRAWN = ("origin", "gaussian")  # inputs that the settings give a shape; images have their own
 _RANDOM_DIRECTIONS = 200  # whose concentration in Fourier space is averaged
 
 
@@ -38,7 +39,8 @@ class Config:
     activation: str = "gelu"
     """Activation function: gelu in the paper; relu has no second derivative at the origin."""
     residual_scale_init: float = 1.0
-    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
+    """Initial scale of each residual block's last BatchNorm, resnet18 only: 1 here, so that few directions are null (0:
+    the authors' code)."""
     size: int = 32
     """Height and width of the inputs; those of the images where `data` names a data set."""
     channels: int = 1
@@ -63,32 +65,42 @@ class Config:
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         scale = f", residual scale {self.residual_scale_init:g}" if self.net == "resnet18" else ""
-        return f"{self.net}, {self.size} x {self.size} x {self.channels}, {self.data}{scale}"
+        shape = f"{self.size} x {self.size} x {self.channels}, " if self.data in _DRAWN else ""
+        return f"{self.net}, {shape}{self.data}{scale}"
 
     @property
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name."""
-        names = ("width", "activation", *model_settings(self.net))
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return settings_of(self)
 
     def resolved(self) -> "Config":
-        """The same settings, checked, with those that have no effect at their defaults.
+        """The same settings, checked, with those that have no effect at fixed values: a run is found by all of them.
 
         Raises:
             UserError: for settings out of range and unknown names.
         """
         build_model(self.net, **self.model_settings)
+        check_precision(self.precision)
+        check_seed(self.seed)
         for name in ("size", "channels", "samples"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        d = self.size**2 * self.channels
-        if not 1 <= self.shown <= d:
-            raise UserError(f"shown must be from 1 to the {d} directions that there are, not {self.shown}")
+        drawn = self.data in _DRAWN
+        _check_shown(self.shown, self.size**2 * self.channels if drawn else None)
         return replace(
             self,
+            size=self.size if drawn else Config.size,
+            channels=self.channels if drawn else Config.channels,
             residual_scale_init=self.residual_scale_init if "residual_scale_init" in model_settings(self.net) else 0.0,
             samples=Config.samples if self.data == "origin" else self.samples,
         )
+
+
+def _check_shown(shown: int, d: int | None) -> None:
+    if shown < 1:
+        raise UserError(f"shown must be at least 1, not {shown}")
+    if d is not None and shown > d:
+        raise UserError(f"shown must be from 1 to the {d} directions that there are, not {shown}")
 
 
 def network_of(config: Any, input_shape: tuple[int, ...]) -> Network:
@@ -104,7 +116,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     discrete Fourier transform, frequency 0 in the middle; `frequencies` (shown,): how many frequencies the energy of
     each is spread over, see `concentration`; `random_frequencies`: the same of random directions, on average; where the
     derivative is not taken at the origin `captured_at_origin`: the sum of the alignments that the first directions at
-    the origin (as many as shown) have here, as a share of the sum that the first directions here have.
+    the origin (as many as shown) have here, as a share of the sum that the first directions here have;
+    `alignment_of_origin`: the alignments here of all directions at the origin that are not null there, in their order.
 
     Args:
         config: the settings.
@@ -115,9 +128,11 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     x, provenance = _samples(config)
+    if x is not None:
+        _check_shown(config.shown, x[0].size)
     memory = None if config.memory is None else parse_bytes(config.memory)
     if RunFolder.is_done("nads_basis", config, root=root):
-        with RunFolder.open("nads_basis", config, root=root) as folder:
+        with RunFolder.open("nads_basis", config, root=root, provenance=provenance) as folder:
             return folder
     origin = None
     if x is not None and x.shape[1] == x.shape[2]:
@@ -128,8 +143,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             net = network_of(config, shape)
             nads = neural_anisotropy_directions(net, x, precision=config.precision, memory=memory, folder=folder)
             fourier = fourier_magnitude(nads.directions[: config.shown])
-            arrays = {} if origin is None else {"captured_at_origin": _captured(nads, origin, config.shown)}
-            random = np.random.default_rng([config.seed, _RANDOM_STREAM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
+            arrays = {} if origin is None else _compared(nads, origin, config.shown)
+            random = np.random.default_rng([config.seed, BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
             folder.finish(
                 values=nads.values,
                 directions=nads.directions.astype(np.float32),
@@ -142,10 +157,15 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     return folder
 
 
-def _captured(nads: NADs, origin: RunFolder, count: int) -> np.ndarray:
-    flat = nads.directions.reshape(len(nads.values), -1)
-    along = origin.result()["directions"][:count].reshape(count, -1).astype(np.float64) @ flat.T
-    return (along**2 @ nads.alignments).sum() / nads.alignments[:count].sum()
+def _compared(nads: NADs, origin: RunFolder, count: int) -> dict[str, np.ndarray]:
+    """What the directions at the origin see here."""
+    found, d = origin.result(), len(nads.values)
+    along = found["directions"].reshape(d, -1).astype(np.float64) @ nads.directions.reshape(d, -1).T
+    alignments = along**2 @ nads.alignments
+    return {
+        "captured_at_origin": alignments[:count].sum() / nads.alignments[:count].sum(),
+        "alignment_of_origin": alignments[~found["null"]],
+    }
 
 
 def fourier_magnitude(
@@ -172,7 +192,7 @@ def _samples(config: Config) -> tuple[np.ndarray | None, dict[str, Any]]:
     if config.data == "origin":
         return None, {"label": f"inputs {spoken}, at the origin"}
     if config.data == "gaussian":
-        rng = np.random.default_rng([config.seed, _SAMPLES_STREAM])
+        rng = np.random.default_rng([config.seed, BASIS_SAMPLES])
         x = rng.standard_normal((config.samples, *shape), np.float32)
         return x, {"label": f"inputs {spoken}, mean over {config.samples} standard normal inputs"}
     data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)

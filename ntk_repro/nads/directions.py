@@ -13,7 +13,7 @@ from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["NADs", "neural_anisotropy_directions"]
+__all__ = ["NADs", "check_precision", "neural_anisotropy_directions"]
 
 # The products are summed up in float64, which puts rounding at 1e-8 of the largest singular value; M v itself is
 # rounded in the precision of the network.
@@ -86,8 +86,7 @@ def neural_anisotropy_directions(
     >>> neural_anisotropy_directions(net).directions.shape
     (16, 4, 4, 1)
     """
-    if precision not in _NULL_BELOW:
-        raise UserError(f'the precision of directions is "float32" or "float64", not {precision!r}')
+    check_precision(precision)
     samples = np.zeros((1, *_input_shape(net, input_shape)), np.float32) if x is None else np.asarray(x)
     if np.issubdtype(samples.dtype, np.integer):
         raise UserError("inputs of an integer type have no directions: give floating-point samples")
@@ -100,6 +99,16 @@ def neural_anisotropy_directions(
     if not np.isfinite(gram).all():
         raise UserError("the mixed derivative is not finite: the network overflows there, or its parameters are broken")
     return _from_gram(gram, shape, _NULL_BELOW[precision] if null_below is None else null_below)
+
+
+def check_precision(precision: str) -> None:
+    """Refuses a precision that directions are not computed in.
+
+    Raises:
+        UserError: names those that they are.
+    """
+    if precision not in _NULL_BELOW:
+        raise UserError(f'the precision of directions is "float32" or "float64", not {precision!r}')
 
 
 def _input_shape(net: Network, said: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -50,15 +50,19 @@ class MixedDerivative:
         return np.concatenate(rows)[:b]
 
 
-def averaged_derivative(net: Network, x: Float[np.ndarray, "n *input"], output: int) -> MixedDerivative:
+def averaged_derivative(
+    net: Network, x: Float[np.ndarray, "n *input"], output: int, block: int | None = None
+) -> MixedDerivative:
     """The mixed derivative averaged over samples; the coordinates are the parameters in the order of their leaves.
 
     Args:
         net: any network.
         x: n samples.
         output: the number of the output f.
+        block: directions that go through the network together, at most; where few are asked for, no more are made.
     """
-    block = _LARGE_BLOCK if net.num_params > _LARGE else _BLOCK
+    largest = _LARGE_BLOCK if net.num_params > _LARGE else _BLOCK
+    block = largest if block is None else min(block, largest)
     size = max(1, min(len(x), _SAMPLES_IN_PASS // block))
     function = _averaged_fn(net.apply_fn, output)
     # Samples of weight 0 fill the last pass, so that one compiled function serves all.

@@ -3,6 +3,7 @@
 Source: Ortiz-Jimenez et al. 2021, section 3.2 and appendix C.1 (Figure 4).
 """
 
+import shutil
 import time
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
-from ntk_repro.gram import empirical_gram
+from ntk_repro.gram import gram_store
 from ntk_repro.nads import basis
 from ntk_repro.nads.separable_data import linearly_separable
 from ntk_repro.network import Network
@@ -110,15 +111,15 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     The directions come from a run of `ntk_repro.nads.basis`, which is shared with its figure.
 
     The result's arrays, for I directions of d: `index` (I,); `network_test_accuracy`, `network_train_accuracy`,
-    `linearized_test_accuracy`, `linearized_train_accuracy` (I,), nan where a training diverged; `alignment` (d,): the
-    predicted alpha(g_vj) of all directions; `null` (d,).
+    `linearized_test_accuracy`, `linearized_train_accuracy` (I,), nan where a network's training diverged (a
+    linearization's is refused); `alignment` (d,): the predicted alpha(g_vj) of all directions; `null` (d,).
 
     Args:
         config: the settings.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
-        UserError: for settings that cannot be worked with.
+        UserError: for settings that cannot be worked with, and when a linearization's training diverges.
     """
     config = config.resolved()
     if RunFolder.is_done("nads_separable", config, root=root):
@@ -151,7 +152,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
 
 
 def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Both accuracies along one direction, kept as a part of the run."""
+    """Both accuracies along one direction, kept as a part of the run; a long training and the kernel are on the way."""
     name = f"direction_{j:05d}"
     part = folder.load_part(name)
     if part is not None:
@@ -169,15 +170,19 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
         batches=batches,
         x_test=data.x_test,
         y_test=data.y_test,
+        folder=folder,
+        name=f"network_{j:05d}",
     )
+    where, n = folder.path / "parts" / f"gram_{j:05d}", config.train_size
+    kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), where).array()
     linearized = train_in_function_space(
-        empirical_gram(net, data.x_train),
+        kernel[:n, :n],
         data.y_train[:, None].astype(np.float32),
         batches=batches,
-        learning_rate=config.recipe.learning_rates(config.train_size),
+        learning_rate=config.recipe.learning_rates(n),
         momentum=config.momentum,
         fx_train_0=net(data.x_train),
-        k_test_train=empirical_gram(net, data.x_test, data.x_train),
+        k_test_train=kernel[n:, :n],
         fx_test_0=net(data.x_test),
     )
     assert linearized.fx_test is not None
@@ -190,6 +195,7 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
     said = {name: float(value) for name, value in part.items()}
     folder.log(direction=j, seconds=time.monotonic() - started, **said)
     folder.save_part(name, **part)
+    shutil.rmtree(where, ignore_errors=True)
     return part
 
 

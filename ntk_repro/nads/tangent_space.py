@@ -18,7 +18,7 @@ from rich.table import Table
 from ntk_repro.errors import UserError
 from ntk_repro.precision import float64_scope
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, key_for
+from ntk_repro.seeds import INIT, check_seed, key_for
 
 __all__ = ["Config", "run", "show"]
 
@@ -59,6 +59,7 @@ class Config:
             raise UserError(f"widths must be two or more, rising, from 1 on, not {self.widths}")
         if self.steps < 1 or not self.radius > 0 or not self.learning_rate > 0:
             raise UserError("steps must be at least 1, radius and learning_rate above 0")
+        check_seed(self.seed)
         return self
 
 

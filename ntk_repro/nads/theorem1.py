@@ -19,14 +19,13 @@ from rich.table import Table
 from ntk_repro.errors import UserError
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
+from ntk_repro.nads.streams import THEOREM1_DIRECTIONS, THEOREM1_SAMPLES
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 
 __all__ = ["Config", "Estimate", "run", "show", "squared_norm_of_mean"]
-
-_SAMPLES_STREAM, _DIRECTIONS_STREAM = 2, 3
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
 
 def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     nads = found["directions"]
-    random = np.random.default_rng([config.seed, _DIRECTIONS_STREAM])
+    random = np.random.default_rng([config.seed, THEOREM1_DIRECTIONS])
     others = random.standard_normal((config.random_directions, *nads.shape[1:]))
     others /= np.linalg.norm(others.reshape(len(others), nads[0].size), axis=1).reshape(-1, 1, 1, 1)
     u = np.concatenate([nads[np.array(config.indices) - 1], others.astype(np.float32)])
@@ -160,13 +159,13 @@ def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.nda
     along = flat @ nads.reshape(len(nads), -1).T
 
     net = basis.network_of(config.basis, nads.shape[1:])
-    rng = np.random.default_rng([config.seed, _SAMPLES_STREAM])
+    rng = np.random.default_rng([config.seed, THEOREM1_SAMPLES])
     definition, theorem = [], []
     with progress(f"{config.net}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
         for _ in range(config.groups):
             x = rng.standard_normal((config.group_size, *nads.shape[1:]), np.float32)
             definition.append(_weighted_gradients(net, x, x.reshape(len(x), -1) @ flat.T.astype(np.float32)))
-            theorem.append(averaged_derivative(net, x, 0)(u))
+            theorem.append(averaged_derivative(net, x, 0, block=len(u))(u))
             advance()
     arrays: dict[str, Any] = {"index": np.array([*config.indices, *[0] * len(others)])}
     estimates = [

@@ -23,7 +23,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
 from ntk_repro.rotation.task import batches_for, class_labels, identity_of, images, network_for
-from ntk_repro.training import accuracy, epoch_means, train
+from ntk_repro.training import accuracy, epoch_means, majority_rate, train
 
 __all__ = ["Config", "run", "show"]
 
@@ -67,14 +67,14 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     The result's arrays, for S sizes: `size` (S,); `network_test_accuracy`, `linearized_test_accuracy`,
     `network_train_accuracy`, `linearized_train_accuracy`, `network_distance`, `linearized_distance` (S,): the last two
     ||theta - theta_0||; `network_cosine_distance` (S,), `network_loss`, `linearized_loss` (S, epochs) and
-    `majority_rate`, of the test labels. nan where a training diverged.
+    `majority_rate`, of the test labels. nan where a network's training diverged; a linearization's is refused.
 
     Args:
         config: the settings.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
-        UserError: for settings or data that cannot be worked with.
+        UserError: for settings or data that cannot be worked with, and when a linearization's training diverges.
     """
     config = config.resolved()
     data = images(config, max(config.sizes))
@@ -86,10 +86,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         if not folder.done:
             study = _Study(config, data, y_train, y_test, folder, root)
             rows = [study.row(size) for size in config.sizes]
-            rate = float(np.mean(y_test))
             folder.finish(
                 size=np.array(config.sizes),
-                majority_rate=np.asarray(max(rate, 1 - rate)),
+                majority_rate=majority_rate(y_test),
                 **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
             )
     return folder

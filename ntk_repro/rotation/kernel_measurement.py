@@ -18,7 +18,7 @@ from ntk_repro.gram import (
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["KernelMeasurement", "nested_counts"]
+__all__ = ["KernelMeasurement", "check_top", "nested_counts"]
 
 
 class KernelMeasurement:
@@ -52,8 +52,7 @@ class KernelMeasurement:
         Raises:
             UserError: more eigenvectors than images.
         """
-        if not 1 <= top <= len(x):
-            raise UserError(f"the kernel on {len(x)} images has 1 to {len(x)} eigenvectors, not {top}: change --top")
+        check_top(top, len(x))
         self._folder, self._net_0, self._x, self._top, self._targets = folder, net_0, x, top, targets
         self._y = 2.0 * np.asarray(y) - 1
 
@@ -95,6 +94,16 @@ class KernelMeasurement:
 
     def _path(self, epoch: int):
         return self._folder.path / "parts" / f"gram_{epoch:05d}"
+
+
+def check_top(top: int, images: int) -> None:
+    """Refuses to look for more eigenvectors than the kernel has.
+
+    Raises:
+        UserError: names how many there are.
+    """
+    if not 1 <= top <= images:
+        raise UserError(f"the kernel on {images} images has 1 to {images} eigenvectors, not {top}: change --top")
 
 
 def nested_counts(n: int, top: int) -> list[int]:

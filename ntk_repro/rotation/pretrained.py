@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.data import Dataset
-from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.dynamics import eta_critical, train_in_function_space
 from ntk_repro.errors import UserError
-from ntk_repro.gram import alignment_from_gram, gram_store
+from ntk_repro.gram import alignment_from_gram, gram_store, top_eigenpairs
 from ntk_repro.network import Network
+from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
@@ -61,7 +62,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
 
     The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
     `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);
-    `mean_squared_gradient_norm`, `label_alignment` (C,) of their kernels; `checkpoint_test_accuracy` (C,) of the
+    `mean_squared_gradient_norm`, `label_alignment`, `eta_over_critical` (C,) of their kernels (the learning rate at the
+    first step over `eta_critical`, of full-batch descent on the squared loss); `checkpoint_test_accuracy` (C,) of the
     network then; `network_test_accuracy`, `network_train_accuracy`, `network_loss` (epochs,), `majority_rate`.
     nan from where the network's training diverged.
 
@@ -118,6 +120,9 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
     """Trains the linearizations at `net`, both kinds at once: they differ in where they start only."""
     n = len(data.x_train)
     kernel = gram_store(net, data.x, where).array()
+    # Of the largest eigenvalue alone, as all of them would cost more than the training; lambda_min is nearly 0.
+    ratio = config.learning_rate / (n * eta_critical(top_eigenpairs(kernel[:n, :n], 1, tolerance=1e-4)))
+    console.print(f"linearization: eta / eta_critical = {ratio:.2g}", highlight=False)
     fx_train_0, fx_test_0 = net(data.x_train), net(data.x_test)
     trained = train_in_function_space(
         kernel[:n, :n],
@@ -136,6 +141,7 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
         "linearized_train_accuracy": binary_accuracies(trained.fx_train, y_train),
         "linearized_distance": np.asarray(trained.l2_distance, np.float64),
         "linearized_loss": epoch_means(trained.loss, n, config.batch_size).T,
+        "eta_over_critical": np.asarray(ratio),
         "mean_squared_gradient_norm": np.asarray(np.mean(np.diagonal(kernel), dtype=np.float64)),
         "label_alignment": alignment_from_gram(kernel[:n, :n], 2.0 * task.y_train - 1)[0],
     }

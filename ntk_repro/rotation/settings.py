@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import MODELS, build_model, model_settings
+from ntk_repro.models import MODELS, build_model, model_settings, settings_of
+from ntk_repro.seeds import check_seed
 from ntk_repro.training import Recipe
 
 __all__ = ["Settings", "checked_index", "default_epochs"]
@@ -52,15 +53,16 @@ class Settings:
             value = getattr(self, name, None)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
-        for name, value in (("seed", self.seed), ("data_seed", self.data_seed)):
-            if not 0 <= value < 2**32:
-                raise UserError(f"{name} must be from 0 to {2**32 - 1}, not {value}")
+        check_seed(self.seed)
+        check_seed(self.data_seed, "data_seed")
         build_model(self.net, **self.model_settings)  # an unknown network or activation is told now
         if self.epochs:
             _ = self.recipe
         idle = {name for net in MODELS for name in model_settings(net)} - set(model_settings(self.net))
         if getattr(self, "n_train", 1) is None and self.n_test is None:
             idle.add("data_seed")
+        if not self.epochs:
+            idle |= {"learning_rate", "momentum", "batch_size"}
         return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in idle})
 
     @property
@@ -82,8 +84,7 @@ class Settings:
     @property
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name."""
-        names = {"width", "activation", *(model_settings(self.net) if self.net in MODELS else ())}
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name in names}
+        return settings_of(self)
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network
 from ntk_repro.rotation.settings import Settings
 from ntk_repro.seeds import INIT, key_for, order_seed
-from ntk_repro.training import minibatches
+from ntk_repro.training import majority_rate, minibatches
 
 __all__ = [
     "Task",
@@ -43,8 +43,7 @@ class Task:
     @property
     def majority_rate(self) -> float:
         """Accuracy on the test images of always saying the label that they have more often."""
-        rate = float(np.mean(self.y_test))
-        return max(rate, 1 - rate)
+        return float(majority_rate(self.y_test))
 
 
 def images(config: Settings, n_train: int | None) -> Dataset:

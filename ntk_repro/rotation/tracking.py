@@ -16,7 +16,7 @@ from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
+from ntk_repro.rotation.kernel_measurement import KernelMeasurement, check_top, nested_counts
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
@@ -53,6 +53,8 @@ class Config(Settings):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
+        if self.kernel_images is not None:
+            check_top(self.top, self.kernel_images)
         if self.num_eigenfunctions < 0 or self.epochs < 0:
             raise UserError("num_eigenfunctions and epochs must be at least 0")
         config = super().resolved()
@@ -83,6 +85,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config, config.n_train)
+    # Now, and not when the kernel on all images has been computed.
+    check_top(config.top, _kernel_images(config, data))
     with RunFolder.open("rotation_tracking", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
             _tracked(config, data, folder, root)
@@ -92,7 +96,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
 def _tracked(config: Config, data: Dataset, folder: RunFolder, root: Path | None) -> None:
     net = network_for(config, data)
     task = task_for(config, data, net, config.index, config.num_eigenfunctions, root)
-    count = min(config.kernel_images or len(data.x_train), len(data.x_train))
+    count = _kernel_images(config, data)
     kernel = KernelMeasurement(
         folder, net, data.x_train[:count], task.y_train[:count], config.top, _targets(config, data, task)
     )
@@ -131,6 +135,10 @@ def _tracked(config: Config, data: Dataset, folder: RunFolder, root: Path | None
         network_loss=losses,
         majority_rate=np.asarray(task.majority_rate),
     )
+
+
+def _kernel_images(config: Config, data: Dataset) -> int:
+    return min(config.kernel_images or len(data.x_train), len(data.x_train))
 
 
 def _targets(config: Config, data: Dataset, task: Task):

@@ -5,7 +5,7 @@ on the way), `train_pair` does it to a network and its linearization alike.
 """
 
 from ntk_repro.loss_curves import epochs_to_loss
-from ntk_repro.training.accuracy import accuracy, binary_accuracies
+from ntk_repro.training.accuracy import accuracy, binary_accuracies, majority_rate
 from ntk_repro.training.batches import epoch_means, minibatches
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
@@ -34,6 +34,7 @@ __all__ = [
     "epochs_to_loss",
     "l2_distance",
     "loss_value",
+    "majority_rate",
     "minibatches",
     "train",
     "train_pair",

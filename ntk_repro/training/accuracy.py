@@ -5,7 +5,7 @@ from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 
-__all__ = ["accuracy", "binary_accuracies"]
+__all__ = ["accuracy", "binary_accuracies", "majority_rate"]
 
 
 def accuracy(
@@ -39,3 +39,13 @@ def binary_accuracies(
     if fx.ndim != 2 or fx.shape != y.shape:
         raise UserError(f"labels of shape {y.shape} do not fit outputs of shape {fx.shape}: one task a column")
     return np.array([accuracy(fx[:, task], y[:, task], threshold) for task in range(fx.shape[1])])
+
+
+def majority_rate(y: Shaped[np.ndarray, "n *tasks"]) -> Float[np.ndarray, "*tasks"]:
+    """The accuracy of always saying the label that is more frequent; labels are positive (1) or not (0 or -1).
+
+    >>> float(majority_rate(np.array([0, 1, 1, 1])))
+    0.75
+    """
+    rate = np.mean(np.asarray(y) > 0, axis=0)
+    return np.maximum(rate, 1 - rate)

@@ -134,6 +134,8 @@ def test_a_small_distance_keeps_its_digits():
         (lambda net, x: alignment(net, x, np.full((N, 1), np.nan)), "not finite"),
         (lambda net, x: alignment(net, x, np.ones((N, 1)), outputs="full"), 'take "mean"'),
         (lambda net, x: alignment(net, x, np.ones((N, 1)), outputs=3), "output 3"),
+        (lambda net, x: alignment(net, x, np.ones((N, 1)), precision="bf16"), '"bf16" is for the products of a kernel'),
+        (lambda net, x: alignment(net, x, np.ones((N, 1)), precision="tf32"), '"tf32" is for the products of a kernel'),
         (lambda net, x: alignment(net.replace(params=jax.tree.map(lambda p: p * np.nan, net.params)), x, np.ones(N)),
          "overflows"),
         (lambda net, x: alignment_from_gram(np.ones((3, 4)), np.ones((3, 1))), "square"),

@@ -1,11 +1,13 @@
 """The architectures: sizes, widths, and what the registry refuses."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import ACTIVATIONS, MODELS, build_model, model_settings
+from ntk_repro.models import ACTIVATIONS, MODELS, build_model, model_settings, settings_of
 from ntk_repro.network import Network
 
 
@@ -78,6 +80,16 @@ def test_unknown_names_are_answered_with_the_nearest():
     assert "residual_scale_init" in model_settings("resnet18")
     assert model_settings("mlp") == model_settings("lenet") == ()
     assert set(MODELS) >= {"mlp", "lenet", "resnet18"}
+
+
+def test_what_settings_hold_for_a_network():
+    config = SimpleNamespace(net="resnet18", width=0.5, activation="gelu", residual_scale_init=1.0, seed=3)
+    assert settings_of(config) == {"width": 0.5, "activation": "gelu", "residual_scale_init": 1.0}
+    config.net = "mlp"
+    assert settings_of(config) == {"width": 0.5, "activation": "gelu"}
+    config.net = "mlpp"
+    with pytest.raises(UserError, match="did you mean 'mlp'"):
+        settings_of(config)
 
 
 def test_a_network_without_outputs_is_refused():

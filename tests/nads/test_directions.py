@@ -97,7 +97,10 @@ def test_few_coordinates_keep_inner_products_away_from_the_origin():
     with precision_scope("float64") as dtype:
         net = net.replace(params=cast(net.params, dtype))
         few, all_ = derivative_at(net, x[0], 0), averaged_derivative(net, x, 0)
-        along, plain = few(v), all_(v)
+        some = averaged_derivative(net, x, 0, block=3)
+        along, plain, by_threes = few(v), all_(v), some(v)
+    assert (all_.block, some.block, averaged_derivative(net, x, 0, block=500).block) == (64, 3, 64)
+    np.testing.assert_allclose(by_threes, plain, rtol=1e-12, atol=1e-15)
     assert along.shape[1] == few.coordinates < 0.3 * net.num_params
     np.testing.assert_allclose(along @ along.T, expected.T @ expected, rtol=1e-9)
     np.testing.assert_allclose(plain.T, expected, atol=1e-9 * np.abs(expected).max())

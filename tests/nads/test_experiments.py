@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads import EXPERIMENTS, basis, lemma1, separable, tangent_space, theorem1
+from ntk_repro.nads import EXPERIMENTS, basis, lemma1, separable, streams, tangent_space, theorem1
 from ntk_repro.nads.__main__ import main
 
 MLP = {"net": "mlp", "width": 0.1}
@@ -32,6 +32,33 @@ def test_directions_averaged_over_a_data_set_have_its_shape_and_are_compared_wit
     result = basis.run(dataclasses.replace(BASIS, data="digits", samples=4), root=root).result()
     assert result["directions"].shape == (64, 8, 8, 1)
     assert 0.5 < float(result["captured_at_origin"]) <= 1
+    origin = basis.run(dataclasses.replace(BASIS, size=8), root=root).result()
+    assert result["alignment_of_origin"].shape == (np.sum(~origin["null"]),)
+    # A basis of all directions, null ones apart, sees all that there is.
+    assert result["alignment_of_origin"].sum() == pytest.approx(np.sum(result["values"] ** 2), rel=1e-3)
+    own = result["alignment_of_origin"][:3].sum() / np.sum(result["values"][:3] ** 2)
+    assert float(result["captured_at_origin"]) == pytest.approx(own, rel=1e-6)
+
+
+def test_averaged_over_images_their_shape_is_no_setting(root):
+    digits = dataclasses.replace(BASIS, data="digits", samples=4)
+    assert digits.resolved() == dataclasses.replace(digits, size=16, channels=3).resolved()
+    assert digits.label == "mlp, digits"
+    assert BASIS.label == "mlp, 4 x 4 x 1, origin"
+
+
+def test_a_finished_basis_of_other_images_is_refused(tmp_path):
+    def images(seed):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(6, 4, 4)), np.arange(6) % 2
+        np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+
+    config = dataclasses.replace(BASIS, data=str(tmp_path / "own.npz"), samples=4)
+    images(0)
+    basis.run(config, root=tmp_path / "runs")
+    images(1)
+    with pytest.raises(UserError, match="are not those that"):
+        basis.run(config, root=tmp_path / "runs")
 
 
 def test_a_plane_wave_has_two_frequencies_and_noise_half_of_all():
@@ -63,15 +90,17 @@ def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path,
     def once(*args, **kwargs):
         if trained:
             raise KeyboardInterrupt
-        trained.append(1)
+        trained.append(kwargs["name"])
         return real(*args, **kwargs)
 
     monkeypatch.setattr(separable, "train", once)
     with pytest.raises(KeyboardInterrupt):
         separable.run(SEPARABLE, root=tmp_path)
-    monkeypatch.setattr(separable, "train", lambda *args, **kwargs: (trained.append(1), real(*args, **kwargs))[1])
+    monkeypatch.setattr(
+        separable, "train", lambda *args, **kwargs: (trained.append(kwargs["name"]), real(*args, **kwargs))[1]
+    )
     again = separable.run(SEPARABLE, root=tmp_path).result()
-    assert len(trained) == 2
+    assert trained == ["network_00001", "network_00016"]  # a name each, under which a long training is kept
     for name, array in done.items():
         np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
 
@@ -95,6 +124,12 @@ def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
     values, errors = np.array(off).T
     assert abs(values.mean()) < 3 * values.std() / 300**0.5
     np.testing.assert_allclose(np.sqrt(np.mean(errors**2)), values.std(), rtol=0.2)
+
+
+def test_no_two_draws_share_a_stream():
+    numbers = [getattr(streams, name) for name in streams.__all__]
+    assert len(set(numbers)) == len(numbers)
+    assert len(numbers) == 7
 
 
 def test_lemma_1_holds_on_a_small_kernel(root):
@@ -127,7 +162,16 @@ def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root
         (dataclasses.replace(SEPARABLE, indices=(0,)), "from 1 to 16"),
         (dataclasses.replace(SEPARABLE, batch_size=500), "at most 200"),
         (dataclasses.replace(BASIS, shown=17), "16 directions"),
+        (dataclasses.replace(BASIS, shown=0), "shown must be at least 1"),
+        (dataclasses.replace(BASIS, data="digits", shown=65), "the 64 directions"),
         (dataclasses.replace(BASIS, net="lennet"), "did you mean 'lenet'"),
+        (dataclasses.replace(BASIS, precision="bf16"), '"float32" or "float64"'),
+        (dataclasses.replace(BASIS, seed=-1), "seed must be from 0"),
+        (dataclasses.replace(SEPARABLE, seed=-1), "seed must be from 0"),
+        (theorem1.Config(seed=2**32), "seed must be from 0"),
+        (lemma1.Config(seed=-1), "seed must be from 0"),
+        (lemma1.Config(data_seed=-1), "data_seed must be from 0"),
+        (tangent_space.Config(seed=-1), "seed must be from 0"),
         (theorem1.Config(groups=2), "groups must be"),
         (lemma1.Config(n_train=2), "n_train must be"),
         (tangent_space.Config(widths=(5,)), "two or more"),
@@ -136,8 +180,8 @@ def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root
 def test_bad_settings_are_refused_before_a_folder_is_made(config, message, tmp_path):
     experiment = {c: m for c, m in ((m.Config, m) for m in (basis, separable, theorem1, lemma1, tangent_space))}
     with pytest.raises(UserError, match=message):
-        experiment[type(config)].run(config, root=tmp_path)
-    assert not list(tmp_path.iterdir())
+        experiment[type(config)].run(config, root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_command_line_computes_and_shows_each_experiment(root, monkeypatch, capsys):

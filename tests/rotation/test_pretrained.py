@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
+from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import pretrained
@@ -28,12 +29,23 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert shapes == {
         **dict.fromkeys(("linearized_test_accuracy", "linearized_train_accuracy", "linearized_distance"), (3, 2)),
         "linearized_loss": (3, 2, 4),
+        "eta_over_critical": (3,),
         **dict.fromkeys(("epochs", "mean_squared_gradient_norm", "label_alignment", "checkpoint_test_accuracy"), (3,)),
         **dict.fromkeys(("network_test_accuracy", "network_train_accuracy", "majority_rate"), ()),
         "network_loss": (4,),
     }
     np.testing.assert_array_equal(done.result()["epochs"], [0, 2, 4])
     assert done.result()["checkpoint_test_accuracy"][-1] == done.result()["network_test_accuracy"]
+
+
+def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
+    data = images(CONFIG, CONFIG.n_train)
+    kernel = empirical_gram(network_for(CONFIG, data), data.x_train).astype(np.float64)
+    largest = np.linalg.eigvalsh(kernel)[-1]
+    ratio = done.result()["eta_over_critical"]
+    assert ratio[0] == pytest.approx(CONFIG.learning_rate * largest / 2 / 150, rel=1e-3)
+    lines = [line for line in done.metrics() if line.get("phase") == "tracking"]
+    assert [line["eta_over_critical"] for line in lines] == pytest.approx(ratio.tolist())
 
 
 def test_both_kinds_are_those_of_weight_space(done, root):

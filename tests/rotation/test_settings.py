@@ -35,6 +35,12 @@ def test_the_seed_of_a_subset_counts_only_where_there_is_one(config):
     assert (len(whole), len(part)) == (1, 2)
 
 
+def test_what_trains_nothing_is_not_told_apart_by_how():
+    ways = [{}, {"learning_rate": 0.1}, {"momentum": 0.5}, {"batch_size": 32}]
+    assert len({config_hash(tracking.Config(epochs=0, **way).resolved()) for way in ways}) == 1
+    assert len({config_hash(tracking.Config(**way).resolved()) for way in ways}) == 4
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_resolving_twice_changes_nothing(config):
     resolved = config().resolved()
@@ -65,6 +71,10 @@ def test_bad_settings_are_refused(config, settings, message):
         (tracking.Config(index=1), "index 1 cannot be a task"),
         (pretrained.Config(index=0), "index 0 cannot be a task"),
         (tracking.Config(top=0), "top must be at least 1"),
+        (
+            tracking.Config(top=51, kernel_images=50),
+            "the kernel on 50 images has 1 to 50 eigenvectors, not 51: change --top",
+        ),
         (tracking.Config(num_eigenfunctions=-1), "num_eigenfunctions"),
         (tracking.Config(n_train=0), "n_train must be at least 1"),
         (pretrained.Config(epochs=3, linearize_at=(4,)), "--linearize-at must be epochs from 0 to 3"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.training import accuracy, binary_accuracies
+from ntk_repro.training import accuracy, binary_accuracies, majority_rate
 
 LOGITS = np.array([[2.0], [-1.0], [0.5], [-3.0]])
 
@@ -30,6 +30,12 @@ def test_outputs_that_are_not_finite_have_no_accuracy():
 def test_each_task_has_its_own_accuracy():
     fx = np.array([[1.0, -1.0], [1.0, 1.0]])
     np.testing.assert_array_equal(binary_accuracies(fx, np.array([[1, 1], [1, 1]])), [1.0, 0.5])
+
+
+def test_who_always_says_the_same_is_right_at_the_majority_rate():
+    y = np.array([[1, 1], [0, -1], [1, -1], [1, -1]])
+    np.testing.assert_array_equal(majority_rate(y), [0.75, 0.75])
+    assert float(majority_rate(y[:, 0])) == accuracy(np.ones((4, 1)), y[:, 0])
 
 
 def test_shapes_that_do_not_fit_are_refused():
