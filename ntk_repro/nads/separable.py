@@ -195,7 +195,9 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
     said = {name: float(value) for name, value in part.items()}
     folder.log(direction=j, seconds=time.monotonic() - started, **said)
     folder.save_part(name, **part)
+    # What was kept on the way: of a large network a state for each direction would fill the disk.
     shutil.rmtree(where, ignore_errors=True)
+    where.with_name(f"network_{j:05d}_state.npz").unlink(missing_ok=True)
     return part
 
 

@@ -6,6 +6,8 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.nads import EXPERIMENTS, basis, lemma1, separable, streams, tangent_space, theorem1
 from ntk_repro.nads.__main__ import main
+from ntk_repro.record import RunFolder
+from ntk_repro.training import checkpoints
 
 MLP = {"net": "mlp", "width": 0.1}
 BASIS = basis.Config(**MLP, size=4, shown=3)
@@ -101,6 +103,29 @@ def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path,
     )
     again = separable.run(SEPARABLE, root=tmp_path).result()
     assert trained == ["network_00001", "network_00016"]  # a name each, under which a long training is kept
+    for name, array in done.items():
+        np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
+
+
+def test_a_run_killed_in_a_training_continues_in_it_and_leaves_nothing_of_it_behind(root, tmp_path, monkeypatch):
+    done = separable.run(SEPARABLE, root=root).result()
+    real, saved = RunFolder.save_part, []
+
+    def save_part(self, name, **arrays):
+        real(self, name, **arrays)
+        saved.append(name)
+        if saved.count("network_00016_state") == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "save_part", save_part)
+    monkeypatch.setattr(checkpoints.Checkpoint, "due", True)
+    with pytest.raises(KeyboardInterrupt):
+        separable.run(SEPARABLE, root=tmp_path)
+    (parts,) = tmp_path.rglob("nads_separable/*/parts")
+    left = sorted(path.name for path in parts.iterdir())
+    assert left == ["direction_00001.npz", "network_00016_state.npz"]
+    monkeypatch.setattr(RunFolder, "save_part", real)
+    again = separable.run(SEPARABLE, root=tmp_path).result()
     for name, array in done.items():
         np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
 

@@ -92,6 +92,8 @@ def _ordered_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
         rho = spearman(range(len(alignments)), alignments)
         meaning = "Spearman correlation of the direction's index at the origin and its averaged alignment"
         note = f"{len(alignments):,} directions that are not null at the origin"
+        if not alignments:
+            note = "not in this run: of images that are not square, or computed by an earlier version"
         yield Verdict(_subject(basis), monotone(rho, -1, 0.9), rho, meaning, None, note)
 
 
