@@ -131,17 +131,11 @@ BROWSER = next(
 )
 
 
-def opened(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def opened(path: Path) -> subprocess.CompletedProcess[str]:
     """The page in a headless browser that reaches no network: its DOM, and on standard error what its console says."""
-    usual = (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=20000",
-    )
-    offline = "--host-resolver-rules=MAP * ~NOTFOUND"
-    command = [BROWSER, *usual, *offline, *options, "--dump-dom", path.as_uri()]
+    usual = ("--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000")
+    offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
+    command = [BROWSER, *usual, *offline, "--dump-dom", path.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
 
 
