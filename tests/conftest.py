@@ -10,6 +10,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Small programs, compiled once each, are most of the suite: XLA's costly passes would double its time.
 # JAX_DISABLE_MOST_OPTIMIZATIONS=0 runs it with them.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# With a process for each processor, threads of BLAS would wait for one another. NumPy reads this as it is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

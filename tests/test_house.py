@@ -1,6 +1,7 @@
 """The rules of the house, read off the source; each rule is shown to fail on a small tree that breaks it."""
 
 import ast
+import functools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -56,6 +57,11 @@ def module_name(path: Path, root: Path) -> str:
 
 def imports(path: Path, root: Path) -> list[Import]:
     """Every import of a file but those for type checkers only; `from a import b` gives a.b, module or name."""
+    return _imports(path, root, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _imports(path: Path, root: Path, changed: int) -> list[Import]:
     found = []
     module = module_name(path, root).split(".")
     package = module if path.name == "__init__.py" else module[:-1]
