@@ -25,6 +25,9 @@ PyTree = Any
 
 LEAST_SQUARES_METHODS = ("auto", "primal", "dual", "cholesky")
 
+_SURE = 100  # times the rounding of K an eigenvalue must be to be known to a per cent
+_MANY_MORE = 1.6  # columns by rows from which LAPACK's gelsd reduces J to a square first (ILAENV's crossover)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LeastSquares:
@@ -34,7 +37,7 @@ class LeastSquares:
         fx_train: outputs f_0 + J u on the training samples, computed by the linearization at `params`.
         fx_test: the same on the test samples; None without them.
         params: theta_0 + u, a tree like the network's parameters: those of the fitted linearization.
-        method: "primal", "dual" or "cholesky".
+        method: "primal", "dual" or "cholesky": the one that gave the solution.
         rows: of J, training samples times outputs.
         rank: singular values above the cut-off; equal to `rows` where every target can be fitted.
         eigenvalues: of K = J J^T, descending: all for dual, no more than parameters for primal, none for cholesky.
@@ -62,17 +65,26 @@ class LeastSquares:
         return self.rank == self.rows
 
 
-def least_squares_bytes(rows: int, parameters: int, method: str) -> int:
+def least_squares_bytes(rows: int, parameters: int, method: str, live: int | None = None) -> int:
     """Memory that the solution takes at its peak, bytes.
 
-    Primal: J, and the live columns of it or LAPACK's copy. Dual: K, which becomes its eigenvectors, and as much again
-    three times to work in. Cholesky: K, which becomes its factor, with a margin for what computes it.
+    Primal: J and beside it its live columns (LAPACK's copy where all are), and the square that LAPACK reduces them to
+    where they are many more than the rows. Dual: K, which becomes its eigenvectors, and as much again three times to
+    work in. Cholesky: K, which becomes its factor, with a margin for what computes it.
+
+    Args:
+        rows: training samples times outputs.
+        parameters: of the network.
+        method: "primal", "dual" or "cholesky".
+        live: parameters that move an output; None for all of them.
 
     >>> least_squares_bytes(60_000, 61_000, "primal") / 1e9
     58.56
     """
     if method == "primal":
-        return 8 * 2 * rows * parameters
+        live = parameters if live is None else live
+        square = rows * rows if live >= _MANY_MORE * rows else 0
+        return 8 * (rows * (parameters + live) + square)
     return int(8 * (4 if method == "dual" else 1.2) * rows * rows)
 
 
@@ -101,11 +113,13 @@ def solve_least_squares(
         x_train: training inputs.
         y_train: targets, a column for each output.
         x_test: inputs to predict.
-        method: "primal", "dual", "cholesky", or "auto": primal where there are fewer live parameters than rows, else
-            dual.
+        method: "primal", "dual", "cholesky", or "auto": primal where that takes no more memory than dual (up to about
+            twice as many live parameters as rows), else dual; and primal in its stead where an eigenvalue that counts
+            is within 100 times the rounding of K and memory holds J.
         cutoff: eigenvalues of K (squares of singular values of J) up to so many times the largest are taken as 0; None
             for the rounding of what is decomposed: float64's epsilon times the longer side, of K for dual (so
-            singular values below 1e-8 to 1e-6 times the largest are lost), squared and of J for primal.
+            singular values below 1e-8 to 1e-6 times the largest are lost), squared and of J for primal. So that this
+            makes no difference, "auto" leaves a kernel that has lost some wherever it can.
         ridge: min ||J u - (y - f_0)||^2 + ridge ||u||^2 instead; by the kernel.
 
     Raises:
@@ -123,15 +137,21 @@ def solve_least_squares(
     with checked_arguments(net, x_train, x_test, "full", "float64") as (wide, x, x_new, _, k):
         y = _targets(y_train, len(x), k)
         columns = live_columns(wide, x)
-        if method == "auto":
-            method = "primal" if not ridge and columns.live < y.size else "dual"
-        _check_memory(y.size, columns.live if method == "primal" else 0, method)
+        automatic = method == "auto"
+        if automatic:
+            dearer = _bytes(y.size, columns, "primal") > _bytes(y.size, columns, "dual")
+            method = "dual" if ridge or (columns.live >= y.size and dearer) else "primal"
+        _check_memory(y.size, columns, method)
         rest = y - wide(x)
-        if method == "primal":
-            change, rank, eigenvalues, limit = _primal(wide, x, k, columns, rest.reshape(-1), cutoff)
-        else:
+        change, rank, eigenvalues, limit = None, 0, np.empty(0), 0.0
+        if method != "primal":
             solve = _dual if method == "dual" else _cholesky
             change, rank, eigenvalues, limit = solve(wide, x, rest, cutoff, ridge)
+            # J has the singular values that its square has lost to rounding.
+            if automatic and not ridge and _drowned(eigenvalues, cutoff) and _fits(y.size, columns, "primal"):
+                method = "primal"
+        if method == "primal":
+            change, rank, eigenvalues, limit = _primal(wide, x, k, columns, rest.reshape(-1), cutoff)
         moved = jax.tree.map(lambda leaf, u: leaf + u, wide.params, change)
         linear = wide.linearization().replace(params=moved)
         return LeastSquares(
@@ -147,6 +167,13 @@ def solve_least_squares(
             norm=float(np.sqrt(sum(np.sum(np.square(u)) for u in jax.tree.leaves(change)))),
             ridge=ridge,
         )
+
+
+def _drowned(eigenvalues: np.ndarray, cutoff: float | None) -> bool:
+    """Whether rounding decides on an eigenvalue of K (descending) that is above the cut-off."""
+    rounding = len(eigenvalues) * np.finfo(float).eps * eigenvalues[0]
+    wanted = eigenvalues if cutoff is None else eigenvalues[eigenvalues > cutoff * eigenvalues[0]]
+    return bool(wanted[-1] <= _SURE * rounding)
 
 
 def _primal(net, x, k: int, columns: LiveColumns, rest: np.ndarray, cutoff: float | None):
@@ -207,9 +234,17 @@ def _targets(y_train, n: int, k: int) -> np.ndarray:
     return y
 
 
-def _check_memory(rows: int, parameters: int, method: str) -> None:
-    needed, available = least_squares_bytes(rows, parameters, method), host_available_bytes()
-    if needed > 0.9 * available:
+def _bytes(rows: int, columns: LiveColumns, method: str) -> int:
+    return least_squares_bytes(rows, columns.parameters, method, columns.live)
+
+
+def _fits(rows: int, columns: LiveColumns, method: str) -> bool:
+    return _bytes(rows, columns, method) <= 0.9 * host_available_bytes()
+
+
+def _check_memory(rows: int, columns: LiveColumns, method: str) -> None:
+    if not _fits(rows, columns, method):
+        needed, available = _bytes(rows, columns, method), host_available_bytes()
         power = 1.0 if method == "primal" else 0.5
         fits = int(rows * (0.9 * available / needed) ** power)
         raise UserError(

@@ -108,6 +108,35 @@ def test_eigenvalues_are_squared_singular_values():
     assert solved("cholesky").eigenvalues.size == 0
 
 
+@pytest.mark.parametrize(("n", "method"), [(SMALL, "dual"), (25, "primal"), (LARGE, "primal")])
+def test_auto_takes_the_columns_where_they_cost_no_more_than_the_kernel(n, method):
+    found = solved("auto", n)
+    assert found.method == method
+    exact = solved("primal", n)
+    assert found.rank == exact.rank
+    np.testing.assert_allclose(at_test(found), at_test(exact), atol=1e-8 if method == "dual" else 0)
+
+
+def test_auto_leaves_a_kernel_that_has_lost_what_the_columns_have():
+    """Two samples 1e-9 apart: singular values to 1e-9 of the largest, eigenvalues of K below its rounding."""
+    x = X[:SMALL].copy()
+    x[1] = x[0] + 1e-9
+    found = {m: solve_least_squares(network(), x, Y[:SMALL], method=m) for m in ("auto", "primal", "dual")}
+    assert (found["auto"].method, found["auto"].rank) == ("primal", 2 * SMALL)
+    assert found["dual"].rank < 2 * SMALL
+    np.testing.assert_array_equal(found["auto"].fx_train, found["primal"].fx_train)
+    # A cut-off above the rounding of K means the same for both.
+    assert solve_least_squares(network(), x, Y[:SMALL], cutoff=1e-6).method == "dual"
+
+
+def test_auto_stays_with_the_kernel_where_memory_does_not_hold_the_columns(monkeypatch):
+    x = X[:SMALL].copy()
+    x[1] = x[0]
+    needed = least_squares_bytes(2 * SMALL, 71, "dual")
+    monkeypatch.setattr(least_squares, "host_available_bytes", lambda: 1.2 * needed)
+    assert solve_least_squares(network(), x, Y[:SMALL]).method == "dual"
+
+
 def test_a_cutoff_leaves_the_smallest_directions_out():
     singular = np.linalg.svd(dense(SMALL)[0], compute_uv=False)
     share = float((singular[9] * singular[10]) / singular[0] ** 2)  # between the 10th and the 11th eigenvalue
@@ -150,10 +179,12 @@ def test_targets_may_be_a_vector_for_one_output():
 
 
 def test_memory_is_asked_first(monkeypatch):
-    assert least_squares_bytes(1000, 60_000, "primal") == 2 * 8 * 60e6
+    # The Jacobian, its live columns, and the square to which LAPACK reduces many more columns than rows.
+    assert least_squares_bytes(1000, 60_000, "primal", 50_000) == 8 * (60e6 + 50e6 + 1e6)
+    assert least_squares_bytes(1000, 1200, "primal") == 8 * 2 * 1.2e6
     assert least_squares_bytes(1000, 0, "cholesky") < least_squares_bytes(1000, 0, "dual") / 3
     monkeypatch.setattr(least_squares, "host_available_bytes", lambda: 7000)
-    for method, fits in (("primal", 6), ("dual", 14)):
+    for method, fits in (("primal", 5), ("dual", 14)):
         message = rf"least squares \({method}\) on 16 rows needs .* are available: take at most {fits} rows"
         with pytest.raises(UserError, match=message):
             solve_least_squares(network(), X[:SMALL], Y[:SMALL], method=method)
