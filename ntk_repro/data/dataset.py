@@ -51,6 +51,8 @@ class Provenance:
     note: str = ""
     classes: tuple[int, ...] | None = None
     """The classes taken, as the source numbers them; None: all."""
+    num_classes: int | None = None
+    """How many classes the source has (or how many were taken), those among them that a subset happens to lack."""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values."""
@@ -146,6 +148,7 @@ def dataset_of(
         sha256=_content_hash(chosen),
         note=source.note,
         classes=None if classes is None else tuple(int(c) for c in classes),
+        num_classes=1 + max(int(y.max()) for y in (decoded.y_train, decoded.y_test) if len(y)),
     )
     return Dataset(x_train, chosen.y_train.astype(np.int32), x_test, chosen.y_test.astype(np.int32), provenance)
 

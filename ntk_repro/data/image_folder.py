@@ -107,8 +107,13 @@ def _listed(folder: Path, classes: tuple[str, ...]) -> dict[str, list[list[Path]
         )
     whole = [_images(folder / name) for name in classes]
     split: dict[str, list[list[Path]]] = {"train": [], "test": []}
-    for paths in whole:
+    for name, paths in zip(classes, whole, strict=True):
         train, test = stratified_split(np.zeros(len(paths), int), _TEST_SHARE, _SPLIT_SEED)
+        if not len(train) or not len(test):
+            raise UserError(
+                f"class {name} has {len(paths)} images in {folder / name}, of which a tenth is for testing: put at least "
+                "two there, or give a folder that holds train/ and val/"
+            )
         split["train"].append([paths[i] for i in sorted(train)])
         split["test"].append([paths[i] for i in sorted(test)])
     return split

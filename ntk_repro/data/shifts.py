@@ -56,7 +56,8 @@ def draw_shifts(n: int, max_shift: int, seed: int, stream: int = 0) -> Int[np.nd
         seed: of the draw.
         stream: 0 for training and 1 for test images, so that neither part depends on the other's size.
     """
-    return np.random.default_rng([seed, stream]).integers(-max_shift, max_shift, (n, 2), endpoint=True)
+    # 0 and 1 behind the seed are the streams of the subsets (`load_dataset`).
+    return np.random.default_rng([seed, 2 + stream]).integers(-max_shift, max_shift, (n, 2), endpoint=True)
 
 
 def shift_images(

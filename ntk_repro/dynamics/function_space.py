@@ -14,12 +14,16 @@ from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
 
-__all__ = ["LOSSES", "FunctionSpaceTraining", "train_in_function_space"]
+__all__ = ["LOSSES", "DivergedError", "FunctionSpaceTraining", "train_in_function_space"]
 
 LOSSES = ("binary_cross_entropy", "half_squared_error")
 _CHUNK_FLOP = 2e10  # about as much as runs between two looks at the progress bar (and at Ctrl-C)
 _CHUNK_ROWS = 2.5e8  # bytes of kernel rows copied at a time when the kernel stays on the host
 _COPY_BELOW = 1e9  # bytes
+
+
+class DivergedError(UserError):
+    """A training whose outputs are no longer finite."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,8 +83,8 @@ def train_in_function_space(
         fx_test_0: outputs before training, at the test samples.
 
     Raises:
-        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1, and when training
-            diverges.
+        UserError: for shapes that do not fit, labels outside {0, 1} and indices outside 0..n-1.
+        DivergedError: when training diverges.
     """
     kernel, y, batches, rates = _checked(k_train_train, y_train, batches, learning_rate)
     if loss not in LOSSES:
@@ -220,7 +224,7 @@ def _warn_if_unstable(kernel, batch, rate, momentum, weight_decay) -> None:
 
 def _refuse_divergence(losses: np.ndarray, fx: np.ndarray | float, rates: np.ndarray) -> None:
     if not (np.all(np.isfinite(losses)) and np.all(np.isfinite(fx))):
-        raise UserError(
+        raise DivergedError(
             f"training diverged: a learning_rate of {rates.max():.3g} is too large for this kernel; lower it "
             "(and look for entries of the kernel that are not finite)"
         )

@@ -4,10 +4,11 @@ from ntk_repro.record.atomic import atomic_file, load_arrays, save_arrays, write
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
 from ntk_repro.record.environment import environment
 from ntk_repro.record.presets import load_preset, load_presets
-from ntk_repro.record.run_folder import RunFolder, runs_root
+from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root
 
 __all__ = [
     "RunFolder",
+    "RunInUseError",
     "atomic_file",
     "config_from_toml",
     "config_hash",

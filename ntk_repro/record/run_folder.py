@@ -32,7 +32,7 @@ from ntk_repro.record.config import (
 )
 from ntk_repro.record.environment import environment
 
-__all__ = ["RunFolder", "runs_root"]
+__all__ = ["RunFolder", "RunInUseError", "runs_root"]
 
 _CONFIG, _ENVIRONMENT, _METRICS, _RESULT, _DONE = (
     "config.toml",
@@ -48,6 +48,10 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
 def runs_root(root: Path | str | None = None) -> Path:
     """The folder that holds all runs: `root`, else `$NTK_REPRO_RUNS`, else `runs` in the current folder."""
     return Path(root or os.environ.get("NTK_REPRO_RUNS") or "runs")
+
+
+class RunInUseError(UserError):
+    """Another process writes the run folder."""
 
 
 class RunFolder:
@@ -99,8 +103,9 @@ class RunFolder:
                 of the data the run was begun with, since a file or a data folder may have changed.
 
         Raises:
-            UserError: the folder belongs to another config or was begun with other data, is half-written, damaged, or
-                in use; or cannot be written.
+            UserError: the folder belongs to another config or was begun with other data, is half-written or damaged, or
+                cannot be written.
+            RunInUseError: another process has it open, and `wait` is False.
         """
         path, identity = cls.locate(study, config, root=root), config_to_dict(config)
         if (path / _DONE).exists():
@@ -121,7 +126,7 @@ class RunFolder:
                     lock.release()
                     return cls.open(study, config, root=root, wait=True, provenance=provenance)
                 message = f"run folder {path} is being written by another process: wait for it, or stop it"
-                raise UserError(message) from error
+                raise RunInUseError(message) from error
         try:
             if (path / _DONE).exists():  # the other process finished between our two looks
                 lock.release()

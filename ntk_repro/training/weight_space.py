@@ -145,8 +145,9 @@ def train(
 
     if start == 0:
         visit(0)
-    # A linearization trains at the precision of kernels, so that it equals its training in function space anywhere.
-    precision = contextlib.nullcontext() if net.origin is None else jax.default_matmul_precision("highest")
+    # At the precision of kernels on any device: a linearization equals its training in function space, and a network is
+    # compared with its linearization, not with another arithmetic.
+    precision = jax.default_matmul_precision("highest")
     with progress("training", total=recipe.epochs, unit="epochs") as advance, _dropout_explained(), precision:
         for epoch, end in enumerate(ends, start=1):
             if end < start:  # before what was kept

@@ -1,5 +1,6 @@
 """Linear classifiers on the pixels: what the study's networks are compared with, fitted once for each data set."""
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,12 @@ class Config(Images):
     ridge: float = 1.0
     """Ridge of the least-squares classifier, as a share of the mean squared norm of an image's pixels."""
 
+    @classmethod
+    def of(cls, images: Images, positive: int | None = None) -> "Config":
+        """The baselines on the images of another experiment."""
+        own = {field.name: getattr(images, field.name) for field in dataclasses.fields(Images)}
+        return cls(**own, positive=positive)
+
     def resolved(self) -> "Config":
         """The same settings in their canonical form.
 
@@ -37,7 +44,7 @@ class Config(Images):
         return super().resolved()
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def run(config: Config, root: Path | None = None, data: Dataset | None = None) -> RunFolder:
     """Fits both, or returns what is there; waits for another process that fits the same.
 
     The result's arrays: `logistic_train_accuracy`, `logistic_test_accuracy`, `ridge_train_accuracy` and
@@ -48,14 +55,13 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     Args:
         config: the settings.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+        data: the images of this config, where the caller has them already.
 
     Raises:
-        UserError: for settings or data that cannot be worked with.
+        UserError: for settings or data that cannot be worked with, and a fit that was made on other images.
     """
     config = config.resolved()
-    if RunFolder.is_done("widths_baselines", config, root=root):
-        return RunFolder.open("widths_baselines", config, root=root)
-    data = images(config)
+    data = images(config) if data is None else data
     with RunFolder.open(
         "widths_baselines", config, root=root, wait=True, provenance=data.provenance.as_dict()
     ) as folder:

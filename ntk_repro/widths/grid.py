@@ -15,17 +15,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
-from ntk_repro.record import RunFolder, runs_root
+from ntk_repro.record import RunFolder, RunInUseError, runs_root
 from ntk_repro.widths import training
+from ntk_repro.widths.task import images
 
 __all__ = ["Config", "run", "show"]
 
 
+_OF_A_POINT = {name: getattr(training.Config, name) for name in ("learning_rate", "weight_decay")}
+
+
 @dataclass(frozen=True)
 class Config(training.Config):
-    """Trains at every learning rate with every weight decay; --learning-rate and --weight-decay have no effect."""
+    """Trains at every learning rate with every weight decay, named by --learning-rates and --weight-decays."""
 
     learning_rates: tuple[float, ...] = (1.0, 0.1, 0.01, 0.001)
     """Learning rates of the grid."""
@@ -34,11 +39,18 @@ class Config(training.Config):
     share: tuple[int, int] | None = field(default=None, metadata={"identity": False})
     """INDEX COUNT: compute part INDEX (from 0) of COUNT of the grid's points; for job arrays."""
     slurm_jobs: int = field(default=0, metadata={"identity": False})
-    """Hand the grid to so many Slurm jobs and wait for them (needs `pip install submitit`); 0: compute it here."""
+    """Hand the grid to so many Slurm jobs and wait for them (needs `pip install 'ntk_repro[slurm]'`; without Slurm they
+    are processes of this machine); 0: compute it here."""
     slurm_partition: str | None = field(default=None, metadata={"identity": False})
     """Partition of those jobs; none: the cluster's default."""
     slurm_hours: float = field(default=24.0, metadata={"identity": False})
     """Time that each of those jobs may take, hours; the same command continues a grid that ran out of it."""
+    slurm_gpus: int = field(default=0, metadata={"identity": False})
+    """GPUs of each job."""
+    slurm_cpus: int = field(default=4, metadata={"identity": False})
+    """Processor cores of each job."""
+    slurm_memory: float = field(default=16.0, metadata={"identity": False})
+    """Memory of each job, GB."""
 
     def resolved(self) -> "Config":
         """The same settings in their canonical form.
@@ -50,11 +62,15 @@ class Config(training.Config):
             raise UserError("the grid is empty: name at least one of --learning-rates and one of --weight-decays")
         if self.share is not None and not 0 <= self.share[0] < self.share[1]:
             raise UserError(f"share {self.share[0]} of {self.share[1]} does not exist: they are counted from 0")
+        for name, default in _OF_A_POINT.items():
+            if getattr(self, name) != default:
+                raise UserError(f"a grid takes its {name}s from --{name.replace('_', '-')}s: name {name} there")
+        if self.slurm_gpus < 0 or min(self.slurm_cpus, self.slurm_memory, self.slurm_hours) <= 0:
+            raise UserError("a job needs at least one core, memory and time: raise --slurm-cpus, -memory or -hours")
         if self.slurm_jobs < 0 or (self.slurm_jobs and self.share is not None):
             raise UserError("--slurm-jobs makes the shares itself: leave out --share, and name 1 job or more")
-        defaults = {name: getattr(training.Config, name) for name in ("learning_rate", "weight_decay")}
         rates, decays = (tuple(sorted(set(v), reverse=True)) for v in (self.learning_rates, self.weight_decays))
-        config = dataclasses.replace(self, **defaults, learning_rates=rates, weight_decays=decays)
+        config = dataclasses.replace(self, learning_rates=rates, weight_decays=decays)
         for point in config.points():
             point.recipe(10)
         return super(Config, config).resolved()  # pyright: ignore[reportReturnType]
@@ -83,35 +99,54 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         The grid's run; not `done` while other shares are still being computed.
 
     Raises:
-        UserError: for settings or data that cannot be worked with; for Slurm jobs without submitit.
+        UserError: for settings or data that cannot be worked with; for Slurm jobs without submitit, and after all of
+            them have ended where some failed.
     """
     config = config.resolved()
+    data = images(config)
+    opened = {"root": root, "wait": True, "provenance": data.provenance.as_dict()}
+    failed: list[str] = []
     if not RunFolder.is_done("widths_grid", config, root=root):
-        points = config.points()
         if config.slurm_jobs:
-            _through_slurm(config, root)
+            failed = _through_slurm(config, root)
         else:
             index, count = config.share or (0, 1)
-            mine = points[index::count]
-            for number, point in enumerate(mine, 1):
-                rate, decay = point.learning_rate, point.weight_decay
-                console.print(f"[{number}/{len(mine)}] learning rate {rate:g}, weight decay {decay:g}", highlight=False)
-                training.run(point, root=root)
+            _compute(config.points()[index::count], root, data)
     # Not open before: shares of one grid do not wait for each other.
-    with RunFolder.open("widths_grid", config, root=root, wait=True) as folder:
-        if not folder.done and not _left(config, root):
-            folder.finish(**_gathered(config, root))
+    with RunFolder.open("widths_grid", config, **opened) as folder:
+        if not folder.done and not _left(config.points(), root):
+            folder.finish(**_gathered(config, root, data))
+    if failed and not folder.done:
+        raise UserError(
+            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): what they had done is kept, "
+            "the same command continues; raise --slurm-hours or --slurm-memory where that was too little"
+        )
     return folder
 
 
-def _left(config: Config, root: Path | None) -> list[training.Config]:
-    done = (RunFolder.is_done("widths_training", point.resolved(), root=root) for point in config.points())
-    return [point for point, there in zip(config.points(), done, strict=True) if not there]
+def _compute(points: list[training.Config], root: Path | None, data: Dataset) -> None:
+    """Trains what is not done; a point that another process has open comes last, as it may be done by then."""
+    left = _left(points, root)
+    console.print(f"{len(points) - len(left)} of {len(points)} points are done", highlight=False)
+    elsewhere = []
+    for number, point in enumerate(left, 1):
+        rate, decay = point.learning_rate, point.weight_decay
+        console.print(f"[{number}/{len(left)}] learning rate {rate:g}, weight decay {decay:g}", highlight=False)
+        try:
+            training.run(point, root, data)
+        except RunInUseError:
+            elsewhere.append(point)
+    for point in elsewhere:
+        training.run(point, root, data, wait=True)
 
 
-def _gathered(config: Config, root: Path | None) -> dict[str, np.ndarray]:
+def _left(points: list[training.Config], root: Path | None) -> list[training.Config]:
+    return [point for point in points if not RunFolder.is_done("widths_training", point.resolved(), root=root)]
+
+
+def _gathered(config: Config, root: Path | None, data: Dataset) -> dict[str, np.ndarray]:
     shape = (len(config.learning_rates), len(config.weight_decays))
-    results = [training.run(point, root=root).result() for point in config.points()]
+    results = [training.run(point, root, data).result() for point in config.points()]
     found = {"learning_rates": np.array(config.learning_rates), "weight_decays": np.array(config.weight_decays)}
     for kind in config.kinds:
         for part in ("train", "test"):
@@ -120,16 +155,25 @@ def _gathered(config: Config, root: Path | None) -> dict[str, np.ndarray]:
     return found
 
 
-def _through_slurm(config: Config, root: Path | None) -> None:
+def _through_slurm(config: Config, root: Path | None) -> list[str]:
+    """Waits for all jobs; returns what went wrong, a few words for each job that failed."""
     try:
-        import submitit  # pyright: ignore[reportMissingImports]
+        import submitit
     except ImportError as error:
         raise UserError(
-            "--slurm-jobs needs submitit: pip install submitit, or start the shares yourself with --share INDEX COUNT"
+            "--slurm-jobs needs submitit: pip install 'ntk_repro[slurm]', or start the shares yourself with --share "
+            "INDEX COUNT"
         ) from error
     root = runs_root(root).resolve()
     executor: Any = submitit.AutoExecutor(folder=str(root / "widths_grid" / "slurm"))
-    settings: dict[str, Any] = {"timeout_min": round(60 * config.slurm_hours), "name": "ntk_repro_grid"}
+    settings: dict[str, Any] = {
+        "timeout_min": max(1, round(60 * config.slurm_hours)),
+        "name": "ntk_repro_grid",
+        "cpus_per_task": config.slurm_cpus,
+        "mem_gb": config.slurm_memory,
+    }
+    if config.slurm_gpus:
+        settings["gpus_per_node"] = config.slurm_gpus
     if config.slurm_partition:
         settings["slurm_partition"] = config.slurm_partition
     executor.update_parameters(**settings)
@@ -137,8 +181,14 @@ def _through_slurm(config: Config, root: Path | None) -> None:
     shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
     jobs = [executor.submit(_share, share, root) for share in shares]
     console.print("jobs " + ", ".join(str(job.job_id) for job in jobs), highlight=False, soft_wrap=True)
+    failed = []
     for job in jobs:
-        job.result()
+        try:
+            job.result()
+        except Exception as error:  # whatever ended the job: a timeout, a lost node, an error of the training
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            failed.append(f"job {job.job_id}: {said[-1]}")
+    return failed
 
 
 def _share(config: Config, root: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import MODELS, build_model, model_settings
+from ntk_repro.models import build_model, model_settings
 
 __all__ = ["Images", "Settings"]
 
@@ -20,7 +20,7 @@ class Images:
     data_dir: str | None = field(default=None, metadata={"identity": False})
     """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
     imagenet: str | None = field(default=None, metadata={"identity": False})
-    """Folder of ImageNet, one folder of images a class under train/ and val/; for --data snakes, none: --data-dir."""
+    """Folder of ImageNet, one folder of images a class under train/ and val/; for --data snakes."""
     wordnet_ids: tuple[str, ...] = ()
     """Classes to take from there, by their WordNet ids; none: ten snakes."""
     n_train: int | None = None
@@ -81,8 +81,6 @@ class Settings(Images):
         Raises:
             UserError: for settings that contradict each other or that no network could have.
         """
-        if self.net not in MODELS or self.width <= 0:
-            build_model(self.net, width=self.width)  # says what is wrong
         build_model(self.net, width=self.width, activation=self.activation)
         return super().resolved()
 

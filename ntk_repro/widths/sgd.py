@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, Training, train
 from ntk_repro.widths.task import Targets
 
-__all__ = ["KINDS", "Trained", "loss_scale", "recipe_for", "train_one"]
+__all__ = ["KINDS", "Trained", "followed_images", "loss_scale", "recipe_for", "train_one"]
 
 KINDS = ("network", "linearized")
 
@@ -89,6 +89,11 @@ def recipe_for(
     )
 
 
+def followed_images(available: int, count: int) -> Int[np.ndarray, " f"]:
+    """Which test images are followed, the same for every network; drawn, as images of a folder lie class by class."""
+    return np.sort(np.random.default_rng(0).permutation(available)[:count])
+
+
 def train_one(
     net: Network,
     data: Dataset,
@@ -111,10 +116,10 @@ def train_one(
         batches: rows of each step.
         folder: an open run folder, where the state and the outputs on the way are kept against a kill.
         name: of this training there.
-        follow: how many test images (the first ones) to follow.
+        follow: how many test images to follow, those of `followed_images`.
         follow_at: at which epochs, 0 for the start.
     """
-    x = data.x_test[:follow]
+    x = data.x_test[followed_images(len(data.x_test), follow)]
 
     def keep(epoch: int, now: Network) -> None:
         folder.save_part(f"{name}_outputs_{epoch:05d}", fx=now(x))

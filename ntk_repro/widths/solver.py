@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.dynamics.function_space import DivergedError
 from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
@@ -23,7 +24,7 @@ from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
-from ntk_repro.widths.settings import Images, Settings
+from ntk_repro.widths.settings import Settings
 from ntk_repro.widths.sgd import recipe_for, train_one
 from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
@@ -40,6 +41,7 @@ MODELS = {
 """The solutions by the beginning of their arrays' names, as a reader sees them."""
 
 _FLOAT32 = 4  # bytes
+_RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,13 @@ class Config(Settings):
                 raise UserError(f"sizes must be numbers of training images from 1 to {self.n_train}, not {self.sizes}")
         return dataclasses.replace(super().resolved(), sizes=sizes)
 
+    def within_training_images(self, n: int) -> tuple["Config", list[str]]:
+        """The settings for a training set of n images, and what to say of that on the terminal."""
+        if self.sizes is None or max(self.sizes, default=0) <= n:
+            return self, []
+        sizes = tuple(sorted({min(size, n) for size in self.sizes}))
+        return dataclasses.replace(self, sizes=sizes), [f"{n:,} training images: the largest size is all of them"]
+
     @property
     def recipe(self) -> Recipe:
         """How both models train by SGD.
@@ -106,8 +115,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     The result's arrays, for S sizes: `sizes`, `solver_train_accuracy`, `solver_test_accuracy`, `solver_rank`,
     `solver_dual` (1 for the kernel of the samples, 0 for the Jacobian), `solver_live` (parameters that move an output),
     `solver_norm`, `solver_cutoff` (S,); `kernel_ridge_*`, `linearized_*`, `network_*`, `logistic_*` and `ridge_*`
-    (the last two on the pixels) `train_accuracy` and `test_accuracy`; `num_params`; `majority_rate`, the accuracy on
-    the test images of always saying no.
+    (the last two on the pixels) `train_accuracy` and `test_accuracy`, nan where a training diverged;
+    `linearized_function_space`, 1 where the linearization was trained by its kernel and 0 for by its weights;
+    `num_params`; `majority_rate`, the accuracy on the test images of always saying no.
 
     Args:
         config: the settings.
@@ -147,9 +157,8 @@ class _Study:
         if self.config.sgd:
             found |= _named("linearized", self._part("linearized", self._linearized))
             found |= _named("network", self._part("network", self._network))
-        own = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(Images)}
-        baselines = run_baselines(BaselinesConfig(**own, positive=self.config.positive), root=self.root).result()
-        return found | baselines
+        baselines = BaselinesConfig.of(self.config, self.config.positive)
+        return found | run_baselines(baselines, root=self.root, data=self.data).result()
 
     def _part(self, name: str, compute, *arguments) -> dict[str, np.ndarray]:
         """What came out of one solution; kept as soon as it is known."""
@@ -181,7 +190,9 @@ class _Study:
 
     def _regularized(self, n: int, solved: dict) -> dict:
         ridge = self.config.kernel_ridge * float(solved["largest"])
-        solution = self._solve(n, ridge=ridge, method="dual")
+        # With a ridge the kernel is far from singular, and a factor does; cut-off directions need its eigenvectors.
+        factor = self.config.cutoff is None and self.config.kernel_ridge >= _RIDGE_FOR_CHOLESKY
+        solution = self._solve(n, ridge=ridge, method="cholesky" if factor else "dual")
         return {**self._accuracies(solution.fx_train, solution.fx_test), "strength": ridge}
 
     def _linearized(self) -> dict:
@@ -190,20 +201,24 @@ class _Study:
         # Its steps stay in the span of the training images' gradients: with one output the kernel is all they need,
         # and far cheaper than weights. What does not fit into memory trains its weights.
         if not _kernel_fits(n, len(data.x_test)):
-            return self._trained(net.linearization(), "linearized")
-        trained = train_in_function_space(
-            empirical_gram(net, data.x_train),
-            self.y.train,
-            batches=self._batches(),
-            learning_rate=recipe.learning_rates(n),
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            loss="half_squared_error",
-            fx_train_0=net(data.x_train),
-            k_test_train=empirical_gram(net, data.x_test, data.x_train),
-            fx_test_0=net(data.x_test),
-        )
-        return self._accuracies(trained.fx_train, trained.fx_test)
+            return {**self._trained(net.linearization(), "linearized"), "function_space": 0}
+        try:
+            trained = train_in_function_space(
+                empirical_gram(net, data.x_train),
+                self.y.train,
+                batches=self._batches(),
+                learning_rate=recipe.learning_rates(n),
+                momentum=recipe.momentum,
+                weight_decay=recipe.weight_decay,
+                loss="half_squared_error",
+                fx_train_0=net(data.x_train),
+                k_test_train=empirical_gram(net, data.x_test, data.x_train),
+                fx_test_0=net(data.x_test),
+            )
+        except DivergedError as error:  # as a training of weights: the other solutions stand
+            console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
+            return {"train_accuracy": np.nan, "test_accuracy": np.nan, "function_space": 1}
+        return {**self._accuracies(trained.fx_train, trained.fx_test), "function_space": 1}
 
     def _network(self) -> dict:
         return self._trained(self.net, "network")
@@ -251,5 +266,6 @@ def show(folder: RunFolder) -> None:
     for name, title in MODELS.items():
         if name != "solver" and f"{name}_test_accuracy" in result:
             cells = [f"{100 * float(result[f'{name}_{part}_accuracy']):.2f} %" for part in ("train", "test")]
-            table.add_row(title, "all", *cells)
+            solved_on = f"{result['sizes'][-1]:,}" if name == "kernel_ridge" else "all"
+            table.add_row(title, solved_on, *cells)
     Console().print(table)

@@ -34,9 +34,10 @@ class Config(Settings):
     n_train: int | None = 600
     """Number of images (training images)."""
     n_test: int | None = 1
-    """Without effect: test images are not looked at."""
+    """Test images are not looked at: leave it at 1."""
     precision: Literal["float64", "float32"] = "float64"
-    """Of the kernel; singular values below 1e-8 (float64) or 3e-4 (float32) of the largest are rounding."""
+    """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding, of 6,000 rows 1e-6
+    (float64) or 3e-2 (float32)."""
     direct_images: int = 0
     """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
 
@@ -48,7 +49,16 @@ class Config(Settings):
         """
         if self.direct_images < 0 or (self.n_train is not None and self.direct_images > self.n_train):
             raise UserError(f"direct_images must be from 0 to the {self.n_train} images, not {self.direct_images}")
-        return dataclasses.replace(super().resolved(), n_test=1)
+        if self.n_test != 1:
+            raise UserError("the singular values are those on training images: leave --n-test out")
+        return super().resolved()
+
+    def within_training_images(self, n: int) -> tuple["Config", list[str]]:
+        """The settings for a training set of n images, and what to say of that on the terminal."""
+        if self.direct_images <= n:
+            return self, []
+        said = f"{n:,} images: the Jacobian itself is decomposed on these, not on {self.direct_images:,}"
+        return dataclasses.replace(self, direct_images=n), [said]
 
 
 def run(config: Config, root: Path | None = None) -> RunFolder:
@@ -69,6 +79,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y = targets(data)
+    if config.direct_images > len(data.x_train):
+        raise UserError(f"--direct-images {config.direct_images} is above the {len(data.x_train):,} images: lower it")
     with RunFolder.open("widths_spectra", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
             net = network_for(config, data, y.outputs)

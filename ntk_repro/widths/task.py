@@ -47,11 +47,10 @@ def images(config: Images) -> Dataset:
         UserError: for images that cannot be had.
     """
     if config.data == "snakes":
-        folder = config.imagenet or config.data_dir
-        if folder is None:
-            raise UserError("the snakes are a part of ImageNet: name its folder, --imagenet DIR (or --data-dir)")
+        if config.imagenet is None:
+            raise UserError("the snakes are a part of ImageNet: name its folder, --imagenet DIR")
         classes = config.wordnet_ids or SNAKES
-        data = load_image_folder(folder, classes, config.n_train, config.n_test, config.data_seed)
+        data = load_image_folder(config.imagenet, classes, config.n_train, config.n_test, config.data_seed)
     else:
         data = load_dataset(
             config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
@@ -81,7 +80,8 @@ def targets(data: Dataset, positive: int | None = None) -> Targets:
     if data.y.min() < 0:
         raise UserError(f"classes are counted from 0, and {data.provenance.name} has {data.y.min()}")
     if positive is None:
-        k = int(data.y.max()) + 1
+        # Of the whole source: a subset may lack the last classes, and another subset would have another network.
+        k = max(data.provenance.num_classes or 0, int(data.y.max()) + 1)
         if k < 2:
             raise UserError(f"{data.provenance.name} has one class only: there is nothing to tell apart")
         return Targets(one_hot(data.y_train, k), one_hot(data.y_test, k))

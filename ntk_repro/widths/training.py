@@ -3,7 +3,6 @@
 Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A2).
 """
 
-import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,8 @@ from ntk_repro.training import Recipe
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.output_statistics import output_statistics
-from ntk_repro.widths.settings import Images, Settings
-from ntk_repro.widths.sgd import KINDS, loss_scale, recipe_for, train_one
+from ntk_repro.widths.settings import Settings
+from ntk_repro.widths.sgd import KINDS, followed_images, loss_scale, recipe_for, train_one
 from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
 __all__ = ["Config", "run", "show"]
@@ -88,7 +87,9 @@ class Config(Settings):
         return tuple(sorted({0, *before, self.epochs}))
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def run(
+    config: Config, root: Path | None = None, data: Dataset | None = None, *, wait: bool = False
+) -> RunFolder:
     """Trains both models, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, with <kind> network and linearized (those that were trained), E epochs and F followed ones:
@@ -102,14 +103,18 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     Args:
         config: the settings.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+        data: the images of this config, where the caller has them already.
+        wait: whether to wait for another process that trains the same, rather than to refuse.
 
     Raises:
         UserError: for settings or data that cannot be worked with.
+        RunInUseError: another process trains the same, and `wait` is False.
     """
     config = config.resolved()
-    data = images(config)
+    data = images(config) if data is None else data
     y = targets(data)
-    with RunFolder.open("widths_training", config, root=root, provenance=data.provenance.as_dict()) as folder:
+    provenance = data.provenance.as_dict()
+    with RunFolder.open("widths_training", config, root=root, wait=wait, provenance=provenance) as folder:
         if folder.done:
             return folder
         net = network_for(config, data, y.outputs)
@@ -119,13 +124,13 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             "majority_rate": np.asarray(y.test.mean(axis=0).max()),
         }
         if config.baseline:
-            found |= _logistic(config, root)
-        outputs = {}
+            found |= _logistic(config, root, data)
+        outputs, followed = {}, y.test[followed_images(len(y.test), config.follow)]
         for kind in config.kinds:
             part = _one(config, kind, net if kind == "network" else net.linearization(), data, y, folder)
             outputs[kind] = part.pop("outputs")
             found |= {f"{kind}_{name}": value for name, value in part.items()}
-            found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], y.test[: config.follow]).items()}
+            found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], followed).items()}
         if len(outputs) == 2 and config.follow:
             apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
             found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
@@ -167,9 +172,8 @@ def _one(
     return part
 
 
-def _logistic(config: Config, root: Path | None) -> dict[str, np.ndarray]:
-    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(Images)}
-    result = run_baselines(BaselinesConfig(**own), root=root).result()
+def _logistic(config: Config, root: Path | None, data: Dataset) -> dict[str, np.ndarray]:
+    result = run_baselines(BaselinesConfig.of(config), root=root, data=data).result()
     return {name: result[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
 
 

@@ -114,6 +114,12 @@ def test_classes_without_parts_are_split(tmp_path):
     assert np.bincount(data.y_test).tolist() == [2, 2]
 
 
+def test_a_class_too_small_to_be_split_is_named(tmp_path):
+    fill(tmp_path / "flat", 1)
+    with pytest.raises(UserError, match=r"has 1 images in .*, of which a tenth is for testing: put at least two there"):
+        load_image_folder(tmp_path / "flat", **SMALL)
+
+
 def test_what_is_missing_is_named(folder, tmp_path):
     with pytest.raises(UserError, match=r"there is no class folder .*train/n01728572 \(.*train has adder, boa\)"):
         load_image_folder(folder)

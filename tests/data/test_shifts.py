@@ -51,6 +51,15 @@ def test_distances_are_uniform_and_reach_both_ends():
     np.testing.assert_array_equal(draw_shifts(9, 3, seed=0), shifts[:9])
 
 
+def test_shifts_are_drawn_apart_from_subsets():
+    """Subsets permute by the streams (seed, 0) and (seed, 1): the same stream would tie an image's shift to its place."""
+    for stream in (0, 1):
+        ours = draw_shifts(50, 3, 0, stream)
+        for other in (0, 1):
+            theirs = np.random.default_rng([0, other]).integers(-3, 3, (50, 2), endpoint=True)
+            assert (ours != theirs).any()
+
+
 def test_a_seed_fixes_both_parts(digits):
     first, again, other = shifted(digits, 2, 5), shifted(digits, 2, 5), shifted(digits, 2, 6)
     for part in ("x_train", "x_test"):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,15 @@ def test_a_fit_is_made_once(tmp_path, monkeypatch):
     first = baselines.run(config, root=tmp_path)
     monkeypatch.setattr(baselines, "_fitted", None)
     assert baselines.run(config, root=tmp_path).path == first.path
+
+
+def test_a_fit_of_other_images_is_refused(tmp_path):
+    config = baselines.Config(**IMAGES)
+    baselines.run(config, root=tmp_path)
+    data = images(config)
+    other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
+    with pytest.raises(UserError, match="are not those that .*widths_baselines.* was begun with"):
+        baselines.run(config, root=tmp_path, data=other)
 
 
 def test_a_negative_ridge_is_refused():

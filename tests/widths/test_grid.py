@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.record import RunInUseError
 from ntk_repro.widths import grid, training
 from tests.widths.small import TRAINING
 
@@ -35,7 +36,7 @@ def test_the_grid_holds_the_accuracies_of_its_trainings(done, root):
 def test_shares_together_are_the_grid(done, root, tmp_path, monkeypatch):
     # The points are there: only what is left to whom is looked at.
     computed = []
-    monkeypatch.setattr(training, "run", lambda point, root=None: computed.append(point.learning_rate))
+    monkeypatch.setattr(training, "run", lambda point, root, data: computed.append(point.learning_rate))
     assert not grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=tmp_path).done
     assert not grid.run(dataclasses.replace(CONFIG, share=(1, 2)), root=tmp_path).done
     assert computed == [0.1, 0.01]
@@ -43,7 +44,7 @@ def test_shares_together_are_the_grid(done, root, tmp_path, monkeypatch):
 
 
 def test_a_share_that_is_not_the_last_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "run", lambda point, root=None: None)
+    monkeypatch.setattr(training, "run", lambda point, root, data: None)
     grid.show(grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=tmp_path))
     assert "the other shares" in capsys.readouterr().out
 
@@ -55,28 +56,94 @@ def test_the_grid_is_shown_with_what_diverged(done, capsys):
     assert grid._cell(0.5, 0.5) == "[bold]50.00 %[/bold]"
 
 
+def test_a_point_that_another_process_has_open_comes_last(root, tmp_path, monkeypatch):
+    seen = []
+
+    def run(point, root, data, wait=False):
+        seen.append((point.learning_rate, wait))
+        if point.learning_rate == 0.1 and not wait:
+            raise RunInUseError("being written by another process")
+
+    monkeypatch.setattr(training, "run", run)
+    grid.run(CONFIG, root=tmp_path)
+    assert seen == [(0.1, False), (0.01, False), (0.1, True)]
+
+
+def test_points_that_are_done_are_not_trained_again(done, root, monkeypatch):
+    trained = []
+    monkeypatch.setattr(training, "train_one", lambda *a, **k: trained.append(a))
+    assert grid.run(dataclasses.replace(CONFIG, learning_rates=(0.01,)), root=root).done
+    assert trained == []
+
+
+def test_a_grid_of_other_images_is_refused(done, root, monkeypatch):
+    real = grid.images(CONFIG)
+    other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="0" * 64))
+    monkeypatch.setattr(grid, "images", lambda config: other)
+    with pytest.raises(UserError, match="are not those that .*widths_grid.* was begun with"):
+        grid.run(CONFIG, root=root)
+
+
 def test_slurm_jobs_are_the_shares(root, tmp_path, monkeypatch):
-    jobs = []
+    jobs, asked = [], {}
 
     class Executor:
         def __init__(self, folder):
             assert folder.endswith("slurm")
 
         def update_parameters(self, **settings):
-            assert settings == {"timeout_min": 90, "name": "ntk_repro_grid", "slurm_partition": "short"}
+            asked.update(settings)
 
         def submit(self, function, config, root):
             jobs.append(config)
             return types.SimpleNamespace(job_id=len(jobs), result=lambda: None)
 
     monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
-    config = dataclasses.replace(CONFIG, slurm_jobs=2, slurm_partition="short", slurm_hours=1.5)
-    assert not grid.run(config, root=tmp_path).done
+    own = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
+    assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **own), root=tmp_path).done
+    assert asked == {
+        "timeout_min": 90, "name": "ntk_repro_grid", "slurm_partition": "short", "gpus_per_node": 1,
+        "cpus_per_task": 2, "mem_gb": 8.0,
+    }  # fmt: skip
     assert [job.share for job in jobs] == [(0, 2), (1, 2)]
     assert [job.slurm_jobs for job in jobs] == [0, 0]
 
 
+def test_a_job_that_fails_is_a_sentence_after_all_have_ended(tmp_path, monkeypatch):
+    waited = []
+
+    def result(number):
+        waited.append(number)
+        if number == 1:
+            raise TimeoutError("Traceback\njob timed out")
+
+    class Executor:
+        def __init__(self, folder):
+            self.jobs = 0
+
+        def update_parameters(self, **settings):
+            pass
+
+        def submit(self, function, config, root):
+            self.jobs += 1
+            return types.SimpleNamespace(job_id=self.jobs, result=lambda number=self.jobs: result(number))
+
+    monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
+    with pytest.raises(UserError, match=r"1 of 2 jobs did not finish \(job 1: job timed out\)"):
+        grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)
+    assert waited == [1, 2]
+
+
+@pytest.mark.slow
+def test_jobs_of_submitit_compute_the_grid(done, tmp_path):
+    """Without Slurm they are processes of this machine."""
+    pytest.importorskip("submitit")
+    found = grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, slurm_cpus=1, slurm_memory=2.0), root=tmp_path)
+    for name, array in done.result().items():
+        np.testing.assert_allclose(found.result()[name], array, atol=0.04, err_msg=name)
+
+
 def test_without_submitit_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UserError, match="pip install submitit, or start the shares yourself"):
+    with pytest.raises(UserError, match=r"pip install 'ntk_repro\[slurm\]', or start the shares yourself"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)

@@ -30,9 +30,13 @@ def test_bad_settings_of_a_training_are_refused(settings, message):
     ("config", "message"),
     [
         (spectra.Config(direct_images=700), "direct_images"),
+        (spectra.Config(n_test=100), "leave --n-test out"),
         (solver.Config(n_train=50, sizes=(100,)), "sizes"),
         (solver.Config(kernel_ridge=-1.0), "kernel_ridge"),
         (grid.Config(learning_rates=()), "the grid is empty"),
+        (grid.Config(learning_rate=0.5), "name learning_rate there"),
+        (grid.Config(weight_decay=0.5), "takes its weight_decays from --weight-decays"),
+        (grid.Config(slurm_memory=0.0), "raise --slurm-cpus, -memory or -hours"),
         (grid.Config(share=(2, 2)), "share 2 of 2 does not exist"),
         (grid.Config(share=(0, 2), slurm_jobs=2), "leave out --share"),
         (grid.Config(weight_decays=(-1.0,)), "weight_decay"),

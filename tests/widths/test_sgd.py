@@ -5,7 +5,7 @@ import pytest
 
 from ntk_repro.network import Network
 from ntk_repro.training import train
-from ntk_repro.widths.sgd import recipe_for
+from ntk_repro.widths.sgd import followed_images, recipe_for
 
 SETTINGS = {"learning_rate": 0.1, "weight_decay": 0.02, "momentum": 0.9, "batch_size": 4, "epochs": 2}
 
@@ -34,3 +34,11 @@ def test_a_step_is_that_of_pytorch_on_the_studys_loss(reduction, terms, lineariz
         velocity = jax.tree.map(lambda v, g, p, s: 0.9 * v + g + 0.02 * (p - s), velocity, gradient, params, start)
         params = jax.tree.map(lambda p, v, rate=0.1 if step < 2 else 0.01: p - rate * v, params, velocity)
     np.testing.assert_allclose(trained.network.params["w"], params["w"], rtol=1e-4, atol=1e-6)
+
+
+def test_the_images_followed_are_drawn_once_for_all():
+    rows = followed_images(100, 20)
+    np.testing.assert_array_equal(rows, followed_images(100, 20))
+    assert len(set(rows)) == 20
+    assert rows.max() > 60  # not the first ones
+    np.testing.assert_array_equal(followed_images(5, 20), np.arange(5))

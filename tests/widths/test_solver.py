@@ -47,6 +47,7 @@ def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
         name = f"linearized_{part}_accuracy"
         assert weights[name] == pytest.approx(done.result()[name], abs=0.034)
     assert "solver_rank" not in weights
+    assert (weights["linearized_function_space"], done.result()["linearized_function_space"]) == (0, 1)
 
 
 def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
@@ -67,6 +68,30 @@ def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
     for fx, x in zip(seen[0], (data.x_train, data.x_test), strict=True):
         np.testing.assert_allclose(fx, trained.network(x), atol=1e-4)
     assert accuracy(seen[0][0], y.train, 0.5) == trained.train_accuracy
+
+
+def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e6, sizes=(20,))
+    with pytest.warns(UserWarning):
+        result = solver.run(config, root=tmp_path).result()
+    assert np.isnan(result["linearized_test_accuracy"])
+    assert result["linearized_function_space"] == 1
+    assert result["solver_test_accuracy"][0] == done.result()["solver_test_accuracy"][0]
+
+
+def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path, monkeypatch):
+    monkeypatch.setattr(solver, "_RIDGE_FOR_CHOLESKY", 1.0)
+    again = solver.run(dataclasses.replace(CONFIG, sgd=False), root=tmp_path).result()
+    for part in ("train", "test"):
+        name = f"kernel_ridge_{part}_accuracy"
+        assert again[name] == done.result()[name]
+
+
+def test_sizes_are_fitted_to_fewer_images():
+    fit, said = CONFIG.within_training_images(30)
+    assert fit.sizes == (20, 30)
+    assert said == ["30 training images: the largest size is all of them"]
+    assert CONFIG.within_training_images(60) == (CONFIG, [])
 
 
 def test_more_images_than_there_are_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ntk_repro.errors import UserError
 from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.widths import spectra
@@ -8,7 +9,7 @@ from ntk_repro.widths.spectra import spectrum_facts
 from ntk_repro.widths.task import images, network_for
 from tests.widths.small import SMALL
 
-CONFIG = spectra.Config(**{**SMALL, "n_train": 12}, direct_images=5)
+CONFIG = spectra.Config(**{**SMALL, "n_train": 12, "n_test": 1}, direct_images=5)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,15 @@ def test_what_vanishes_is_counted_and_left_out_of_the_condition_number():
     assert facts["vanishing"] == 2
     assert facts["condition_number"] == pytest.approx(1.5)
     np.testing.assert_allclose(facts["singular_values"], [3, 2, 0, 0])
+
+
+def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
+    with pytest.raises(UserError, match="--direct-images 1500 is above the 1,442 images"):
+        spectra.run(spectra.Config(data="digits", n_train=None, direct_images=1500), root=tmp_path)
+    fit, (said,) = CONFIG.within_training_images(3)
+    assert fit.direct_images == 3
+    assert "not on 5" in said
+    assert CONFIG.within_training_images(5) == (CONFIG, [])
 
 
 def test_a_run_is_shown(done, capsys):

@@ -21,6 +21,12 @@ def test_all_classes_are_one_hot(data):
     np.testing.assert_array_equal(y.test.sum(axis=1), 1)
 
 
+def test_the_outputs_are_the_classes_of_the_source_whatever_the_subset():
+    few = load_dataset("digits", n_train=3, n_test=2)
+    assert int(few.y.max()) < 9
+    assert targets(few).outputs == few.provenance.num_classes == 10
+
+
 def test_one_class_against_the_others_is_one_and_zero(data):
     y = targets(data, 3)
     assert (y.outputs, y.threshold) == (1, 0.5)
@@ -63,5 +69,7 @@ def test_snakes_are_read_from_a_folder(tmp_path):
     data = images(config)
     assert data.x_train.shape == (6, 224, 224, 3)
     assert sorted(data.y_test) == [0, 1]
-    by_data_dir = Images(data="snakes", data_dir=str(tmp_path), wordnet_ids=("n2", "n1"), resize=64).resolved()
-    assert images(by_data_dir).x_test.shape == (2, 64, 64, 3)
+    small = Images(data="snakes", imagenet=str(tmp_path), wordnet_ids=("n2", "n1"), resize=64).resolved()
+    assert images(small).x_test.shape == (2, 64, 64, 3)
+    with pytest.raises(UserError, match="--imagenet DIR"):  # a folder of TensorFlow data sets is none of images
+        images(Images(data="snakes", data_dir=str(tmp_path)).resolved())
