@@ -1,11 +1,12 @@
 # Needs python3 (3.11 or newer) and make; everything else goes into .venv. `make` alone lists the targets.
-#   PRESET=laptop  DATA=cifar10  DATA_DIR=...  N_TRAIN=...  N_TEST=...   for the figures       EXTRAS=cuda   for setup
+#   PRESET=laptop  DATA=cifar10  DATA_DIR=...  IMAGENET=...  N_TRAIN=...  N_TEST=...   for the figures       EXTRAS=cuda   for setup
 #   ARGS=...       is handed on to pytest, or to the benchmarks        PYTHON=...     the Python of a new .venv
 
 PYTHON ?= python3
 VENV ?= .venv
 PRESET ?= quick
 DATA ?=
+IMAGENET ?=
 N_TRAIN ?=
 N_TEST ?=
 # Prepared TensorFlow data sets. Empty: $TFDS_DATA_DIR, then TensorFlow Datasets' usual place. A folder that a figure is
@@ -37,7 +38,7 @@ help:  ## List the targets
 	@echo '  make <paper>-<figure>   Draw one figure: $(FIGURES)'
 	@echo
 	@echo 'Figures take PRESET=quick (default), laptop or paper, DATA=<data set or .npz file>, DATA_DIR=<TFDS folder>,'
-	@echo 'N_TRAIN=<images> and N_TEST=<images>.'
+	@echo 'IMAGENET=<folder with train/ and val/>, N_TRAIN=<images> and N_TEST=<images>.'
 
 report: $(INSTALLED)  ## Make report.html, one page of all figures that are computed
 	$(PY) -m ntk_repro report
@@ -46,7 +47,7 @@ setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development
 
 define draw
 	$(PY) -m ntk_repro run $(1) --preset "$(PRESET)" $(if $(DATA),--data "$(DATA)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") \
-	  $(if $(N_TRAIN),--n-train "$(N_TRAIN)") $(if $(N_TEST),--n-test "$(N_TEST)")
+	  $(if $(IMAGENET),--imagenet "$(IMAGENET)") $(if $(N_TRAIN),--n-train "$(N_TRAIN)") $(if $(N_TEST),--n-test "$(N_TEST)")
 endef
 
 define figure_target

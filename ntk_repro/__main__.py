@@ -30,6 +30,8 @@ class Run:
     """Data set in place of the preset's: mnist5k, digits, cifar10, mnist, fashion_mnist, or the path of an .npz."""
     data_dir: str | None = None
     """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+    imagenet: str | None = None
+    """Folder of ImageNet, for the runs of a figure that are on its snakes."""
     n_train: int | None = None
     """Number of training images in place of the preset's."""
     n_test: int | None = None
@@ -49,7 +51,7 @@ class Run:
 
         figures = find_figures(self.figure)
         use_compilation_cache()
-        wanted = {key: getattr(self, key) for key in ("data", "data_dir", "n_train", "n_test")}
+        wanted = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
         wanted |= {"net": self.nets or None, "baseline": None if self.baseline else False}
         named = {key: value for key, value in wanted.items() if value is not None}
         applied = _applicable(figures, named)

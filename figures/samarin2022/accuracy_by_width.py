@@ -18,19 +18,19 @@ KINDS = {"network": "", "linearized": "Lin"}
 PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
 SECOND = "#CC79A7"  # a linearization at other settings
 _OWN = ("seed", "width")  # in which runs of a line differ
-_OF_PANEL = ("net", "data", "shift", "resize")
+_OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
 
 def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    """The runs as panels (a network on a data set) of lines (networks or linearizations at equal settings).
+    """The runs as panels (a network on a data set for some epochs) of lines (both models at equal settings).
 
     A line has `kind`, `name`, `learning_rate`, `weight_decay`, `widths` and, for each width, the accuracies of its
     seeds, `train` and `test`, nan where a training diverged. A panel has besides `logistic_train` and `logistic_test`,
     None without.
 
     Raises:
-        UserError: for runs of another experiment, the same run twice, and runs of a panel that differ in more than
-            learning rate and weight decay.
+        UserError: for runs of another experiment, a model of one seed and width twice, and runs of a panel that differ
+            in more than learning rate and weight decay.
     """
     panels: dict[tuple, dict[str, Any]] = {}
     seen = set()
@@ -45,7 +45,7 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
 
 
 def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
-    free = (*_OWN, "learning_rate", "weight_decay", "models", "decay_epochs", "epochs", "follow", "baseline")
+    free = (*_OWN, "learning_rate", "weight_decay", "models", "follow", "baseline")
     first = runs[0].config
     for run in runs:
         differing = [name for name in first if name not in free and run.config.get(name) != first[name]]
@@ -73,7 +73,11 @@ def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
             groups.setdefault((run.config["learning_rate"], run.config["weight_decay"]), []).append(run)
     lines = []
     for (rate, decay), group in groups.items():
-        widths = sorted({run.config["width"] for run in group})
+        pairs = [(run.config["width"], _seed(run)) for run in group]
+        twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
+        if twice is not None:
+            raise UserError(f"two runs have a {KINDS[kind]}{net} x{twice[0]:g} of seed {twice[1]}: name one of them")
+        widths = sorted({width for width, _ in pairs})
         by_width = [sorted((r for r in group if r.config["width"] == w), key=_seed) for w in widths]
         lines.append(
             {
@@ -107,8 +111,9 @@ def _settings(runs: list[RunFolder]) -> str:
     parts = []
     if {"n_train", "n_test"} <= set(provenance):
         parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
-    epochs = sorted({run.config["epochs"] for run in runs})
-    parts.append(f"{'/'.join(map(str, epochs))} epochs")
+    parts.append(f"{runs[0].config['epochs']} epochs")
+    if runs[0].config["decay_epochs"] is not None:
+        parts[-1] += f" (rate / 10 every {runs[0].config['decay_epochs']})"
     seeds = len({_seed(run) for run in runs})
     parts.append(f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed")
     return ", ".join(parts)

@@ -1,5 +1,7 @@
 """Figure 6: effective rank against width, of the singular values of the Jacobian and of the kernel's eigenvalues."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 from accuracy_by_width import width_axis
 from singular_values import LINE_COLORS, lines_of, spoken
@@ -23,7 +25,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for column, net in zip(axes.T, nets, strict=True):
         for ax, (name, title) in zip(column, RANKS.items(), strict=True):
             own = [line for line in lines if line["net"] == net]
-            for line, color in zip(own, LINE_COLORS, strict=False):
+            for line, color in zip(own, itertools.cycle(LINE_COLORS), strict=False):
                 ax.plot(line["widths"], line[name], "*-", ms=8, color=color, label=spoken(line))
             width_axis(ax, sorted({width for line in own for width in line["widths"]}))
             ax.set_title(f"Effective rank {title}, of {own[0]['rows']:,}", fontsize=9)

@@ -62,7 +62,11 @@ def _epoch_axis(ax, epochs: np.ndarray) -> None:
 
 
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
-    """What is drawn, and how far apart the two models are: root mean squares over the epochs after the start."""
+    """What is drawn, and how far apart the two models are: root mean squares over the epochs after the start.
+
+    How far apart means and standard deviations are is taken seed by seed, then averaged: means over seeds first would
+    bring them together as seeds are added.
+    """
     found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
     curves = {}
     for kind in KINDS:
@@ -70,10 +74,30 @@ def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
             for what in ("mean", "std", "quantiles"):
                 curves[f"{kind}_{target}_{what}"] = mean_and_std(group, f"{kind}_{target}_{what}").mean
     for what in ("mean", "std"):
-        apart = [curves[f"network_{target}_{what}"] - curves[f"linearized_{target}_{what}"] for target in TARGETS]
-        found[f"{what}_apart"] = float(np.sqrt(np.mean(np.square(apart)[:, 1:])))
-    outputs = mean_and_std(group, "outputs_apart").mean
-    return {**found, **curves, "outputs_apart": float(np.sqrt(np.mean(outputs[1:] ** 2)))}
+        by_seed = [_apart(run, what) for run in group]
+        found[f"{what}_apart"], found[f"{what}_apart_by_seed"] = float(np.mean(by_seed)), by_seed
+    outputs = mean_and_std(group, lambda run: _root_mean_square(array(run, "outputs_apart")[1:])).mean
+    return {**found, **curves, "outputs_apart": float(outputs), "outputs_std": float(mean_and_std(group, _std).mean)}
+
+
+def _apart(run: RunFolder, what: str) -> float:
+    both = [[array(run, f"{kind}_{target}_{what}") for target in TARGETS] for kind in KINDS]
+    return float(_root_mean_square(np.subtract(*both)[:, 1:]))
+
+
+def _std(run: RunFolder) -> np.ndarray:
+    """Of one model's outputs about their mean: one of an image's outputs is of the right class, the others are not."""
+    classes = run.environment.get("provenance", {}).get("num_classes") or 10
+    shares = {"one": 1 / classes, "zero": 1 - 1 / classes}
+    variances = [
+        [shares[target] * np.asarray(array(run, f"{kind}_{target}_std"), float)[1:] ** 2 for target in TARGETS]
+        for kind in KINDS
+    ]
+    return np.sqrt(np.mean(np.sum(variances, axis=1)))
+
+
+def _root_mean_square(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(np.square(np.asarray(values, float))))
 
 
 if __name__ == "__main__":

@@ -90,4 +90,4 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**head(picture, runs, preset), "lines": lines})
 
 
-LINE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"])
+LINE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])

@@ -1,5 +1,6 @@
 """One digit against the others by several solutions, at every width, beside the paper's numbers: Tables 1 and 2."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,19 +9,19 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
-from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.samarin2022.printed import printed_for
 from ntk_repro.record import RunFolder
 
 ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
 PARTS = {"test": "Test", "train": "Train"}
-_FREE = ("width", "seed", "sizes", "n_train", "epochs", "sgd")
+_FREE = ("width", "seed", "sizes", "sgd")
 
 
 def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    """A column a width (and number of images): accuracies of all solutions on the most images each was fitted to.
+    """A column a width: accuracies of all solutions on the most images each was fitted to.
 
     Raises:
-        UserError: for runs of another experiment, runs that differ in more than width and size, and two of one width.
+        UserError: for runs of another experiment, runs that differ in more than width and sizes, and two of one width.
     """
     check_study(runs, "widths_solver")
     columns = []
@@ -40,6 +41,7 @@ def _column(run: RunFolder) -> dict[str, Any]:
     column: dict[str, Any] = {
         "width": run.config["width"],
         "seed": run.config["seed"],
+        "data": run.config["data"],
         "images": provenance.get("n_train", run.config["n_train"]),
         "test_images": provenance.get("n_test", run.config["n_test"]),
         "num_params": int(array(run, "num_params")),
@@ -85,7 +87,9 @@ def _table(ax, columns: list[dict[str, Any]], table: str) -> None:
     for one in drawn.get_celld().values():
         one.set_edgecolor("#D0D0D0")
     first = columns[0]
-    said = f"per cent, {first['images']:,} + {first['test_images']:,} images; in brackets the paper's, 60,000 + 10,000"
+    said = f"per cent, {first['images']:,} + {first['test_images']:,} images"
+    if printed_for(table, first["data"]):
+        said += "; in brackets the paper's, 60,000 + 10,000"
     for model, name in (("logistic", "logistic regression"), ("ridge", "ridge regression")):
         if first[model]:
             said += (
@@ -97,7 +101,8 @@ def _table(ax, columns: list[dict[str, Any]], table: str) -> None:
 
 def cell(column: dict[str, Any], model: str, part: str, table: str) -> str:
     """ "99.31 (99.61)": ours, and the paper's where it has one; with the number of images where not all were solved."""
-    printed = printed_numbers("samarin2022")[table][part].get(model, {}).get(f"{column['width']:g}")
+    block = printed_for(table, column["data"]) or {part: {}}
+    printed = block[part].get(model, {}).get(f"{column['width']:g}")
     behind = "" if printed is None else f" ({100 * printed:g})"
     if not column[model]:
         return "-" + behind
@@ -112,7 +117,7 @@ def cell(column: dict[str, Any], model: str, part: str, table: str) -> str:
 def _by_size(ax, columns: list[dict[str, Any]]) -> None:
     colors = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"], COLORS["chance"])
     solved = [column for column in columns if len(column["solver_by_size"]["sizes"])]
-    for column, color in zip(solved, colors, strict=False):
+    for column, color in zip(solved, itertools.cycle(colors), strict=False):
         by_size = column["solver_by_size"]
         ax.plot(by_size["sizes"], by_size["test"], "o-", color=color, label=f"×{column['width']:g}, test")
         ax.plot(by_size["sizes"], by_size["train"], ":", lw=1.2, color=color)

@@ -111,8 +111,8 @@ def _listed(folder: Path, classes: tuple[str, ...]) -> dict[str, list[list[Path]
         train, test = stratified_split(np.zeros(len(paths), int), _TEST_SHARE, _SPLIT_SEED)
         if not len(train) or not len(test):
             raise UserError(
-                f"class {name} has {len(paths)} images in {folder / name}, of which a tenth is for testing: put at least "
-                "two there, or give a folder that holds train/ and val/"
+                f"class {name} has {len(paths)} images in {folder / name}, of which a tenth is for testing: put at "
+                "least two there, or give a folder that holds train/ and val/"
             )
         split["train"].append([paths[i] for i in sorted(train)])
         split["test"].append([paths[i] for i in sorted(test)])

@@ -38,7 +38,7 @@ __all__ = [
 # Okabe and Ito's palette: told apart by colour-blind readers, and by their lightness in grey print.
 COLORS = {"network": "#0072B2", "linearized": "#D55E00", "baseline": "#404040", "third": "#009E73", "chance": "#A0A0A0"}
 QUIET = "#505050"  # text that stands back
-NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18"}
+NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 # Settings that a reader takes for granted, and how they are named where a run departs from them.
 _USUAL = (("batch_size", 128, "batches of {}"), ("residual_scale_init", 0.0, "residual scale {:g}"))

@@ -63,9 +63,11 @@ def load_figure_preset(
         nets: networks to keep, all where empty.
         seeds: seeds in place of the preset's.
         **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing.
+            `imagenet` goes to the runs on snakes only.
 
     Raises:
-        UserError: unknown preset, key or value, a setting that the figure's study does not have, or no run left.
+        UserError: unknown preset, key or value, a setting that the figure's study does not have, a folder of ImageNet
+            for runs of which none is on its snakes, or no run left.
     """
     study = study_of(figure)
     fields = [f.name for f in dataclasses.fields(study.config)]
@@ -103,6 +105,8 @@ def load_figure_preset(
         for seed in seeds or own.get("seeds", own_seeds):
             values = {**content, **own, "seed": seed, **changes}
             values.pop("seeds", None)
+            if "imagenet" in changes and values.get("data") != "snakes":
+                values.pop("imagenet")
             config = from_dict(study.config, values, f"preset {preset} of {from_id}")
             of_nets = all(not names or config.net in names for names in kept)
             if of_nets and all(getattr(config, key) == value for key, value in kept_settings.items()):
@@ -115,6 +119,10 @@ def load_figure_preset(
             if net not in drawn:
                 raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
         configs = [config for config in configs if config.net in nets]
+    if "imagenet" in changes and not any(config.imagenet for config in configs):
+        raise UserError(
+            f"no run of {figure.id} at preset {preset} is on snakes: leave out --imagenet, or --data snakes"
+        )
     return Preset(preset, cost, tuple(configs))
 
 

@@ -118,8 +118,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
         raise UserError(
-            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): what they had done is kept, "
-            "the same command continues; raise --slurm-hours or --slurm-memory where that was too little"
+            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): what they had done is "
+            "kept, the same command continues; raise --slurm-hours or --slurm-memory where that was too little"
         )
     return folder
 

@@ -36,8 +36,8 @@ class Config(Settings):
     n_test: int | None = 1
     """Test images are not looked at: leave it at 1."""
     precision: Literal["float64", "float32"] = "float64"
-    """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding, of 6,000 rows 1e-6
-    (float64) or 3e-2 (float32)."""
+    """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding: for 6,000 rows
+    1e-6 (float64) or 3e-2 (float32)."""
     direct_images: int = 0
     """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
 

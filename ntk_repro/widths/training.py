@@ -87,9 +87,7 @@ class Config(Settings):
         return tuple(sorted({0, *before, self.epochs}))
 
 
-def run(
-    config: Config, root: Path | None = None, data: Dataset | None = None, *, wait: bool = False
-) -> RunFolder:
+def run(config: Config, root: Path | None = None, data: Dataset | None = None, *, wait: bool = False) -> RunFolder:
     """Trains both models, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, with <kind> network and linearized (those that were trained), E epochs and F followed ones:

@@ -116,7 +116,7 @@ def test_classes_without_parts_are_split(tmp_path):
 
 def test_a_class_too_small_to_be_split_is_named(tmp_path):
     fill(tmp_path / "flat", 1)
-    with pytest.raises(UserError, match=r"has 1 images in .*, of which a tenth is for testing: put at least two there"):
+    with pytest.raises(UserError, match=r"has 1 images in .*, of which a tenth is for testing: put at least two"):
         load_image_folder(tmp_path / "flat", **SMALL)
 
 

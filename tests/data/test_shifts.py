@@ -52,7 +52,7 @@ def test_distances_are_uniform_and_reach_both_ends():
 
 
 def test_shifts_are_drawn_apart_from_subsets():
-    """Subsets permute by the streams (seed, 0) and (seed, 1): the same stream would tie an image's shift to its place."""
+    """Subsets permute by the streams (seed, 0) and (seed, 1): the same would tie an image's shift to its place."""
     for stream in (0, 1):
         ours = draw_shifts(50, 3, 0, stream)
         for other in (0, 1):

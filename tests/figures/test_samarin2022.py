@@ -16,6 +16,7 @@ from ntk_repro.widths.output_statistics import output_statistics
 from tests.figures.scripts import load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "samarin2022"
+STATISTICS, APART = output_statistics, 0.3  # of the followed outputs of made-up runs
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
 
 
@@ -35,14 +36,14 @@ def finished(study, config, root, arrays):
 def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
     config = training.Config(width=width, seed=seed, epochs=5, **settings)
     epochs, y = config.followed_epochs, np.eye(10)[:4]
-    arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, 0.3)}
+    arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, APART)}
     for kind, accuracy in (("network", network), ("linearized", linearized)):
         if kind not in config.kinds:
             continue
         noise = accuracy and 0.002 * seed
         arrays |= {f"{kind}_train_accuracy": accuracy + 0.02, f"{kind}_test_accuracy": accuracy + noise}
         outputs = np.stack([y * accuracy * e / 5 for e in epochs])
-        arrays |= {f"{kind}_{name}": value for name, value in output_statistics(outputs, y).items()}
+        arrays |= {f"{kind}_{name}": value for name, value in STATISTICS(outputs, y).items()}
     if config.baseline:
         arrays |= {"logistic_train_accuracy": 0.93, "logistic_test_accuracy": 0.89}
     return finished("widths_training", config, root, arrays)
@@ -76,7 +77,7 @@ def test_claims_hold_where_the_gap_closes(tmp_path, draw):
     assert all(row["holds"] for row in rows)
     assert rows[0]["number"] == pytest.approx(0.07)
     assert rows[0]["paper"] == 0.0467
-    assert rows[0]["note"] == "7.00 points (95 % interval 7.00 to 7.00, 2 seeds)"
+    assert rows[0]["note"] == "7.00 points (95 % interval 7.00 to 7.00, 0 outside, 2 seeds)"
     (shrinks,) = [row for row in rows if row["statement"].startswith("the gap shrinks")]
     assert shrinks["number"] == pytest.approx(-0.055)
     assert rows[-1]["number"] == pytest.approx(0.9 + 0.001 - 0.89)
@@ -86,7 +87,44 @@ def test_claims_fail_where_the_linearization_is_ahead_and_loses(tmp_path, draw):
     runs = [trained(tmp_path, 1.0, linearized=0.99), trained(tmp_path, 2.0, linearized=0.6)]
     rows = claims("fig2", draw("accuracy_by_width", runs))
     assert [row["holds"] for row in rows] == [False, True, False, False, False, False]
-    assert "interval" not in rows[0]["note"]
+    assert rows[0]["note"] == "-2.00 points (1 seed)"
+
+
+def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path, draw):
+    runs = [trained(tmp_path, 1.0, seed, linearized=0.9 + 0.05 * seed) for seed in (0, 1, 2)]
+    runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.02 * (seed == 3)) for seed in (2, 3)]
+    ahead, *_, shrinks = [
+        row
+        for row in claims("fig2", draw("accuracy_by_width", runs))
+        if "ahead" in row["statement"] or "shr" in row["statement"]
+    ]
+    assert ahead["number"] == pytest.approx(0.02)
+    assert "0 inside: these seeds do not decide, 3 seeds" in ahead["note"]
+    assert shrinks["number"] == pytest.approx(0.02 - (-0.03))  # of seed 2, the only one at both widths
+    assert "change 5.00 points (1 seed)" in shrinks["note"]
+
+
+def test_without_a_seed_in_common_means_are_compared(tmp_path, draw):
+    runs = [trained(tmp_path, 1.0, 0, models="network"), trained(tmp_path, 1.0, 1, models="linearized")]
+    row = claims("fig2", draw("accuracy_by_width", runs))[0]
+    assert row["number"] == pytest.approx(0.97 - 0.902)
+    assert "no seed in common" in row["note"]
+
+
+@pytest.mark.parametrize(("figure", "data", "paper"), [("fig4", "mnist5k", None), ("fig4", "cifar10", 0.2022)])
+def test_the_papers_number_stands_beside_its_own_data_only(tmp_path, draw, figure, data, paper):
+    assert claims(figure, draw("accuracy_by_width", [trained(tmp_path, data=data)]))[0]["paper"] == paper
+
+
+def test_trainings_of_other_lengths_are_panels_of_their_own(tmp_path, draw):
+    runs = [trained(tmp_path), trained(tmp_path, decay_epochs=2)]
+    panels = draw("accuracy_table", runs).numbers["panels"]
+    assert [panel["decay_epochs"] for panel in panels] == [None, 2]
+    assert "5 epochs (rate / 10 every 2)" in panels[1]["settings"]
+    rows = claims("tableA2", draw("accuracy_table", runs))
+    assert [row["subject"] for row in rows[:2]] == [
+        "lenet5 on mnist5k, x1", "lenet5 on mnist5k, rate / 10 every 2 epochs, x1"
+    ]  # fmt: skip
 
 
 def test_a_shift_is_a_panel_and_widens_the_gap(tmp_path, draw):
@@ -118,11 +156,12 @@ def test_a_linearization_at_other_settings_is_a_line_of_its_own(tmp_path, draw):
     ]  # fmt: skip
     rows = claims("fig5", drawing)
     assert [row["number"] for row in rows[:2]] == pytest.approx([0.37, 0.37])
+    assert [row["paper"] for row in rows[:2]] == [None, None]  # digits are not the paper's snakes
     assert rows[2]["number"] == pytest.approx(-0.1)
     assert rows[2]["paper"] is None
     table = claims("tableA1", draw("accuracy_table", pair + alone))
     assert table[0]["number"] == pytest.approx(0.17)
-    assert table[0]["paper"] == pytest.approx(0.204)
+    assert table[0]["paper"] is None
 
 
 def test_outputs_that_come_together_are_told(tmp_path, draw):
@@ -131,20 +170,35 @@ def test_outputs_that_come_together_are_told(tmp_path, draw):
     rows = claims("figA2", drawing)
     assert rows[0]["holds"]
     assert rows[0]["subject"] == "mean of the outputs"
-    assert [row["holds"] for row in rows[2:]] == [True, True, True]
+    # Outputs of one class are all alike in these runs: there is nothing to measure their difference by.
+    assert [row["holds"] for row in rows[2:]] == [None, None, None]
     with pytest.raises(UserError, match="--follow 200"):
         draw("figA2", [trained(tmp_path, models="network")])
 
 
-def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, **settings):
+@pytest.mark.parametrize(("apart", "holds"), [(0.3, True), (0.1, False)])
+def test_outputs_are_close_or_not_by_their_own_spread(tmp_path, draw, monkeypatch, apart, holds):
+    spread = lambda outputs, y: output_statistics(outputs + 0.4 * np.arange(-1, 3, 2)[:, None].repeat(2, 0), y)  # noqa: E731
+    monkeypatch.setattr(sys.modules[__name__], "STATISTICS", spread)
+    monkeypatch.setattr(sys.modules[__name__], "APART", apart)
+    drawing = draw("figA2", [trained(tmp_path, seed=seed) for seed in (0, 1)])
+    (curve,) = drawing.numbers["widths"]
+    assert curve["outputs_std"] == pytest.approx(0.4)
+    by_hand = [0.07 * e / 5 for e in (1, 2, 5)]  # the ones' means at epochs 1, 2 and 5, the zeros' being 0
+    assert curve["mean_apart"] == pytest.approx(np.sqrt(np.mean(np.square([by_hand, [0, 0, 0]]))))
+    row = claims("figA2", drawing)[-1]
+    assert (row["number"], row["holds"]) == (pytest.approx(apart / 0.4), holds)
+
+
+def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, vanishing=0, **settings):
     values = np.geomspace(condition, 1, rank_of)
     config = spectra.Config(width=width, shift=shift, n_train=60, **settings)
     arrays = {
-        "singular_values": np.concatenate([values * width, np.zeros(2)]),
+        "singular_values": np.concatenate([values * width, np.zeros(vanishing)]),
         "effective_rank": 90.0 + width - shift / 10 * width,
         "effective_rank_of_kernel": 10.0 + width,
         "condition_number": condition,
-        "vanishing": 2,
+        "vanishing": vanishing,
         "rows": 600,
         "num_params": 100,
     }
@@ -169,24 +223,43 @@ def test_effective_ranks_are_plotted_and_judged(tmp_path, draw):
 
 
 def test_singular_values_are_plotted_but_for_those_that_vanish(tmp_path, draw):
-    runs = [spectrum(tmp_path, width, condition=100 / width) for width in (1.0, 2.0, 4.0)]
+    runs = [spectrum(tmp_path, width, condition=100 / width, vanishing=2 * (width == 2)) for width in (1.0, 2.0, 4.0)]
     drawing = draw("singular_values", runs)
     assert [len(line.get_xdata()) for line in drawing.picture.axes[0].lines] == [100, 100, 100]
     rows = claims("fig7", drawing)
     assert [row["holds"] for row in rows] == [True, True]
     assert rows[0]["number"] == pytest.approx(4)
+    lost = [spectrum(tmp_path, width, seed=1, vanishing=2 * (width == 1)) for width in (1.0, 2.0, 4.0)]
+    rows = claims("fig7", draw("singular_values", lost))
+    assert [row["holds"] for row in rows] == [None, None]
+    assert all(row["note"].endswith("lost in rounding: 2 of 600 at x1, 0 of 600 at x4") for row in rows)
 
 
-def solved(root, width=1.0, solver_test=(0.99, 0.9, 0.98), sizes=(500, 1000, 4000), linearized=0.985, **settings):
-    config = solver.Config(width=width, data="mnist", n_train=4000, sizes=sizes, **settings)
+def test_condition_numbers_that_rise_fail_the_claim(tmp_path, draw):
+    runs = [spectrum(tmp_path, width, condition=100 * width**2) for width in (1.0, 2.0, 4.0)]
+    assert not claims("fig7", draw("singular_values", runs))[1]["holds"]
+
+
+def test_no_curve_is_dropped(tmp_path, draw):
+    runs = [spectrum(tmp_path, width, shift=shift) for width in (1.0, 2.0) for shift in range(6)]
+    drawing = draw("fig6", runs)
+    assert len(drawing.picture.axes[0].lines) == 6
+
+
+def solved(
+    root, width=1.0, solver_test=(0.99, 0.9, 0.98), sizes=(500, 1000, 4000), linearized=0.985,
+    live=None, solver_train=(1.0, 1.0, 0.99), data="mnist", **settings,
+):  # fmt: skip
+    config = solver.Config(width=width, data=data, n_train=4000, sizes=sizes, **settings)
+    live = int(1000 * width) if live is None else live
     arrays = {
         "sizes": sizes,
         "num_params": int(1000 * width),
         "majority_rate": 0.9,
         "solver_test_accuracy": solver_test,
-        "solver_train_accuracy": [1.0, 1.0, 0.99],
-        "solver_rank": [min(n, int(1000 * width)) for n in sizes],
-        "solver_live": [int(1000 * width)] * 3,
+        "solver_train_accuracy": solver_train,
+        "solver_rank": [min(n, live) for n in sizes],
+        "solver_live": [live] * 3,
         "solver_dual": [1, 1, 0],
         "kernel_ridge_train_accuracy": 0.985,
         "kernel_ridge_test_accuracy": 0.985,
@@ -221,17 +294,61 @@ def test_a_table_holds_ours_and_the_papers_numbers(tmp_path, draw):
     dip = next(row for row in rows if "dips" in row["statement"])
     assert dip["holds"]
     assert dip["number"] == pytest.approx(1.0)
-    worse = next(row for row in rows if row["statement"].endswith("generalizes worse than SGD"))
-    assert worse["number"] == pytest.approx(0.005)
+    printed = [row for row in rows if row["statement"].startswith("accuracies are the paper's")]
+    assert [row["meaning"] for row in printed[:2]] == ["test accuracy", "training accuracy"]
+    assert [row["holds"] for row in printed[::2]] == [True, False, True, False, True, True]
+    assert [row["holds"] for row in printed[1::2]] == [False, False, True, False, True, True]
+
+
+def test_a_solver_that_leaves_an_image_out_fails_the_claim(tmp_path, draw):
+    rows = claims("table1", draw("table1", [solved(tmp_path, solver_train=(1.0, 0.999, 0.99))]))
+    fits = [row for row in rows if row["statement"].startswith("the solver fits")]
+    assert [(row["subject"], row["holds"]) for row in fits] == [("x1, 500 images", True), ("x1, 1,000 images", False)]
+
+
+def test_a_dip_must_be_deeper_than_chance(tmp_path, draw):
+    """On 1,000 test images 98 % and 97 % are 1.4 standard errors apart."""
+    for width, test, holds in ((1.0, (0.98, 0.97, 0.98), False), (2.0, (0.98, 0.9, 0.98), True)):
+        run = solved(tmp_path, width, test, live=1000)
+        (dip,) = [row for row in claims("table1", draw("table1", [run])) if "dips" in row["statement"]]
+        assert dip["holds"] is holds
+        assert dip["number"] == pytest.approx(1.0)
+
+
+def test_overfitting_is_judged_where_the_solver_just_fits_all_images(tmp_path, draw):
+    wide = solved(tmp_path, 2.0, live=30_000, solver_train=(1, 1, 1), solver_test=(0.9, 0.95, 0.99))
+    narrow = solved(tmp_path, 0.5, live=500)
+    rows = claims("table1", draw("table1", [wide, narrow]))
+    judged = [row for row in rows if "worse than SGD" in row["statement"] or "ridge" in row["statement"]]
+    assert [row["holds"] for row in judged] == [None, None]
+    just = solved(tmp_path, 1.0, live=4400, solver_train=(1, 1, 1), solver_test=(0.98, 0.97, 0.95))
+    rows = claims("table1", draw("table1", [wide, narrow, just]))
+    worse, ridge = [row for row in rows if "worse than SGD" in row["statement"] or "ridge" in row["statement"]]
+    assert (worse["subject"], worse["holds"]) == ("x1", True)
+    assert worse["number"] == pytest.approx(0.985 - 0.95)
     assert worse["paper"] == pytest.approx(0.9961 - 0.978)
-    printed = [row for row in rows if row["statement"].startswith("test accuracies are the paper's")]
-    assert [row["holds"] for row in printed] == [True, False, True, False, True, True]
+    assert worse["note"] == "4,000 images, 4,400 live parameters"
+    assert (ridge["holds"], ridge["number"]) == (True, pytest.approx(0.985 - 0.95))
+    better = solved(tmp_path, 3.0, live=4100, solver_train=(1, 1, 1), solver_test=(0.98, 0.99, 0.995))
+    rows = claims("table1", draw("table1", [just, better]))
+    judged = [row for row in rows if "worse than SGD" in row["statement"] or "ridge" in row["statement"]]
+    assert [(row["subject"], row["holds"]) for row in judged] == [("x3", False), ("x3", False)]
+
+
+def test_a_table_of_other_data_has_none_of_the_papers_numbers(tmp_path, draw):
+    drawing = draw("table1", [solved(tmp_path, data="fashion_mnist")])
+    assert drawing.picture.axes[0].tables[0].get_celld()[1, 0].get_text().get_text() == "98.00"
+    assert all(row["paper"] is None for row in claims("table1", drawing))
 
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path, draw):
     run = trained(tmp_path)
     with pytest.raises(UserError, match="name each run once"):
         draw("accuracy_by_width", [run, RunFolder.read(run.path)])
+    with pytest.raises(UserError, match="two runs have a LeNet x1 of seed 0: name one of them"):
+        draw("accuracy_by_width", [run, trained(tmp_path, models="network")])
+    with pytest.raises(UserError, match="differ in epochs"):
+        draw("table1", [solved(tmp_path, seed=5), solved(tmp_path, width=2.0, epochs=10)])
     with pytest.raises(UserError, match="differ in momentum"):
         draw("accuracy_by_width", [run, trained(tmp_path, width=2.0, momentum=0.5)])
     with pytest.raises(UserError, match="is not a run that this figure draws"):

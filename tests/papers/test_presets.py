@@ -129,3 +129,20 @@ def test_an_unknown_network_is_answered_with_the_nearest(configs):
     configs(fig2=FILE)
     with pytest.raises(UserError, match="'lent'; did you mean 'lenet'"):
         load_figure_preset(FIG2, "quick", nets=("lent",))
+
+
+FIG5, FIG6 = (FIGURES[f"samarin2022/{name}"] for name in ("fig5", "fig6"))
+
+
+def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
+    configs = load_figure_preset(FIG6, "paper", imagenet="here", data_dir="prepared").configs
+    assert {(config.data, config.imagenet) for config in configs} == {("mnist", None), ("snakes", "here")}
+    assert all(config.resolved() for config in configs)
+    with pytest.raises(
+        UserError, match="no run of samarin2022/fig6 at preset quick is on snakes: leave out --imagenet"
+    ):
+        load_figure_preset(FIG6, "quick", imagenet="here")
+    with pytest.raises(UserError, match="have no setting imagenet"):
+        load_figure_preset(FIG2, "quick", imagenet="here")
+    (first, *_) = load_figure_preset(FIG5, "quick", imagenet="here", data="snakes").configs
+    assert (first.data, first.imagenet) == ("snakes", "here")

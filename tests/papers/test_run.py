@@ -129,6 +129,60 @@ def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch
     assert f"sizes beyond {train} are left out" in capsys.readouterr().err
 
 
+@pytest.fixture
+def widths_configs(tmp_path, monkeypatch):
+    """Makes a figure of samarin2022 without computing it; returns the settings of its runs."""
+
+    def made(name, preset, **changes):
+        configs, figure = [], FIGURES[f"samarin2022/{name}"]
+        study, module = study_of(figure), sys.modules["ntk_repro.papers.run"]
+        run = lambda config, root: configs.append(config.resolved()) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
+        monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
+        monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
+        reproduce(figure, preset, root=tmp_path, **changes)
+        return configs
+
+    return made
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop"])
+@pytest.mark.parametrize("changes", [{"data": "digits"}, {"n_train": 300}], ids=["data", "n_train"])
+@pytest.mark.parametrize("figure", ["table1", "table2", "fig2", "fig6"])
+def test_every_figure_of_samarin2022_fits_fewer_images(figure, changes, preset, widths_configs, dataset_sizes_of_mnist):
+    for config in widths_configs(figure, preset, **changes):
+        most = config.n_train or dataset_sizes("digits")[0]
+        assert most <= 1442
+        assert max(getattr(config, "sizes", None) or (0,)) <= most
+        assert getattr(config, "direct_images", 0) <= most
+
+
+@pytest.fixture
+def dataset_sizes_of_mnist(monkeypatch):
+    """Full MNIST and CIFAR-10 are not at hand: their sizes are known."""
+    known = {"mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
+    sizes = lambda name, *args, **kwargs: known.get(name) or dataset_sizes(name, *args, **kwargs)  # noqa: E731
+    monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "dataset_sizes", sizes)
+
+
+def test_sizes_beyond_the_training_images_become_all_of_them(widths_configs, capsys):
+    configs = widths_configs("table1", "quick", n_train=600)
+    assert {config.sizes[-1] for config in configs} == {600}
+    assert "600 training images: the largest size is all of them" in capsys.readouterr().err
+
+
+def test_runs_on_snakes_are_made_without_asking_for_their_number(widths_configs, dataset_sizes_of_mnist):
+    configs = widths_configs("fig6", "paper", n_train=100, imagenet="here", data_dir="prepared")
+    snakes = [config for config in configs if config.data == "snakes"]
+    assert {(config.n_train, config.imagenet) for config in snakes} == {(100, "here")}
+    assert {config.imagenet for config in configs if config.data != "snakes"} == {None}
+
+
+def test_imagenet_is_an_option_of_the_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "samarin2022/fig5", "--imagenet", "here"])
+    assert "at preset quick is on snakes" in capsys.readouterr().err
+
+
 def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"^there is no run folder"):
         draw_figure(FIG13, [tmp_path / "nothing"], out=tmp_path)

@@ -41,7 +41,7 @@ def test_a_fit_of_other_images_is_refused(tmp_path):
     baselines.run(config, root=tmp_path)
     data = images(config)
     other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
-    with pytest.raises(UserError, match="are not those that .*widths_baselines.* was begun with"):
+    with pytest.raises(UserError, match=r"are not those that .*widths_baselines.* was begun with"):
         baselines.run(config, root=tmp_path, data=other)
 
 

@@ -80,7 +80,7 @@ def test_a_grid_of_other_images_is_refused(done, root, monkeypatch):
     real = grid.images(CONFIG)
     other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="0" * 64))
     monkeypatch.setattr(grid, "images", lambda config: other)
-    with pytest.raises(UserError, match="are not those that .*widths_grid.* was begun with"):
+    with pytest.raises(UserError, match=r"are not those that .*widths_grid.* was begun with"):
         grid.run(CONFIG, root=root)
 
 

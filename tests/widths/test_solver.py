@@ -72,7 +72,7 @@ def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
 
 def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path):
     config = dataclasses.replace(CONFIG, learning_rate=1e6, sizes=(20,))
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="stability limit"):
         result = solver.run(config, root=tmp_path).result()
     assert np.isnan(result["linearized_test_accuracy"])
     assert result["linearized_function_space"] == 1

@@ -1,8 +1,11 @@
 """Figures 6, 7 and A3: how many of the Jacobian's singular values count, and how they are spread."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
@@ -68,7 +71,8 @@ def _same_from_both_sides(numbers: Numbers) -> Iterator[Verdict]:
 
 def _condition_falls(numbers: Numbers) -> Iterator[Verdict]:
     for line in numbers["lines"]:
-        yield _monotone(line, "condition_number", -1, _subject(line))
+        verdict = _monotone(line, "condition_number", -1, _subject(line))
+        yield _unless_rounding_decides(line, verdict)
 
 
 def _smallest_rise(numbers: Numbers) -> Iterator[Verdict]:
@@ -76,12 +80,24 @@ def _smallest_rise(numbers: Numbers) -> Iterator[Verdict]:
         smallest = line["smallest"]
         ratio = smallest[-1] / smallest[0] if smallest[0] else math.nan
         note = f"x{line['widths'][0]:g}: {smallest[0]:.3g}, x{line['widths'][-1]:g}: {smallest[-1]:.3g}"
-        meaning = "smallest singular value that does not vanish, widest over narrowest"
-        yield Verdict(_subject(line), ratio > 1, ratio, meaning, note=note)
+        meaning = "smallest singular value, widest over narrowest"
+        yield _unless_rounding_decides(line, Verdict(_subject(line), ratio > 1, ratio, meaning, note=note))
+
+
+def _unless_rounding_decides(line: Mapping[str, Any], verdict: Verdict) -> Verdict:
+    """Undetermined where singular values are lost in rounding at an end: the smallest left is then the cut-off's."""
+    lost = [line["vanishing"][at] for at in (0, -1)]
+    if not any(lost):
+        return verdict
+    note = "lost in rounding: " + ", ".join(
+        f"{np.round(count):,.0f} of {line['rows']:,} at x{line['widths'][at]:g}"
+        for count, at in zip(lost, (0, -1), strict=True)
+    )
+    return dataclasses.replace(verdict, holds=False, number=math.nan, note=f"{verdict.note}; {note}")
 
 
 _DISTRIBUTIONS = (
-    Claim("width lifts the smallest singular values that do not vanish", _smallest_rise),
+    Claim("width lifts the smallest singular values", _smallest_rise),
     Claim("the condition number falls with the width (Spearman <= -0.8)", _condition_falls),
 )
 

@@ -10,44 +10,65 @@ from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022.intervals import Interval, student_interval
+from ntk_repro.papers.samarin2022.printed import printed_for
 
 __all__ = ["FIGURES"]
 
 Numbers = Mapping[str, Any]
 Panel = Mapping[str, Any]
 Line = Mapping[str, Any]
+Seeds = Mapping[int, float | None]
+"""The accuracies of some seeds."""
 
 _ROUNDING = 1e-9
 _SMALL_MARGIN = 0.02  # what "a small margin" over logistic regression is taken to be
 _FLUCTUATION = 0.01
+_NOT_CLOSE = 0.5  # of the outputs' own standard deviation (ours; equal statistics without any relation give 1.4)
 
 
 def _line(panel: Panel, kind: str, best: bool = False) -> Line | None:
     """The first line of a kind; with `best` that of the best test accuracy at its least width."""
     lines = [line for line in panel["lines"] if line["kind"] == kind]
     if best and lines:
-        return max(lines, key=lambda line: _mean(line["test"][0]) if line["test"] else -math.inf)
+        return max(lines, key=lambda line: np.nan_to_num(_mean(line["test"][0]), nan=-1.0) if line["test"] else -1.0)
     return lines[0] if lines else None
 
 
-def _pairs(panel: Panel, best: bool = False) -> list[tuple[float, list[float | None], list[float | None]]]:
+def _seeds(line: Line, at: int, part: str = "test") -> Seeds:
+    return dict(zip(line["seeds"][at], line[part][at], strict=True))
+
+
+def _pairs(panel: Panel, best: bool = False) -> list[tuple[float, Seeds, Seeds]]:
     """Width by width the test accuracies of the network's and of the linearization's seeds."""
     network, linearized = _line(panel, "network"), _line(panel, "linearized", best)
     if network is None or linearized is None:
         return []
-    there = dict(zip(linearized["widths"], linearized["test"], strict=True))
-    return [(w, of, there[w]) for w, of in zip(network["widths"], network["test"], strict=True) if w in there]
+    there = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
+    return [(w, _seeds(network, at), there[w]) for at, w in enumerate(network["widths"]) if w in there]
 
 
 def _gaps(panel: Panel, best: bool = False) -> list[tuple[float, Interval]]:
-    """Width by width the gap in test accuracy, seed by seed where both have the same number of them."""
+    """Width by width the gap in test accuracy, seed by seed."""
     return [(width, _difference(network, linearized)) for width, network, linearized in _pairs(panel, best)]
 
 
-def _difference(first: Sequence[float | None], second: Sequence[float | None]) -> Interval:
-    if len(first) != len(second):
-        return Interval(_mean(first) - _mean(second), math.nan, math.nan, 0)
-    return student_interval([_number(a) - _number(b) for a, b in zip(first, second, strict=True)])
+def _difference(first: Seeds, second: Seeds) -> Interval:
+    """The first less the second, of the seeds that both have; of the means, with no interval, where there are none."""
+    return _sum_over_seeds([first, second], [1, -1])
+
+
+def _change(before: tuple[Seeds, Seeds], after: tuple[Seeds, Seeds]) -> Interval:
+    """A gap (the first less the second) after less that before, of the seeds that all four have."""
+    return _sum_over_seeds([*after, *before], [1, -1, -1, 1])
+
+
+def _sum_over_seeds(terms: Sequence[Seeds], signs: Sequence[int]) -> Interval:
+    common = sorted(set.intersection(*(set(term) for term in terms)))
+    if not common:
+        means = [_mean(list(term.values())) for term in terms]
+        return Interval(float(np.dot(signs, means)), math.nan, math.nan, 0)
+    rows = np.array([[_number(term[seed]) for seed in common] for term in terms])
+    return student_interval(np.dot(signs, rows))
 
 
 def _mean(values: Sequence[float | None]) -> float:
@@ -59,22 +80,30 @@ def _number(value: float | None) -> float:
 
 
 def _points(interval: Interval) -> str:
-    """ "12.34 points (95 % interval 10.10 to 14.58)"."""
-    said = f"{100 * interval.mean:.2f} points"
-    if math.isfinite(interval.low):
-        said += f" (95 % interval {100 * interval.low:.2f} to {100 * interval.high:.2f}, {interval.seeds} seeds)"
-    return said
+    """ "12.34 points (95 % interval 10.10 to 14.58, 0 outside, 3 seeds)"."""
+    return f"{100 * interval.mean:.2f} points{_certainty(interval, 100)}"
+
+
+def _certainty(interval: Interval, scale: float = 1.0) -> str:
+    if not math.isfinite(interval.low):
+        return " (1 seed)" if interval.seeds == 1 else " (no seed in common)" if interval.seeds == 0 else ""
+    zero = "0 inside: these seeds do not decide" if interval.low <= 0 <= interval.high else "0 outside"
+    ends = f"{scale * interval.low:.2f} to {scale * interval.high:.2f}"
+    return f" (95 % interval {ends}, {zero}, {interval.seeds} seeds)"
 
 
 def _subject(panel: Panel, width: float | None = None) -> str:
-    shift = f", shifted by up to {panel['shift']}" if panel["shift"] else ""
-    return f"{panel['net']} on {panel['data']}{shift}" + ("" if width is None else f", x{width:g}")
+    said = f"{panel['net']} on {panel['data']}" + (f", shifted by up to {panel['shift']}" if panel["shift"] else "")
+    if panel["decay_epochs"] is not None:
+        said += f", rate / 10 every {panel['decay_epochs']} epochs"
+    return said + ("" if width is None else f", x{width:g}")
 
 
 def _printed_gap(figure: str | None, panel: Panel, width: float) -> float | None:
     if figure is None or (figure == "fig3" and panel["shift"] != 7) or (figure == "fig2" and panel["shift"]):
         return None
-    return printed_numbers("samarin2022")[figure]["test_gap"].get(f"{width:g}")
+    block = printed_for(figure, panel["data"])
+    return None if block is None else block["test_gap"].get(f"{width:g}")
 
 
 def _network_ahead(figure: str | None, best: bool = False):
@@ -94,26 +123,15 @@ def _gap_shrinks(figure: str | None, best: bool = False):
             pairs = _pairs(panel, best)
             if len(pairs) < 2:
                 continue
-            (narrow, *_), (wide, *_) = pairs[0], pairs[-1]
-            gaps = [_difference(*pair[1:]) for pair in pairs]
-            change = _change([pairs[0][1:], pairs[-1][1:]])
-            note = f"from {_points(gaps[0])} at x{narrow:g} to {_points(gaps[-1])} at x{wide:g}"
-            if math.isfinite(change.low):
-                note += f"; change {_points(change)}"
+            (narrow, *first), (wide, *last) = pairs[0], pairs[-1]
+            change = _change((first[0], first[1]), (last[0], last[1]))
+            note = f"from {_points(_difference(*first))} at x{narrow:g} to {_points(_difference(*last))} at x{wide:g}"
+            note += f"; change {_points(change)}"
             printed = [_printed_gap(figure, panel, width) for width in (narrow, wide)]
             paper = None if None in printed else _number(printed[1]) - _number(printed[0])
             yield Verdict(_subject(panel), change.mean < 0, change.mean, "change of the gap", paper, note)
 
     return predicate
-
-
-def _change(ends: Sequence[tuple[Sequence[float | None], Sequence[float | None]]]) -> Interval:
-    """The gap at the second of two widths less that at the first, seed by seed where there are as many."""
-    (a, b), (c, d) = ends
-    if len({len(a), len(b), len(c), len(d)}) > 1:
-        return Interval(_mean(c) - _mean(d) - _mean(a) + _mean(b), math.nan, math.nan, 0)
-    rows = np.array([[_number(v) for v in values] for values in (a, b, c, d)])
-    return student_interval(rows[2] - rows[3] - rows[0] + rows[1])
 
 
 def _linearization_gains_more(numbers: Numbers) -> Iterator[Verdict]:
@@ -122,23 +140,26 @@ def _linearization_gains_more(numbers: Numbers) -> Iterator[Verdict]:
         if len(pairs) < 2:
             continue
         (narrow, *first), (wide, *last) = pairs[0], pairs[-1]
-        network, linearized = (_mean(last[i]) - _mean(first[i]) for i in range(2))
-        note = f"from x{narrow:g} to x{wide:g} the network gains {100 * network:.2f} points, "
-        note += f"the linearization {100 * linearized:.2f}"
+        network, linearized = (_difference(last[i], first[i]) for i in range(2))
+        lead = _sum_over_seeds([last[1], first[1], last[0], first[0]], [1, -1, -1, 1])
+        note = f"from x{narrow:g} to x{wide:g} the network gains {100 * network.mean:.2f} points, "
+        note += f"the linearization {100 * linearized.mean:.2f}; the difference is {_points(lead)}"
         meaning = "gain of the linearization less that of the network"
-        yield Verdict(_subject(panel), linearized > max(network, 0.0), linearized - network, meaning, note=note)
+        holds = lead.mean > 0 and linearized.mean > 0
+        yield Verdict(_subject(panel), holds, lead.mean, meaning, note=note)
 
 
 def _linearization_grows(numbers: Numbers) -> Iterator[Verdict]:
     for panel in numbers["panels"]:
         for line in panel["lines"]:
             if line["kind"] == "linearized" and len(line["widths"]) > 1:
-                means = [_mean(values) for values in line["test"]]
-                rise = means[-1] - means[0]
-                rho = spearman(line["widths"], means)
-                note = f"Spearman correlation with the width {rho:.2f}" if math.isfinite(rho) else ""
+                rise = _difference(_seeds(line, -1), _seeds(line, 0))
+                rho = spearman(line["widths"], [_mean(values) for values in line["test"]])
+                note = _points(rise)
+                note += f", Spearman correlation with the width {rho:.2f}" if math.isfinite(rho) else ""
                 subject = f"{_subject(panel)}, {line['name']}"
-                yield Verdict(subject, rise > 0, rise, "test accuracy at the widest less at the narrowest", note=note)
+                meaning = "test accuracy at the widest less at the narrowest"
+                yield Verdict(subject, rise.mean > 0, rise.mean, meaning, note=note)
 
 
 def _above_logistic(numbers: Numbers) -> Iterator[Verdict]:
@@ -147,24 +168,28 @@ def _above_logistic(numbers: Numbers) -> Iterator[Verdict]:
         if linearized is None or logistic is None or 1.0 not in linearized["widths"]:
             continue
         ours = _mean(linearized["test"][linearized["widths"].index(1.0)])
-        printed = printed_numbers("samarin2022")["fig2"]["logistic"]["test"]
+        printed = printed_for("fig2", panel["data"])
         margin = ours - logistic
-        note = f"linearization {ours:.2%}, logistic regression {logistic:.2%} (the paper's: {printed:.0%})"
+        note = f"linearization {ours:.2%}, logistic regression {logistic:.2%}"
+        note += "" if printed is None else f" (the paper's: {printed['logistic']['test']:.0%})"
         yield Verdict(_subject(panel, 1), 0 < margin <= _SMALL_MARGIN, margin, "its lead in test accuracy", note=note)
 
 
 def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
     panels = sorted(numbers["panels"], key=lambda panel: panel["shift"])
-    widths = sorted({width for panel in panels for width, _ in _gaps(panel)})
-    for width in widths:
-        gaps = [(panel["shift"], dict(_gaps(panel))[width]) for panel in panels if width in dict(_gaps(panel))]
-        if len(gaps) < 2:
+    by_panel = [(panel, {width: seeds for width, *seeds in _pairs(panel)}) for panel in panels]
+    for width in sorted({width for _, pairs in by_panel for width in pairs}):
+        there = [(panel, pairs[width]) for panel, pairs in by_panel if width in pairs]
+        if len({panel["shift"] for panel, _ in there}) < 2:
             continue
-        rise = gaps[-1][1].mean - gaps[0][1].mean
-        printed = [printed_numbers("samarin2022")[f]["test_gap"].get(f"{width:g}") for f in ("fig2", "fig3")]
-        paper = None if None in printed or gaps[-1][0] != 7 else _number(printed[1]) - _number(printed[0])
-        note = "; ".join(f"up to {shift} pixels: {_points(gap)}" for shift, gap in gaps)
-        yield Verdict(f"x{width:g}", rise > 0, rise, "gap at the largest shift less that at the smallest", paper, note)
+        (least, first), (most, last) = there[0], there[-1]
+        rise = _change((first[0], first[1]), (last[0], last[1]))
+        printed = [_printed_gap("fig2", least, width), _printed_gap("fig3", most, width)]
+        paper = None if None in printed else _number(printed[1]) - _number(printed[0])
+        note = "; ".join(f"up to {panel['shift']} pixels: {_points(_difference(*seeds))}" for panel, seeds in there)
+        note += f"; rise {_points(rise)}"
+        meaning = "gap at the largest shift less that at the smallest"
+        yield Verdict(f"x{width:g}", rise.mean > 0, rise.mean, meaning, paper, note)
 
 
 def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdict]:
@@ -173,19 +198,19 @@ def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdi
         if network is None or linearized is None:
             continue
         for part in ("train", "test"):
-            lead = _difference(linearized[part][-1], network[part][0])
+            lead = _difference(_seeds(linearized, -1, part), _seeds(network, 0, part))
             ends = f"linearization x{linearized['widths'][-1]:g} against network x{network['widths'][0]:g}"
-            meaning = f"lead in {part} accuracy"
-            yield Verdict(f"{_subject(panel)}, {part}", lead.mean > 0, lead.mean, meaning, note=ends)
+            meaning, note = f"lead in {part} accuracy", f"{ends}: {_points(lead)}"
+            yield Verdict(f"{_subject(panel)}, {part}", lead.mean > 0, lead.mean, meaning, note=note)
 
 
 def _large_gap(numbers: Numbers) -> Iterator[Verdict]:
     least = printed_numbers("samarin2022")["fig5"]["least_gap"]
     for panel in numbers["panels"]:
         for width, gap in _gaps(panel):
-            yield Verdict(
-                _subject(panel, width), gap.mean > least, gap.mean, "gap in test accuracy", least, _points(gap)
-            )
+            paper = least if printed_for("fig5", panel["data"]) else None
+            note = f"{_points(gap)}; limit {100 * least:g} points"
+            yield Verdict(_subject(panel, width), gap.mean > least, gap.mean, "gap in test accuracy", paper, note)
 
 
 def _seeds_agree(numbers: Numbers) -> Iterator[Verdict]:
@@ -205,21 +230,24 @@ def _std(values: Sequence[float | None]) -> float:
 
 
 def _statistics_become_alike(numbers: Numbers) -> Iterator[Verdict]:
+    curves = numbers["widths"]
     for name in ("mean", "std"):
-        apart = [curve[f"{name}_apart"] for curve in numbers["widths"]]
-        note = ", ".join(f"x{c['width']:g}: {_number(a):.3f}" for c, a in zip(numbers["widths"], apart, strict=True))
-        change = _number(apart[-1]) - _number(apart[0])
+        by_seed = [dict(zip(curve["seeds"], curve[f"{name}_apart_by_seed"], strict=True)) for curve in curves]
+        note = ", ".join(f"x{c['width']:g}: {_number(c[f'{name}_apart']):.3f}" for c in curves)
+        change = _difference(by_seed[-1], by_seed[0])
+        note = f"root mean square difference, {note}; change {change.mean:.3f}{_certainty(change)}"
         meaning = "its change from the narrowest to the widest"
         subject = {"mean": "mean of the outputs", "std": "standard deviation of the outputs"}[name]
-        yield Verdict(subject, change < 0, change, meaning, note=f"root mean square difference, {note}")
+        yield Verdict(subject, change.mean < 0, change.mean, meaning, note=note)
 
 
 def _not_alike_path_by_path(numbers: Numbers) -> Iterator[Verdict]:
     for curve in numbers["widths"]:
-        outputs, mean = _number(curve["outputs_apart"]), _number(curve["mean_apart"])
-        note = f"{outputs:.3f} output by output, {mean:.3f} between their means"
-        meaning = "difference of outputs over difference of their means"
-        yield Verdict(f"x{curve['width']:g}", outputs > mean, outputs / mean if mean else math.nan, meaning, note=note)
+        apart, spread = _number(curve["outputs_apart"]), _number(curve["outputs_std"])
+        note = f"{apart:.3f} output by output; outputs of one model spread by {spread:.3f} about their mean"
+        meaning = "difference of outputs over their standard deviation"
+        ratio = apart / spread if spread else math.nan
+        yield Verdict(f"x{curve['width']:g}", ratio >= _NOT_CLOSE, ratio, meaning, note=note)
 
 
 _SHRINKS = "the gap shrinks as the width grows"
@@ -270,7 +298,10 @@ FIGURES = (
     _figure(
         "figA2", "statistics of the outputs through training, network and linearization", "Figure A2", "figA2",
         Claim("the statistics of the outputs become more alike with width", _statistics_become_alike),
-        Claim("output by output the two are less alike than in their means", _not_alike_path_by_path),
+        Claim(
+            "output by output the two are not close (apart by half their standard deviation or more; limit ours)",
+            _not_alike_path_by_path,
+        ),
     ),
     _figure(
         "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "Table A1", "tableA1",
