@@ -11,6 +11,7 @@ EXPERIMENTS = {
     "training": "a network and its linearization, trained alike (Figures 2 to 5 and A2, Tables A1 and A2)",
     "spectra": "singular values and effective rank of the Jacobian (Figures 6, 7 and A3)",
     "solver": "one class against the others: least squares, SGD and baselines (Tables 1 and 2)",
+    "curvature": "learning rate times curvature of the loss against the limit of stability (Equation 3)",
     "grid": "training over a grid of learning rates and weight decays, by one process or many",
 }
 """The experiments by the name of their module, each in a line."""

@@ -146,3 +146,13 @@ def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
         load_figure_preset(FIG2, "quick", imagenet="here")
     (first, *_) = load_figure_preset(FIG5, "quick", imagenet="here", data="snakes").configs
     assert (first.data, first.imagenet) == ("snakes", "here")
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+def test_table_a2_has_the_very_runs_of_figures_2_3_and_4(preset):
+    runs = {
+        name: {config_hash(c.resolved()) for c in load_figure_preset(FIGURES[f"samarin2022/{name}"], preset).configs}
+        for name in ("fig2", "fig3", "fig4", "tableA2")
+    }
+    assert runs["fig2"] | runs["fig4"] < runs["tableA2"]
+    assert runs["tableA2"] <= runs["fig2"] | runs["fig3"] | runs["fig4"]

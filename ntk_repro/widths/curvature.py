@@ -1,0 +1,161 @@
+"""Experiment: the curvature of the loss at initialization against the limit of stability of SGD, width by width.
+
+Shows why the loss of the study is the mean over the outputs: with the sum that Eq. 3 prints, the paper's learning rate
+is above the limit for wide networks.
+
+Source: Samarin et al. 2022, Eq. (3) and section 4 (learning rate 0.1, momentum, batches of 32).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder
+from ntk_repro.widths.settings import Images, Settings
+from ntk_repro.widths.sgd import loss_scale
+from ntk_repro.widths.task import images, network_for, targets
+
+__all__ = ["Config", "curvatures", "run", "show"]
+
+
+@dataclass(frozen=True)
+class Config(Images):
+    """Computes the largest curvature of the squared loss of linearizations, which is the same wherever they are."""
+
+    n_test: int | None = 1
+    """Test images are not looked at: leave it at 1."""
+    net: str = "lenet5"
+    """Architecture: lenet5 or alexnet; every other of the package is taken too."""
+    widths: tuple[float, ...] = (1.0, 2.0, 4.0, 10.0)
+    """Factors on every channel count and hidden width."""
+    seed: int = 0
+    """Seed of the initializations."""
+    learning_rate: float = 0.1
+    """Learning rate that the curvature is multiplied by."""
+    momentum: float = 0.9
+    """Momentum of SGD, at least 0 and below 1; with it steps are stable below 2 (1 + momentum) over the curvature."""
+    batch_size: int = 32
+    """Images of a batch."""
+    batches: int = 8
+    """How many batches to look at, of the first training images; also all their images at once."""
+
+    def resolved(self) -> "Config":
+        """The same settings in their canonical form.
+
+        Raises:
+            UserError: for settings that contradict each other or that no network could have.
+        """
+        if not self.widths:
+            raise UserError("name at least one of --widths")
+        if min(self.batch_size, self.batches) < 1:
+            raise UserError("batch_size and batches must be at least 1")
+        if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"momentum must be at least 0 and below 1, not {self.momentum}")
+        if self.n_test != 1:
+            raise UserError("the curvature is that on training images: leave --n-test out")
+        for width in self.widths:
+            self.of_width(width).resolved()
+        return super().resolved()
+
+    def of_width(self, width: float) -> Settings:
+        """The network of one width."""
+        return Settings(net=self.net, width=width, seed=self.seed)
+
+
+def curvatures(
+    kernel: Float[np.ndarray, "rows rows"], outputs: int, batch_size: int
+) -> tuple[float, Float[np.ndarray, " batches"]]:
+    """The largest curvature of the squared loss, on all samples at once and on each batch of them.
+
+    The loss is (f - y)^2 summed over the outputs and averaged over the samples; its Hessian in the weights of a
+    linear(ized) model, 2/n J^T J, has the eigenvalues of 2/n J J^T and zeros.
+
+    Args:
+        kernel: J J^T of all outputs, sample-major.
+        outputs: of a sample.
+        batch_size: samples of a batch; what is left over at the end is left out.
+
+    >>> whole, batches = curvatures(np.diag([1.0, 2.0, 6.0, 4.0]), 1, 2)
+    >>> whole, batches.tolist()
+    (3.0, [2.0, 6.0])
+    """
+    rows = batch_size * outputs
+    starts = range(0, len(kernel) - rows + 1, rows)
+    batches = [_largest(kernel[i : i + rows, i : i + rows]) * 2 / batch_size for i in starts]
+    return _largest(kernel) * 2 * outputs / len(kernel), np.array(batches)
+
+
+def _largest(kernel: np.ndarray) -> float:
+    last = len(kernel) - 1
+    values = scipy.linalg.eigh(np.asarray(kernel, np.float64), eigvals_only=True, subset_by_index=(last, last))
+    return float(values[0])
+
+
+def run(config: Config, root: Path | None = None) -> RunFolder:
+    """Computes the curvatures of all widths, or returns them where they are there.
+
+    The result's arrays, for W widths and B batches: `widths`, `num_params` (W,); `curvature` (W,) on all images and
+    `batch_curvature` (W, B), of the loss summed over the outputs; `outputs`, by which the loss that is averaged over
+    them divides that; `limit`, 2 (1 + momentum), which learning rate times curvature must not reach.
+
+    Args:
+        config: the settings.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+
+    Raises:
+        UserError: for settings or data that cannot be worked with.
+    """
+    config = config.resolved()
+    data = images(config)
+    y, count = targets(data), config.batch_size * config.batches
+    if count > len(data.x_train):
+        raise UserError(
+            f"{config.batches} batches of {config.batch_size} are more than the {len(data.x_train):,} images: lower "
+            "--batches"
+        )
+    with RunFolder.open("widths_curvature", config, root=root, provenance=data.provenance.as_dict()) as folder:
+        if not folder.done:
+            whole, batches, sizes = [], [], []
+            for width in config.widths:
+                net = network_for(config.of_width(width), data, y.outputs)
+                console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
+                kernel = empirical_gram(net, data.x_train[:count], outputs="full")
+                of_all, of_batches = curvatures(kernel, y.outputs, config.batch_size)
+                whole.append(of_all)
+                batches.append(of_batches)
+                sizes.append(net.num_params)
+            folder.finish(
+                widths=np.array(config.widths),
+                num_params=np.array(sizes),
+                curvature=np.array(whole),
+                batch_curvature=np.array(batches),
+                outputs=np.asarray(y.outputs),
+                limit=np.asarray(2 * (1 + config.momentum)),
+            )
+    return folder
+
+
+def show(folder: RunFolder) -> None:
+    """Prints learning rate times curvature for both losses, beside the limit."""
+    result, config = folder.result(), folder.config
+    rate, limit, outputs = config["learning_rate"], float(result["limit"]), int(result["outputs"])
+    title = f"{config['net']}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
+    table = Table("width", "parameters", "loss summed over outputs", "on single batches", "averaged", title=title)
+    for i, width in enumerate(result["widths"]):
+        of_all = rate * float(result["curvature"][i])
+        of_batches = rate * result["batch_curvature"][i]
+        mean = of_all * loss_scale("mean", outputs) / loss_scale("sum", outputs)
+        cells = [f"{value:.2f}" + (" (diverges)" if value >= limit else "") for value in (of_all, mean)]
+        between = f"{of_batches.min():.2f} to {of_batches.max():.2f}"
+        table.add_row(f"x{width:g}", f"{int(result['num_params'][i]):,}", cells[0], between, cells[1])
+    Console().print(table)
