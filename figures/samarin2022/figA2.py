@@ -74,15 +74,15 @@ def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
             for what in ("mean", "std", "quantiles"):
                 curves[f"{kind}_{target}_{what}"] = mean_and_std(group, f"{kind}_{target}_{what}").mean
     for what in ("mean", "std"):
-        by_seed = [_apart(run, what) for run in group]
-        found[f"{what}_apart"], found[f"{what}_apart_by_seed"] = float(np.mean(by_seed)), by_seed
+        found[f"{what}_apart_by_seed"] = [float(_apart(run, what)) for run in group]
+        found[f"{what}_apart"] = float(mean_and_std(group, lambda run, what=what: _apart(run, what)).mean)
     outputs = mean_and_std(group, lambda run: _root_mean_square(array(run, "outputs_apart")[1:])).mean
     return {**found, **curves, "outputs_apart": float(outputs), "outputs_std": float(mean_and_std(group, _std).mean)}
 
 
-def _apart(run: RunFolder, what: str) -> float:
-    both = [[array(run, f"{kind}_{target}_{what}") for target in TARGETS] for kind in KINDS]
-    return float(_root_mean_square(np.subtract(*both)[:, 1:]))
+def _apart(run: RunFolder, what: str) -> np.ndarray:
+    network, linearized = (np.array([array(run, f"{kind}_{target}_{what}") for target in TARGETS]) for kind in KINDS)
+    return _root_mean_square((network - linearized)[:, 1:])
 
 
 def _std(run: RunFolder) -> np.ndarray:

@@ -49,7 +49,7 @@ class Config(Settings):
     none: never."""
     loss_reduction: Literal["mean", "sum"] = "mean"
     """The loss is the squared error, averaged over the batch and over the outputs (mean), or summed over the outputs
-    (sum: what Eq. 3 prints, with which learning rate 0.1 diverges from width 4 up)."""
+    (sum: what Eq. 3 prints, with which learning rate 0.1 is too large for wide networks: see `curvature`)."""
     follow: int = 200
     """Test images whose outputs are followed through the training."""
     baseline: bool = True
