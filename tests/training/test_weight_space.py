@@ -384,38 +384,3 @@ def test_a_state_is_kept_in_the_middle_of_an_epoch_too(tmp_path, monkeypatch):
 def test_checkpoints_outside_of_the_training_are_refused(at):
     with pytest.raises(UserError, match="checkpoint_at must be epochs"):
         checkpointed(at=at)
-
-
-@pytest.mark.parametrize("linearized", [False, True])
-def test_networks_and_linearizations_train_at_the_same_precision(linearized):
-    """Products at full float32 on every device, as those of kernels."""
-    seen = set()
-
-    def apply(params, x):
-        seen.add(jax.config.jax_default_matmul_precision)  # pyright: ignore[reportAttributeAccessIssue]
-        return jnp.tanh(x @ params["w"])
-
-    x, y, *_ = data()
-    net = Network.from_apply(apply, {"w": jnp.ones((5, 1))})
-    net = net.linearization() if linearized else net
-    seen.clear()
-    with jax.default_matmul_precision("highest"):
-        expected = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
-    stepped = []
-    real = weight_space._step
-
-    def step(*settings):
-        program = real(*settings)
-
-        def taken(*arguments):
-            seen.clear()
-            out = program(*arguments)
-            stepped.extend(seen)
-            return out
-
-        return taken
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weight_space, "_step", step)
-        train(net, x, y, recipe=recipe(epochs=1), batches=minibatches(3, N, BATCH, 1))
-    assert set(stepped) == {expected}
