@@ -300,6 +300,11 @@ def test_a_table_holds_ours_and_the_papers_numbers(tmp_path, draw):
     assert [row["holds"] for row in printed[1::2]] == [False, False, True, False, True, True]
 
 
+def test_one_column_says_nothing_of_how_a_gap_closes(tmp_path, draw):
+    rows = claims("table1", draw("table1", [solved(tmp_path)]))
+    assert [row["holds"] for row in rows if "closes with width" in row["statement"]] == [None]
+
+
 def test_a_solver_that_leaves_an_image_out_fails_the_claim(tmp_path, draw):
     rows = claims("table1", draw("table1", [solved(tmp_path, solver_train=(1.0, 0.999, 0.99))]))
     fits = [row for row in rows if row["statement"].startswith("the solver fits")]

@@ -126,7 +126,7 @@ def _training_gap_closes(numbers: Numbers) -> Iterator[Verdict]:
     columns = _columns(numbers)
     gaps = [_of(c, "network", "train") - _of(c, "linearized", "train") for c in columns]
     note = ", ".join(f"x{c['width']:g}: {100 * gap:.2f}" for c, gap in zip(columns, gaps, strict=True)) + " points"
-    change = gaps[-1] - gaps[0]
+    change = gaps[-1] - gaps[0] if len(gaps) > 1 else math.nan
     yield Verdict("network and linearization", change < 0, change, "change of the gap in training accuracy", note=note)
 
 
