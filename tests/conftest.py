@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No test asserts time: an example may also compile a program, or wait for another process.
+hypothesis.settings.register_profile("ntk_repro")
+hypothesis.settings.load_profile("ntk_repro")
 
 # Before anything imports JAX. JAX_PLATFORMS=cuda runs the tests on a GPU.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

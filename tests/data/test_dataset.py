@@ -40,7 +40,7 @@ def test_the_test_part_is_standardised_by_the_training_part():
     assert not plain.provenance.standardized
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(n=st.integers(1, 1442), more=st.integers(0, 100), seed=st.integers(0, 2**40))
 def test_a_subset_is_the_beginning_of_a_larger_one(n, more, seed):
     small = load_dataset("digits", n_train=n, n_test=5, seed=seed, standardize=False)

@@ -11,7 +11,7 @@ from ntk_repro.errors import UserError
 EPS = np.finfo(float).eps
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     x=st.floats(1e-14, 1.99).filter(lambda x: abs(x - 1) > 1e-6), steps=st.integers(0, 200), scale=st.integers(-40, 40)
 )

@@ -165,7 +165,7 @@ def test_tasks_do_not_touch_each_other(loss):
         np.testing.assert_allclose(alone.loss[:, 0], together.loss[:, task], atol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), loss=st.sampled_from(LOSSES))
 def test_the_order_of_samples_does_not_matter(seed, loss):
     p = problem(seed=seed)

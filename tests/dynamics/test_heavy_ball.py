@@ -24,7 +24,7 @@ def critical(beta):
     return (1 - np.sqrt(beta)) ** 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     beta=st.sampled_from([1e-6, 0.1, 0.5, 0.9, 0.99, 0.999]),
     x=st.one_of(

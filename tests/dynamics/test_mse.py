@@ -122,7 +122,7 @@ def test_in_the_limit_the_outputs_interpolate(problem, dynamics):
         assert_near(dynamics.outputs_after(t, 0.1, *problem.starts), (problem.y, expected), 1e-11)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.floats(0, 50), second=st.floats(0, 50), seed=st.integers(0, 9))
 def test_training_on_is_training_longer(first, second, seed):
     problem = random_problem(seed=seed)

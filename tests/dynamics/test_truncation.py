@@ -36,7 +36,7 @@ def errors(d, exact, problem, t):
     return np.linalg.norm(found[0] - true[0], axis=-2), np.abs(found[1] - true[1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 9), k=st.integers(1, 30), size=st.sampled_from([0.0, 1e-6, 1e-3, 0.1]),
     ridge=st.sampled_from([0.0, 0.05]),

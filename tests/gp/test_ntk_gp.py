@@ -107,7 +107,7 @@ def test_a_scaled_tangent_kernel_is_a_scaled_time(problem, scale):
         assert_same(ntk_gp_posterior(**scaled, t=t / scale), ntk_gp_posterior(**problem.both, t=t), 1e-11)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     arrays.arrays(np.float64, (7, 3), elements=st.floats(-2, 2)),
     arrays.arrays(np.float64, (7, 9), elements=st.floats(-2, 2)),

@@ -115,7 +115,7 @@ def test_form_is_chosen_by_counting():
     assert plan.multiplications_per_pair == by_hand
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n1=st.integers(1, 23),
     n2=st.integers(0, 23),

@@ -9,7 +9,7 @@ from ntk_repro.nads import linearly_separable
 U = np.random.default_rng(0).normal(size=(3, 2, 1)).astype(np.float32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(epsilon=st.floats(0.1, 3), sigma=st.floats(0.1, 3), seed=st.integers(0, 2**31))
 def test_the_direction_alone_separates(epsilon, sigma, seed):
     data = linearly_separable(U, 40, 10, epsilon=epsilon, sigma=sigma, seed=seed)

@@ -16,7 +16,7 @@ VARIANCES = st.floats(1e-3, 1e3)
 COSINES = st.floats(-0.999, 0.999)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VARIANCES, VARIANCES, COSINES)
 def test_relu_expectations_are_the_integrals_over_the_angle(k11, k22, cosine):
     """In polar coordinates, u = s1 r cos(a), v = s2 r cos(a - theta), and E[r^2] = 2 with the angle uniform."""
@@ -28,7 +28,7 @@ def test_relu_expectations_are_the_integrals_over_the_angle(k11, k22, cosine):
     np.testing.assert_allclose(t_dot, (both_positive[1] - both_positive[0]) / (2 * np.pi), rtol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.01, 4), st.floats(0.01, 4), COSINES)
 def test_erf_expectations_are_gaussian_integrals(k11, k22, cosine):
     from scipy.special import erf

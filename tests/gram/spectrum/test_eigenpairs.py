@@ -141,7 +141,7 @@ def test_a_memory_map_is_taken(tmp_path):
         )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n=st.integers(1, 60), share=st.floats(0.02, 1.0), decay=st.floats(0.0, 3.0), seed=st.integers(0, 99))
 def test_any_size_and_decay_agrees_with_numpy(n, share, decay, seed):
     k = max(1, int(share * n))

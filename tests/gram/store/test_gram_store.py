@@ -27,7 +27,7 @@ def filled(folder, n=10, tile=4, **kw):
     return store
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(n=st.integers(1, 30), tile=st.integers(1, 40), dtype=st.sampled_from(["float32", "float64"]))
 def test_what_is_written_is_read(n, tile, dtype, tmp_path_factory):
     k = entries(n)
