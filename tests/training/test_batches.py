@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
@@ -9,7 +9,6 @@ from ntk_repro.training import Recipe, epoch_means, minibatches
 sizes = st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 
 
-@settings(deadline=None)
 @given(sizes=sizes, epochs=st.integers(1, 6), seed=st.integers(0, 9))
 def test_every_epoch_visits_every_sample_once(sizes, epochs, seed):
     n, batch_size = sizes
