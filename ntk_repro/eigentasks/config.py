@@ -106,8 +106,9 @@ class EigentasksConfig:
             num_eigenfunctions=k,
         )
 
-    def within(self, images: int) -> tuple["EigentasksConfig", list[str]]:
+    def within(self, n_train: int, n_test: int) -> tuple["EigentasksConfig", list[str]]:
         """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        images = n_train + n_test
         indices = tuple(index for index in self.indices if index <= images)
         count = None if (self.num_eigenfunctions or 0) > images else self.num_eigenfunctions
         said = [f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out"]

@@ -72,15 +72,17 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
     """The configs made to fit the images that the command names instead of the preset's, which is said in a line.
 
     Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
-    of images, or whose counts follow from other settings, fits those itself (`within`, which takes the number of all
-    images, or `within_training_images`). How many images a folder of ImageNet holds its loader says: there counts stay.
+    of images, or whose counts follow from other settings, fits those itself (`within`). How many images a folder of
+    ImageNet holds its loader says: there counts stay.
     """
     if all(changes.get(key) is None for key in ("data", *_COUNTS)):
         return list(configs)
     fitting, said = [], []
     for config in configs:
         if config.data == "snakes":
-            fit, lines = _with_training_images(config, config.n_train)
+            fit, lines = config, []
+            if config.n_train is not None and hasattr(config, "within"):
+                fit, lines = config.within(config.n_train, config.n_test or 0)
             said += lines
             fitting.append(fit)
             continue
@@ -98,25 +100,17 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
             f"{config.data} has {sizes[part]:,} {_COUNTS[part]} images, not the {count:,} of the preset: all are taken"
             for part, count in beyond.items()
         ]
-        images = sum(
-            sizes[part] if part in beyond or part not in own else counts[part] or sizes[part] for part in _COUNTS
-        )
+        left = {
+            part: sizes[part] if part in beyond or part not in own else counts[part] or sizes[part] for part in sizes
+        }
         fit = dataclasses.replace(config, **{part: sizes[part] for part in beyond})
         if hasattr(fit, "within"):
-            fit, lines = fit.within(images)
+            fit, lines = fit.within(**left)
             said += lines
-        fit, lines = _with_training_images(fit, getattr(fit, "n_train", None) or sizes["n_train"])
-        said += lines
         fitting.append(fit)
     for line in dict.fromkeys(said):
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     return fitting
-
-
-def _with_training_images(config: Any, count: int | None) -> tuple[Any, list[str]]:
-    if count is None or not hasattr(config, "within_training_images"):
-        return config, []
-    return config.within_training_images(count)
 
 
 def draw_figure(

@@ -52,13 +52,12 @@ class Config(Settings):
             raise UserError(f"epochs must be at least 1, not {self.epochs}")
         return dataclasses.replace(super().resolved(), sizes=tuple(sorted(set(self.sizes))))
 
-    def within(self, images: int) -> tuple["Config", list[str]]:
+    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
         """The settings without the sizes that so few images cannot give, and what to say of that on the terminal."""
-        most = images - (self.n_test or 0)
-        sizes = tuple(size for size in self.sizes if size <= most)
+        sizes = tuple(size for size in self.sizes if size <= n_train)
         if sizes == self.sizes:
             return self, []
-        return dataclasses.replace(self, sizes=sizes), [f"training sets above {most:,} images are left out"]
+        return dataclasses.replace(self, sizes=sizes), [f"training sets above {n_train:,} images are left out"]
 
 
 def run(config: Config, root: Path | None = None) -> RunFolder:

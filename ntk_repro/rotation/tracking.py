@@ -60,8 +60,9 @@ class Config(Settings):
         config = super().resolved()
         return dataclasses.replace(config, track=default_epochs(self.track, self.epochs, "track"))
 
-    def within(self, images: int) -> tuple["Config", list[str]]:
+    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
         """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        images = n_train + n_test
         if self.num_eigenfunctions <= images:
             return self, []
         said = f"{images:,} images have {images:,} eigenfunctions: no more are followed"

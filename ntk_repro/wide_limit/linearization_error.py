@@ -86,12 +86,12 @@ class Config:
         self.module(self.widths[0])
         return self
 
-    def within(self, images: int) -> tuple["Config", list[str]]:
-        """The settings without the sizes that so few images (test images among them) cannot give, and what to say."""
-        sizes = tuple(size for size in self.sizes if size <= images - self.n_test)
+    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
+        """The settings without the sizes that so few images cannot give, and what to say of that on the terminal."""
+        sizes = tuple(size for size in self.sizes if size <= n_train)
         if sizes == self.sizes:
             return self, []
-        return replace(self, sizes=sizes), [f"{images:,} images: sizes beyond {images - self.n_test:,} are left out"]
+        return replace(self, sizes=sizes), [f"sizes beyond {n_train:,} training images are left out"]
 
     def module(self, width: int) -> Any:
         """The network of one width."""

@@ -85,12 +85,12 @@ class Config(Settings):
                 raise UserError(f"sizes must be numbers of training images from 1 to {self.n_train}, not {self.sizes}")
         return dataclasses.replace(super().resolved(), sizes=sizes)
 
-    def within_training_images(self, n: int) -> tuple["Config", list[str]]:
-        """The settings for a training set of n images, and what to say of that on the terminal."""
-        if self.sizes is None or max(self.sizes, default=0) <= n:
+    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
+        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        if self.sizes is None or max(self.sizes, default=0) <= n_train:
             return self, []
-        sizes = tuple(sorted({min(size, n) for size in self.sizes}))
-        return dataclasses.replace(self, sizes=sizes), [f"{n:,} training images: the largest size is all of them"]
+        sizes = tuple(sorted({min(size, n_train) for size in self.sizes}))
+        return dataclasses.replace(self, sizes=sizes), [f"{n_train:,} training images: the largest size is all of them"]
 
     @property
     def recipe(self) -> Recipe:

@@ -53,12 +53,12 @@ class Config(Settings):
             raise UserError("the singular values are those on training images: leave --n-test out")
         return super().resolved()
 
-    def within_training_images(self, n: int) -> tuple["Config", list[str]]:
-        """The settings for a training set of n images, and what to say of that on the terminal."""
-        if self.direct_images <= n:
+    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
+        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+        if self.direct_images <= n_train:
             return self, []
-        said = f"{n:,} images: the Jacobian itself is decomposed on these, not on {self.direct_images:,}"
-        return dataclasses.replace(self, direct_images=n), [said]
+        said = f"{n_train:,} images: the Jacobian itself is decomposed on these, not on {self.direct_images:,}"
+        return dataclasses.replace(self, direct_images=n_train), [said]
 
 
 def run(config: Config, root: Path | None = None) -> RunFolder:

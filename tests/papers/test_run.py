@@ -126,7 +126,7 @@ def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch
     reproduce(FIGURES["lee2019/figS5"], "laptop", root=tmp_path, data="digits")
     train, test = dataset_sizes("digits", classes=(7, 0))
     assert {(config.sizes, config.n_test) for config in configs} == {((32, 64, 128, 256), test)}
-    assert f"sizes beyond {train} are left out" in capsys.readouterr().err
+    assert f"sizes beyond {train} training images are left out" in capsys.readouterr().err
 
 
 @pytest.fixture

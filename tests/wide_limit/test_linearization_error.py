@@ -68,10 +68,10 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(done, tmp_path, monkeypatch
 
 
 def test_sizes_that_the_images_cannot_give_are_left_out():
-    assert CONFIG.within(11) == (CONFIG, [])
-    fit, said = CONFIG.within(10)
+    assert CONFIG.within(n_train=11 - CONFIG.n_test, n_test=CONFIG.n_test) == (CONFIG, [])
+    fit, said = CONFIG.within(n_train=10 - CONFIG.n_test, n_test=CONFIG.n_test)
     assert fit.sizes == (4,)
-    assert said == ["10 images: sizes beyond 5 are left out"]
+    assert said == ["sizes beyond 5 training images are left out"]
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,10 @@ def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path
 
 
 def test_sizes_are_fitted_to_fewer_images():
-    fit, said = CONFIG.within_training_images(30)
+    fit, said = CONFIG.within(30, 20)
     assert fit.sizes == (20, 30)
     assert said == ["30 training images: the largest size is all of them"]
-    assert CONFIG.within_training_images(60) == (CONFIG, [])
+    assert CONFIG.within(60, 20) == (CONFIG, [])
 
 
 def test_more_images_than_there_are_are_refused(tmp_path):

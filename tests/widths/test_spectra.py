@@ -44,10 +44,10 @@ def test_what_vanishes_is_counted_and_left_out_of_the_condition_number():
 def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
     with pytest.raises(UserError, match="--direct-images 1500 is above the 1,442 images"):
         spectra.run(spectra.Config(data="digits", n_train=None, direct_images=1500), root=tmp_path)
-    fit, (said,) = CONFIG.within_training_images(3)
+    fit, (said,) = CONFIG.within(3, 1)
     assert fit.direct_images == 3
     assert "not on 5" in said
-    assert CONFIG.within_training_images(5) == (CONFIG, [])
+    assert CONFIG.within(5, 1) == (CONFIG, [])
 
 
 def test_a_run_is_shown(done, capsys):
