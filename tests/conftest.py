@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 # No test asserts time: an example may also compile a program, or wait for another process.
-hypothesis.settings.register_profile("ntk_repro")
+hypothesis.settings.register_profile("ntk_repro", deadline=None)
 hypothesis.settings.load_profile("ntk_repro")
 
 # Before anything imports JAX. JAX_PLATFORMS=cuda runs the tests on a GPU.
