@@ -154,5 +154,7 @@ def test_table_a2_has_the_very_runs_of_figures_2_3_and_4(preset):
         name: {config_hash(c.resolved()) for c in load_figure_preset(FIGURES[f"samarin2022/{name}"], preset).configs}
         for name in ("fig2", "fig3", "fig4", "tableA2")
     }
-    assert runs["fig2"] | runs["fig4"] < runs["tableA2"]
-    assert runs["tableA2"] <= runs["fig2"] | runs["fig3"] | runs["fig4"]
+    # At quick Figure 4 has digits in place of CIFAR-10, so the table leaves it out.
+    shown = ("fig2",) if preset == "quick" else ("fig2", "fig4")
+    assert set.union(*(runs[name] for name in shown)) < runs["tableA2"]
+    assert runs["tableA2"] <= set.union(*(runs[name] for name in (*shown, "fig3")))
