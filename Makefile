@@ -59,7 +59,7 @@ $(foreach figure,$(PRESETS:configs/%.toml=%),$(eval $(call figure_target,$(figur
 $(NUMBERS): $(INSTALLED)
 	$(call draw,$@)
 
-# A file's tests share compiled programs, so a file stays in one process.
+# Neighbouring tests share compiled programs: each process gets one stretch of them, and helps another when it is done.
 PYTEST := -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 test: $(INSTALLED_DEV)  ## Run all tests
