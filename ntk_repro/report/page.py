@@ -88,7 +88,7 @@ def _section(entry: Entry) -> dict[str, Any]:
             "data": shown.data,
             "picture": base64.b64encode(shown.picture).decode("ascii"),
             "size": _size(shown.picture),
-            "alt": f"{figure.source}: {figure.title}. {said(counts)}; the numbers are in the table of claims.",
+            "alt": f"{figure.source}: {figure.title}. {_in_words(counts)}; the numbers are in the table of claims.",
             "claims": [_row(claim) for claim in shown.claims],
             "paper": any(claim["paper"] is not None for claim in shown.claims),
             "time": _time(shown.runs),
@@ -122,7 +122,7 @@ def _counts(claims: Iterable[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def said(counts: dict[str, int]) -> str:
+def _in_words(counts: dict[str, int]) -> str:
     """Counts of verdicts in words: "7 of 8 claims hold, 1 undetermined"."""
     total = sum(counts.values())
     text = f"{counts['yes']} of {total} claims hold"

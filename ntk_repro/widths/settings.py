@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import build_model, model_settings
+from ntk_repro.models import build_model, settings_of
 
 __all__ = ["Images", "Settings"]
 
@@ -87,8 +87,7 @@ class Settings(Images):
     @property
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name and the number of outputs."""
-        names = {"width", "activation", *model_settings(self.net)}
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name in names}
+        return settings_of(self)
 
     @property
     def label(self) -> str:
