@@ -30,7 +30,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup report test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report check-reference test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ help:  ## List the targets
 
 report: $(INSTALLED)  ## Make report.html, one page of all figures that are computed
 	$(PY) -m ntk_repro report
+
+check-reference: $(INSTALLED)  ## Compute every figure at `quick` anew and compare with docs/reference (40 minutes on two cores)
+	$(PY) -m ntk_repro check-reference $(if $(FIGURE),--figures $(FIGURE))
 
 setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development tools too (EXTRAS=cuda for a GPU)
 

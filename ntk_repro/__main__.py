@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.reference.command import CheckReference, Reference
 
 if TYPE_CHECKING:
     from ntk_repro.papers import Figure
@@ -183,7 +184,12 @@ def _show(made) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
-    chosen = tyro.cli(Run | Draw | List | Report | Doctor, prog="ntk-repro", description=__doc__, args=args)
+    chosen = tyro.cli(
+        Run | Draw | List | Report | Reference | CheckReference | Doctor,
+        prog="ntk-repro",
+        description=__doc__,
+        args=args,
+    )
     command(chosen, again="what is done is kept; the same command continues")
 
 

@@ -37,3 +37,16 @@ def tfds_dir() -> Path:
     if not (folder / "mnist").is_dir():
         pytest.skip(f"needs prepared TensorFlow data sets: {folder} has none (TFDS_DATA_DIR names another folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Path:
+    """A folder of runs with one figure computed at `quick`, the smallest there is: Figure 1 of Ortiz-Jimenez et al."""
+    from ntk_repro.papers import find_figures, load_figure_preset
+    from ntk_repro.papers.presets import study_of
+
+    root = tmp_path_factory.mktemp("runs")
+    figure = find_figures("ortiz2021/fig1")[0]
+    for config in load_figure_preset(figure, "quick").configs:
+        study_of(figure).run(config, root=root)
+    return root

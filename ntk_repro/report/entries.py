@@ -42,12 +42,16 @@ class RunFacts:
         seconds: how long its last session took; None where that was not recorded.
         device: such as "cpu: cpu".
         commit: the first characters of the commit, with "+" where files differed from it; empty where unknown.
+        versions: of Python and the packages that the numbers hang on.
+        provenance: where the data came from, see `ntk_repro.data.Provenance`; empty where none were used.
     """
 
     path: str
     seconds: float | None
     device: str
     commit: str
+    versions: dict[str, str]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Shown:
         preset: the preset's name.
         data: the data set as a reader knows it.
         picture: a PNG.
+        numbers: what is plotted.
         claims: the verdicts, see `ntk_repro.papers.claims.evaluate`.
         runs: the runs that were drawn.
     """
@@ -65,6 +70,7 @@ class Shown:
     preset: str
     data: str
     picture: bytes
+    numbers: dict[str, Any]
     claims: list[dict[str, Any]]
     runs: tuple[RunFacts, ...]
 
@@ -76,7 +82,7 @@ class Entry:
     Attributes:
         figure: the figure.
         presets: the state of each of its presets, smallest first.
-        shown: the largest preset whose runs are all done; None where there is none.
+        shown: the preset asked for, or the largest, whose runs are all done; None where there is none.
         trouble: why it could not be drawn though its runs are done; empty where it could.
     """
 
@@ -86,8 +92,8 @@ class Entry:
     trouble: str = ""
 
 
-def gather(figures: Iterable[Figure], out: Path, root: Path | None = None) -> list[Entry]:
-    """Looks at the runs of every figure, and draws each at the largest preset that is wholly computed.
+def gather(figures: Iterable[Figure], out: Path, root: Path | None = None, *, preset: str | None = None) -> list[Entry]:
+    """Looks at the runs of every figure, and draws each at one preset that is wholly computed.
 
     A figure whose drawing fails does not take the others with it: its entry says why.
 
@@ -95,8 +101,9 @@ def gather(figures: Iterable[Figure], out: Path, root: Path | None = None) -> li
         figures: the figures, in the order of the page.
         out: folder for the pictures and numbers, one folder a preset in it.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+        preset: the preset; None for the largest that is computed.
     """
-    states = [_state(figure, root) for figure in figures]
+    states = [_state(figure, root, preset) for figure in figures]
     with progress("figures", len(states)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
         entries = []
         for entry in pool.map(lambda state: _drawn(state[0], state[1], state[2], out), states):
@@ -105,15 +112,15 @@ def gather(figures: Iterable[Figure], out: Path, root: Path | None = None) -> li
     return entries
 
 
-def _state(figure: Figure, root: Path | None) -> tuple[Entry, str, list[Path]]:
-    """The entry without its picture, and the largest preset that is done with the folders of its runs."""
+def _state(figure: Figure, root: Path | None, wanted: str | None) -> tuple[Entry, str, list[Path]]:
+    """The entry without its picture, and the preset to draw, empty where it is not done, with its run folders."""
     presets, complete, folders = [], "", []
     for name in preset_names(figure):
         preset = load_figure_preset(figure, name)
         configs = [config.resolved() for config in preset.configs]
         done = [RunFolder.is_done(figure.folder, config, root=root) for config in configs]
         presets.append(PresetState(name, preset.cost, sum(done), len(done)))
-        if all(done):
+        if all(done) and wanted in (None, name):
             complete = name
             folders = list(dict.fromkeys(RunFolder.locate(figure.folder, config, root=root) for config in configs))
     return Entry(figure, tuple(presets)), complete, folders
@@ -127,9 +134,10 @@ def _drawn(entry: Entry, preset: str, folders: list[Path], out: Path) -> Entry:
     except (UserError, RuntimeError) as error:
         return replace(entry, trouble=str(error))
     picture, numbers = (next(f for f in made.files if f.suffix == suffix) for suffix in (".png", ".json"))
-    data = json.loads(numbers.read_text()).get("data_label", "")
+    plotted = json.loads(numbers.read_text())
     runs = tuple(_facts(RunFolder.read(folder)) for folder in folders)
-    return replace(entry, shown=Shown(preset, data, picture.read_bytes(), made.claims, runs))
+    data = plotted.get("data_label", "")
+    return replace(entry, shown=Shown(preset, data, picture.read_bytes(), plotted, made.claims, runs))
 
 
 def _facts(run: RunFolder) -> RunFacts:
@@ -137,4 +145,11 @@ def _facts(run: RunFolder) -> RunFacts:
     git = environment.get("git") or {}
     commit = git.get("commit", "")[:10] + ("+" if git.get("changed") else "")
     device = ", ".join(dict.fromkeys(environment.get("device") or ["unknown"]))
-    return RunFacts(f"{run.study}/{run.path.name}", environment.get("seconds"), device, commit)
+    return RunFacts(
+        path=f"{run.study}/{run.path.name}",
+        seconds=environment.get("seconds"),
+        device=device,
+        commit=commit,
+        versions=environment.get("versions") or {},
+        provenance=environment.get("provenance") or {},
+    )

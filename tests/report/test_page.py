@@ -52,12 +52,12 @@ def claim(**changes):
     return {**own, "note": "", **changes}
 
 
-RUNS = (RunFacts("study/0123", 61.2, "cpu: cpu", "abcdef0123"),)
+RUNS = (RunFacts("study/0123", 61.2, "cpu: cpu", "abcdef0123", {}, {}),)
 
 
 def entry(*claims, runs=RUNS):
     states = (PresetState("quick", "a minute", 1, 1), PresetState("laptop", "an hour", 0, 3))
-    return Entry(find_figures("lee2019/fig1")[0], states, Shown("quick", "MNIST", PNG, list(claims), runs))
+    return Entry(find_figures("lee2019/fig1")[0], states, Shown("quick", "MNIST", PNG, {}, list(claims), runs))
 
 
 def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
@@ -111,7 +111,7 @@ def test_what_runs_say_is_text_and_never_markup():
     [((61.2,), "0:01:02"), ((None,), "not recorded"), ((3600.0, None), "1:00:00 (1 of 2 runs not recorded)")],
 )
 def test_run_times_are_added_up(seconds, said):
-    runs = tuple(RunFacts(f"study/{i}", value, "cpu: cpu", "") for i, value in enumerate(seconds))
+    runs = tuple(RunFacts(f"study/{i}", value, "cpu: cpu", "", {}, {}) for i, value in enumerate(seconds))
     assert f"run time {said} device" in Elements(page([entry(claim(), runs=runs)])).text
 
 

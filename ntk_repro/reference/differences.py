@@ -1,0 +1,75 @@
+"""Why a claim does not hold here: by a measurement, or not known yet."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.record import from_dict
+from ntk_repro.reference.results import Result
+
+__all__ = ["Difference", "read_differences", "unexplained"]
+
+STATES = ("explained", "open")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A word on claims of one figure that do not hold, or stay undetermined.
+
+    Attributes:
+        figure: the figure's id.
+        claim: how their statement begins.
+        state: "explained" where a measurement says why, "open" where none does yet.
+        why: the measurement, or what is known.
+        presets: where it applies; empty for all.
+        subjects: which subjects; empty for all.
+    """
+
+    figure: str
+    claim: str
+    state: str
+    why: str
+    presets: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+    def concerns(self, result: Result, claim: dict[str, Any]) -> bool:
+        """Whether it speaks of this verdict."""
+        return (
+            self.figure == result.figure
+            and claim["statement"].startswith(self.claim)
+            and result.preset in (self.presets or (result.preset,))
+            and claim["subject"] in (self.subjects or (claim["subject"],))
+        )
+
+
+def read_differences(path: Path) -> list[Difference]:
+    """The `[[difference]]` tables of a TOML file.
+
+    Raises:
+        UserError: the file is missing or damaged, or a table has an unknown key or state.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("difference", [])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: take it from the repository") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from None
+    found = [from_dict(Difference, table, str(path)) for table in tables]
+    for difference in found:
+        if difference.state not in STATES:
+            raise UserError(f"{path}: state must be one of {', '.join(STATES)}, not {difference.state!r}")
+    return found
+
+
+def unexplained(
+    results: Iterable[Result], differences: Iterable[Difference]
+) -> Iterator[tuple[Result, dict[str, Any]]]:
+    """The verdicts that are not "holds" and that no difference speaks of."""
+    known = list(differences)
+    for result in results:
+        for claim in result.claims:
+            if not claim["holds"] and not any(difference.concerns(result, claim) for difference in known):
+                yield result, claim

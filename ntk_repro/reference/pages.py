@@ -1,0 +1,173 @@
+"""Reference results as Markdown: an index, a page a paper, and the README's table."""
+
+import math
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from itertools import groupby
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import FIGURES
+from ntk_repro.reference.comparison import Tolerance
+from ntk_repro.reference.differences import Difference
+from ntk_repro.reference.results import Result
+from ntk_repro.report import PAPERS
+
+__all__ = ["pages", "readme_with_table"]
+
+BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
+_WORDS = {True: "holds", False: "**does not hold**", None: "open"}
+
+
+def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, str]:
+    """The pages of a folder of references by file name: index.md, then <paper>.md for each paper.
+
+    Args:
+        results: as `read_results` gives them.
+        differences: what is said of the claims that do not hold.
+    """
+    import jinja2
+
+    source = files("ntk_repro.reference")
+    loader = jinja2.FunctionLoader(lambda name: (source / name).read_text(encoding="utf-8"))
+    templates = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"cell": _cell, "tally": _tally, "held": _held, "minutes": _minutes}
+    papers = []
+    for name, group in groupby(results, key=lambda result: FIGURES[result.figure].paper):
+        sections = [_section(list(same), differences) for _, same in groupby(group, key=lambda result: result.figure)]
+        papers.append({"name": name, "title": PAPERS[name], "figures": sections})
+    newest = max(results, key=lambda result: result.versions.get("jax", ""))
+    facts = {
+        "papers": papers,
+        "presets": {
+            preset: [result for result in results if result.preset == preset]
+            for preset in dict.fromkeys(result.preset for result in results)
+        },
+        "provenance": _each_once(row for result in results for row in map(_data_line, result.provenance)),
+        "versions": newest.versions,
+        "devices": _each_once(device for result in results for device in result.devices),
+        "commits": _each_once(commit for result in results for commit in result.commits),
+        "tolerance": Tolerance(),
+        "differences": differences,
+        "figures": FIGURES,
+    }
+    made = {"index.md": templates.get_template("index.md.j2").render(**facts)}
+    page = templates.get_template("paper.md.j2")
+    return made | {f"{paper['name']}.md": page.render(paper=paper) for paper in papers}
+
+
+def readme_with_table(readme: str, results: Sequence[Result]) -> str:
+    """The README's text with its table of figures renewed: figure, command, minutes and claims at `quick`.
+
+    Raises:
+        UserError: the text has no place for the table.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(
+            f"the README has no lines {BEGIN} and {END} for the table of figures to stand between: add them"
+        )
+    lines = ["| figure | shows | command | minutes | claims that hold |", "|---|---|---|---|---|"]
+    for figure in FIGURES.values():
+        of_figure = [result for result in results if result.figure == figure.id]
+        quick = next((result for result in of_figure if result.preset == "quick"), None)
+        name = _name(figure.id)
+        link = (
+            f"[{_author(figure.id)}, {name}](docs/reference/{figure.paper}.md#{_anchor(name)})" if of_figure else name
+        )
+        held = "; ".join(
+            _tally(result.claims) + (f" (`{result.preset}`)" if result.preset != "quick" else "")
+            for result in of_figure
+        )
+        minutes = "" if quick is None else _minutes(quick.seconds)
+        lines.append(f"| {link} | {figure.title} | `make {figure.id.replace('/', '-')}` | {minutes} | {held} |")
+    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after
+
+
+def _section(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:
+    figure = FIGURES[results[0].figure]
+    return {
+        "id": figure.id,
+        "name": _name(figure.id),
+        "anchor": _anchor(_name(figure.id)),
+        "title": figure.title,
+        "results": [
+            {
+                "result": result,
+                "paper": any(claim["paper"] is not None for claim in result.claims),
+                "claims": [_row(claim) for claim in result.claims],
+                "differences": [
+                    difference
+                    for difference in differences
+                    if any(not claim["holds"] and difference.concerns(result, claim) for claim in result.claims)
+                ],
+            }
+            for result in reversed(results)  # what is nearest to the paper first
+        ],
+    }
+
+
+def _row(claim: dict[str, Any]) -> dict[str, str]:
+    number, paper = claim["number"], claim["paper"]
+    return {
+        "statement": claim["statement"],
+        "subject": claim["subject"],
+        "verdict": _WORDS[claim["holds"]],
+        "number": "" if number is None else f"{number:.4g}",
+        "paper": "" if paper is None else f"{paper:.4g}",
+        "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
+        "meaning": claim["meaning"] + (f" ({claim['note']})" if claim["note"] else ""),
+    }
+
+
+def _data_line(provenance: dict[str, Any]) -> str:
+    """One line on where data came from, without the number of images, in which runs differ."""
+    parts = [provenance.get("label", "")]
+    if "source" in provenance:
+        parts.append(f"from {provenance['source']} {provenance.get('version', '')}".strip())
+    parts += [provenance[key] for key in ("note",) if key in provenance]
+    return "; ".join(part for part in parts if part)
+
+
+def _name(figure: str) -> str:
+    return FIGURES[figure].source.rsplit(", ", 1)[-1]
+
+
+def _author(figure: str) -> str:
+    return FIGURES[figure].source.split(" ", 1)[0]
+
+
+def _anchor(heading: str) -> str:
+    """Where a heading is found on its page, on GitHub as in the built documentation."""
+    return heading.lower().replace(" ", "-")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _tally(claims: Iterable[dict[str, Any]]) -> str:
+    """In a table under "claims that hold": "7 of 9, 1 open"."""
+    return _held(claims).replace(" claims hold", "")
+
+
+def _held(claims: Iterable[dict[str, Any]]) -> str:
+    """In a sentence: "7 of 9 claims hold, 1 open"."""
+    verdicts = [claim["holds"] for claim in claims]
+    undecided = sum(verdict is None for verdict in verdicts)
+    return f"{sum(map(bool, verdicts))} of {len(verdicts)} claims hold" + (f", {undecided} open" if undecided else "")
+
+
+def _minutes(seconds: float | None) -> str:
+    return "not recorded" if seconds is None else f"{max(0.1, math.ceil(seconds / 6) / 10):.1f}"
+
+
+def _each_once(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))

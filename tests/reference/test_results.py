@@ -1,0 +1,77 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import draw_figure, find_figures, load_figure_preset
+from ntk_repro.record import RunFolder
+from ntk_repro.reference.results import read_results, write_results
+
+FIGURE = find_figures("ortiz2021/fig1")[0]
+
+
+@pytest.fixture(scope="module")
+def drawn(runs, tmp_path_factory):
+    """The figure as its own drawing script makes it from the run folders."""
+    configs = load_figure_preset(FIGURE, "quick").configs
+    folders = [RunFolder.locate(FIGURE.folder, config.resolved(), root=runs) for config in configs]
+    return draw_figure(FIGURE, folders, preset="quick", out=tmp_path_factory.mktemp("out"))
+
+
+def test_what_is_kept_are_the_claims_of_the_run_folder_to_six_digits(kept, drawn):
+    (result,) = read_results(kept)
+    assert [claim["statement"] for claim in result.claims] == [claim["statement"] for claim in drawn.claims]
+    for ours, theirs in zip(result.claims, drawn.claims, strict=True):
+        assert ours["holds"] is theirs["holds"]
+        assert ours["number"] == pytest.approx(theirs["number"], rel=5e-6)
+
+
+def test_and_its_plotted_numbers_without_the_place_where_the_runs_lay(kept, drawn):
+    (result,) = read_results(kept)
+    plotted = json.loads(next(path for path in drawn.files if path.suffix == ".json").read_text())
+    assert {*result.numbers, "runs"} == set(plotted)
+    assert "/" not in json.dumps({key: value for key, value in result.numbers.items() if key != "figure"})
+    compared = 0
+    for key, value in result.numbers.items():
+        if isinstance(value, list):
+            assert np.allclose(np.array(value, float), np.array(plotted[key], float), rtol=5e-6, atol=0, equal_nan=True)
+            compared += 1
+    assert compared
+
+
+def test_facts_of_the_runs_are_kept(kept, runs):
+    (result,) = read_results(kept)
+    (environment,) = [json.loads(path.read_text()) for path in runs.rglob("environment.json")]
+    assert result.preset == "quick"
+    assert result.seconds == round(environment["seconds"], 1) > 0
+    assert result.devices == ["cpu: cpu"]
+    assert result.versions["jax"] == environment["versions"]["jax"]
+    assert result.provenance == [{"label": environment["provenance"]["label"]}]
+
+
+def test_the_picture_is_the_same_at_fewer_bytes(kept, drawn):
+    original = next(path for path in drawn.files if path.suffix == ".png").read_bytes()
+    small = (kept / "quick" / "ortiz2021_fig1.png").read_bytes()
+    assert len(small) < len(original) / 2
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA").convert("RGB"), float) for png in (original, small)
+    ]
+    assert pictures[0].shape == pictures[1].shape
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2  # of 255
+
+
+def test_what_is_not_computed_stays_as_it_was(reference, tmp_path):
+    before = {path: path.read_bytes() for path in reference.rglob("*.*")}
+    assert write_results(reference, tmp_path / "drawn", figures=[FIGURE], root=tmp_path / "no_runs") == []
+    assert {path: path.read_bytes() for path in reference.rglob("*.*")} == before
+
+
+def test_no_reference_and_a_damaged_one_are_one_sentence(reference, tmp_path):
+    with pytest.raises(UserError, match="has no reference results: name the folder docs/reference of a clone"):
+        read_results(tmp_path)
+    (reference / "quick" / "ortiz2021_fig1.json").write_text("{}")
+    with pytest.raises(UserError, match=r"ortiz2021_fig1.json is no reference result"):
+        read_results(reference)
