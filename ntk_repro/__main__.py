@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
-from ntk_repro.reference.command import CheckReference, Reference
 
 if TYPE_CHECKING:
     from ntk_repro.papers import Figure
@@ -124,6 +123,76 @@ class Report:
                 print(f"{entry.figure.id} could not be drawn: {entry.trouble}")
         print(f"{drawn} of {len(entries)} figures and tables are computed; what the others cost: {this_program()} list")
         print(self.out)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Keep what is computed as reference results: numbers, claims and pictures, with pages and the README's table."""
+
+    reference: Path = Path("docs/reference")
+    """The folder of reference results, in a clone."""
+    readme: Path | None = Path("README.md")
+    """The README whose table of figures is renewed; None: no table."""
+    scratch: Path = Path("figures/out/reference")
+    """Folder for the pictures as they are drawn."""
+    redraw: bool = True
+    """Whether to take what is computed; --no-redraw only writes the pages anew, from the results that are kept."""
+
+    def __call__(self) -> None:
+        """Writes them and says which claims that do not hold have no word on them yet."""
+        from ntk_repro.reference import read_differences, read_results, unexplained, write_pages, write_results
+
+        differences = read_differences(self.reference / "differences.toml")
+        written = write_results(self.reference, self.scratch) if self.redraw else []
+        results = read_results(self.reference)
+        write_pages(self.reference, results, differences, self.readme)
+        for result, claim in unexplained(results, differences):
+            print(f"no word yet on {result.figure}, {result.preset}: {claim['statement']} ({claim['subject']})")
+        print(f"{len(written)} of {len(results)} results are from the runs at hand")
+        print(self.reference)
+
+
+@dataclass(frozen=True)
+class CheckReference:
+    """Compute figures anew and compare the number behind every claim with the reference."""
+
+    figures: tuple[str, ...] = ()
+    """Such as ortiz2021/fig2 or fig2; none: all that have a reference."""
+    preset: str = "quick"
+    """Which preset."""
+    reference: Path = Path("docs/reference")
+    """The folder of reference results, in a clone."""
+    root: Path = Path("runs/check")
+    """Folder for the fresh runs: one that was interrupted is continued, one that was finished is begun anew."""
+    relative: float = 0.1
+    """A number may lie this share of the reference away from it, and beyond that ..."""
+    absolute: float = 0.02
+    """... this much."""
+
+    def __call__(self) -> None:
+        """Prints what differs; the process ends with status 1 where anything does."""
+        from ntk_repro.papers import find_figures
+        from ntk_repro.reference import Tolerance, check_reference
+
+        wanted = {figure.id for name in self.figures for figure in find_figures(name)}
+        use_compilation_cache()
+        tolerance = Tolerance(self.relative, self.absolute)
+        check = check_reference(self.reference, self.root, figures=wanted, preset=self.preset, tolerance=tolerance)
+        rows = [(figure, row) for figure, found in check.compared.items() for row in found]
+        table = Table("figure", "claim", "on", "reference", "now", "outcome")
+        for figure, row in rows:
+            if row.outcome != "agrees":
+                numbers = ("none" if value is None else f"{value:.4g}" for value in (row.before, row.after))
+                table.add_row(figure, row.statement, row.subject, *numbers, row.outcome)
+        if table.row_count:
+            Console().print(table)
+        for figure, error in check.failed.items():
+            print(f"{figure} could not be made: {error}")
+        agreeing = sum(not row.fails for _, row in rows)
+        print(f"{agreeing} of {len(rows)} numbers agree with the reference; largest difference {check.largest:.3g}")
+        print(self.root)
+        if not check.agrees:
+            raise SystemExit(1)
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,17 @@ def compare(
         old, new = before.get(key), after.get(key)
         shown = old or new
         assert shown is not None
-        numbers = [None if row is None else row["number"] for row in (old, new)]
-        outcome = _outcome(old, new, tolerance)
-        found.append(Comparison(shown["statement"], shown["subject"], shown["meaning"], *numbers, outcome))
+        number_before, number_after = (None if row is None else row["number"] for row in (old, new))
+        found.append(
+            Comparison(
+                statement=shown["statement"],
+                subject=shown["subject"],
+                meaning=shown["meaning"],
+                before=number_before,
+                after=number_after,
+                outcome=_outcome(old, new, tolerance),
+            )
+        )
     return found
 
 

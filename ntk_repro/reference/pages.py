@@ -4,16 +4,18 @@ import math
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES
+from ntk_repro.record import write_errors_explained, write_text
 from ntk_repro.reference.comparison import Tolerance
 from ntk_repro.reference.differences import Difference
 from ntk_repro.reference.results import Result
 from ntk_repro.report import PAPERS
 
-__all__ = ["pages", "readme_with_table"]
+__all__ = ["pages", "readme_with_table", "write_pages"]
 
 BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
 _WORDS = {True: "holds", False: "**does not hold**", None: "open"}
@@ -60,6 +62,22 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     made = {"index.md": templates.get_template("index.md.j2").render(**facts)}
     page = templates.get_template("paper.md.j2")
     return made | {f"{paper['name']}.md": page.render(paper=paper) for paper in papers}
+
+
+def write_pages(
+    folder: Path, results: Sequence[Result], differences: Sequence[Difference], readme: Path | None = None
+) -> None:
+    """Writes the pages into a folder of references, and renews the table of the README where one is named.
+
+    Raises:
+        UserError: as `readme_with_table`, or a file cannot be written.
+    """
+    texts = {folder / name: text for name, text in pages(results, differences).items()}
+    if readme is not None:
+        texts[readme] = readme_with_table(readme.read_text(encoding="utf-8"), results)
+    for path, text in texts.items():
+        with write_errors_explained(path):
+            write_text(path, text)
 
 
 def readme_with_table(readme: str, results: Sequence[Result]) -> str:

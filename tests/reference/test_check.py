@@ -59,6 +59,7 @@ def test_one_that_was_interrupted_is_continued(reference, runs, tmp_path):
     (run,) = runs.rglob("DONE")
     target = root / run.parent.relative_to(runs)
     target.mkdir(parents=True)
+    (root / "check-begun").touch()
     for path in run.parent.iterdir():
         (target / path.name).write_bytes(path.read_bytes())
     done = (target / "DONE").stat().st_mtime_ns
@@ -71,3 +72,10 @@ def test_figures_without_a_reference_are_refused(reference, tmp_path, capsys):
         main(["check-reference", "--figures", "lee2019/fig1", "--reference", str(reference)])
     assert ended.value.code == 2
     assert "has no reference of these figures at preset quick" in capsys.readouterr().err
+
+
+def test_a_folder_of_other_things_is_left_alone(reference, tmp_path, capsys):
+    (tmp_path / "mine").touch()
+    assert check(reference, tmp_path) == 2
+    assert "has files that no check has written" in capsys.readouterr().err
+    assert (tmp_path / "mine").exists()
