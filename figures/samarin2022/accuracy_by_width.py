@@ -181,6 +181,12 @@ def color_of(panel: dict[str, Any], line: dict[str, Any]) -> str:
 def width_axis(ax: Axes, widths: Sequence[float]) -> None:
     """A logarithmic axis of width factors, with a tick at each."""
     ax.set_xscale("log", base=2)
-    ax.set_xticks(widths, [f"×{width:g}" for width in widths])
+    ax.set_xticks(widths, [_factor(width) for width in widths])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Width factor")
+
+
+def _factor(width: float) -> str:
+    """×1/32 in place of ×0.03125, which runs into its neighbours."""
+    parts = round(1 / width)
+    return f"×1/{parts}" if parts > 1 and abs(parts * width - 1) < 1e-9 else f"×{width:g}"

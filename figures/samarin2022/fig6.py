@@ -29,7 +29,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
                 ax.plot(line["widths"], line[name], "*-", ms=8, color=color, label=spoken(line))
             width_axis(ax, sorted({width for line in own for width in line["widths"]}))
             ax.set_title(f"Effective rank {title}, of {own[0]['rows']:,}", fontsize=9)
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(0, 1.08 * max(max(line[name]) for line in own))
             ax.legend(fontsize=8, loc="lower right")
         column[0].set_xlabel("")
     for ax in axes[:, 0]:
