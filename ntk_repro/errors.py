@@ -19,6 +19,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
         known: the names that exist.
     """
     known = sorted(known)
-    nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    as_typed = {one.lower(): one for one in known}
+    nearest = difflib.get_close_matches(name.lower(), as_typed, n=1, cutoff=0.5)
+    hint = f"; did you mean {as_typed[nearest[0]]!r}?" if nearest else ""
     return UserError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import build_model
+from ntk_repro.models import build_model, build_own, last_line
+from ntk_repro.network_names import own_network, spoken_network
 
-__all__ = ["ApplyFn", "Network"]
+__all__ = ["ApplyFn", "Network", "check_network"]
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -64,8 +65,9 @@ class Network:
         """A freshly initialized network.
 
         Args:
-            name_or_module: an architecture's name (`ntk_repro.models.MODELS`), a Linen module, or an NNX module
-                (which carries its own parameters, so it takes neither key nor input_shape).
+            name_or_module: an architecture's name (`ntk_repro.models.MODELS`), that of a network of your own
+                (`my_network.py:MyNet`, see `ntk_repro.models.own`), a Linen module, or an NNX module (which carries
+                its own parameters, so it takes neither key nor input_shape).
             key: a PRNG key or a seed.
             input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
             input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding.
@@ -74,6 +76,8 @@ class Network:
         Raises:
             UserError: for an unknown name or setting, and for arguments that are missing or have no use.
         """
+        if own_network(name_or_module) is not None:
+            return cls._of_a_user(name_or_module, key, input_shape, input_dtype, model_kw)
         if isinstance(name_or_module, str):
             module: Any = build_model(name_or_module, **model_kw)
         elif model_kw:
@@ -100,6 +104,21 @@ class Network:
         params = variables.pop("params", {})
         apply_fn, training_fn = _linen_functions(module)
         return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
+
+    @classmethod
+    def _of_a_user(cls, name: str, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
+        """A network of a user's own: whatever its code raises is told in a sentence."""
+        shape = (input_shape,) if isinstance(input_shape, int) else input_shape
+        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        module = build_own(name, key=key, input_shape=shape, **model_kw)
+        if _is_nnx(module):
+            return dataclasses.replace(cls._from_nnx(module), input_shape=None if shape is None else tuple(shape))
+        try:
+            return cls.create(module, key, shape, input_dtype=input_dtype)
+        except UserError:
+            raise
+        except Exception as error:
+            raise _does_not_run(name, shape, error) from error
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
@@ -181,6 +200,45 @@ class Network:
             origin=self.params,
             input_shape=self.input_shape,
         )
+
+
+def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, **model_kw: Any) -> None:
+    """Sees that a network of a user's own takes such inputs and gives so many outputs; those of the package do.
+
+    Args:
+        name: the network's name.
+        input_shape: of one input.
+        outputs: how many outputs are needed, None for any number.
+        **model_kw: as in `Network.create`.
+
+    Raises:
+        UserError: it does not.
+    """
+    if own_network(name) is None:
+        return
+    asked = {} if outputs is None else {"num_outputs": outputs}
+    net = Network.create(name, 0, input_shape, **{**model_kw, **asked})
+    try:
+        fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((2, *input_shape), jnp.float32))
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's code raises
+        raise _does_not_run(name, input_shape, error) from error
+    if fx.shape[0] != 2:
+        raise UserError(f"{spoken_network(name)} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
+    if outputs is not None and fx.shape[1] != outputs:
+        raise UserError(
+            f"{spoken_network(name)} gives {_counted(fx.shape[1])} where {outputs} "
+            f"{'is' if outputs == 1 else 'are'} needed: let it take num_outputs, or change its last layer"
+        )
+
+
+def _counted(outputs: int) -> str:
+    return "1 output" if outputs == 1 else f"{outputs} outputs"
+
+
+def _does_not_run(name: str, input_shape: Any, error: Exception) -> UserError:
+    return UserError(f"{spoken_network(name)} does not run on inputs {input_shape} ({last_line(error)}): mend it")
 
 
 def _is_nnx(module: Any) -> bool:

@@ -16,7 +16,19 @@ PACKAGE = "ntk_repro"
 STUDIES = ("wide_limit", "eigentasks", "nads", "rotation", "widths")
 # A room imports only rooms to its left; rooms of one group do not import each other.
 ORDER = (
-    *[(room,) for room in ("errors", "progress", "_neural_tangents", "precision", "seeds", "loss_curves", "record")],
+    *[
+        (room,)
+        for room in (
+            "errors",
+            "progress",
+            "_neural_tangents",
+            "precision",
+            "seeds",
+            "loss_curves",
+            "network_names",
+            "record",
+        )
+    ],
     *[
         (room,)
         for room in ("data", "command_line", "experiments", "models", "network", "gram", "dynamics", "training", "gp")

@@ -7,7 +7,6 @@ from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     QUIET,
     Drawing,
     Spread,
@@ -16,6 +15,7 @@ from ntk_repro.papers.drawing import (
     head,
     mark_partial,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -85,7 +85,7 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     curves["majority_rate"] = chance[shared]
     ax.plot(index, chance[shared], ":", lw=1.0, color=COLORS["chance"], label="Majority class", zorder=1)
 
-    ax.set_title(NET_TITLES.get(net, net), pad=7 + 10 * lines)
+    ax.set_title(net_title(net), pad=7 + 10 * lines)
     ax.text(0.5, 1.03, settings(group), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     ax.set_xlabel("Eigenfunction index")
     return curves

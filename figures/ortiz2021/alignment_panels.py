@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from task_runs import by_task, task_name
 
-from ntk_repro.papers.drawing import COLORS, NET_TITLES, QUIET, Drawing, array, head, mean_and_std, settings
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head, mean_and_std, net_title, settings
 from ntk_repro.record import RunFolder
 
 
@@ -36,7 +36,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
         ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="trained on")
     ax.set_yscale("log")
     said = settings(group)
-    ax.set_title(f"{NET_TITLES.get(net, net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
+    ax.set_title(f"{net_title(net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
     ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     ax.set_xlabel("Eigenfunction index")
     norms = [

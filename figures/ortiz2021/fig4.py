@@ -7,7 +7,6 @@ from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     QUIET,
     Drawing,
     array,
@@ -17,6 +16,7 @@ from ntk_repro.papers.drawing import (
     head,
     mark_partial,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -62,7 +62,7 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     said = settings(group).replace("images", "samples")
-    ax.set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))
+    ax.set_title(net_title(net), pad=7 + 10 * (said.count("\n") + 1))
     ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     ax.set_xlabel("Direction (NAD index)")
     return curves
@@ -74,7 +74,7 @@ def _alignments(ax: Axes, net: str, group: list[RunFolder], curves: dict) -> Non
     j = np.arange(1, len(alpha) + 1)
     color, style = LINES.get(net, ("#404040", ":"))
     # Null directions have an alignment of 0, which a logarithm cannot show.
-    ax.semilogy(j[seen], alpha[seen], style, color=color, label=NET_TITLES.get(net, net))
+    ax.semilogy(j[seen], alpha[seen], style, color=color, label=net_title(net))
     ax.set_title(r"Predicted alignment $\alpha(g_{v_j})$")
     ax.set_xlabel("Direction (NAD index)")
     curves |= {"alignment": alpha[curves["index"] - 1], "not_null": int(seen.sum()), "directions": len(alpha)}

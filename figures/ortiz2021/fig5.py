@@ -8,7 +8,6 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     QUIET,
     Drawing,
     array,
@@ -16,6 +15,7 @@ from ntk_repro.papers.drawing import (
     draw_command,
     head,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -61,7 +61,7 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     axes[1].set_xlabel("Training images")
     said = settings(group)
-    axes[0].set_title(NET_TITLES.get(net, net), pad=7 + 10 * (said.count("\n") + 1))
+    axes[0].set_title(net_title(net), pad=7 + 10 * (said.count("\n") + 1))
     axes[0].text(0.5, 1.03, said, transform=axes[0].transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     return curves
 

@@ -9,13 +9,13 @@ from task_runs import epoch_axis
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     Drawing,
     array,
     by_net,
     draw_command,
     head,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -54,7 +54,7 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     curves["test_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
     axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
     axes[2].set_ylim(0)
-    axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}, kernel on {images:,}\n{settings(group)}", fontsize=8)
+    axes[0].set_ylabel(f"{net_title(net)}, kernel on {images:,}\n{settings(group)}", fontsize=8)
     return curves
 
 

@@ -10,12 +10,12 @@ from task_runs import by_task, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     Drawing,
     array,
     draw_command,
     head,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -63,7 +63,7 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
     axes[0].set_yscale("log")
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_xlabel("Epoch")
-    axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}, {task_name(index)}\n{settings(group)}", fontsize=8)
+    axes[0].set_ylabel(f"{net_title(net)}, {task_name(index)}\n{settings(group)}", fontsize=8)
     axes[0].set_title("Training loss")
     axes[1].set_title("Test accuracy")
     axes[1].set_xticks([])

@@ -7,13 +7,13 @@ from task_runs import by_task, epoch_axis, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     QUIET,
     Drawing,
     array,
     draw_command,
     head,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -57,7 +57,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")
     said = settings(group)
-    ax.set_title(f"{NET_TITLES.get(net, net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
+    ax.set_title(f"{net_title(net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
     ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
     ax.set_xlabel("Linearized after epoch")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

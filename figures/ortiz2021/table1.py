@@ -17,6 +17,7 @@ from ntk_repro.papers.drawing import (
     draw_command,
     head,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.papers.resources import printed_numbers
@@ -110,7 +111,7 @@ def _column(group: list[RunFolder]) -> dict:
 
 def _title(net: str, group: list[RunFolder], images: int) -> str:
     parts = settings(group).replace(", ", "\n").split("\n")
-    return "\n".join([NET_TITLES.get(net, net), *parts, f"kernel on {images:,}"])
+    return "\n".join([net_title(net), *parts, f"kernel on {images:,}"])
 
 
 def _cell(column: dict, row: str) -> str:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
     COLORS,
-    NET_TITLES,
     QUIET,
     Drawing,
     array,
@@ -17,6 +16,7 @@ from ntk_repro.papers.drawing import (
     head,
     mark_partial,
     mean_and_std,
+    net_title,
     settings,
 )
 from ntk_repro.record import RunFolder
@@ -60,7 +60,7 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         missing = index[spread.seeds == 0]
         if len(missing):
             _note_missing(ax, name, missing, len(index), config["epochs"], color)
-    axes[0].set_ylabel(f"{NET_TITLES.get(net, net)}\n{settings(group)}", fontsize=8)
+    axes[0].set_ylabel(f"{net_title(net)}\n{settings(group)}", fontsize=8)
     return curves
 
 

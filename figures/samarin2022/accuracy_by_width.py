@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
+from ntk_repro.network_names import spoken_network
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.papers.samarin2022.intervals import student_interval
 from ntk_repro.record import RunFolder
@@ -51,7 +52,11 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         differing = [name for name in first if name not in free and run.config.get(name) != first[name]]
         if differing:
             raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
-    lines = [line for kind in KINDS for line in _lines(kind, runs, NAMES.get(str(key["net"]), str(key["net"])))]
+    lines = [
+        line
+        for kind in KINDS
+        for line in _lines(kind, runs, NAMES.get(str(key["net"]), spoken_network(str(key["net"]))))
+    ]
     rates = {line["learning_rate"] for line in lines}
     for line in lines:
         if len(rates) > 1:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.eigentasks import EigentasksConfig, run
+from ntk_repro.network_names import spoken_network
 from ntk_repro.record import RunFolder
 from ntk_repro.training import epochs_to_loss
 
@@ -31,7 +32,7 @@ def show(folder: RunFolder) -> None:
         "network",
         "linearization",
         f"epochs to loss {_TARGET_LOSS:g}",
-        title=f"{folder.config['net']}: test accuracy",
+        title=f"{spoken_network(folder.config['net'])}: test accuracy",
     )
     linearized = dict(zip(result["linearized_index"], result["linearized_test_accuracy"], strict=True))
     reached = epochs_to_loss(result["network_loss"], _TARGET_LOSS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import MODELS, model_settings, settings_of
+from ntk_repro.models import MODELS, NetworkChoice, model_settings
 from ntk_repro.seeds import check_seed
 from ntk_repro.training import Recipe
 
@@ -13,11 +13,11 @@ __all__ = ["EigentasksConfig"]
 
 
 @dataclass(frozen=True)
-class EigentasksConfig:
+class EigentasksConfig(NetworkChoice):
     """Trains a network and its linearization on the binarized eigenfunctions of the network's NTK."""
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "relu"
@@ -100,6 +100,7 @@ class EigentasksConfig:
         return dataclasses.replace(
             self,
             **self._without_effect(),
+            net=self.checked_net(),
             indices=indices,
             linearized_indices=linearized,
             linearized_training=training,
@@ -127,7 +128,7 @@ class EigentasksConfig:
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.net} on {self.data}"
+        return f"{self.spoken_net} on {self.data}"
 
     @property
     def recipe(self) -> Recipe:
@@ -146,11 +147,6 @@ class EigentasksConfig:
             epochs=self.epochs,
             loss="binary_cross_entropy",
         )
-
-    @property
-    def model_settings(self) -> dict[str, Any]:
-        """The settings that `ntk_repro.build_model` takes beside the name."""
-        return settings_of(self)
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

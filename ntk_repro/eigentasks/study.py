@@ -12,8 +12,7 @@ from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.eigentasks.config import EigentasksConfig
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
-from ntk_repro.models import build_model
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
@@ -43,12 +42,12 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     # What is wrong is told before a folder is made: first what is cheap to see, then what the data show.
-    build_model(config.net, **config.model_settings)
     recipe, count = config.recipe, config.num_eigenfunctions or 0
     # The data are loaded for a finished run too: only they tell whether it was computed from these images.
     data = load_dataset(
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
+    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
     images = len(data.x_train) + len(data.x_test)
     if count > images:
         raise UserError(
@@ -158,7 +157,7 @@ class _Study:
     def _trained(self, what: str, net: Network, tasks: list[int | None], labels: Iterable) -> dict[str, np.ndarray]:
         """Trains a copy of `net` on each task, one after the other; each is kept as soon as it is trained."""
         rows = []
-        with progress(f"{self.config.net}: training ({what})", len(tasks), "tasks") as advance:
+        with progress(f"{self.config.spoken_net}: training ({what})", len(tasks), "tasks") as advance:
             for task, (y_train, y_test) in zip(tasks, labels, strict=True):
                 name = f"{what}_baseline" if task is None else f"{what}_{task:05d}"
                 row = self.folder.load_part(name)

@@ -22,7 +22,8 @@ from ntk_repro.gram.on_disk import blocks_of, gram_store, planned_on_disk
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import structured_plan
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.record import write_texts
 from ntk_repro.seeds import INIT, key_for
 
 
@@ -51,12 +52,13 @@ def _run(config: GramConfig) -> None:
 
 
 def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: tuple[int, int], joined: bool) -> None:
-    settings = config.model_settings
+    net_name, settings = config.checked_net(), config.model_settings
     data = load_dataset(
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
-    net = Network.create(config.net, key_for(config.seed, INIT), data.x.shape[1:], **settings)
-    identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
+    check_network(net_name, data.x.shape[1:], settings.get("num_outputs"), **settings)
+    net = Network.create(net_name, key_for(config.seed, INIT), data.x.shape[1:], **settings)
+    identity = {"net": net_name, **settings, "seed": config.seed, "data": data.provenance.sha256}
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
     if config.explain or config.dry_run:
         _foresee(config, net, data.x, gram_folder(net, data.x, identity=identity, **kernel)[1], memory, **kernel)
@@ -69,6 +71,7 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
             wait_for_all(store)
             if share[0] == 0 and not store.done:  # whoever came last may have seen an old list of files
                 store = gram_store(net, data.x, folder, **own)
+        write_texts(store.path / "source", config.source_texts())
         if not store.done or not config.k or share[0] > 0:
             _show_store(store)
         if not store.done or share[0] > 0:
@@ -77,6 +80,7 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
         basis = eigenbasis(
             net, data.x, config.k, identity=identity, memory=memory, tolerance=config.tolerance, **kernel
         )
+        write_texts(basis.store.path / "source", config.source_texts())
         _show_basis(basis)
 
 

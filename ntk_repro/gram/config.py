@@ -3,20 +3,21 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ntk_repro.models import model_settings
+from ntk_repro.models import NetworkChoice, settings_of
 
 __all__ = ["GramConfig"]
 
 
 @dataclass(frozen=True)
-class GramConfig:
+class GramConfig(NetworkChoice):
     """Computes the Gram matrix of a network's NTK on a data set into a store on disk, and its largest eigenpairs.
 
     The same command again continues where it was stopped, and returns at once when all is done.
     """
 
     net: str = "lenet"
-    """Architecture: mlp, lenet, resnet18, fcn, cnn or wide_resnet."""
+    """Architecture: mlp, lenet, resnet18, fcn, cnn or wide_resnet; or your own: my_network.py:MyNet, or
+    package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "relu"
@@ -78,12 +79,12 @@ class GramConfig:
     def model_settings(self) -> dict[str, Any]:
         """The settings that `ntk_repro.build_model` takes beside the name; it refuses what the network does not have.
 
+        Of the optional ones those that are set.
+
         Raises:
             UserError: for an unknown network.
         """
-        settings: dict[str, Any] = {"width": self.width, "activation": self.activation}
-        if "residual_scale_init" in model_settings(self.net):
-            settings["residual_scale_init"] = self.residual_scale_init
+        settings = {name: value for name, value in settings_of(self).items() if value is not None}
         if self.num_outputs != 1:
             settings["num_outputs"] = self.num_outputs
         optional = ("depth", "blocks", "batch_norm", "sigma_w", "sigma_b", "parameterization")

@@ -13,11 +13,13 @@ from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
+from ntk_repro.models.own import build_own, find_own
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.models.resnet import ResNet18
 from ntk_repro.models.wide_resnet import WideResNet
+from ntk_repro.network_names import own_network
 
-__all__ = ["MODELS", "build_model", "model_settings", "settings_of"]
+__all__ = ["MODELS", "build_model", "model_settings", "unknown_network"]
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -36,17 +38,17 @@ def build_model(
     name: str,
     width: float = 1,
     num_outputs: int = 1,
-    activation: str = "relu",
+    activation: str | None = None,
     parameterization: str | None = None,
     **model_kw: Any,
 ) -> nn.Module:
     """The Flax module of a named architecture.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `MODELS`, or a network of your own, `my_network.py:MyNet` (see `ntk_repro.models.own`).
         width: factor on every channel count and hidden width, rounded, at least 1 unit each.
         num_outputs: number of outputs (logits).
-        activation: one of `ntk_repro.models.ACTIVATIONS`.
+        activation: one of `ntk_repro.models.ACTIVATIONS`; None for relu, of a network of your own for its default.
         parameterization: "ntk" or "standard"; None for the architecture's own: "ntk" for fcn, cnn and wide_resnet,
             which a key initializes to the same function in both; all others have "standard" alone.
         **model_kw: fields of the architecture, such as `residual_scale_init` of resnet18.
@@ -58,12 +60,16 @@ def build_model(
     >>> build_model("lenet", width=2).channels
     (12, 32)
     """
-    if name not in MODELS:
-        raise unknown_name("network", name, MODELS)
     if not width > 0:
         raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
     if num_outputs < 1:
         raise UserError(f"a network has 1 output or more, not {num_outputs}")
+    if own_network(name) is not None:
+        given = {"width": width, "num_outputs": num_outputs, "activation": activation, **model_kw}
+        return build_own(name, parameterization=parameterization, **given)
+    if name not in MODELS:
+        raise unknown_network(name)
+    activation = "relu" if activation is None else activation
     activation_fn(activation)  # an unknown one is told now, not when the network is first called
     model: Any = MODELS[name]
     fields = _fields(name)
@@ -90,22 +96,18 @@ def model_settings(name: str) -> tuple[str, ...]:
     Raises:
         UserError: for an unknown name.
     """
+    if own_network(name) is not None:
+        return tuple(key for key in find_own(name).settings if key not in ("num_outputs", "activation"))
     if name not in MODELS:
-        raise unknown_name("network", name, MODELS)
+        raise unknown_network(name)
     return tuple(key for key in _fields(name) if key not in ("num_outputs", "activation", *_WIDTH_FIELDS))
 
 
-def settings_of(config: Any) -> dict[str, Any]:
-    """What a study's settings hold for `build_model` beside the name: width, activation and what the network has.
-
-    Args:
-        config: settings with a field `net`, and fields named as `build_model` names its arguments.
-
-    Raises:
-        UserError: for an unknown network.
-    """
-    names = ("width", "activation", *model_settings(config.net))
-    return {name: getattr(config, name) for name in names if hasattr(config, name)}
+def unknown_network(name: str) -> UserError:
+    """The error for a name that no network has."""
+    if name.endswith(".py"):
+        return UserError(f"{name} may hold several networks: name one, such as {name}:MyNet")
+    return UserError(f"{unknown_name('network', name, MODELS)}; one of your own: FILE.py:NAME")
 
 
 def _fields(name: str) -> dict[str, Any]:

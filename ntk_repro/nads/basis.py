@@ -15,25 +15,26 @@ from rich.table import Table
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram.memory import parse_bytes
-from ntk_repro.models import build_model, model_settings, settings_of
+from ntk_repro.models import NetworkChoice
 from ntk_repro.nads.directions import NADs, check_precision, neural_anisotropy_directions
 from ntk_repro.nads.streams import BASIS_RANDOM, BASIS_SAMPLES
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.network_names import own_network, spoken_network
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, check_seed, key_for
 
-__all__ = ["Config", "concentration", "fourier_magnitude", "network_of", "run", "show"]
+__all__ = ["Config", "concentration", "effective_scale", "fourier_magnitude", "network_of", "run", "show"]
 
 _DRAWN = ("origin", "gaussian")  # inputs that the settings give a shape; images have their own
 _RANDOM_DIRECTIONS = 200  # whose concentration in Fourier space is averaged
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NetworkChoice):
     """Computes all neural anisotropy directions of one network at its initialization."""
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "gelu"
@@ -66,12 +67,7 @@ class Config:
         """The run in a few words, for the terminal."""
         scale = f", residual scale {self.residual_scale_init:g}" if self.net == "resnet18" else ""
         shape = f"{self.size} x {self.size} x {self.channels}, " if self.data in _DRAWN else ""
-        return f"{self.net}, {shape}{self.data}{scale}"
-
-    @property
-    def model_settings(self) -> dict[str, Any]:
-        """The settings that `ntk_repro.build_model` takes beside the name."""
-        return settings_of(self)
+        return f"{self.spoken_net}, {shape}{self.data}{scale}"
 
     def resolved(self) -> "Config":
         """The same settings, checked, with those that have no effect at fixed values: a run is found by all of them.
@@ -79,7 +75,7 @@ class Config:
         Raises:
             UserError: for settings out of range and unknown names.
         """
-        build_model(self.net, **self.model_settings)
+        net = self.checked_net()
         check_precision(self.precision)
         check_seed(self.seed)
         for name in ("size", "channels", "samples"):
@@ -89,11 +85,18 @@ class Config:
         _check_shown(self.shown, self.size**2 * self.channels if drawn else None)
         return replace(
             self,
+            net=net,
             size=self.size if drawn else Config.size,
             channels=self.channels if drawn else Config.channels,
-            residual_scale_init=self.residual_scale_init if "residual_scale_init" in model_settings(self.net) else 0.0,
+            residual_scale_init=effective_scale(self),
             samples=Config.samples if self.data == "origin" else self.samples,
         )
+
+
+def effective_scale(config: Any) -> float:
+    """The residual scale of any of this study's settings; 0 for networks of the package that have none."""
+    idle = own_network(config.net) is None and not config.has_setting("residual_scale_init")
+    return 0.0 if idle else config.residual_scale_init
 
 
 def _check_shown(shown: int, d: int | None) -> None:
@@ -130,6 +133,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     x, provenance = _samples(config)
     if x is not None:
         _check_shown(config.shown, x[0].size)
+    shape = (config.size, config.size, config.channels) if x is None else x.shape[1:]
+    check_network(config.net, shape, 1, **config.model_settings)
     memory = None if config.memory is None else parse_bytes(config.memory)
     if RunFolder.is_done("nads_basis", config, root=root):
         with RunFolder.open("nads_basis", config, root=root, provenance=provenance) as folder:
@@ -139,7 +144,6 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         origin = run(replace(config, data="origin", size=x.shape[1], channels=x.shape[3]), root=root)
     with RunFolder.open("nads_basis", config, root=root, provenance=provenance) as folder:
         if not folder.done:
-            shape = (config.size, config.size, config.channels) if x is None else x.shape[1:]
             net = network_of(config, shape)
             nads = neural_anisotropy_directions(net, x, precision=config.precision, memory=memory, folder=folder)
             fourier = fourier_magnitude(nads.directions[: config.shown])
@@ -203,7 +207,7 @@ def show(folder: RunFolder) -> None:
     """Prints the first directions' alignments and how concentrated they are in Fourier space."""
     result = folder.result()
     alpha = result["values"] ** 2
-    table = Table("NAD", "alignment", "of the first", "frequencies", title=f"{folder.config['net']}")
+    table = Table("NAD", "alignment", "of the first", "frequencies", title=spoken_network(folder.config["net"]))
     for j, frequencies in enumerate(result["frequencies"]):
         table.add_row(str(j + 1), f"{alpha[j]:.4g}", f"{alpha[j] / alpha[0]:.1%}", f"{frequencies:.1f}")
     Console().print(table)

@@ -15,9 +15,11 @@ from rich.table import Table
 from ntk_repro.data import Dataset, load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
-from ntk_repro.models import build_model, model_settings, settings_of
+from ntk_repro.models import NetworkChoice
+from ntk_repro.nads.basis import effective_scale
 from ntk_repro.nads.streams import LEMMA1_RANDOM
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, check_seed, key_for
 
@@ -28,11 +30,11 @@ _COMPARED = 5  # targets of each kind whose alignment is computed in both ways
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NetworkChoice):
     """Checks the bound on the targets of one kernel: its eigenfunctions, their signs, classes and random labels."""
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "relu"
@@ -55,12 +57,7 @@ class Config:
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.net} on {self.n_train:,} images of {self.data}"
-
-    @property
-    def model_settings(self) -> dict[str, Any]:
-        """The settings that `ntk_repro.build_model` takes beside the name."""
-        return settings_of(self)
+        return f"{self.spoken_net} on {self.n_train:,} images of {self.data}"
 
     def resolved(self) -> "Config":
         """The same settings, checked, with a residual scale of 0 for networks that have none.
@@ -68,13 +65,12 @@ class Config:
         Raises:
             UserError: for settings out of range and unknown names.
         """
-        build_model(self.net, **self.model_settings)
+        net = self.checked_net()
         check_seed(self.seed)
         check_seed(self.data_seed, "data_seed")
         if self.n_train < 10 or self.pairs < 1:
             raise UserError(f"n_train must be at least 10 and pairs at least 1, not {self.n_train} and {self.pairs}")
-        has_scale = "residual_scale_init" in model_settings(self.net)
-        return replace(self, residual_scale_init=self.residual_scale_init if has_scale else 0.0)
+        return replace(self, net=net, residual_scale_init=effective_scale(self))
 
 
 def norm_and_bound(
@@ -121,9 +117,10 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = load_dataset(config.data, config.data_dir, config.n_train, 1, config.data_seed)
+    shape = data.x_train.shape[1:]
+    check_network(config.net, shape, 1, **config.model_settings)
     with RunFolder.open("nads_lemma1", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
-            shape = data.x_train.shape[1:]
             net = Network.create(config.net, key_for(config.seed, INIT), shape, **config.model_settings)
             # In float64: the norm divides by the smallest eigenvalues.
             gram = empirical_gram(net, data.x_train, precision="float64")
@@ -159,7 +156,9 @@ def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray,
 def show(folder: RunFolder) -> None:
     """Prints the smallest ratio of norm to bound for each kind of target, and the inner products."""
     result = folder.result()
-    table = Table("targets", "smallest norm / bound", "median", title=f"{folder.config['net']}: Lemma 1")
+    table = Table(
+        "targets", "smallest norm / bound", "median", title=f"{spoken_network(folder.config['net'])}: Lemma 1"
+    )
     for name in ("eigen", "sign", "class", "random"):
         ratio = result[f"{name}_norm"] / result[f"{name}_bound"]
         table.add_row(name, f"{ratio.min():.6g}", f"{np.median(ratio):.3g}")

@@ -16,9 +16,11 @@ from rich.table import Table
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.gram import gram_store
+from ntk_repro.models import NetworkChoice
 from ntk_repro.nads import basis
 from ntk_repro.nads.separable_data import linearly_separable
 from ntk_repro.network import Network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import order_seed
@@ -28,11 +30,11 @@ __all__ = ["Config", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NetworkChoice):
     """Trains a network and its linearization on D(v_j) for some of the network's directions v_j."""
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "gelu"
@@ -73,7 +75,7 @@ class Config:
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.net} along {len(self.indices)} directions"
+        return f"{self.spoken_net} along {len(self.indices)} directions"
 
     @property
     def recipe(self) -> Recipe:
@@ -102,7 +104,7 @@ class Config:
             raise UserError(f"indices must name directions from 1 to {d}, not {self.indices}")
         found = self.basis.resolved()
         self.recipe.steps(self.train_size)
-        return replace(self, indices=indices, residual_scale_init=found.residual_scale_init)
+        return replace(self, net=found.net, indices=indices, residual_scale_init=found.residual_scale_init)
 
 
 def run(config: Config, root: Path | None = None) -> RunFolder:
@@ -138,7 +140,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
                 }
             )
             rows = []
-            with progress(f"{config.net}: training", len(config.indices), "directions") as advance:
+            with progress(f"{config.spoken_net}: training", len(config.indices), "directions") as advance:
                 for j in config.indices:
                     rows.append(_along(config, net, found["directions"][j - 1], j, folder))
                     advance(note=f"direction {j}: {float(rows[-1]['network_test_accuracy']):.1%}")
@@ -204,7 +206,7 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
 def show(folder: RunFolder) -> None:
     """Prints a run's accuracies beside the alignments."""
     result = folder.result()
-    title = f"{folder.config['net']}: test accuracy on D(v)"
+    title = f"{spoken_network(folder.config['net'])}: test accuracy on D(v)"
     table = Table("NAD", "alignment", "network", "linearization", title=title)
     for i, j in enumerate(result["index"]):
         accuracies = (result[f"{name}_test_accuracy"][i] for name in ("network", "linearized"))

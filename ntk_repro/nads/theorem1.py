@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
+from ntk_repro.models import NetworkChoice
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
 from ntk_repro.nads.streams import THEOREM1_DIRECTIONS, THEOREM1_SAMPLES
@@ -29,11 +30,11 @@ __all__ = ["Config", "Estimate", "run", "show", "squared_norm_of_mean"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(NetworkChoice):
     """Estimates alpha(g_u) for some directions u in both ways, from the same standard normal inputs."""
 
     net: str = "mlp"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "gelu"
@@ -62,7 +63,9 @@ class Config:
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.net}, {self.groups * self.group_size:,} inputs {self.size} x {self.size} x {self.channels}"
+        return (
+            f"{self.spoken_net}, {self.groups * self.group_size:,} inputs {self.size} x {self.size} x {self.channels}"
+        )
 
     @property
     def basis(self) -> basis.Config:
@@ -83,7 +86,7 @@ class Config:
         if self.groups < 3 or self.group_size < 1 or self.random_directions < 0:
             raise UserError("groups must be at least 3, group_size at least 1 and random_directions not negative")
         found = self.basis.resolved()
-        return replace(self, indices=indices, residual_scale_init=found.residual_scale_init)
+        return replace(self, net=found.net, indices=indices, residual_scale_init=found.residual_scale_init)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.nda
     net = basis.network_of(config.basis, nads.shape[1:])
     rng = np.random.default_rng([config.seed, THEOREM1_SAMPLES])
     definition, theorem = [], []
-    with progress(f"{config.net}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
+    with progress(f"{config.spoken_net}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
         for _ in range(config.groups):
             x = rng.standard_normal((config.group_size, *nads.shape[1:]), np.float32)
             definition.append(_weighted_gradients(net, x, x.reshape(len(x), -1) @ flat.T.astype(np.float32)))

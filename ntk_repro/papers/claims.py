@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ntk_repro.network_names import with_spoken_networks
+
 __all__ = [
     "Claim",
     "Lead",
@@ -63,6 +65,7 @@ def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[s
             row = {"statement": claim.statement, **asdict(verdict)}
             determined = math.isfinite(verdict.number)
             row["holds"] = bool(verdict.holds) if determined and verdict.holds is not None else None
+            row["subject"] = with_spoken_networks(verdict.subject)
             row["number"] = float(verdict.number) if determined else None
             rows.append(row)
     return rows

@@ -12,6 +12,7 @@ import numpy as np
 
 from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
+from ntk_repro.network_names import spoken_network
 from ntk_repro.record import RunFolder, write_errors_explained
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "head",
     "mark_partial",
     "mean_and_std",
+    "net_title",
     "plain",
     "settings",
 ]
@@ -119,6 +121,11 @@ def _save(picture: "Picture", numbers: dict[str, Any], out: Path, name: str) -> 
         picture.savefig(paths[1], bbox_inches="tight", metadata={"CreationDate": None})
         paths[2].write_text(json.dumps(plain(numbers), indent=1, allow_nan=False) + "\n")
     return paths
+
+
+def net_title(net: str) -> str:
+    """A network's name in a picture."""
+    return NET_TITLES.get(net, spoken_network(net))
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,13 @@
 """What a run leaves on disk: the run folder with its config, environment, metrics and result, and how it is resumed."""
 
-from ntk_repro.record.atomic import atomic_file, load_arrays, save_arrays, write_errors_explained, write_text
+from ntk_repro.record.atomic import (
+    atomic_file,
+    load_arrays,
+    save_arrays,
+    write_errors_explained,
+    write_text,
+    write_texts,
+)
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
 from ntk_repro.record.environment import environment
 from ntk_repro.record.presets import load_preset, load_presets
@@ -23,4 +30,5 @@ __all__ = [
     "save_arrays",
     "write_errors_explained",
     "write_text",
+    "write_texts",
 ]

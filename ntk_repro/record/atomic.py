@@ -23,6 +23,7 @@ __all__ = [
     "save_arrays",
     "write_errors_explained",
     "write_text",
+    "write_texts",
 ]
 
 _SUFFIX = ".tmp"
@@ -81,6 +82,15 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` (UTF-8) to `path`, atomically."""
     with atomic_file(path) as handle:
         handle.write(text.encode())
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Writes texts below a folder, by their path in it."""
+    for name, text in texts.items():
+        path = folder / name
+        with write_errors_explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from ntk_repro.record.atomic import (
     save_arrays,
     write_errors_explained,
     write_text,
+    write_texts,
 )
 from ntk_repro.record.config import (
     canonical,
@@ -41,7 +42,7 @@ _CONFIG, _ENVIRONMENT, _METRICS, _RESULT, _DONE = (
     "result.npz",
     "DONE",
 )
-_PARTS, _LOCK = "parts", ".lock"
+_PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
 
 
@@ -96,7 +97,8 @@ class RunFolder:
 
         Args:
             study: name of the study, the folder between the root and the hash.
-            config: instance of a frozen dataclass; see `config_hash` for what identifies it.
+            config: instance of a frozen dataclass; see `config_hash` for what identifies it. Where it has a method
+                `source_texts` (a network of the user's own), the texts that this gives by path are kept in `source/`.
             root: see `runs_root`.
             wait: whether to wait for another process that has the folder open, rather than to refuse.
             provenance: of the run's data, `data.provenance.as_dict()`: recorded, and compared by its `sha256` with that
@@ -290,6 +292,8 @@ class RunFolder:
             raise UserError(f"{message}: move the folder away or delete it")
         else:
             write_text(path / _CONFIG, config_to_toml(self._config))
+        if hasattr(config, "source_texts"):
+            write_texts(path / _SOURCE, config.source_texts())
         metrics = path / _METRICS
         if metrics.exists():
             whole, torn = _split_torn(metrics.read_bytes())

@@ -19,6 +19,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import gram_store
 from ntk_repro.gram.eigenfunctions import gram_folder
 from ntk_repro.network import Network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
@@ -171,7 +172,7 @@ def show(folder: RunFolder) -> None:
     table = Table(
         "images",
         *(f"{what}: {quantity}" for what in _KINDS for quantity in ("test accuracy", "weight distance")),
-        title=f"{folder.config['net']} on classes 0-4 / 5-9",
+        title=f"{spoken_network(folder.config['net'])} on classes 0-4 / 5-9",
     )
     for i, size in enumerate(result["size"]):
         cells = [(result[f"{what}_test_accuracy"][i], result[f"{what}_distance"][i]) for what in _KINDS]

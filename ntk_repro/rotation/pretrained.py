@@ -17,6 +17,7 @@ from ntk_repro.dynamics import eta_critical, train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment_from_gram, gram_store, top_eigenpairs
 from ntk_repro.network import Network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
@@ -151,7 +152,12 @@ def show(folder: RunFolder) -> None:
     """Prints the test accuracies of the linearizations by the epoch that they were taken after."""
     result, config = folder.result(), folder.config
     task = "classes 0-4 / 5-9" if config["index"] is None else f"eigenfunction {config['index']}"
-    table = Table("linearized after epoch", *KINDS, "the network then", title=f"{config['net']}, {task}: test accuracy")
+    table = Table(
+        "linearized after epoch",
+        *KINDS,
+        "the network then",
+        title=f"{spoken_network(config['net'])}, {task}: test accuracy",
+    )
     for i, epoch in enumerate(result["epochs"]):
         accuracies = [*result["linearized_test_accuracy"][i], result["checkpoint_test_accuracy"][i]]
         table.add_row(str(epoch), *(f"{value:.1%}" for value in accuracies))

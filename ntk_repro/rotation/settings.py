@@ -2,10 +2,10 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import MODELS, build_model, model_settings, settings_of
+from ntk_repro.models import MODELS, NetworkChoice, model_settings
 from ntk_repro.seeds import check_seed
 from ntk_repro.training import Recipe
 
@@ -13,11 +13,11 @@ __all__ = ["Settings", "checked_index", "default_epochs"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(NetworkChoice):
     """A network, its data and its training."""
 
     net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18."""
+    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the paper's network)."""
     activation: str = "relu"
@@ -55,7 +55,7 @@ class Settings:
                 raise UserError(f"{name} must be at least 1, not {value}")
         check_seed(self.seed)
         check_seed(self.data_seed, "data_seed")
-        build_model(self.net, **self.model_settings)  # an unknown network or activation is told now
+        pinned = self.checked_net()  # an unknown network or activation is told now
         if self.epochs:
             _ = self.recipe
         idle = {name for net in MODELS for name in model_settings(net)} - set(model_settings(self.net))
@@ -63,7 +63,8 @@ class Settings:
             idle.add("data_seed")
         if not self.epochs:
             idle |= {"learning_rate", "momentum", "batch_size"}
-        return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in idle})
+        defaults = {f.name: f.default for f in dataclasses.fields(self) if f.name in idle}
+        return dataclasses.replace(self, **defaults, net=pinned)
 
     @property
     def recipe(self) -> Recipe:
@@ -82,16 +83,11 @@ class Settings:
         )
 
     @property
-    def model_settings(self) -> dict[str, Any]:
-        """The settings that `ntk_repro.build_model` takes beside the name."""
-        return settings_of(self)
-
-    @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         index = getattr(self, "index", None)
         task = "classes 0-4 / 5-9" if index is None else f"eigenfunction {index}"
-        return f"{self.net} on {self.data}, {task}"
+        return f"{self.spoken_net} on {self.data}, {task}"
 
 
 def checked_index(index: int | None) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from ntk_repro.data import Dataset, binary_labels, load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
 from ntk_repro.rotation.settings import Settings
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import majority_rate, minibatches
@@ -50,9 +50,11 @@ def images(config: Settings, n_train: int | None) -> Dataset:
     """The images of a config.
 
     Raises:
-        UserError: from `load_dataset`.
+        UserError: from `load_dataset`; a network of the user's own that cannot take them.
     """
-    return load_dataset(config.data, config.data_dir, n_train=n_train, n_test=config.n_test, seed=config.data_seed)
+    data = load_dataset(config.data, config.data_dir, n_train=n_train, n_test=config.n_test, seed=config.data_seed)
+    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
+    return data
 
 
 def network_for(config: Settings, data: Dataset) -> Network:

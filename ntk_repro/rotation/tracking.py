@@ -15,6 +15,7 @@ from rich.table import Table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, check_top, nested_counts
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
@@ -159,7 +160,7 @@ def show(folder: RunFolder) -> None:
         "cosine distance of the kernel",
         "mean squared gradient norm",
         "test accuracy",
-        title=f"{config['net']}: the kernel in training, on {result['images'][-1]:,} images",
+        title=f"{spoken_network(config['net'])}: the kernel in training, on {result['images'][-1]:,} images",
     )
     for i, epoch in enumerate(result["epochs"]):
         table.add_row(

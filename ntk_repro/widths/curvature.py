@@ -6,6 +6,7 @@ is above the limit for wide networks.
 Source: Samarin et al. 2022, Eq. (3) and section 4 (learning rate 0.1, momentum, batches of 32).
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from rich.table import Table
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
+from ntk_repro.models import NetworkChoice
+from ntk_repro.network import check_network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Images, Settings
@@ -27,13 +31,14 @@ __all__ = ["Config", "curvatures", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config(Images):
+class Config(Images, NetworkChoice):
     """Computes the largest curvature of the squared loss of linearizations, which is the same wherever they are."""
 
     n_test: int | None = 1
     """Test images are not looked at: leave it at 1."""
     net: str = "lenet5"
-    """Architecture: lenet5 or alexnet; every other of the package is taken too."""
+    """Architecture: lenet5, alexnet or another of the package; or your own: my_network.py:MyNet, or
+    package.module:MyNet."""
     widths: tuple[float, ...] = (1.0, 2.0, 4.0, 10.0)
     """Factors on every channel count and hidden width."""
     seed: int = 0
@@ -65,7 +70,7 @@ class Config(Images):
             raise UserError("the curvature is that on training images: leave --n-test out")
         for width in self.widths:
             self.of_width(width).resolved()
-        return super().resolved()
+        return dataclasses.replace(super().resolved(), net=self.of_width(self.widths[0]).checked_net())
 
     def of_width(self, width: float) -> Settings:
         """The network of one width."""
@@ -118,6 +123,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y, count = targets(data), config.batch_size * config.batches
+    for width in config.widths:
+        check_network(config.net, data.x_train.shape[1:], y.outputs, **config.of_width(width).model_settings)
     if count > len(data.x_train):
         raise UserError(
             f"{config.batches} batches of {config.batch_size} are more than the {len(data.x_train):,} images: lower "
@@ -149,7 +156,7 @@ def show(folder: RunFolder) -> None:
     """Prints learning rate times curvature for both losses, beside the limit."""
     result, config = folder.result(), folder.config
     rate, limit, outputs = config["learning_rate"], float(result["limit"]), int(result["outputs"])
-    title = f"{config['net']}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
+    title = f"{spoken_network(config['net'])}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
     table = Table("width", "parameters", "loss summed over outputs", "on single batches", "averaged", title=title)
     for i, width in enumerate(result["widths"]):
         of_all = rate * float(result["curvature"][i])

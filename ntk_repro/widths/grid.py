@@ -17,6 +17,8 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.models import located
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
 from ntk_repro.widths import training
@@ -178,7 +180,8 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
         settings["slurm_partition"] = config.slurm_partition
     executor.update_parameters(**settings)
     count = config.slurm_jobs
-    shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
+    net = located(config.net)  # a job may start in another folder
+    shares = [dataclasses.replace(config, net=net, share=(index, count), slurm_jobs=0) for index in range(count)]
     jobs = [executor.submit(_share, share, root) for share in shares]
     console.print("jobs " + ", ".join(str(job.job_id) for job in jobs), highlight=False, soft_wrap=True)
     failed = []
@@ -206,7 +209,7 @@ def show(folder: RunFolder) -> None:
         name = f"{kind}_test_accuracy"
         if name not in result:
             continue
-        title = f"{config['net']} x{config['width']:g}, {kind}: test accuracy"
+        title = f"{spoken_network(config['net'])} x{config['width']:g}, {kind}: test accuracy"
         table = Table("learning rate", *(f"decay {decay:g}" for decay in result["weight_decays"]), title=title)
         best = np.nanmax(result[name]) if np.isfinite(result[name]).any() else np.nan
         for rate, row in zip(result["learning_rates"], result[name], strict=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import build_model, settings_of
+from ntk_repro.models import NetworkChoice
 
 __all__ = ["Images", "Settings"]
 
@@ -63,11 +63,12 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Settings(Images):
+class Settings(Images, NetworkChoice):
     """A network and its images."""
 
     net: str = "lenet5"
-    """Architecture: lenet5 or alexnet; every other of the package is taken too."""
+    """Architecture: lenet5, alexnet or another of the package; or your own: my_network.py:MyNet, or
+    package.module:MyNet."""
     width: float = 1.0
     """Factor on every channel count and hidden width (1: the usual network)."""
     activation: str = "relu"
@@ -81,15 +82,9 @@ class Settings(Images):
         Raises:
             UserError: for settings that contradict each other or that no network could have.
         """
-        build_model(self.net, width=self.width, activation=self.activation)
-        return super().resolved()
-
-    @property
-    def model_settings(self) -> dict[str, Any]:
-        """The settings that `ntk_repro.build_model` takes beside the name and the number of outputs."""
-        return settings_of(self)
+        return dataclasses.replace(super().resolved(), net=self.checked_net())
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.net} x{self.width:g} on {self.spoken_data}"
+        return f"{self.spoken_net} x{self.width:g} on {self.spoken_data}"

@@ -18,7 +18,8 @@ from ntk_repro.dynamics.function_space import DivergedError
 from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy
@@ -129,6 +130,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y = targets(data, config.positive)
+    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
     if sizes and sizes[-1] > len(data.x_train):
         raise UserError(f"--sizes {sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
@@ -259,7 +261,13 @@ def _named(prefix: str, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def show(folder: RunFolder) -> None:
     """Prints the accuracies of every solution."""
     result, config = folder.result(), folder.config
-    table = Table("", "images", "training accuracy", "test accuracy", title=f"{config['net']} x{config['width']:g}")
+    table = Table(
+        "",
+        "images",
+        "training accuracy",
+        "test accuracy",
+        title=f"{spoken_network(config['net'])} x{config['width']:g}",
+    )
     for i, n in enumerate(result["sizes"]):
         cells = [f"{100 * result[f'solver_{part}_accuracy'][i]:.2f} %" for part in ("train", "test")]
         table.add_row(f"least squares, rank {int(result['solver_rank'][i]):,}", f"{n:,}", *cells)

@@ -18,7 +18,8 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Settings
@@ -79,6 +80,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config)
     y = targets(data)
+    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
     if config.direct_images > len(data.x_train):
         raise UserError(f"--direct-images {config.direct_images} is above the {len(data.x_train):,} images: lower it")
     with RunFolder.open("widths_spectra", config, root=root, provenance=data.provenance.as_dict()) as folder:
@@ -134,7 +136,10 @@ def show(folder: RunFolder) -> None:
     """Prints what the singular values come to."""
     result, config = folder.result(), folder.config
     table = Table(
-        "", "", title=f"{config['net']} x{config['width']:g}, {config['n_train']:,} images", show_header=False
+        "",
+        "",
+        title=f"{spoken_network(config['net'])} x{config['width']:g}, {config['n_train']:,} images",
+        show_header=False,
     )
     table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
     table.add_row("parameters", f"{int(result['num_params']):,}")

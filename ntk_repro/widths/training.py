@@ -14,7 +14,8 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
+from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe
@@ -111,6 +112,7 @@ def run(config: Config, root: Path | None = None, data: Dataset | None = None, *
     config = config.resolved()
     data = images(config) if data is None else data
     y = targets(data)
+    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
     provenance = data.provenance.as_dict()
     with RunFolder.open("widths_training", config, root=root, wait=wait, provenance=provenance) as folder:
         if folder.done:
@@ -178,7 +180,7 @@ def _logistic(config: Config, root: Path | None, data: Dataset) -> dict[str, np.
 def show(folder: RunFolder) -> None:
     """Prints the accuracies of both models."""
     result, config = folder.result(), folder.config
-    title = f"{config['net']} x{config['width']:g}, {int(result['num_params']):,} parameters"
+    title = f"{spoken_network(config['net'])} x{config['width']:g}, {int(result['num_params']):,} parameters"
     table = Table("model", "training accuracy", "test accuracy", "weight distance", title=title)
     for kind in KINDS:
         if f"{kind}_loss" in result:

@@ -14,6 +14,7 @@ from ntk_repro.gram import GramStore, empirical_gram
 from ntk_repro.gram.__main__ import main
 from ntk_repro.gram.explain import readable_seconds
 from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
 
@@ -99,6 +100,59 @@ def test_what_cannot_be_is_told_in_a_sentence(args, message, capsys):
     assert message in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+OWN = """
+import flax.linen as nn
+
+class Mine(nn.Module):
+    depth: int = 1
+    num_outputs: int = 1
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        for _ in range(self.depth):
+            x = nn.tanh(nn.Dense(6)(x))
+        return nn.Dense(self.num_outputs)(x)
+"""
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_a_network_of_the_users_own_is_shared_out_continued_and_recognised_by_its_source(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "mine.py"
+    path.write_text(OWN)
+    own = ["--net", "mine.py:Mine", "--width", "1", "--depth", "2"]
+    assert "14 of 28 tiles" in run(capsys, *own, "--share", "1", "2")
+    first = store_of(run(capsys, *own, "--k", "2"))
+    assert first.num_tiles == 28
+    assert (first.path / "source" / "mine.py").read_text() == OWN
+    module = build_model("mine.py:Mine", depth=2)
+    from ntk_repro.data import load_dataset
+
+    x = load_dataset("digits", n_train=40, n_test=20).x
+    net = Network.create(module, key_for(0, INIT), x.shape[1:])
+    np.testing.assert_allclose(first.array(), empirical_gram(net, x), rtol=1e-5, atol=1e-5)
+    path.write_text(OWN.replace("tanh", "relu"))
+    assert store_of(run(capsys, *own)).path != first.path
+    assert store_of(run(capsys, *own, "--num-outputs", "2", "--outputs", "full")).shape == (120, 120)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--width", "0.1"], "Mine in mine.py takes no width"),
+        (["--width", "1", "--sigma-w", "2"], "takes no sigma_w"),
+        (["--width", "1", "--activation", "gelu"], "takes no activation"),
+        (["--width", "1", "--net", "mine.py:Mime"], "did you mean 'Mine'"),
+    ],
+)
+def test_what_a_network_of_the_users_own_cannot_be_is_told(args, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    test_what_cannot_be_is_told_in_a_sentence(["--net", "mine.py:Mine", *args], message, capsys)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ntk_repro.network_names import spoken_network
 from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
@@ -23,7 +24,7 @@ _RANKS = {"effective_rank": "of the Jacobian", "effective_rank_of_kernel": "of t
 
 def _subject(line: Mapping[str, Any]) -> str:
     shift = f", shifted by up to {line['shift']}" if line["shift"] else ""
-    return f"{line['net']} on {line['data']}{shift}"
+    return f"{spoken_network(line['net'])} on {line['data']}{shift}"
 
 
 def _grows_with_width(numbers: Numbers) -> Iterator[Verdict]:

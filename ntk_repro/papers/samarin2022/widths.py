@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ntk_repro.network_names import spoken_network
 from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
@@ -93,7 +94,9 @@ def _certainty(interval: Interval, scale: float = 1.0) -> str:
 
 
 def _subject(panel: Panel, width: float | None = None) -> str:
-    said = f"{panel['net']} on {panel['data']}" + (f", shifted by up to {panel['shift']}" if panel["shift"] else "")
+    said = f"{spoken_network(panel['net'])} on {panel['data']}" + (
+        f", shifted by up to {panel['shift']}" if panel["shift"] else ""
+    )
     if panel["decay_epochs"] is not None:
         said += f", rate / 10 every {panel['decay_epochs']} epochs"
     return said + ("" if width is None else f", x{width:g}")

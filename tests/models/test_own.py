@@ -1,0 +1,212 @@
+"""Networks of a user's own: found, given what they take, told apart by their source, refused in a sentence."""
+
+import sys
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import numpy as np
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.models import build_model, find_own, located, model_settings
+from ntk_repro.models.own import own_arguments
+from ntk_repro.network import Network, check_network
+
+NETS = '''
+"""Networks of several kinds."""
+from typing import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+from flax import nnx
+from layers import SCALE
+
+class Sized(nn.Module):
+    hidden: tuple[int, ...] = (4, 6)
+    width: float = 1.0
+    activation: str = "tanh"
+    num_outputs: int = 1
+    depth: int = 2
+
+    @nn.compact
+    def __call__(self, x):
+        x = x.reshape(len(x), -1)
+        for size in self.hidden:
+            x = SCALE * nn.Dense(size)(x)
+        return nn.Dense(self.num_outputs)(x)
+
+class WithFunction(nn.Module):
+    activation: Callable = nn.relu
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(3)(self.activation(x.reshape(len(x), -1)))
+
+class Nnx(nnx.Module):
+    def __init__(self, input_shape, hidden: int = 5, *, rngs):
+        self.first = nnx.Linear(input_shape[0], hidden, rngs=rngs)
+        self.last = nnx.Linear(hidden, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(nnx.relu(self.first(x)))
+
+def factory(num_outputs, activation=nn.relu):
+    return nn.Sequential([nn.Dense(4), activation, nn.Dense(num_outputs)])
+
+class Broken(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(x) @ jnp.ones((7, 7))
+
+class Needs(nn.Module):
+    levels: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(x)
+
+class Plain:
+    pass
+
+made = Sized(hidden=(3,))
+table = {}
+
+def gives_a_list():
+    return []
+
+def raises():
+    raise KeyError("two\\nlines")
+'''
+
+
+@pytest.fixture(autouse=True)
+def nets(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "nets.py").write_text(NETS)
+    (tmp_path / "layers.py").write_text("SCALE = 2.0\n")
+    return tmp_path / "nets.py"
+
+
+def test_a_class_is_given_what_it_takes():
+    module = build_model("nets.py:Sized", width=0.5, activation="gelu", num_outputs=3, depth=7)
+    assert (module.hidden, module.width, module.activation) == ((2, 3), 0.5, "gelu")
+    assert (module.num_outputs, module.depth) == (3, 7)
+    assert build_model("nets.py:Sized").activation == "tanh"  # its own, where nothing is said
+    assert model_settings("nets.py:Sized") == ("depth",)
+
+
+def test_an_activation_goes_as_a_function_where_the_default_is_one():
+    module = build_model("nets.py:WithFunction", activation="softplus")
+    assert module.activation is nn.softplus
+
+
+def test_functions_modules_that_are_made_and_nnx_classes_are_networks():
+    x = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+    net = Network.create("nets.py:factory", 0, (8,), num_outputs=2)
+    assert net(x).shape == (5, 2)
+    assert Network.create("nets.py:made", 0, (8,)).params["Dense_0"]["kernel"].shape == (8, 3)
+    one, other, again = (Network.create("nets.py:Nnx", seed, (8,), width=2) for seed in (0, 1, 0))
+    assert one(x).shape == (5, 1)
+    assert jax.tree.leaves(one.params)[1].shape == (8, 10)
+    np.testing.assert_array_equal(one(x), again(x))
+    assert np.abs(one(x) - other(x)).max() > 1e-3
+
+
+def test_a_module_is_named_as_it_is_imported(tmp_path, monkeypatch):
+    package = tmp_path / "my_package_of_nets"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "wide.py").write_text(NETS.replace("from layers", "from .layers"))
+    (package / "layers.py").write_text("SCALE = 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = find_own("my_package_of_nets.wide:Sized")
+    assert found.definition(hidden=(2,)).hidden == (2,)
+    assert set(found.texts) == {"__init__.py", "wide.py", "layers.py"}
+    assert str(found.pinned).startswith("my_package_of_nets.wide:Sized@")
+    assert located("my_package_of_nets.wide:Sized") == "my_package_of_nets.wide:Sized"
+
+
+def test_the_digest_is_of_the_file_and_of_what_it_imports_from_beside_it(nets):
+    first = find_own("nets.py:Sized")
+    assert set(first.texts) == {"nets.py", "layers.py"}
+    assert str(find_own(str(nets) + ":Sized").pinned) == str(first.pinned)  # the content counts, not the way to it
+    x = np.ones((2, 3), np.float32)
+    before = Network.create("nets.py:Sized", 0, (3,))(x)
+    (nets.parent / "layers.py").write_text("SCALE = 3.0\n")
+    second = find_own("nets.py:Sized")
+    assert second.pinned.digest != first.pinned.digest
+    np.testing.assert_allclose(Network.create("nets.py:Sized", 0, (3,))(x), before * 2.25, rtol=1e-5)
+    with pytest.raises(UserError, match="is not as it was"):
+        find_own(str(first.pinned))
+
+
+def test_a_pinned_name_is_found_from_another_folder(nets, tmp_path, monkeypatch):
+    pinned = str(find_own("nets.py:Sized").pinned)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert find_own(pinned).definition.__name__ == "Sized"
+    assert located(pinned) == f"{nets}:Sized@{pinned.partition('@')[2]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nest.py:Sized", r"no file nest.py \(did you mean nets.py\?\)"),
+        ("nets.py:Sised", "unknown network in nets.py 'Sised'; did you mean 'Sized'"),
+        ("nets.py:sized", "did you mean 'Sized'"),
+        ("nets.py:Plain", "is a class but no Flax module"),
+        ("nets.py:table", "is a dict: name a flax.linen.Module"),
+        ("nets.py:gives_a_list", "gives a list: it must give a Linen or an NNX module"),
+        ("nets.py:raises", "cannot be built"),
+        ("nets.py:Needs", "needs levels, which nothing sets"),
+        ("nets.py:", "names no network: write FILE.py:NAME"),
+        ("nets.py", "name one, such as nets.py:MyNet"),
+        ("no_such_module_here:Net", "there is no module no_such_module_here"),
+        ("math:sin", "has no Python source"),
+    ],
+)
+def test_what_is_no_network_is_told_in_a_sentence(name, message):
+    with pytest.raises(UserError, match=message) as told:
+        Network.create(name, 0, (3,))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class Net(:\n", "line 1: SyntaxError"),
+        ("x = 1\nimport flax.linin\n", "line 2: ModuleNotFoundError: No module named 'flax.linin'"),
+        ("\n\nraise RuntimeError('not\\ntoday')\n", "line 3: RuntimeError: not: mend"),
+        ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_told_with_its_line(text, message, nets):
+    nets.write_text(text)
+    with pytest.raises(UserError, match=message) as told:
+        find_own("nets.py:Net")
+    assert "\n" not in str(told.value)
+
+
+def test_settings_that_it_does_not_take_are_refused():
+    found = find_own("nets.py:WithFunction")
+    with pytest.raises(UserError, match=r"takes no depth \(it takes activation\): leave out --depth"):
+        own_arguments(found, {"depth": 3})
+    with pytest.raises(UserError, match="takes no width: leave out --width"):
+        own_arguments(found, {"width": 2.0})
+    assert own_arguments(found, {"width": 1.0, "depth": None, "num_outputs": 4}) == {}
+    with pytest.raises(UserError, match="did you mean 'relu'"):
+        own_arguments(found, {"activation": "rely"})
+
+
+def test_outputs_and_inputs_are_looked_at_before_the_work():
+    check_network("nets.py:Sized", (4, 4, 1), 7)
+    check_network("nets.py:WithFunction", (8,), None)
+    check_network("lenet", (1,), 1)  # those of the package are known to
+    with pytest.raises(UserError, match="gives 3 outputs where 1 is needed: let it take num_outputs"):
+        check_network("nets.py:WithFunction", (8,), 1)
+    with pytest.raises(UserError, match=r"Broken does not run on inputs \(8,\) \(.*\): mend it") as told:
+        check_network("nets.py:Broken", (8,), 1)
+    assert "\n" not in str(told.value)
