@@ -1,10 +1,11 @@
 """The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, look over the installation."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import tyro
 from rich.console import Console
@@ -212,6 +213,43 @@ class Doctor:
         Console().print(table)
 
 
+@dataclass(frozen=True)
+class Completion:
+    """Print the script by which a shell completes this command: figures, presets and options by the TAB key.
+
+    For this shell alone: source <(ntk-repro completion bash), or eval "$(ntk-repro completion zsh)". For every new
+    one: ntk-repro completion bash > ~/.local/share/bash-completion/completions/ntk-repro (fish:
+    ~/.config/fish/completions/ntk-repro.fish; zsh: a file _ntk-repro in a folder of $fpath).
+    """
+
+    shell: tyro.conf.Positional[str]
+    """bash, zsh, fish, tcsh or powershell."""
+
+    def __call__(self) -> None:
+        """Prints the script."""
+        from ntk_repro.completion import SHELLS, completion_script
+        from ntk_repro.data import DATASETS
+        from ntk_repro.models import MODELS
+        from ntk_repro.papers import FIGURES, preset_names
+
+        names = sorted({figure.name for figure in FIGURES.values()})
+        papers = dict.fromkeys(figure.paper for figure in FIGURES.values())
+        choices = {
+            "figure": [*FIGURES, *names],
+            "figures": [*FIGURES, *names],
+            "name": [*papers, *FIGURES, *names],
+            "preset": list(dict.fromkeys(name for figure in FIGURES.values() for name in preset_names(figure))),
+            "data": list(DATASETS),
+            "nets": list(MODELS),
+            "shell": SHELLS,
+        }
+        commands = {re.sub("(?<=.)([A-Z])", r"-\1", one.__name__).lower(): one for one in get_args(Command)}
+        print(completion_script("ntk-repro", self.shell, commands, choices))
+
+
+Command = Run | Draw | List | Report | Reference | CheckReference | Doctor | Completion
+
+
 def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[str, list[str]]:
     """For each figure the named settings that its runs have.
 
@@ -254,7 +292,7 @@ def _show(made) -> None:
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
     chosen = tyro.cli(
-        Run | Draw | List | Report | Reference | CheckReference | Doctor,
+        Command,
         prog="ntk-repro",
         description=__doc__,
         args=args,
