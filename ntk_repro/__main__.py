@@ -90,20 +90,18 @@ class Draw:
 class List:
     """List the figures that can be made, their presets, what those cost and whether they are computed."""
 
-    def __call__(self) -> None:
-        """Prints one row a figure and preset."""
-        from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
-        from ntk_repro.record import RunFolder
+    name: tyro.conf.Positional[str | None] = None
+    """A paper (ortiz2021), a figure of one (ortiz2021/fig2) or of all (fig2); none: everything."""
 
-        table = Table("figure", "shows", "preset", "cost", "runs done")
-        for figure in FIGURES.values():
-            for number, name in enumerate(preset_names(figure)):
-                preset = load_figure_preset(figure, name)
-                done = sum(RunFolder.is_done(figure.folder, config.resolved()) for config in preset.configs)
-                first = (figure.id, figure.title) if number == 0 else ("", "")
-                table.add_row(*first, name, preset.cost, f"{done} of {len(preset.configs)}")
-        Console().print(table)
-        print(f"to make one: {this_program()} run <figure> --preset <preset>")
+    def __call__(self) -> None:
+        """Prints a block a figure, its presets below its title."""
+        from ntk_repro.papers.listing import figures_named, listing
+
+        for line in listing(self.name, min(Console().width, 110)):
+            print(line)
+        named = figures_named(self.name)
+        one = named[0].id if len(named) == 1 else "<figure>"
+        print(f"\nnext: {this_program()} run {one} --preset <preset>")
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Preset:
-    """The runs of a figure at one preset, and what they cost in words."""
+    """The runs of a figure at one preset, what they cost in words, and whose they are if another figure's."""
 
     name: str
     cost: str
     configs: tuple[Any, ...]
+    runs_of: str = ""
 
 
 def study_of(figure: Figure) -> Study:
@@ -123,7 +124,7 @@ def load_figure_preset(
         raise UserError(
             f"no run of {figure.id} at preset {preset} is on snakes: leave out --imagenet, or --data snakes"
         )
-    return Preset(preset, cost, tuple(configs))
+    return Preset(preset, cost, tuple(configs), from_id if from_id != figure.id else "")
 
 
 def study_settings(figure: Figure) -> frozenset[str]:
