@@ -61,6 +61,7 @@ class Run:
             load_figure_preset(figure, self.preset, seeds=self.seeds, **own)
         for figure, own in zip(figures, changes, strict=True):
             _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **own))
+        _show_next()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Draw:
             figures = [figure for figure in figures if figure.folder in studies] or figures[:1]
         for figure in figures:
             _show(draw_figure(figure, self.runs, out=self.out))
+        _show_next()
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Report:
                 print(f"{entry.figure.id} could not be drawn: {entry.trouble}")
         print(f"{drawn} of {len(entries)} figures and tables are computed; what the others cost: {this_program()} list")
         print(self.out)
+        print("next: open it in a browser" if drawn else f"next: {this_program()} run fig2")
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,10 @@ def _show(made) -> None:
     Console().print(table)
     for path in (*made.runs, *made.files):
         print(path)
+
+
+def _show_next() -> None:
+    print(f"next: look at the .png; {this_program()} report puts all figures on one page, with the papers' numbers")
 
 
 def main(args: Sequence[str] | None = None) -> None:

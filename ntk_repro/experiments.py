@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tyro
 
-from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.errors import unknown_name
 
 __all__ = ["experiment_command"]
@@ -17,7 +17,8 @@ def experiment_command(study: str, args: Sequence[str] | None = None, default: s
 
     Args:
         study: the study's name. Its package names its experiments, each a line, in `EXPERIMENTS`; each is a module with
-            `Config`, `run(config)`, which gives a run folder, and `show(folder)`.
+            `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the figures that
+            draw their runs.
         args: the command line, None for the process's own.
         default: the experiment meant where options alone are given, if any.
     """
@@ -25,12 +26,14 @@ def experiment_command(study: str, args: Sequence[str] | None = None, default: s
 
 
 def _run(study: str, args: list[str], default: str | None) -> None:
-    known = importlib.import_module(f"ntk_repro.{study}").EXPERIMENTS
+    package = importlib.import_module(f"ntk_repro.{study}")
+    known = package.EXPERIMENTS
     prog = f"python -m ntk_repro.{study}"
     if not args or args[0] in ("-h", "--help"):
         experiment = f"[experiment; for options alone {default}]" if default else "<experiment>"
         print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
         print("\n".join(f"  {name:{max(map(len, known))}}  {what}" for name, what in known.items()))
+        print(f"\nnext: {prog} {default or next(iter(known))} --help")
         return
     if default and args[0].startswith("-"):
         args = [default, *args]
@@ -44,3 +47,5 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     folder = experiment.run(config)
     experiment.show(folder)
     print(f"kept in: {folder.path} (the same command shows it again at once)")
+    figure = package.DRAWN_AS.get(name)
+    print(f"next: {this_program()} draw {figure} {folder.path}" if figure else f"next: {prog} lists the experiments")

@@ -45,7 +45,7 @@ def show(folder: RunFolder) -> None:
         table.add_row("classes 0-4 / 5-9", *map(_percent, accuracies), "")
     Console().print(table)
     print(f"kept in: {folder.path} (the same command shows it again at once)")
-    print(f"to draw: {this_program()} draw ortiz2021/fig2 {folder.path}")
+    print(f"next: {this_program()} draw ortiz2021/fig2 {folder.path}")
 
 
 def _percent(accuracy: float) -> str:

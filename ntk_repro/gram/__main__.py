@@ -74,6 +74,8 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
         write_texts(store.path / "source", config.source_texts())
         if not store.done or not config.k or share[0] > 0:
             _show_store(store)
+            if store.done and not config.k:
+                print(f'next: the same with --k 100 for eigenpairs; in Python: GramStore.read("{store.path}").array()')
         if not store.done or share[0] > 0:
             return
     if config.k:
@@ -99,11 +101,16 @@ def _foresee(config: GramConfig, net: Network, x: np.ndarray, folder: Path, memo
             stages = estimate(computation, x, config.k, folder, remaining)
             console.print(stage_table(stages))
             print(f"it would lie in: {folder}")
+        print(
+            "next: the same command without "
+            + " and ".join(f"--{name.replace('_', '-')}" for name in ("explain", "dry_run") if getattr(config, name))
+        )
 
 
 def _show_store(store: GramStore) -> None:
     if not store.done:
         print(f"{len(store.absent()):,} of {store.num_tiles:,} tiles of {store.path} are left to the other shares")
+        print("next: the same command for each of them, --share INDEX COUNT; share 0 last, with --k for eigenpairs")
         return
     print(f"K ({store.n:,} x {store.n:,}, {store.dtype}) in tiles of {store.tile:,}: {store.path}")
     if "precision_error" in store.facts:
@@ -119,6 +126,7 @@ def _show_basis(basis: Eigenbasis) -> None:
         if basis.passes
         else f"residuals up to {basis.residuals.max():.2g}, by a dense eigendecomposition"
     )
+    print(f'next, in Python: RunFolder.read("{basis.path}").result()["vectors"]   (from ntk_repro.record)')
 
 
 if __name__ == "__main__":

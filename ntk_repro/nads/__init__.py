@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ntk_repro.nads.directions import NADs, neural_anisotropy_directions
     from ntk_repro.nads.separable_data import SeparableData, linearly_separable
 
-__all__ = ["EXPERIMENTS", "NADs", "SeparableData", "linearly_separable", "neural_anisotropy_directions"]
+__all__ = ["DRAWN_AS", "EXPERIMENTS", "NADs", "SeparableData", "linearly_separable", "neural_anisotropy_directions"]
 
 EXPERIMENTS = {
     "basis": "all directions of a network, as images and in Fourier space (Figure 10)",
@@ -23,6 +23,15 @@ EXPERIMENTS = {
     "tangent_space": "a small network's functions, its tangent plane and two trainings (Figure 1)",
 }
 """The experiments by the name of their module, each in a line."""
+
+DRAWN_AS = {
+    "basis": "ortiz2021/fig10",
+    "separable": "ortiz2021/fig4",
+    "theorem1": "ortiz2021/theorem1",
+    "lemma1": "ortiz2021/lemma1",
+    "tangent_space": "ortiz2021/fig1",
+}
+"""The figure that draws one run of an experiment, where there is one."""
 
 _HOMES = {
     "NADs": "directions",

@@ -5,7 +5,7 @@ One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` name
 Source: Ortiz-Jimenez et al. 2021, section 4.
 """
 
-__all__ = ["EXPERIMENTS"]
+__all__ = ["DRAWN_AS", "EXPERIMENTS"]
 
 EXPERIMENTS = {
     "tracking": "the kernel in training: energy concentration, alignments, distance (Figures 6, 7, 15, 16, Table 1)",
@@ -13,3 +13,10 @@ EXPERIMENTS = {
     "pretrained": "linearizations taken in the course of training (Figures 8 and 9)",
 }
 """The experiments by the name of their module, each in a line."""
+
+DRAWN_AS = {
+    "tracking": "ortiz2021/fig6",
+    "cifar2": "ortiz2021/fig5",
+    "pretrained": "ortiz2021/fig9",
+}
+"""The figure that draws one run of an experiment, where there is one."""

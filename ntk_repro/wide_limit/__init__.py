@@ -5,7 +5,7 @@ One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` name
 Source: Lee et al. 2019.
 """
 
-__all__ = ["EXPERIMENTS"]
+__all__ = ["DRAWN_AS", "EXPERIMENTS"]
 
 EXPERIMENTS = {
     "drift": "how far weights and kernels move in training, against width (Figures 1 and S6)",
@@ -16,3 +16,13 @@ EXPERIMENTS = {
     "kernel_convergence": "kernels of finite networks against those of infinite width (Figures S9 and S10)",
 }
 """The experiments by the name of their module, each in a line."""
+
+DRAWN_AS = {
+    "drift": "lee2019/fig1",
+    "predictive": "lee2019/fig2",
+    "trajectories": "lee2019/fig3",
+    "linearization_error": "lee2019/figS5",
+    "parameterization": "lee2019/figS7",
+    "kernel_convergence": "lee2019/figS9",
+}
+"""The figure that draws one run of an experiment, where there is one."""

@@ -5,7 +5,7 @@ One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` name
 Source: Samarin et al. 2022.
 """
 
-__all__ = ["EXPERIMENTS"]
+__all__ = ["DRAWN_AS", "EXPERIMENTS"]
 
 EXPERIMENTS = {
     "training": "a network and its linearization, trained alike (Figures 2 to 5 and A2, Tables A1 and A2)",
@@ -15,3 +15,10 @@ EXPERIMENTS = {
     "grid": "training over a grid of learning rates and weight decays, by one process or many",
 }
 """The experiments by the name of their module, each in a line."""
+
+DRAWN_AS = {
+    "training": "samarin2022/fig2",
+    "spectra": "samarin2022/fig6",
+    "solver": "samarin2022/table1",
+}
+"""The figure that draws one run of an experiment, where there is one."""

@@ -1,0 +1,108 @@
+"""What every experiment says to do next can be done: the figure that it names draws its run."""
+
+import importlib
+import sys
+
+import pytest
+
+from ntk_repro.__main__ import main as ntk_repro
+from ntk_repro.experiments import experiment_command
+from ntk_repro.papers import FIGURES
+
+STUDIES = ("wide_limit", "nads", "rotation", "widths")
+DIGITS = ["--data", "digits"]
+IMAGES = [*DIGITS, "--n-train", "60", "--n-test", "20"]
+TRAINING = ["--net", "mlp", "--width", "0.1", "--batch-size", "20", "--epochs", "2"]
+TINY = {
+    "wide_limit drift": [
+        *DIGITS,
+        "--learning-rate",
+        "0.1",
+        "--n-train",
+        "20",
+        "--widths",
+        "8",
+        "16",
+        "32",
+        "--steps",
+        "16",
+    ],
+    "wide_limit predictive": [
+        *DIGITS,
+        "--n-train",
+        "20",
+        "--hidden",
+        "16",
+        "--num-networks",
+        "3",
+        "--observe-at",
+        "0",
+        "4",
+    ],
+    "wide_limit trajectories": [*IMAGES, "--hidden", "16", "--steps", "10", "--num-observed", "10"],
+    "wide_limit linearization_error": [
+        *DIGITS,
+        "--widths",
+        "8",
+        "16",
+        "--sizes",
+        "8",
+        "16",
+        "--n-test",
+        "10",
+        "--steps",
+        "16",
+    ],
+    "wide_limit parameterization": [*IMAGES, "--hidden", "16", "--batch-size", "20", "--epochs", "1"],
+    "wide_limit kernel_convergence": [
+        "--widths",
+        "8",
+        "16",
+        "--samples",
+        "1",
+        "4",
+        "--input-size",
+        "16",
+        "--num-inputs",
+        "4",
+    ],
+    "nads basis": ["--net", "mlp", "--width", "0.1", "--size", "4", "--shown", "10"],
+    "nads separable": ["--size", "4", "--indices", "1", "2", "--train-size", "40", "--test-size", "20", *TRAINING],
+    "nads theorem1": ["--width", "0.1", "--size", "4", "--groups", "3", "--group-size", "10", "--indices", "1", "2"],
+    "nads lemma1": [*DIGITS, "--net", "mlp", "--width", "0.3", "--n-train", "30", "--pairs", "50"],
+    "rotation tracking": [*IMAGES, *TRAINING, "--top", "5"],
+    "rotation cifar2": [*DIGITS, "--sizes", "20", "40", "--n-test", "20", *TRAINING],
+    "rotation pretrained": [*IMAGES, *TRAINING],
+    "widths training": [*IMAGES, *TRAINING],
+    "widths spectra": [*DIGITS, "--n-train", "10", "--net", "mlp", "--width", "0.1"],
+    "widths solver": [*IMAGES, *TRAINING],
+}
+
+
+def test_every_experiment_names_a_figure_of_its_own():
+    for study in STUDIES:
+        package = importlib.import_module(f"ntk_repro.{study}")
+        assert set(package.DRAWN_AS) <= set(package.EXPERIMENTS)
+        for experiment, figure in package.DRAWN_AS.items():
+            assert FIGURES[figure].study == f"{study}.{experiment}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_the_next_command_draws_the_run(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    study, experiment = name.split()
+    experiment_command(study, [experiment, *TINY[name]])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    ntk_repro(line.removeprefix("next: ").split()[1:])
+    shown = capsys.readouterr().out
+    assert "next: look at the .png" in shown
+    assert list(tmp_path.glob("figures/out/*.png"))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_lists_its_experiments_and_says_how_to_go_on(study, capsys):
+    experiment_command(study, [])
+    shown = capsys.readouterr().out
+    assert f"next: python -m ntk_repro.{study} " in shown
+    assert sys.modules[f"ntk_repro.{study}"].EXPERIMENTS.keys() <= set(shown.split())
