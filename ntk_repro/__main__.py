@@ -208,10 +208,12 @@ class Doctor:
         """Prints what was found."""
         from ntk_repro.doctor import examine
 
+        findings = list(examine(self.data_dir))
         table = Table("what", "found", "remedy", show_lines=False)
-        for finding in examine(self.data_dir):
+        for finding in findings:
             table.add_row(finding.what, finding.found, finding.remedy)
         Console().print(table)
+        print(f"next: {this_program()} run fig2, or {this_program()} list: all figures and what they cost")
 
 
 @dataclass(frozen=True)

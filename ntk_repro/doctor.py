@@ -1,21 +1,30 @@
 """A look over the installation: what is there, and for what is missing the remedy."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import psutil
 
 from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
+from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
 from ntk_repro.papers.resources import configs_dir, figures_dir
 from ntk_repro.record import environment, runs_root
 
 __all__ = ["Finding", "examine"]
 
 _GIB = 2**30
+# Studies that hold a Gram matrix of all their images, and how many those are where a preset takes a whole data set.
+_WITH_GRAM = ("eigentasks", "rotation")
+_WHOLE = 50_000
+_MINUTES = {"second": 1 / 60, "minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
+_NUMBERS = {"a": 1.0, "an": 1.0, "half an": 0.5, "two": 2.0, "three": 3.0}
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     """
     import jax
 
+    places = available(data_dir)
+
     facts = environment()
     for package, version in facts["versions"].items():
         yield Finding(package, version or "missing", "" if version else f"pip install {package}")
@@ -59,10 +70,85 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     precision = f"{facts['matmul_precision']}; Gram matrices: float32 at highest, float64 on request"
     yield Finding("matmul precision", precision)
     yield Finding("float64", "on everywhere" if facts["x64"] else "where it is asked for")
-    for name, place in available(data_dir).items():
+    for name, place in places.items():
         remedy = "downloaded at first use, or name its folder: --data-dir" if place == "missing" else ""
         yield Finding(f"data {name}", place, remedy)
     yield from _room()
+    for preset in ("quick", "laptop", "paper"):
+        yield _preset(preset, {name for name, place in places.items() if place == "missing"})
+
+
+def minutes_of(cost: str) -> float:
+    """The minutes that a preset's cost in words begins with, the larger of two; 0 where it names none.
+
+    >>> minutes_of("1 to 2 minutes on two cores"), minutes_of("half an hour on two cores"), minutes_of("")
+    (2.0, 30.0, 0.0)
+    """
+    found = re.search(rf"([\d.]+|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) ({'|'.join(_MINUTES)})s?\b", cost)
+    if found is None:
+        return 0.0
+    return (_NUMBERS.get(found[1]) or float(found[1])) * _MINUTES[found[2]]
+
+
+def _preset(preset: str, missing: set[str]) -> Finding:
+    """How long all figures of a preset take, and what they need that is not here."""
+    figures = [figure for figure in FIGURES.values() if preset in preset_names(figure)]
+    presets = [load_figure_preset(figure, preset) for figure in figures]
+    on_gpu = sum("GPU" in one.cost for one in presets)
+    minutes = sum(minutes_of(one.cost) for one in presets if "GPU" not in one.cost)
+    spoken = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
+    found, lacks = f"all {len(figures)} figures: about {spoken} on two cores (here: {os.cpu_count()})", []
+    if on_gpu:
+        found = f"{on_gpu} of {len(figures)} figures are meant for a GPU, for minutes to weeks; the others: {spoken}"
+        if not _has_accelerator():
+            lacks.append("take a machine with a GPU")
+    needed = {config.data for one in presets for config in one.configs if hasattr(config, "data")} & missing
+    if needed:
+        lacks.append(f"get {', '.join(sorted(needed))}: --data-dir, or let it be downloaded")
+    in_memory = [
+        _images_of(config)
+        for figure, one in zip(figures, presets, strict=True)
+        for config in one.configs
+        if figure.study.partition(".")[0] in _WITH_GRAM
+    ]
+    images = max(in_memory)
+    found += f"; largest kernel: {images:,} images, {4 * images**2 / _GIB:.1f} GiB"
+    if images > _images_in_memory():
+        lacks.append(f"free {8 * images**2 / _GIB:.0f} GiB of memory, or take fewer images: --n-train")
+    return Finding(f"preset {preset}", found, "; ".join(lacks))
+
+
+def _images_of(config: Any) -> int:
+    """The images that a run has the Gram matrix of, where it says so; else those of the largest data sets."""
+    whole = 4000 if config.data == "mnist5k" else _WHOLE
+    n_train = max(config.sizes) if hasattr(config, "sizes") else config.n_train or whole
+    tracked = getattr(config, "kernel_images", None)
+    if tracked and config.index is None and not config.num_eigenfunctions:
+        return min(tracked, n_train)
+    return n_train + (config.n_test or whole // 4)
+
+
+def _has_accelerator() -> bool:
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def _images_in_memory() -> int:
+    # The Gram matrix of n images takes 4 n^2 bytes; its eigenvectors and one working copy about as much again.
+    return int((psutil.virtual_memory().available / 8) ** 0.5)
+
+
+def _size(folder: Path) -> int:
+    """Bytes below a folder; files that vanish meanwhile count nothing."""
+    sizes = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                sizes += os.lstat(os.path.join(where, name)).st_size
+            except OSError:
+                continue
+    return sizes
 
 
 def _neural_tangents() -> Finding:
@@ -80,8 +166,7 @@ def _accelerator_remedy() -> str:
 
 def _room() -> Iterator[Finding]:
     memory = psutil.virtual_memory().available
-    # The Gram matrix of n images takes 4 n^2 bytes; its eigenvectors and one working copy about as much again.
-    images = int((memory / 8) ** 0.5) // 1000 * 1000
+    images = _images_in_memory() // 1000 * 1000
     yield Finding("free memory", f"{memory / _GIB:.1f} GiB: a Gram matrix of about {images:,} images")
     for name, folder in (("runs", runs_root()), ("cache", cache_dir())):
         there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
@@ -91,4 +176,13 @@ def _room() -> Iterator[Finding]:
             remedy = f"less than 1 GiB free in {there}: free some, or choose another folder"
         if remedy:
             remedy += f" ({'NTK_REPRO_RUNS' if name == 'runs' else 'NTK_REPRO_CACHE'})"
-        yield Finding(f"{name} folder", f"{folder} ({free / _GIB:.0f} GiB free)", remedy)
+        held = _held(name, folder)
+        yield Finding(f"{name} folder", f"{folder.absolute()} ({held}{free / _GIB:.0f} GiB free)", remedy)
+
+
+def _held(name: str, folder: Path) -> str:
+    if not folder.is_dir():
+        return "not there yet, "
+    runs = f"{len(list(folder.glob('*/*/DONE')))} finished runs, " if name == "runs" else ""
+    size = _size(folder)
+    return runs + (f"{size / _GIB:.1f} GiB, " if size > _GIB / 10 else f"{size / 2**20:.0f} MiB, ")

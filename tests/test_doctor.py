@@ -2,6 +2,7 @@ import shutil
 from types import SimpleNamespace
 
 import psutil
+import pytest
 
 from ntk_repro import doctor
 
@@ -40,3 +41,38 @@ def test_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.setenv("NTK_REPRO_CACHE", str(tmp_path / "cache"))
     findings()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_preset_says_what_it_takes_and_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=16 * 2**30))
+    found = findings(data_dir=str(tmp_path))
+    assert "minutes on two cores" in found["preset quick"].found
+    assert "largest kernel: 5,000 images, 0.1 GiB" in found["preset quick"].found
+    assert found["preset quick"].remedy == ""
+    assert "get cifar10, mnist: --data-dir" in found["preset laptop"].remedy
+    assert "meant for a GPU" in found["preset paper"].found
+    assert "GiB of memory" in found["preset paper"].remedy
+
+
+def test_folders_say_what_they_hold(tmp_path, monkeypatch):
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "runs"))
+    assert "not there yet" in findings()["runs folder"].found
+    (tmp_path / "runs" / "study" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "study" / "one" / "DONE").write_bytes(bytes(3 * 2**20))
+    assert "1 finished runs, 3 MiB" in findings()["runs folder"].found
+
+
+@pytest.mark.parametrize(
+    ("cost", "minutes"),
+    [
+        ("1 to 2 minutes on two cores", 2),
+        ("a minute on two cores", 1),
+        ("90 seconds on two cores", 1.5),
+        ("half an hour on two cores", 30),
+        ("two hours on two cores", 120),
+        ("at most 10 minutes on two cores, none after figS9", 10),
+        ("seconds", 0),
+    ],
+)
+def test_costs_in_words_are_minutes(cost, minutes):
+    assert doctor.minutes_of(cost) == minutes
