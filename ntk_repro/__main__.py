@@ -23,7 +23,7 @@ __all__ = ["main"]
 class Run:
     """Compute a figure, draw it, and see which of the paper's claims hold."""
 
-    figure: tyro.conf.Positional[str]
+    figure: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIGURE")]
     """Such as ortiz2021/fig2; fig2 alone is Figure 2 of every paper that has one."""
     preset: str = "quick"
     """Size of the experiment: quick (minutes on two cores), laptop (hours), paper (the paper's settings)."""
@@ -68,9 +68,9 @@ class Run:
 class Draw:
     """Draw a figure from runs that are done, named by their folders."""
 
-    figure: tyro.conf.Positional[str]
+    figure: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIGURE")]
     """Such as ortiz2021/fig2."""
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN_FOLDER ...")]
     """Folders of finished runs."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
@@ -92,7 +92,7 @@ class Draw:
 class List:
     """List the figures that can be made, their presets, what those cost and whether they are computed."""
 
-    name: tyro.conf.Positional[str | None] = None
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[PAPER|FIGURE]")] = None
     """A paper (ortiz2021), a figure of one (ortiz2021/fig2) or of all (fig2); none: everything."""
 
     def __call__(self) -> None:
@@ -225,7 +225,7 @@ class Completion:
     ~/.config/fish/completions/ntk-repro.fish; zsh: a file _ntk-repro in a folder of $fpath).
     """
 
-    shell: tyro.conf.Positional[str]
+    shell: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SHELL")]
     """bash, zsh, fish, tcsh or powershell."""
 
     def __call__(self) -> None:
