@@ -298,13 +298,11 @@ def _show_next() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
-    chosen = tyro.cli(
-        Command,
-        prog="ntk-repro",
-        description=__doc__,
-        args=args,
+    # Parsing is a part of the command: the reader of --help may leave, too.
+    command(
+        lambda: tyro.cli(Command, prog="ntk-repro", description=__doc__, args=args)(),
+        again="what is done is kept; the same command continues",
     )
-    command(chosen, again="what is done is kept; the same command continues")
 
 
 if __name__ == "__main__":

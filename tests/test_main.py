@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -98,6 +99,17 @@ def test_the_help_of_every_command_explains_its_options(capsys):
         with pytest.raises(SystemExit):
             main([name, "--help"])
     assert "(default: quick)" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe whose reader leaves")
+@pytest.mark.parametrize("program", ["ntk_repro", "ntk_repro.gram"])
+def test_a_reader_that_leaves_ends_it_quietly(program):
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", program, *(["run"] if program == "ntk_repro" else []), "--help"]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_it_starts_without_jax():

@@ -19,9 +19,13 @@ _TARGET_LOSS = 0.01  # nats; the paper's, in its Figure 3
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parses the command line, computes the run (or finds it done) and shows what came out."""
+    command(lambda: _run(args))
+
+
+def _run(args: Sequence[str] | None) -> None:
     config = tyro.cli(EigentasksConfig, prog="python -m ntk_repro.eigentasks", args=args)
     use_compilation_cache()
-    command(lambda: show(run(config)))
+    show(run(config))
 
 
 def show(folder: RunFolder) -> None:

@@ -29,12 +29,12 @@ from ntk_repro.seeds import INIT, key_for
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parses the command line, computes what is missing and shows where it is."""
+    command(lambda: _run(args))
+
+
+def _run(args: Sequence[str] | None) -> None:
     config = tyro.cli(GramConfig, prog="python -m ntk_repro.gram", args=args)
     use_compilation_cache()
-    command(lambda: _run(config))
-
-
-def _run(config: GramConfig) -> None:
     memory = None if config.memory is None else parse_bytes(config.memory)
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     if config.k < 0:
