@@ -68,7 +68,7 @@ PYTEST := -m pytest -n logical --maxprocesses 4 --dist worksteal
 test: $(INSTALLED_DEV)  ## Run all tests
 	$(PY) $(PYTEST) $(ARGS)
 
-test-fast: $(INSTALLED_DEV)  ## Run the tests that take less than a few seconds
+test-fast: $(INSTALLED_DEV)  ## Run the tests that take a second or less, some of every study among them
 	$(PY) $(PYTEST) -m "not slow" $(ARGS)
 
 test-oldest: .venv-oldest/.installed-dev  ## Run all tests on the oldest JAX declared, in .venv-oldest

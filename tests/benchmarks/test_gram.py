@@ -7,6 +7,7 @@ from benchmarks.torch_lenet import has_torch
 from ntk_repro import Network, empirical_gram
 
 
+@pytest.mark.slow
 def test_the_kernel_of_the_other_side_is_the_same_kernel():
     net = Network.create("mlp", 0, (4, 4, 1))
     x = np.random.default_rng(0).standard_normal((12, 4, 4, 1), np.float32)

@@ -13,6 +13,7 @@ def test_no_case_loses_our_digits(capsys):
     assert "rank 3 of 16, t = inf" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
 def test_neural_tangents_is_asked_the_same():
     found = hard_cases.run(("one sample, t = 0.3", "every sample twice, t = inf"))["cases"]

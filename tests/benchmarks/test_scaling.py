@@ -10,6 +10,7 @@ from ntk_repro.gram.store.gram_store import GramStore
 SHAPE = (8, 8, 1)
 
 
+@pytest.mark.slow
 def test_what_is_timed_is_the_gram_matrix(tmp_path):
     found = scaling.measure_here(24, tmp_path / "store", "100GiB", SHAPE)
     store = GramStore.read(tmp_path / "store")

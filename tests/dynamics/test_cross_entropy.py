@@ -59,6 +59,7 @@ def assert_near(found, expected, atol):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 def test_the_flow_is_that_of_the_weights(problem, dynamics):
     found = dynamics.outputs(TIMES, *problem.starts)
     assert np.abs(found[0][-1] - problem.f0).max() > 1  # it went somewhere
@@ -67,6 +68,7 @@ def test_the_flow_is_that_of_the_weights(problem, dynamics):
     assert_near(found, by_weights(problem, TIMES), 1e-9)
 
 
+@pytest.mark.slow
 def test_the_flow_is_that_of_neural_tangents(problem, dynamics):
     """Its ODE solver's tolerance is 1.4e-8 a step; no normalisation, for the loss is given to it as a sum."""
     with float64_scope():
@@ -76,6 +78,7 @@ def test_the_flow_is_that_of_neural_tangents(problem, dynamics):
     assert_near(dynamics.outputs(TIMES[1:], *problem.starts), expected, 1e-5)
 
 
+@pytest.mark.slow
 def test_momentum_follows_its_flow(problem, dynamics):
     steps, rate, momentum = np.array([0.0, 6.0, 50.0]), 0.04, 0.8
     expected = by_weights(problem, steps * np.sqrt(rate), (1 - momentum) / np.sqrt(rate))
@@ -107,6 +110,7 @@ def test_fine_momentum_follows_its_flow(problem, dynamics):
     np.testing.assert_allclose(found, problem.f0 + problem.features @ weights, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_one_logit_is_binary_cross_entropy():
     problem = classes(k=1)._replace(y=np.random.default_rng(0).integers(0, 2, (10, 1)).astype(float))
     found = cross_entropy_dynamics(problem.kernel, problem.y).outputs(TIMES, *problem.starts)
@@ -120,6 +124,7 @@ def test_one_logit_is_binary_cross_entropy():
     np.testing.assert_allclose(flow, trained.fx_train, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_kernel_of_all_outputs_gives_what_its_block_does(problem, dynamics):
     full = cross_entropy_dynamics(np.kron(problem.kernel, np.eye(3)), problem.y)
     found = full.outputs(TIMES, problem.f0, problem.test_f0, np.kron(problem.test_kernel, np.eye(3)))

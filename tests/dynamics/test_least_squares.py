@@ -52,6 +52,7 @@ def dense(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return j[:n].reshape(2 * n, -1), j[LARGE:].reshape(-1, j.shape[-1]), fx[:n], fx[LARGE:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dual", "cholesky"])
 def test_kernel_and_columns_give_one_function_at_full_row_rank(method):
     primal, dual = solved("primal"), solved(method)
@@ -77,6 +78,7 @@ def test_the_solution_is_the_shortest_one():
     np.testing.assert_allclose(at_test(found), fx_test + (j_test @ u).reshape(-1, 2), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["auto", "dual"])
 def test_above_the_rank_targets_are_projected(method):
     """More rows than live parameters: the residual is orthogonal to every column of the Jacobian."""
@@ -108,6 +110,7 @@ def test_eigenvalues_are_squared_singular_values():
     assert solved("cholesky").eigenvalues.size == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "method"), [(SMALL, "dual"), (25, "primal"), (LARGE, "primal")])
 def test_auto_takes_the_columns_where_they_cost_no_more_than_the_kernel(n, method):
     found = solved("auto", n)
@@ -117,6 +120,7 @@ def test_auto_takes_the_columns_where_they_cost_no_more_than_the_kernel(n, metho
     np.testing.assert_allclose(at_test(found), at_test(exact), atol=1e-8 if method == "dual" else 0)
 
 
+@pytest.mark.slow
 def test_auto_leaves_a_kernel_that_has_lost_what_the_columns_have():
     """Two samples 1e-9 apart: singular values to 1e-9 of the largest, eigenvalues of K below its rounding."""
     x = X[:SMALL].copy()
@@ -137,6 +141,7 @@ def test_auto_stays_with_the_kernel_where_memory_does_not_hold_the_columns(monke
     assert solve_least_squares(network(), x, Y[:SMALL]).method == "dual"
 
 
+@pytest.mark.slow
 def test_a_cutoff_leaves_the_smallest_directions_out():
     singular = np.linalg.svd(dense(SMALL)[0], compute_uv=False)
     share = float((singular[9] * singular[10]) / singular[0] ** 2)  # between the 10th and the 11th eigenvalue
@@ -148,6 +153,7 @@ def test_a_cutoff_leaves_the_smallest_directions_out():
     np.testing.assert_allclose(cut[0].fx_train, cut[1].fx_train, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradient_flow_ends_here():
     """Lee et al. 2019, Eqs. (9)-(11) at t = infinity."""
     p = linearized()

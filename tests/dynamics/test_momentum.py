@@ -30,6 +30,7 @@ def test_a_ridge_is_weight_decay(problem):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_thousand_steps_on_the_linearized_network():
     network = linearized()
     d = momentum_dynamics(network.k_train_train, network.y, 0.9)
@@ -40,6 +41,7 @@ def test_thousand_steps_on_the_linearized_network():
     np.testing.assert_allclose(found[1], fx_test, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_flow_is_that_of_neural_tangents(problem):
     """Its ODE solver's tolerance is 1.4e-8 a step; no normalisation, for the loss is given to it as a sum."""
     d, steps = momentum_dynamics(problem.kernel, problem.y, 0.9), np.array([0.0, 3.0, 40.0, 90.0])

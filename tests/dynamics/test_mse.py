@@ -44,6 +44,7 @@ def test_the_flow_is_the_matrix_exponential(problem, dynamics):
         assert_near((found[0][i], found[1][i]), by_expm(problem, t), 1e-11)
 
 
+@pytest.mark.slow
 def test_the_flow_is_that_of_neural_tangents(problem, dynamics):
     with float64_scope():
         predict = nt.predict.gradient_descent_mse(problem.kernel, problem.y)
@@ -53,6 +54,7 @@ def test_the_flow_is_that_of_neural_tangents(problem, dynamics):
     assert_near(dynamics.outputs(None, *problem.starts), limit, 1e-10)
 
 
+@pytest.mark.slow
 def test_a_kernel_of_all_outputs_is_that_of_neural_tangents():
     rng = np.random.default_rng(1)
     features = rng.standard_normal((7, 2, 40)) / 6

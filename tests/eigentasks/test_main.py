@@ -51,6 +51,7 @@ def test_bad_input_is_one_sentence_status_2_and_leaves_nothing(args, message, ow
     assert not own_runs.exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_is_not_taken_for_the_old_one(tmp_path, capsys):
     rng = np.random.default_rng(0)
     path = tmp_path / "mine.npz"
@@ -69,6 +70,7 @@ def test_a_file_that_changed_is_not_taken_for_the_old_one(tmp_path, capsys):
     assert "are not those that" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_continues_with_the_same_command(stop, own_runs):
     program = [sys.executable, "-m", "ntk_repro.eigentasks", *ARGS, "--epochs", "400"]

@@ -43,6 +43,7 @@ def folders() -> list[Path]:
     return sorted(Path(os.environ["NTK_REPRO_RUNS"], "eigentasks").iterdir())
 
 
+@pytest.mark.slow
 def test_from_the_command_line_to_the_picture(mine, capsys):
     program = [sys.executable, "-m", "ntk_repro.eigentasks", *ARGS]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "120"}
@@ -61,6 +62,7 @@ def test_from_the_command_line_to_the_picture(mine, capsys):
     assert list(json.loads(Path("out/ortiz2021_fig2.json").read_text())["nets"]) == [run.config["net"]]
 
 
+@pytest.mark.slow
 def test_a_network_that_was_edited_is_another_run(mine, capsys):
     main(ARGS)
     (first,) = folders()

@@ -80,6 +80,7 @@ def copies(tmp_path, *shades):
     return made
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_returned_for_other_images(tmp_path, monkeypatch):
     made = copies(tmp_path, "png", "jpeg")
     monkeypatch.setattr(study, "load_dataset", lambda name, data_dir, **settings: made[data_dir])
@@ -110,6 +111,7 @@ def test_a_baseline_of_one_class_or_other_classes_is_refused_before_the_gram(fir
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_diverged_has_no_accuracy(root, monkeypatch):
     config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, seed=5, baseline=False)
     real = study.train_in_function_space
@@ -165,6 +167,7 @@ def test_each_network_starts_afresh(done, root):
     np.testing.assert_allclose(alone.result()["network_loss"], done.result()["network_loss"][2:], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_function_space_and_weight_space_train_the_same_linearization(done, root):
     config = dataclasses.replace(CONFIG, linearized_training="weight_space", linearized_indices=tuple(range(2, 10)))
     weights = eigentasks.run(config, root=root).result()

@@ -105,6 +105,7 @@ def test_a_run_of_another_study_is_refused(tmp_path):
         script("fig2").draw([other], "")
 
 
+@pytest.mark.slow
 def test_the_program_writes_picture_and_numbers(tmp_path):
     program = [
         sys.executable,

@@ -148,6 +148,7 @@ def test_a_value_that_is_missing_is_left_out(tmp_path, draw):
     np.testing.assert_allclose(mean, [2, 3, np.nan])
 
 
+@pytest.mark.slow
 def test_every_script_writes_its_files_without_jax(tmp_path):
     made = {"fig1": moved, "figS6": moved, "figS5": apart, "figS9": converging, "figS10": converging}
     runs = {function: str(function(tmp_path).path) for function in set(made.values())}

@@ -34,6 +34,7 @@ def numbers(script, runs, out, *options):
     return json.loads((out / f"ortiz2021_{script}.json").read_text())
 
 
+@pytest.mark.slow
 def test_figure_2_plots_what_the_runs_hold(tmp_path):
     runs = [finished_run(tmp_path, net) for net in ("lenet", "mlp")]
     plotted = numbers("fig2", runs, tmp_path, "--preset", "quick")
@@ -48,6 +49,7 @@ def test_figure_2_plots_what_the_runs_hold(tmp_path):
     assert (mlp["n_train"], mlp["n_test"], mlp["epochs"]) == (4000, 1000, 20)
 
 
+@pytest.mark.slow
 def test_figure_2_averages_over_seeds_and_keeps_their_spread(tmp_path):
     runs = [finished_run(tmp_path, seed=s, network=[0.9 + 0.02 * s, 0.8, 0.7, 0.6]) for s in (0, 1)]
     mlp = numbers("fig2", runs, tmp_path)["nets"]["mlp"]
@@ -57,11 +59,13 @@ def test_figure_2_averages_over_seeds_and_keeps_their_spread(tmp_path):
     assert mlp["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_figure_2_without_a_baseline_says_so(tmp_path):
     run = finished_run(tmp_path, baseline=False)
     assert numbers("fig2", [run], tmp_path)["nets"]["mlp"]["baseline_accuracy"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "net"), [("fig3", "resnet18"), ("fig13", "mlp"), ("fig14", "lenet")])
 def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path, script, net):
     curves = numbers(script, [finished_run(tmp_path, net)], tmp_path)["nets"][net]
@@ -70,6 +74,7 @@ def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path,
     assert curves["cosine_distance"] == [0.1, 0.2, 0.3, 0.4]
 
 
+@pytest.mark.slow
 def test_a_seed_without_a_number_is_left_out_of_the_mean_and_counted(tmp_path):
     runs = [
         finished_run(tmp_path, seed=s, epochs_to=[2, 4, at, np.nan], l2_distance=[1, 2, moved, np.nan])
@@ -113,6 +118,7 @@ def test_a_result_is_read_once(tmp_path, training_metrics, monkeypatch):
     assert len(reads) == 1
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes(tmp_path):
     run = finished_run(tmp_path)
     for out in ("a", "b"):
@@ -130,6 +136,7 @@ def test_a_missing_run_is_one_sentence_and_status_2(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_drawing_loads_no_jax(tmp_path):
     run = finished_run(tmp_path)
     program = (

@@ -38,6 +38,7 @@ def numbers(tmp_path, capsys):
     return draw
 
 
+@pytest.mark.slow
 def test_figure_1_shows_every_width(tmp_path, numbers):
     grid = np.linspace(-1, 1, 5)
     s, t = np.meshgrid(grid, grid, indexing="ij")
@@ -64,6 +65,7 @@ def separable_run(root, seed=0, network=(0.9, 0.7)):
     )
 
 
+@pytest.mark.slow
 def test_figure_4_shows_accuracies_and_the_alignment_of_directions_that_are_not_null(tmp_path, numbers):
     plotted = numbers("fig4", *(separable_run(tmp_path, seed, (0.9 + 0.02 * seed, 0.7)) for seed in (0, 1)))
     mlp = plotted["nets"]["mlp"]
@@ -102,6 +104,7 @@ def test_figures_refuse_runs_of_another_experiment(tmp_path, numbers, monkeypatc
             load_script(f"ortiz2021/{script}").draw([run], "")
 
 
+@pytest.mark.slow
 def test_theorem_1_shows_both_estimates(tmp_path, numbers):
     names = ("monte_carlo", "monte_carlo_error", "theorem", "theorem_error", "difference_error", "at_origin")
     arrays = {name: [2.0 + i, 1.0 + i] for i, name in enumerate(names)}

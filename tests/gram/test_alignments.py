@@ -49,6 +49,7 @@ def targets():
     return np.random.default_rng(1).normal(size=(N, 5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "rtol"), [("float32", 1e-5), ("float64", 1e-11)])
 def test_jacobian_averages_equal_the_quadratic_form(net, x, targets, precision, rtol):
     gram = empirical_gram(net, x, precision=precision)
@@ -65,6 +66,7 @@ def test_an_eigenfunction_is_aligned_by_its_eigenvalue(net, x):
         np.testing.assert_allclose(alpha, pairs.values / N, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_any_cut_into_blocks_gives_the_same(net, x, targets, monkeypatch):
     expected = alignment(net, x, targets, precision="float64")
     monkeypatch.setattr(alignments, "_BLOCK_SAMPLES", 5)  # the last block is filled up

@@ -78,10 +78,12 @@ def test_the_output_is_chosen():
         np.testing.assert_allclose(nads.values, value, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_of_lenet_they_are_those_of_the_dense_mixed_derivative(lenet, lenet_nads):
     assert_svd(lenet_nads, dense(lenet, np.zeros((1, 8, 8, 1))))
 
 
+@pytest.mark.slow
 def test_averaged_over_samples_they_are_those_of_the_mean_derivative():
     net = Network.create("mlp", 0, (4, 4, 1), width=0.1, activation="gelu")
     x = np.random.default_rng(1).normal(size=(19, 4, 4, 1)).astype(np.float32)  # no multiple of a pass

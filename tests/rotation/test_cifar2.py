@@ -20,6 +20,7 @@ def done(root):
     return cifar2.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     result = done.result()
     np.testing.assert_array_equal(result.pop("size"), [40, 150])
@@ -30,6 +31,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert len(result) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("i", [0, 1])
 def test_both_models_are_those_of_weight_space(done, i):
     result, data, size = done.result(), images(CONFIG, 150), CONFIG.sizes[i]

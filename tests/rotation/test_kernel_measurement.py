@@ -31,6 +31,7 @@ def energy(kernel, y):
     return np.linalg.norm(vectors.T @ y) / np.linalg.norm(y)
 
 
+@pytest.mark.slow
 def test_every_measurement_is_what_its_name_says(folder, nets):
     targets = np.random.default_rng(1).normal(size=(N, 3))
     measure = KernelMeasurement(folder, nets[0], X, Y, K, (X, targets, np.array([7.0, 8, 9])))

@@ -24,6 +24,7 @@ def done(root):
     return pretrained.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
@@ -74,6 +75,7 @@ class Normalised(nn.Module):
         return nn.Dense(1)(nn.relu(x))
 
 
+@pytest.mark.slow
 def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
     seen = []
     real = pretrained._linearized
@@ -94,6 +96,7 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
     assert result["checkpoint_test_accuracy"][-1] == result["network_test_accuracy"]  # with its own statistics
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
     calls = []
     real = RunFolder.save_part

@@ -19,6 +19,7 @@ def done(tmp_path_factory):
     return tracking.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
@@ -63,6 +64,7 @@ def test_the_last_measurement_is_of_the_trained_network(done):
     assert result["network_train_accuracy"][-1] == pytest.approx(trained.train_accuracy)
 
 
+@pytest.mark.slow
 def test_the_eigenfunction_trained_on_gains_most(tmp_path):
     config = dataclasses.replace(CONFIG, index=6, epochs=40, track=(0,))
     result = tracking.run(config, root=tmp_path).result()
@@ -71,6 +73,7 @@ def test_the_eigenfunction_trained_on_gains_most(tmp_path):
     assert (growth > 1).all()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
     measured, steps = [], []
     real, save = KernelMeasurement.__call__, Checkpoint.save

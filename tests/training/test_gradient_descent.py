@@ -84,6 +84,7 @@ def assert_trees_close(mine, theirs, atol):
         np.testing.assert_allclose(a, b, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -109,6 +110,7 @@ def test_equals_a_plain_loop(settings):
         np.testing.assert_allclose(descent.train_loss[:3], [losses[i] for i in AT[:3]], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_in_float64_trains_in_float64():
     with float64_scope():
         net = NET.replace(params=cast(NET.params, np.dtype("float64")))
@@ -176,6 +178,7 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
             run(net, momentum=0.8, folder=folder, name="a")
 
 
+@pytest.mark.slow
 def test_batch_statistics_are_live_when_asked_for():
     net = Network.create(Normalised(), 0, (5,))
     frozen = run(net, observe_at=())
@@ -234,6 +237,7 @@ def test_momentum_moves_the_edge():
     assert loss[-1] > 100 * loss[0]
 
 
+@pytest.mark.slow
 def test_many_rows_stand_for_all(capsys):
     x = np.tile(X, (40, 1))
     linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, 1)))

@@ -54,6 +54,7 @@ def test_a_step_has_as_many_products_for_ten_outputs_as_for_one(name):
     assert plain < linear <= 5 / 3 * plain + 1
 
 
+@pytest.mark.slow
 def test_max_pooling_trains_as_in_function_space():
     """LeNet-5's linearization with one output, momentum and decay: 1e-4 in outputs."""
     rng = np.random.default_rng(0)

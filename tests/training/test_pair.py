@@ -14,6 +14,7 @@ NET = Network.create("mlp", 0, (4,), width=0.1, activation="tanh")
 BATCHES = rng.integers(0, 12, (25, 5))
 
 
+@pytest.mark.slow
 def test_both_are_trained_as_if_alone_and_seen_alike(capsys):
     at = (0, 10, 25)
     settings = {"learning_rate": 0.3, "steps": 25, "batches": BATCHES, "momentum": 0.5, "observe_at": at}

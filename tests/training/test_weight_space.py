@@ -72,6 +72,7 @@ def by_optax(net, x, y, chosen, origin):
     return jax.tree.map(jnp.add, origin, u), np.array(losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linear", [False, True], ids=["network", "linearization"])
 @pytest.mark.parametrize(
     "settings",
@@ -96,6 +97,7 @@ def test_equals_optax(settings, linear):
         np.testing.assert_allclose(mine, theirs, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "half_squared_error"])
 def test_a_linearization_moves_as_in_function_space(loss):
     x, y, x_test, _ = data()
@@ -150,6 +152,7 @@ def test_epochs_to_a_loss_are_counted_from_one():
     assert np.isnan(trained.epochs_to_loss(0.0))
 
 
+@pytest.mark.slow
 def test_batch_statistics_are_live_in_training_and_frozen_for_the_linearization():
     x, y, *_ = data()
     net = Network.create(Normalised(), 0, (5,))
@@ -164,6 +167,7 @@ def test_batch_statistics_are_live_in_training_and_frozen_for_the_linearization(
     np.testing.assert_allclose(linear.network(x), net(x), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_batch_statistics_enter_the_gradient():
     x, y, *_ = data()
     net = Network.create(Normalised(), 0, (5,))
@@ -180,6 +184,7 @@ def test_batch_statistics_enter_the_gradient():
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_new_labels_and_parameters_compile_nothing():
     traces = []
 
@@ -202,6 +207,7 @@ def test_new_labels_and_parameters_compile_nothing():
     assert run(net, y, recipe(loss="half_squared_error")) > first
 
 
+@pytest.mark.slow
 def test_several_outputs_train_on_one_hot_targets():
     x, y, x_test, y_test = data()
     net = Network.create(Small(outputs=2), 0, (5,))

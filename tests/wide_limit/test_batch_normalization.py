@@ -33,6 +33,7 @@ def live(net, x):
     return net.training_fn(net.params, net.state, x)[0]
 
 
+@pytest.mark.slow
 def test_calibrated_statistics_are_those_of_the_batch(net, x, live):
     np.testing.assert_allclose(calibrated(net, x)(x), live, atol=1e-6)
     assert np.abs(net(x) - live).max() > 0.1  # the initial statistics are others
@@ -53,6 +54,7 @@ def test_outputs_by_batch_statistics_are_those_of_training(net, x, live):
     np.testing.assert_allclose(with_batch_statistics(net)(x), live, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_linearization_goes_through_the_batch_statistics(net, x):
     batch = with_batch_statistics(net)
     step = jax.tree.map(lambda leaf: 0.1 * np.ones_like(leaf), net.params)

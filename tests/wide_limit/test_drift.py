@@ -55,6 +55,7 @@ def test_one_hidden_layer_has_no_intermediate_weights():
     assert relative_weight_changes(params, params) == {"input": 0, "output": 0}
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     result = done.result()
     assert result["widths"].tolist() == [6, 9]

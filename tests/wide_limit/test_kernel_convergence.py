@@ -37,6 +37,7 @@ def test_errors_are_those_of_the_averages_over_stretches(kernels):
         assert error == pytest.approx(np.mean(squares) ** 0.5, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_real_networks(done):
     x, module = CONFIG.inputs(), CONFIG.module(8)
     exact = analytic_kernel(module, x)

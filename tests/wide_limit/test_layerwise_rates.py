@@ -35,6 +35,7 @@ def test_the_rates_of_equation_s37():
     assert standard_learning_rate(0.6, 50) == pytest.approx(0.012)
 
 
+@pytest.mark.slow
 def test_each_parameter_has_the_rate_of_its_layer():
     ntk, _ = pair()
     assert widest_layer(ntk.params) == 50  # the inputs count
@@ -45,6 +46,7 @@ def test_each_parameter_has_the_rate_of_its_layer():
     assert rates["readout"]["bias"] == pytest.approx(2 / (50 * 0.09))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "activation", "loss", "sigma_b"),
     [

@@ -23,6 +23,7 @@ def rms(fx):
     return np.sqrt(np.mean(np.asarray(fx, float) ** 2, axis=(1, 2)))
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     result = done.result()
     assert [result[name].tolist() for name in ("widths", "sizes", "steps")] == [[5, 8], [4, 6], [1, 2, 4]]
@@ -32,6 +33,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert result["learning_rate_ratio"].shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_side(done):
     data = load_regression_data(CONFIG)
     x, y, x_test = data.x_train[:4], data.y_train[:4], data.x_test

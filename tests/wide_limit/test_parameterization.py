@@ -46,6 +46,7 @@ def done(root):
     return run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_the_result_has_every_rate_in_both_parameterizations(done):
     result = done.result()
     assert result["log2_eta"].tolist() == [-3, 2, 40]

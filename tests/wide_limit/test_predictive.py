@@ -88,6 +88,7 @@ def test_other_images_are_refused(done, root, monkeypatch):
         predictive.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_networks_that_are_missing(done, tmp_path, monkeypatch):
     config, real = dataclasses.replace(CONFIG, num_networks=60), predictive.ensemble
 

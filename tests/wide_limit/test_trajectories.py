@@ -36,6 +36,7 @@ def done(root):
     return trajectories.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_every_array_has_the_shape_that_is_promised(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     steps = shapes.pop("steps")
@@ -60,6 +61,7 @@ def test_the_closed_form_is_what_training_the_linearization_gives(done):
         assert moved > 0.5
 
 
+@pytest.mark.slow
 def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(root):
     config = dataclasses.replace(CONFIG, momentum=0.8, learning_rate=0.05, predictions=None)
     result = trajectories.run(config, root=root).result()
@@ -98,6 +100,7 @@ def known_critical(monkeypatch):
     monkeypatch.setattr(trajectories, "critical_learning_rate", lambda *arguments: 0.5)
 
 
+@pytest.mark.slow
 def test_cross_entropy_trains_on_minibatches(root, known_critical):
     result = trajectories.run(CLASSES, root=root).result()
     y = np.eye(3)[load_regression_data(CLASSES).y_test.argmax(axis=1)]
@@ -122,6 +125,7 @@ class Normalised(nn.Module):
         return nn.Dense(self.num_outputs)(nn.BatchNorm(use_running_average=not train)(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", ["batch", "frozen", "live"])
 def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critical):
     monkeypatch.setattr(trajectories, "build_model", lambda net, num_outputs, **settings: Normalised(num_outputs))

@@ -11,6 +11,7 @@ from ntk_repro.widths.task import images, targets
 IMAGES = {"data": "digits", "n_train": 60, "n_test": 30}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positive", [None, 3])
 def test_the_ridge_regression_solves_its_normal_equations(tmp_path, positive):
     config = baselines.Config(**IMAGES, positive=positive, ridge=0.1)

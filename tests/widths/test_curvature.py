@@ -22,6 +22,7 @@ def done(tmp_path_factory):
     return curvature.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
+@pytest.mark.slow
 def test_curvatures_are_those_of_the_dense_hessian(done):
     result, data = done.result(), images(CONFIG)
     net = network_for(CONFIG.of_width(0.02), data, 10)
@@ -41,6 +42,7 @@ def test_curvatures_are_those_of_the_dense_hessian(done):
     assert result["num_params"][0] == len(start)
 
 
+@pytest.mark.slow
 def test_the_limit_is_where_gradient_descent_begins_to_diverge(done):
     """Full-batch steps on the six images, with momentum, just below and just above."""
     result, data = done.result(), images(CONFIG)

@@ -23,6 +23,7 @@ def done(root):
     return grid.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_the_grid_holds_the_accuracies_of_its_trainings(done, root):
     result = done.result()
     np.testing.assert_array_equal(result["learning_rates"], [0.1, 0.01])

@@ -22,6 +22,7 @@ def done(root):
     return solver.run(CONFIG, root=root)
 
 
+@pytest.mark.slow
 def test_the_solver_fits_every_image_while_rows_are_independent(done):
     result = done.result()
     np.testing.assert_array_equal(result["sizes"], [20, 60])
@@ -39,6 +40,7 @@ def test_every_solution_has_both_accuracies(done):
     assert result["majority_rate"] == pytest.approx(np.mean(images(CONFIG).y_test != 3))
 
 
+@pytest.mark.slow
 def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
     monkeypatch.setattr(solver, "_kernel_fits", lambda n, m: False)
     config = dataclasses.replace(CONFIG, sizes=(), momentum=0.9, data_seed=0)
@@ -70,6 +72,7 @@ def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
     assert accuracy(seen[0][0], y.train, 0.5) == trained.train_accuracy
 
 
+@pytest.mark.slow
 def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path):
     config = dataclasses.replace(CONFIG, learning_rate=1e6, sizes=(20,))
     with pytest.warns(UserWarning, match="stability limit"):
@@ -79,6 +82,7 @@ def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path)
     assert result["solver_test_accuracy"][0] == done.result()["solver_test_accuracy"][0]
 
 
+@pytest.mark.slow
 def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path, monkeypatch):
     monkeypatch.setattr(solver, "_RIDGE_FOR_CHOLESKY", 1.0)
     again = solver.run(dataclasses.replace(CONFIG, sgd=False), root=tmp_path).result()

@@ -17,6 +17,7 @@ def done(tmp_path_factory):
     return spectra.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
+@pytest.mark.slow
 def test_the_singular_values_are_those_of_the_jacobian(done):
     result, data = done.result(), images(CONFIG)
     j = jacobian(network_for(CONFIG, data, 10), data.x_train, 10).reshape(120, -1)

@@ -20,6 +20,7 @@ def described(net: Network, x: np.ndarray) -> dict[str, tuple[int, int, int, boo
     return {"/".join(la.path): (la.positions, la.d_in, la.d_out, la.use_bias) for la in layers}
 
 
+@pytest.mark.slow
 def test_layers_have_their_names_sizes_and_biases():
     assert described(CASES["nnx"][0](), samples("nnx", 2)) == {
         "conv/kernel": (30, 27, 4, True),
@@ -43,6 +44,7 @@ def test_layers_have_their_names_sizes_and_biases():
     }
 
 
+@pytest.mark.slow
 def test_a_linearization_is_recognised_as_its_network_is():
     """Also of a Linen module: its tangent's kernels are params - origin."""
     net, x = CASES["lenet"][0](), samples("lenet", 4)

@@ -11,6 +11,7 @@ from tests.gram.cases import CASES, samples
 PLAIN = ["by_hand", "channels_first", "attention", "in_transformations", "nnx_jitted", "linearization"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_program_and_its_derivative_are_the_functions(name):
     net, x = CASES[name][0](), samples(name, 3)

@@ -18,6 +18,7 @@ X = RNG.normal(size=(7, 3, 2, 1)).astype(np.float32)
 CNN = build_model("cnn", depth=2, sigma_b=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fcn", "cnn"])
 def test_batches_change_nothing(name):
     module = build_model(name, depth=2, sigma_b=0.3)
@@ -95,6 +96,7 @@ def test_biases_in_standard_parameterization_add_one():
     np.testing.assert_allclose(both[1] - both[0], 1 + 2, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_numerical_activations_say_how_well_they_converged():
     module = build_model("fcn", activation="tanh", depth=1)
     fine = analytic_kernel(module, X)
@@ -109,6 +111,7 @@ def test_numerical_activations_say_how_well_they_converged():
         analytic_kernel(build_model("fcn", activation="erf", depth=1), X, degree=6)
 
 
+@pytest.mark.slow
 def test_a_network_serves_as_its_architecture():
     net = Network.create(build_model("fcn", hidden=4, depth=2, sigma_b=0.3), 0, (3, 2, 1))
     np.testing.assert_array_equal(analytic_kernel(net, X).ntk, analytic_kernel(net.module, X).ntk)  # pyright: ignore

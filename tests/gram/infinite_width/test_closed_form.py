@@ -28,6 +28,7 @@ def test_relu_expectations_are_the_integrals_over_the_angle(k11, k22, cosine):
     np.testing.assert_allclose(t_dot, (both_positive[1] - both_positive[0]) / (2 * np.pi), rtol=1e-10)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.floats(0.01, 4), st.floats(0.01, 4), COSINES)
 def test_erf_expectations_are_gaussian_integrals(k11, k22, cosine):

@@ -17,6 +17,7 @@ X = RNG.normal(size=(5, 4, 3, 1)).astype(np.float32)
 FCN = build_model("fcn", hidden=128, depth=2, sigma_b=0.3)
 
 
+@pytest.mark.slow
 def test_a_sample_is_a_network():
     key = jax.random.key(4)
     two = monte_carlo_kernels(FCN, 4, 2, X)
@@ -29,6 +30,7 @@ def test_a_sample_is_a_network():
     assert two.num_samples == 2
 
 
+@pytest.mark.slow
 def test_running_averages_come_from_one_pass_however_it_is_blocked():
     several = monte_carlo_kernels(FCN, 4, (1, 2, 5), X)
     assert several.ntk.shape == several.nngp_error.shape == (3, 5, 5)
@@ -56,6 +58,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_averages_go_to_the_analytic_kernel(case):
     """Within the standard error, to 3 % at the end, and nearer than at a twentieth of the samples."""

@@ -25,6 +25,7 @@ def power_law(n):
     return 1000.0 * np.arange(1, n + 1) ** -1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dense", "krylov"])
 def test_pairs_of_a_known_spectrum_are_recovered(method):
     values = power_law(400)
@@ -37,6 +38,7 @@ def test_pairs_of_a_known_spectrum_are_recovered(method):
     assert pairs.clipped == 0
 
 
+@pytest.mark.slow
 def test_residuals_are_those_of_the_returned_pairs():
     gram, _ = with_spectrum(power_law(300))
     pairs = top_eigenpairs(gram, 30, method="krylov", tolerance=1e-3)
@@ -44,6 +46,7 @@ def test_residuals_are_those_of_the_returned_pairs():
     np.testing.assert_allclose(pairs.residuals, np.linalg.norm(products, axis=0) / pairs.values, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_krylov_equals_dense_in_float32_including_signs():
     gram, _ = with_spectrum(power_law(1000), dtype=np.float32)
     dense = top_eigenpairs(gram, 60, method="dense")
@@ -53,6 +56,7 @@ def test_krylov_equals_dense_in_float32_including_signs():
     assert krylov.residuals.max() < 1e-4
 
 
+@pytest.mark.slow
 def test_restarts_reach_the_tolerance_where_the_spectrum_decays_slowly():
     values = 1.0 + np.linspace(1.0, 0.0, 400)
     gram, _ = with_spectrum(values)
@@ -61,6 +65,7 @@ def test_restarts_reach_the_tolerance_where_the_spectrum_decays_slowly():
     assert pairs.residuals.max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 10, 90, 200])
 def test_degenerate_spaces_are_complete(copies):
     # More copies than the start block is wide: one Krylov space cannot hold them all.
@@ -83,6 +88,7 @@ def test_krylov_survives_exhausted_spaces(gram, k):
     np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(k), atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dense", "krylov"])
 def test_rounding_below_zero_is_clipped_and_counted(method):
     x = np.random.default_rng(0).standard_normal((300, 20))
@@ -100,6 +106,7 @@ def test_a_matrix_with_truly_negative_eigenvalues_is_reported():
     assert pairs.values[-1] == 0
 
 
+@pytest.mark.slow
 def test_a_tolerance_out_of_reach_is_reported(monkeypatch):
     monkeypatch.setattr(spectrum, "host_available_bytes", lambda: 0)  # no memory for a float64 copy
     gram, _ = with_spectrum(10.0 ** -np.arange(0, 12, 0.06), dtype=np.float32)
@@ -125,6 +132,7 @@ def test_signs_of_antisymmetric_vectors_are_fixed_by_the_first_large_entry():
     assert top_eigenpairs(gram, 2).vectors[0, 0] > 0
 
 
+@pytest.mark.slow
 def test_krylov_is_deterministic():
     gram, _ = with_spectrum(power_law(300), dtype=np.float32)
     first, second = (top_eigenpairs(gram, 30, method="krylov") for _ in range(2))
@@ -141,6 +149,7 @@ def test_a_memory_map_is_taken(tmp_path):
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(n=st.integers(1, 60), share=st.floats(0.02, 1.0), decay=st.floats(0.0, 3.0), seed=st.integers(0, 99))
 def test_any_size_and_decay_agrees_with_numpy(n, share, decay, seed):
@@ -229,6 +238,7 @@ def test_the_suite_would_notice_a_warning_from_a_good_matrix():
         top_eigenpairs(gram, 20, method="krylov")
 
 
+@pytest.mark.slow
 def test_a_steep_float32_spectrum_is_solved_again_in_float64():
     """In float32 products a matrix whose first eigenvalue stands 1e6 above the last one misses the tolerance."""
     gram, _ = with_spectrum(np.concatenate([[1e7], power_law(299)]), dtype=np.float32)

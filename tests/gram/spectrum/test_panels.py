@@ -56,6 +56,7 @@ def test_a_panel_is_read_once_a_pass_or_kept_within_the_bytes_allowed():
         assert sum(panel.nbytes for _, panel in times._kept.values()) <= share * triangle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [None, 5_600_000])
 def test_pairs_of_panels_are_those_of_the_array(memory):
     gram, _ = with_spectrum(power_law(1000), dtype=np.float32)
@@ -96,6 +97,7 @@ def test_the_plan_at_full_size_streams_with_wider_blocks_and_without_restarts():
         assert plan.capacity >= 1000 + 5 * np.sqrt(1000 * plan.block)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_memory_allowed_is_kept_to(dtype):
     n, k, memory = 3000, 50, 22_000_000
@@ -122,6 +124,7 @@ def test_too_little_memory_is_refused():
         top_eigenpairs(gram, 40, method="dense", memory=1_000_000)
 
 
+@pytest.mark.slow
 def test_small_panels_go_to_lapack_where_they_fit():
     gram, _ = with_spectrum(power_law(200), dtype=np.float32)
     dense = top_eigenpairs(Panels(gram, 30), 20)
@@ -131,6 +134,7 @@ def test_small_panels_go_to_lapack_where_they_fit():
     assert top_eigenpairs(Panels(gram, 30), 20, memory=6_000_000).passes > 0
 
 
+@pytest.mark.slow
 def test_a_steep_float32_spectrum_is_solved_again_in_float64_panel_by_panel():
     gram, _ = with_spectrum(np.concatenate([[1e7], power_law(299)]), dtype=np.float32)
     assert (block_krylov(Panels(gram, 64), 40, 1e-3).residuals[-1]) > 1e-3 * power_law(299)[38]
@@ -139,6 +143,7 @@ def test_a_steep_float32_spectrum_is_solved_again_in_float64_panel_by_panel():
     np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(gram.astype(np.float64))[::-1][:40], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_matrix_that_changes_between_passes_shows_in_the_residuals():
     gram, _ = with_spectrum(power_law(300))
     other = with_spectrum(power_law(300), seed=1)[0]
@@ -156,6 +161,7 @@ def test_a_matrix_that_changes_between_passes_shows_in_the_residuals():
     assert np.all(found.residuals > 0.5 * direct)
 
 
+@pytest.mark.slow
 def test_residuals_that_the_probes_contradict_are_computed_directly(monkeypatch):
     gram, _ = with_spectrum(power_law(300))
     expected = block_krylov(gram, 10, 1e-2)
@@ -168,6 +174,7 @@ def test_residuals_that_the_probes_contradict_are_computed_directly(monkeypatch)
         assert found.products == expected.products + 10
 
 
+@pytest.mark.slow
 def test_a_matrix_that_is_not_symmetric_shows_in_the_residuals():
     gram, _ = with_spectrum(power_law(300))
     gram += np.triu(np.random.default_rng(0).standard_normal((300, 300)), 1) * 0.05
@@ -185,6 +192,7 @@ def test_a_nan_in_a_panel_is_found():
             top_eigenpairs(Panels(gram, 64), 3, method=method)
 
 
+@pytest.mark.slow
 def test_pairs_of_a_store_on_disk(tmp_path):
     gram, _ = with_spectrum(power_law(500), dtype=np.float32)
     with GramStore.open(tmp_path / "store", {"case": "spectrum"}, n=500, tile=128) as store:

@@ -27,6 +27,7 @@ def problem() -> tuple[np.ndarray, np.ndarray]:
     return j.reshape(27, -1), gram
 
 
+@pytest.mark.slow
 def test_they_are_the_jacobians():
     j, gram = problem()
     sigma = np.linalg.svd(j, compute_uv=False)

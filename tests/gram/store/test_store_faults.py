@@ -59,6 +59,7 @@ def ended(running):
         return running.stdout.read(), running.stderr.read(), running.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(whole, tmp_path):
     moments = random.Random(0)
     killed, path = 0, tmp_path / "0"
@@ -345,6 +346,7 @@ def test_a_process_that_waited_for_one_that_finished_has_nothing_to_do(whole, tm
     assert contents(tmp_path / "s") == contents(whole)
 
 
+@pytest.mark.slow
 def test_processes_of_other_names_write_the_same_tiles_at_the_same_time(whole, tmp_path):
     rivals = [child(tmp_path / "s", writer=writer, pause=0.001) for writer in "abc"]
     for rival in rivals:

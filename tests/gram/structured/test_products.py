@@ -14,6 +14,7 @@ PIXELS = ["lenet", "conv_no_bias", "conv_even_kernel", "conv_valid", "conv_uneve
 GRADIENT = ["lenet", "shared_conv", "conv_causal_1d", "dense_on_pixels"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "name"),
     [("gradient", name) for name in GRADIENT]
@@ -43,6 +44,7 @@ def test_pixels_are_for_plain_convolutions_called_once(name):
         assert "pixels" not in features._possible(layer)
 
 
+@pytest.mark.slow
 def test_products_of_pixels_serve_the_mean_over_outputs_too(monkeypatch):
     net, kernel = oracle("lenet")
     possible = features._possible
@@ -51,6 +53,7 @@ def test_products_of_pixels_serve_the_mean_over_outputs_too(monkeypatch):
     assert relative_error(ours, blocks(kernel[:5, :, :5], "mean")) < 1e-13
 
 
+@pytest.mark.slow
 def test_lower_precision_rounds_the_products_and_nothing_else():
     net, x = CASES["lenet"][0](), samples("lenet", 40)
     exact = empirical_gram(net, x, precision="float64")
