@@ -3,9 +3,10 @@
 import dataclasses
 from typing import Any
 
-from ntk_repro.models.own import find_own, own_arguments
+from ntk_repro.models.own import find_own, own_arguments, replaced_activation
 from ntk_repro.models.registry import MODELS, build_model, model_settings
 from ntk_repro.network_names import own_network, spoken_network
+from ntk_repro.progress import console
 
 __all__ = ["NetworkChoice", "settings_of"]
 
@@ -35,7 +36,14 @@ class NetworkChoice:
             build_model(self.net, **self.model_settings)
             return self.net
         found = find_own(self.net)
-        own_arguments(found, self.model_settings)
+        settings = self.model_settings
+        instead = replaced_activation(found, own_arguments(found, settings))
+        if instead:
+            console.print(
+                f"{found.pinned.name} is built with activation {settings['activation']} in place of its own {instead}: "
+                "--activation names another",
+                style="yellow", highlight=False, soft_wrap=True,
+            )  # fmt: skip
         return str(found.pinned)
 
     def has_setting(self, name: str) -> bool:

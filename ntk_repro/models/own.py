@@ -25,7 +25,7 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.own_source import digest_of, module_file, source_texts
 from ntk_repro.network_names import OwnNetwork, own_network
 
-__all__ = ["FoundNetwork", "build_own", "find_own", "last_line", "located", "own_arguments"]
+__all__ = ["FoundNetwork", "build_own", "find_own", "last_line", "located", "own_arguments", "replaced_activation"]
 
 _SIZES = ("width", "channels", "hidden")
 _OF_THE_START = ("rngs", "key", "input_shape")
@@ -133,6 +133,14 @@ def own_arguments(found: FoundNetwork, settings: Mapping[str, Any]) -> dict[str,
                 f"{_said(found)} needs {name}, which nothing sets: give it a default in {found.pinned.place}"
             )
     return given
+
+
+def replaced_activation(found: FoundNetwork, given: Mapping[str, Any]) -> str:
+    """The activation that the network has by itself where it is given another, else ""."""
+    own = found.takes["activation"].default if "activation" in given else inspect.Parameter.empty
+    if own is inspect.Parameter.empty or own == given["activation"]:
+        return ""
+    return getattr(own, "__name__", str(own))
 
 
 def build_own(net: str, *, key: Any = None, input_shape: tuple[int, ...] | None = None, **settings: Any) -> Any:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.config import GramConfig
 from ntk_repro.models import build_model, find_own, located, model_settings
-from ntk_repro.models.own import own_arguments
+from ntk_repro.models.own import own_arguments, replaced_activation
 from ntk_repro.network import Network, check_network
 
 NETS = '''
@@ -100,6 +101,31 @@ def test_a_class_is_given_what_it_takes():
 def test_an_activation_goes_as_a_function_where_the_default_is_one():
     module = build_model("nets.py:WithFunction", activation="softplus")
     assert module.activation is nn.softplus
+
+
+@pytest.mark.parametrize(
+    ("net", "activation", "replaced"),
+    [
+        ("nets.py:Sized", "relu", "tanh"),
+        ("nets.py:Sized", "tanh", ""),
+        ("nets.py:WithFunction", "tanh", "relu"),
+        ("nets.py:WithFunction", "relu", ""),
+        ("nets.py:factory", "relu", ""),
+        ("nets.py:Needs", None, ""),
+    ],
+)
+def test_an_activation_that_takes_the_place_of_its_own_is_named(net, activation, replaced):
+    found = find_own(net)
+    needed = {"levels": 1} if net == "nets.py:Needs" else {"num_outputs": 1}
+    given = own_arguments(found, {"activation": activation, **needed})
+    assert replaced_activation(found, given) == replaced
+
+
+def test_a_study_says_so(capsys):
+    GramConfig(net="nets.py:Sized").checked_net()
+    assert "built with activation relu in place of its own tanh: --activation" in capsys.readouterr().err
+    GramConfig(net="nets.py:Sized", activation="tanh").checked_net()
+    assert "activation" not in capsys.readouterr().err
 
 
 def test_functions_modules_that_are_made_and_nnx_classes_are_networks():
