@@ -151,7 +151,8 @@ class Reference:
         for result, claim in unexplained(results, differences):
             print(f"no word yet on {result.figure}, {result.preset}: {claim['statement']} ({claim['subject']})")
         print(f"{len(written)} of {len(results)} results are from the runs at hand")
-        print(self.reference)
+        print(self.reference / "index.md")
+        print("next: read it, and say in differences.toml why claims do not hold")
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ class CheckReference:
             print(f"{figure} could not be made: {error}")
         agreeing = sum(not row.fails for _, row in rows)
         print(f"{agreeing} of {len(rows)} numbers agree with the reference; largest difference {check.largest:.3g}")
-        print(self.root)
+        print(f"fresh pictures: {self.root / 'pictures'}")
+        print(f"next: NTK_REPRO_RUNS={self.root} {this_program()} reference keeps these results in place of the others")
         if not check.agrees:
             raise SystemExit(1)
 
