@@ -30,7 +30,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup report check-reference test test-fast test-oldest test-python3.12 lint bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report check-reference test test-fast test-oldest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,11 +82,15 @@ lint: $(INSTALLED_DEV)  ## Check style (ruff) and types (pyright)
 	$(PY) -m ruff format --check .
 	$(PY) -m pyright --pythonpath $(PY)
 
+docs: $(INSTALLED_DEV)  ## Build the documentation, docs/_build/html
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 bench: $(INSTALLED_DEV)  ## Measure the Gram matrix against neural-tangents and the machine's peak
 	$(PY) -m benchmarks $(ARGS)
 
 clean:  ## Remove environments, caches and builds; runs/ and figures/out/ stay
-	rm -rf $(VENV) .venv-oldest .venv-python3.12 build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-python3.12 build dist docs/_build .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp in each says that it was installed from today's pyproject.toml and constraints.txt.

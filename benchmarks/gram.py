@@ -200,7 +200,7 @@ def draw(found: dict[str, Any]) -> Any:
     if "resnet18" in found:
         bars[f"ResNet18, n = {found['resnet18']['n']:,}"] = found["resnet18"]["ratio"]
     if times.lines:
-        times.legend()
+        times.legend(fontsize="small")
     drawn = ratios.barh(list(bars), list(bars.values()))
     ratios.bar_label(drawn, fmt="%.1f x", padding=3)
     ratios.margins(x=0.2)
@@ -208,5 +208,5 @@ def draw(found: dict[str, Any]) -> Any:
     title = "so many times faster than neural-tangents"
     if "tiles" in found:
         title += f"\ntiles: {found['tiles']['share_of_peak']:.0%} of the GEMM peak, n = {found['tiles']['n']:,}"
-    ratios.set_title(title)
+    ratios.set_title(title, fontsize="medium")
     return figure

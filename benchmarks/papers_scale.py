@@ -84,7 +84,7 @@ def draw(found: dict[str, Any]) -> Any:
         limits = [found[part]["allowed"][name] / size for part in parts]
         axes.barh(parts, limits, color="0.9", label="allowed")
         axes.bar_label(axes.barh(parts, values, height=0.5, label="measured"), fmt="%.1f", padding=3)
-        axes.legend()
+    time.legend(loc="lower right")
     time.set(xlabel="minutes", title="wall time")
     memory.set(xlabel="GiB", title="peak memory")
     time.invert_yaxis()

@@ -98,6 +98,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 def draw(found: dict[str, Any]) -> Any:
     """Seconds and bytes against n, log-log, with the fitted lines."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     sizes = sorted((found[part] for part in PARTS if part in found), key=lambda one: one["n"])
     n = np.array([one["n"] for one in sizes])
@@ -122,6 +123,8 @@ def draw(found: dict[str, Any]) -> Any:
     times.set(xlabel="samples n", ylabel="seconds", title="LeNet, 32 x 32 x 3")
     memory.set(xlabel="samples n", ylabel="bytes", title=f"{sizes[0]['memory']} allowed")
     for axes in (times, memory):
+        axes.xaxis.set_minor_formatter(NullFormatter())  # over so few decades they would run into each other
+        axes.set_xticks(n, [f"{size:,}" for size in n])
         axes.legend()
     return figure
 

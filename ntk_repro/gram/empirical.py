@@ -25,7 +25,7 @@ def empirical_gram(
     outputs: str | int = "mean",
     precision: str = "float32",
 ) -> Float[np.ndarray, "rows columns"]:
-    """The empirical NTK of a network between samples, Theta(x, x') = grad f(x) . grad f(x').
+    """The empirical NTK of a network between samples, the inner products of gradients <grad f(x), grad f(x')>.
 
     Exact whatever the method. State (BatchNorm statistics) is frozen. Any number of samples.
 

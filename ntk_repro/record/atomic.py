@@ -36,7 +36,7 @@ def write_errors_explained(path: Path) -> Iterator[None]:
     """Turns a full disk and a folder that may not be written into a `UserError` with the remedy.
 
     Raises:
-        UserError: no space left (or over quota), or no permission, while writing `path`. Other `OSError`s pass.
+        UserError: no space left (or over quota), or no permission, while writing `path`. Others of `OSError` pass.
     """
     try:
         yield

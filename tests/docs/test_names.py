@@ -2,12 +2,16 @@
 
 import importlib
 import re
-from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
-NAMES = sorted({name for page in DOCS.glob("*.md") for name in re.findall(r"`(ntk_repro(?:\.\w+)+)", page.read_text())})
+from tests.docs.blocks import DOCS, PAGES, ROOT
+
+NAMES = sorted({name for page in PAGES.values() for name in re.findall(r"`(ntk_repro(?:\.\w+)+)", page.read_text())})
+# The last column of the tables of equations, and what other pages say.
+TESTS = sorted(
+    {name for page in DOCS.glob("*.md") for name in re.findall(r"`((?:\w+/)*test_\w+\.py)`", page.read_text())}
+)
 
 
 def found(name: str) -> object:
@@ -29,7 +33,13 @@ def test_every_name_in_the_documentation_can_be_imported(name):
     assert found(name) is not None
 
 
+@pytest.mark.parametrize("name", TESTS)
+def test_every_test_file_in_the_documentation_is_there(name):
+    assert (ROOT / name).is_file() or (ROOT / "tests" / name).is_file()
+
+
 def test_there_are_names_to_look_for():
     assert "ntk_repro.mse_dynamics" in NAMES
+    assert "gp/test_ntk_gp.py" in TESTS
     with pytest.raises(AttributeError):
         found("ntk_repro.mse_dynamic")

@@ -1,0 +1,146 @@
+"""Sphinx's settings: Markdown pages by MyST, the API from docstrings by autodoc, nothing from the network."""
+
+import ast
+import importlib
+import inspect
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the clone's package, installed or not
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import ntk_repro
+
+project = "ntk_repro"
+author = "the authors of ntk_repro"
+release = version = ntk_repro.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+default_role = "py:obj"  # `name` in a docstring is a link where there is such a name, and code where there is none
+
+html_theme = "furo"
+html_title = f"ntk_repro {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_copy_source = False
+html_show_sphinx = html_show_copyright = False
+html_theme_options = {"top_of_page_buttons": []}
+pygments_style, pygments_dark_style = "default", "github-dark"
+
+autosummary_generate = False  # tables of names alone: the pages of docs/api hold the objects
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
+add_module_names = False
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_use_ivar = True  # attributes in a list, as the class has them, and not each a second time
+napoleon_attr_annotations = False  # their types stand in the signature
+napoleon_custom_sections = [("Source", "notes_style")]
+
+
+def setup(app: Any) -> None:
+    """What Sphinx cannot know of this package: names loaded late, plain docstrings, shapes in annotations."""
+    for page in (Path(__file__).parent / "api").glob("*.md"):
+        for name in re.findall(r"^\.\. automodule:: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            load_all_names(name)
+    app.connect("source-read", with_reference_results)
+    app.connect("doctree-read", with_links_to_names)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", as_written)
+
+
+def with_reference_results(app: Any, page: str, source: list[str]) -> None:
+    """Adds docs/reference, whose pages a program writes, to the contents where it is there."""
+    pages = [path.stem for path in (Path(__file__).parent / "reference").glob("*.md")]
+    if page == "index" and pages:
+        source[0] = source[0].replace("\nsamarin2022\n", "\nsamarin2022\nreference/index\n")
+    elif page == "reference/index":
+        others = "\n".join(sorted(set(pages) - {"index"}))
+        source[0] += f"\n```{{toctree}}\n:hidden:\n\n{others}\n```\n"
+
+
+def with_links_to_names(app: Any, doctree: nodes.document) -> None:
+    """Makes links of the names that a page has as code: ntk_repro.<...>, and public ones that are no plain words."""
+    for code in list(doctree.findall(nodes.literal)):
+        name = code.astext()
+        dotted = re.fullmatch(r"ntk_repro\.(\w+)[\w.]*", name)
+        public = dotted[1] if dotted else name
+        home = ntk_repro._HOMES.get(public)
+        known = dotted or (home and not public.islower()) or (home and "_" in public)
+        if isinstance(code.parent, addnodes.pending_xref) or not known:
+            continue
+        target = f"{home}.{name.removeprefix('ntk_repro.')}" if home else name
+        link = addnodes.pending_xref("", refdomain="py", reftype="obj", reftarget=target, refwarn=False)
+        code.replace_self(link)
+        link += code
+
+
+def load_all_names(module_name: str) -> None:
+    """Makes names that a package loads on use ordinary attributes, which is where autodoc looks for them."""
+    module = importlib.import_module(module_name)
+    for name in getattr(module, "__all__", ()):
+        setattr(module, name, getattr(module, name))
+
+
+def as_restructured_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text with `code`: formulas that stand apart are shown as they are, marks are escaped."""
+    if what == "data" and lines and inspect.cleandoc(type(obj).__doc__ or "").startswith(lines[0]):
+        lines.clear()  # the text of dict or tuple: the page has one of its own
+    # Napoleon takes the first words of an attribute's first line, up to a colon, for its type: a comment goes before.
+    made: list[str] = ["..", ""] if what in ("attribute", "data", "property") else []
+    in_section = apart = False
+    for number, line in enumerate(lines):
+        if re.match(r"[A-Z]\w*:$", line):
+            in_section = True
+        begins = not in_section and line.startswith("    ") and (not made or not made[-1].strip())
+        if begins and not apart:
+            apart = True
+            made += ["::", ""]
+        elif line.strip() and not line.startswith("    "):
+            apart = False
+        doctest = line.lstrip().startswith(">>>") or (number and lines[number - 1].lstrip().startswith(">>>"))
+        made.append(line if apart or doctest else escaped(line))
+    lines[:] = made
+
+
+def escaped(line: str) -> str:
+    """A line of plain text, in which *, | and a closing _ are no marks; what stands between backticks is code."""
+    parts = re.split(r"(`[^`]*`)", line)
+    return "".join(
+        (part if re.fullmatch(r"`[A-Za-z_][\w.]*`", part) else f"`{part}`")  # only a name may become a link
+        if part.startswith("`")
+        else re.sub(r"([*|]|(?<=\w)_(?=\W|$))", r"\\\1", part)
+        for part in parts
+    )
+
+
+def as_written(
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """The signature of a function as its source has it: evaluated, Float[np.ndarray, "n k"] becomes unreadable."""
+    if name.endswith("Config"):
+        return "", None  # a study's settings: each is described below, with its default
+    if what not in ("function", "method") or signature is None:
+        return signature, returned
+    try:
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(obj)))
+    except (OSError, TypeError):
+        return signature, returned
+    node = ast.parse(source).body[0]
+    if not isinstance(node, ast.FunctionDef):
+        return signature, returned
+    for arguments in (node.args.posonlyargs, node.args.args):
+        if what == "method" and arguments and arguments[0].arg in ("self", "cls"):
+            del arguments[0]
+    return f"({ast.unparse(node.args)})", ast.unparse(node.returns) if node.returns else None

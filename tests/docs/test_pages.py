@@ -1,0 +1,99 @@
+"""The Python of the pages runs as it stands there, and prints what they show."""
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ntk_repro.data import DATASETS
+from ntk_repro.models import MODELS
+from tests.docs.blocks import DOCS, PAGES, blocks, differences, run
+from tests.docs.renew import PICTURES, outputs
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """A folder to work in, as a reader has one; what a page adds to the package is taken back."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    registries: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (registry, dict(registry)) for registry in (MODELS, DATASETS)
+    ]
+    yield tmp_path
+    for registry, entries in registries:
+        registry.clear()
+        registry.update(entries)
+    for name in set(sys.modules) - before:
+        if os.path.dirname(getattr(sys.modules[name], "__file__", None) or "") == str(tmp_path):
+            del sys.modules[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PICTURES)
+def test_a_page_prints_and_draws_what_it_shows(page, reader):
+    shown = 0
+    for block, printed in outputs(DOCS / f"{page}.md", ("python",)):
+        assert (block.shown is None) == (printed == ""), f"line {block.line}: a page shows all that is printed"
+        if block.shown is not None:
+            assert differences(block.shown, printed) == [], f"line {block.line}"
+            shown += 1
+    assert shown >= 4
+    for name in PICTURES[page]:
+        for picture in (reader / f"{name}.png", DOCS / f"{page}_{name}.png"):
+            assert picture.read_bytes().startswith(b"\x89PNG")
+            assert picture.stat().st_size < 150_000
+        assert f"({page}_{name}.png)" in (DOCS / f"{page}.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_tutorial_print_what_it_shows(reader):
+    for block in blocks(DOCS / "tutorial.md"):
+        if block.file == "my_network.py" or "np.savez" in block.text:
+            run(block, "tutorial.md", {"__name__": "tutorial"})
+    told = 0
+    for block, printed in outputs(DOCS / "tutorial.md", ("sh",)):
+        assert block.shown is not None
+        assert differences(block.shown, printed) == [], f"line {block.line}"
+        told += 1
+    assert told == 1
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(reader):
+    names: dict[str, Any] = {"__name__": "readme"}
+    count = [run(block, "README.md", names) for block in blocks(PAGES["README.md"]) if block.language == "python"]
+    assert len(count) >= 3
+    gram, pairs, store, posterior = names["gram"], names["pairs"], names["store"], names["posterior"]
+    np.testing.assert_array_equal(store.array(), gram)
+    assert pairs.residuals.max() < 1e-3
+    assert set(names["labels"].tolist()) == {True, False}
+    fx = names["fx_train_t"]
+    assert np.abs(fx[-1] - names["y"]).max() < 1e-6 < np.abs(fx[0] - names["y"]).max()  # trained to the end
+    assert posterior.mean.shape == (200, 1)
+    assert np.all((posterior.std > 0) & np.isfinite(posterior.std))
+
+
+@pytest.mark.slow
+def test_the_python_of_the_gram_page_runs(reader):
+    """On a small network, with as many samples as the 1,000 eigenpairs and the four blocks of the page need."""
+    from ntk_repro import Network
+
+    x_all = np.random.default_rng(0).normal(size=(1700, 40)).astype(np.float32)
+    names: dict[str, Any] = {
+        "np": np,
+        "net": Network.create("mlp", 0, (40,)),
+        "x": x_all[:1600],
+        "x_new": x_all[1600:],
+        "x_all": x_all,
+    }
+    found = [run(block, "gram.md", names) for block in blocks(DOCS / "gram.md") if block.language == "python"]
+    assert len(found) >= 5
+    np.testing.assert_array_equal(names["k"], names["store"].array())  # read by tensorstore alone
+    assert names["vectors"].shape == (100, len(names["pairs"].values))
+    assert names["everything"].vectors.shape == (1700, len(names["pairs"].values))
