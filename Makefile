@@ -1,5 +1,6 @@
 # Needs python3 (3.11 or newer) and make; everything else goes into .venv. `make` alone lists the targets.
 #   PRESET=laptop  DATA=cifar10  DATA_DIR=...  IMAGENET=...  N_TRAIN=...  N_TEST=...   for the figures       EXTRAS=cuda   for setup
+#   FIGURE="fig2 lee2019/fig3"   of check-reference, none for all
 #   ARGS=...       is handed on to pytest, or to the benchmarks        PYTHON=...     the Python of a new .venv
 
 PYTHON ?= python3
@@ -44,7 +45,7 @@ report: $(INSTALLED)  ## Make report.html, one page of all figures that are comp
 	$(PY) -m ntk_repro report
 
 check-reference: $(INSTALLED)  ## Compute every figure at `quick` anew and compare with docs/reference (40 minutes on two cores)
-	$(PY) -m ntk_repro check-reference $(if $(FIGURE),--figures $(FIGURE))
+	$(PY) -m ntk_repro check-reference --preset "$(PRESET)" $(if $(FIGURE),--figures $(FIGURE))
 
 setup: $(INSTALLED) $(INSTALLED_DEV)  ## Make .venv with everything, development tools too (EXTRAS=cuda for a GPU)
 

@@ -1,6 +1,7 @@
 """The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, look over the installation."""
 
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -129,12 +130,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Reference:
-    """Keep what is computed as reference results: numbers, claims and pictures, with pages and the README's table."""
+    """Keep what is computed as reference results: numbers, claims and pictures, with pages and the table of figures."""
 
     reference: Path = Path("docs/reference")
     """The folder of reference results, in a clone."""
-    readme: Path | None = Path("README.md")
-    """The README whose table of figures is renewed; None: no table."""
     scratch: Path = Path("figures/out/reference")
     """Folder for the pictures as they are drawn."""
     redraw: bool = True
@@ -147,7 +146,8 @@ class Reference:
         differences = read_differences(self.reference / "differences.toml")
         written = write_results(self.reference, self.scratch) if self.redraw else []
         results = read_results(self.reference)
-        write_pages(self.reference, results, differences, self.readme)
+        table = self.reference.parent / "figures.md"
+        write_pages(self.reference, results, differences, table if table.exists() else None)
         for result, claim in unexplained(results, differences):
             print(f"no word yet on {result.figure}, {result.preset}: {claim['statement']} ({claim['subject']})")
         print(f"{len(written)} of {len(results)} results are from the runs at hand")
@@ -166,10 +166,10 @@ class CheckReference:
     reference: Path = Path("docs/reference")
     """The folder of reference results, in a clone."""
     root: Path = Path("runs/check")
-    """Folder for the fresh runs: one that was interrupted is continued, one that was finished is begun anew."""
-    relative: float = 0.1
+    """Folder for fresh runs and pictures; a check that was interrupted continues there, another begins anew."""
+    relative: float = 0.05
     """A number may lie this share of the reference away from it, and beyond that ..."""
-    absolute: float = 0.02
+    absolute: float = 0.01
     """... this much."""
 
     def __call__(self) -> None:
@@ -192,9 +192,10 @@ class CheckReference:
         for figure, error in check.failed.items():
             print(f"{figure} could not be made: {error}")
         agreeing = sum(not row.fails for _, row in rows)
-        print(f"{agreeing} of {len(rows)} numbers agree with the reference; largest difference {check.largest:.3g}")
+        print(f"{agreeing} of {len(rows)} verdicts and numbers agree with the reference")
         print(f"fresh pictures: {self.root / 'pictures'}")
-        print(f"next: NTK_REPRO_RUNS={self.root} {this_program()} reference keeps these results in place of the others")
+        runs = shlex.quote(str(self.root / "fresh"))
+        print(f"next: NTK_REPRO_RUNS={runs} {this_program()} reference keeps these results in place of the others")
         if not check.agrees:
             raise SystemExit(1)
 

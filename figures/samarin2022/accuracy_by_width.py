@@ -66,6 +66,7 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         **key,
         "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
         "settings": _settings(runs),
+        "majority_rate": max(float(array(run, "majority_rate")) for run in runs),
         "lines": lines,
         **{f"logistic_{part}": value for part, value in logistic.items()},
     }

@@ -3,13 +3,14 @@
 from ntk_repro.record.atomic import (
     atomic_file,
     load_arrays,
+    read_json,
     save_arrays,
     write_errors_explained,
     write_text,
     write_texts,
 )
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
-from ntk_repro.record.environment import environment
+from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.presets import load_preset, load_presets
 from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root
 
@@ -23,9 +24,11 @@ __all__ = [
     "config_to_toml",
     "environment",
     "from_dict",
+    "git_state",
     "load_arrays",
     "load_preset",
     "load_presets",
+    "read_json",
     "runs_root",
     "save_arrays",
     "write_errors_explained",

@@ -3,7 +3,7 @@
 from ntk_repro.reference.check import Check, check_reference
 from ntk_repro.reference.comparison import Comparison, Tolerance, compare
 from ntk_repro.reference.differences import Difference, read_differences, unexplained
-from ntk_repro.reference.pages import pages, readme_with_table, write_pages
+from ntk_repro.reference.pages import pages, with_table, write_pages
 from ntk_repro.reference.results import Result, read_results, write_results
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "pages",
     "read_differences",
     "read_results",
-    "readme_with_table",
     "unexplained",
+    "with_table",
     "write_pages",
     "write_results",
 ]

@@ -1,5 +1,6 @@
 """Figures computed anew, and the number behind every claim beside that of the reference."""
 
+import json
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ from pathlib import Path
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, reproduce
 from ntk_repro.progress import console
+from ntk_repro.record import git_state, read_json, write_errors_explained, write_text
 from ntk_repro.reference.comparison import Comparison, Tolerance, compare
 from ntk_repro.reference.results import Result, read_results
 
 __all__ = ["Check", "check_reference"]
 
-# Stand in the folder of fresh runs: from the beginning, and once they are all done.
-_BEGUN, _FINISHED = "check-begun", "check-finished"
+# In the folder of a check: the fresh runs, the only thing that is ever removed, and what they were begun with.
+_FRESH, _STATE = "fresh", "check.json"
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,6 @@ class Check:
         """Whether every figure could be made and no claim differs by more than the tolerance."""
         return not self.failed and not any(row.fails for rows in self.compared.values() for row in rows)
 
-    @property
-    def largest(self) -> float:
-        """The largest difference between a number and its reference; 0 where there is none."""
-        pairs = ((row.before, row.after) for rows in self.compared.values() for row in rows)
-        return max(
-            (abs(after - before) for before, after in pairs if before is not None and after is not None), default=0.0
-        )
-
 
 def check_reference(
     reference: Path,
@@ -55,42 +49,50 @@ def check_reference(
 
     Args:
         reference: the folder of reference results.
-        root: folder for the fresh runs. One that was interrupted is continued, one that was finished is begun anew.
+        root: folder for fresh runs and pictures. A check that was interrupted is continued while the source is that of
+            the same commit; else it is begun anew.
         figures: ids of those wanted; none for all that have a reference.
         preset: at which preset.
         tolerance: how far a number may lie from the reference; None for the usual one.
 
     Raises:
-        UserError: none of the figures has a reference at this preset, or `root` holds files that are not from a check.
+        UserError: a figure has no reference at this preset, or the folder cannot be used.
     """
-    results = [
-        result
-        for result in read_results(reference)
-        if result.preset == preset and (not figures or result.figure in figures)
-    ]
-    if not results:
+    known = {result.figure: result for result in read_results(reference) if result.preset == preset}
+    missing = [figure for figure in figures if figure not in known]
+    if missing or not known:
         raise UserError(
-            f"{reference} has no reference of these figures at preset {preset}: name others, or write one with "
-            "`ntk-repro reference`"
+            f"{reference} has no reference of {', '.join(missing) or 'any figure'} at preset {preset}: name others, or "
+            "write one with `ntk-repro reference`"
         )
-    if (root / _FINISHED).exists():
-        shutil.rmtree(root)
-    elif root.exists() and any(root.iterdir()) and not (root / _BEGUN).exists():
-        raise UserError(f"{root} has files that no check has written: name another folder with --root")
-    root.mkdir(parents=True, exist_ok=True)
-    (root / _BEGUN).touch()
+    results = [result for figure, result in known.items() if not figures or figure in figures]
+    with write_errors_explained(root):
+        _begin(root)
     _say(f"{len(results)} figures; for the reference their runs took {_minutes(results)}")
     compared, failed = {}, {}
     for number, result in enumerate(results, 1):
         _say(f"({number} of {len(results)}) {result.figure}")
         try:
-            made = reproduce(FIGURES[result.figure], preset, root=root, out=root / "pictures")
-        except (UserError, RuntimeError) as error:
-            failed[result.figure] = str(error)
+            made = reproduce(FIGURES[result.figure], preset, root=root / _FRESH, out=root / "pictures")
+        except Exception as error:  # one figure does not take the others with it
+            failed[result.figure] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         else:
             compared[result.figure] = compare(result.claims, made.claims, tolerance or Tolerance())
-    (root / _FINISHED).touch()
+    write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))
     return Check(compared, failed)
+
+
+def _begin(root: Path) -> None:
+    """Removes the fresh runs of an earlier check, unless it was interrupted and the source is still the same."""
+    fresh, git = root / _FRESH, git_state()
+    before = read_json(root / _STATE)
+    if fresh.exists() and not before:
+        raise UserError(f"{fresh} is not from a check: name another folder with --root")
+    same = git is not None and not git["changed"] and before == {"git": git, "finished": False}
+    if fresh.exists() and not same:
+        shutil.rmtree(fresh)
+    fresh.mkdir(parents=True, exist_ok=True)
+    write_text(root / _STATE, json.dumps({"git": git, "finished": False}))
 
 
 def _minutes(results: Sequence[Result]) -> str:

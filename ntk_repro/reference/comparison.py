@@ -1,8 +1,11 @@
 """Claims computed anew beside those of the reference."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from ntk_repro.errors import UserError
 
 __all__ = ["Comparison", "Tolerance", "compare"]
 
@@ -11,8 +14,14 @@ __all__ = ["Comparison", "Tolerance", "compare"]
 class Tolerance:
     """How far a number may lie from the reference: absolute + relative * |reference|."""
 
-    relative: float = 0.1
-    absolute: float = 0.02
+    relative: float = 0.05
+    absolute: float = 0.01
+
+    def __post_init__(self):
+        for name in ("relative", "absolute"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise UserError(f"{name} must be a number from 0 up, not {value}: take 0 for none")
 
     def allows(self, number: float, reference: float) -> bool:
         """Whether `number` is near enough to `reference`."""
@@ -29,8 +38,8 @@ class Comparison:
         meaning: what the number is.
         before: the reference's number; None where it is undetermined, or where the claim is new.
         after: the number now; None where it is undetermined, or where the claim is gone.
-        outcome: "agrees": number within the tolerance, same verdict; "turned": number within the tolerance, and the
-            claim's limit lies between; "differs": number outside of it; "new" and "gone": only one of the two has it.
+        outcome: "agrees": number within the tolerance, same verdict; "turned": number within the tolerance, another
+            verdict; "differs": number outside of it; "new" and "gone": only one of the two has it.
     """
 
     statement: str
@@ -42,8 +51,8 @@ class Comparison:
 
     @property
     def fails(self) -> bool:
-        """Whether it is more than the tolerance explains."""
-        return self.outcome not in ("agrees", "turned")
+        """Whether anything but agreement came out."""
+        return self.outcome != "agrees"
 
 
 def compare(

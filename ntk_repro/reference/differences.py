@@ -24,15 +24,15 @@ class Difference:
         claim: how their statement begins.
         state: "explained" where a measurement says why, "open" where none does yet.
         why: the measurement, or what is known.
-        presets: where it applies; empty for all.
-        subjects: which subjects; empty for all.
+        presets: where it applies.
+        subjects: which subjects; empty for all of them, where the state is "open".
     """
 
     figure: str
     claim: str
     state: str
     why: str
-    presets: tuple[str, ...] = ()
+    presets: tuple[str, ...]
     subjects: tuple[str, ...] = ()
 
     def concerns(self, result: Result, claim: dict[str, Any]) -> bool:
@@ -40,7 +40,7 @@ class Difference:
         return (
             self.figure == result.figure
             and claim["statement"].startswith(self.claim)
-            and result.preset in (self.presets or (result.preset,))
+            and result.preset in self.presets
             and claim["subject"] in (self.subjects or (claim["subject"],))
         )
 
@@ -61,6 +61,8 @@ def read_differences(path: Path) -> list[Difference]:
     for difference in found:
         if difference.state not in STATES:
             raise UserError(f"{path}: state must be one of {', '.join(STATES)}, not {difference.state!r}")
+        if difference.state == "explained" and not difference.subjects:  # a later failure on another would be hidden
+            raise UserError(f"{path}: {difference.figure} is explained for no subjects: name those that were measured")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Reference results as Markdown: an index, a page a paper, and the README's table."""
+"""Reference results as Markdown: an index, a page a paper, and a table of all figures."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,16 +9,16 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES
-from ntk_repro.record import write_errors_explained, write_text
+from ntk_repro.record import write_texts
 from ntk_repro.reference.comparison import Tolerance
 from ntk_repro.reference.differences import Difference
 from ntk_repro.reference.results import Result
 from ntk_repro.report import PAPERS
 
-__all__ = ["pages", "readme_with_table", "write_pages"]
+__all__ = ["pages", "with_table", "write_pages"]
 
 BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
-_WORDS = {True: "holds", False: "**does not hold**", None: "open"}
+_WORDS = {True: "holds", False: "**does not hold**", None: "undetermined"}
 
 
 def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, str]:
@@ -44,7 +44,6 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     for name, group in groupby(results, key=lambda result: FIGURES[result.figure].paper):
         sections = [_section(list(same), differences) for _, same in groupby(group, key=lambda result: result.figure)]
         papers.append({"name": name, "title": PAPERS[name], "figures": sections})
-    newest = max(results, key=lambda result: result.versions.get("jax", ""))
     facts = {
         "papers": papers,
         "presets": {
@@ -52,11 +51,11 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
             for preset in dict.fromkeys(result.preset for result in results)
         },
         "provenance": _each_once(row for result in results for row in map(_data_line, result.provenance)),
-        "versions": newest.versions,
+        "versions": _each_once(", ".join(f"{n} {v}" for n, v in result.versions.items()) for result in results),
         "devices": _each_once(device for result in results for device in result.devices),
-        "commits": _each_once(commit for result in results for commit in result.commits),
         "tolerance": Tolerance(),
         "differences": differences,
+        "link": _link,
         "figures": FIGURES,
     }
     made = {"index.md": templates.get_template("index.md.j2").render(**facts)}
@@ -65,46 +64,45 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
 
 
 def write_pages(
-    folder: Path, results: Sequence[Result], differences: Sequence[Difference], readme: Path | None = None
+    folder: Path, results: Sequence[Result], differences: Sequence[Difference], table: Path | None = None
 ) -> None:
-    """Writes the pages into a folder of references, and renews the table of the README where one is named.
+    """Writes the pages into a folder of references, and renews the table of figures in another page beside it.
 
     Raises:
-        UserError: as `readme_with_table`, or a file cannot be written.
+        UserError: as `with_table`, or a file cannot be written.
     """
     texts = {folder / name: text for name, text in pages(results, differences).items()}
-    if readme is not None:
-        texts[readme] = readme_with_table(readme.read_text(encoding="utf-8"), results)
-    for path, text in texts.items():
-        with write_errors_explained(path):
-            write_text(path, text)
+    if table is not None:
+        texts[table] = with_table(table.read_text(encoding="utf-8"), results, folder.name)
+    write_texts(texts)
 
 
-def readme_with_table(readme: str, results: Sequence[Result]) -> str:
-    """The README's text with its table of figures renewed: figure, command, minutes and claims at `quick`.
+def with_table(page: str, results: Sequence[Result], folder: str) -> str:
+    """A page's text with its table of figures renewed: figure, command, minutes and claims at `quick`.
+
+    Args:
+        page: the text, with two marks for the table to stand between.
+        results: as `read_results` gives them.
+        folder: how the page's links name the folder of references.
 
     Raises:
         UserError: the text has no place for the table.
     """
-    before, begin, rest = readme.partition(BEGIN)
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise UserError(
-            f"the README has no lines {BEGIN} and {END} for the table of figures to stand between: add them"
-        )
+        raise UserError(f"there are no lines {BEGIN} and {END} for the table of figures to stand between: add them")
     lines = ["| figure | shows | command | minutes | claims that hold |", "|---|---|---|---|---|"]
     for figure in FIGURES.values():
         of_figure = [result for result in results if result.figure == figure.id]
         quick = next((result for result in of_figure if result.preset == "quick"), None)
-        name = _name(figure.id)
-        link = (
-            f"[{_author(figure.id)}, {name}](docs/reference/{figure.paper}.md#{_anchor(name)})" if of_figure else name
-        )
+        name = f"{_author(figure.id)}, {_name(figure.id)}"
+        link = f"[{name}]({folder}/{_link(figure.id)})" if of_figure else name
         held = "; ".join(
             _tally(result.claims) + (f" (`{result.preset}`)" if result.preset != "quick" else "")
             for result in of_figure
         )
-        minutes = "" if quick is None else _minutes(quick.seconds)
+        minutes = "" if quick is None else _minutes(quick)
         lines.append(f"| {link} | {figure.title} | `make {figure.id.replace('/', '-')}` | {minutes} | {held} |")
     return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after
 
@@ -120,7 +118,10 @@ def _section(results: Sequence[Result], differences: Sequence[Difference]) -> di
             {
                 "result": result,
                 "paper": any(claim["paper"] is not None for claim in result.claims),
-                "claims": [_row(claim) for claim in result.claims],
+                "claims": [
+                    (statement, [_row(claim) for claim in rows])
+                    for statement, rows in groupby(result.claims, key=lambda claim: claim["statement"])
+                ],
                 "differences": [
                     difference
                     for difference in differences
@@ -135,7 +136,6 @@ def _section(results: Sequence[Result], differences: Sequence[Difference]) -> di
 def _row(claim: dict[str, Any]) -> dict[str, str]:
     number, paper = claim["number"], claim["paper"]
     return {
-        "statement": claim["statement"],
         "subject": claim["subject"],
         "verdict": _WORDS[claim["holds"]],
         "number": "" if number is None else f"{number:.4g}",
@@ -168,23 +168,33 @@ def _anchor(heading: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _tally(claims: Iterable[dict[str, Any]]) -> str:
-    """In a table under "claims that hold": "7 of 9, 1 open"."""
+    """In a table under "claims that hold": "7 of 9, 1 undetermined"."""
     return _held(claims).replace(" claims hold", "")
 
 
 def _held(claims: Iterable[dict[str, Any]]) -> str:
-    """In a sentence: "7 of 9 claims hold, 1 open"."""
+    """In a sentence: "7 of 9 claims hold, 1 undetermined"."""
     verdicts = [claim["holds"] for claim in claims]
     undecided = sum(verdict is None for verdict in verdicts)
-    return f"{sum(map(bool, verdicts))} of {len(verdicts)} claims hold" + (f", {undecided} open" if undecided else "")
+    return f"{sum(map(bool, verdicts))} of {len(verdicts)} claims hold" + (
+        f", {undecided} undetermined" if undecided else ""
+    )
 
 
-def _minutes(seconds: float | None) -> str:
-    return "not recorded" if seconds is None else f"{max(0.1, math.ceil(seconds / 6) / 10):.1f}"
+def _minutes(result: Result) -> str:
+    """As measured, else as the preset says, in words."""
+    if result.seconds is not None:
+        return f"{max(0.1, math.ceil(result.seconds / 6) / 10):.1f}"
+    return result.cost.removesuffix(" on two cores").removesuffix(" minutes").removeprefix("about ") or "not recorded"
+
+
+def _link(figure: str) -> str:
+    """Where a figure stands, from the folder of references."""
+    return f"{FIGURES[figure].paper}.md#{_anchor(_name(figure))}"
 
 
 def _each_once(values: Iterable[str]) -> list[str]:

@@ -32,6 +32,8 @@ class Result:
         versions: of Python and the packages that the numbers hang on.
         devices: what the runs were computed on, each once.
         commits: of the source that computed them, each once; "+" where files differed from the commit.
+        runs: study and hash of each, by which a changed preset is noticed.
+        cost: what the preset says that they cost.
         seconds: of all runs together; None where a run has none on record.
         claims: the verdicts, see `ntk_repro.papers.claims.evaluate`.
         numbers: what is plotted, to six digits.
@@ -44,6 +46,8 @@ class Result:
     versions: dict[str, str]
     devices: list[str]
     commits: list[str]
+    runs: list[str]
+    cost: str
     seconds: float | None
     claims: list[dict[str, Any]]
     numbers: dict[str, Any]
@@ -51,7 +55,7 @@ class Result:
     @property
     def stem(self) -> str:
         """Its files below the folder of references, without their endings: "quick/ortiz2021_fig2"."""
-        return f"{self.preset}/{self.figure.replace('/', '_')}"
+        return _stem(self.figure, self.preset)
 
 
 def write_results(
@@ -71,14 +75,12 @@ def write_results(
         UserError: a figure whose runs are done cannot be drawn; the folder cannot be written.
     """
     chosen = list(FIGURES.values() if figures is None else figures)
-    written = []
-    for preset in dict.fromkeys(name for figure in chosen for name in preset_names(figure)):
-        for entry in gather(chosen, scratch, root, preset=preset):
-            if entry.trouble:
-                raise UserError(f"{entry.figure.id} cannot be drawn at preset {preset}: {entry.trouble}")
-            if entry.shown is not None:
-                written.append(_kept(entry, entry.shown, folder))
-    return written
+    presets = dict.fromkeys(name for figure in chosen for name in preset_names(figure))
+    entries = [entry for preset in presets for entry in gather(chosen, scratch, root, preset=preset)]
+    for entry in entries:  # before any is replaced
+        if entry.trouble:
+            raise UserError(f"{entry.figure.id} cannot be drawn: {entry.trouble}")
+    return [_kept(entry, entry.shown, folder) for entry in entries if entry.shown is not None]
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -90,7 +92,7 @@ def read_results(folder: Path) -> list[Result]:
     found = []
     for figure in FIGURES.values():
         for preset in preset_names(figure):
-            path = folder / preset / f"{figure.id.replace('/', '_')}.json"
+            path = folder / f"{_stem(figure.id, preset)}.json"
             if path.exists():
                 try:
                     found.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
@@ -107,6 +109,10 @@ def read_results(folder: Path) -> list[Result]:
     return found
 
 
+def _stem(figure: str, preset: str) -> str:
+    return f"{preset}/{figure.replace('/', '_')}"
+
+
 def _kept(entry: Entry, shown: Shown, folder: Path) -> Result:
     seconds = [run.seconds for run in shown.runs]
     result = Result(
@@ -119,6 +125,8 @@ def _kept(entry: Entry, shown: Shown, folder: Path) -> Result:
         versions={name: version for name, version in shown.runs[0].versions.items() if version},
         devices=_each_once(run.device for run in shown.runs),
         commits=_each_once(run.commit for run in shown.runs if run.commit),
+        runs=[run.path for run in shown.runs],
+        cost=next(state.cost for state in entry.presets if state.name == shown.preset),
         seconds=None if None in seconds else round(sum(s for s in seconds if s is not None), 1),
         claims=_rounded(shown.claims),
         # Where the runs lay is no result.

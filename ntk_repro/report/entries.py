@@ -39,7 +39,7 @@ class RunFacts:
 
     Attributes:
         path: study and hash, the folder below that of all runs.
-        seconds: how long its last session took; None where that was not recorded.
+        seconds: how long it took; None where that was not recorded, or it was computed in several sessions.
         device: such as "cpu: cpu".
         commit: the first characters of the commit, with "+" where files differed from it; empty where unknown.
         versions: of Python and the packages that the numbers hang on.
@@ -131,8 +131,9 @@ def _drawn(entry: Entry, preset: str, folders: list[Path], out: Path) -> Entry:
         return entry
     try:
         made = draw_figure(entry.figure, folders, preset=preset, out=out / preset)
-    except (UserError, RuntimeError) as error:
-        return replace(entry, trouble=str(error))
+    except Exception as error:  # one figure does not take the others with it
+        said = str(error) if isinstance(error, UserError | RuntimeError) else f"{type(error).__name__}: {error}"
+        return replace(entry, trouble=said)
     picture, numbers = (next(f for f in made.files if f.suffix == suffix) for suffix in (".png", ".json"))
     plotted = json.loads(numbers.read_text())
     runs = tuple(_facts(RunFolder.read(folder)) for folder in folders)
@@ -147,7 +148,7 @@ def _facts(run: RunFolder) -> RunFacts:
     device = ", ".join(dict.fromkeys(environment.get("device") or ["unknown"]))
     return RunFacts(
         path=f"{run.study}/{run.path.name}",
-        seconds=environment.get("seconds"),
+        seconds=None if environment.get("earlier_sessions") else environment.get("seconds"),
         device=device,
         commit=commit,
         versions=environment.get("versions") or {},

@@ -150,7 +150,7 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
     assert plotted["tasks"][0]["biased_accuracy"] == pytest.approx([0.9, 0.8, 0.7])
     assert plotted["tasks"][0]["unbiased_accuracy_std"] == [0, 0, 0]
     assert [task["n_test"] for task in plotted["tasks"]] == [1000, 1000]
-    assert judged("fig9", plotted) == [True] * 4
+    assert judged("fig9", plotted) == [True] * 3
 
 
 def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path, numbers):

@@ -37,6 +37,7 @@ def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
     config = training.Config(width=width, seed=seed, epochs=5, **settings)
     epochs, y = config.followed_epochs, np.eye(10)[:4]
     arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, APART)}
+    arrays["majority_rate"] = 0.11
     for kind, accuracy in (("network", network), ("linearized", linearized)):
         if kind not in config.kinds:
             continue
@@ -100,8 +101,20 @@ def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path, draw):
     ]
     assert ahead["number"] == pytest.approx(0.02)
     assert "0 inside: these seeds do not decide, 3 seeds" in ahead["note"]
+    assert ahead["holds"] is None
     assert shrinks["number"] == pytest.approx(0.02 - (-0.03))  # of seed 2, the only one at both widths
     assert "change 5.00 points (1 seed)" in shrinks["note"]
+
+
+@pytest.mark.parametrize(("network", "verdict"), [(0.12, None), (0.14, True)])
+def test_a_network_that_has_learnt_nothing_is_not_judged(tmp_path, draw, network, verdict):
+    runs = [
+        trained(tmp_path, width, network=network, linearized=0.12 - gap) for width, gap in ((1.0, 0.09), (2.0, 0.05))
+    ]
+    drawing = draw("accuracy_by_width", runs)
+    for row in claims("fig1", drawing) + claims("fig2", drawing)[:2]:
+        assert row["holds"] is verdict
+        assert ("stays at the rate of the largest class (11.0%) at x" in row["note"]) is (verdict is None)
 
 
 def test_without_a_seed_in_common_means_are_compared(tmp_path, draw):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -24,58 +25,81 @@ def changed(reference, **changes):
     path.write_text(json.dumps(content))
 
 
+@pytest.fixture
+def clean(monkeypatch):
+    """A clone at some commit, without changes."""
+    state = {"commit": "0123", "changed": False}
+    monkeypatch.setattr("ntk_repro.reference.check.git_state", lambda: state)
+    return state
+
+
 def test_what_is_computed_is_kept_with_its_pages(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NTK_REPRO_RUNS", str(runs))
-    folder, readme = tmp_path / "reference", tmp_path / "README.md"
+    folder, page = tmp_path / "reference", tmp_path / "figures.md"
     folder.mkdir()
     (folder / "differences.toml").write_text("")
-    readme.write_text(f"{BEGIN}\n{END}\n")
-    main(["reference", "--reference", str(folder), "--readme", str(readme), "--scratch", str(tmp_path / "drawn")])
+    page.write_text(f"{BEGIN}\n{END}\n")
+    main(["reference", "--reference", str(folder), "--scratch", str(tmp_path / "drawn")])
     assert "1 of 1 results are from the runs at hand" in capsys.readouterr().out
     assert (folder / FILE).exists()
     assert "quick/ortiz2021_fig1.png" in (folder / "ortiz2021.md").read_text()
-    assert "| 0." in readme.read_text()
+    assert "| [Ortiz-Jimenez, Figure 1](reference/ortiz2021.md#figure-1) |" in page.read_text()
 
 
-def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path, capsys):
+def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path, capsys, clean):
     root = tmp_path / "check"
     assert check(reference, root) == 0
     count = len(json.loads((reference / FILE).read_text())["claims"])
-    agree, _, difference = capsys.readouterr().out.partition("; largest difference ")
-    assert agree.endswith(f"{count} of {count} numbers agree with the reference")
-    assert float(difference.split()[0]) < 1e-4  # references have six digits
-    marker = root / "left_from_before"
-    marker.touch()
+    assert f"{count} of {count} verdicts and numbers agree with the reference" in capsys.readouterr().out
+    (old,) = root.rglob("DONE")
+    before = old.stat().st_mtime_ns
     changed(reference, number=1e3)
+    (root / "beside").touch()
     assert check(reference, root) == 1
-    assert not marker.exists()
+    assert old.stat().st_mtime_ns != before
+    assert (root / "beside").exists()
     shown = capsys.readouterr().out
     assert "differs" in shown
-    assert f"{count - 1} of {count} numbers agree" in shown
+    assert f"{count - 1} of {count} verdicts and numbers agree" in shown
 
 
-def test_one_that_was_interrupted_is_continued(reference, runs, tmp_path):
+@pytest.mark.parametrize("same", [True, False])
+def test_one_that_was_interrupted_is_continued_at_the_same_commit_only(reference, runs, tmp_path, clean, same):
     root = tmp_path / "check"
     (run,) = runs.rglob("DONE")
-    target = root / run.parent.relative_to(runs)
-    target.mkdir(parents=True)
-    (root / "check-begun").touch()
-    for path in run.parent.iterdir():
-        (target / path.name).write_bytes(path.read_bytes())
+    target = shutil.copytree(run.parent, root / "fresh" / run.parent.relative_to(runs))
+    git = clean if same else clean | {"commit": "4567"}
+    (root / "check.json").write_text(json.dumps({"git": git, "finished": False}))
     done = (target / "DONE").stat().st_mtime_ns
     assert check(reference, root) == 0
-    assert (target / "DONE").stat().st_mtime_ns == done
+    assert ((target / "DONE").stat().st_mtime_ns == done) is same
+
+
+def test_a_figure_that_cannot_be_made_is_named_and_fails(reference, tmp_path, monkeypatch, capsys):
+    def broken(*_, **__):
+        raise KeyError("lost")
+
+    monkeypatch.setattr("ntk_repro.reference.check.reproduce", broken)
+    assert check(reference, tmp_path / "check") == 1
+    assert "ortiz2021/fig1 could not be made: KeyError: 'lost'" in capsys.readouterr().out
 
 
 def test_figures_without_a_reference_are_refused(reference, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["check-reference", "--figures", "lee2019/fig1", "--reference", str(reference)])
+        main(["check-reference", "--figures", "lee2019/fig1", "ortiz2021/fig1", "--reference", str(reference)])
     assert ended.value.code == 2
-    assert "has no reference of these figures at preset quick" in capsys.readouterr().err
+    assert "has no reference of lee2019/fig1 at preset quick" in capsys.readouterr().err
 
 
-def test_a_folder_of_other_things_is_left_alone(reference, tmp_path, capsys):
-    (tmp_path / "mine").touch()
+def test_a_folder_of_other_runs_is_left_alone(reference, tmp_path, capsys):
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "fresh" / "mine").touch()
     assert check(reference, tmp_path) == 2
-    assert "has files that no check has written" in capsys.readouterr().err
-    assert (tmp_path / "mine").exists()
+    assert "is not from a check: name another folder with --root" in capsys.readouterr().err
+    assert (tmp_path / "fresh" / "mine").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_one_sentence(reference, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert check(reference, tmp_path / "file") == 2
+    assert capsys.readouterr().err.count("\n") == 1

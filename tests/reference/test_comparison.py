@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntk_repro.errors import UserError
 from ntk_repro.reference.comparison import Tolerance, compare
 
 FINITE = st.floats(-1e6, 1e6)
@@ -16,9 +17,9 @@ def claim(number: float | None = 0.5, holds: bool | None = True, **changes):
     ("before", "after", "expected"),
     [
         (claim(0.5), claim(0.5), "agrees"),
-        (claim(0.5), claim(0.569), "agrees"),  # 0.02 + 0.1 * 0.5
-        (claim(0.5), claim(0.571), "differs"),
-        (claim(-0.5), claim(-0.569), "agrees"),
+        (claim(0.5), claim(0.534), "agrees"),  # 0.01 + 0.05 * 0.5
+        (claim(0.5), claim(0.536), "differs"),
+        (claim(-0.5), claim(-0.534), "agrees"),
         (claim(0.5), claim(-0.5), "differs"),
         (claim(0.5), claim(0.51, holds=False), "turned"),
         (claim(0.5, holds=None), claim(0.51), "turned"),
@@ -39,6 +40,17 @@ def test_a_claim_that_only_one_side_has_fails():
         ("lenet", "agrees", False),
         ("resnet18", "new", True),
     ]
+
+
+def test_another_verdict_fails_whatever_the_number():
+    (row,) = compare([claim(1e-6)], [claim(2e-6, holds=False)], Tolerance())
+    assert (row.outcome, row.fails) == ("turned", True)
+
+
+@pytest.mark.parametrize("tolerance", [{"relative": -1.0}, {"absolute": float("inf")}, {"absolute": float("nan")}])
+def test_a_tolerance_that_allows_everything_or_nothing_is_refused(tolerance):
+    with pytest.raises(UserError, match="must be a number from 0 up"):
+        Tolerance(**tolerance)
 
 
 def test_verdicts_of_one_name_are_compared_in_their_order():

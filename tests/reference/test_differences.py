@@ -27,7 +27,7 @@ def result(kept):
     ],
 )
 def test_a_word_on_a_claim_is_found_by_figure_statement_preset_and_subject(result, changes, concerned):
-    said = {"figure": "ortiz2021/fig1", "claim": "it grows", "state": "open", "why": "unknown"}
+    said = {"figure": "ortiz2021/fig1", "claim": "it grows", "state": "open", "why": "unknown", "presets": ("quick",)}
     difference = Difference(**(said | changes))
     assert difference.concerns(result, FAILING) is concerned
     assert list(unexplained([result], [difference])) == ([] if concerned else [(result, FAILING)])
@@ -44,8 +44,16 @@ def test_a_claim_that_holds_needs_no_word_and_an_open_one_does(result):
     [
         (None, "is missing: take it from the repository"),
         ("[[difference]", "is not valid TOML"),
-        ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'solved'\nwhy = 'c'", "explained, open, not 'solved'"),
+        (
+            "[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'solved'\nwhy = 'c'\npresets = ['quick']",
+            "explained, open, not 'solved'",
+        ),
         ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'", "why is missing"),
+        ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'\nwhy = 'c'", "presets is missing"),
+        (
+            "[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'explained'\nwhy = 'c'\npresets = ['quick']",
+            "a is explained for no subjects",
+        ),
         ("[[difference]]\nfigures = 'a'", "did you mean 'figure'"),
     ],
 )

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES
+from ntk_repro.papers import FIGURES, load_figure_preset
+from ntk_repro.record import RunFolder
 from ntk_repro.reference.differences import read_differences, unexplained
-from ntk_repro.reference.pages import BEGIN, END, pages, readme_with_table
+from ntk_repro.reference.pages import BEGIN, END, pages, with_table
 from ntk_repro.reference.results import read_results
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +29,24 @@ def said():
 
 def test_the_pages_are_those_of_the_results(committed, said):
     for name, text in pages(committed, said).items():
-        assert (REFERENCE / name).read_text(encoding="utf-8") == text, f"run `ntk-repro reference` to renew {name}"
+        assert (REFERENCE / name).read_text(encoding="utf-8") == text, (
+            f"run `ntk-repro reference --no-redraw` to renew {name}"
+        )
 
 
-def test_the_readme_has_the_table_of_the_results(committed):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme_with_table(readme, committed) == readme, "run `ntk-repro reference` to renew it"
+def test_the_page_of_figures_has_the_table_of_the_results(committed):
+    page = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert with_table(page, committed, "reference") == page, "run `ntk-repro reference --no-redraw` to renew it"
+
+
+def test_the_results_are_those_of_the_presets(committed):
+    for result in committed:
+        figure = FIGURES[result.figure]
+        if result.preset == "quick":
+            configs = load_figure_preset(figure, "quick").configs
+            runs = [RunFolder.locate(figure.folder, config.resolved()) for config in configs]
+            ids = list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
+            assert result.runs == ids, f"{figure.id} has another preset now: compute it, then run `ntk-repro reference`"
 
 
 def test_every_figure_has_a_reference_at_quick(committed):
@@ -72,30 +85,44 @@ def test_no_place_of_a_machine_is_kept():
 def test_a_page_shows_number_paper_and_difference(kept):
     (result,) = read_results(kept)
     claim = {
-        "statement": "a | b",
-        "subject": "mlp",
+        "statement": "it | grows",
+        "subject": "m|p",
         "holds": False,
         "number": 0.702,
         "meaning": "energy",
         "paper": 0.636,
     }
-    text = pages([dataclasses.replace(result, claims=[claim | {"note": "JPEG"}])], [])["ortiz2021.md"]
-    assert "| a \\| b | mlp | **does not hold** | 0.702 | 0.636 | +0.066 | energy (JPEG) |" in text
-    assert "0 of 1 claims hold" in text
+    other = claim | {"subject": "lenet", "holds": None, "number": None, "paper": None, "note": ""}
+    text = pages([dataclasses.replace(result, claims=[claim | {"note": "JPEG"}, other])], [])["ortiz2021.md"]
+    assert text.count("**It | grows**") == 1
+    assert "| m\\|p | **does not hold** | 0.702 | 0.636 | +0.066 | energy (JPEG) |" in text
+    assert "| lenet | undetermined |  |  |  | energy |" in text
+    assert "0 of 2 claims hold, 1 undetermined" in text
     assert "![Figure 1 at preset quick" in text
+
+
+def test_minutes_that_are_not_on_record_are_the_presets(kept):
+    (result,) = read_results(kept)
+    for seconds, cost, said in (
+        (61.0, "an hour", "1.1"),
+        (None, "2 minutes on two cores", "2"),
+        (None, "", "not recorded"),
+    ):
+        index = pages([dataclasses.replace(result, seconds=seconds, cost=cost)], [])["index.md"]
+        assert f"| quick | {said} |" in index
 
 
 def test_the_table_has_a_row_for_every_figure_and_leaves_the_rest_alone(kept):
     results = read_results(kept)
-    text = readme_with_table(f"above\n{BEGIN}\nold\n{END}\nbelow\n", results)
+    text = with_table(f"above\n{BEGIN}\nold\n{END}\nbelow\n", results, "kept")
     assert text.startswith(f"above\n{BEGIN}\n\n| figure")
     assert text.endswith(f"|\n\n{END}\nbelow\n")
     assert "\nold\n" not in text
     assert text.count("| `make ") == len(FIGURES)
-    assert "(docs/reference/ortiz2021.md#figure-1)" in text
-    assert readme_with_table(text, results) == text
+    assert "(kept/ortiz2021.md#figure-1)" in text
+    assert with_table(text, results, "kept") == text
 
 
-def test_a_readme_without_a_place_for_it_is_one_sentence(kept):
+def test_a_page_without_a_place_for_it_is_one_sentence(kept):
     with pytest.raises(UserError, match="add them"):
-        readme_with_table("nothing", read_results(kept))
+        with_table("nothing", read_results(kept), "kept")

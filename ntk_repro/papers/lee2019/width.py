@@ -29,7 +29,10 @@ def _number(curve: Curve) -> float:
 def _drift(
     names: Sequence[str], holds: Callable[[str, float], bool], printed: Mapping[str, float], widest: bool = False
 ) -> Callable:
-    """The predicate on the exponent of each of these curves of each panel, fitted to all widths or the widest three."""
+    """The predicate on the exponent of each of these curves of each panel, fitted to all widths or the widest three.
+
+    Of the widest three it must hold at both ends of the 95 % interval to be decided.
+    """
 
     def predicate(numbers: Numbers) -> Iterator[Verdict]:
         for panel in numbers["panels"]:
@@ -39,8 +42,12 @@ def _drift(
                     continue
                 subject = f"{panel['title']}, {_KERNELS.get(name, f'{name} weights')}"
                 curve = curve["widest"] if widest else curve
-                slope = _number(curve)
-                yield Verdict(subject, holds(name, slope), slope, _EXPONENT, printed.get(name), _interval(curve))
+                slope, note = _number(curve), _interval(curve)
+                verdict: bool | None = holds(name, slope)
+                ends = None if curve["low"] is None else {holds(name, curve["low"]), holds(name, curve["high"])}
+                if widest and ends == {True, False}:  # three points are few
+                    verdict, note = None, f"{note}: these seeds do not decide"
+                yield Verdict(subject, verdict, slope, _EXPONENT, printed.get(name), note)
 
     return predicate
 

@@ -53,15 +53,16 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
             continue
         lead = ahead_until_crossing(curves["index"], curves["linearized_accuracy"], curves["network_accuracy"])
         if lead.crossing is None:
-            notes = ["no crossing up to this index"]
+            number, notes = max(curves["index"]), ["no crossing up to this index"]
         else:
-            notes = [f"ahead at {lead.below:.0%} of the indices below it"]
-        number = max(curves["index"]) if lead.crossing is None else lead.crossing
+            number, notes = lead.crossing, [f"ahead at {lead.below:.0%} of the indices below it"]
         near = paper / _AROUND <= number <= paper * _AROUND
         holds: bool | None = lead.crossing is not None and lead.below == 1.0 and near
         images = (curves["n_train"] or 0) + (curves["n_test"] or 0)
         if numbers["data"] != "mnist" or images != printed["images"]:
             holds = None  # the spectrum, and with it where the curves meet, depends on the images
+            if lead.crossing is None:
+                number, notes = math.nan, [f"no crossing up to index {max(curves['index']):,}"]
             notes.append(f"not judged: {images:,} images of {numbers['data']}, not all of MNIST")
         yield Verdict(
             net, holds, number if lead.compared else math.nan, "index of the crossing", paper, "; ".join(notes)

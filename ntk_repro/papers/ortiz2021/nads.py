@@ -40,7 +40,7 @@ def _hardly_trained(curves: Mapping[str, Any]) -> str:
     if trained >= _TREND:
         return ""
     count = len(curves["index"])
-    return f"not judged: along {count - trained} of {count} directions it does not even fit its training samples"
+    return f"not judged: along {count - trained} of {count} directions its training accuracy is that of chance"
 
 
 def _network_ahead(numbers: Numbers) -> Iterator[Verdict]:

@@ -219,16 +219,19 @@ def _falls_within_the_first_epochs(numbers: Numbers) -> Iterator[Verdict]:
 
 
 def _rises_on_classes(numbers: Numbers) -> Iterator[Verdict]:
+    """Of one model at least: the paper says it of some."""
+    rises = []
     for task, kind, accuracies in _kinds(numbers):
-        if task["index"] is not None:
-            continue
-        before, after = accuracies[0], accuracies[-1]
-        noise = margin(before, after, task["n_test"])
-        note = f"from {before:.1%} to {after:.1%}; {_said(noise, task)}"
-        yield Verdict(
-            f"{_task_name(task)}, {kind}", after - before > noise, after - before, "rise of the accuracy to the end",
-            note=note,
-        )  # fmt: skip
+        if task["index"] is None:
+            before, after = accuracies[0], accuracies[-1]
+            noise = margin(before, after, task["n_test"])
+            rises.append(
+                (after - before - noise, after - before, f"{task['net']}, {kind}: {before:.1%} to {after:.1%}")
+            )
+    if rises:
+        beyond, rise, _ = max(rises)
+        note = "; ".join(said for _, _, said in rises)
+        yield Verdict("some network", beyond > 0, rise, "largest rise of the accuracy to the end", note=note)
 
 
 def _kinds(numbers: Numbers) -> Iterator[tuple[Mapping[str, Any], str, list[float]]]:
@@ -358,7 +361,7 @@ FIGURES = (
                 "errors)",
                 _falls_within_the_first_epochs,
             ),
-            Claim("on the classes it rises (by more than 2 standard errors)", _rises_on_classes),
+            Claim("on the classes it rises for some models (by more than 2 standard errors)", _rises_on_classes),
         ),
     ),
     _alignments("fig15", "MLP", 15),

@@ -24,6 +24,7 @@ Seeds = Mapping[int, float | None]
 _ROUNDING = 1e-9
 _SMALL_MARGIN = 0.02  # what "a small margin" over logistic regression is taken to be
 _FLUCTUATION = 0.01
+_LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (ours)
 _NOT_CLOSE = 0.5  # of the outputs' own standard deviation (ours; equal statistics without any relation give 1.4)
 
 
@@ -46,11 +47,6 @@ def _pairs(panel: Panel, best: bool = False) -> list[tuple[float, Seeds, Seeds]]
         return []
     there = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
     return [(w, _seeds(network, at), there[w]) for at, w in enumerate(network["widths"]) if w in there]
-
-
-def _gaps(panel: Panel, best: bool = False) -> list[tuple[float, Interval]]:
-    """Width by width the gap in test accuracy, seed by seed."""
-    return [(width, _difference(network, linearized)) for width, network, linearized in _pairs(panel, best)]
 
 
 def _difference(first: Seeds, second: Seeds) -> Interval:
@@ -78,6 +74,22 @@ def _mean(values: Sequence[float | None]) -> float:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
+
+
+def _decided(holds: bool, interval: Interval, limit: float = 0.0) -> bool | None:
+    """The verdict by the mean of several seeds; None where their interval holds the limit, so they do not decide."""
+    return None if interval.low <= limit <= interval.high else holds
+
+
+def _unlearnt(panel: Panel, pairs: Sequence[tuple[float, Seeds, Seeds]]) -> str:
+    """What to say of the widths at which the network does no better than naming one class; else ""."""
+    rate = panel.get("majority_rate")
+    if rate is None:
+        return ""
+    at = [f"x{width:g}" for width, network, _ in pairs if _mean(list(network.values())) <= rate + _LEARNT]
+    return (
+        f"not judged: the network stays at the rate of the largest class ({rate:.1%}) at {', '.join(at)}" if at else ""
+    )
 
 
 def _points(interval: Interval) -> str:
@@ -109,13 +121,30 @@ def _printed_gap(figure: str | None, panel: Panel, width: float) -> float | None
     return None if block is None else block["test_gap"].get(f"{width:g}")
 
 
+def _judged(
+    panel: Panel,
+    pairs: Sequence[tuple[float, Seeds, Seeds]],
+    gap: Interval,
+    limit: float,
+    meaning: str,
+    paper: float | None,
+    width: float,
+    note: str = "",
+) -> Verdict:
+    """Whether a gap at one width is above a limit; not judged where the network has learnt nothing."""
+    why = _unlearnt(panel, pairs)
+    holds = None if why else _decided(gap.mean > limit, gap, limit)
+    said = "; ".join(part for part in (_points(gap), note, why) if part)
+    return Verdict(_subject(panel, width), holds, gap.mean, meaning, paper, said)
+
+
 def _network_ahead(figure: str | None, best: bool = False):
     def predicate(numbers: Numbers) -> Iterator[Verdict]:
         for panel in numbers["panels"]:
-            for width, gap in _gaps(panel, best):
+            for width, network, linearized in _pairs(panel, best):
+                gap = _difference(network, linearized)
                 paper = _printed_gap(figure, panel, width)
-                meaning = "gap in test accuracy"
-                yield Verdict(_subject(panel, width), gap.mean > 0, gap.mean, meaning, paper, _points(gap))
+                yield _judged(panel, [(width, network, linearized)], gap, 0.0, "gap in test accuracy", paper, width)
 
     return predicate
 
@@ -132,7 +161,10 @@ def _gap_shrinks(figure: str | None, best: bool = False):
             note += f"; change {_points(change)}"
             printed = [_printed_gap(figure, panel, width) for width in (narrow, wide)]
             paper = None if None in printed else _number(printed[1]) - _number(printed[0])
-            yield Verdict(_subject(panel), change.mean < 0, change.mean, "change of the gap", paper, note)
+            why = _unlearnt(panel, [pairs[0], pairs[-1]])
+            holds = None if why else _decided(change.mean < 0, change)
+            note += f"; {why}" if why else ""
+            yield Verdict(_subject(panel), holds, change.mean, "change of the gap", paper, note)
 
     return predicate
 
@@ -148,7 +180,9 @@ def _linearization_gains_more(numbers: Numbers) -> Iterator[Verdict]:
         note = f"from x{narrow:g} to x{wide:g} the network gains {100 * network.mean:.2f} points, "
         note += f"the linearization {100 * linearized.mean:.2f}; the difference is {_points(lead)}"
         meaning = "gain of the linearization less that of the network"
-        holds = lead.mean > 0 and linearized.mean > 0
+        why = _unlearnt(panel, [pairs[0], pairs[-1]])
+        note += f"; {why}" if why else ""
+        holds = None if why else _decided(lead.mean > 0 and linearized.mean > 0, lead)
         yield Verdict(_subject(panel), holds, lead.mean, meaning, note=note)
 
 
@@ -162,7 +196,7 @@ def _linearization_grows(numbers: Numbers) -> Iterator[Verdict]:
                 note += f", Spearman correlation with the width {rho:.2f}" if math.isfinite(rho) else ""
                 subject = f"{_subject(panel)}, {line['name']}"
                 meaning = "test accuracy at the widest less at the narrowest"
-                yield Verdict(subject, rise.mean > 0, rise.mean, meaning, note=note)
+                yield Verdict(subject, _decided(rise.mean > 0, rise), rise.mean, meaning, note=note)
 
 
 def _above_logistic(numbers: Numbers) -> Iterator[Verdict]:
@@ -192,7 +226,7 @@ def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
         note = "; ".join(f"up to {panel['shift']} pixels: {_points(_difference(*seeds))}" for panel, seeds in there)
         note += f"; rise {_points(rise)}"
         meaning = "gap at the largest shift less that at the smallest"
-        yield Verdict(f"x{width:g}", rise.mean > 0, rise.mean, meaning, paper, note)
+        yield Verdict(f"x{width:g}", _decided(rise.mean > 0, rise), rise.mean, meaning, paper, note)
 
 
 def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdict]:
@@ -204,16 +238,18 @@ def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdi
             lead = _difference(_seeds(linearized, -1, part), _seeds(network, 0, part))
             ends = f"linearization x{linearized['widths'][-1]:g} against network x{network['widths'][0]:g}"
             meaning, note = f"lead in {part} accuracy", f"{ends}: {_points(lead)}"
-            yield Verdict(f"{_subject(panel)}, {part}", lead.mean > 0, lead.mean, meaning, note=note)
+            holds = _decided(lead.mean > 0, lead)
+            yield Verdict(f"{_subject(panel)}, {part}", holds, lead.mean, meaning, note=note)
 
 
 def _large_gap(numbers: Numbers) -> Iterator[Verdict]:
     least = printed_numbers("samarin2022")["fig5"]["least_gap"]
     for panel in numbers["panels"]:
-        for width, gap in _gaps(panel):
+        for width, network, linearized in _pairs(panel):
+            gap, pairs = _difference(network, linearized), [(width, network, linearized)]
             paper = least if printed_for("fig5", panel["data"]) else None
-            note = f"{_points(gap)}; limit {100 * least:g} points"
-            yield Verdict(_subject(panel, width), gap.mean > least, gap.mean, "gap in test accuracy", paper, note)
+            note = f"limit {100 * least:g} points"
+            yield _judged(panel, pairs, gap, least, "gap in test accuracy", paper, width, note)
 
 
 def _seeds_agree(numbers: Numbers) -> Iterator[Verdict]:
@@ -241,7 +277,7 @@ def _statistics_become_alike(numbers: Numbers) -> Iterator[Verdict]:
         note = f"root mean square difference, {note}; change {change.mean:.3f}{_certainty(change)}"
         meaning = "its change from the narrowest to the widest"
         subject = {"mean": "mean of the outputs", "std": "standard deviation of the outputs"}[name]
-        yield Verdict(subject, change.mean < 0, change.mean, meaning, note=note)
+        yield Verdict(subject, _decided(change.mean < 0, change), change.mean, meaning, note=note)
 
 
 def _not_alike_path_by_path(numbers: Numbers) -> Iterator[Verdict]:

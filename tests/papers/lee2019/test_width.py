@@ -58,8 +58,17 @@ def test_each_exponent_has_its_bounds(name, slope, holds):
 
 def test_kernels_are_judged_by_the_widest_networks():
     numbers = drift()
-    numbers["panels"][0]["curves"]["nngp"]["widest"] = fit(-0.74)
+    numbers["panels"][0]["curves"]["nngp"]["widest"] = fit(-0.64)
     assert [row["holds"] for row in verdicts("fig1", numbers)[5:]] == [True, False]
+
+
+@pytest.mark.parametrize("slope", [-0.74, -0.76])
+def test_an_interval_on_both_sides_of_the_limit_decides_nothing(slope):
+    numbers = drift()
+    numbers["panels"][0]["curves"]["nngp"]["widest"] = fit(slope)
+    row = verdicts("fig1", numbers)[6]
+    assert (row["holds"], row["number"]) == (None, slope)
+    assert row["note"].endswith("these seeds do not decide")
 
 
 def test_one_hidden_layer_has_no_intermediate_weights():
