@@ -29,7 +29,7 @@ def empirical_gram(
 
     Exact whatever the method. State (BatchNorm statistics) is frozen. Any number of samples.
 
-    Source: Lee et al. 2019, section 2.2 (the tangent kernel at finite width).
+    Source: Lee et al. 2019, section 2.1, Eq. (4) (the tangent kernel at finite width).
 
     Args:
         net: the network; the gradient is taken at `net.params`.

@@ -77,8 +77,9 @@ def descend(
     with convolutions run step by step, others in a compiled loop. Where the parameters are no longer finite the
     training stops with a warning, and what was still to be observed is nan.
 
-    Source: Lee et al. 2019, sections 2.1 and 3; S2 (momentum). Their eta is of this averaged loss (DESIGN, section 4):
-    the closed forms' t is eta * steps / `averaged_terms`.
+    Source: Lee et al. 2019, sections 2.1 and 3; S2 (momentum). The paper's equations have the total loss (footnote 6);
+    the etas of its figures fit the averaged one, which is taken here: with the total they would lie far above
+    eta_critical. So the closed forms' t is eta * steps / `averaged_terms`.
 
     Args:
         net: a network or a linearization (`net.linearization()`).
