@@ -6,6 +6,7 @@ import importlib.util
 import shlex
 import shutil
 import subprocess
+import tomllib
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -33,6 +34,16 @@ COMMANDS: dict[str, Covered | Unrun] = {
     # README.md
     "make fig2": Covered("tests/papers/test_run.py::test_a_figure_is_computed_drawn_and_judged"),
     "make test": Unrun("it is what runs the tests"),
+    "pip install path/to/ntk_repro": Covered(
+        "tests/papers/test_resources.py::test_a_wheel_lists_and_draws_outside_the_clone"
+    ),
+    ".venv/bin/python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --memory 6GiB": Covered(
+        "tests/gram/test_main.py::test_matrix_and_eigenpairs_are_kept_and_found_again"
+    ),
+    "pip install 'path/to/ntk_repro[cuda]'": Unrun("JAX for GPUs is gigabytes from the package index"),
+    # docs/figures.md
+    "make ortiz2021-fig2": Covered("tests/papers/test_run.py::test_a_figure_is_computed_drawn_and_judged"),
+    "make report": Covered("tests/report/test_page.py::test_the_command_writes_the_page_and_its_pictures"),
     ".venv/bin/python -m ntk_repro.eigentasks --net lenet --data mnist5k --indices 2 51 301": Covered(
         "tests/eigentasks/test_main.py::test_it_prints_accuracies_and_where_they_are_kept"
     ),
@@ -41,9 +52,6 @@ COMMANDS: dict[str, Covered | Unrun] = {
     ),
     ".venv/bin/python -m ntk_repro.eigentasks --help": Covered(
         "tests/docs/test_commands.py::test_the_program_understands_the_command"
-    ),
-    ".venv/bin/python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --memory 6GiB": Covered(
-        "tests/gram/test_main.py::test_matrix_and_eigenpairs_are_kept_and_found_again"
     ),
     # CONTRIBUTING.md
     "make setup": Unrun("it installs from the package index"),
@@ -175,6 +183,12 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
             if shutil.which("make") is None:
                 pytest.skip("needs make")
             subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True, capture_output=True)
+            return
+        case ["pip", "install", requirement]:
+            folder, _, extras = requirement.partition("[")
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            assert folder.endswith(project["name"])
+            assert set(extras.rstrip("]").split(",")) - {""} <= set(project["optional-dependencies"])
             return
         case ["python", "-m", "benchmarks", *names]:
             program = importlib.import_module("benchmarks.__main__")
