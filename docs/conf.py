@@ -36,6 +36,7 @@ html_copy_source = False
 html_show_sphinx = html_show_copyright = False
 html_theme_options = {"top_of_page_buttons": []}
 pygments_style, pygments_dark_style = "default", "github-dark"
+highlight_language = "none"  # of a block that names no language: listings of files, formulas
 
 autosummary_generate = False  # tables of names alone: the pages of docs/api hold the objects
 autodoc_member_order = "bysource"
@@ -55,6 +56,7 @@ def setup(app: Any) -> None:
         for name in re.findall(r"^\.\. automodule:: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             load_all_names(name)
     app.connect("source-read", with_reference_results)
+    app.connect("doctree-read", with_breaks_in_tables)
     app.connect("doctree-read", with_links_to_names)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", as_written)
@@ -73,7 +75,7 @@ def with_reference_results(app: Any, page: str, source: list[str]) -> None:
 def with_links_to_names(app: Any, doctree: nodes.document) -> None:
     """Makes links of the names that a page has as code: ntk_repro.<...>, and public ones that are no plain words."""
     for code in list(doctree.findall(nodes.literal)):
-        name = code.astext()
+        name = "".join(str(part) for part in code.findall(nodes.Text) if not isinstance(part.parent, nodes.raw))
         dotted = re.fullmatch(r"ntk_repro\.(\w+)[\w.]*", name)
         public = dotted[1] if dotted else name
         home = ntk_repro._HOMES.get(public)
@@ -84,6 +86,21 @@ def with_links_to_names(app: Any, doctree: nodes.document) -> None:
         link = addnodes.pending_xref("", refdomain="py", reftype="obj", reftarget=target, refwarn=False)
         code.replace_self(link)
         link += code
+
+
+def with_breaks_in_tables(app: Any, doctree: nodes.document) -> None:
+    """Lets long code in tables break after its dots, slashes and underscores, and keeps short code whole."""
+    for code in [code for table in doctree.findall(nodes.table) for code in table.findall(nodes.literal)]:
+        text = code.astext()
+        if len(text) <= 20:
+            code["classes"].append("whole")
+            continue
+        parts = [part for part in re.split(r"(?<=[._/])", text) if part]
+        broken: list[nodes.Node] = [nodes.Text(parts[0])]
+        for part in parts[1:]:
+            broken += [nodes.raw("", "<wbr>", format="html"), nodes.Text(part)]
+        code.children.clear()
+        code += broken
 
 
 def load_all_names(module_name: str) -> None:
