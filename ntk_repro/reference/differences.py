@@ -69,9 +69,9 @@ def read_differences(path: Path) -> list[Difference]:
 def unexplained(
     results: Iterable[Result], differences: Iterable[Difference]
 ) -> Iterator[tuple[Result, dict[str, Any]]]:
-    """The verdicts that are not "holds" and that no difference speaks of."""
+    """The claims that do not hold and that no difference speaks of; one that is undetermined says why itself."""
     known = list(differences)
     for result in results:
         for claim in result.claims:
-            if not claim["holds"] and not any(difference.concerns(result, claim) for difference in known):
+            if claim["holds"] is False and not any(difference.concerns(result, claim) for difference in known):
                 yield result, claim

@@ -9,7 +9,7 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES
-from ntk_repro.record import write_texts
+from ntk_repro.record import write_text, write_texts
 from ntk_repro.reference.comparison import Tolerance
 from ntk_repro.reference.differences import Difference
 from ntk_repro.reference.results import Result
@@ -71,10 +71,10 @@ def write_pages(
     Raises:
         UserError: as `with_table`, or a file cannot be written.
     """
-    texts = {folder / name: text for name, text in pages(results, differences).items()}
-    if table is not None:
-        texts[table] = with_table(table.read_text(encoding="utf-8"), results, folder.name)
-    write_texts(texts)
+    renewed = None if table is None else with_table(table.read_text(encoding="utf-8"), results, folder.name)
+    write_texts(folder, pages(results, differences))
+    if table is not None and renewed is not None:
+        write_text(table, renewed)
 
 
 def with_table(page: str, results: Sequence[Result], folder: str) -> str:
