@@ -12,7 +12,7 @@ from ntk_repro.papers import FIGURES
 from ntk_repro.record import write_text, write_texts
 from ntk_repro.reference.comparison import Tolerance
 from ntk_repro.reference.differences import Difference
-from ntk_repro.reference.results import Result
+from ntk_repro.reference.results import Result, each_once
 from ntk_repro.report import PAPERS
 
 __all__ = ["pages", "with_table", "write_pages"]
@@ -50,9 +50,9 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
             preset: [result for result in results if result.preset == preset]
             for preset in dict.fromkeys(result.preset for result in results)
         },
-        "provenance": _each_once(row for result in results for row in map(_data_line, result.provenance)),
-        "versions": _each_once(", ".join(f"{n} {v}" for n, v in result.versions.items()) for result in results),
-        "devices": _each_once(device for result in results for device in result.devices),
+        "provenance": each_once(row for result in results for row in map(_data_line, result.provenance)),
+        "versions": each_once(", ".join(f"{n} {v}" for n, v in result.versions.items()) for result in results),
+        "devices": each_once(device for result in results for device in result.devices),
         "tolerance": Tolerance(),
         "differences": differences,
         "link": _link,
@@ -195,7 +195,3 @@ def _minutes(result: Result) -> str:
 def _link(figure: str) -> str:
     """Where a figure stands, from the folder of references."""
     return f"{FIGURES[figure].paper}.md#{_anchor(_name(figure))}"
-
-
-def _each_once(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))

@@ -12,7 +12,7 @@ from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
 from ntk_repro.report import Entry, Shown, gather
 
-__all__ = ["Result", "read_results", "write_results"]
+__all__ = ["Result", "each_once", "read_results", "write_results"]
 
 _DIGITS = 6
 _COLORS = 64
@@ -119,12 +119,12 @@ def _kept(entry: Entry, shown: Shown, folder: Path) -> Result:
         figure=entry.figure.id,
         preset=shown.preset,
         data=shown.data,
-        provenance=_each_once(
+        provenance=each_once(
             {key: run.provenance[key] for key in _PROVENANCE if run.provenance.get(key)} for run in shown.runs
         ),
         versions={name: version for name, version in shown.runs[0].versions.items() if version},
-        devices=_each_once(run.device for run in shown.runs),
-        commits=_each_once(run.commit for run in shown.runs if run.commit),
+        devices=each_once(run.device for run in shown.runs),
+        commits=each_once(run.commit for run in shown.runs if run.commit),
         runs=[run.path for run in shown.runs],
         cost=next(state.cost for state in entry.presets if state.name == shown.preset),
         seconds=None if None in seconds else round(sum(s for s in seconds if s is not None), 1),
@@ -141,7 +141,8 @@ def _kept(entry: Entry, shown: Shown, folder: Path) -> Result:
     return result
 
 
-def _each_once(values: Iterable[Any]) -> list[Any]:
+def each_once(values: Iterable[Any]) -> list[Any]:
+    """The values that are not empty, without repetitions, in their order."""
     found = []
     for value in values:
         if value and value not in found:
