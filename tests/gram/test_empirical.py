@@ -35,9 +35,15 @@ TIED = ("tied_dense", "tied_in_one_output", "tied_behind_a_gate", "weight_norm")
 
 
 @functools.cache
+def network(name: str) -> Network:
+    """A case's network."""
+    return CASES[name][0]()
+
+
+@functools.cache
 def oracle(name: str) -> tuple[Network, np.ndarray]:
     """A case's network and the kernel between its 5 + 5 samples, (10, k, 10, k), from dense Jacobians in float64."""
-    net = CASES[name][0]()
+    net = network(name)
     x = np.concatenate([samples(name, 5), samples(name, 5, seed=1)])
     # Flax's LSTM begins with a float32 state whatever its parameters are.
     with precision_scope("float32" if name == "recurrent" else "float64") as dtype:
@@ -88,7 +94,7 @@ def test_every_method_has_the_same_outputs(name, method):
 
 @pytest.mark.parametrize("name", CASES)
 def test_layers_are_recognised(name):
-    net, x, expected = oracle(name)[0], samples(name, 5), CASES[name][3]
+    net, x, expected = network(name), samples(name, 5), CASES[name][3]
     warned = pytest.warns(UserWarning, match="used outside its own call") if name in TIED else contextlib.nullcontext()
     with warned:
         layers = structured.structured_plan(net, x, "mean", 2).layers
@@ -97,7 +103,7 @@ def test_layers_are_recognised(name):
 
 @pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_0", "resnet18_scale_1"])
 def test_gram_is_symmetric_and_positive_semidefinite(name):
-    net, _ = oracle(name)
+    net = network(name)
     k = gram(net, samples(name, 9), outputs="full")
     assert np.array_equal(k, k.T)
     assert np.linalg.eigvalsh(k.astype(np.float64)).min() > -1e-6 * np.trace(k)
@@ -143,7 +149,7 @@ _ORACLE = empirical_gram(_SMALL, _X, method="jacobian", precision="float64")
 
 
 def test_little_memory_changes_the_schedule_not_the_kernel(monkeypatch):
-    net, x = oracle("lenet")[0], samples("lenet", 40)
+    net, x = network("lenet"), samples("lenet", 40)
     plan = structured.structured_plan(net, x, "mean", 3)
     whole = empirical_gram(net, x)
     monkeypatch.setattr(schedule, "available_bytes", lambda: 40 * 40 * 4 + 2 * 15 * plan.floats_per_sample * 4)

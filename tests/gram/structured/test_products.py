@@ -5,7 +5,7 @@ from ntk_repro.gram.capture import find_layers
 from ntk_repro.gram.empirical import empirical_gram
 from ntk_repro.gram.structured import features
 from tests.gram.cases import CASES, samples
-from tests.gram.test_empirical import blocks, oracle, relative_error
+from tests.gram.test_empirical import blocks, network, oracle, relative_error
 
 POSITIONS = ["shared_conv", "conv_causal_1d", "conv_circular_dilated", "conv_strided", "dense_on_pixels"]
 PIXELS = ["lenet", "conv_no_bias", "conv_even_kernel", "conv_valid", "conv_uneven_padding"]
@@ -39,7 +39,7 @@ def test_every_form_of_a_layer_gives_the_same_kernel(form, name, monkeypatch):
 
 @pytest.mark.parametrize("name", ["conv_circular", "conv_strided", "conv_dilated", "conv_3d", "shared_conv"])
 def test_pixels_are_for_plain_convolutions_called_once(name):
-    net = oracle(name)[0]
+    net = network(name)
     for layer in find_layers(net, samples(name, 1)):
         assert "pixels" not in features._possible(layer)
 
