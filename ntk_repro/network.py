@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import build_model, build_own, last_line
+from ntk_repro.models import build_model, build_own, is_nnx, last_line
 from ntk_repro.network_names import own_network, spoken_network
 
 __all__ = ["ApplyFn", "Network", "check_network"]
@@ -86,7 +86,7 @@ class Network:
             module = name_or_module
         if isinstance(module, type):
             raise UserError(f"{module.__name__} is a class: make a module of it first, {module.__name__}(...)")
-        if _is_nnx(module):
+        if is_nnx(type(module)):
             if key is not None or input_shape is not None:
                 raise UserError("an NNX module carries its own parameters: call Network.create(module) alone")
             return cls._from_nnx(module)
@@ -111,7 +111,7 @@ class Network:
         shape = (input_shape,) if isinstance(input_shape, int) else input_shape
         key = jax.random.key(key) if isinstance(key, int | np.integer) else key
         module = build_own(name, key=key, input_shape=shape, **model_kw)
-        if _is_nnx(module):
+        if is_nnx(type(module)):
             return dataclasses.replace(cls._from_nnx(module), input_shape=None if shape is None else tuple(shape))
         try:
             return cls.create(module, key, shape, input_dtype=input_dtype)
@@ -239,11 +239,6 @@ def _counted(outputs: int) -> str:
 
 def _does_not_run(name: str, input_shape: Any, error: Exception) -> UserError:
     return UserError(f"{spoken_network(name)} does not run on inputs {input_shape} ({last_line(error)}): mend it")
-
-
-def _is_nnx(module: Any) -> bool:
-    # Asked by name, so that flax.nnx is imported for those only who use it.
-    return any(c.__module__.startswith("flax.nnx") for c in type(module).__mro__)
 
 
 def _two_dimensional(fx: Array) -> Array:

@@ -11,7 +11,8 @@ from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
-from ntk_repro.models.own import build_own, find_own, last_line, located
+from ntk_repro.models.own import build_own, find_own, is_nnx, located
+from ntk_repro.models.own_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
 from ntk_repro.models.registry import MODELS, build_model, model_settings
 from ntk_repro.models.resnet import ResNet18
@@ -35,6 +36,7 @@ __all__ = [
     "build_model",
     "build_own",
     "find_own",
+    "is_nnx",
     "last_line",
     "located",
     "model_settings",

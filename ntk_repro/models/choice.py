@@ -10,6 +10,9 @@ from ntk_repro.progress import console
 
 __all__ = ["NetworkChoice", "settings_of"]
 
+# Networks whose activation was said to be replaced, and by which: settings are resolved more than once.
+_TOLD: set[tuple[str, str]] = set()
+
 
 class NetworkChoice:
     """A base of settings that name a network: one of the package's, or a user's own, `my_network.py:MyNet`."""
@@ -38,7 +41,9 @@ class NetworkChoice:
         found = find_own(self.net)
         settings = self.model_settings
         instead = replaced_activation(found, own_arguments(found, settings))
-        if instead:
+        told = (str(found.pinned), str(settings.get("activation")))
+        if instead and told not in _TOLD:
+            _TOLD.add(told)
             console.print(
                 f"{found.pinned.name} is built with activation {settings['activation']} in place of its own {instead}: "
                 "--activation names another",

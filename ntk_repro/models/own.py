@@ -2,8 +2,8 @@
 
 What is named may be a `flax.linen.Module` or `flax.nnx.Module` class, a function that returns a module, or a Linen
 module that is made already. Of what studies set it is given what it takes by name: `num_outputs`, `activation` (as a
-function where its default is one, else by name), its sizes `width`, `channels` and `hidden` times the factor `width`,
-any other setting as it is; and for its start `rngs` (NNX) or `key`, and `input_shape`.
+function where its default is one, else by name), its size `width`, or without one its `channels` and `hidden`, times
+the factor `width`, any other setting as it is; and for its start `rngs` (NNX) or `key`, and `input_shape`.
 """
 
 import difflib
@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,19 @@ import flax.linen as nn
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.models.activations import activation_fn
-from ntk_repro.models.own_source import digest_of, module_file, source_texts
+from ntk_repro.models.own_source import Source, last_line, module_file, read_source
 from ntk_repro.network_names import OwnNetwork, own_network
 
-__all__ = ["FoundNetwork", "build_own", "find_own", "last_line", "located", "own_arguments", "replaced_activation"]
+__all__ = [
+    "FoundNetwork",
+    "build_own",
+    "find_own",
+    "is_nnx",
+    "located",
+    "own_arguments",
+    "replaced_activation",
+    "scaled",
+]
 
 _SIZES = ("width", "channels", "hidden")
 _OF_THE_START = ("rngs", "key", "input_shape")
@@ -33,7 +42,9 @@ _OF_THE_START = ("rngs", "key", "input_shape")
 # Files by (name, digest): a run is named by the content of its file, wherever that lies.
 _PLACES: dict[tuple[str, str], Path] = {}
 # Files that networks' files import from beside them.
-_BESIDE: set[str] = set()
+_BESIDE: set[Path] = set()
+# The texts that modules of packages were imported from.
+_IMPORTED: dict[Path, str] = {}
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class FoundNetwork:
     Attributes:
         pinned: its name with the digest of its source: what a run is recognised by.
         definition: the class, function or module.
-        texts: the source, by path from the file's folder.
+        texts: the source, by path from the file's folder or, of a module in a package, from the package's.
     """
 
     pinned: OwnNetwork
@@ -55,7 +66,7 @@ class FoundNetwork:
         """The settings that it takes by name."""
         if isinstance(self.definition, nn.Module):
             return {}
-        nnx = isinstance(self.definition, type) and _is_nnx(self.definition)  # whose metaclass takes anything
+        nnx = isinstance(self.definition, type) and is_nnx(self.definition)  # whose metaclass takes anything
         found = inspect.signature(self.definition.__init__ if nnx else self.definition).parameters
         by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         linen = isinstance(self.definition, type) and issubclass(self.definition, nn.Module)
@@ -80,21 +91,21 @@ def find_own(net: str) -> FoundNetwork:
     if not own.name.isidentifier():
         raise UserError(f"{net} names no network: write FILE.py:NAME, such as my_network.py:MyNet")
     file = _file(own) if own.in_file else module_file(own.place)
-    texts = source_texts(file, "" if own.in_file else own.place)
-    digest = digest_of(texts)
+    source = read_source(file, "" if own.in_file else own.place)
+    digest = source.digest
     if own.digest not in ("", digest):
         raise UserError(
             f"{own.place} is not as it was when it was {own.digest} (now {digest}): bring it back, or leave out "
             f"@{own.digest} to run it as it is"
         )
-    module = _run_file(file, digest, texts) if own.in_file else _import(own.place)
+    module = _run_file(file, source) if own.in_file else _import(own.place, source)
     place = file.name if own.in_file else own.place
     _PLACES[place, digest] = file.resolve()
     definition = getattr(module, own.name, None)
     if definition is None:
         raise unknown_name(f"network in {own.place}", own.name, _candidates(module))
     _check_definition(own, definition)
-    return FoundNetwork(OwnNetwork(place, own.name, digest), definition, texts)
+    return FoundNetwork(OwnNetwork(place, own.name, digest), definition, source.texts)
 
 
 def located(net: str) -> str:
@@ -136,9 +147,9 @@ def own_arguments(found: FoundNetwork, settings: Mapping[str, Any]) -> dict[str,
 
 
 def replaced_activation(found: FoundNetwork, given: Mapping[str, Any]) -> str:
-    """The activation that the network has by itself where it is given another, else ""."""
+    """The activation that the network has by itself where it is given another, else "" (or where it has none)."""
     own = found.takes["activation"].default if "activation" in given else inspect.Parameter.empty
-    if own is inspect.Parameter.empty or own == given["activation"]:
+    if own in (inspect.Parameter.empty, None, given.get("activation")):
         return ""
     return getattr(own, "__name__", str(own))
 
@@ -178,12 +189,6 @@ def build_own(net: str, *, key: Any = None, input_shape: tuple[int, ...] | None 
     return module
 
 
-def last_line(error: BaseException) -> str:
-    """What an error of a user's code says, on one line."""
-    said = traceback.format_exception_only(error)[-1].strip().splitlines()
-    return said[0] if said else type(error).__name__
-
-
 def _file(own: OwnNetwork) -> Path:
     known = _PLACES.get((own.place, own.digest))
     file = Path(own.place).expanduser()
@@ -197,15 +202,15 @@ def _file(own: OwnNetwork) -> Path:
     return file
 
 
-def _run_file(file: Path, digest: str, texts: Mapping[str, str]) -> types.ModuleType:
+def _run_file(file: Path, source: Source) -> types.ModuleType:
     """The module in a file, run once for each state of its source."""
-    name = f"ntk_repro_own_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{digest}"
+    name = f"ntk_repro_own_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{source.digest}"
     if name in sys.modules:
         return sys.modules[name]
     file = file.resolve()
     # What lies beside it may have changed, or be called as what lies beside another.
-    _BESIDE.update(str(file.parent / other) for other in texts if other != file.name)
-    for other in [key for key, module in sys.modules.items() if getattr(module, "__file__", None) in _BESIDE]:
+    _BESIDE.update(source.files.keys() - {file})
+    for other in _loaded(_BESIDE):
         del sys.modules[other]
     module = types.ModuleType(name)
     module.__file__ = str(file)
@@ -215,7 +220,7 @@ def _run_file(file: Path, digest: str, texts: Mapping[str, str]) -> types.Module
     bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(file.parent))  # as for a script: what lies beside it can be imported
     try:
-        exec(compile(texts[file.name], str(file), "exec"), module.__dict__)
+        exec(compile(source.texts[file.name], str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # whatever a user's code raises
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
@@ -229,18 +234,39 @@ def _run_file(file: Path, digest: str, texts: Mapping[str, str]) -> types.Module
     return module
 
 
-def _import(module: str) -> types.ModuleType:
+def _import(module: str, source: Source) -> types.ModuleType:
+    """An importable module, which Python imports once: refused where its source was edited since."""
+    files = source.files
+    loaded = set(_loaded(files).values())
+    for file in files:
+        if file not in loaded:
+            _IMPORTED.pop(file, None)
+        elif _IMPORTED.get(file, files[file]) != files[file]:
+            raise UserError(
+                f"{file.name} was edited after module {module} was imported: restart Python to run it as it is"
+            )
     try:
         return importlib.import_module(module)
     except (Exception, SystemExit) as error:  # whatever a user's code raises
         raise UserError(f"module {module} cannot be imported ({last_line(error)}): mend it") from error
+    finally:
+        _IMPORTED.update(files)
+
+
+def _loaded(files: Collection[Path]) -> dict[str, Path]:
+    """The modules that were imported from one of the files, by name."""
+    names = {file.name for file in files}
+    places = {key: getattr(module, "__file__", None) for key, module in list(sys.modules.items())}
+    found = {key: Path(place).resolve() for key, place in places.items() if place and Path(place).name in names}
+    return {key: place for key, place in found.items() if place in files}
 
 
 def _is_module(value: Any) -> bool:
-    return isinstance(value, nn.Module) or _is_nnx(type(value))
+    return isinstance(value, nn.Module) or is_nnx(type(value))
 
 
-def _is_nnx(cls: type) -> bool:
+def is_nnx(cls: type) -> bool:
+    """Whether a class is a `flax.nnx.Module`."""
     # Asked by name, so that flax.nnx is imported for those only who use it.
     return any(c.__module__.startswith("flax.nnx") for c in cls.__mro__)
 
@@ -248,9 +274,9 @@ def _is_nnx(cls: type) -> bool:
 def _check_definition(own: OwnNetwork, definition: Any) -> None:
     needed = "name a flax.linen.Module or flax.nnx.Module class, or a function that returns a module"
     if isinstance(definition, type):
-        if not (issubclass(definition, nn.Module) or _is_nnx(definition)):
+        if not (issubclass(definition, nn.Module) or is_nnx(definition)):
             raise UserError(f"{own.name} in {own.place} is a class but no Flax module: {needed}")
-    elif _is_nnx(type(definition)):
+    elif is_nnx(type(definition)):
         raise UserError(f"{own.name} in {own.place} is made already, without a seed: {needed}")
     elif not isinstance(definition, nn.Module) and not inspect.isroutine(definition):
         raise UserError(f"{own.name} in {own.place} is a {type(definition).__name__}: {needed}")
@@ -267,11 +293,16 @@ def _candidates(module: types.ModuleType) -> list[str]:
 
 
 def _sizes(found: FoundNetwork, factor: float) -> dict[str, Any]:
-    """The network's sizes times a factor; at 1 it keeps them as they are."""
+    """The network's sizes times a factor; at 1 it keeps them as they are.
+
+    One that takes `width` sets its other sizes by it.
+    """
     if factor == 1:
         return {}
     defaults = {name: found.takes[name].default for name in _SIZES if name in found.takes}
-    sizes = {name: _scaled(value, factor) for name, value in defaults.items() if _is_size(value)}
+    sizes = {name: scaled(value, factor) for name, value in defaults.items() if _is_size(value)}
+    if "width" in sizes:
+        return {"width": sizes["width"]}
     if not sizes:
         raise UserError(
             f"{_said(found)} takes no width: leave out --width, or let it take width, channels or hidden, with a "
@@ -285,9 +316,10 @@ def _is_size(value: Any) -> bool:
     return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
 
 
-def _scaled(size: Any, factor: float) -> Any:
+def scaled(size: Any, factor: float) -> Any:
+    """A size, or each of several, times a factor: a count is rounded, and 1 or more."""
     if isinstance(size, tuple):
-        return tuple(_scaled(one, factor) for one in size)
+        return tuple(scaled(one, factor) for one in size)
     return max(1, round(size * factor)) if isinstance(size, int) else size * factor
 
 

@@ -2,33 +2,65 @@
 
 import hashlib
 import importlib.util
+import os
+import sys
+import sysconfig
+import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
 
-__all__ = ["digest_of", "module_file", "source_texts"]
+__all__ = ["Source", "last_line", "module_file", "read_source"]
 
 
-def source_texts(file: Path, module: str = "") -> dict[str, str]:
-    """The text of a Python file and of every file beside or below it that it imports, by path from its folder.
+@dataclass(frozen=True)
+class Source:
+    """What a network is written in.
+
+    Attributes:
+        root: the folder from which its modules are imported.
+        texts: the text of each file, by path from there.
+    """
+
+    root: Path
+    texts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 of all names and texts."""
+        digest = hashlib.sha256()
+        for name, text in sorted(self.texts.items()):
+            digest.update(f"{len(name)} {len(text)} {name}{text}".encode())
+        return digest.hexdigest()[:12]
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """The text of each file, by its path without symbolic links."""
+        return {(self.root / name).resolve(): text for name, text in self.texts.items()}
+
+
+def read_source(file: Path, module: str = "") -> Source:
+    """The text of a Python file and of every file beside or below it, or in its package, that it imports.
 
     What is imported is read off the source, without running it; installed packages are left out.
 
     Args:
         file: the file.
-        module: its dotted name where it is a part of a package.
+        module: its dotted name where it is imported by that.
 
     Raises:
         UserError: text that is not Python.
     """
-    file = file.resolve()
-    folder = file.parent
-    texts = {file.name: _text(file)}
-    root = file.parents[module.count(".") + (file.name == "__init__.py")] if module else folder
-    finder = _Beside(module.partition(".")[0], path=[str(root)])
+    # Python looks beside the file that a link leads to for a script, beside the link for a module.
+    file = Path(os.path.abspath(file)) if module else file.resolve()
+    root = file.parents[module.count(".") + (file.name == "__init__.py")] if module else file.parent
+    # Of what is installed all else lies beside it.
+    finder = _Beside((module or file.stem).partition(".")[0] if _installed(root) else "", path=[str(root)])
     try:
         finder.import_hook(module) if module else finder.run_script(str(file))
     except ImportError:
@@ -37,31 +69,30 @@ def source_texts(file: Path, module: str = "") -> dict[str, str]:
         line = getattr(error, "lineno", None)
         where = f"{file.name}, line {line}" if line else file.name
         raise UserError(f"{where}: {type(error).__name__}: {getattr(error, 'msg', error)}: mend the file") from error
-    files = [getattr(module, "__file__", None) for module in finder.modules.values()]
-    found = {Path(path).resolve() for path in files if path}
-    for path in sorted(found - {file}):
-        if path.is_relative_to(folder) and path.suffix == ".py":
-            texts[path.relative_to(folder).as_posix()] = _text(path)
-    return texts
+    found = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    files = {file, *(Path(path) for path in found if path and path.endswith(".py"))}
+    return Source(root, {path.relative_to(root).as_posix(): _text(path) for path in sorted(files)})
 
 
-def digest_of(texts: Mapping[str, str]) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 of all names and texts."""
-    digest = hashlib.sha256()
-    for name, text in sorted(texts.items()):
-        digest.update(f"{len(name)} {len(text)} {name}{text}".encode())
-    return digest.hexdigest()[:12]
+def last_line(error: BaseException) -> str:
+    """What an error of a user's code says, on one line."""
+    said = traceback.format_exception_only(error)[-1].strip().splitlines()
+    return said[0] if said else type(error).__name__
 
 
 def module_file(module: str) -> Path:
     """The file of an importable module.
 
     Raises:
-        UserError: there is no such module, or it is not Python source.
+        UserError: there is no such module, its package cannot be imported, or it is not Python source.
     """
     try:
         spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
+    except (Exception, SystemExit) as error:  # whatever the package's __init__.py raises
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        named = missing is not None and f"{module}.".startswith(f"{missing}.")
+        if not (named or module == "" or module in sys.modules):  # __main__ is there, and has no place
+            raise UserError(f"module {module} cannot be imported ({last_line(error)}): mend its package") from error
         spec = None
     if spec is None:
         raise UserError(f"there is no module {module}: check its name, or name a file, such as my_network.py:MyNet")
@@ -83,12 +114,32 @@ class _Beside(ModuleFinder):
         wanted = top in (self._package, "__init__") if self._package else top != "ntk_repro"
         if not wanted:
             raise ImportError(name)
+        spec = PathFinder.find_spec(name, path or self.path)
+        if spec is not None and spec.loader is None and spec.submodule_search_locations:
+            return None, next(iter(spec.submodule_search_locations)), ("", "", _FOLDER)
         return super().find_module(name, path, parent)
+
+    def load_package(self, fqname: str, pathname: str) -> Any:
+        if os.path.isfile(os.path.join(pathname, "__init__.py")):
+            return super().load_package(fqname, pathname)
+        package = self.add_module(fqname)  # a folder without __init__.py: only what is in it can be imported
+        package.__path__ = [pathname]
+        return package
+
+
+# How ModuleFinder marks a package.
+_FOLDER = 5
+
+
+def _installed(folder: Path) -> bool:
+    """Whether packages are installed into a folder, or it is the standard library's."""
+    known = {Path(path).resolve() for name, path in sysconfig.get_paths().items() if name.endswith(("lib", "stdlib"))}
+    return folder.resolve() in known or folder.name in ("site-packages", "dist-packages")
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # the mark that editors on Windows put first is not text
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not Python source in UTF-8: name a .py file") from error
     except OSError as error:

@@ -13,7 +13,7 @@ from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
-from ntk_repro.models.own import build_own, find_own
+from ntk_repro.models.own import build_own, find_own, scaled
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.models.resnet import ResNet18
 from ntk_repro.models.wide_resnet import WideResNet
@@ -86,7 +86,7 @@ def build_model(
                 f"{name} exists in standard parameterization only: take fcn, cnn or wide_resnet for "
                 f"parameterization={parameterization!r}"
             )
-    sizes = {key: _scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
+    sizes = {key: scaled(fields[key], width) for key in _WIDTH_FIELDS if key in fields and key not in model_kw}
     return model(num_outputs=num_outputs, activation=activation, **sizes, **model_kw)
 
 
@@ -113,9 +113,3 @@ def unknown_network(name: str) -> UserError:
 def _fields(name: str) -> dict[str, Any]:
     model: Any = MODELS[name]
     return {field.name: field.default for field in dataclasses.fields(model) if field.name not in ("parent", "name")}
-
-
-def _scaled(size: int | tuple[int, ...], width: float) -> int | tuple[int, ...]:
-    if isinstance(size, int):
-        return max(1, round(size * width))
-    return tuple(max(1, round(s * width)) for s in size)

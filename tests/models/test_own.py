@@ -60,6 +60,9 @@ class Broken(nn.Module):
     def __call__(self, x):
         return nn.Dense(1)(x) @ jnp.ones((7, 7))
 
+class NoneByItself(nn.Module):
+    activation: str | None = None
+
 class Needs(nn.Module):
     levels: int
 
@@ -92,7 +95,8 @@ def nets(tmp_path, monkeypatch) -> Path:
 
 def test_a_class_is_given_what_it_takes():
     module = build_model("nets.py:Sized", width=0.5, activation="gelu", num_outputs=3, depth=7)
-    assert (module.hidden, module.width, module.activation) == ((2, 3), 0.5, "gelu")
+    # Its width is for it to multiply its sizes by.
+    assert (module.hidden, module.width, module.activation) == ((4, 6), 0.5, "gelu")
     assert (module.num_outputs, module.depth) == (3, 7)
     assert build_model("nets.py:Sized").activation == "tanh"  # its own, where nothing is said
     assert model_settings("nets.py:Sized") == ("depth",)
@@ -112,6 +116,7 @@ def test_an_activation_goes_as_a_function_where_the_default_is_one():
         ("nets.py:WithFunction", "relu", ""),
         ("nets.py:factory", "relu", ""),
         ("nets.py:Needs", None, ""),
+        ("nets.py:NoneByItself", "relu", ""),
     ],
 )
 def test_an_activation_that_takes_the_place_of_its_own_is_named(net, activation, replaced):
@@ -121,9 +126,11 @@ def test_an_activation_that_takes_the_place_of_its_own_is_named(net, activation,
     assert replaced_activation(found, given) == replaced
 
 
-def test_a_study_says_so(capsys):
+def test_a_study_says_so_once(capsys):
     GramConfig(net="nets.py:Sized").checked_net()
     assert "built with activation relu in place of its own tanh: --activation" in capsys.readouterr().err
+    GramConfig(net="nets.py:Sized").checked_net()
+    GramConfig(net="nets.py:Sized", width=2.0).checked_net()
     GramConfig(net="nets.py:Sized", activation="tanh").checked_net()
     assert "activation" not in capsys.readouterr().err
 
@@ -149,9 +156,121 @@ def test_a_module_is_named_as_it_is_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     found = find_own("my_package_of_nets.wide:Sized")
     assert found.definition(hidden=(2,)).hidden == (2,)
-    assert set(found.texts) == {"__init__.py", "wide.py", "layers.py"}
+    assert set(found.texts) == {f"my_package_of_nets/{name}.py" for name in ("__init__", "wide", "layers")}
     assert str(found.pinned).startswith("my_package_of_nets.wide:Sized@")
     assert located("my_package_of_nets.wide:Sized") == "my_package_of_nets.wide:Sized"
+
+
+def package(root: Path, name: str, **texts: str) -> Path:
+    """A package of modules, by their names, `__in__` for a folder's slash."""
+    for module, text in {"__init__": "", **texts}.items():
+        path = root / name / (module.replace("__in__", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / "__init__.py").touch()
+        path.write_text(text)
+    return root / name
+
+
+NET = "import flax.linen as nn\n{}\nclass Net(nn.Dense):\n    features: int = SIZE\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("above_a", "from ..layers import SIZE"),
+        ("above_b", "from above_b.layers import SIZE"),
+        ("above_c", "from .. import layers; SIZE = layers.SIZE"),
+    ],
+)
+def test_what_lies_above_in_its_package_is_a_part_of_the_source(name, line, tmp_path, monkeypatch):
+    package(tmp_path, name, models__in__net=NET.format(line), layers="SIZE = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = find_own(f"{name}.models.net:Net")
+    files = ("__init__", "models/__init__", "models/net", "layers")
+    assert set(found.texts) == {f"{name}/{file}.py" for file in files}
+
+
+def test_what_lies_beside_a_module_is_a_part_of_the_source(tmp_path, monkeypatch):
+    (tmp_path / "module_of_nets.py").write_text(NET.format("from sizes_of_nets import SIZE"))
+    (tmp_path / "sizes_of_nets.py").write_text("SIZE = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = find_own("module_of_nets:Net")
+    assert set(found.texts) == {"module_of_nets.py", "sizes_of_nets.py"}
+    assert found.pinned.digest == find_own("module_of_nets.py:Net").pinned.digest
+
+
+def test_what_is_installed_beside_a_module_is_not(tmp_path, monkeypatch):
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "installed_nets.py").write_text(NET.format("from installed_sizes import SIZE"))
+    (site / "installed_sizes.py").write_text("SIZE = 3\n")
+    monkeypatch.syspath_prepend(site)
+    assert set(find_own("installed_nets:Net").texts) == {"installed_nets.py"}
+
+
+def test_a_link_beside_a_file_is_a_part_of_the_source(nets, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (nets.parent / "layers.py").rename(elsewhere / "shared.py")
+    (nets.parent / "layers.py").symlink_to(elsewhere / "shared.py")
+    first = find_own("nets.py:Sized")
+    assert set(first.texts) == {"nets.py", "layers.py"}
+    x = np.ones((2, 3), np.float32)
+    before = Network.create("nets.py:Sized", 0, (3,))(x)
+    (elsewhere / "shared.py").write_text("SCALE = 3.0\n")
+    assert find_own("nets.py:Sized").pinned.digest != first.pinned.digest
+    np.testing.assert_allclose(Network.create("nets.py:Sized", 0, (3,))(x), before * 2.25, rtol=1e-5)
+
+
+def test_a_folder_without_init_is_imported_from(tmp_path):
+    package(tmp_path, "blocks", conv="SIZE = 3\n")
+    (tmp_path / "blocks" / "__init__.py").unlink()
+    (tmp_path / "jax").mkdir()  # an output folder called as an installed package
+    (tmp_path / "net.py").write_text(NET.format("import jax\nfrom blocks.conv import SIZE"))
+    assert set(find_own("net.py:Net").texts) == {"net.py", "blocks/conv.py"}
+
+
+def test_the_mark_before_the_text_is_no_part_of_it(tmp_path):
+    (tmp_path / "net.py").write_text(NET.format("SIZE = 3"), encoding="utf-8-sig")
+    assert find_own("net.py:Net").definition().features == 3
+
+
+def test_a_module_that_was_edited_since_it_was_imported_is_refused(tmp_path, monkeypatch):
+    folder = package(tmp_path, "edited_nets", a=NET.format("from .sizes import SIZE"), sizes="SIZE = 3\n", b="")
+    (folder / "b.py").write_text((folder / "a.py").read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    first = find_own("edited_nets.a:Net")
+    assert find_own("edited_nets.a:Net").pinned == first.pinned
+    (folder / "sizes.py").write_text("SIZE = 44\n")
+    for module in ("a", "b"):  # what b imports was imported before by a
+        with pytest.raises(UserError, match=r"sizes\.py was edited after .* was imported: restart Python"):
+            find_own(f"edited_nets.{module}:Net")
+
+
+def test_a_module_that_failed_is_imported_again_when_it_is_mended(tmp_path, monkeypatch):
+    folder = package(tmp_path, "failing_nets", a="raise KeyError('a')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"failing_nets\.a cannot be imported .*KeyError"):
+        find_own("failing_nets.a:Net")
+    (folder / "a.py").write_text(NET.format("SIZE = 3") + "# mended\n")
+    assert find_own("failing_nets.a:Net").definition().features == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import no_such_module_here", "pkg_a.net cannot be imported .ModuleNotFoundError: No module named 'no_such"),
+        ("raise OSError('no disk')", "pkg_b.net cannot be imported .OSError: no disk"),
+        ("", "there is no module pkg_c.net: check its name"),
+    ],
+)
+def test_what_a_package_raises_is_told(text, message, tmp_path, monkeypatch):
+    name = message[message.index("pkg") :][:5]
+    package(tmp_path, name, __init__=text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=message) as told:
+        find_own(f"{name}.net:Net")
+    assert "\n" not in str(told.value)
 
 
 def test_the_digest_is_of_the_file_and_of_what_it_imports_from_beside_it(nets):
