@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +79,17 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
         yield _preset(preset, {name for name, place in places.items() if place == "missing"})
 
 
-def minutes_of(cost: str) -> float:
-    """The minutes that a preset's cost in words begins with, the larger of two; 0 where it names none.
+def minutes_of(cost: str) -> float | None:
+    """The minutes that a preset's cost in words begins with, the larger of two; None where it names no number.
 
-    >>> minutes_of("1 to 2 minutes on two cores"), minutes_of("half an hour on two cores"), minutes_of("")
-    (2.0, 30.0, 0.0)
+    >>> minutes_of("1 to 2 minutes on two cores"), minutes_of("half an hour on two cores"), minutes_of("days")
+    (2.0, 30.0, None)
     """
+    if cost in ("", "seconds"):  # it draws another figure's runs
+        return 0.0
     found = re.search(rf"([\d.]+|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) ({'|'.join(_MINUTES)})s?\b", cost)
     if found is None:
-        return 0.0
+        return None
     return (_NUMBERS.get(found[1]) or float(found[1])) * _MINUTES[found[2]]
 
 
@@ -95,13 +98,22 @@ def _preset(preset: str, missing: set[str]) -> Finding:
     figures = [figure for figure in FIGURES.values() if preset in preset_names(figure)]
     presets = [load_figure_preset(figure, preset) for figure in figures]
     on_gpu = sum("GPU" in one.cost for one in presets)
-    minutes = sum(minutes_of(one.cost) for one in presets if "GPU" not in one.cost)
-    spoken = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
-    found, lacks = f"all {len(figures)} figures: about {spoken} on two cores (here: {os.cpu_count()})", []
+    minutes, unknown = 0.0, defaultdict(list)
+    for figure, one in zip(figures, presets, strict=True):
+        if "GPU" not in one.cost:
+            known = minutes_of(one.cost)
+            minutes += known or 0.0
+            if known is None:
+                unknown[one.cost].append(figure.id)
+    # At most: some figures share runs, and each says what all of its own take.
+    spoken = "at most " + (f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours")
+    found, lacks = f"all {len(figures)} figures: {spoken} on two cores (here: {os.cpu_count()})", []
     if on_gpu:
-        found = f"{on_gpu} of {len(figures)} figures are meant for a GPU, for minutes to weeks; the others: {spoken}"
+        others = len(figures) - on_gpu - sum(map(len, unknown.values()))
+        found = f"{on_gpu} of {len(figures)} figures are meant for a GPU, for minutes to weeks; {others}: {spoken}"
         if not _has_accelerator():
             lacks.append("take a machine with a GPU")
+    found += "".join(f"; {', '.join(names)}: {cost}" for cost, names in unknown.items())
     needed = {config.data for one in presets for config in one.configs if hasattr(config, "data")} & missing
     if needed:
         lacks.append(f"get {', '.join(sorted(needed))}: --data-dir, or let it be downloaded")

@@ -1,6 +1,7 @@
 """The command of a study that has several experiments: `python -m ntk_repro.<study> <experiment> --options`."""
 
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -47,5 +48,5 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     folder = experiment.run(config)
     experiment.show(folder)
     print(f"kept in: {folder.path} (the same command shows it again at once)")
-    figure = package.DRAWN_AS.get(name)
-    print(f"next: {this_program()} draw {figure} {folder.path}" if figure else f"next: {prog} lists the experiments")
+    figure, path = package.DRAWN_AS.get(name), shlex.quote(str(folder.path))
+    print(f"next: {this_program()} draw {figure} {path}" if figure else f"next: {prog} lists the experiments")

@@ -1,3 +1,4 @@
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -46,11 +47,12 @@ def test_nothing_is_written(tmp_path, monkeypatch):
 def test_every_preset_says_what_it_takes_and_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=16 * 2**30))
     found = findings(data_dir=str(tmp_path))
-    assert "minutes on two cores" in found["preset quick"].found
+    assert re.search(r"all \d+ figures: at most \d+ minutes on two cores", found["preset quick"].found)
     assert "largest kernel: 5,000 images, 0.1 GiB" in found["preset quick"].found
     assert found["preset quick"].remedy == ""
     assert "get cifar10, mnist: --data-dir" in found["preset laptop"].remedy
     assert "meant for a GPU" in found["preset paper"].found
+    assert "samarin2022/table1, samarin2022/table2: days; the solver needs 60 GB" in found["preset paper"].found
     assert "GiB of memory" in found["preset paper"].remedy
 
 
@@ -72,6 +74,8 @@ def test_folders_say_what_they_hold(tmp_path, monkeypatch):
         ("two hours on two cores", 120),
         ("at most 10 minutes on two cores, none after figS9", 10),
         ("seconds", 0),
+        ("", 0),
+        ("days; the solver needs 60 GB of memory at x1", None),
     ],
 )
 def test_costs_in_words_are_minutes(cost, minutes):

@@ -1,6 +1,7 @@
 """What every experiment says to do next can be done: the figure that it names draws its run."""
 
 import importlib
+import shlex
 import sys
 
 import pytest
@@ -69,6 +70,7 @@ TINY = {
     "nads basis": ["--net", "mlp", "--width", "0.1", "--size", "4", "--shown", "10"],
     "nads separable": ["--size", "4", "--indices", "1", "2", "--train-size", "40", "--test-size", "20", *TRAINING],
     "nads theorem1": ["--width", "0.1", "--size", "4", "--groups", "3", "--group-size", "10", "--indices", "1", "2"],
+    "nads tangent_space": ["--widths", "4", "8", "--steps", "10"],
     "nads lemma1": [*DIGITS, "--net", "mlp", "--width", "0.3", "--n-train", "30", "--pairs", "50"],
     "rotation tracking": [*IMAGES, *TRAINING, "--top", "5"],
     "rotation cifar2": [*DIGITS, "--sizes", "20", "40", "--n-test", "20", *TRAINING],
@@ -80,6 +82,8 @@ TINY = {
 
 
 def test_every_experiment_names_a_figure_of_its_own():
+    drawn = {f"{study} {name}" for study in STUDIES for name in importlib.import_module(f"ntk_repro.{study}").DRAWN_AS}
+    assert drawn == set(TINY)
     for study in STUDIES:
         package = importlib.import_module(f"ntk_repro.{study}")
         assert set(package.DRAWN_AS) <= set(package.EXPERIMENTS)
@@ -91,10 +95,11 @@ def test_every_experiment_names_a_figure_of_its_own():
 @pytest.mark.parametrize("name", TINY)
 def test_the_next_command_draws_the_run(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "my runs"))
     study, experiment = name.split()
     experiment_command(study, [experiment, *TINY[name]])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
-    ntk_repro(line.removeprefix("next: ").split()[1:])
+    ntk_repro(shlex.split(line.removeprefix("next: "))[1:])
     shown = capsys.readouterr().out
     assert "next: look at the .png" in shown
     assert list(tmp_path.glob("figures/out/*.png"))

@@ -1,5 +1,6 @@
 """`python -m ntk_repro.eigentasks`: one run of the study from the command line."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -49,7 +50,7 @@ def show(folder: RunFolder) -> None:
         table.add_row("classes 0-4 / 5-9", *map(_percent, accuracies), "")
     Console().print(table)
     print(f"kept in: {folder.path} (the same command shows it again at once)")
-    print(f"next: {this_program()} draw ortiz2021/fig2 {folder.path}")
+    print(f"next: {this_program()} draw ortiz2021/fig2 {shlex.quote(str(folder.path))}")
 
 
 def _percent(accuracy: float) -> str:

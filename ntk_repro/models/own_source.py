@@ -122,7 +122,7 @@ class _Beside(ModuleFinder):
     def load_package(self, fqname: str, pathname: str) -> Any:
         if os.path.isfile(os.path.join(pathname, "__init__.py")):
             return super().load_package(fqname, pathname)
-        package = self.add_module(fqname)  # a folder without __init__.py: only what is in it can be imported
+        package: Any = self.add_module(fqname)  # a folder without __init__.py: only what is in it can be imported
         package.__path__ = [pathname]
         return package
 
