@@ -249,8 +249,9 @@ class Completion:
             "nets": list(MODELS),
             "shell": SHELLS,
         }
+        paths = {"data": "file", "data_dir": "directory", "imagenet": "directory"}
         commands = {re.sub("(?<=.)([A-Z])", r"-\1", one.__name__).lower(): one for one in get_args(Command)}
-        print(completion_script("ntk-repro", self.shell, commands, choices))
+        print(completion_script("ntk-repro", self.shell, commands, choices, paths))
 
 
 Command = Run | Draw | List | Report | Reference | CheckReference | Doctor | Completion

@@ -20,7 +20,13 @@ SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 _POSITIONAL = (tyro.conf.Positional, *typing.get_args(tyro.conf.Positional[str])[1:])
 
 
-def completion_script(prog: str, shell: str, commands: Mapping[str, type], choices: Mapping[str, Sequence[str]]) -> str:
+def completion_script(
+    prog: str,
+    shell: str,
+    commands: Mapping[str, type],
+    choices: Mapping[str, Sequence[str]],
+    paths: Mapping[str, str],
+) -> str:
     """The script by which a shell completes the commands of a program, their options and what options take.
 
     The script is complete in itself: no Python starts when TAB is pressed.
@@ -30,6 +36,7 @@ def completion_script(prog: str, shell: str, commands: Mapping[str, type], choic
         shell: one of `SHELLS`.
         commands: the dataclass of each subcommand.
         choices: what a field of that name may be.
+        paths: fields that may be a path though their type does not say so, and of what: "file" or "directory".
 
     Raises:
         UserError: for another shell.
@@ -45,11 +52,13 @@ def completion_script(prog: str, shell: str, commands: Mapping[str, type], choic
         own = commands_of.add_parser(name, help=said, description=said)
         hints = typing.get_type_hints(command, include_extras=True)
         for field in dataclasses.fields(command):
-            _add(own, field.name, hints[field.name], choices.get(field.name))
+            _add(own, field.name, hints[field.name], choices.get(field.name), paths.get(field.name))
     return shtab.complete(parser, shell)
 
 
-def _add(parser: argparse.ArgumentParser, name: str, hint: Any, choices: Sequence[str] | None) -> None:
+def _add(
+    parser: argparse.ArgumentParser, name: str, hint: Any, choices: Sequence[str] | None, path: str | None
+) -> None:
     """An option or a positional argument, as tyro names it."""
     import shtab
 
@@ -64,8 +73,36 @@ def _add(parser: argparse.ArgumentParser, name: str, hint: Any, choices: Sequenc
     if typing.get_origin(hint) is tuple:
         arguments["nargs"] = "*"
     added = parser.add_argument(name if positional else f"--{option}", **arguments)
-    if not choices and Path in (hint, *typing.get_args(hint)):
-        added.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
+    if choices and path:
+        added.complete = _names_or_files(name, choices)  # pyright: ignore[reportAttributeAccessIssue]
+    elif path or (not choices and Path in (hint, *typing.get_args(hint))):
+        kind = shtab.DIRECTORY if path == "directory" else shtab.FILE
+        added.complete = kind  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _names_or_files(name: str, choices: Sequence[str]) -> dict[str, Any]:
+    """What shtab hands to each shell for a word that is one of some names or a file; tcsh offers the names alone."""
+    function, words = f"_ntk_repro_{name}", " ".join(choices)
+    return {
+        "bash": f"{function}_names_or_files",
+        "zsh": function,
+        "fish": f"(printf '%s\\n' {words}; __fish_complete_path (commandline -ct))",
+        "tcsh": f"({words})",
+        "powershell": "_shtab_powershell_compgen_files",  # the names are offered beside it
+        "preamble": {
+            "bash": f"""
+{function}_names_or_files() {{
+  compgen -W "{words}" -- "$1"
+  compgen -f -- "$1"
+}}
+""",
+            "zsh": f"""
+{function}() {{
+  _alternative 'names:{name}:({words})' 'files:file:_files'
+}}
+""",
+        },
+    }
 
 
 def _first_sentence(text: str | None) -> str:

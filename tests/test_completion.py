@@ -1,5 +1,6 @@
 """Completion in a real shell: what the TAB key offers."""
 
+import re
 import shutil
 import subprocess
 
@@ -55,15 +56,20 @@ def test_bash_completes_commands_figures_presets_and_options(script):
 def test_bash_completes_files_where_an_option_takes_one(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "page.html").write_text("")
+    (tmp_path / "mine.npz").write_text("")
+    (tmp_path / "images").mkdir()
     assert offered(script, "ntk-repro", "report", "--out", "pa") == {"page.html"}
+    assert offered(script, "ntk-repro", "run", "fig2", "--data", "m") == {"mnist5k", "mnist", "mine.npz"}
+    for option in ("--imagenet", "--data-dir"):
+        assert offered(script, "ntk-repro", "run", "fig2", option, "") == {"images"}
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish", "tcsh"])
+@pytest.mark.parametrize("shell", ["zsh", "fish", "tcsh", "powershell"])
 def test_other_shells_have_scripts_of_their_own(shell, capsys):
     main(["completion", shell])
     script = capsys.readouterr().out
     assert "ortiz2021/fig2" in script
-    assert "laptop" in script
+    assert {"laptop", "mnist5k", "check-reference"} <= set(re.findall(r"[\w-]+", script))
 
 
 def test_another_shell_is_refused_in_a_sentence(capsys):
