@@ -1,9 +1,11 @@
 """How networks are named: those of the package by a word, a user's own by where they are written."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["OwnNetwork", "own_network", "spoken_network", "with_spoken_networks"]
+__all__ = ["OwnNetwork", "own_network", "spoken_apart", "spoken_network", "with_spoken_networks"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,27 @@ def spoken_network(net: str) -> str:
     return net if own is None else own.name
 
 
-def with_spoken_networks(text: str) -> str:
-    """A text with the names of users' networks, as runs have them, made spoken ones.
+def spoken_apart(nets: Iterable[str]) -> dict[str, str]:
+    """The spoken names of networks, by their names; where two have one, a user's own keep their digest.
 
-    >>> with_spoken_networks("mine.py:MyNet@0f3c5a0f3c5a, phi_2")
-    'MyNet, phi_2'
+    >>> spoken_apart(["mine.py:MyNet@0f3c", "mine.py:MyNet@77a1", "lenet"])
+    {'mine.py:MyNet@0f3c': 'MyNet@0f3c', 'mine.py:MyNet@77a1': 'MyNet@77a1', 'lenet': 'lenet'}
     """
-    return re.sub(r"[^\s:]+:(\w+)@[0-9a-f]{12}", r"\1", text)
+    spoken = {net: spoken_network(net) for net in nets}
+    count = Counter(spoken.values())
+    for net, name in spoken.items():
+        own = own_network(net)
+        if count[name] > 1 and own is not None and own.digest:
+            spoken[net] = f"{name}@{own.digest}"
+    return spoken
+
+
+def with_spoken_networks(texts: Sequence[str]) -> list[str]:
+    """Texts with the names of users' networks, as runs have them, made spoken ones, as in `spoken_apart`.
+
+    >>> with_spoken_networks(["mine.py:MyNet@0f3c5a0f3c5a, phi_2", "lenet, phi_2"])
+    ['MyNet, phi_2', 'lenet, phi_2']
+    """
+    name = re.compile(r"[^\s:]+:\w+@[0-9a-f]{12}")
+    spoken = spoken_apart(found for text in texts for found in name.findall(text))
+    return [name.sub(lambda found: spoken[found[0]], text) for text in texts]

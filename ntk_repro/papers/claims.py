@@ -65,9 +65,10 @@ def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[s
             row = {"statement": claim.statement, **asdict(verdict)}
             determined = math.isfinite(verdict.number)
             row["holds"] = bool(verdict.holds) if determined and verdict.holds is not None else None
-            row["subject"] = with_spoken_networks(verdict.subject)
             row["number"] = float(verdict.number) if determined else None
             rows.append(row)
+    for row, subject in zip(rows, with_spoken_networks([row["subject"] for row in rows]), strict=True):
+        row["subject"] = subject
     return rows
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import spoken_apart, spoken_network
 from ntk_repro.record import RunFolder, write_errors_explained
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ def _stranger(run: RunFolder) -> UserError:
 def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     """The runs of each network, smallest first, each list ordered by seed.
 
+    Two networks of a user's own that are called alike go by what tells them apart, "MyNet@0f3c5a0f3c5a".
+
     Raises:
         UserError: when runs of one network differ in more than their seed, or a run is of no network.
     """
@@ -176,7 +178,8 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
         if len({run.config["seed"] for run in group}) < len(group):
             raise UserError(f"two runs of {net} have the same seed: name each run once")
     order = [*NET_TITLES, *sorted(groups)]
-    return {net: groups[net] for net in dict.fromkeys(order) if net in groups}
+    spoken = spoken_apart(groups)
+    return {spoken[net] if "@" in spoken[net] else net: groups[net] for net in dict.fromkeys(order) if net in groups}
 
 
 def array(run: RunFolder, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ntk_repro.papers.drawing import settings
+from ntk_repro.papers.drawing import by_net, net_title, settings
 from ntk_repro.record import run_folder
 from tests.figures.scripts import load_script
 from tests.finished_run import INDICES, finished_run
@@ -47,6 +47,19 @@ def test_figure_2_plots_what_the_runs_hold(tmp_path):
     assert mlp["baseline_accuracy"] == pytest.approx(0.93)
     assert len(mlp["all_linearized_accuracy"]) == 100
     assert (mlp["n_train"], mlp["n_test"], mlp["epochs"]) == (4000, 1000, 20)
+
+
+def test_two_versions_of_a_network_have_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = []
+    for size in (4, 5):
+        Path("mine.py").write_text(f"import flax.linen as nn\n\nclass Net(nn.Dense):\n    features: int = {size}\n")
+        runs.append(finished_run(tmp_path, "mine.py:Net"))
+    first, second = (run.config["net"].removeprefix("mine.py:") for run in runs)
+    assert first != second
+    assert by_net(runs) == {first: runs[:1], second: runs[1:]}
+    assert list(by_net(runs[:1])) == [f"mine.py:{first}"]
+    assert [net_title(net) for net in (first, f"mine.py:{first}")] == [first, "Net"]
 
 
 @pytest.mark.slow

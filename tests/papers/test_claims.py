@@ -107,3 +107,16 @@ def test_the_confidence_interval_covers_the_true_exponent_nineteen_times_in_twen
             fit = power_law_fit(x, y if seeds > 1 else y[0])
             covered += fit.low <= -1 <= fit.high
         assert 0.92 < covered / 400 < 0.98
+
+
+def test_two_versions_of_a_network_are_told_apart():
+    one, two, other = "mine.py:Net@0123456789ab", "mine.py:Net@ba9876543210", "mine.py:Other@0123456789ab"
+
+    def subjects(*names):
+        return [row["subject"] for row in evaluate([Claim("is", predicate(names))], {})]
+
+    def predicate(names):
+        return lambda numbers: [Verdict(f"{name}, phi_2", True, 1.0, "x") for name in names]
+
+    assert subjects(one, other, one) == ["Net, phi_2", "Other, phi_2", "Net, phi_2"]
+    assert subjects(one, two, other) == ["Net@0123456789ab, phi_2", "Net@ba9876543210, phi_2", "Other, phi_2"]
