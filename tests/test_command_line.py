@@ -54,6 +54,7 @@ def test_a_reader_that_leaves_is_no_error():
     assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -31,6 +31,7 @@ def test_a_figure_is_drawn_from_named_runs_and_its_claims_are_shown(tmp_path, ca
     assert str(tmp_path / "out" / "ortiz2021_fig2.png") in shown
 
 
+@pytest.mark.slow
 def test_a_claim_that_fails_is_shown_and_is_no_error(tmp_path, capsys):
     run = finished_run(tmp_path, network=[0.5, 0.6, 0.7, 0.8])
     main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(tmp_path / "out")])
@@ -101,6 +102,7 @@ def test_the_help_of_every_command_explains_its_options(capsys):
     assert "(default: quick)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs a pipe whose reader leaves")
 @pytest.mark.parametrize("program", ["ntk_repro", "ntk_repro.gram"])
 def test_a_reader_that_leaves_ends_it_quietly(program):

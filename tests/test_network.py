@@ -23,6 +23,7 @@ def test_same_key_same_network_and_seeds_are_keys():
     assert not np.allclose(seed(X), other(X))
 
 
+@pytest.mark.slow
 def test_evaluation_drops_no_sample_whatever_the_batch():
     net = lenet(num_outputs=3)
     whole = np.asarray(net.apply(net.params, X))
@@ -30,6 +31,7 @@ def test_evaluation_drops_no_sample_whatever_the_batch():
         np.testing.assert_allclose(net(X, batch_size), whole, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_linearization_is_the_first_order_expansion():
     """f_lin(theta_0 + d) = f(theta_0) + J d, exactly linear in d, with an error of second order against f."""
     net = lenet(activation="tanh")
@@ -47,6 +49,7 @@ def test_linearization_is_the_first_order_expansion():
     assert 3.3 < errors[0] / errors[1] < 4.8
 
 
+@pytest.mark.slow
 def test_linearization_is_a_network_that_starts_at_the_same_point():
     net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16)
     x = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype(np.float32)

@@ -44,6 +44,7 @@ def dense_ntk(apply_fn, params, x1, x2):
 
 
 class TestKnownAnswers:
+    @pytest.mark.slow
     def test_one_hidden_relu_layer_has_the_arc_cosine_kernel(self):
         _, _, kernel_fn = stax.serial(stax.Dense(8), stax.Relu(), stax.Dense(1))
         # Unit vectors in the plane: x.x' is the cosine of the angle between them, d = 2. No angle comes twice: at zero
@@ -57,6 +58,7 @@ class TestKnownAnswers:
         np.testing.assert_allclose(kernel.nngp, kappa_1 / 4, atol=1e-6)
         np.testing.assert_allclose(kernel.ntk, (kappa_1 + np.cos(theta) * kappa_0) / 4, atol=1e-6)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("implementation", [1, 2, pytest.param(3, marks=NEEDS_OLD_JAX)])
     def test_empirical_ntk_equals_autodiff(self, network, implementation):
         apply_fn, _, params, x1, x2 = network
@@ -74,6 +76,7 @@ class TestKnownAnswers:
             kernel_fn(x1, x2, "ntk", params), expected, rtol=1e-5, atol=1e-5 * float(jnp.max(expected))
         )
 
+    @pytest.mark.slow
     def test_analytic_kernel_under_batch_equals_the_whole(self, network):
         _, kernel_fn, _, x1, x2 = network
         batched = nt.batch(kernel_fn, batch_size=2, device_count=0)
@@ -90,6 +93,7 @@ class TestKnownAnswers:
         np.testing.assert_allclose(linear_fn(params, x), fx_0 + dfx, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(linear_fn(params_0, x), apply_fn(params_0, x), rtol=1e-6, atol=1e-6)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("t", [0.0, 0.7, 40.0])
     def test_gradient_descent_mse_is_the_matrix_exponential(self, t):
         rng = np.random.default_rng(0)

@@ -60,6 +60,7 @@ assert new == {"ntk_repro"}, new
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_using_every_name_imports_no_tensorflow_and_no_plotting():
     code = """
 import sys

@@ -1,6 +1,9 @@
+import pytest
+
 from benchmarks import dynamics
 
 
+@pytest.mark.slow
 def test_both_are_measured_on_the_same_problem():
     found = dynamics.run(n=24, m=8, num_times=6, repeats=1)
     assert found["neural-tangents float64"]["largest_difference_from_ours"] < 1e-9

@@ -3,6 +3,7 @@ import pytest
 from benchmarks import ensemble
 
 
+@pytest.mark.slow
 def test_both_sides_train_the_same_networks():
     found = ensemble.narrow(width=5, networks=3, steps=8, samples=6, inputs=3)
     assert found["difference"] < 1e-5

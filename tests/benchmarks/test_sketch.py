@@ -87,6 +87,7 @@ def test_only_layers_where_it_saves_multiplications_are_projected(captured):
     assert sketch._multiplications(plan, every, 1000) > sketch._multiplications(plan, cheaper, 1000)
 
 
+@pytest.mark.slow
 def test_a_measurement_has_a_row_for_each_variant(capsys):
     found = sketch.lenet(n=12, sizes=(64,), top=(3, 5), seeds=1, data="digits")
     assert len(found["rows"]) == 5

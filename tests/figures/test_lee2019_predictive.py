@@ -87,6 +87,7 @@ def test_another_mean_fails_and_another_spread_fails(tmp_path):
     assert claims("figS1", finished(tmp_path / "3", stretch=1.4))[0] == [False, False]
 
 
+@pytest.mark.slow
 def test_an_ensemble_as_near_to_the_nngp_fails(tmp_path):
     assert claims("fig2", finished(tmp_path, shift=0.1, nngp_shift=0.0))[2] == [False]
 

@@ -120,6 +120,7 @@ def test_figure_6_plots_what_was_tracked(tmp_path, numbers):
     assert judged("fig6", plotted) == [True] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["fig7", "fig15", "fig16"])
 def test_alignments_are_on_the_papers_scale(script, tmp_path, numbers):
     runs = [tracked(tmp_path, index=i) for i in (3, 2)]
@@ -175,6 +176,7 @@ def test_runs_of_another_study_are_refused(script, tmp_path, numbers, capsys):
     assert "is not a run that this figure draws" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_drawing_loads_no_jax(tmp_path):
     program = (
         "import sys, runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0].rsplit('/', 1)[0])\n"

@@ -379,6 +379,7 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path, draw):
         draw("table2", [solved(tmp_path), solved(tmp_path, seed=1)])
 
 
+@pytest.mark.slow
 def test_a_script_is_a_program(tmp_path):
     command = [sys.executable, str(SCRIPTS / "fig2.py"), str(trained(tmp_path / "runs").path), "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -68,6 +68,7 @@ def test_test_inputs_in_batches_and_the_end_alone(singles, monkeypatch):
     np.testing.assert_allclose(run(3, observe_at=None), singles[:3, -1:], rtol=0, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_momentum_and_cross_entropy_are_those_of_descend():
     labels = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
     settings = {"learning_rate": 0.2, "steps": STEPS, "momentum": 0.9, "loss": "cross_entropy"}
@@ -77,6 +78,7 @@ def test_momentum_and_cross_entropy_are_those_of_descend():
     np.testing.assert_allclose(found[1, 0], expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_wide_networks_are_distributed_as_the_ntk_gp_says():
     num, module = (
         400,

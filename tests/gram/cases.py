@@ -1,12 +1,13 @@
 """The networks on which every way to the Gram matrix is held against the dense Jacobian."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from ntk_repro.network import Network
@@ -306,6 +307,27 @@ CASES: dict[str, tuple[Callable[[], Network], tuple[int, ...], Any, int]] = {
     "nested": (functions.nested, IMAGE, np.float32, 3),
     "linearization": (lambda: functions.by_hand_network().linearization(), IMAGE, np.float32, 3),
 }
+
+
+# One or two of each kind that are compiled within a second.
+_FAST = {
+    "mlp",
+    "conv_no_bias",
+    "conv_strided",
+    "conv_circular_dilated",
+    "dense_on_pixels",
+    "tied_dense",
+    "one_dense_layer",
+    "one_dense_layer_of_three",
+    "own_parameters",
+    "function",
+    "by_hand",
+}
+
+
+def by_speed(names: Iterable[str]) -> list[Any]:
+    """Cases as parameters of a test: most of them are slow ones."""
+    return [name if name in _FAST else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def _mask() -> np.ndarray:

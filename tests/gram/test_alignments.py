@@ -76,6 +76,7 @@ def test_any_cut_into_blocks_gives_the_same(net, x, targets, monkeypatch):
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64", memory=6 * each), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_one_output_of_two_is_that_output_alone(x, targets):
     net = Network.create(Convolutional(outputs=2), 1, x.shape[1:])
     parts = [alignment(net, x, targets, outputs=i) for i in (0, 1)]
@@ -84,6 +85,7 @@ def test_one_output_of_two_is_that_output_alone(x, targets):
     np.testing.assert_allclose(np.mean(parts, axis=0), alignment(net, x, targets), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_vector_is_one_target(x, targets):
     net = Network.create("mlp", 1, x.shape[1:], width=0.05)
     expected = alignment(net, x, targets)[:1]

@@ -18,7 +18,7 @@ from ntk_repro.gram.structured import schedule
 from ntk_repro.gram.structured.schedule import Blocks, Schedule
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
-from tests.gram.cases import CASES, samples
+from tests.gram.cases import CASES, by_speed, samples
 
 
 def relative_error(ours: np.ndarray, oracle: np.ndarray) -> float:
@@ -63,7 +63,7 @@ def blocks(kernel: np.ndarray, outputs: str | int) -> np.ndarray:
     return kernel[:, int(outputs), :, int(outputs)]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", by_speed(CASES))
 def test_structured_equals_dense_jacobian(name):
     net, kernel = oracle(name)
     x, y = samples(name, 5), samples(name, 5, seed=1)
@@ -71,7 +71,7 @@ def test_structured_equals_dense_jacobian(name):
     assert relative_error(gram(net, x, y, outputs="full"), blocks(kernel[:5, :, 5:], "full")) < 3e-6
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "shared_conv", "norms", "tokens", "nnx"])
+@pytest.mark.parametrize("name", by_speed(["mlp", "lenet", "shared_conv", "norms", "tokens", "nnx"]))
 def test_structured_equals_dense_jacobian_in_float64(name):
     """Parameters, activations and sums: the error is that of 64 bits, and nothing of it is left behind."""
     net, kernel = oracle(name)
@@ -82,7 +82,7 @@ def test_structured_equals_dense_jacobian_in_float64(name):
 
 
 @pytest.mark.parametrize("method", ["structured", "jacobian", "neural_tangents"])
-@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_1", "shared_conv", "plain_vector"])
+@pytest.mark.parametrize("name", by_speed(["mlp", "lenet", "resnet18_scale_1", "shared_conv", "plain_vector"]))
 def test_every_method_has_the_same_outputs(name, method):
     net, kernel = oracle(name)
     x, y = samples(name, 5), samples(name, 5, seed=1)
@@ -92,7 +92,7 @@ def test_every_method_has_the_same_outputs(name, method):
             assert relative_error(ours, blocks(kernel[:5, :, columns], outputs)) < 3e-6
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", by_speed(CASES))
 def test_layers_are_recognised(name):
     net, x, expected = network(name), samples(name, 5), CASES[name][3]
     warned = pytest.warns(UserWarning, match="used outside its own call") if name in TIED else contextlib.nullcontext()
@@ -101,7 +101,7 @@ def test_layers_are_recognised(name):
     assert len(layers) == expected
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18_scale_0", "resnet18_scale_1"])
+@pytest.mark.parametrize("name", by_speed(["mlp", "lenet", "resnet18_scale_0", "resnet18_scale_1"]))
 def test_gram_is_symmetric_and_positive_semidefinite(name):
     net = network(name)
     k = gram(net, samples(name, 9), outputs="full")
@@ -109,6 +109,7 @@ def test_gram_is_symmetric_and_positive_semidefinite(name):
     assert np.linalg.eigvalsh(k.astype(np.float64)).min() > -1e-6 * np.trace(k)
 
 
+@pytest.mark.slow
 def test_form_is_chosen_by_counting():
     """The outer product for a wide dense layer, gradients for a convolution with many pixels and few channels."""
     plan = structured.structured_plan(
@@ -121,6 +122,7 @@ def test_form_is_chosen_by_counting():
     assert plan.multiplications_per_pair == by_hand
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     n1=st.integers(1, 23),
@@ -148,6 +150,7 @@ _X = np.random.default_rng(5).normal(size=(23, 3, 3, 1)).astype(np.float32)
 _ORACLE = empirical_gram(_SMALL, _X, method="jacobian", precision="float64")
 
 
+@pytest.mark.slow
 def test_little_memory_changes_the_schedule_not_the_kernel(monkeypatch):
     net, x = network("lenet"), samples("lenet", 40)
     plan = structured.structured_plan(net, x, "mean", 3)
@@ -163,6 +166,7 @@ def test_kernel_of_a_linear_function_is_the_inner_product():
     assert relative_error(empirical_gram(net, x), x @ x.T) < 1e-6
 
 
+@pytest.mark.slow
 def test_kernel_follows_the_parameters_and_the_frozen_state():
     net, _ = oracle("norms")
     x = samples("norms", 4)
@@ -171,6 +175,7 @@ def test_kernel_follows_the_parameters_and_the_frozen_state():
     assert relative_error(gram(moved, x), gram(moved, x, method="jacobian", precision="float64")) < 5e-6
 
 
+@pytest.mark.slow
 def test_the_number_of_an_output_may_be_any_integer():
     net, kernel = oracle("lenet")
     ours = gram(net, samples("lenet", 5), outputs=np.int64(2))

@@ -44,6 +44,7 @@ def test_matrix_and_eigenpairs_are_kept_and_found_again(capsys):
     np.testing.assert_array_equal(store.array(), empirical_gram(net, data.x))
 
 
+@pytest.mark.slow
 def test_choices_reach_the_kernel(capsys):
     full = store_of(run(capsys, "--num-outputs", "2", "--outputs", "full"))
     assert full.shape == (120, 120)
@@ -118,6 +119,7 @@ class Mine(nn.Module):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_a_network_of_the_users_own_is_shared_out_continued_and_recognised_by_its_source(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

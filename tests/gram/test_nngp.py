@@ -23,6 +23,7 @@ def network(parameterization: str = "ntk", hidden: int = 9) -> Network:
     )
 
 
+@pytest.mark.slow
 def test_it_is_the_kernel_of_the_readouts_gradients():
     net = network()
     frozen = {name: net.params[name] for name in ("Dense_0", "Dense_1")}

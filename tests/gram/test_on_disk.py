@@ -127,6 +127,7 @@ def test_features_that_do_not_fit_come_again_and_make_the_same_bytes(on_disk, tm
     assert not list(store.path.glob("features*"))
 
 
+@pytest.mark.slow
 def test_features_come_back_from_disk_as_they_were(tmp_path, monkeypatch):
     plan = computation_file.structured_plan(NET, X, "mean", 2)
     blocks = schedule.Blocks(50, 10, 5)

@@ -33,6 +33,7 @@ def test_parameter_counts():
     assert build_model("alexnet", width=0.5).channels == (32, 96, 192, 128, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [63, 100])
 def test_the_function_is_pytorchs(side):
     """Whose adaptive pooling has one pixel for each cell at 63 x 63, and two rows for six at 100 x 63."""

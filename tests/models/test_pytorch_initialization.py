@@ -14,6 +14,7 @@ from ntk_repro.network import Network
 FAN_IN = {"Conv_0": 25, "Conv_1": 25 * 24, "Dense_0": 25 * 64, "Dense_1": 480, "Dense_2": 336}
 
 
+@pytest.mark.slow
 def test_every_array_is_uniform_within_one_over_the_root_of_fan_in():
     """Kolmogorov-Smirnov against U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), weights and biases alike."""
     module = build_model("lenet5", width=4, num_outputs=10)

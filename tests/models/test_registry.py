@@ -31,6 +31,7 @@ def test_width_scales_every_size_and_rounds_to_at_least_one():
     assert build_model("mlp", width=1e-6).hidden == (1, 1)
 
 
+@pytest.mark.slow
 def test_residual_scale_zero_leaves_hardly_any_gradients():
     """With the last BatchNorm of a block at scale 0 hardly any parameter of ResNet18 moves the output."""
     share = {}
@@ -45,6 +46,7 @@ def test_residual_scale_zero_leaves_hardly_any_gradients():
     assert share[1.0] > 0.5  # the rest feeds dead units
 
 
+@pytest.mark.slow
 def test_batch_statistics_are_used_in_training_only():
     net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
     x = 3 + np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)

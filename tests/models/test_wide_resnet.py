@@ -67,6 +67,7 @@ def test_batch_statistics_are_used_in_training_only():
 
 
 # Once without BatchNorm, once with it.
+@pytest.mark.slow
 @pytest.mark.parametrize(("parameterization", "batch_norm"), [("ntk", False), ("standard", True)])
 def test_structured_gram_is_that_of_jacobians(parameterization, batch_norm):
     net = network(parameterization, batch_norm)

@@ -90,6 +90,7 @@ def test_averaged_over_samples_they_are_those_of_the_mean_derivative():
     assert_svd(neural_anisotropy_directions(net, x), dense(net, x))
 
 
+@pytest.mark.slow
 def test_few_coordinates_keep_inner_products_away_from_the_origin():
     # Here inputs of layers are not 0, and both terms of the decomposition are there.
     x = np.random.default_rng(2).normal(size=(1, 4, 4, 1))

@@ -30,6 +30,7 @@ def test_a_basis_is_orthonormal_and_kept(root, monkeypatch):
     assert basis.run(BASIS, root=root).result()["values"].shape == (16,)
 
 
+@pytest.mark.slow
 def test_directions_averaged_over_a_data_set_have_its_shape_and_are_compared_with_those_at_the_origin(root):
     result = basis.run(dataclasses.replace(BASIS, data="digits", samples=4), root=root).result()
     assert result["directions"].shape == (64, 8, 8, 1)
@@ -171,6 +172,7 @@ def test_a_singular_kernel_is_refused():
         lemma1.norm_and_bound(np.ones((3, 3)) - 1e-3, np.eye(3))
 
 
+@pytest.mark.slow
 def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root):
     result = tangent_space.run(tangent_space.Config(widths=(2, 300), steps=20), root=root).result()
     assert (np.diff(result["bend"]) < 0).all()

@@ -146,7 +146,9 @@ def widths_configs(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop"])
-@pytest.mark.parametrize("changes", [{"data": "digits"}, {"n_train": 300}], ids=["data", "n_train"])
+@pytest.mark.parametrize(
+    "changes", [{"data": "digits"}, pytest.param({"n_train": 300}, marks=pytest.mark.slow)], ids=["data", "n_train"]
+)
 @pytest.mark.parametrize("figure", ["table1", "table2", "fig2", "fig6"])
 def test_every_figure_of_samarin2022_fits_fewer_images(figure, changes, preset, widths_configs, dataset_sizes_of_mnist):
     for config in widths_configs(figure, preset, **changes):

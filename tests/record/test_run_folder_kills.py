@@ -6,6 +6,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
 from ntk_repro.record import RunFolder
 from tests.record.test_run_folder import Config
@@ -27,6 +28,7 @@ with RunFolder.open("study", Config(), root=sys.argv[1]) as run:
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_continues_and_ends(tmp_path):
     moments = random.Random(0)
     kills, path = 0, RunFolder.locate("study", Config(), root=tmp_path)

@@ -33,6 +33,7 @@ def clean(monkeypatch):
     return state
 
 
+@pytest.mark.slow
 def test_what_is_computed_is_kept_with_its_pages(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NTK_REPRO_RUNS", str(runs))
     folder, page = tmp_path / "reference", tmp_path / "figures.md"
@@ -46,6 +47,7 @@ def test_what_is_computed_is_kept_with_its_pages(runs, tmp_path, monkeypatch, ca
     assert "| [Ortiz-Jimenez, Figure 1](reference/ortiz2021.md#figure-1) |" in page.read_text()
 
 
+@pytest.mark.slow
 def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path, capsys, clean):
     root = tmp_path / "check"
     assert check(reference, root) == 0
@@ -63,6 +65,7 @@ def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path
     assert f"{count - 1} of {count} verdicts and numbers agree" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False])
 def test_one_that_was_interrupted_is_continued_at_the_same_commit_only(reference, runs, tmp_path, clean, same):
     root = tmp_path / "check"

@@ -17,6 +17,7 @@ def test_what_is_computed_is_shown_and_the_rest_is_counted(entries):
     assert there.shown.picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_its_claims_are_those_of_its_run_folder(entries, runs, tmp_path):
     figure = find_figures("ortiz2021/fig1")[0]
     folders = [
@@ -37,6 +38,7 @@ def test_time_device_and_commit_are_those_of_the_run(entries, runs):
     assert facts.commit == (git["commit"][:10] + "+" * git["changed"] if git else "")
 
 
+@pytest.mark.slow
 def test_the_largest_preset_that_is_done_is_drawn(runs, tmp_path):
     figure = find_figures("ortiz2021/fig1")[0]
     root = tmp_path / "runs"

@@ -119,6 +119,7 @@ def test_every_paper_has_a_title():
     assert {figure.paper for figure in FIGURES.values()} == set(PAPERS)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_and_its_pictures(runs, tmp_path):
     found = write_report(tmp_path / "page.html", root=runs, figures=find_figures("ortiz2021/fig1"))
     assert len(found) == 1

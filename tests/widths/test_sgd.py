@@ -10,6 +10,7 @@ from ntk_repro.widths.sgd import followed_images, recipe_for
 SETTINGS = {"learning_rate": 0.1, "weight_decay": 0.02, "momentum": 0.9, "batch_size": 4, "epochs": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reduction", "terms"), [("mean", 3), ("sum", 1)])
 @pytest.mark.parametrize("linearized", [False, True])
 def test_a_step_is_that_of_pytorch_on_the_studys_loss(reduction, terms, linearized):
