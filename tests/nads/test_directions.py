@@ -115,11 +115,13 @@ def test_of_a_narrow_resnet18_they_are_those_of_the_dense_mixed_derivative():
     assert_svd(neural_anisotropy_directions(net), dense(net, np.zeros((1, 8, 8, 1))))
 
 
+@pytest.mark.slow
 def test_the_sign_is_fixed(lenet_nads):
     cubes = np.sum(lenet_nads.directions[:10] ** 3, axis=(1, 2, 3))
     assert (cubes > 0).all()
 
 
+@pytest.mark.slow
 def test_little_memory_changes_nothing(lenet, lenet_nads):
     much = lenet_nads
     little = neural_anisotropy_directions(lenet, memory=10 * 8 * 4 * 2000)

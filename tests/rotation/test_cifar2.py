@@ -52,6 +52,7 @@ def test_both_models_are_those_of_weight_space(done, i):
         assert result[f"{what}_test_accuracy"][i] == pytest.approx(trained.test_accuracy, abs=0.021)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatch):
     sizes = []
     real = cifar2._Study._network
@@ -71,6 +72,7 @@ def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatc
         np.testing.assert_array_equal(continued[name], array, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_run_is_shown(done, capsys):
     cifar2.show(done)
     assert "mlp on classes" in capsys.readouterr().out

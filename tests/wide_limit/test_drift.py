@@ -66,6 +66,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert result["learning_rate_ratio"].shape == (2,)
 
 
+@pytest.mark.slow
 def test_weights_move_as_by_gradient_descent_written_out(done, by_hand):
     net, trained, data = by_hand
     result = done.result()
@@ -81,12 +82,14 @@ def test_weights_move_as_by_gradient_descent_written_out(done, by_hand):
     )
 
 
+@pytest.mark.slow
 def test_the_tangent_kernel_is_that_of_all_outputs(done, by_hand):
     net, trained, data = by_hand
     before, after = (empirical_gram(at, data.x_train, method="jacobian", outputs="full") for at in (net, trained))
     assert done.result()["ntk"][1, -1] == pytest.approx(norm(after - before) / norm(before), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_nngp_kernel_is_that_of_the_last_hidden_layer(done, by_hand):
     net, trained, data = by_hand
 
@@ -102,6 +105,7 @@ def test_the_nngp_kernel_is_that_of_the_last_hidden_layer(done, by_hand):
     assert done.result()["nngp"][1, -1] == pytest.approx(change, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
     real, asked = drift.descend, []
 
@@ -120,6 +124,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monk
         np.testing.assert_array_equal(again[name], values)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_returned_at_once(done, root, monkeypatch):
     monkeypatch.setattr(drift, "descend", None)
     assert drift.run(CONFIG, root=root).path == done.path
@@ -147,6 +152,7 @@ def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, sai
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_rate_above_the_critical_one_takes_force(tmp_path):
     wild = dataclasses.replace(CONFIG, widths=(6,), learning_rate=30.0, steps=1)
     with pytest.raises(UserError, match="times eta_critical"):
@@ -159,6 +165,7 @@ def test_the_label_names_what_is_run():
     assert CONFIG.label == "fcn of 2 relu layers, widths 6 to 9 on digits"
 
 
+@pytest.mark.slow
 def test_the_table_shows_the_end_of_training(done, capsys):
     drift.show(done)
     printed = capsys.readouterr().out

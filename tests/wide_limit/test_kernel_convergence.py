@@ -59,6 +59,7 @@ def test_inputs_are_standard_normal_and_differ_by_seed():
     assert not np.allclose(x, Config(num_inputs=50, seed=1).inputs())
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
     real, asked = kernel_convergence.monte_carlo_kernels, []
 
@@ -92,6 +93,7 @@ def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, sai
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_label_and_the_table_name_what_was_run(done, capsys):
     assert CONFIG.label == "fcn of 1 relu layer, widths 4 to 8, up to 3 samples"
     kernel_convergence.show(done)

@@ -51,6 +51,7 @@ def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_si
     np.testing.assert_allclose(result["train_loss"], pair[0].train_loss, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_where_it_was(done, tmp_path, monkeypatch):
     real, asked = linearization_error.descend, []
 
@@ -95,6 +96,7 @@ def test_a_rate_above_the_critical_one_takes_force(tmp_path):
     assert forced["learning_rate_ratio"][0, 0] > 1
 
 
+@pytest.mark.slow
 def test_the_label_and_the_table_name_what_was_run(done, capsys):
     assert CONFIG.label == "fcn, widths 5 to 8 on 4 to 6 images of digits"
     linearization_error.show(done)

@@ -59,6 +59,7 @@ def test_the_result_has_every_rate_in_both_parameterizations(done):
         assert 0.1 < result[f"{name}_eta_critical"] < 2**40
 
 
+@pytest.mark.slow
 def test_a_rate_that_diverges_is_a_gap_and_the_others_learn(done):
     result = done.result()
     for name in ("ntk", "standard"):
@@ -69,16 +70,19 @@ def test_a_rate_that_diverges_is_a_gap_and_the_others_learn(done):
         assert result[f"{name}_train_accuracy"][1] > 0.5
 
 
+@pytest.mark.slow
 def test_the_squared_loss_is_that_of_one_hot_targets(done):
     # Below the loss of saying 0 everywhere: 1/2 of the mean of ten squares of which one is 1.
     assert done.result()["ntk_train_loss"][1] < 0.05
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing(done, root, monkeypatch):
     monkeypatch.setattr(parameterization, "descend", None)
     assert run(dataclasses.replace(CONFIG, log2_etas=(-3, 2, 2, 40)), root=root).path == done.path
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_trains_only_what_is_missing(done, tmp_path, monkeypatch):
     asked = []
     real = parameterization.descend
@@ -99,6 +103,7 @@ def test_an_interrupted_run_trains_only_what_is_missing(done, tmp_path, monkeypa
     assert [row["phase"] for row in again.metrics()] == list(dict.fromkeys(asked))
 
 
+@pytest.mark.slow
 def test_other_images_than_begun_with_are_refused(done, tmp_path):
     with RunFolder.open("wide_limit_parameterization", CONFIG.resolved(), root=tmp_path) as folder:
         folder.describe(provenance={"sha256": "another"})
@@ -106,6 +111,7 @@ def test_other_images_than_begun_with_are_refused(done, tmp_path):
         run(CONFIG, root=tmp_path)
 
 
+@pytest.mark.slow
 def test_show_prints_each_rate_and_what_diverged(done, capsys):
     show(done)
     said = capsys.readouterr().out

@@ -53,6 +53,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert not shapes
 
 
+@pytest.mark.slow
 def test_the_closed_form_is_what_training_the_linearization_gives(done):
     result = done.result()
     for part in ("train", "test"):
@@ -69,6 +70,7 @@ def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(
     assert "analytic_test" not in result
 
 
+@pytest.mark.slow
 def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
     result, data = done.result(), load_regression_data(CONFIG)
     k = analytic_kernel(CONFIG.module(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
@@ -85,6 +87,7 @@ def start(data):
     return Network.create(CONFIG.module(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(float)
 
 
+@pytest.mark.slow
 def test_network_and_linearization_start_alike_and_part_little(done):
     result = done.result()
     np.testing.assert_allclose(result["network_train"][0], result["linearized_train"][0], atol=1e-6)
@@ -142,6 +145,7 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
         assert apart < moved
 
 
+@pytest.mark.slow
 def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
     monkeypatch.setattr(trajectories, "train_pair", None)
     # Settings of other architectures do not make another run.
@@ -149,6 +153,7 @@ def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
     assert trajectories.run(again, root=root).path == done.path
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
     def stopped(*args, **settings):
         raise KeyboardInterrupt
@@ -162,6 +167,7 @@ def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
         np.testing.assert_array_equal(again[name], whole[name])
 
 
+@pytest.mark.slow
 def test_show_says_how_far_the_predictions_are_off(done, capsys):
     trajectories.show(done)
     said = capsys.readouterr().out

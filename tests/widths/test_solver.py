@@ -32,6 +32,7 @@ def test_the_solver_fits_every_image_while_rows_are_independent(done):
     assert result["kernel_ridge_train_accuracy"] <= 1.0
 
 
+@pytest.mark.slow
 def test_every_solution_has_both_accuracies(done):
     result = done.result()
     for model in solver.MODELS:
@@ -103,6 +104,7 @@ def test_more_images_than_there_are_are_refused(tmp_path):
         solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_is_shown(done, capsys):
     solver.show(done)
     shown = capsys.readouterr().out
