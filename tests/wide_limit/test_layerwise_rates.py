@@ -69,6 +69,7 @@ def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, act
     assert one_step_apart(ntk, standard, X, Y, **settings) > 0.01
 
 
+@pytest.mark.slow
 def test_standard_parameters_are_the_same_function_and_the_same_initialization():
     ntk, standard = pair()
     params = standard_parameters(ntk.params, 1.4, 0.3)

@@ -87,6 +87,7 @@ def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, sai
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the learning rate")
 def test_a_rate_above_the_critical_one_takes_force(tmp_path):
     wild = dataclasses.replace(CONFIG, widths=(5,), sizes=(4,), learning_rate=30.0, steps=1)
