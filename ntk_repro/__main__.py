@@ -136,6 +136,8 @@ class Reference:
     """The folder of reference results, in a clone."""
     scratch: Path = Path("figures/out/reference")
     """Folder for the pictures as they are drawn."""
+    presets: tuple[str, ...] = ()
+    """Presets to take of what is computed, such as laptop; none: all."""
     redraw: bool = True
     """Whether to take what is computed; --no-redraw only writes the pages anew, from the results that are kept."""
 
@@ -144,7 +146,7 @@ class Reference:
         from ntk_repro.reference import read_differences, read_results, unexplained, write_pages, write_results
 
         differences = read_differences(self.reference / "differences.toml")
-        written = write_results(self.reference, self.scratch) if self.redraw else []
+        written = write_results(self.reference, self.scratch, presets=self.presets) if self.redraw else []
         results = read_results(self.reference)
         table = self.reference.parent / "figures.md"
         write_pages(self.reference, results, differences, table if table.exists() else None)

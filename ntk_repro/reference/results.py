@@ -2,12 +2,12 @@
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ntk_repro.errors import UserError
+from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
 from ntk_repro.report import Entry, Shown, gather
@@ -59,7 +59,12 @@ class Result:
 
 
 def write_results(
-    folder: Path, scratch: Path, *, figures: Iterable[Figure] | None = None, root: Path | None = None
+    folder: Path,
+    scratch: Path,
+    *,
+    figures: Iterable[Figure] | None = None,
+    presets: Collection[str] = (),
+    root: Path | None = None,
 ) -> list[Result]:
     """Draws every figure at every preset that is wholly computed, and keeps numbers, claims and picture in `folder`.
 
@@ -69,14 +74,18 @@ def write_results(
         folder: the folder of references; <preset>/<paper>_<figure>.json and .png are written in it.
         scratch: folder for the pictures as drawn, a folder a preset in it.
         figures: which, None for every figure of every paper.
+        presets: which, none for all.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
-        UserError: a figure whose runs are done cannot be drawn; the folder cannot be written.
+        UserError: an unknown preset; a figure whose runs are done cannot be drawn; the folder cannot be written.
     """
     chosen = list(FIGURES.values() if figures is None else figures)
-    presets = dict.fromkeys(name for figure in chosen for name in preset_names(figure))
-    entries = [entry for preset in presets for entry in gather(chosen, scratch, root, preset=preset)]
+    known = dict.fromkeys(name for figure in chosen for name in preset_names(figure))
+    for name in presets:
+        if name not in known:
+            raise unknown_name("preset", name, known)
+    entries = [entry for name in presets or known for entry in gather(chosen, scratch, root, preset=name)]
     for entry in entries:  # before any is replaced
         if entry.trouble:
             raise UserError(f"{entry.figure.id} cannot be drawn: {entry.trouble}")

@@ -72,6 +72,12 @@ def test_what_is_not_computed_stays_as_it_was(reference, tmp_path):
     assert {path: path.read_bytes() for path in reference.rglob("*.*")} == before
 
 
+def test_of_the_presets_those_named_are_taken(kept, runs, tmp_path):
+    assert write_results(tmp_path, tmp_path / "drawn", figures=[FIGURE], presets=["laptop"], root=runs) == []
+    with pytest.raises(UserError, match="unknown preset 'quik'; did you mean 'quick'"):
+        write_results(tmp_path, tmp_path / "drawn", figures=[FIGURE], presets=["quik"], root=runs)
+
+
 def test_no_reference_and_a_damaged_one_are_one_sentence(reference, tmp_path):
     with pytest.raises(UserError, match="has no reference results: name the folder docs/reference of a clone"):
         read_results(tmp_path)
