@@ -34,7 +34,6 @@ def tested_images(group: Sequence[RunFolder]) -> int:
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
     """An axis of epochs 0, 1, 2, 5 ... that keeps the first ones apart."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)
-    ax.set_xticks([int(epoch) for epoch in epochs])
-    ax.xaxis.set_major_formatter(ticker.FormatStrFormatter("%d"))
+    ax.set_xticks([int(epoch) for epoch in epochs], [f"{int(epoch)}" for epoch in epochs], rotation=45)
     ax.xaxis.set_minor_locator(ticker.NullLocator())
     ax.set_xlim(-0.15, 1.15 * epochs.max())
