@@ -282,7 +282,7 @@ def _show(made) -> None:
     printed = any(claim["paper"] is not None for claim in made.claims)
     columns = ("claim", "on", "holds", "number", *(["paper"] if printed else []))
     table = Table(*columns, title=f"{made.figure.source} ({made.figure.id})")
-    verdicts = {True: "[green]yes[/]", False: "[red]no[/]", None: "open"}
+    verdicts = {True: "[green]yes[/]", False: "[red]no[/]", None: "undetermined"}
     previous = None
     for claim in made.claims:
         number = "undetermined" if claim["number"] is None else f"{claim['number']:.3g}"
