@@ -11,73 +11,29 @@ from ntk_repro.experiments import experiment_command
 from ntk_repro.papers import FIGURES
 
 STUDIES = ("wide_limit", "nads", "rotation", "widths")
-DIGITS = ["--data", "digits"]
-IMAGES = [*DIGITS, "--n-train", "60", "--n-test", "20"]
-TRAINING = ["--net", "mlp", "--width", "0.1", "--batch-size", "20", "--epochs", "2"]
+DIGITS = "--data digits"
+IMAGES = f"{DIGITS} --n-train 60 --n-test 20"
+TRAINING = "--net mlp --width 0.1 --batch-size 20 --epochs 2"
+# Programs of one hidden layer are compiled the soonest.
+SHALLOW = "--depth 1 --steps 16"
 TINY = {
-    "wide_limit drift": [
-        *DIGITS,
-        "--learning-rate",
-        "0.1",
-        "--n-train",
-        "20",
-        "--widths",
-        "8",
-        "16",
-        "32",
-        "--steps",
-        "16",
-    ],
-    "wide_limit predictive": [
-        *DIGITS,
-        "--n-train",
-        "20",
-        "--hidden",
-        "16",
-        "--num-networks",
-        "3",
-        "--observe-at",
-        "0",
-        "4",
-    ],
-    "wide_limit trajectories": [*IMAGES, "--hidden", "16", "--steps", "10", "--num-observed", "10"],
-    "wide_limit linearization_error": [
-        *DIGITS,
-        "--widths",
-        "8",
-        "16",
-        "--sizes",
-        "8",
-        "16",
-        "--n-test",
-        "10",
-        "--steps",
-        "16",
-    ],
-    "wide_limit parameterization": [*IMAGES, "--hidden", "16", "--batch-size", "20", "--epochs", "1"],
-    "wide_limit kernel_convergence": [
-        "--widths",
-        "8",
-        "16",
-        "--samples",
-        "1",
-        "4",
-        "--input-size",
-        "16",
-        "--num-inputs",
-        "4",
-    ],
-    "nads basis": ["--net", "mlp", "--width", "0.1", "--size", "4", "--shown", "10"],
-    "nads separable": ["--size", "4", "--indices", "1", "2", "--train-size", "40", "--test-size", "20", *TRAINING],
-    "nads theorem1": ["--width", "0.1", "--size", "4", "--groups", "3", "--group-size", "10", "--indices", "1", "2"],
-    "nads tangent_space": ["--widths", "4", "8", "--steps", "10"],
-    "nads lemma1": [*DIGITS, "--net", "mlp", "--width", "0.3", "--n-train", "30", "--pairs", "50"],
-    "rotation tracking": [*IMAGES, *TRAINING, "--top", "5"],
-    "rotation cifar2": [*DIGITS, "--sizes", "20", "40", "--n-test", "20", *TRAINING],
-    "rotation pretrained": [*IMAGES, *TRAINING],
-    "widths training": [*IMAGES, *TRAINING],
-    "widths spectra": [*DIGITS, "--n-train", "10", "--net", "mlp", "--width", "0.1"],
-    "widths solver": [*IMAGES, *TRAINING],
+    "wide_limit drift": f"{DIGITS} --learning-rate 0.1 --n-train 20 --widths 8 16 32 {SHALLOW}",
+    "wide_limit predictive": f"{DIGITS} --n-train 20 --hidden 16 --num-networks 3 --observe-at 0 4",
+    "wide_limit trajectories": f"{IMAGES} --hidden 16 --steps 10 --num-observed 10",
+    "wide_limit linearization_error": f"{DIGITS} --widths 8 16 --sizes 8 16 --n-test 10 {SHALLOW}",
+    "wide_limit parameterization": f"{IMAGES} --hidden 16 --batch-size 20 --epochs 1",
+    "wide_limit kernel_convergence": "--widths 8 16 --samples 1 4 --input-size 16 --num-inputs 4",
+    "nads basis": "--net mlp --width 0.1 --size 4 --shown 10",
+    "nads separable": f"--size 4 --indices 1 2 --train-size 40 --test-size 20 {TRAINING}",
+    "nads theorem1": "--width 0.1 --size 4 --groups 3 --group-size 10 --indices 1 2",
+    "nads tangent_space": "--widths 4 8 --steps 10",
+    "nads lemma1": f"{DIGITS} --net mlp --width 0.3 --n-train 30 --pairs 50",
+    "rotation tracking": f"{IMAGES} {TRAINING} --top 5",
+    "rotation cifar2": f"{DIGITS} --sizes 20 40 --n-test 20 {TRAINING}",
+    "rotation pretrained": f"{IMAGES} {TRAINING}",
+    "widths training": f"{IMAGES} {TRAINING}",
+    "widths spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
+    "widths solver": f"{IMAGES} {TRAINING}",
 }
 
 
@@ -97,7 +53,7 @@ def test_the_next_command_draws_the_run(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "my runs"))
     study, experiment = name.split()
-    experiment_command(study, [experiment, *TINY[name]])
+    experiment_command(study, [experiment, *TINY[name].split()])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
     ntk_repro(shlex.split(line.removeprefix("next: "))[1:])
     shown = capsys.readouterr().out
