@@ -73,6 +73,7 @@ def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path,
     assert message in sentence
 
 
+@pytest.mark.slow
 def test_runs_of_another_kind_are_refused_in_one_sentence(tmp_path, capsys):
     with RunFolder.open("gram", SimpleIdentity(), root=tmp_path) as folder:
         folder.finish(gram=np.eye(2))

@@ -61,6 +61,7 @@ def test_linearization_is_a_network_that_starts_at_the_same_point():
     assert not lin.has_state  # the statistics are frozen inside
 
 
+@pytest.mark.slow
 def test_state_reaches_the_network():
     net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
     x = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype(np.float32)

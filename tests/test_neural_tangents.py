@@ -82,6 +82,7 @@ class TestKnownAnswers:
         batched = nt.batch(kernel_fn, batch_size=2, device_count=0)
         np.testing.assert_allclose(batched(x1, x2, "ntk"), kernel_fn(x1, x2, "ntk"), rtol=1e-5, atol=1e-7)
 
+    @pytest.mark.slow
     def test_linearize_is_the_first_order_taylor_expansion(self, network):
         apply_fn, _, params_0, x, _ = network
         linear_fn = nt.linearize(apply_fn, params_0)
@@ -111,6 +112,7 @@ class TestKnownAnswers:
         np.testing.assert_allclose(fx_train_t, fx_train_0 + gap, atol=5e-5)
         np.testing.assert_allclose(fx_test_t, fx_test_0 + k_test_train @ np.linalg.solve(k_train_train, gap), atol=5e-5)
 
+    @pytest.mark.slow
     def test_gradient_descent_mse_at_infinity_interpolates(self):
         k_train_train = jnp.array([[2.0, 0.5], [0.5, 1.0]])
         y_train = jnp.array([[1.0], [-1.0]])
@@ -136,6 +138,7 @@ assert "neural_tangents.experimental" not in sys.modules
         result = run_python(code, "-W", "default")
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
+    @pytest.mark.slow
     def test_neural_tangents_imported_before_stays_complete(self):
         code = """
 import sys, types
@@ -150,6 +153,7 @@ assert sys.modules["neural_tangents.experimental"] is experimental
         result = run_python(code)
         assert result.returncode == 0, result.stderr
 
+    @pytest.mark.slow
     def test_nothing_that_jax_has_is_replaced(self):
         modules = sorted({module for module, _, _ in _MOVED} - {"jax.util"})
         code = f"""

@@ -14,6 +14,7 @@ def test_the_peak_is_that_of_the_command():
     assert 200 * MIB < child.peak_bytes < 300 * MIB
 
 
+@pytest.mark.slow
 def test_what_the_parent_holds_is_not_counted():
     held = np.ones(300 * MIB, np.uint8)
     child = run_child([sys.executable, "-c", "pass"])

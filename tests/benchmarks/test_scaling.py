@@ -22,6 +22,7 @@ def test_what_is_timed_is_the_gram_matrix(tmp_path):
     assert all(found[name] > 0 for name in ("features", "tiles", "predicted_features", "predicted_tiles"))
 
 
+@pytest.mark.slow
 def test_features_that_do_not_fit_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "process_bytes", lambda: 0)
     with pytest.raises(UserError, match="allow more or take fewer"):

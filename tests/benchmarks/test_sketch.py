@@ -29,6 +29,7 @@ def test_the_exact_kernel_is_the_library_s(captured):
     np.testing.assert_allclose(exact, empirical_gram(net, x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_projection_as_large_as_every_layer_changes_nothing(captured):
     _, _, plan, capture = captured
     exact, kernels = sketch._kernels(plan, capture, variants(10**6), 1)

@@ -86,6 +86,7 @@ def test_momentum_follows_its_flow(problem, dynamics):
     assert_near(found, expected, 1e-6)
 
 
+@pytest.mark.slow
 def test_fine_gradient_descent_follows_the_flow(problem, dynamics):
     """The gap shrinks with the rate, as that of Euler's method does."""
     gaps, expected = [], dynamics.outputs(2.0, *problem.starts)
@@ -99,6 +100,7 @@ def test_fine_gradient_descent_follows_the_flow(problem, dynamics):
     assert 5 < gaps[0] / gaps[1] < 20
 
 
+@pytest.mark.slow
 def test_fine_momentum_follows_its_flow(problem, dynamics):
     rate, momentum, steps = 1e-6, 0.999, 2000
     weights = velocity = np.zeros((30, 3))

@@ -63,6 +63,7 @@ def test_kernel_and_columns_give_one_function_at_full_row_rank(method):
     assert dual.norm == pytest.approx(primal.norm, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["primal", "dual", "cholesky"])
 def test_below_the_rank_every_target_is_fitted(method):
     found = solved(method)
@@ -92,6 +93,7 @@ def test_above_the_rank_targets_are_projected(method):
     np.testing.assert_allclose(j.T @ residual, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "n"), [("auto", LARGE), ("cholesky", SMALL)])
 def test_ridge_against_the_normal_equations(method, n):
     j, j_test, fx, fx_test = dense(n)

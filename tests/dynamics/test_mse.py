@@ -153,6 +153,7 @@ def test_coefficients_are_those_of_training_in_function_space(problem, dynamics)
     np.testing.assert_allclose(c, trained.coefficients, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_ridge_is_descent_with_weight_decay_and_its_limit_ridge_regression(problem):
     d, rate = mse_dynamics(problem.kernel, problem.y, ridge=0.3), 0.05
     steps = [1, 30, 400]

@@ -85,6 +85,7 @@ def basis_run(root, data, **extra):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_figure_10_shows_each_basis(tmp_path, numbers):
     runs = [
         basis_run(tmp_path, "origin"),
@@ -114,6 +115,7 @@ def test_theorem_1_shows_both_estimates(tmp_path, numbers):
     assert (panel["title"], panel["index"]) == ("MLP", [1, 0])
 
 
+@pytest.mark.slow
 def test_lemma_1_shows_norm_over_bound(tmp_path, numbers):
     arrays = {f"{name}_norm": [2.0, 3.0] for name in ("eigen", "sign", "class", "random")}
     arrays |= {f"{name}_bound": [1.0, 3.0] for name in ("eigen", "sign", "class", "random")}

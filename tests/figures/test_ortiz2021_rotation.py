@@ -133,6 +133,7 @@ def test_alignments_are_on_the_papers_scale(script, tmp_path, numbers):
     assert judged(script, plotted)[:2] == [False, True]  # the second did not grow most, the third did
 
 
+@pytest.mark.slow
 def test_figure_8_shows_the_usual_linearization_and_the_last_unbiased_one(tmp_path, numbers):
     plotted = numbers("fig8", [linearized(tmp_path)])
     (task,) = plotted["tasks"]

@@ -253,6 +253,7 @@ def test_condition_numbers_that_rise_fail_the_claim(tmp_path, draw):
     assert not claims("fig7", draw("singular_values", runs))[1]["holds"]
 
 
+@pytest.mark.slow
 def test_no_curve_is_dropped(tmp_path, draw):
     runs = [spectrum(tmp_path, width, shift=shift) for width in (1.0, 2.0) for shift in range(6)]
     drawing = draw("fig6", runs)

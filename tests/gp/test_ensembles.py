@@ -63,6 +63,7 @@ def test_equals_single_trainings_however_they_are_blocked(singles, per_block):
     assert np.abs(singles[0] - singles[1]).min(axis=(1, 2)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_test_inputs_in_batches_and_the_end_alone(singles, monkeypatch):
     monkeypatch.setattr(ensembles, "_TEST_ROWS", 4)
     np.testing.assert_allclose(run(3, observe_at=None), singles[:3, -1:], rtol=0, atol=2e-6)
@@ -162,6 +163,7 @@ class Cubed(nn.Module):
         return (scale * x[:, :1]) ** 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_block", [1, 3])
 def test_a_diverged_network_is_nan_and_the_others_go_on(per_block):
     # From a large start gradient descent runs away, from a small one it does not.

@@ -8,6 +8,7 @@ from ntk_repro.precision import float64_scope
 from tests.gp.test_ntk_gp import TIMES, assert_same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_agrees_with_neural_tangents(problem, noise):
     with float64_scope():

@@ -93,6 +93,7 @@ def test_a_vector_is_one_target(x, targets):
     np.testing.assert_allclose(alignment_from_gram(empirical_gram(net, x), targets[:, 0]), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_any_function_will_do_and_targets_enter_squared(x, targets):
     net = Network.from_apply(lambda params, x: jnp.sin(x.reshape(len(x), -1) @ params), jnp.ones((40, 1)) / 10)
     gradients = jax.jacrev(lambda params: net.apply(params, x)[:, 0])(net.params)[..., 0]

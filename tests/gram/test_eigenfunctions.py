@@ -33,6 +33,7 @@ def basis(net=NET, x=X, k=5, root=None, **identity):
     return eigenbasis(net, x, k, identity={"net": "mlp", **identity}, root=root)
 
 
+@pytest.mark.slow
 def test_a_basis_is_that_of_its_gram_matrix(tmp_path):
     found = basis(root=tmp_path)
     np.testing.assert_array_equal(found.gram, empirical_gram(NET, X))

@@ -182,6 +182,7 @@ def test_the_number_of_an_output_may_be_any_integer():
     assert relative_error(ours, blocks(kernel[:5, :, :5], 2)) < 3e-6
 
 
+@pytest.mark.slow
 def test_a_linearization_has_the_kernel_of_its_network():
     net, kernel = oracle("mlp")
     for precision, tolerance in (("float32", 3e-6), ("float64", 1e-12)):

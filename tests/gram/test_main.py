@@ -55,6 +55,7 @@ def test_choices_reach_the_kernel(capsys):
     assert store_of(run(capsys, "--precision", "float64")).dtype == np.float64
 
 
+@pytest.mark.slow
 def test_explain_and_dry_run_compute_nothing(capsys):
     text = run(capsys, "--k", "5", "--explain", "--dry-run")
     assert re.search(r"Dense_0 +dense 64>10 +1 +650 +positions +75 ", text)
@@ -67,6 +68,7 @@ def test_explain_and_dry_run_compute_nothing(capsys):
     assert re.search(r"0 tiles of 60 +0 T ", run(capsys, "--dry-run"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_shares_come_together(capsys):
     assert "14 of 28 tiles" in run(capsys, "--share", "1", "2", "--k", "5")

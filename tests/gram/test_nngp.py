@@ -38,6 +38,7 @@ def test_both_parameterizations_have_the_same():
     assert np.array_equal(ours[0], ours[0].T)
 
 
+@pytest.mark.slow
 def test_float64_and_the_limit_of_width():
     net = network(hidden=2048)
     k = empirical_nngp(net, X, precision="float64")
@@ -47,6 +48,7 @@ def test_float64_and_the_limit_of_width():
     assert np.linalg.norm(k - limit) < 4 / 2048**0.5 * np.linalg.norm(limit)
 
 
+@pytest.mark.slow
 def test_more_samples_than_a_batch():
     x = np.random.default_rng(1).normal(size=(600, 6)).astype(np.float32)
     k = empirical_nngp(network(), x)

@@ -39,6 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("outputs", ["mean", "full", 1])
 def test_the_store_holds_the_matrix(outputs, tmp_path):

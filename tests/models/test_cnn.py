@@ -47,6 +47,7 @@ def test_scaled_parameters_are_the_same_function_in_standard_parameterization():
     np.testing.assert_allclose(*fx, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameterization", PARAMETERIZATIONS)
 def test_structured_gram_is_that_of_jacobians(parameterization):
     net = network(parameterization)

@@ -62,6 +62,7 @@ def test_weights_are_standard_normal():
     assert abs(omega.var() - 1) < 4 * 2**0.5 / 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameterization", PARAMETERIZATIONS)
 def test_structured_gram_is_that_of_jacobians(parameterization):
     net = network(parameterization)

@@ -32,6 +32,7 @@ def test_parameter_counts():
     assert count(shapes((28, 28, 1), num_outputs=10, width=60)) == pytest.approx(216e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_function_is_pytorchs():
     """With the same parameters, whose first convolution pads 28 x 28 by two pixels."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

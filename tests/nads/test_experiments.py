@@ -21,6 +21,7 @@ def root(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
+@pytest.mark.slow
 def test_a_basis_is_orthonormal_and_kept(root, monkeypatch):
     result = basis.run(BASIS, root=root).result()
     flat = result["directions"].reshape(16, 16)
@@ -158,6 +159,7 @@ def test_no_two_draws_share_a_stream():
     assert len(numbers) == 7
 
 
+@pytest.mark.slow
 def test_lemma_1_holds_on_a_small_kernel(root):
     result = lemma1.run(lemma1.Config(**MLP, data="digits", n_train=40, pairs=4000), root=root).result()
     for name in ("eigen", "sign", "class", "random"):

@@ -72,6 +72,7 @@ def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed
     assert " test images" not in line
 
 
+@pytest.mark.slow
 def test_counts_that_are_asked_for_and_counts_that_fit_stay(computed, tmp_path, capsys):
     reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits", n_train=5000)
     reproduce(FIG2, "quick", root=tmp_path / "runs", data="mnist5k")
@@ -80,6 +81,7 @@ def test_counts_that_are_asked_for_and_counts_that_fit_stay(computed, tmp_path, 
     assert "all are taken" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(computed, tmp_path, capsys):
     reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=40, n_test=20)
     assert max(max(config.indices) for config in computed) <= 60
@@ -166,6 +168,7 @@ def dataset_sizes_of_mnist(monkeypatch):
     monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "dataset_sizes", sizes)
 
 
+@pytest.mark.slow
 def test_sizes_beyond_the_training_images_become_all_of_them(widths_configs, capsys):
     configs = widths_configs("table1", "quick", n_train=600)
     assert {config.sizes[-1] for config in configs} == {600}
@@ -185,11 +188,13 @@ def test_imagenet_is_an_option_of_the_command(capsys):
     assert "at preset quick is on snakes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"^there is no run folder"):
         draw_figure(FIG13, [tmp_path / "nothing"], out=tmp_path)
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):
     runs = [finished_run(tmp_path, seed=0).path, finished_run(tmp_path, seed=1, epochs=99).path]
     with pytest.raises(UserError, match="two runs of mlp differ in epochs"):

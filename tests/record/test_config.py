@@ -54,6 +54,7 @@ configs = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(configs)
 def test_toml_and_back_is_the_same_config(config):
     mapping = config_from_toml(config_to_toml(config_to_dict(config)))

@@ -78,6 +78,7 @@ def test_one_that_was_interrupted_is_continued_at_the_same_commit_only(reference
     assert ((target / "DONE").stat().st_mtime_ns == done) is same
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_made_is_named_and_fails(reference, tmp_path, monkeypatch, capsys):
     def broken(*_, **__):
         raise KeyError("lost")

@@ -49,6 +49,7 @@ def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
     assert [line["eta_over_critical"] for line in lines] == pytest.approx(ratio.tolist())
 
 
+@pytest.mark.slow
 def test_both_kinds_are_those_of_weight_space(done, root):
     result, data = done.result(), images(CONFIG, CONFIG.n_train)
     net = network_for(CONFIG, data)

@@ -42,6 +42,7 @@ def gradient_products(net: Network, name: str, outputs: int) -> int:
     return products(jax.make_jaxpr(jax.grad(loss))(net.params, net.state).jaxpr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_step_has_as_many_products_for_ten_outputs_as_for_one(name):
     """Of a layer: one forward and two back for a network; for its linearization two more forward, at most."""

@@ -126,6 +126,7 @@ def test_a_linearization_moves_as_in_function_space(loss):
     np.testing.assert_allclose(trained.l2_distance, expected.l2_distance[0], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_result_describes_the_trained_network():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
@@ -243,6 +244,7 @@ class Dropping(nn.Module):
         return nn.Dense(1)(nn.Dropout(self.rate, deterministic=not train)(x))
 
 
+@pytest.mark.slow
 def test_dropout_is_refused_with_the_remedy():
     x, y, *_ = data()
     net = Network.create(Dropping(), 0, (5,))

@@ -53,6 +53,7 @@ def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
     assert (weights["linearized_function_space"], done.result()["linearized_function_space"]) == (0, 1)
 
 
+@pytest.mark.slow
 def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
     study = solver._Study(CONFIG, images(CONFIG), targets(images(CONFIG), 3), None, tmp_path)  # pyright: ignore
     seen = []

@@ -55,6 +55,7 @@ def test_a_linearization_is_recognised_as_its_network_is():
     assert np.abs(ours - expected).max() < 3e-6 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_a_wrong_recognition_is_found_out_and_goes_by_autodiff(monkeypatch):
     """Were a step seen through that changes gradients, the probe would tell."""
     laid_out = weights._laid_out
