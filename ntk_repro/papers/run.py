@@ -73,12 +73,15 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
 
     Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
     of images, or whose counts follow from other settings, fits those itself (`within`). How many images a folder of
-    ImageNet holds its loader says: there counts stay.
+    ImageNet holds its loader says: there counts stay. Settings without counts draw their inputs and stay as they are.
     """
     if all(changes.get(key) is None for key in ("data", *_COUNTS)):
         return list(configs)
     fitting, said = [], []
     for config in configs:
+        if not any(hasattr(config, part) for part in _COUNTS):
+            fitting.append(config)
+            continue
         if config.data == "snakes":
             fit, lines = config, []
             if config.n_train is not None and hasattr(config, "within"):
@@ -86,8 +89,8 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
             said += lines
             fitting.append(fit)
             continue
-        classes = getattr(config, "classes", None)
-        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, config.data_dir, classes=classes), strict=True))
+        data_dir, classes = (getattr(config, name, None) for name in ("data_dir", "classes"))
+        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, data_dir, classes=classes), strict=True))
         counts = {part: getattr(config, part, None) for part in _COUNTS}
         # A count may also be a property, which follows from other settings.
         own = {field.name for field in dataclasses.fields(config)}

@@ -131,6 +131,18 @@ def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch
     assert f"sizes beyond {train} training images are left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("figure", "data"), [("fig1", "toy"), ("fig4", "gaussian"), ("fig10", "gaussian"), ("theorem1", "gaussian")]
+)
+def test_inputs_that_are_drawn_have_no_counts_to_fit(figure, data, tmp_path, monkeypatch):
+    configs, study, module = [], study_of(FIGURES[f"ortiz2021/{figure}"]), sys.modules["ntk_repro.papers.run"]
+    run = lambda config, root: configs.append(config.resolved()) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
+    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
+    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
+    reproduce(FIGURES[f"ortiz2021/{figure}"], "quick", root=tmp_path, data=data)
+    assert {config.data for config in configs} == {data}
+
+
 @pytest.fixture
 def widths_configs(tmp_path, monkeypatch):
     """Makes a figure of samarin2022 without computing it; returns the settings of its runs."""
