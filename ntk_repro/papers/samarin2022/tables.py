@@ -123,21 +123,27 @@ def _ridge_in_between(numbers: Numbers) -> Iterator[Verdict]:
     yield Verdict(f"x{column['width']:g}", test > 0 and train < 1, test, meaning, note=note)
 
 
+def _learnt(column: Column) -> bool:
+    return _of(column, "network", "test") > column["majority_rate"] + _LEARNT
+
+
 def _training_gap_closes(numbers: Numbers) -> Iterator[Verdict]:
-    columns = [c for c in _columns(numbers) if _of(c, "network", "test") > c["majority_rate"] + _LEARNT]
+    columns = list(filter(_learnt, _columns(numbers)))
     left_out = [f"x{c['width']:g}" for c in _columns(numbers) if c not in columns]
     gaps = [_of(c, "network", "train") - _of(c, "linearized", "train") for c in columns]
     note = ", ".join(f"x{c['width']:g}: {100 * gap:.2f}" for c, gap in zip(columns, gaps, strict=True)) + " points"
     note += f'; without {", ".join(left_out)}, whose network stays at "always no"' if left_out else ""
-    change = gaps[-1] - gaps[0] if len(gaps) > 1 else math.nan
-    yield Verdict("network and linearization", change < 0, change, "change of the gap in training accuracy", note=note)
+    change, closes = (gaps[-1] - gaps[0], abs(gaps[-1]) < abs(gaps[0])) if len(gaps) > 1 else (math.nan, False)
+    yield Verdict("network and linearization", closes, change, "change of the gap in training accuracy", note=note)
 
 
 def _wide_ones_agree(numbers: Numbers) -> Iterator[Verdict]:
     column = _columns(numbers)[-1]
     apart = _of(column, "network", "test") - _of(column, "linearized", "test")
     note = f"network {_of(column, 'network', 'test'):.2%}, linearization {_of(column, 'linearized', 'test'):.2%}"
-    yield Verdict(f"x{column['width']:g}", abs(apart) <= _ALIKE, apart, "difference in test accuracy", note=note)
+    holds = abs(apart) <= _ALIKE if _learnt(column) else None
+    note += "" if _learnt(column) else '; not judged: the network stays at "always no"'
+    yield Verdict(f"x{column['width']:g}", holds, apart, "difference in test accuracy", note=note)
 
 
 def _as_printed(table: str) -> Predicate:

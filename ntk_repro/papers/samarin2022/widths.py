@@ -157,12 +157,15 @@ def _gap_shrinks(figure: str | None, best: bool = False):
                 continue
             (narrow, *first), (wide, *last) = pairs[0], pairs[-1]
             change = _change((first[0], first[1]), (last[0], last[1]))
-            note = f"from {_points(_difference(*first))} at x{narrow:g} to {_points(_difference(*last))} at x{wide:g}"
+            before, after = _difference(*first), _difference(*last)
+            note = f"from {_points(before)} at x{narrow:g} to {_points(after)} at x{wide:g}"
             note += f"; change {_points(change)}"
             printed = [_printed_gap(figure, panel, width) for width in (narrow, wide)]
             paper = None if None in printed else _number(printed[1]) - _number(printed[0])
             why = _unlearnt(panel, [pairs[0], pairs[-1]])
-            holds = None if why else _decided(change.mean < 0, change)
+            # A linearization that is farther ahead than it was behind is no more like the network.
+            shrinks = change.mean < 0 and abs(after.mean) < abs(before.mean)
+            holds = None if why else _decided(shrinks, change)
             note += f"; {why}" if why else ""
             yield Verdict(_subject(panel), holds, change.mean, "change of the gap", paper, note)
 
@@ -225,8 +228,11 @@ def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
         paper = None if None in printed else _number(printed[1]) - _number(printed[0])
         note = "; ".join(f"up to {panel['shift']} pixels: {_points(_difference(*seeds))}" for panel, seeds in there)
         note += f"; rise {_points(rise)}"
+        why = "; ".join(filter(None, (_unlearnt(p, [(width, both[0], both[1])]) for p, both in (there[0], there[-1]))))
+        note += f"; {why}" if why else ""
+        holds = None if why else _decided(rise.mean > 0, rise)
         meaning = "gap at the largest shift less that at the smallest"
-        yield Verdict(f"x{width:g}", _decided(rise.mean > 0, rise), rise.mean, meaning, paper, note)
+        yield Verdict(f"x{width:g}", holds, rise.mean, meaning, paper, note)
 
 
 def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdict]:
@@ -234,11 +240,12 @@ def _wide_linearization_beats_narrow_network(numbers: Numbers) -> Iterator[Verdi
         network, linearized = _line(panel, "network"), _line(panel, "linearized")
         if network is None or linearized is None:
             continue
+        why = _unlearnt(panel, [(network["widths"][0], _seeds(network, 0), {})])
         for part in ("train", "test"):
             lead = _difference(_seeds(linearized, -1, part), _seeds(network, 0, part))
             ends = f"linearization x{linearized['widths'][-1]:g} against network x{network['widths'][0]:g}"
-            meaning, note = f"lead in {part} accuracy", f"{ends}: {_points(lead)}"
-            holds = _decided(lead.mean > 0, lead)
+            meaning, note = f"lead in {part} accuracy", f"{ends}: {_points(lead)}" + (f"; {why}" if why else "")
+            holds = None if why else _decided(lead.mean > 0, lead)
             yield Verdict(f"{_subject(panel)}, {part}", holds, lead.mean, meaning, note=note)
 
 
@@ -259,8 +266,11 @@ def _seeds_agree(numbers: Numbers) -> Iterator[Verdict]:
         spreads = [spread for spread in spreads if math.isfinite(spread)]
         largest = max(spreads, default=math.nan)
         meaning = "largest standard deviation of the network's test accuracy over seeds"
-        note = "" if spreads else "one seed"
-        yield Verdict(_subject(panel), largest <= _FLUCTUATION, largest, meaning, note=note)
+        pairs = [] if network is None else [(w, _seeds(network, at), {}) for at, w in enumerate(network["widths"])]
+        # One that always names the same class depends on no seed.
+        why = _unlearnt(panel, pairs)
+        note = "; ".join(filter(None, ("" if spreads else "one seed", why)))
+        yield Verdict(_subject(panel), None if why else largest <= _FLUCTUATION, largest, meaning, note=note)
 
 
 def _std(values: Sequence[float | None]) -> float:

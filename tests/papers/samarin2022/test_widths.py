@@ -1,0 +1,58 @@
+"""Verdicts on made-up accuracies: what counts as a gap that shrinks, and which networks are not judged."""
+
+import pytest
+
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.index import FIGURES
+
+CHANCE = 0.11
+
+
+def panel(network, linearized, shift=0):
+    """A panel at widths 1, 2 ...; each accuracy is that of two seeds, training and test alike."""
+    lines = [
+        {
+            "kind": kind,
+            "name": kind,
+            "widths": [2.0**i for i in range(len(accuracies))],
+            "seeds": [[0, 1]] * len(accuracies),
+            **{part: [[value, value + 0.001] for value in accuracies] for part in ("train", "test")},
+        }
+        for kind, accuracies in (("network", network), ("linearized", linearized))
+    ]
+    about = {"net": "lenet5", "data": "mnist5k", "shift": shift, "decay_epochs": None, "logistic_test": None}
+    return {**about, "majority_rate": CHANCE, "lines": lines}
+
+
+def rows(figure, statement, *panels):
+    found = evaluate(FIGURES[f"samarin2022/{figure}"].claims, {"panels": panels})
+    return [row for row in found if statement in row["statement"]]
+
+
+@pytest.mark.parametrize(
+    ("linearized", "holds"), [((0.8, 0.88), True), ((0.88, 0.8), False), ((0.88, 0.95), False), ((0.8, 0.95), True)]
+)
+@pytest.mark.parametrize(("figure", "statement"), [("fig1", "become more alike"), ("fig2", "gap shrinks")])
+def test_a_gap_that_turns_and_grows_does_not_shrink(figure, statement, linearized, holds):
+    """The network has 90 % at both widths."""
+    (row,) = rows(figure, statement, panel((0.9, 0.9), linearized))
+    assert row["number"] == pytest.approx(linearized[0] - linearized[1])
+    assert row["holds"] is holds
+
+
+@pytest.mark.parametrize(
+    ("figure", "statement", "shifts"),
+    [
+        ("fig3", "the gap grows with the shift", (0, 7)),
+        ("fig4", "the widest linearization is ahead", (0,)),
+        ("tableA2", "accuracy hardly depends on the seed", (0,)),
+    ],
+)
+@pytest.mark.parametrize(("accuracy", "judged"), [(CHANCE + 0.01, False), (CHANCE + 0.03, True)])
+def test_a_network_at_one_class_is_not_judged(figure, statement, shifts, accuracy, judged):
+    panels = [panel((accuracy, 0.9), (0.05 - shift / 700, 0.8), shift) for shift in shifts]
+    for row in (found := rows(figure, statement, *panels)):
+        if not row["subject"].startswith("x2"):  # there it has learnt
+            assert (row["holds"] is not None) is judged
+            assert ("not judged: the network stays at the rate" in row["note"]) is not judged
+    assert found
