@@ -21,9 +21,10 @@ from ntk_repro.record import environment, runs_root
 __all__ = ["Finding", "examine"]
 
 _GIB = 2**30
-# Studies that hold a Gram matrix of all their images, and how many those are where a preset takes a whole data set.
+# Studies that hold a Gram matrix of all their images, and how many training and test images those are where a preset
+# takes a whole data set.
 _WITH_GRAM = ("eigentasks", "rotation")
-_WHOLE = 50_000
+_WHOLE = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 _MINUTES = {"second": 1 / 60, "minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
 _NUMBERS = {"a": 1.0, "an": 1.0, "half an": 0.5, "two": 2.0, "three": 3.0}
 
@@ -131,13 +132,13 @@ def _preset(preset: str, missing: set[str]) -> Finding:
 
 
 def _images_of(config: Any) -> int:
-    """The images that a run has the Gram matrix of, where it says so; else those of the largest data sets."""
-    whole = 4000 if config.data == "mnist5k" else _WHOLE
-    n_train = max(config.sizes) if hasattr(config, "sizes") else config.n_train or whole
+    """The images that a run has the Gram matrix of: those that it asks for, else all of its data set, or of MNIST."""
+    all_train, all_test = _WHOLE.get(config.data, _WHOLE["mnist"])
+    n_train = max(config.sizes) if hasattr(config, "sizes") else config.n_train or all_train
     tracked = getattr(config, "kernel_images", None)
     if tracked and config.index is None and not config.num_eigenfunctions:
         return min(tracked, n_train)
-    return n_train + (config.n_test or whole // 4)
+    return n_train + (config.n_test or all_test)
 
 
 def _has_accelerator() -> bool:

@@ -53,6 +53,7 @@ def test_every_preset_says_what_it_takes_and_what_is_missing(tmp_path, monkeypat
     assert "get cifar10, mnist: --data-dir" in found["preset laptop"].remedy
     assert "meant for a GPU" in found["preset paper"].found
     assert "samarin2022/table1, samarin2022/table2: days; the solver needs 60 GB" in found["preset paper"].found
+    assert "largest kernel: 70,000 images, 18.3 GiB" in found["preset paper"].found  # Figure 12: all of MNIST
     assert "GiB of memory" in found["preset paper"].remedy
 
 
