@@ -135,12 +135,9 @@ def _direct(config: Config, net: Network, data: Dataset, kernel: np.ndarray, out
 def show(folder: RunFolder) -> None:
     """Prints what the singular values come to."""
     result, config = folder.result(), folder.config
-    table = Table(
-        "",
-        "",
-        title=f"{spoken_network(config['net'])} x{config['width']:g}, {config['n_train']:,} images",
-        show_header=False,
-    )
+    images = "all" if config["n_train"] is None else f"{config['n_train']:,}"
+    title = f"{spoken_network(config['net'])} x{config['width']:g}, {images} images"
+    table = Table("", "", title=title, show_header=False)
     table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
     table.add_row("parameters", f"{int(result['num_params']):,}")
     table.add_row("effective rank of its singular values", f"{float(result['effective_rank']):.1f}")

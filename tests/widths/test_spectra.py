@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -54,3 +57,12 @@ def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
 def test_a_run_is_shown(done, capsys):
     spectra.show(done)
     assert "12 images" in capsys.readouterr().out
+
+
+def test_all_images_are_said_so(capsys):
+    arrays = dict.fromkeys(("rows", "num_params", "effective_rank", "effective_rank_of_kernel", "vanishing"), 1.0)
+    run: Any = SimpleNamespace(
+        result=lambda: {**arrays, "condition_number": 2.0}, config={"net": "lenet5", "width": 1.0, "n_train": None}
+    )
+    spectra.show(run)
+    assert "all images" in capsys.readouterr().out
