@@ -39,7 +39,8 @@ class Run:
     n_test: int | None = None
     """Number of test images in place of the preset's."""
     baseline: bool = True
-    """Whether to train on the data set's own classes too, where the preset does: 0 to 4 against 5 to 9."""
+    """Whether to compute, where the preset does, what eigenfunctions and networks are compared with: a training on the
+    classes 0 to 4 against 5 to 9 (ortiz2021), a logistic regression on the pixels (samarin2022)."""
     nets: tuple[str, ...] = ()
     """Networks to keep of the preset's; none named: all of them."""
     seeds: tuple[int, ...] = ()
@@ -242,11 +243,13 @@ class Completion:
 
         names = sorted({figure.name for figure in FIGURES.values()})
         papers = dict.fromkeys(figure.paper for figure in FIGURES.values())
+        presets = list(dict.fromkeys(name for figure in FIGURES.values() for name in preset_names(figure)))
         choices = {
             "figure": [*FIGURES, *names],
             "figures": [*FIGURES, *names],
             "name": [*papers, *FIGURES, *names],
-            "preset": list(dict.fromkeys(name for figure in FIGURES.values() for name in preset_names(figure))),
+            "preset": presets,
+            "presets": presets,
             "data": list(DATASETS),
             "nets": list(MODELS),
             "shell": SHELLS,
@@ -273,7 +276,7 @@ def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[s
     for figure, own in settings.items():
         applied[figure] = [key for key in named if key in own or key not in somewhere]
         for key in named.keys() - set(applied[figure]):
-            print(f"{figure} has no setting {key.replace('_', '-')}: made without it")
+            print(f"{figure} has no setting {'nets' if key == 'net' else key.replace('_', '-')}: made without it")
     return applied
 
 

@@ -47,6 +47,7 @@ def test_bash_completes_commands_figures_presets_and_options(script):
     assert offered(script, "ntk-repro", "run", "lemma") == {"lemma1"}
     assert offered(script, "ntk-repro", "run", "fig2", "--preset", "") == {"quick", "laptop", "paper"}
     assert offered(script, "ntk-repro", "run", "fig2", "--data", "cif") == {"cifar10"}
+    assert offered(script, "ntk-repro", "reference", "--presets", "quick", "la") == {"laptop"}
     assert "resnet18" in offered(script, "ntk-repro", "run", "fig2", "--nets", "lenet", "")
     assert {"--preset", "--n-train", "--no-baseline"} <= offered(script, "ntk-repro", "run", "fig2", "--")
     assert {"samarin2022", "samarin2022/fig2"} <= offered(script, "ntk-repro", "list", "samarin")
