@@ -189,7 +189,8 @@ def _minutes(result: Result) -> str:
     """As measured, else as the preset says, in words."""
     if result.seconds is not None:
         return f"{max(0.1, math.ceil(result.seconds / 6) / 10):.1f}"
-    return result.cost.removesuffix(" on two cores").removesuffix(" minutes").removeprefix("about ") or "not recorded"
+    cost, comma, more = result.cost.partition(",")
+    return cost.removesuffix(" on two cores").removesuffix(" minutes") + comma + more or "not recorded"
 
 
 def _link(figure: str) -> str:
