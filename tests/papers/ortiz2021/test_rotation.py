@@ -200,6 +200,14 @@ def test_figure_9_takes_no_noise_for_a_fall_or_a_rise():
     assert rows[0]["meaning"] == "fall of the accuracy after 5 epochs"
 
 
+def test_figure_9_rises_for_some_model_whatever_diverged_beside_it():
+    rising, diverged = linearizations(None, [0.6, 0.65, 0.7, 0.72]), [0.6, 0.65, None, None]
+    broken = {**rising, "biased_accuracy": diverged, "unbiased_accuracy": diverged}
+    for tasks in ([broken, rising], [rising, broken]):
+        assert outcomes(verdicts("fig9", tasks=tasks)) == [(True, pytest.approx(0.12))]
+    assert outcomes(verdicts("fig9", tasks=[broken])) == [(None, None)]
+
+
 def test_without_an_early_epoch_nothing_is_decided():
     only = {**linearizations(400, [0.9, 0.7]), "epochs": [0, 20]}
     assert outcomes(verdicts("fig9", tasks=[only])) == [(None, None)] * 2
