@@ -148,7 +148,7 @@ def _random_pairs(numbers: Numbers) -> Iterator[Verdict]:
     for panel in numbers["panels"]:
         share = panel["random_rms"] * math.sqrt(panel["n"])
         note = f"signed average {panel['random_mean']:.1g}, of the order of {printed:.0e} in the paper"
-        yield Verdict(panel["title"], abs(share - 1) <= 0.2, share, "root mean square times sqrt(n)", 1.0, note)
+        yield Verdict(panel["title"], abs(share - 1) <= 0.2, share, "root mean square times sqrt(n)", note=note)
 
 
 def _flattens(numbers: Numbers) -> Iterator[Verdict]:
