@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, Figure
 from ntk_repro.record import environment, write_text
 from ntk_repro.report.entries import Entry, RunFacts, gather
@@ -37,7 +38,14 @@ def write_report(
 
     Returns:
         What was found of each figure.
+
+    Raises:
+        UserError: a page that the folder of its pictures would take the name of, or that cannot be written.
     """
+    if path.is_dir() or (out is None and not path.suffix):
+        raise UserError(
+            f"{path} cannot be both the page and the folder of its pictures: name a file, such as {path}.html"
+        )
     entries = gather(FIGURES.values() if figures is None else figures, out or path.with_suffix(""), root)
     write_text(path, page(entries))
     return entries

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, find_figures
 from ntk_repro.report import Entry, PresetState, RunFacts, Shown, page, write_report
 from ntk_repro.report.page import PAPERS
@@ -125,6 +126,14 @@ def test_the_command_writes_the_page_and_its_pictures(runs, tmp_path):
     assert len(found) == 1
     assert (tmp_path / "page" / "quick" / "ortiz2021_fig1.png").exists()
     assert Elements((tmp_path / "page.html").read_text()).of("article")
+
+
+def test_a_page_named_as_a_folder_is_one_sentence_before_anything_is_drawn(tmp_path):
+    (tmp_path / "page.html").mkdir()
+    for name in ("page.html", "report"):
+        with pytest.raises(UserError, match=rf"name a file, such as .*{name}\.html"):
+            write_report(tmp_path / name, root=tmp_path, figures=[])
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
 BROWSER = next(
