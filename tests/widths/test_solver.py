@@ -29,7 +29,6 @@ def test_the_solver_fits_every_image_while_rows_are_independent(done):
     np.testing.assert_array_equal(result["solver_rank"], [20, 60])
     np.testing.assert_array_equal(result["solver_train_accuracy"], [1.0, 1.0])
     assert (result["solver_live"] <= result["num_params"]).all()
-    assert result["kernel_ridge_train_accuracy"] <= 1.0
 
 
 @pytest.mark.slow
