@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES, load_figure_preset
+from ntk_repro.papers import FIGURES, evaluate, load_figure_preset
 from ntk_repro.record import RunFolder
+from ntk_repro.reference.comparison import Tolerance, compare
 from ntk_repro.reference.differences import read_differences, unexplained
 from ntk_repro.reference.pages import BEGIN, END, pages, with_table
 from ntk_repro.reference.results import read_results
@@ -42,11 +43,18 @@ def test_the_page_of_figures_has_the_table_of_the_results(committed):
 def test_the_results_are_those_of_the_presets(committed):
     for result in committed:
         figure = FIGURES[result.figure]
-        if result.preset == "quick":
-            configs = load_figure_preset(figure, "quick").configs
-            runs = [RunFolder.locate(figure.folder, config.resolved()) for config in configs]
-            ids = list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
-            assert result.runs == ids, f"{figure.id} has another preset now: compute it, then run `ntk-repro reference`"
+        configs = load_figure_preset(figure, result.preset).configs
+        runs = [RunFolder.locate(figure.folder, config.resolved()) for config in configs]
+        ids = list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
+        assert result.runs == ids, (
+            f"{figure.id} has another preset {result.preset} now: compute it, then run `ntk-repro reference`"
+        )
+
+
+def test_the_claims_are_those_that_the_numbers_give_today(committed):
+    for result in committed:
+        rows = compare(result.claims, evaluate(FIGURES[result.figure].claims, result.numbers), Tolerance(1e-2, 1e-5))
+        assert [row for row in rows if row.fails] == [], "draw it again: run `ntk-repro reference`"
 
 
 def test_every_figure_has_a_reference_at_quick(committed):
