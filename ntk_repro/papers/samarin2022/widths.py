@@ -21,7 +21,6 @@ Line = Mapping[str, Any]
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 
-_ROUNDING = 1e-9
 _SMALL_MARGIN = 0.02  # what "a small margin" over logistic regression is taken to be
 _FLUCTUATION = 0.01
 _LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (ours)
