@@ -46,6 +46,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers: dict = {"epochs": epochs, "seeds": [run.config["seed"] for run in group], "n_test": tested_images(group)}
     numbers["width"] = group[0].config["width"]
     linearized = mean_and_std(group, "linearized_test_accuracy")
+    loss = mean_and_std(group, lambda run: array(run, "linearized_loss")[:, :, -1]).mean
     for kind, (name, style, label) in enumerate(KINDS):
         mean, std = linearized.mean[:, kind], linearized.std[:, kind]
         ax.plot(epochs, mean, style, color=COLORS["linearized" if kind == 0 else "third"], label=label)
@@ -53,6 +54,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
             ax.fill_between(epochs, mean - std, mean + std, color=COLORS["linearized"], alpha=0.2, lw=0)
             numbers[f"{name}_accuracy_std"] = std
         numbers[f"{name}_accuracy"] = mean
+        numbers[f"{name}_loss"] = loss[:, kind]  # in training, at its end
     numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")

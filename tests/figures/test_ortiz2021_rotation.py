@@ -152,6 +152,8 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
     assert plotted["tasks"][0]["biased_accuracy"] == pytest.approx([0.9, 0.8, 0.7])
     assert plotted["tasks"][0]["unbiased_accuracy_std"] == [0, 0, 0]
     assert [task["n_test"] for task in plotted["tasks"]] == [1000, 1000]
+    assert plotted["tasks"][0]["biased_loss"] == [0.4, 0.1, 0.05]
+    assert plotted["tasks"][0]["unbiased_loss"] == [0.2, 0.05, 0.025]
     assert judged("fig9", plotted) == [True] * 3
 
 

@@ -18,6 +18,7 @@ Numbers = Mapping[str, Any]
 
 _FIRST_EPOCHS = 5  # what "a few epochs" of pretraining is taken to be
 _MUCH_FASTER = 0.5  # of the epochs
+_GUESSING = math.log(2)  # the cross-entropy of two classes told apart by nothing
 # Within how much of the paper's Table 1 ours should be; at initialization by network.
 _INIT_TOLERANCE, _END_TOLERANCE, _ACCURACY_TOLERANCE = {"mlp": 0.015}, 0.08, 0.03
 _OTHER_INIT_TOLERANCE = 0.03
@@ -170,15 +171,16 @@ def _faster(model: str) -> Callable[[Numbers], Iterator[Verdict]]:
         for task in numbers["tasks"]:
             ours, initial = (np.array([_number(v) for v in task[f"{m}_loss"]]) for m in (model, "initial"))
             epochs, reached = len(ours), np.flatnonzero(ours <= initial[-1])
+            why = _untrained({"the initial linearization": initial[-1]}) if np.isfinite(initial[-1]) else ""
             if not np.isfinite([ours[-1], initial[-1]]).all():
                 number, when = math.nan, "a training diverged"
             elif len(reached):
                 number, when = float(reached[0] + 1) / epochs, f"reached after {reached[0] + 1} of {epochs} epochs"
             else:
                 number, when = (epochs + 1) / epochs, f"not reached in {epochs} epochs"
-            note = f"the loss of {initial[-1]:.2g}: {when}"
+            note = "; ".join(filter(None, (f"the loss of {initial[-1]:.2g}: {when}", why)))
             meaning = "share of the epochs until the loss at which the initial linearization ends, above 1: never"
-            yield Verdict(_task_name(task), number <= _MUCH_FASTER, number, meaning, note=note)
+            yield Verdict(_task_name(task), None if why else number <= _MUCH_FASTER, number, meaning, note=note)
 
     return predicate
 
@@ -187,15 +189,34 @@ def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         pretrained, initial = (_number(task[f"{m}_accuracy"]) for m in ("pretrained", "initial"))
         lead, noise = pretrained - initial, margin(pretrained, initial, task["n_test"])
-        meaning = "accuracy of the pretrained less that of the initial kernel"
-        yield Verdict(_task_name(task), lead < -noise, lead, meaning, note=_said(noise, task))
+        meaning, why = (
+            "accuracy of the pretrained less that of the initial kernel",
+            _untrained_of(task, _LINEARIZATIONS),
+        )
+        note = "; ".join(filter(None, (_said(noise, task), why)))
+        yield Verdict(_task_name(task), None if why else lead < -noise, lead, meaning, note=note)
 
 
 def _pretrained_like_the_network(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         network, initial, pretrained = (_number(task[f"{m}_accuracy"]) for m in ("network", "initial", "pretrained"))
-        holds = abs(pretrained - network) < abs(pretrained - initial)
-        yield Verdict(_task_name(task), holds, pretrained - network, "its accuracy less the network's")
+        why = _untrained_of(task, {"network": "the network", **_LINEARIZATIONS})
+        holds = None if why else abs(pretrained - network) < abs(pretrained - initial)
+        yield Verdict(_task_name(task), holds, pretrained - network, "its accuracy less the network's", note=why)
+
+
+_LINEARIZATIONS = {"initial": "the initial linearization", "pretrained": "the pretrained linearization"}
+
+
+def _untrained_of(task: Mapping[str, Any], models: Mapping[str, str]) -> str:
+    return _untrained({said: _number(task[f"{model}_loss"][-1]) for model, said in models.items()})
+
+
+def _untrained(losses: Mapping[str, float]) -> str:
+    """What to say of models that end at the loss of guessing or above: how such a one does on new images says
+    nothing of what its kernel could; "" where all have learnt."""
+    at = [f"{said} ends at a training loss of {loss:.3g}" for said, loss in losses.items() if not loss < _GUESSING]
+    return f"not judged: {', '.join(at)} (guessing: {_GUESSING:.2f})" if at else ""
 
 
 def _said(noise: float, task: Mapping[str, Any]) -> str:
@@ -203,42 +224,45 @@ def _said(noise: float, task: Mapping[str, Any]) -> str:
 
 
 def _falls_within_the_first_epochs(numbers: Numbers) -> Iterator[Verdict]:
-    for task, kind, accuracies in _kinds(numbers):
+    for task, kind, accuracies, losses in _kinds(numbers):
         if task["index"] is None:
             continue
         # The last of the first epochs: the worst of several would be a fall by their noise alone.
-        early = [i for i, epoch in enumerate(task["epochs"]) if 0 < epoch <= _FIRST_EPOCHS]
-        before, after = accuracies[0], accuracies[early[-1]] if early else math.nan
-        noise = margin(before, after, task["n_test"])
-        when = f"after {task['epochs'][early[-1]]} epochs" if early else f"within {_FIRST_EPOCHS} epochs"
-        note = f"from {before:.1%}; at the end {accuracies[-1]:.1%}; {_said(noise, task)}"
-        yield Verdict(
-            f"{_task_name(task)}, {kind}", before - after > noise, before - after, f"fall of the accuracy {when}",
-            note=note,
-        )  # fmt: skip
+        early = [i for i, epoch in enumerate(task["epochs"]) if 0 < epoch <= _FIRST_EPOCHS][-1:]
+        before, after = accuracies[0], accuracies[early[0]] if early else math.nan
+        noise, why = margin(before, after, task["n_test"]), _untrained_at(task, losses, [0, *early])
+        when = f"after {task['epochs'][early[0]]} epochs" if early else f"within {_FIRST_EPOCHS} epochs"
+        note = f"from {before:.1%}; at the end {accuracies[-1]:.1%}; {_said(noise, task)}" + (f"; {why}" if why else "")
+        holds, meaning = None if why else before - after > noise, f"fall of the accuracy {when}"
+        yield Verdict(f"{_task_name(task)}, {kind}", holds, before - after, meaning, note=note)
 
 
 def _rises_on_classes(numbers: Numbers) -> Iterator[Verdict]:
     """Of one model at least: the paper says it of some."""
     rises = []
-    for task, kind, accuracies in _kinds(numbers):
+    for task, kind, accuracies, losses in _kinds(numbers):
         if task["index"] is None:
             before, after = accuracies[0], accuracies[-1]
-            noise = margin(before, after, task["n_test"])
-            rises.append(
-                (after - before - noise, after - before, f"{task['net']}, {kind}: {before:.1%} to {after:.1%}")
-            )
+            noise, why = margin(before, after, task["n_test"]), _untrained_at(task, losses, [0, -1])
+            said = f"{task['net']}, {kind}: {before:.1%} to {after:.1%}" + (f" ({why})" if why else "")
+            rises.append((not why, after - before - noise, after - before, said))
     if rises:
-        # A linearization that diverged says nothing of the others.
-        beyond, rise, _ = max((row for row in rises if math.isfinite(row[0])), default=rises[0])
-        note = "; ".join(said for _, _, said in rises)
-        yield Verdict("some network", beyond > 0, rise, "largest rise of the accuracy to the end", note=note)
+        # A linearization that diverged or has learnt nothing says nothing of the others.
+        judged, beyond, rise, _ = max((row for row in rises if math.isfinite(row[1])), default=rises[0])
+        note = "; ".join(row[-1] for row in rises)
+        holds = beyond > 0 if judged else None
+        yield Verdict("some network", holds, rise, "largest rise of the accuracy to the end", note=note)
 
 
-def _kinds(numbers: Numbers) -> Iterator[tuple[Mapping[str, Any], str, list[float]]]:
+def _kinds(numbers: Numbers) -> Iterator[tuple[Mapping[str, Any], str, list[float], list[float]]]:
     for task in numbers["tasks"]:
         for kind in ("biased", "unbiased"):
-            yield task, kind, [_number(value) for value in task[f"{kind}_accuracy"]]
+            accuracies, losses = ([_number(v) for v in task[f"{kind}_{of}"]] for of in ("accuracy", "loss"))
+            yield task, kind, accuracies, losses
+
+
+def _untrained_at(task: Mapping[str, Any], losses: Sequence[float], places: Sequence[int]) -> str:
+    return _untrained({f"the linearization after epoch {task['epochs'][at]}": losses[at] for at in places})
 
 
 def _task_name(task: Mapping[str, Any]) -> str:

@@ -148,9 +148,26 @@ def test_figure_8_a_pretrained_kernel_is_fast_and_generalizes_worse():
     rows = verdicts(
         "fig8", tasks=[task(pretrained_accuracy=0.95, network_loss=[0.7, 0.6], pretrained_loss=[1.0, None])]
     )
-    assert [row["holds"] for row in rows] == [False, None, False, False]
+    assert [row["holds"] for row in rows] == [False, None, None, None]
     assert rows[0]["number"] == 1.5
     assert rows[0]["note"].endswith("not reached in 2 epochs")
+    rows = verdicts("fig8", tasks=[task(pretrained_accuracy=0.95)])
+    assert [row["holds"] for row in rows][2:] == [False, False]
+
+
+def test_figure_8_does_not_judge_a_model_that_has_not_learnt():
+    """At the loss of guessing, log 2, or above it."""
+    rows = verdicts("fig8", tasks=[task(pretrained_loss=[1417.0, 2.98])])
+    assert [row["holds"] for row in rows] == [True, False, None, None]
+    assert [row["number"] for row in rows] == [0.5, 1.5, pytest.approx(-0.18), pytest.approx(0.02)]
+    why = "not judged: the pretrained linearization ends at a training loss of 2.98 (guessing: 0.69)"
+    assert [row["note"].endswith(why) for row in rows] == [False, False, True, True]
+    rows = verdicts("fig8", tasks=[task(network_loss=[0.7, 0.694])])
+    assert [row["holds"] for row in rows] == [False, True, True, None]
+    rows = verdicts("fig8", tasks=[task(initial_loss=[0.8, 0.75])])
+    assert [row["holds"] for row in rows] == [None] * 4
+    assert all("the initial linearization ends at a training loss of 0.75" in row["note"] for row in rows)
+    assert [row["holds"] for row in verdicts("fig8", tasks=[task(network_loss=[0.6, 0.693])])][3] is True
 
 
 @pytest.mark.parametrize(
@@ -175,6 +192,7 @@ def test_figure_8_wants_more_than_the_noise_of_the_test_images(n_test, holds):
 
 def linearizations(index: int | None, accuracies: list[float]) -> dict[str, Any]:
     kinds = {"biased_accuracy": accuracies, "unbiased_accuracy": [a - 0.01 for a in accuracies]}
+    kinds |= {"biased_loss": [0.3, 0.2, 0.2, 0.1], "unbiased_loss": [0.3, 0.2, 0.2, 0.1]}
     return {"net": "mlp", "index": index, "epochs": [0, 2, 5, 20], "n_test": 2000, **kinds}
 
 
@@ -208,8 +226,31 @@ def test_figure_9_rises_for_some_model_whatever_diverged_beside_it():
     assert outcomes(verdicts("fig9", tasks=[broken])) == [(None, None)]
 
 
+def test_figure_9_does_not_judge_linearizations_that_have_not_learnt():
+    falling, rising = linearizations(400, [0.9, 0.8, 0.75, 0.7]), linearizations(None, [0.6, 0.65, 0.7, 0.72])
+    rows = verdicts("fig9", tasks=[{**falling, "biased_loss": [0.3, 2.0, 3.0, 0.1]}])
+    assert outcomes(rows) == [(None, pytest.approx(0.15)), (True, pytest.approx(0.15))]
+    why = "not judged: the linearization after epoch 5 ends at a training loss of 3 (guessing: 0.69)"
+    assert rows[0]["note"].endswith(why)
+    # What lies between the two epochs that are compared has no say.
+    rows = verdicts("fig9", tasks=[{**falling, "biased_loss": [0.3, 2.0, 0.2, 2.0]}])
+    assert [row["holds"] for row in rows] == [True, True]
+    level = linearizations(None, [0.7, 0.8, 0.7, 0.7])
+    lost = {"biased_loss": [0.7, 0.3, 0.3, 0.1], "unbiased_loss": [0.3, 0.3, 0.3, None]}
+    assert outcomes(verdicts("fig9", tasks=[{**rising, **lost}])) == [(None, pytest.approx(0.12))]
+    for tasks in ([{**rising, **lost}, level], [level, {**rising, **lost}]):
+        (row,) = verdicts("fig9", tasks=tasks)
+        assert (row["holds"], row["number"]) == (False, pytest.approx(0.0))
+        assert "not judged: the linearization after epoch 0 ends at a training loss of 0.7 " in row["note"]
+
+
 def test_without_an_early_epoch_nothing_is_decided():
-    only = {**linearizations(400, [0.9, 0.7]), "epochs": [0, 20]}
+    only = {
+        **linearizations(400, [0.9, 0.7]),
+        "epochs": [0, 20],
+        "biased_loss": [0.3, 0.1],
+        "unbiased_loss": [0.3, 0.1],
+    }
     assert outcomes(verdicts("fig9", tasks=[only])) == [(None, None)] * 2
 
 
