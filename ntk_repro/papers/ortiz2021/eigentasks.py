@@ -6,6 +6,7 @@ from typing import Any
 
 from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing
 from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.ortiz2021.accuracies import margin
 from ntk_repro.papers.ortiz2021.trends import trend
 from ntk_repro.papers.resources import printed_numbers
 
@@ -39,10 +40,24 @@ def _linearization_ahead(*without: str) -> Callable[[Numbers], Iterator[Verdict]
                 notes.insert(0, f"behind beyond index {lead.crossing:.0f}")
             elif lead.compared:
                 notes.insert(0, "ahead at the last index, behind before")
-            meaning = "share of indices at which it is ahead"
-            yield Verdict(net, lead.share == 1.0, lead.share, meaning, note="; ".join(notes))
+            why = _behind_by_noise(curves)
+            notes += [why] if why else []
+            holds, meaning = None if why else lead.share == 1.0, "share of indices at which it is ahead"
+            yield Verdict(net, holds, lead.share, meaning, note="; ".join(notes))
 
     return predicate
+
+
+def _behind_by_noise(curves: Mapping[str, Any]) -> str:
+    """What to say of a linearization that is behind somewhere, but nowhere by more than the noise; else ""."""
+    samples, accuracies = curves["n_test"], zip(curves["linearized_accuracy"], curves["network_accuracy"], strict=True)
+    there = [(one, two) for one, two in accuracies if None not in (one, two)]
+    behind = [(two - one, margin(one, two, samples)) for one, two in there if one <= two and samples]
+    if not behind or any(short > noise for short, noise in behind):
+        return ""
+    short, noise = max(behind)
+    said = f"2 standard errors of {samples:,} test images are {100 * noise:.1f}"
+    return f"not judged: {100 * short:.1f} points behind at most, {said}"
 
 
 def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:

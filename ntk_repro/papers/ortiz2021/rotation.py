@@ -189,9 +189,9 @@ def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         pretrained, initial = (_number(task[f"{m}_accuracy"]) for m in ("pretrained", "initial"))
         lead, noise = pretrained - initial, margin(pretrained, initial, task["n_test"])
-        meaning, why = (
-            "accuracy of the pretrained less that of the initial kernel",
+        why, meaning = (
             _untrained_of(task, _LINEARIZATIONS),
+            "accuracy of the pretrained less that of the initial kernel",
         )
         note = "; ".join(filter(None, (_said(noise, task), why)))
         yield Verdict(_task_name(task), None if why else lead < -noise, lead, meaning, note=note)
@@ -213,8 +213,7 @@ def _untrained_of(task: Mapping[str, Any], models: Mapping[str, str]) -> str:
 
 
 def _untrained(losses: Mapping[str, float]) -> str:
-    """What to say of models that end at the loss of guessing or above: how such a one does on new images says
-    nothing of what its kernel could; "" where all have learnt."""
+    """What to say of models that end at the loss of guessing or above; "" where all have learnt."""
     at = [f"{said} ends at a training loss of {loss:.3g}" for said, loss in losses.items() if not loss < _GUESSING]
     return f"not judged: {', '.join(at)} (guessing: {_GUESSING:.2f})" if at else ""
 

@@ -41,6 +41,27 @@ def test_a_linearization_that_falls_behind_fails_whatever_the_network_and_the_da
         assert row["note"] == "behind beyond index 38"
 
 
+@pytest.mark.parametrize(("n_test", "holds"), [(400, None), (10000, False), (None, False)])
+@pytest.mark.parametrize("figure", ["fig2", "fig11", "fig12"])
+def test_a_linearization_behind_by_no_more_than_the_noise_of_the_test_images_is_not_judged(figure, n_test, holds):
+    """Of 400 images two standard errors of a difference are 7 points, of 10,000 they are 1.4."""
+    behind: dict[str, Any] = {"linearized_accuracy": [0.95, 0.9, 0.85, 0.58], "n_test": n_test}
+    row = verdicts(figure=f"ortiz2021/{figure}", **behind)[2]
+    assert (row["holds"], row["number"]) == (holds, 0.75)
+    said = "not judged: 2.0 points behind at most, 2 standard errors of 400 test images are 7.0"
+    assert (said in row["note"]) is (holds is None)
+
+
+def test_one_index_far_behind_decides_whatever_the_others_and_one_alike_is_not_ahead():
+    row = verdicts(linearized_accuracy=[0.95, 0.9, 0.55, 0.595], n_test=400)[2]
+    assert (row["holds"], row["number"]) == (False, 0.5)
+    row = verdicts(linearized_accuracy=[0.95, 0.9, 0.85, 0.6])[2]
+    assert (row["holds"], row["number"]) == (None, 0.75)
+    assert "not judged: 0.0 points behind" in row["note"]
+    row = verdicts(linearized_accuracy=[None, 0.9, 0.85, 0.595], n_test=400)[2]  # what is missing decides nothing
+    assert (row["holds"], row["number"]) == (None, pytest.approx(2 / 3))
+
+
 INDICES = [2, 200, 400, 600, 1000]
 MNIST: dict[str, Any] = {"index": INDICES, "n_train": 60000, "n_test": 10000, "network_accuracy": [0.7] * 5}
 
