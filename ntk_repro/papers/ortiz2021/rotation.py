@@ -189,10 +189,8 @@ def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         pretrained, initial = (_number(task[f"{m}_accuracy"]) for m in ("pretrained", "initial"))
         lead, noise = pretrained - initial, margin(pretrained, initial, task["n_test"])
-        why, meaning = (
-            _untrained_of(task, _LINEARIZATIONS),
-            "accuracy of the pretrained less that of the initial kernel",
-        )
+        why = _untrained_of(task, _LINEARIZATIONS)
+        meaning = "accuracy of the pretrained less that of the initial kernel"
         note = "; ".join(filter(None, (_said(noise, task), why)))
         yield Verdict(_task_name(task), None if why else lead < -noise, lead, meaning, note=note)
 

@@ -40,6 +40,34 @@ def test_a_gap_that_turns_and_grows_does_not_shrink(figure, statement, linearize
     assert row["holds"] is holds
 
 
+GAINS = {0.05: True, -0.05: False, 0.0: None}  # of the linearization, from the narrowest width to the widest
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("network", [(0.9, 0.9), (0.9, 0.6), (0.6, 0.9)])
+@pytest.mark.parametrize("figure", ["fig1", "fig2", "fig3", "fig4", "fig5", "tableA1"])
+def test_what_the_linearization_gains_from_width_is_its_own_whatever_the_network_gains(figure, network, gain):
+    (row,) = rows(figure, "the linearization's test accuracy grows", panel(network, (0.8, 0.8 + gain)))
+    assert (row["holds"], row["paper"]) == (GAINS[gain], None)
+    assert row["number"] == pytest.approx(gain, abs=1e-12)
+
+
+def test_a_gain_within_the_spread_of_the_seeds_is_undetermined():
+    for second, holds in (([0.85, 0.852], True), ([0.82, 0.95], None)):
+        seeds = panel((0.9, 0.9), (0.8, 0.85))
+        seeds["lines"][1]["test"] = [[0.8, 0.801], second]
+        (row,) = rows("fig1", "the linearization's test accuracy grows", seeds)
+        assert row["holds"] is holds
+        assert row["number"] == pytest.approx((sum(second) - 1.601) / 2)
+
+
+@pytest.mark.parametrize("figure", ["fig1", "fig2", "fig3", "fig4"])
+def test_no_measurement_is_counted_twice(figure):
+    found = rows(figure, "", panel((0.9, 0.95), (0.8, 0.88)))
+    numbers = [round(row["number"], 6) for row in found if not row["subject"].endswith(", train")]  # alike in `panel`
+    assert len({abs(number) for number in numbers}) == len(numbers)
+
+
 @pytest.mark.parametrize(
     ("figure", "statement", "shifts"),
     [
