@@ -50,7 +50,7 @@ class Run:
 
     def __call__(self) -> None:
         """Runs every figure of that name."""
-        from ntk_repro.papers import find_figures, load_figure_preset, reproduce
+        from ntk_repro.papers import checked_configs, find_figures, reproduce
 
         figures = find_figures(self.figure)
         use_compilation_cache()
@@ -60,7 +60,7 @@ class Run:
         applied = _applicable(figures, named)
         changes = [{"nets" if key == "net" else key: named[key] for key in applied[figure.id]} for figure in figures]
         for figure, own in zip(figures, changes, strict=True):  # what is wrong is told before any of them is computed
-            load_figure_preset(figure, self.preset, seeds=self.seeds, **own)
+            checked_configs(figure, self.preset, seeds=self.seeds, **own)
         for figure, own in zip(figures, changes, strict=True):
             _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **own))
         _show_next()
@@ -266,7 +266,7 @@ def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[s
     """For each figure the named settings that its runs have.
 
     What only others of several figures have, and a data folder where no data are used, is left out, which is said; what
-    none has is kept, for `load_figure_preset` to refuse.
+    none has is kept, for `checked_configs` to refuse.
     """
     from ntk_repro.papers import study_settings
 

@@ -73,6 +73,21 @@ def test_bad_input_is_one_sentence_and_status_2(args, message, capsys, tmp_path,
     assert message in sentence
 
 
+def test_of_several_figures_nothing_is_computed_where_one_cannot_be(capsys, tmp_path, monkeypatch):
+    """The runs of one paper's Figure 6 have test images, those of another refuse them."""
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "runs"))
+    made = []
+    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda figure, *args, **kwargs: made.append(figure.id))
+    monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "fig6", "--n-test", "50"])
+    assert ended.value.code == 2
+    assert "leave --n-test out" in capsys.readouterr().err
+    assert made == []
+    main(["run", "fig6", "--n-train", "500"])
+    assert made == ["ortiz2021/fig6", "samarin2022/fig6"]
+
+
 @pytest.mark.slow
 def test_runs_of_another_kind_are_refused_in_one_sentence(tmp_path, capsys):
     with RunFolder.open("gram", SimpleIdentity(), root=tmp_path) as folder:

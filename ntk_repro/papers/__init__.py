@@ -4,7 +4,7 @@ from ntk_repro.papers.claims import Claim, Verdict, evaluate
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names, study_settings
-from ntk_repro.papers.run import Reproduction, draw_figure, reproduce
+from ntk_repro.papers.run import Reproduction, checked_configs, draw_figure, reproduce
 
 __all__ = [
     "FIGURES",
@@ -13,6 +13,7 @@ __all__ = [
     "Preset",
     "Reproduction",
     "Verdict",
+    "checked_configs",
     "draw_figure",
     "evaluate",
     "find_figures",

@@ -18,7 +18,7 @@ from ntk_repro.papers.resources import figures_dir
 from ntk_repro.progress import console
 from ntk_repro.record import write_text
 
-__all__ = ["Reproduction", "draw_figure", "reproduce"]
+__all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
 
 _COUNTS = {"n_train": "training", "n_test": "test"}
 
@@ -58,7 +58,9 @@ def reproduce(
     Raises:
         UserError: from the preset, the study or the drawing script.
     """
-    configs = _with_all_there_is(load_figure_preset(figure, preset, **changes).configs, changes)
+    configs, said = checked_configs(figure, preset, **changes)
+    for line in said:
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
     study = study_of(figure)
     runs = []
     for number, config in enumerate(configs, 1):
@@ -68,15 +70,35 @@ def reproduce(
     return draw_figure(figure, runs, preset=preset, out=out)
 
 
-def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> list[Any]:
-    """The configs made to fit the images that the command names instead of the preset's, which is said in a line.
+def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> tuple[list[Any], list[str]]:
+    """The settings of a figure's runs, all checked as their study checks them, before any of them is computed.
+
+    Args:
+        figure: the figure.
+        preset: name of a preset in configs/<paper>/<figure>.toml.
+        **changes: as in `reproduce`.
+
+    Returns:
+        The settings, and lines to show to the user where they were made to fit the images.
+
+    Raises:
+        UserError: from the preset, the data set or the study.
+    """
+    configs, said = _with_all_there_is(load_figure_preset(figure, preset, **changes).configs, changes)
+    for config in configs:
+        config.resolved()
+    return configs, said
+
+
+def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+    """The configs made to fit the images that the command names instead of the preset's, and what to say of that.
 
     Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
     of images, or whose counts follow from other settings, fits those itself (`within`). How many images a folder of
     ImageNet holds its loader says: there counts stay. Settings without counts draw their inputs and stay as they are.
     """
     if all(changes.get(key) is None for key in ("data", *_COUNTS)):
-        return list(configs)
+        return list(configs), []
     fitting, said = [], []
     for config in configs:
         if not any(hasattr(config, part) for part in _COUNTS):
@@ -111,9 +133,7 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> li
             fit, lines = fit.within(**left)
             said += lines
         fitting.append(fit)
-    for line in dict.fromkeys(said):
-        console.print(line, style="yellow", highlight=False, soft_wrap=True)
-    return fitting
+    return fitting, list(dict.fromkeys(said))
 
 
 def draw_figure(
