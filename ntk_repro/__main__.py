@@ -169,7 +169,7 @@ class CheckReference:
     reference: Path = Path("docs/reference")
     """The folder of reference results, in a clone."""
     root: Path = Path("runs/check")
-    """Folder for fresh runs and pictures; a check that was interrupted continues there, another begins anew."""
+    """Folder for fresh runs and pictures; a check that did not make all figures continues there, others begin anew."""
     relative: float = 0.05
     """A number may lie this share of the reference away from it, and beyond that ..."""
     absolute: float = 0.01

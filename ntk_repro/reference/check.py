@@ -1,5 +1,6 @@
 """Figures computed anew, and the number behind every claim beside that of the reference."""
 
+import gc
 import json
 import shutil
 from collections.abc import Collection, Sequence
@@ -49,8 +50,8 @@ def check_reference(
 
     Args:
         reference: the folder of reference results.
-        root: folder for fresh runs and pictures. A check that was interrupted is continued while the source is that of
-            the same commit; else it is begun anew.
+        root: folder for fresh runs and pictures. A check that was interrupted, or in which a figure could not be made,
+            is continued while the source is that of the same commit; else it is begun anew.
         figures: ids of those wanted; none for all that have a reference.
         preset: at which preset.
         tolerance: how far a number may lie from the reference; None for the usual one.
@@ -78,12 +79,25 @@ def check_reference(
             failed[result.figure] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         else:
             compared[result.figure] = compare(result.claims, made.claims, tolerance or Tolerance())
-    write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))
+        _forget()
+    if not failed:  # else the next check keeps the good runs, and makes what data or disk space was missing for
+        write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))
     return Check(compared, failed)
 
 
+def _forget() -> None:
+    """Frees what JAX keeps of a figure: programs compiled for its shapes, which no other figure needs.
+
+    A check of all figures in one process would keep those of every one of them to its end.
+    """
+    import jax
+
+    jax.clear_caches()
+    gc.collect()  # networks and their compiled functions refer to each other
+
+
 def _begin(root: Path) -> None:
-    """Removes the fresh runs of an earlier check, unless it was interrupted and the source is still the same."""
+    """Removes the fresh runs of an earlier check, unless it did not finish and the source is still the same."""
     fresh, git = root / _FRESH, git_state()
     before = read_json(root / _STATE)
     if fresh.exists() and not before:

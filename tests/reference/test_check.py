@@ -1,9 +1,11 @@
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from ntk_repro.__main__ import main
+from ntk_repro.errors import UserError
 from ntk_repro.reference.pages import BEGIN, END
 
 FILE = "quick/ortiz2021_fig1.json"
@@ -76,6 +78,48 @@ def test_one_that_was_interrupted_is_continued_at_the_same_commit_only(reference
     done = (target / "DONE").stat().st_mtime_ns
     assert check(reference, root) == 0
     assert ((target / "DONE").stat().st_mtime_ns == done) is same
+
+
+@pytest.fixture
+def made(reference, monkeypatch):
+    """Which figures a check was to make: of two, the second fails while its error stands in `errors`."""
+    (reference / "quick" / "ortiz2021_fig2.json").write_text((reference / FILE).read_text().replace("fig1", "fig2"))
+    claims, errors, found = json.loads((reference / FILE).read_text())["claims"], [], []
+
+    def reproduce(figure, preset, root, out):
+        found.append(figure.id)
+        (root / "fig1").mkdir(exist_ok=True)
+        if figure.id == "ortiz2021/fig2" and errors:
+            raise errors.pop()
+        return SimpleNamespace(claims=claims)
+
+    monkeypatch.setattr("ntk_repro.reference.check.reproduce", reproduce)
+    return found, errors
+
+
+@pytest.mark.parametrize("error", [UserError("no cifar10"), OSError(28, "No space left on device")])
+def test_a_check_in_which_a_figure_failed_keeps_its_good_runs_for_the_next(reference, made, tmp_path, clean, error):
+    (_, errors), root = made, tmp_path / "check"
+    good = root / "fresh" / "fig1" / "DONE"
+    errors.append(error)
+    assert check(reference, root) == 1
+    good.touch()
+    assert json.loads((root / "check.json").read_text()) == {"git": clean, "finished": False}
+    assert check(reference, root) == 0
+    assert good.exists()
+    assert json.loads((root / "check.json").read_text()) == {"git": clean, "finished": True}
+    assert check(reference, root) == 0  # one that is finished is begun anew
+    assert not good.exists()
+
+
+def test_compiled_programs_are_forgotten_after_each_figure_made_or_not(reference, made, tmp_path, monkeypatch):
+    figures, errors = made
+    forgotten = []
+    monkeypatch.setattr("jax.clear_caches", lambda: forgotten.append(len(figures)))
+    errors.append(KeyError("lost"))
+    assert check(reference, tmp_path / "check") == 1
+    assert figures == ["ortiz2021/fig1", "ortiz2021/fig2"]
+    assert forgotten == [1, 2]
 
 
 @pytest.mark.slow
