@@ -76,7 +76,8 @@ def _fitted(data: Dataset, config: Config) -> dict[str, np.ndarray]:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     y = targets(data, config.positive)
-    x_train, x_test = (x.reshape(len(x), -1) for x in (data.x_train, data.x_test))
+    # In float32 the rounding, and with it the accuracy, would depend on the number of threads.
+    x_train, x_test = (x.reshape(len(x), -1).astype(np.float64) for x in (data.x_train, data.x_test))
     chosen = (data.y_train, data.y_test)
     labels = chosen if config.positive is None else [classes == config.positive for classes in chosen]
     with warnings.catch_warnings():

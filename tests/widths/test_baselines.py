@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import sklearn.linear_model
 
 from ntk_repro.errors import UserError
 from ntk_repro.widths import baselines
@@ -28,6 +29,23 @@ def test_the_ridge_regression_solves_its_normal_equations(tmp_path, positive):
     right = (fx[:, 0] > 0.5) == (y.test[:, 0] > 0.5) if positive else fx.argmax(1) == data.y_test
     assert result["ridge_test_accuracy"] == pytest.approx(right.mean())
     assert result["logistic_train_accuracy"] > 0.95
+
+
+def test_both_are_fitted_in_float64(tmp_path, monkeypatch):
+    """In float32 the number of threads changed the accuracy of the logistic regression."""
+    fitted = {}
+    for name in ("LogisticRegression", "Ridge"):
+        model = getattr(sklearn.linear_model, name)
+
+        def fit(self, x, y, name=name, usual=model.fit):
+            fitted[name] = usual(self, x, y)
+            return fitted[name]
+
+        monkeypatch.setattr(model, "fit", fit)
+    baselines.run(baselines.Config(**IMAGES), root=tmp_path)
+    assert {name: model.coef_.dtype for name, model in fitted.items()} == dict.fromkeys(
+        ("LogisticRegression", "Ridge"), np.dtype(np.float64)
+    )
 
 
 def test_a_fit_is_made_once(tmp_path, monkeypatch):
