@@ -71,11 +71,13 @@ def spoken_apart(nets: Iterable[str]) -> dict[str, str]:
 
 
 def with_spoken_networks(texts: Sequence[str]) -> list[str]:
-    """Texts with the names of users' networks, as runs have them, made spoken ones, as in `spoken_apart`.
+    """Texts that begin with the names of users' networks, as runs have them, with spoken ones, as in `spoken_apart`.
 
-    >>> with_spoken_networks(["mine.py:MyNet@0f3c5a0f3c5a, phi_2", "lenet, phi_2"])
+    >>> with_spoken_networks(["my nets/mine.py:MyNet@0f3c5a0f3c5a, phi_2", "lenet, phi_2"])
     ['MyNet, phi_2', 'lenet, phi_2']
     """
-    name = re.compile(r"[^\s:]+:\w+@[0-9a-f]{12}")
-    spoken = spoken_apart(found for text in texts for found in name.findall(text))
-    return [name.sub(lambda found: spoken[found[0]], text) for text in texts]
+    # A path may have blanks, commas and, with a drive, colons: the digest alone ends a name.
+    name = re.compile(r".+?:\w+@[0-9a-f]{12}")
+    begun = [name.match(text) for text in texts]
+    spoken = spoken_apart(found[0] for found in begun if found)
+    return [spoken[found[0]] + text[found.end() :] if found else text for text, found in zip(texts, begun, strict=True)]

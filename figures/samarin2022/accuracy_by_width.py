@@ -22,6 +22,11 @@ _OWN = ("seed", "width")  # in which runs of a line differ
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
 
+def net_name(net: str) -> str:
+    """A network as a reader sees it."""
+    return NAMES.get(net, spoken_network(net))
+
+
 def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """The runs as panels (a network on a data set for some epochs) of lines (both models at equal settings).
 
@@ -52,11 +57,7 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         differing = [name for name in first if name not in free and run.config.get(name) != first[name]]
         if differing:
             raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
-    lines = [
-        line
-        for kind in KINDS
-        for line in _lines(kind, runs, NAMES.get(str(key["net"]), spoken_network(str(key["net"]))))
-    ]
+    lines = [line for kind in KINDS for line in _lines(kind, runs, net_name(key["net"]))]
     rates = {line["learning_rate"] for line in lines}
     for line in lines:
         if len(rates) > 1:

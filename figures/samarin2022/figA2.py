@@ -4,20 +4,21 @@ from collections import defaultdict
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import panels_of
+from accuracy_by_width import KINDS, net_name, panels_of
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, mean_and_std
 from ntk_repro.record import RunFolder
 
 TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
-KINDS = {"network": ("LeNet", "-"), "linearized": ("LinLeNet", "--")}
+STYLES = {"network": "-", "linearized": "--"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A column a width: median, middle half and 90 % range of the outputs on test images against the epoch."""
     if len(panels_of(runs)) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
+    net = net_name(runs[0].config["net"])
     by_width: dict[float, list[RunFolder]] = defaultdict(list)
     for run in runs:
         if run.config["models"] != "both" or not run.config["follow"]:
@@ -36,8 +37,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for column, (width, group) in zip(axes.T, sorted(by_width.items()), strict=True):
         epochs = array(group[0], "followed_epochs")
         for ax, (target, title) in zip(column, TARGETS.items(), strict=True):
-            for kind, (name, line) in KINDS.items():
-                _band(ax, epochs, mean_and_std(group, f"{kind}_{target}_quantiles").mean, name, line, COLORS[kind])
+            for kind, prefix in KINDS.items():
+                quantiles = mean_and_std(group, f"{kind}_{target}_quantiles").mean
+                _band(ax, epochs, quantiles, prefix + net, STYLES[kind], COLORS[kind])
             ax.set_title(f"×{width:g}, {title}", fontsize=8)
         _epoch_axis(column[-1], epochs)
         numbers.append(_numbers(width, epochs, group))

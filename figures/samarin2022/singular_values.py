@@ -6,10 +6,9 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import NAMES
+from accuracy_by_width import net_name
 
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import spoken_network
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.record import RunFolder
 
@@ -64,7 +63,7 @@ def _apart(run: RunFolder) -> float:
 def spoken(line: dict[str, Any]) -> str:
     """The network and the data of a line."""
     shift = f" shifted by up to {line['shift']}" if line["shift"] else ""
-    return f"Lin{NAMES.get(line['net'], spoken_network(line['net']))}, {line['data']}{shift}"
+    return f"Lin{net_name(line['net'])}, {line['data']}{shift}"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:

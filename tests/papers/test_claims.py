@@ -120,3 +120,10 @@ def test_two_versions_of_a_network_are_told_apart():
 
     assert subjects(one, other, one) == ["Net, phi_2", "Other, phi_2", "Net, phi_2"]
     assert subjects(one, two, other) == ["Net@0123456789ab, phi_2", "Net@ba9876543210, phi_2", "Other, phi_2"]
+
+
+@pytest.mark.parametrize("place", ["my net.py", "my nets/a, b.py", "C:\\nets\\mine.py", "package.module"])
+def test_a_network_is_named_without_its_place_whatever_that_is_called(place):
+    names = [f"{place}:MyNet@0123456789ab", "lenet"]
+    rows = evaluate([Claim("is", lambda _: [Verdict(f"{name}, phi_2", True, 1.0, "x") for name in names])], {})
+    assert [row["subject"] for row in rows] == ["MyNet, phi_2", "lenet, phi_2"]
