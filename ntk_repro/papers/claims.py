@@ -16,11 +16,14 @@ __all__ = [
     "Verdict",
     "ahead_until_crossing",
     "evaluate",
+    "monotone",
     "power_law_fit",
     "spearman",
 ]
 
 Number = float | None
+
+_ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "
     if len(rank_y) < 3 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
         return math.nan
     return float(np.corrcoef(rank_x, rank_y)[0, 1])
+
+
+def monotone(rho: float, sign: int, bound: float = 0.8) -> bool:
+    """Whether a rank correlation says that something grows (sign +1) or falls (sign -1)."""
+    return sign * rho >= bound - _ROUNDING
 
 
 class PowerLaw(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Self
 from ntk_repro.errors import UserError
 from ntk_repro.models import MODELS, NetworkChoice, model_settings
 from ntk_repro.seeds import check_seed
-from ntk_repro.training import Recipe
+from ntk_repro.training import Recipe, landmark_epochs
 
 __all__ = ["Settings", "checked_index", "default_epochs"]
 
@@ -110,7 +110,7 @@ def default_epochs(chosen: tuple[int, ...] | None, last: int, name: str) -> tupl
         UserError: epochs that are not in the training.
     """
     if chosen is None:
-        chosen = tuple(m * 10**power for power in range(6) for m in (1, 2, 5) if m * 10**power < last)
+        chosen = landmark_epochs(last)
     if any(not 0 <= epoch <= last for epoch in chosen):
         raise UserError(f"--{name} must be epochs from 0 to {last}, not {' '.join(map(str, chosen))}")
     return tuple(sorted({0, *chosen, last}))

@@ -10,6 +10,7 @@ from ntk_repro.training.batches import epoch_means, minibatches
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
 from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend
+from ntk_repro.training.landmarks import landmark_epochs
 from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, averaged_terms, loss_value
 from ntk_repro.training.pair import train_pair
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
@@ -33,6 +34,7 @@ __all__ = [
     "epoch_means",
     "epochs_to_loss",
     "l2_distance",
+    "landmark_epochs",
     "loss_value",
     "majority_rate",
     "minibatches",

@@ -18,7 +18,7 @@ from ntk_repro.network import Network, check_network
 from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe
+from ntk_repro.training import Recipe, landmark_epochs
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.output_statistics import output_statistics
@@ -84,8 +84,7 @@ class Config(Settings):
     @property
     def followed_epochs(self) -> tuple[int, ...]:
         """Epochs at which outputs are looked at: 0, 1, 2, 5, 10, 20, 50 ... and the last."""
-        before = {m * 10**power for power in range(6) for m in (1, 2, 5) if m * 10**power < self.epochs}
-        return tuple(sorted({0, *before, self.epochs}))
+        return landmark_epochs(self.epochs)
 
 
 def run(config: Config, root: Path | None = None, data: Dataset | None = None, *, wait: bool = False) -> RunFolder:

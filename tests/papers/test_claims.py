@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evaluate, power_law_fit, spearman
+from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing, evaluate, monotone, power_law_fit, spearman
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30), st.randoms())
@@ -30,6 +30,21 @@ def test_spearman_of_a_constant_is_undetermined():
     assert math.isnan(spearman([1, 2, 3], [0.5, 0.5, 0.5]))
     assert math.isnan(spearman([1, 2, 3], [None, None, None]))
     assert math.isnan(spearman([1, 2, 3], [None, None, None], missing="last"))
+
+
+@pytest.mark.parametrize(
+    ("rho", "grows", "falls"),
+    [
+        (0.8, True, False),
+        (0.8 - 1e-12, True, False),
+        (0.799, False, False),
+        (-0.8 + 1e-12, False, True),
+        (math.nan, False, False),
+    ],
+)
+def test_a_correlation_of_the_bound_says_that_something_grows_or_falls(rho, grows, falls):
+    assert (monotone(rho, +1), monotone(rho, -1)) == (grows, falls)
+    assert monotone(rho, +1, 0.9) is False
 
 
 @pytest.mark.parametrize(

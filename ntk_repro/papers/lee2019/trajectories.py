@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Verdict, spearman
+from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 from ntk_repro.papers.figure import Figure
 
 __all__ = ["FIGURES"]
@@ -104,7 +104,7 @@ def _late_follows_early(numbers: Numbers) -> Iterator[Verdict]:
         for run, a, b in zip(numbers["trajectories"], early, late, strict=True)
     )
     meaning = "Spearman correlation of the deviation after a tenth of the steps and at the end"
-    yield Verdict("all widths", rho >= 0.8 - 1e-9, rho, meaning, None, note)
+    yield Verdict("all widths", monotone(rho, +1), rho, meaning, None, note)
 
 
 def _deviation_grows(numbers: Numbers) -> Iterator[Verdict]:
@@ -117,7 +117,7 @@ def _deviation_grows(numbers: Numbers) -> Iterator[Verdict]:
 def _deviation_falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
     runs = numbers["trajectories"]
     rho = spearman([run["width"] for run in runs], [_deviation(run, 1) for run in runs])
-    yield Verdict("all widths", rho <= -0.8 + 1e-9, rho, "Spearman correlation of width and deviation at the end")
+    yield Verdict("all widths", monotone(rho, -1), rho, "Spearman correlation of width and deviation at the end")
 
 
 _OUTPUTS = Claim("the linearization's test outputs follow the network's (RMSE <= 20 % of their change)", _outputs_agree)

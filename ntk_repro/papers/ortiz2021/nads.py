@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Verdict, spearman
+from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021.accuracies import left_the_majority
-from ntk_repro.papers.ortiz2021.trends import monotone, trend
+from ntk_repro.papers.ortiz2021.trends import trend
 from ntk_repro.papers.resources import printed_numbers
 
 __all__ = ["FIGURES"]

@@ -3,18 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from ntk_repro.papers.claims import Claim, Verdict, spearman
+from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 
-__all__ = ["monotone", "trend"]
+__all__ = ["trend"]
 
 Curves = Mapping[str, Any]
-
-_ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
-
-
-def monotone(rho: float, sign: int, bound: float = 0.8) -> bool:
-    """Whether a rank correlation says that something grows (sign +1) or falls (sign -1)."""
-    return sign * rho >= bound - _ROUNDING
 
 
 def trend(

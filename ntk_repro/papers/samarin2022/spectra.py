@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ntk_repro.network_names import spoken_network
-from ntk_repro.papers.claims import Claim, Verdict, spearman
+from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
 
@@ -16,7 +16,6 @@ __all__ = ["FIGURES"]
 
 Numbers = Mapping[str, Any]
 
-_ROUNDING = 1e-9
 _FAR_BELOW = 0.5  # of the rows
 _SAME = 1e-3  # relative
 _RANKS = {"effective_rank": "of the Jacobian", "effective_rank_of_kernel": "of the kernel"}
@@ -36,7 +35,7 @@ def _grows_with_width(numbers: Numbers) -> Iterator[Verdict]:
 def _monotone(line: Mapping[str, Any], name: str, sign: int, subject: str) -> Verdict:
     rho = spearman(line["widths"], line[name])
     note = ", ".join(f"x{w:g}: {value:.4g}" for w, value in zip(line["widths"], line[name], strict=True))
-    return Verdict(subject, sign * rho >= 0.8 - _ROUNDING, rho, "Spearman correlation with the width", note=note)
+    return Verdict(subject, monotone(rho, sign), rho, "Spearman correlation with the width", note=note)
 
 
 def _far_below_the_rows(numbers: Numbers) -> Iterator[Verdict]:
