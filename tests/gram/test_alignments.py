@@ -69,7 +69,7 @@ def test_an_eigenfunction_is_aligned_by_its_eigenvalue(net, x):
 @pytest.mark.slow
 def test_any_cut_into_blocks_gives_the_same(net, x, targets, monkeypatch):
     expected = alignment(net, x, targets, precision="float64")
-    monkeypatch.setattr(alignments, "_BLOCK_SAMPLES", 5)  # the last block is filled up
+    monkeypatch.setattr(alignments, "_BLOCK_SAMPLES", {"cpu": 5, "other": 5})  # the last block is filled up
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64"), expected, rtol=1e-12)
     each = 8 * net.num_params * net(x[:1]).shape[1]
     assert alignments._blocks(N, 5, each, memory=6 * each) == (1, 2)
