@@ -76,7 +76,9 @@ def read_source(file: Path, module: str = "") -> Source:
 
 def last_line(error: BaseException) -> str:
     """What an error of a user's code says, on one line."""
-    said = traceback.format_exception_only(error)[-1].strip().splitlines()
+    told = traceback.TracebackException(type(error), error, None)
+    told.__notes__ = None  # JAX and Flax hang notes on errors, which stand behind what the error says
+    said = list(told.format_exception_only())[-1].strip().splitlines()
     return said[0] if said else type(error).__name__
 
 
