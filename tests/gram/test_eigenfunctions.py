@@ -93,3 +93,10 @@ def test_parameters_in_bfloat16_have_a_fingerprint():
     half = NET.replace(params=jax.tree.map(lambda leaf: leaf.astype(jax.numpy.bfloat16), NET.params))
     assert fingerprint(half, X) != fingerprint(NET, X)
     assert fingerprint(half, X) == fingerprint(half, X)
+
+
+def test_keys_in_the_state_have_a_fingerprint():
+    """As the dropout of an NNX module keeps them."""
+    one, other = (NET.replace(state={"rng": jax.random.key(seed)}) for seed in (0, 1))
+    assert fingerprint(one, X) == fingerprint(one, X)
+    assert fingerprint(one, X) != fingerprint(other, X)
