@@ -35,6 +35,7 @@ def _decode(path: Path) -> Decoded:
         if key not in arrays:
             message = f"{path} has no array {key!r}: it needs {', '.join(_KEYS)}"
             raise UserError(f"{message} (it has {', '.join(found) or 'none'})")
+    kinds = {key: arrays[key].dtype for key in ("x_train", "x_test")}
     for part in ("train", "test"):
         x, y = f"x_{part}", f"y_{part}"
         arrays[x] = _images(arrays[x], f"{x} of {path}")
@@ -42,6 +43,9 @@ def _decode(path: Path) -> Decoded:
         if len(arrays[x]) != len(arrays[y]):
             message = f"{path} has {len(arrays[x])} images in {x} but {len(arrays[y])} labels in {y}"
             raise UserError(f"{message}: give one label an image")
+    if (kinds["x_train"] == np.uint8) != (kinds["x_test"] == np.uint8):
+        found = f"x_train {kinds['x_train']} and x_test {kinds['x_test']}"
+        raise UserError(f"{path} has {found}, and only uint8 is read as 0..255: save both parts with one dtype")
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         shapes = f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
         raise UserError(f"images of x_train and x_test in {path} differ in shape ({shapes}): give both parts one shape")
@@ -54,7 +58,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files if key in _KEYS}, archive.files
     except ValueError as error:
-        if "allow_pickle" not in str(error):
+        if "allow_pickle" not in str(error) or not zipfile.is_zipfile(path):  # NumPy takes any text for a pickle
             raise _unreadable(path) from error
         message = f"{path} holds Python objects, which are not read because they can run code"
         raise UserError(f"{message}: save plain numeric arrays with numpy.savez") from error
@@ -80,6 +84,9 @@ def _images(x: np.ndarray, what: str) -> np.ndarray:
 
 
 def _labels(y: np.ndarray, what: str) -> np.ndarray:
+    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "buif":
+        message = f"{what} has shape {y.shape}: labels must be (n,), one class an image"
+        raise UserError(f"{message}; of one-hot rows take {what.split()[0]}.argmax(axis=1)")
     if y.dtype.kind not in "iu":
         raise UserError(f"{what} has dtype {y.dtype}: labels must be integer classes, convert them with .astype(int)")
     if y.ndim != 1:
