@@ -84,6 +84,9 @@ def targets(data: Dataset, positive: int | None = None) -> Targets:
         k = max(data.provenance.num_classes or 0, int(data.y.max()) + 1)
         if k < 2:
             raise UserError(f"{data.provenance.name} has one class only: there is nothing to tell apart")
+        if k > max(1000, len(data.y)):  # labels that are numbers of something else; a small subset may lack classes
+            classes = f"{len(np.unique(data.y))} classes with numbers up to {k - 1:,}"
+            raise UserError(f"{data.provenance.name} has {classes}, each number an output: count the classes from 0")
         return Targets(one_hot(data.y_train, k), one_hot(data.y_test, k))
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         if len(np.unique(y == positive)) < 2:

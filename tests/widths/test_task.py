@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,6 +27,13 @@ def test_the_outputs_are_the_classes_of_the_source_whatever_the_subset():
     few = load_dataset("digits", n_train=3, n_test=2)
     assert int(few.y.max()) < 9
     assert targets(few).outputs == few.provenance.num_classes == 10
+
+
+def test_far_numbers_of_few_classes_are_no_outputs(data):
+    named = dataclasses.replace(data.provenance, num_classes=None)
+    far = dataclasses.replace(data, y_train=data.y_train + 1_000_000, y_test=data.y_test + 1_000_000, provenance=named)
+    with pytest.raises(UserError, match="digits has 10 classes with numbers up to 1,000,009, each number an output"):
+        targets(far)
 
 
 def test_one_class_against_the_others_is_one_and_zero(data):
