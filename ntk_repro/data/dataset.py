@@ -123,8 +123,9 @@ def dataset_of(
 ) -> Dataset:
     """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
     decoded = _of_classes(decode_cached(source), classes, source.name)
-    rows_train = _subset(source, decoded, "train", n_train, seed)
-    rows_test = _subset(source, decoded, "test", n_test, seed)
+    taken = "" if classes is None else f" of the classes {', '.join(map(str, classes))}"
+    rows_train = _subset(source, decoded, "train", n_train, seed, taken)
+    rows_test = _subset(source, decoded, "test", n_test, seed, taken)
     chosen = Decoded(
         decoded.x_train[rows_train], decoded.y_train[rows_train], decoded.x_test[rows_test], decoded.y_test[rows_test]
     )
@@ -202,7 +203,7 @@ def _of_classes(decoded: Decoded, classes: Sequence[int] | None, name: str) -> D
     return Decoded(*parts)
 
 
-def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: int) -> Int[np.ndarray, " n"]:
+def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: int, taken: str) -> Int[np.ndarray, " n"]:
     """Row indices of the images to take from one part."""
     total, option = len(decoded.arrays()[f"y_{part}"]), f"n_{part}"
     if n is None:
@@ -210,7 +211,7 @@ def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: in
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise UserError(f"{option} must be a whole number from 1 to {total:,}, not {n!r}: change it")
     if n > total:
-        message = f"{source.name} has {total:,} {'training' if part == 'train' else 'test'} images"
+        message = f"{source.name} has {total:,} {'training' if part == 'train' else 'test'} images{taken}"
         raise UserError(f"{message}, fewer than {option}={n:,}: ask for at most {total:,}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UserError(f"seed must be a whole number from 0, not {seed!r}: change it")

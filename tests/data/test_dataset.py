@@ -138,7 +138,9 @@ def test_numbers_of_images_count_those_of_the_classes_named():
     data = load_dataset("digits", n_train=20, n_test=5, classes=(3, 8, 1))
     assert len(data.y_train) == 20
     assert set(data.y_train) == {0, 1, 2}
-    with pytest.raises(UserError, match=r"digits has \d+ training images, fewer than n_train=1,000"):
+    with pytest.raises(
+        UserError, match=r"digits has \d+ training images of the classes 3, 8, fewer than n_train=1,000"
+    ):
         load_dataset("digits", n_train=1000, classes=(3, 8))
 
 
