@@ -55,6 +55,13 @@ def test_choices_reach_the_kernel(capsys):
     assert store_of(run(capsys, "--precision", "float64")).dtype == np.float64
 
 
+@pytest.mark.parametrize("also", [[], ["--dry-run"], ["--share", "1", "2"]])
+def test_more_eigenpairs_than_images_are_refused_before_the_work(also):
+    with pytest.raises(SystemExit):
+        main([*TINY, "--k", "61", *also])
+    assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
+
+
 @pytest.mark.slow
 def test_explain_and_dry_run_compute_nothing(capsys):
     text = run(capsys, "--k", "5", "--explain", "--dry-run")
