@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from ntk_repro.errors import UserError
 from ntk_repro.models.activations import activation_fn
 
 __all__ = ["LeNet"]
@@ -24,6 +25,10 @@ class LeNet(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n height width channels"]) -> Float[Array, "n outputs"]:
         """Maps images to `num_outputs` numbers each."""
+        smallest = 2 ** len(self.channels)  # what the poolings leave one pixel of
+        if x.ndim != 4 or min(x.shape[1:3]) < smallest:
+            sides = " x ".join(map(str, x.shape[1:]))
+            raise UserError(f"lenet needs images (H, W, C) of at least {smallest} x {smallest} pixels, not {sides}")
         act = activation_fn(self.activation)
         for channels in self.channels:
             x = act(nn.Conv(channels, (5, 5), padding="SAME")(x))

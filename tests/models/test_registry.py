@@ -97,3 +97,11 @@ def test_what_settings_hold_for_a_network():
 def test_a_network_without_outputs_is_refused():
     with pytest.raises(UserError, match="1 output or more, not 0"):
         build_model("mlp", num_outputs=0)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 1), (1, 8, 8), (2, 12, 8, 8, 1)])
+def test_lenet_refuses_what_its_poolings_leave_nothing_of(shape):
+    sides = " x ".join(map(str, shape[1:]))
+    with pytest.raises(UserError, match=f"of at least 4 x 4 pixels, not {sides}"):
+        jax.eval_shape(build_model("lenet").init, jax.random.key(0), np.zeros(shape, np.float32))
+    jax.eval_shape(build_model("lenet").init, jax.random.key(0), np.zeros((1, 4, 4, 1), np.float32))
