@@ -206,6 +206,11 @@ def _samples(config: Config) -> tuple[np.ndarray | None, dict[str, Any]]:
 def show(folder: RunFolder) -> None:
     """Prints the first directions' alignments and how concentrated they are in Fourier space."""
     result = folder.result()
+    if not result["values"].any():
+        net, data = spoken_network(folder.config["net"]), folder.config["data"]
+        print(f"the mixed derivative of {net} is 0 ({data}), so that no direction is seen: at the origin that of ReLU")
+        print("networks is; take a smooth activation, such as gelu, or --data gaussian")
+        return
     alpha = result["values"] ** 2
     table = Table("NAD", "alignment", "of the first", "frequencies", title=spoken_network(folder.config["net"]))
     for j, frequencies in enumerate(result["frequencies"]):

@@ -51,6 +51,13 @@ def test_averaged_over_images_their_shape_is_no_setting(root):
     assert BASIS.label == "mlp, 4 x 4 x 1, origin"
 
 
+def test_a_basis_of_nothing_is_said_in_words(root, capsys):
+    basis.show(basis.run(dataclasses.replace(BASIS, activation="relu"), root=root))
+    shown = capsys.readouterr().out
+    assert "the mixed derivative of mlp is 0 (origin)" in shown
+    assert "nan" not in shown
+
+
 def test_a_finished_basis_of_other_images_is_refused(tmp_path):
     def images(seed):
         rng = np.random.default_rng(seed)
