@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.models import last_line
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 
@@ -23,6 +24,11 @@ def checked_arguments(
     Raises:
         UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
     """
+    if not isinstance(net, Network):
+        raise UserError(
+            f"the first argument must be a Network, not {type(net).__name__}: make one by Network.create(module, seed, "
+            "x.shape[1:]) or Network.from_apply(apply_fn, params)"
+        )
     outputs = _checked_outputs(outputs)
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
@@ -33,7 +39,13 @@ def checked_arguments(
             if x1.shape[1:] != x2.shape[1:]:
                 raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
-        fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype))
+        try:
+            fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype))
+        except Exception as error:  # whatever a network raises on inputs that it was not made for
+            raise UserError(
+                f"the network does not take samples of shape {x1.shape[1:]} ({last_line(error)}): samples are the rows "
+                "of x, each of the shape that the network was made for"
+            ) from error
         if precision == "float64" and fx.dtype != dtype:
             raise UserError(
                 f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "

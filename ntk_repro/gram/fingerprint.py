@@ -3,6 +3,7 @@
 import hashlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.network import Network
@@ -14,7 +15,7 @@ def fingerprint(net: Network, x: np.ndarray) -> str:
     """SHA-256, as hexadecimal digits, of all parameters, the state and x: names, types, shapes and values."""
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state, np.asarray(x))):
-        keys = isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        keys = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         array = np.ascontiguousarray(jax.random.key_data(leaf) if keys else leaf)  # keys are no numbers to NumPy
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(array.reshape(-1).view(np.uint8).data)  # as bytes: buffers know no bfloat16
