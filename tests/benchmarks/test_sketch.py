@@ -37,6 +37,7 @@ def test_a_projection_as_large_as_every_layer_changes_nothing(captured):
         np.testing.assert_array_equal(kernel, exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centred", [True, False])
 def test_projected_kernels_are_right_on_average(captured, centred):
     _, _, plan, capture = captured

@@ -133,6 +133,7 @@ def test_a_kernel_of_all_outputs_gives_what_its_block_does(problem, dynamics):
     assert_near(found, dynamics.outputs(TIMES, *problem.starts), 1e-7)
 
 
+@pytest.mark.slow
 def test_soft_targets_are_learned_and_then_it_rests(problem):
     """Where the targets are inner points the limit exists: the softmax meets them."""
     y = scipy.special.softmax(np.random.default_rng(0).standard_normal((10, 3)), axis=1)

@@ -71,6 +71,7 @@ def test_below_the_rank_every_target_is_fitted(method):
     assert (found.rank, found.rows) == (2 * SMALL, 2 * SMALL)
 
 
+@pytest.mark.slow
 def test_the_solution_is_the_shortest_one():
     j, j_test, fx, fx_test = dense(SMALL)
     u = np.linalg.pinv(j) @ (Y[:SMALL] - fx).ravel()
@@ -105,6 +106,7 @@ def test_ridge_against_the_normal_equations(method, n):
     assert found.norm == pytest.approx(np.linalg.norm(u), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_eigenvalues_are_squared_singular_values():
     singular = np.linalg.svd(dense(SMALL)[0], compute_uv=False)
     for method in ("primal", "dual"):

@@ -32,6 +32,7 @@ def test_it_is_the_kernel_of_the_readouts_gradients():
     np.testing.assert_allclose(empirical_nngp(net, X[:2], X), empirical_gram(readout, X[:2], X), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_both_parameterizations_have_the_same():
     ours = [empirical_nngp(network(p), X) for p in PARAMETERIZATIONS]
     np.testing.assert_allclose(*ours, rtol=1e-5)

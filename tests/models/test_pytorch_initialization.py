@@ -29,6 +29,7 @@ def test_every_array_is_uniform_within_one_over_the_root_of_fan_in():
         assert np.abs(params[layer]["kernel"]).max() > 0.99 * bound
 
 
+@pytest.mark.slow
 def test_the_same_distribution_as_pytorchs():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     torch.manual_seed(0)

@@ -58,6 +58,7 @@ def test_a_basis_of_nothing_is_said_in_words(root, capsys):
     assert "nan" not in shown
 
 
+@pytest.mark.slow
 def test_a_finished_basis_of_other_images_is_refused(tmp_path):
     def images(seed):
         rng = np.random.default_rng(seed)

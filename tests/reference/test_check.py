@@ -97,6 +97,7 @@ def made(reference, monkeypatch):
     return found, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [UserError("no cifar10"), OSError(28, "No space left on device")])
 def test_a_check_in_which_a_figure_failed_keeps_its_good_runs_for_the_next(reference, made, tmp_path, clean, error):
     (_, errors), root = made, tmp_path / "check"
