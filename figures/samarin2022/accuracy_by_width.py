@@ -122,7 +122,11 @@ def _settings(runs: list[RunFolder]) -> str:
     if runs[0].config["decay_epochs"] is not None:
         parts[-1] += f" (rate / 10 every {runs[0].config['decay_epochs']})"
     seeds = len({_seed(run) for run in runs})
-    parts.append(f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed")
+    said = f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed"
+    for width in sorted({run.config["width"] for run in runs}):
+        fewer = len({_seed(run) for run in runs if run.config["width"] == width})
+        said += f", {fewer} at x{width:g}" if fewer < seeds else ""
+    parts.append(said)
     return ", ".join(parts)
 
 

@@ -73,6 +73,12 @@ def test_the_plotted_accuracies_are_those_of_the_runs(tmp_path, draw, script):
     assert panel["settings"].startswith("4,000 + 1,000 images, 5 epochs")
 
 
+def test_a_width_of_fewer_seeds_is_said(tmp_path, draw):
+    runs = [*widening(tmp_path), trained(tmp_path, 8.0, 0)]
+    (panel,) = draw("accuracy_by_width", runs).numbers["panels"]
+    assert panel["settings"].endswith("2 seeds (bars: std), 1 at x8")
+
+
 def test_claims_hold_where_the_gap_closes(tmp_path, draw):
     rows = claims("fig2", draw("accuracy_by_width", widening(tmp_path)))
     assert all(row["holds"] for row in rows)
