@@ -124,7 +124,8 @@ class Report:
         for entry in entries:
             if entry.trouble:
                 print(f"{entry.figure.id} could not be drawn: {entry.trouble}")
-        print(f"{drawn} of {len(entries)} figures and tables are computed; what the others cost: {this_program()} list")
+        others = "" if drawn == len(entries) else f"; what the others cost: {this_program()} list"
+        print(f"{drawn} of {len(entries)} figures and tables are computed{others}")
         print(self.out)
         print("next: open it in a browser" if drawn else f"next: {this_program()} run fig2")
 
