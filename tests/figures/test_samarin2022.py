@@ -74,8 +74,7 @@ def test_the_plotted_accuracies_are_those_of_the_runs(tmp_path, draw, script):
 
 
 def test_a_width_of_fewer_seeds_is_said(tmp_path, draw):
-    runs = [*widening(tmp_path), trained(tmp_path, 8.0, 0)]
-    (panel,) = draw("accuracy_by_width", runs).numbers["panels"]
+    (panel,) = draw("accuracy_by_width", [*widening(tmp_path), trained(tmp_path, 8.0, 0)]).numbers["panels"]
     assert panel["settings"].endswith("2 seeds (bars: std), 1 at x8")
 
 
