@@ -38,9 +38,8 @@ def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
     epochs, y = config.followed_epochs, np.eye(10)[:4]
     arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, APART)}
     arrays["majority_rate"] = 0.11
-    for kind, accuracy in (("network", network), ("linearized", linearized)):
-        if kind not in config.kinds:
-            continue
+    for kind in config.kinds:
+        accuracy = {"network": network, "linearized": linearized}[kind]
         noise = accuracy and 0.002 * seed
         arrays |= {f"{kind}_train_accuracy": accuracy + 0.02, f"{kind}_test_accuracy": accuracy + noise}
         outputs = np.stack([y * accuracy * e / 5 for e in epochs])
