@@ -70,12 +70,20 @@ def test_a_file_that_changed_is_not_taken_for_the_old_one(tmp_path, capsys):
     assert "are not those that" in capsys.readouterr().err
 
 
+# The program as `python -m` runs it; where a shell started the tests in the background, children would ignore SIGINT.
+HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("ntk_repro.eigentasks", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_continues_with_the_same_command(stop, own_runs):
     # Many tasks after the first: on a busy machine the signal comes late.
     indices = ["--indices", "2", "5", "9", "14", "20", "27", "35", "44"]
-    program = [sys.executable, "-m", "ntk_repro.eigentasks", *ARGS, *indices, "--epochs", "250"]
+    program = [sys.executable, "-c", HEEDING, *ARGS, *indices, "--epochs", "250"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240
     while not list(own_runs.glob("eigentasks/*/parts/network_00002.npz")):
