@@ -112,13 +112,9 @@ class EigentasksConfig(NetworkChoice):
         images = n_train + n_test
         indices = tuple(index for index in self.indices if index <= images)
         count = None if (self.num_eigenfunctions or 0) > images else self.num_eigenfunctions
-        said = []
-        if indices != self.indices:
-            said.append(f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out")
-        if self.batch_size > n_train:
-            said.append(f"all {n_train:,} training images are one batch, not {self.batch_size} of them")
-        batch_size = min(self.batch_size, n_train)
-        return dataclasses.replace(self, indices=indices, num_eigenfunctions=count, batch_size=batch_size), said
+        said = [f"{images:,} images have {images:,} eigenfunctions: indices beyond are left out"]
+        fit = dataclasses.replace(self, indices=indices, num_eigenfunctions=count)
+        return fit, said if indices != self.indices else []
 
     def _without_effect(self) -> dict[str, Any]:
         """The settings that change nothing beside the others, at their defaults: they must not tell two runs apart."""

@@ -129,6 +129,10 @@ def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> tu
             part: sizes[part] if part in beyond or part not in own else counts[part] or sizes[part] for part in sizes
         }
         fit = dataclasses.replace(config, **{part: sizes[part] for part in beyond})
+        batch_size = getattr(fit, "batch_size", None) or 0  # None: all images in every step
+        if {"batch_size", "n_train"} <= own and batch_size > left["n_train"]:
+            said.append(f"all {left['n_train']:,} training images are one batch, not {batch_size} of them")
+            fit = dataclasses.replace(fit, batch_size=left["n_train"])
         if hasattr(fit, "within"):
             fit, lines = fit.within(**left)
             said += lines

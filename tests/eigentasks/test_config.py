@@ -85,9 +85,3 @@ def test_every_other_setting_makes_another_run(field):
 def test_contradictions_are_refused_with_the_remedy(settings, message):
     with pytest.raises(UserError, match=message):
         resolved(**settings)
-
-
-def test_fewer_images_than_a_batch_are_one_batch():
-    fit, (said,) = EigentasksConfig(indices=(2, 11)).within(60, 20)
-    assert (fit.batch_size, said) == (60, "all 60 training images are one batch, not 128 of them")
-    assert EigentasksConfig(indices=(2, 11), batch_size=60).within(60, 20)[1] == []

@@ -37,7 +37,7 @@ def test_parameter_counts():
 @pytest.mark.parametrize("side", [63, 100])
 def test_the_function_is_pytorchs(side):
     """Whose adaptive pooling has one pixel for each cell at 63 x 63, and two rows for six at 100 x 63."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch = pytest.importorskip("torch", reason="needs PyTorch to compare with: pip install torch")
     nn = torch.nn
     c, h = SMALL["channels"], SMALL["hidden"]
     theirs = nn.Sequential(

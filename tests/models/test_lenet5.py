@@ -35,7 +35,7 @@ def test_parameter_counts():
 @pytest.mark.slow
 def test_the_function_is_pytorchs():
     """With the same parameters, whose first convolution pads 28 x 28 by two pixels."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch = pytest.importorskip("torch", reason="needs PyTorch to compare with: pip install torch")
     nn = torch.nn
     theirs = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),

@@ -31,7 +31,7 @@ def test_every_array_is_uniform_within_one_over_the_root_of_fan_in():
 
 @pytest.mark.slow
 def test_the_same_distribution_as_pytorchs():
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch = pytest.importorskip("torch", reason="needs PyTorch to compare with: pip install torch")
     torch.manual_seed(0)
     for layer, fan_in, shape in (
         (torch.nn.Conv2d(20, 40, 5), 500, (5, 5, 20, 40)),

@@ -89,6 +89,15 @@ def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(compu
     assert "60 images have 60 eigenfunctions: indices beyond are left out" in capsys.readouterr().err
 
 
+def test_fewer_images_than_a_batch_are_one_batch(computed, tmp_path, capsys):
+    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=25, n_test=20)
+    assert {config.batch_size for config in computed} == {25}
+    assert "all 25 training images are one batch, not" in capsys.readouterr().err
+    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=1000, n_test=20)
+    assert {config.batch_size for config in computed[2:]}.isdisjoint({25, 1000})
+    assert "are one batch" not in capsys.readouterr().err
+
+
 def test_the_baseline_can_be_left_out(computed, monkeypatch):
     monkeypatch.setattr(sys.modules["ntk_repro.__main__"], "_show", lambda made: None)
     main(["run", "ortiz2021/fig2", "--no-baseline"])

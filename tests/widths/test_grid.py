@@ -138,7 +138,7 @@ def test_a_job_that_fails_is_a_sentence_after_all_have_ended(tmp_path, monkeypat
 @pytest.mark.slow
 def test_jobs_of_submitit_compute_the_grid(done, tmp_path):
     """Without Slurm they are processes of this machine."""
-    pytest.importorskip("submitit")
+    pytest.importorskip("submitit", reason="needs submitit: pip install submitit")
     found = grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, slurm_cpus=1, slurm_memory=2.0), root=tmp_path)
     for name, array in done.result().items():
         np.testing.assert_allclose(found.result()[name], array, atol=0.04, err_msg=name)
