@@ -1,4 +1,4 @@
-"""Digests of the kernels of all test networks: two commits whose kernels are the same to the last bit print the same."""
+"""Digests of the kernels of all test networks: commits whose kernels are the same to the last bit print the same."""
 
 import hashlib
 import warnings

@@ -3,8 +3,8 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -16,14 +16,21 @@ from ntk_repro.errors import UserError
 from ntk_repro.models import build_model, build_own, is_nnx, last_line
 from ntk_repro.network_names import own_network, spoken_network
 
-__all__ = ["ApplyFn", "Network", "check_network"]
+__all__ = ["ApplyFn", "ComplexParameter", "Network", "check_network", "leaf_names"]
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
 
 # How Flax modules call the switch between training and inference, and its value at inference.
-_MODE_ARGUMENTS = {"train": False, "training": False, "is_training": False, "deterministic": True,
-                   "use_running_average": True}  # fmt: skip
+_MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_training": False, "deterministic": True,
+                   "inference": True, "use_running_average": True}  # fmt: skip
+
+
+class ComplexParameter(NamedTuple):
+    """A complex parameter as the two real ones that it stands for: all gradients are with respect to these."""
+
+    real: Any
+    imag: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,8 +41,12 @@ class Network:
     JAX function. `state` holds what is not trained by gradients (BatchNorm statistics); every kernel and linearization
     keeps it frozen, and inference mode is the rule.
 
+    A network is a value: what becomes of the module, the containers and the NumPy arrays that it was made from changes
+    nothing in it. All its parameters are real: complex ones are `ComplexParameter`s, and leaves that have no gradient
+    (integers, keys, functions) are kept fixed, with None in their place.
+
     Attributes:
-        params: the point, a pytree of arrays.
+        params: the point, a pytree of real floating-point arrays.
         state: the collections that are not parameters, {} where there are none; of a linearization its origin too.
         apply_fn: (params, state, x) -> outputs in inference mode.
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
@@ -51,6 +62,16 @@ class Network:
     module: nn.Module | None = None
     origin: PyTree | None = None
     input_shape: tuple[int, ...] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "params", _detached(self.params))
+        object.__setattr__(self, "state", _detached(self.state))
+        for name, leaf in zip(leaf_names(self.params), jax.tree.leaves(self.params), strict=True):
+            if _kind(leaf) != "real":
+                raise UserError(
+                    f"parameter {'/'.join(name)} is {getattr(leaf, 'dtype', type(leaf).__name__)}: parameters are real "
+                    "floating-point arrays; make the network anew from these by Network.create or Network.from_apply"
+                )
 
     @classmethod
     def create(
@@ -99,11 +120,22 @@ class Network:
             raise UserError("Network.create needs a key (or seed) and the input shape without the sample axis")
         input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         key = jax.random.key(key) if isinstance(key, int | np.integer) else key
-        x = jax.ShapeDtypeStruct((1, *input_shape), input_dtype)
-        variables = dict(_init_fn(module, x.shape, x.dtype)(key))
+        if module.scope is not None:
+            raise UserError(
+                f"this {type(module).__name__} is bound to parameters: pass module.unbind()[0], and then the "
+                "parameters by net.replace(params=...)"
+            )
+        _check_call_arguments(module)
+        try:
+            variables = dict(_init_fn(module, (1, *input_shape), jnp.dtype(input_dtype))(key))
+        except Exception as error:  # whatever the code of a module raises
+            raise UserError(
+                f"{type(module).__name__} does not run on inputs {input_shape} of type {jnp.dtype(input_dtype)} "
+                f"({last_line(error)}): give the shape of one sample, and input_dtype=jnp.int32 for tokens"
+            ) from error
         params = variables.pop("params", {})
-        apply_fn, training_fn = _linen_functions(module)
-        return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
+        made = _with_real_parameters(params, variables, *_linen_functions(module))
+        return cls(*made, module, input_shape=input_shape)
 
     @classmethod
     def _of_a_user(cls, name: str, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
@@ -122,8 +154,21 @@ class Network:
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
-        """Any differentiable JAX function f(params, x) -> (n, k) or (n,), sample by sample, as a network."""
-        return cls(params, {}, *_plain_functions(apply_fn))
+        """Any differentiable JAX function f(params, x) -> (n, k) or (n,), sample by sample, as a network.
+
+        Raises:
+            UserError: for Flax variables in place of parameters, whose statistics would count as parameters.
+        """
+        if not callable(apply_fn):
+            raise UserError(
+                f"Network.from_apply takes a function and its parameters, in this order, not {type(apply_fn).__name__}"
+            )
+        if isinstance(params, Mapping) and {"params", "batch_stats"} <= set(params):
+            raise UserError(
+                "these are Flax variables, of which only 'params' are parameters: use Network.create(module, seed, "
+                "input_shape).replace(params=variables['params'], state={'batch_stats': variables['batch_stats']})"
+            )
+        return cls(*_with_real_parameters(params, {}, *_plain_functions(apply_fn)))
 
     @classmethod
     def _from_nnx(cls, module: Any) -> "Network":
@@ -133,16 +178,18 @@ class Network:
 
         def run(params, state, x, train):
             # Merging shares the variables, and training would change the caller's; mapping makes new ones.
-            copy = nnx.merge(graph, *jax.tree.map(lambda leaf: leaf, (params, state)))
+            copy = nnx.merge(graph, *_detached((params, state)))
             copy.train() if train else copy.eval()
-            fx = _two_dimensional(copy(x))
+            fx = _two_dimensional(copy(x, **_mode_arguments(copy, train)))
             return fx, nnx.state(copy, nnx.Not(nnx.Param))
 
         return cls(
-            params,
-            state,
-            lambda params, state, x: run(params, state, x, train=False)[0],
-            functools.partial(run, train=True),
+            *_with_real_parameters(
+                params,
+                state,
+                lambda params, state, x: run(params, state, x, train=False)[0],
+                functools.partial(run, train=True),
+            )
         )
 
     def apply(self, params: PyTree, x: Float[Array | np.ndarray, "n ..."]) -> Float[Array, "n k"]:
@@ -167,7 +214,13 @@ class Network:
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":
-        """A copy at other `params` or with another `state`."""
+        """A copy at other `params` or with another `state`, in any container that has the same names.
+
+        Raises:
+            UserError: for params and state with other names than the network's.
+        """
+        for kind in changes.keys() & {"params", "state"}:
+            _check_names(kind, getattr(self, kind), changes[kind])
         return dataclasses.replace(self, **changes)
 
     @property
@@ -178,7 +231,7 @@ class Network:
     @property
     def num_params(self) -> int:
         """The number of scalar parameters."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return sum(np.size(leaf) for leaf in jax.tree.leaves(self.params))
 
     def linearized(self) -> ApplyFn:
         """The first-order Taylor expansion around `params`, f_lin(params, x), through `nt.linearize`.
@@ -241,12 +294,106 @@ def _does_not_run(name: str, input_shape: Any, error: Exception) -> UserError:
     return UserError(f"{spoken_network(name)} does not run on inputs {input_shape} ({last_line(error)}): mend it")
 
 
-def _two_dimensional(fx: Array) -> Array:
+def _two_dimensional(fx: Any) -> Array:
+    if not isinstance(fx, jax.Array | np.ndarray):
+        raise UserError(
+            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs that are "
+            "meant, such as lambda params, x: f(params, x)[0]"
+        )
+    if not jnp.issubdtype(fx.dtype, jnp.floating):
+        remedy = "real and imaginary parts as outputs of their own"
+        if not jnp.issubdtype(fx.dtype, jnp.complexfloating):
+            remedy = "the logits, not the class"
+        raise UserError(f"a network must return real floating-point outputs, not {fx.dtype}: return {remedy}")
     if fx.ndim == 1:
         return fx[:, None]
     if fx.ndim != 2:
-        raise UserError(f"a network must map n inputs to (n, k) or (n,) outputs, not to shape {fx.shape}")
+        remedy = "fx.reshape(len(fx), -1)" if fx.ndim else "squeeze(-1), not squeeze()"
+        raise UserError(f"a network must map n inputs to (n, k) or (n,) outputs, not to shape {fx.shape}: {remedy}")
     return fx
+
+
+def leaf_names(tree: PyTree) -> list[tuple[str, ...]]:
+    """The names on the way to each leaf, no two alike; the same for all containers of the same names."""
+    names = []
+    for number, (keys, _) in enumerate(jax.tree_util.tree_flatten_with_path(tree)[0]):
+        name = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in keys]
+        if len(name) > 1 and name[-1] == "value" and isinstance(keys[-1], jax.tree_util.GetAttrKey):
+            name.pop()  # of an NNX variable, or of a partitioned parameter
+        names.append(tuple(name) if tuple(name) not in names else (*name, str(number)))
+    return names
+
+
+def _check_names(kind: str, own: PyTree, given: PyTree) -> None:
+    """Refuses a tree that lacks names of the network's or, of parameters, has others."""
+    own_names, names = set(leaf_names(own)), set(leaf_names(given))
+    missing, unexpected = sorted(own_names - names), sorted(names - own_names) if kind == "params" else []
+    if not missing and not unexpected:
+        return
+    differ = [f"{word} {'/'.join(found[0])}" for word, found in (("lack", missing), ("have", unexpected)) if found]
+    remedy = "pass a tree with the names of net.params"
+    if kind == "state":
+        remedy = "pass a tree with the names of net.state, such as {'batch_stats': variables['batch_stats']}"
+    elif any(name[:1] == ("params",) for name in unexpected):
+        remedy = "pass variables['params'], without the other collections"
+    raise UserError(f"these are not the network's {kind}: they {' and '.join(differ)}; {remedy}")
+
+
+def _detached(tree: PyTree) -> PyTree:
+    """The same values in containers and arrays of their own; JAX's arrays never change."""
+
+    def leaf(value):
+        if isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and value.is_deleted():
+            raise UserError("a parameter was donated to a jitted function and is gone: give that function a copy")
+        return np.array(value) if isinstance(value, np.ndarray) else value
+
+    return jax.tree.map(leaf, tree)
+
+
+def _kind(leaf: Any) -> str:
+    """Whether a leaf is a real or a complex parameter, an array without gradient, or no array at all."""
+    if not hasattr(leaf, "dtype") and not isinstance(leaf, bool | int | float | complex):
+        return "static"
+    dtype = jnp.result_type(leaf)
+    if jnp.issubdtype(dtype, jnp.floating):
+        return "real"
+    return "complex" if jnp.issubdtype(dtype, jnp.complexfloating) else "fixed"
+
+
+def _with_real_parameters(
+    params: PyTree, state: PyTree, apply_fn: Callable, training_fn: Callable
+) -> tuple[PyTree, PyTree, Callable, Callable]:
+    """Parameters that are real throughout, state, and the functions of them; unchanged where they are real already."""
+    leaves, structure = jax.tree.flatten(params)
+    kinds = [_kind(leaf) for leaf in leaves]
+    if set(kinds) <= {"real"}:
+        return params, state, apply_fn, training_fn
+
+    def given(params, fixed):
+        """The parameters as the functions know them."""
+        found, fixed = [], iter(fixed)
+        for kind, leaf, value in zip(kinds, leaves, structure.flatten_up_to(params), strict=True):
+            if kind == "complex":
+                value = jax.lax.complex(value.real, value.imag)
+            elif kind != "real":
+                value = next(fixed) if kind == "fixed" else leaf
+            found.append(value)
+        return structure.unflatten(found)
+
+    def real_apply_fn(params, state, x):
+        return apply_fn(given(params, state["fixed"]), state["state"], x)
+
+    def real_training_fn(params, state, x):
+        fx, new_state = training_fn(given(params, state["fixed"]), state["state"], x)
+        return fx, {**state, "state": new_state}
+
+    fixed = [jnp.asarray(leaf) for kind, leaf in zip(kinds, leaves, strict=True) if kind == "fixed"]
+    real_leaves = []
+    for kind, leaf in zip(kinds, leaves, strict=True):
+        if kind == "complex":
+            leaf = ComplexParameter(jnp.real(leaf), jnp.imag(leaf))
+        real_leaves.append(leaf if kind in ("real", "complex") else None)
+    return structure.unflatten(real_leaves), {"fixed": fixed, "state": state}, real_apply_fn, real_training_fn
 
 
 def _cached(function: Callable) -> Callable:
@@ -311,7 +458,23 @@ def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
     return linearized_fn, lambda params, frozen, x: (linearized_fn(params, frozen, x), frozen)
 
 
-def _mode_arguments(module: nn.Module, train: bool) -> dict[str, Any]:
+def _check_call_arguments(module: nn.Module) -> None:
+    """Refuses a module whose call needs more than its inputs and the switch to inference."""
+    _, *others = inspect.signature(module.__call__).parameters.values()
+    needed = [
+        one.name
+        for one in others
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        if one.name not in _MODE_ARGUMENTS
+    ]
+    if needed:
+        raise UserError(
+            f"{type(module).__name__}.__call__ needs {', '.join(needed)} beside its inputs: give it a default, or wrap "
+            "it, Network.from_apply(lambda params, x: module.apply({'params': params}, x, ...), params)"
+        )
+
+
+def _mode_arguments(module: Any, train: bool) -> dict[str, Any]:
     """The keyword argument that puts a module into training or inference mode, where it has one."""
     known = inspect.signature(type(module).__call__).parameters
     return {name: at_inference != train for name, at_inference in _MODE_ARGUMENTS.items() if name in known}

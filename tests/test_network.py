@@ -1,5 +1,7 @@
 """Network: creation, evaluation and linearization of Linen, NNX and plain functions."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 from flax import nnx
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram, kernel_cosine_distance
 from ntk_repro.network import Network
 
 X = np.random.default_rng(0).normal(size=(7, 5, 4, 2)).astype(np.float32)
@@ -84,7 +87,15 @@ class Deterministic(nn.Module):
         return self.param("w", nn.initializers.ones, (1, 1)) * jnp.full((len(x), 1), 1 - float(deterministic))
 
 
-@pytest.mark.parametrize("module", [Train(), Deterministic()])
+class IsTrain(nn.Module):
+    """1 in training, 0 at inference."""
+
+    @nn.compact
+    def __call__(self, x, is_train):
+        return self.param("w", nn.initializers.ones, (1, 1)) * jnp.full((len(x), 1), float(is_train))
+
+
+@pytest.mark.parametrize("module", [Train(), Deterministic(), IsTrain()])
 def test_mode_arguments_are_found_by_name(module):
     net = Network.create(module, 0, (2,))
     x = np.ones((3, 2), np.float32)
@@ -141,3 +152,121 @@ def test_what_cannot_be_a_network_is_refused():
         lenet()(X[:0])
     with pytest.raises(UserError, match=r"not to shape \(7, 5, 4, 1\)"):
         Network.create(nn.Dense(1), 0, X.shape[1:])(X)
+
+
+# A network is a value.
+
+
+def test_an_nnx_network_does_not_follow_its_module():
+    """Weights, BatchNorm statistics, and the origin of the linearization stay when the module is trained or changed."""
+    module = NNXNet(nnx.Rngs(0))
+    net = Network.create(module)
+    linear = net.linearization()
+    before, kernel, state = net(X), empirical_gram(net, X), jax.tree.map(np.array, net.state)
+    module.train()
+    module(X)  # updates the statistics
+    module.dense.kernel[...] = module.dense.kernel[...] * 2
+    module.norm.epsilon, module.norm.use_scale = 10.0, False
+    np.testing.assert_array_equal(net(X), before)
+    np.testing.assert_array_equal(empirical_gram(net, X), kernel)
+    jax.tree.map(np.testing.assert_array_equal, net.state, state)
+    np.testing.assert_allclose(linear(X), before, rtol=1e-5, atol=1e-6)
+    changed = kernel_cosine_distance(empirical_gram(Network.create(module), X), kernel)
+    assert changed > 1e-3
+
+
+def test_a_module_does_not_follow_its_network():
+    module = NNXNet(nnx.Rngs(0))
+    before = np.array(module.dense.kernel[...])
+    net = Network.create(module)
+    net.training_fn(net.params, net.state, X)
+    np.testing.assert_array_equal(module.norm.mean[...], 0)
+    np.testing.assert_array_equal(module.dense.kernel[...], before)
+
+
+def test_a_network_does_not_follow_the_arrays_and_containers_it_was_made_from():
+    w, order = np.ones((40, 2), np.float32), np.arange(40)
+    params = {"w": w, "order": order}
+    net = Network.from_apply(lambda p, x: x.reshape(len(x), -1)[:, p["order"]] @ p["w"], params)
+    before, kernel = net(X), empirical_gram(net, X)
+    w *= 2
+    order[:] = order[::-1]
+    params["w"] = np.zeros_like(w)
+    np.testing.assert_array_equal(net(X), before)
+    np.testing.assert_array_equal(empirical_gram(net, X), kernel)
+    changes = {"w": np.ones((40, 2), np.float32)}
+    moved = Network.from_apply(lambda p, x: x.reshape(len(x), -1) @ p["w"], changes).replace(params=changes)
+    changes["w"][:] = 5
+    np.testing.assert_allclose(moved(X)[:, 0], X.reshape(7, -1).sum(1), rtol=1e-4, atol=1e-4)
+
+
+def test_donated_parameters_are_told_in_one_line():
+    net = Network.from_apply(lambda w, x: x.reshape(len(x), -1) @ w, jnp.ones((40, 1)))
+    jax.jit(lambda w: w + 1, donate_argnums=0)(net.params)
+    with pytest.raises(UserError, match="was donated to a jitted function and is gone: give that function a copy"):
+        empirical_gram(net, X)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (lambda v: {"params": v}, r"they lack Dense_0/bias and have batch_stats/.*; pass variables\['params'\]"),
+        (lambda v: {"params": {"params": v["params"]}}, r"have params/Dense_0/bias; pass variables\['params'\]"),
+        (lambda v: {"params": {"Dense_0": v["params"]["Dense_0"]}}, "they lack Norm_0/bias; pass a tree"),
+        (lambda v: {"params": v["params"] | {"extra": jnp.ones(1)}}, "they have extra; pass a tree"),
+        (lambda v: {"state": {}}, r"they lack batch_stats/Norm_0/mean; .*variables\['batch_stats'\]"),
+        (lambda v: {"state": v["batch_stats"]}, "not the network's state: they lack batch_stats/Norm_0/mean"),
+    ],
+)
+def test_trees_with_other_names_are_refused_with_what_to_pass(changes, message):
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.Dense(2)(x.reshape(len(x), -1))
+            return nn.BatchNorm(use_running_average=True, name="Norm_0")(x)
+
+    net = Network.create(Net(), 0, X.shape[1:])
+    with pytest.raises(UserError, match=message) as caught:
+        net.replace(**changes({"params": net.params, **net.state}))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_module_needs_is_told_before_it_runs():
+    class Needs(nn.Module):
+        @nn.compact
+        def __call__(self, x, mask):
+            return nn.Dense(1)(x * mask)
+
+    variables: Any = {"params": {"w": jnp.ones((2, 1))}, "batch_stats": {"mean": jnp.zeros(2)}}
+    cases = [
+        (lambda: Network.create(Needs(), 0, (2,)), r"Needs.__call__ needs mask beside its inputs: give it a default"),
+        (lambda: Network.create(nn.Embed(5, 2), 0, (3,)), r"Embed does not run .* input_dtype=jnp\.int32 for tokens"),
+        (lambda: Network.create(nn.Dense(1).bind({}), 0, (3,)), "is bound to parameters"),
+        (lambda: Network.create(nn.Conv(2, (3, 3)), 0, ()), r"Conv does not run on inputs \(\)"),
+        (lambda: Network.from_apply(variables, lambda p, x: x), "takes a function and its parameters, in this order"),
+        (
+            lambda: Network.from_apply(lambda v, x: x, variables),
+            r"Flax variables.*params=variables\['params'\]",
+        ),
+    ]
+    for call, message in cases:
+        with pytest.raises(UserError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+class NNXSwitch(nnx.Module):
+    """1 in training, 0 at inference."""
+
+    def __init__(self, rngs):
+        self.dense = nnx.Linear(2, 1, rngs=rngs)
+
+    def __call__(self, x, is_train):
+        return 0 * self.dense(x) + float(is_train)
+
+
+def test_mode_arguments_of_nnx_modules_too():
+    net = Network.create(NNXSwitch(nnx.Rngs(0)))
+    x = np.ones((3, 2), np.float32)
+    assert np.all(net(x) == 0)
+    assert np.all(net.training_fn(net.params, net.state, x)[0] == 1)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
@@ -29,6 +30,8 @@ def checked_arguments(
             f"the first argument must be a Network, not {type(net).__name__}: make one by Network.create(module, seed, "
             "x.shape[1:]) or Network.from_apply(apply_fn, params)"
         )
+    if not net.num_params:
+        raise UserError("the network has no parameters, so it has no tangent kernel: put what is trained into params")
     outputs = _checked_outputs(outputs)
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
@@ -40,12 +43,11 @@ def checked_arguments(
                 raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
         try:
-            fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x1.shape[1:]), x1.dtype))
+            fx = outputs_of_one_sample(net, x1)
+        except UserError:
+            raise
         except Exception as error:  # whatever a network raises on inputs that it was not made for
-            raise UserError(
-                f"the network does not take samples of shape {x1.shape[1:]} ({last_line(error)}): samples are the rows "
-                "of x, each of the shape that the network was made for"
-            ) from error
+            raise _does_not_run(net, x1, precision, error) from error
         if precision == "float64" and fx.dtype != dtype:
             raise UserError(
                 f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
@@ -55,6 +57,19 @@ def checked_arguments(
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
         yield net, x1, x2, outputs, num_outputs
+
+
+def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
+    if precision == "float64" and isinstance(error, TypeError) and "carry" in str(error):
+        return UserError(
+            "the network has a loop that begins with float32 values whatever its parameters are: make its recurrent "
+            'cells with param_dtype=jnp.float64, or take precision="float32"'
+        )
+    made_for = "" if net.input_shape in (None, x.shape[1:]) else f", it was made for {net.input_shape}"
+    return UserError(
+        f"the network does not take samples of shape {x.shape[1:]} and type {x.dtype}{made_for} ({last_line(error)}): "
+        "samples are the rows of x, each of the shape that the network was made for"
+    )
 
 
 def _checked_outputs(outputs: str | int) -> str | int:

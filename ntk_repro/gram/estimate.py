@@ -69,7 +69,7 @@ def estimate(
     block = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (blocks.tile // blocks.batch)), made)
     per_tile = _seconds(lambda: computation.tile(block, block))
     itemsize = made.gradients[0].dtype.itemsize
-    result = np.dtype(jnp.promote_types(made.gradients[0].dtype, jnp.float32)).itemsize
+    result = max(itemsize, 4)  # sums of bfloat16 are float32
     tile_bytes = (blocks.tile * c) ** 2 * result
     block_bytes = blocks.tile * plan.floats_per_sample * itemsize
     passes = schedule.passes(set(order)) * share

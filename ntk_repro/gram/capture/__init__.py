@@ -1,7 +1,7 @@
 """The layers of a network whose gradients follow from inputs and output cotangents, and the pass that brings both.
 
-Flax modules are intercepted (`layers`); in any other function the layers are found among its equations (`equations`, on
-`program`, `weights` and `view`).
+`layers` finds and captures them, on `program` (a function as a list of equations), `weights` (which parameters are
+kernels and biases) and `view` (a parameter seen through reshapes and transpositions).
 """
 
 from ntk_repro.gram.capture.layer import Capture, Geometry, Layer

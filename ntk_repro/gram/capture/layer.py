@@ -8,19 +8,18 @@ from jaxtyping import Array, Float
 
 from ntk_repro.gram.capture.view import View
 
-__all__ = ["Capture", "Geometry", "Layer", "Leaves", "Path"]
+__all__ = ["Capture", "Geometry", "Layer", "Path"]
 
 Path = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """How a convolution's patches are cut from its padded input."""
+    """How a convolution's patches are cut from its input, padded with zeros."""
 
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
-    padding_mode: str  # of jnp.pad: constant, wrap, reflect
     input_dilation: tuple[int, ...]
     kernel_dilation: tuple[int, ...]
 
@@ -31,35 +30,34 @@ class Geometry:
 
 
 @dataclasses.dataclass(frozen=True)
-class Leaves:
-    """Where the weights of a layer that is no Linen module stand in the network's parameters.
-
-    Attributes:
-        kernel: number of the kernel among the leaves of the parameters.
-        bias: number of the bias, or None.
-        matrix: the kernel as (d_in, d_out).
-    """
-
-    kernel: int
-    bias: int | None
-    matrix: View
-
-
-@dataclasses.dataclass(frozen=True)
 class Layer:
     """A recognised layer of a network and the per-sample shapes of its calls.
 
     `inputs[i]` is (images, *space, d_in) and `outputs[i]` is (images, *space, d_out) in call i, "images" being the
-    product of all leading axes that one sample has in this layer. `geometry` is None for a dense layer. `leaves` is
-    None for a Linen module, and `path` the module's; for other networks `path` is that of the kernel itself.
+    product of all leading axes that one sample has in this layer.
+
+    Attributes:
+        path: of the kernel in the parameters, without a last "kernel".
+        inputs: shape by call.
+        outputs: shape by call.
+        kernel: number of the kernel among the leaves of the parameters.
+        bias: number of the bias, or None.
+        matrix: the kernel as (d_in, d_out).
+        geometry: of a convolution; None for a dense layer.
     """
 
     path: Path
     inputs: tuple[tuple[int, ...], ...]
     outputs: tuple[tuple[int, ...], ...]
-    use_bias: bool
+    kernel: int
+    bias: int | None
+    matrix: View
     geometry: Geometry | None = None
-    leaves: Leaves | None = None
+
+    @property
+    def use_bias(self) -> bool:
+        """Whether it has a bias."""
+        return self.bias is not None
 
     @property
     def positions(self) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ __all__ = ["Program", "Step"]
 # by the names that they have had in the JAX versions supported. Any other call stays one equation.
 _OPENED = {"pjit", "jit", "closed_call", "core_call", "core_closed_call", "checkpoint", "remat", "remat2"}
 
-_READ_LATER = Callable[[int], Any]
+_Read = Callable[[int], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,21 +62,25 @@ class Program:
         return _Flattening().program(jax.make_jaxpr(function)(*args))
 
     def run(
-        self, arguments: Sequence[Any], changes: Mapping[int, Callable[[_READ_LATER, Any], Any]] | None = None
+        self, arguments: Sequence[Any], changes: Mapping[int, Callable[[_Read, Callable[[], Any]], Any]] | None = None
     ) -> list[Any]:
         """The results, traceable and differentiable like the function itself.
 
         Args:
             arguments: one for each of `inputs`.
-            changes: by number of a value, (read, value) -> the value to go on with; `read` gives any earlier value.
+            changes: by number of the one result of a step, (read, evaluate) -> the value to go on with: `read` gives
+                any earlier value by its number, `evaluate()` what the step itself computes.
         """
         changes = changes or {}
         values = dict(self.constants)
         values.update(zip(self.inputs, arguments, strict=True))
         for step in self.steps:
-            found = _evaluated(step.equation, [values[number] for number in step.inputs])
-            for number, value in zip(step.outputs, found, strict=True):
-                values[number] = changes[number](values.__getitem__, value) if number in changes else value
+            evaluate = functools.partial(_evaluated, step.equation, [values[number] for number in step.inputs])
+            if step.outputs and step.outputs[0] in changes:
+                change = changes[step.outputs[0]]
+                values[step.outputs[0]] = change(values.__getitem__, lambda evaluate=evaluate: evaluate()[0])
+            else:
+                values.update(zip(step.outputs, evaluate(), strict=True))
         return [values[number] for number in self.outputs]
 
 

@@ -25,7 +25,7 @@ def takes_rows(layer: Layer) -> bool:
     if geometry is None or jax.default_backend() != "cpu":
         return False
     channels = layer.inputs[0][-1] * layer.d_out
-    plain = geometry.is_plain and geometry.padding_mode == "constant" and min(min(p) for p in geometry.padding) >= 0
+    plain = geometry.is_plain and min(min(p) for p in geometry.padding) >= 0
     return plain and channels <= _MOST_CHANNEL_PAIRS and min(geometry.kernel_size) > 1
 
 

@@ -40,25 +40,34 @@ class _Seen:
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """One use of a kernel: the numbers of its output and input, and how they become a `Layer`'s.
+    """One use of a kernel: the numbers of its output and operands, and how they become a `Layer`'s.
 
-    The operand transposed by `input_order` and reshaped to `input_shape` is (images, *space, d_in), and likewise the
-    output.
+    The input transposed by `input_order` and reshaped to `input_shape` is (images, *space, d_in); the output transposed
+    by `output_order` has `output_axes`, which reshaped to `output_shape` are (images, *space, d_out). The kernel of a
+    convolution transposed by `kernel_order` is (*space, d_in, d_out).
     """
 
     output: int
     input: int
+    kernel: int
     matrix: View
     factors: tuple[tuple[str, int | None], ...]
     input_order: tuple[int, ...]
     input_shape: tuple[int, ...]
+    kernel_order: tuple[int, ...]
     output_order: tuple[int, ...]
+    output_axes: tuple[int, ...]
     output_shape: tuple[int, ...]
     geometry: Geometry | None
 
+    def operands_from(self, read: Callable[[int], Any]) -> tuple[Array, Array]:
+        """Input and kernel as the equation multiplies them."""
+        a = read(self.input).transpose(self.input_order).reshape(self.input_shape)
+        return a, read(self.kernel).transpose(self.kernel_order)
+
     def input_from(self, read: Callable[[int], Any]) -> Array:
         """The layer's input, with the kernel's factors: its cotangents must stay those of the bias."""
-        a = read(self.input).transpose(self.input_order).reshape(self.input_shape)
+        a, _ = self.operands_from(read)
         for operation, number in self.factors:
             if number is None:
                 a = -a
@@ -67,9 +76,9 @@ class Product:
                 a = a * scalar if operation == "mul" else a / scalar
         return a
 
-    def as_output(self, a: Any, shape: tuple[int, ...]) -> Any:
-        """An array of `output_shape` laid out as the equation's output, whose shape is given."""
-        return a.reshape([shape[axis] for axis in self.output_order]).transpose(np.argsort(self.output_order))
+    def as_output(self, a: Any) -> Any:
+        """An array of `output_shape` laid out as the equation's output."""
+        return a.reshape(self.output_axes).transpose(np.argsort(self.output_order))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,15 +244,18 @@ def _dense(program: Program, step: Step, which: int, one: _Seen) -> Product | No
     rank = after + len(free[1])
     order = (*range(lead), *range(after, rank), *range(lead, after)) if which == 0 else tuple(range(rank))
     return Product(
-        step.outputs[0],
-        step.inputs[other],
-        matrix,
-        one.factors,
-        (*batched[other], *free[1], *contracted[other]),
-        (images, d_in),
-        order,
-        (images, d_out),
-        None,
+        output=step.outputs[0],
+        input=step.inputs[other],
+        kernel=step.inputs[which],
+        matrix=matrix,
+        factors=one.factors,
+        input_order=(*batched[other], *free[1], *contracted[other]),
+        input_shape=(images, d_in),
+        kernel_order=(*batched[which], *contracted[which], *free[0]),
+        output_order=order,
+        output_axes=_shape(program, step.outputs[0], order),
+        output_shape=(images, d_out),
+        geometry=None,
     )
 
 
@@ -256,29 +268,34 @@ def _convolution(program: Program, step: Step, one: _Seen) -> Product | None:
     def channels_last(spec: Sequence[int]) -> tuple[int, ...]:
         return (spec[0], *spec[2:], spec[1])
 
-    def shape_of(number: int, order: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(program.avals[number].shape[axis] for axis in order)
-
-    kernel = one.view.transpose((*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0]))
+    kernel_order = (*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])
+    kernel = one.view.transpose(kernel_order)
     input_order, output_order = channels_last(numbers.lhs_spec), channels_last(numbers.out_spec)
+    output_shape = _shape(program, step.outputs[0], output_order)
     return Product(
-        step.outputs[0],
-        step.inputs[0],
-        kernel.reshape((math.prod(kernel.shape[:-1]), kernel.shape[-1])),
-        one.factors,
-        input_order,
-        shape_of(step.inputs[0], input_order),
-        output_order,
-        shape_of(step.outputs[0], output_order),
-        Geometry(
+        output=step.outputs[0],
+        input=step.inputs[0],
+        kernel=step.inputs[1],
+        matrix=kernel.reshape((math.prod(kernel.shape[:-1]), kernel.shape[-1])),
+        factors=one.factors,
+        input_order=input_order,
+        input_shape=_shape(program, step.inputs[0], input_order),
+        kernel_order=kernel_order,
+        output_order=output_order,
+        output_axes=output_shape,
+        output_shape=output_shape,
+        geometry=Geometry(
             kernel.shape[:-2],
             tuple(settings["window_strides"]),
             tuple((int(lo), int(hi)) for lo, hi in settings["padding"]),
-            "constant",
             tuple(settings["lhs_dilation"]),
             tuple(settings["rhs_dilation"]),
         ),
     )
+
+
+def _shape(program: Program, number: int, order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(program.avals[number].shape[axis] for axis in order)
 
 
 def _product_finder(
@@ -307,7 +324,7 @@ def _product_finder(
                 return None
         if not view.is_permutation or view.shape != addition.shape or math.prod(addition.seen.view.source) != d_out:
             return None
-        places = product.as_output(np.broadcast_to(np.arange(d_out), product.output_shape), shape)
+        places = product.as_output(np.broadcast_to(np.arange(d_out), product.output_shape))
         added = np.broadcast_to(addition.seen.view.entries(), addition.shape)
         return owners[number] if np.array_equal(view(places), added) else None
 

@@ -3,16 +3,15 @@
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.gram.capture import Layer, capture_fn
+from ntk_repro.gram.probing import LIGHT, evaluated, moved_off
 from ntk_repro.gram.structured.features import gradient
 from ntk_repro.network import Network
-from ntk_repro.precision import cast, float64_scope
 
 __all__ = ["agreeing_layers"]
 
@@ -22,10 +21,10 @@ _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> tuple[Layer, ...]:
     """The layers whose captured gradients are those of autodiff; all others go by autodiff.
 
-    A layer fails, with a warning, whose weights are used in another way as well than by calling it (tied weights). One
-    without any gradient proves nothing and is left out silently. All outputs take part, in a random combination, and
-    the parameters are moved off their point by noise: how weights are used does not depend on where they are, and
-    parameters that block gradients at initialization (a scale of 0, dead units) would hide it.
+    A layer fails, with a warning, where its gradient is another one. One without any gradient proves nothing and is
+    left out silently. All outputs take part, in a random combination, and the parameters are moved off their point by
+    noise: how weights are used does not depend on where they are, and parameters that block gradients at
+    initialization (a scale of 0, dead units) would hide it.
 
     Args:
         net: the network.
@@ -34,52 +33,21 @@ def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> t
     """
     if not layers:
         return layers
-    try:
-        structured, dense = _gradients(net, layers, x)
-    except jax.errors.UnexpectedTracerError:
-        # Some layer is inside a lifted transform and cannot hand out its inputs: find those that can.
-        return tuple(one for layer in layers for one in agreeing_layers(net, (layer,), x)) if len(layers) > 1 else ()
+    found = evaluated(_probe_fn(net.apply_fn, layers), moved_off(net.params), net.state, x)
     kept = []
-    for layer, ours, autodiff in zip(layers, structured, dense, strict=True):
+    for layer, captured, autodiff in zip(layers, *found, strict=True):
         scale = np.abs(autodiff).max()
         if not np.isfinite(scale) or scale == 0:
             continue
-        if np.abs(ours - autodiff).max() <= _TOLERANCE[autodiff.dtype] * scale:
+        if np.abs(captured - autodiff).max() <= _TOLERANCE[autodiff.dtype] * scale:
             kept.append(layer)
         else:
-            name = "/".join(layer.path) or (type(net.module).__name__ if net.module is not None else "(the only one)")
-            reason = (
-                "are used outside its own call" if layer.leaves is None else "have another gradient than recognised"
-            )
             warnings.warn(
-                f"the weights of layer {name} {reason}: it goes by autodiff, which is exact but slower", stacklevel=5
+                f"the weights of layer {'/'.join(layer.path) or '(root)'} have another gradient than recognised: it "
+                "goes by autodiff, which is exact but slower",
+                stacklevel=5,
             )
     return tuple(kept)
-
-
-def _gradients(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Gradients of each layer by capture and by autodiff, in float64 where the network can."""
-    probe = _probe_fn(net.apply_fn, layers)
-    noisy = _with_noise(net.params)
-    try:
-        with float64_scope():
-            inputs = x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x
-            exact = cast((noisy, net.state), np.dtype(np.float64))
-            return jax.device_get(probe(*exact, inputs))
-    except TypeError:
-        # Flax's recurrent cells begin with a float32 state whatever their parameters are.
-        return jax.device_get(probe(noisy, net.state, x))
-
-
-def _with_noise(params: Any) -> Any:
-    rng = np.random.default_rng(0)
-
-    def moved(leaf):
-        leaf = np.asarray(leaf)
-        spread = 0.5 * np.sqrt(np.mean(np.square(leaf, dtype=np.float64))) if leaf.size else 0.0
-        return (leaf + (spread or 0.1) * rng.standard_normal(leaf.shape)).astype(leaf.dtype)
-
-    return jax.tree.map(moved, params)
 
 
 @functools.lru_cache(maxsize=16)
@@ -91,22 +59,15 @@ def _probe_fn(apply_fn: Callable, layers: tuple[Layer, ...]) -> Callable:
 
     def probe(params, state, x):
         captured = capture_fn(combined, layers, 0)(params, state, x)
-        structured = [gradient(layer, captured.inputs[layer.path], captured.cotangents[layer.path]) for layer in layers]
+        by_capture = [gradient(layer, captured.inputs[layer.path], captured.cotangents[layer.path]) for layer in layers]
         per_sample = jax.vmap(jax.grad(lambda p, x: combined(p, state, x[None])[0, 0]), in_axes=(None, 0))(params, x)
-        dense = []
+        leaves = jax.tree.leaves(per_sample)
+        by_autodiff = []
         for layer in layers:
-            if layer.leaves is not None:
-                leaves = jax.tree.leaves(per_sample)
-                parts = [jax.vmap(layer.leaves.matrix)(leaves[layer.leaves.kernel])]
-                if layer.leaves.bias is not None:
-                    parts.append(leaves[layer.leaves.bias])
-                dense.append(jnp.concatenate([part.reshape(len(x), 1, -1) for part in parts], axis=-1))
-                continue
-            own: Any = per_sample
-            for name in layer.path:
-                own = own[name]
-            names = ("kernel", "bias") if layer.use_bias else ("kernel",)
-            dense.append(jnp.concatenate([own[name].reshape(len(x), 1, -1) for name in names], axis=-1))
-        return structured, dense
+            parts = [jax.vmap(layer.matrix)(leaves[layer.kernel])]
+            if layer.bias is not None:
+                parts.append(leaves[layer.bias])
+            by_autodiff.append(jnp.concatenate([part.reshape(len(x), 1, -1) for part in parts], axis=-1))
+        return by_capture, by_autodiff
 
-    return jax.jit(probe)
+    return jax.jit(probe, compiler_options=LIGHT)

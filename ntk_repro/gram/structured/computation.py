@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
+from ntk_repro.gram.probing import signature
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import Features, Plan, features_of, plan_for
@@ -37,10 +38,7 @@ def structured_plan(net: Network, x: Float[np.ndarray, "n ..."], outputs: str | 
 def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
     # How weights are used depends on the function and on shapes, not on values: one check serves them all. One that
     # leaves a layer out warns of it, so it is done each time.
-    described = [
-        (path, leaf.shape, leaf.dtype) for path, leaf in jax.tree_util.tree_leaves_with_path((net.params, net.state))
-    ]
-    key = (net.apply_fn, str(described), x.shape[1:], x.dtype)
+    key = signature(net, x)
     if key not in _checked:
         layers = find_layers(net, x[:2])
         kept = agreeing_layers(net, layers, x[:2])

@@ -109,9 +109,8 @@ def plan_for(layers: Sequence[Layer], num_cotangents: int, blocks: bool, p_rest:
 
 def _possible(layer: Layer) -> tuple[Form, ...]:
     geometry = layer.geometry
-    # The margin must be zeros, whose products need no room, and both images of a pair the same ones.
-    pixels = geometry is not None and geometry.is_plain and geometry.padding_mode == "constant"
-    if pixels and len(layer.inputs) == 1 and layer.inputs[0][0] == 1:
+    # Both images of a pair must be the same ones.
+    if geometry is not None and geometry.is_plain and len(layer.inputs) == 1 and layer.inputs[0][0] == 1:
         return ("gradient", "positions", "pixels")
     return ("gradient", "positions")
 
@@ -164,7 +163,8 @@ def features_of(capture: Capture, plan: Plan) -> Features:
 def _joined(gradients: list[Float[Array, "n c p"]]) -> list[Float[Array, "n c p"]]:
     """Few arrays: a matrix product for each small layer would cost time, a copy of each large one memory."""
     small = [g for g in gradients if g.shape[-1] <= _LARGE]
-    return [jnp.concatenate(small, axis=-1), *(g for g in gradients if g.shape[-1] > _LARGE)]
+    joined = [jnp.concatenate(small, axis=-1)] if small else []
+    return joined + [g for g in gradients if g.shape[-1] > _LARGE]
 
 
 def gradient(layer: Layer, inputs: list[Array], cotangents: list[Array], ordered: bool = True) -> Float[Array, "n c p"]:
@@ -211,15 +211,10 @@ def _shifted_gradient(
 
 
 def _padded(geometry: Geometry, a: Float[Array, "n m *space i"]) -> Array:
-    if geometry.padding_mode == "constant":
-        # lax.pad takes what jnp.pad does not: negative padding and input dilation.
-        holes = [0, 0, *(d - 1 for d in geometry.input_dilation), 0]
-        pads = [(0, 0), (0, 0), *geometry.padding, (0, 0)]
-        config = [(lo, hi, hole) for (lo, hi), hole in zip(pads, holes, strict=True)]
-        return jax.lax.pad(a, jnp.zeros((), a.dtype), config)
-    # As in Flax, the circular or reflected margin is laid before the input is dilated.
-    a = jnp.pad(a, [(0, 0), (0, 0), *geometry.padding, (0, 0)], mode=geometry.padding_mode)
-    config = [(0, 0, 0), (0, 0, 0), *((0, 0, d - 1) for d in geometry.input_dilation), (0, 0, 0)]
+    # lax.pad takes what jnp.pad does not: negative padding and input dilation.
+    holes = [0, 0, *(d - 1 for d in geometry.input_dilation), 0]
+    pads = [(0, 0), (0, 0), *geometry.padding, (0, 0)]
+    config = [(lo, hi, hole) for (lo, hi), hole in zip(pads, holes, strict=True)]
     return jax.lax.pad(a, jnp.zeros((), a.dtype), config)
 
 

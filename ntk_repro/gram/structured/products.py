@@ -83,7 +83,7 @@ def _products(
 
 def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
     # Features in bfloat16 are summed in float32.
-    return jnp.matmul(a, b.T, preferred_element_type=jnp.promote_types(a.dtype, jnp.float32))
+    return jnp.matmul(a, b.T, preferred_element_type=jnp.float32 if a.dtype == jnp.bfloat16 else a.dtype)
 
 
 def _by_positions(a: Float[Array, "n c S d"]) -> Float[Array, "rows d"]:

@@ -1,5 +1,6 @@
 """Which arithmetic around a parameter leaves it the kernel or the bias of a layer."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,7 +22,11 @@ def relative_error(net: Network, x: np.ndarray) -> float:
 # name -> (function, shapes of parameters, what is recognised of kernel 0: None, or whether it has a bias)
 ARITHMETIC = {
     "factor": (lambda p, x: x @ (p[0] * 3.0) + p[1], [(4, 5), (5,)], True),
-    "factor_of_the_sample": (lambda p, x: x @ (p[0] * jnp.sum(x)) + p[1], [(4, 5), (5,)], True),
+    "factor_of_the_sample": (
+        lambda p, x: jax.vmap(lambda one: one @ (p[0] * jnp.sum(one)))(x) + p[1],
+        [(4, 5), (5,)],
+        True,
+    ),
     "divided_and_negated": (lambda p, x: x @ (2.0 - p[0] / 3.0) - p[1], [(4, 5), (5,)], False),
     "divisor": (lambda p, x: x @ (1.0 / p[0]), [(4, 5)], None),
     "squared": (lambda p, x: x @ (p[0] * p[0]), [(4, 5)], None),

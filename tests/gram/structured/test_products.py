@@ -37,7 +37,7 @@ def test_every_form_of_a_layer_gives_the_same_kernel(form, name, monkeypatch):
     assert relative_error(ours, blocks(kernel[:4, :, :4], "full")) < 1e-13
 
 
-@pytest.mark.parametrize("name", ["conv_circular", "conv_strided", "conv_dilated", "conv_3d", "shared_conv"])
+@pytest.mark.parametrize("name", ["conv_strided", "conv_dilated", "conv_3d", "shared_conv"])
 def test_pixels_are_for_plain_convolutions_called_once(name):
     net = network(name)
     for layer in find_layers(net, samples(name, 1)):

@@ -1,0 +1,347 @@
+"""Kernels at parameters of every kind: other containers, complex numbers, without gradient, many outside of layers."""
+
+import collections
+import dataclasses
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram import alignment, empirical_gram, structured
+from ntk_repro.network import ComplexParameter, Network
+from tests.gram.test_empirical import relative_error
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4, 5)).astype(np.float32)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def dense_kernel(net: Network, x: np.ndarray) -> np.ndarray:
+    """The oracle: whole Jacobians in float64."""
+    return empirical_gram(net, x, method="jacobian", precision="float64", outputs="full")
+
+
+class TwoLayers(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(nn.tanh(nn.Dense(6)(x)))
+
+
+class Named(NamedTuple):
+    """In another order than that of the names."""
+
+    second: Any
+    first: Any
+
+
+@flax.struct.dataclass
+class Structured:
+    second: Any
+    first: Any
+
+
+def by_name(p, x):
+    first, second = (p[n] if hasattr(p, "keys") else getattr(p, n) for n in ("first", "second"))
+    return jnp.tanh(x @ first) @ second
+
+
+CONTAINERS = {
+    "FrozenDict": lambda p: flax.core.freeze(p),
+    "OrderedDict": lambda p: collections.OrderedDict(reversed(p.items())),
+    "defaultdict": lambda p: collections.defaultdict(dict, p),
+    "nnx.State": lambda p: nnx.State(p),
+    "NamedTuple": lambda p: Named(**p),
+    "dataclass": lambda p: Structured(**p),
+}
+
+
+@pytest.mark.parametrize("first", ["dict", "other"])
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_kernel_does_not_depend_on_the_container(name, first):
+    """Whichever comes first: what was found out about one must not be taken for the other."""
+    params = {"first": normal(5, 5), "second": normal(5, 5)}
+    net = Network.from_apply(by_name, params)
+    nets = [net, net.replace(params=CONTAINERS[name](params))]
+    for one in nets if first == "dict" else nets[::-1]:
+        assert relative_error(empirical_gram(one, X, outputs="full"), dense_kernel(net, X)) < 3e-6
+        assert len(structured.structured_plan(one, X, "full", 5).layers) == 2
+
+
+@pytest.mark.parametrize("name", ["FrozenDict", "OrderedDict", "defaultdict"])
+@pytest.mark.parametrize("first", ["dict", "other"])
+def test_the_kernel_of_a_linen_module_does_not_depend_on_the_container(name, first):
+    net = Network.create(TwoLayers(), 0, (5,))
+    nets = [net, net.replace(params=CONTAINERS[name](net.params))]
+    one, other = (empirical_gram(one, X) for one in (nets if first == "dict" else nets[::-1]))
+    np.testing.assert_array_equal(one, other)
+    assert relative_error(one, dense_kernel(net, X)) < 3e-6
+
+
+def test_partitioned_parameters_are_parameters():
+    class Partitioned(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
+            return nn.Dense(2)(nn.tanh(nn.Dense(6, kernel_init=init)(x)))
+
+    net = Network.create(Partitioned(), 0, (5,))
+    assert {layer.path for layer in structured.structured_plan(net, X, "full", 2).layers} == {
+        ("Dense_0",),
+        ("Dense_1",),
+    }
+    unboxed = net.replace(params=nn.meta.unbox(net.params))
+    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(unboxed, X)) < 3e-6
+
+
+# Complex parameters: the oracle is the same function of real and imaginary parts as parameters of their own.
+
+W, V = normal(5, 3) + 1j * normal(5, 3), normal(3, 2) + 1j * normal(3, 2)
+
+
+def complex_net(p, x):
+    z = (x @ p["w"]) ** 2 @ p["v"]
+    return jnp.abs(z) * p["scale"] + z.imag
+
+
+COMPLEX = {"w": W.astype(np.complex64), "v": V.astype(np.complex64), "scale": np.float32(0.7)}
+
+
+def real_net(p, x):
+    return complex_net({"w": p[0] + 1j * p[1], "v": p[2] + 1j * p[3], "scale": p[4]}, x)
+
+
+REAL = [W.real, W.imag, V.real, V.imag, np.float32(0.7)]
+
+
+@pytest.mark.parametrize("outputs", ["mean", "full", 1])
+@pytest.mark.parametrize("method", ["structured", "jacobian", "neural_tangents"])
+def test_complex_parameters_have_the_kernel_of_their_real_formulation(method, outputs):
+    ours, oracle = (
+        empirical_gram(Network.from_apply(f, p), X, X[:2], method=method, outputs=outputs, precision="float64")
+        for f, p in ((complex_net, COMPLEX), (real_net, REAL))
+    )
+    assert ours.dtype == np.float64
+    assert relative_error(ours, oracle) < 1e-13
+
+
+def test_complex_parameters_by_hand():
+    """f = Re(p x)^2 + 3 Im(p x) at p = a + ib, x real: df/da = 2 a x^2, df/db = 3 x."""
+    net = Network.from_apply(lambda p, x: jnp.real(p * x) ** 2 + 3 * jnp.imag(p * x), np.complex64(2 - 1j))
+    x = np.array([[1.0], [-2.0]])
+    gradients = np.concatenate([2 * 2 * x**2, 3 * x], axis=1)
+    np.testing.assert_allclose(empirical_gram(net, x, precision="float64"), gradients @ gradients.T, rtol=1e-12)
+
+
+def test_alignment_and_linearization_follow_the_real_formulation():
+    one, other = Network.from_apply(complex_net, COMPLEX), Network.from_apply(real_net, REAL)
+    targets = normal(4, 3)
+    ours, oracle = (alignment(net, X, targets, precision="float64") for net in (one, other))
+    np.testing.assert_allclose(ours, oracle, rtol=1e-12)
+    assert one.num_params == other.num_params == 2 * (15 + 6) + 1
+    moved = one.replace(params=jax.tree.map(lambda leaf: leaf * 1.5, one.params))
+    twin = other.replace(params=jax.tree.map(lambda leaf: leaf * 1.5, other.params))
+    np.testing.assert_allclose(
+        one.linearization().replace(params=moved.params)(X), other.linearization().replace(params=twin.params)(X), 1e-5
+    )
+    assert isinstance(one.params["w"], ComplexParameter)
+
+
+def test_a_complex_linen_module():
+    class Complex(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return jnp.abs(nn.Dense(3, param_dtype=jnp.complex64)(x.astype(jnp.complex64))) @ jnp.ones((3, 1))
+
+    net = Network.create(Complex(), 0, (5,))
+    kernel, bias = net.params["Dense_0"]["kernel"], net.params["Dense_0"]["bias"]
+    by_parts = Network.from_apply(
+        lambda p, x: jnp.abs(x @ (p[0] + 1j * p[1]) + p[2] + 1j * p[3]) @ jnp.ones((3, 1)),
+        [kernel.real, kernel.imag, bias.real, bias.imag],
+    )
+    assert relative_error(empirical_gram(net, X), dense_kernel(by_parts, X)) < 3e-6
+
+
+# Leaves without a gradient are kept as they are.
+
+
+def test_integers_keys_and_functions_among_the_parameters_stay_fixed():
+    w = normal(5, 2)
+    plain = Network.from_apply(lambda p, x: jnp.tanh(x[:, [3, 1, 0, 2, 4]] @ p) * 3, w)
+    fixed = {
+        "w": w,
+        "order": np.array([3, 1, 0, 2, 4]),
+        "times": 3,
+        "key": jax.random.key(1),
+        "act": jnp.tanh,
+        "on": True,
+    }
+    net = Network.from_apply(lambda p, x: p["act"](x[:, p["order"]] @ p["w"]) * p["times"] * p["on"], fixed)
+    assert net.num_params == 10
+    np.testing.assert_allclose(net(X), plain(X), rtol=1e-6)
+    settings: list[dict[str, Any]] = [
+        {},
+        {"precision": "float64"},
+        {"method": "jacobian"},
+        {"method": "neural_tangents"},
+    ]
+    for kw in settings:
+        assert relative_error(empirical_gram(net, X, outputs="full", **kw), dense_kernel(plain, X)) < 3e-6
+    assert len(structured.structured_plan(net, X, "full", 2).layers) == 1
+    np.testing.assert_allclose(net.linearization()(X), plain(X), rtol=1e-5)
+    other = Network.from_apply(lambda p, x: x @ p["w"] * p["times"], fixed | {"times": 2})
+    assert relative_error(empirical_gram(other, X), 4 * X @ X.T) < 3e-6
+
+
+def test_an_equinox_module_is_a_network():
+    """Its activation is a leaf of the tree."""
+    module = eqx.nn.MLP(5, 2, 7, 2, key=jax.random.key(0))
+    net = Network.from_apply(lambda module, x: jax.vmap(module)(x), module)
+    np.testing.assert_allclose(net(X), jax.vmap(module)(jnp.asarray(X)), rtol=1e-5)
+    assert len(structured.structured_plan(net, X, "full", 2).layers) == 3
+    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(net, X)) < 3e-6
+
+
+def test_parameters_without_a_gradient_are_refused_by_name_in_replace():
+    net = Network.from_apply(lambda p, x: x @ p["w"], {"w": normal(5, 2)})
+    for wrong, kind in ((np.ones((5, 2), int), "int64"), (W, "complex64"), (jnp.tanh, "")):
+        with pytest.raises(UserError, match=f"parameter w is {kind}.*make the network anew"):
+            net.replace(params={"w": wrong})
+
+
+# Many parameters outside of the recognised layers.
+
+
+class Embedded(nn.Module):
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.outputs)(nn.Embed(513, 64)(x).mean(1))
+
+
+class LongMemory(nn.Module):
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.outputs)(jnp.asarray(nn.RNN(nn.LSTMCell(100))(x))[:, -1])
+
+
+class ManyScales(nn.Module):
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x):
+        scale = self.param("scale", nn.initializers.normal(1.0), (2**15 + 1,))
+        return jnp.tanh(jnp.tile(x, (1, 3641)) * scale).reshape(len(x), -1, self.outputs).mean(1)
+
+
+class Grouped(nn.Module):
+    outputs: int
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(256, (3, 3), feature_group_count=2, use_bias=False)(x)
+        return nn.Conv(self.outputs, (2, 2), padding="VALID", feature_group_count=2, use_bias=False)(x).mean((1, 2))
+
+
+MANY = {
+    "embedding": (Embedded, RNG.integers(0, 513, (3, 7)), 2),
+    "recurrent": (LongMemory, normal(3, 4, 3), 2),
+    "scales": (ManyScales, normal(3, 9), 3),
+    "grouped": (Grouped, normal(3, 2, 2, 64), 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MANY)
+def test_more_than_32768_parameters_outside_of_layers(name):
+    module, x, k = MANY[name]
+    net = Network.create(module(k), 0, x.shape[1:], input_dtype=x.dtype)
+    precision = "float32" if name == "recurrent" else "float64"
+    oracle = empirical_gram(net, x, method="jacobian", precision=precision, outputs="full")
+    blocks = oracle.reshape(3, k, 3, k)
+    assert relative_error(empirical_gram(net, x, outputs="full"), oracle) < 5e-6
+    assert relative_error(empirical_gram(net, x), np.einsum("ikjk->ij", blocks) / k) < 5e-6
+    assert relative_error(empirical_gram(net, x, outputs=1), blocks[:, 1, :, 1]) < 5e-6
+
+
+# Layers that compute in another type than their parameters have.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("halves", [(True, False), (False, True), (True, True)])
+def test_layers_of_half_precision_go_by_autodiff(dtype, halves):
+    first, second = (dtype if half else None for half in halves)
+
+    class Mixed(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.tanh(nn.Conv(4, (3, 3), dtype=first)(x))
+            x = nn.BatchNorm(use_running_average=True, dtype=second)(nn.Conv(4, (3, 3), dtype=second)(x))
+            return nn.Dense(2, dtype=second)(x.reshape(len(x), -1))
+
+    net, x = Network.create(Mixed(), 0, (6, 6, 3)), normal(3, 6, 6, 3)
+    limit = 3e-6 if dtype == jnp.float16 else 1e-3  # XLA rounds some sums to bfloat16 later than others
+    for outputs in ("mean", "full", 1):
+        ours, dense = (empirical_gram(net, x, method=method, outputs=outputs) for method in ("structured", "jacobian"))
+        assert relative_error(ours, dense) < limit
+    if second is not None:
+        with pytest.raises(UserError, match=r"computes in b?float16 whatever its parameters are"):
+            empirical_gram(net, x, precision="float64")
+
+
+@pytest.mark.slow
+def test_recurrent_networks_in_float64_need_cells_of_float64():
+    class Recurrent(nn.Module):
+        param_dtype: Any
+
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(2)(jnp.asarray(nn.RNN(nn.GRUCell(4, param_dtype=self.param_dtype))(x))[:, -1])
+
+    x = normal(3, 6, 3)
+    single = Network.create(Recurrent(jnp.float32), 0, (6, 3))
+    with pytest.raises(UserError, match=r"make its recurrent cells with param_dtype=jnp\.float64, or take precision"):
+        empirical_gram(single, x, precision="float64")
+    with pytest.warns(UserWarning, match="float64"):
+        double = Network.create(Recurrent(jnp.float64), 0, (6, 3))
+    ours = empirical_gram(double, x, precision="float64", outputs="full")
+    assert relative_error(ours, dense_kernel(double, x)) < 1e-13
+    assert relative_error(ours, empirical_gram(single, x, outputs="full")) < 3e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [lambda: jax.numpy_dtype_promotion("strict"), jax.checking_leaks])
+def test_kernels_run_under_jax_strict_modes(mode):
+    net, x = Network.create("lenet", 0, (8, 8, 1), num_outputs=2), normal(3, 8, 8, 1)
+    expected = dense_kernel(net, x)
+    for precision, limit in (("float32", 3e-6), ("float64", 1e-13), ("bf16", 1e-2)):
+        with mode():
+            assert relative_error(empirical_gram(net, x, outputs="full", precision=precision), expected) < limit
+
+
+def test_no_parameters_have_no_kernel():
+    with pytest.raises(UserError, match="has no parameters, so it has no tangent kernel"):
+        empirical_gram(Network.from_apply(lambda p, x: x, {}), X)
+
+
+@dataclasses.dataclass
+class _Unregistered:
+    w: Any
+
+
+def test_parameters_in_an_unregistered_class_are_none():
+    with pytest.raises(UserError, match="has no parameters"):
+        empirical_gram(Network.from_apply(lambda p, x: x @ p.w, _Unregistered(normal(5, 2))), X)
