@@ -165,7 +165,8 @@ def test_kernel_follows_the_parameters_and_the_frozen_state():
 @pytest.mark.slow
 def test_the_number_of_an_output_may_be_any_integer():
     net, kernel = oracle("lenet")
-    ours = empirical_gram(net, samples("lenet", 5), outputs=np.int64(2))
+    output: Any = np.int64(2)
+    ours = empirical_gram(net, samples("lenet", 5), outputs=output)
     assert relative_error(ours, blocks(kernel[:5, :, :5], 2)) < 3e-6
 
 

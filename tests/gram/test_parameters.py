@@ -5,13 +5,13 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from flax import nnx, struct
+from flax.core import freeze
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, empirical_gram, structured
@@ -44,7 +44,7 @@ class Named(NamedTuple):
     first: Any
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class Structured:
     second: Any
     first: Any
@@ -56,7 +56,7 @@ def by_name(p, x):
 
 
 CONTAINERS = {
-    "FrozenDict": lambda p: flax.core.freeze(p),
+    "FrozenDict": freeze,
     "OrderedDict": lambda p: collections.OrderedDict(reversed(p.items())),
     "defaultdict": lambda p: collections.defaultdict(dict, p),
     "nnx.State": lambda p: nnx.State(p),
