@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
@@ -294,7 +295,7 @@ def _does_not_run(name: str, input_shape: Any, error: Exception) -> UserError:
     return UserError(f"{spoken_network(name)} does not run on inputs {input_shape} ({last_line(error)}): mend it")
 
 
-def _two_dimensional(fx: Any) -> Array:
+def _two_dimensional(fx: Any) -> Any:
     if not isinstance(fx, jax.Array | np.ndarray):
         raise UserError(
             f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs that are "
@@ -343,7 +344,7 @@ def _detached(tree: PyTree) -> PyTree:
     """The same values in containers and arrays of their own; JAX's arrays never change."""
 
     def leaf(value):
-        if isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and value.is_deleted():
+        if isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted():
             raise UserError("a parameter was donated to a jitted function and is gone: give that function a copy")
         return np.array(value) if isinstance(value, np.ndarray) else value
 

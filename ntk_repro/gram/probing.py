@@ -39,8 +39,8 @@ def evaluated(
     try:
         with float64_scope():
             inputs = x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x
-            exact = cast((params, state), np.dtype(np.float64))
-            return jax.device_get(function(*exact, inputs))
+            exact_params, exact_state = cast((params, state), np.dtype(np.float64))
+            return jax.device_get(function(exact_params, exact_state, inputs))
     except TypeError:
         # Flax's recurrent cells begin with a float32 state whatever their parameters are.
         return jax.device_get(function(params, state, x))
