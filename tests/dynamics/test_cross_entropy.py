@@ -176,7 +176,7 @@ def test_bad_input_is_refused(problem, dynamics):
     for bad in (problem.y * 2, problem.y - 0.5, np.ones((10, 3)), np.full((10, 1), 1.5)):
         with pytest.raises(UserError, match="takes probabilities"):
             cross_entropy_dynamics(problem.kernel, bad)
-    with pytest.raises(UserError, match=r"must be \(n, k\)"):
+    with pytest.raises(UserError, match=r"must be of shape \(n, k\)"):
         cross_entropy_dynamics(problem.kernel, np.ones(10))
     with pytest.raises(UserError, match="no limit in infinite time"):
         dynamics.outputs(np.inf)

@@ -283,7 +283,7 @@ def test_inputs_are_left_alone():
         ({"loss": "binary_crossentropy"}, "binary_cross_entropy"),
         ({"fx_train_0": np.zeros((40, 2))}, "fx_train_0"),
         ({"fx_test_0": np.zeros((6, 1))}, "fx_test_0"),
-        ({"k_test_train": np.zeros((7, 39))}, "test by training"),
+        ({"k_test_train": np.zeros((7, 39))}, r"k_test_train must be of shape \(m, 40\)"),
     ],
 )
 def test_bad_input_is_refused(change, message):
