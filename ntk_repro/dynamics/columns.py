@@ -45,7 +45,7 @@ def live_columns(net: Network, x: Float[np.ndarray, "n ..."], batch_size: int = 
     dead = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
         names = [str(getattr(entry, "key", getattr(entry, "name", entry))) for entry in path]
-        if names[-1] == "bias" and not leaf.all():
+        if names[-1:] == ["bias"] and not leaf.all():
             dead["/".join(names[:-1])] = int(np.sum(~leaf))
     live = sum(int(leaf.sum()) for leaf in jax.tree.leaves(mask))
     return LiveColumns(mask, live, net.num_params, dead)
