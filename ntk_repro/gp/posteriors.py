@@ -99,8 +99,8 @@ def ntk_gp_posterior(
 ) -> Gaussian:
     """The outputs of infinitely wide networks trained for a time t by gradient flow, over initializations.
 
-    Training maps [f_0(x_*), f_0(X)] ~ N(0, K) to f_0(x_*) + A (Y - f_0(X)) with A = Theta_* Theta^-1 (I - exp(-Theta t)),
-    so that
+    Training maps [f_0(x_*), f_0(X)] ~ N(0, K) to f_0(x_*) + A (Y - f_0(X)), with
+    A = Theta_* Theta^-1 (I - exp(-Theta t)), so that
 
         mean = A Y,    covariance = K_** + A K A^T - (A K_*^T + transposed).
 
