@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_momentum", "check_square", "checked_array", "checked_start", "checked_steps", "checked_times"]
+__all__ = ["check_square", "checked_array", "checked_start", "checked_steps", "checked_times"]
 
 
 def checked_array(
@@ -53,16 +53,6 @@ def check_square(kernel: np.ndarray, name: str = "k_train_train") -> None:
     """
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
         raise UserError(f"{name} must be a square matrix, not of shape {kernel.shape}")
-
-
-def check_momentum(momentum: float) -> None:
-    """Refuses a momentum outside [0, 1).
-
-    Raises:
-        UserError: names the value.
-    """
-    if not 0 <= momentum < 1:
-        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
 
 
 def checked_times(t: Any) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import check_momentum, checked_array, checked_steps, checked_times
+from ntk_repro.dynamics.arguments import checked_array, checked_steps, checked_times
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.dynamics.mse import Outputs, TestKernel
 from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
 from ntk_repro.errors import UserError

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics.arguments import check_momentum, check_square, checked_array, checked_start
-from ntk_repro.dynamics.learning_rates import stability_limit
+from ntk_repro.dynamics.arguments import check_square, checked_array, checked_start
+from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, stability_limit
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
@@ -88,16 +88,23 @@ def train_in_function_space(
         UserError: for shapes that do not fit, labels outside {0, 1} and indices outside 0..n-1.
         DivergedError: when training diverges.
     """
-    kernel, batches, rates = _checked(k_train_train, batches, learning_rate)
+    kernel = np.asarray(k_train_train)
+    check_square(kernel)
     n, dtype = len(kernel), kernel.dtype
+    if dtype not in (np.float32, np.float64):
+        raise UserError(f"k_train_train must be float32 or float64, not {dtype}")
     y = checked_array(y_train, "y_train (one label vector a column)", (n, "T"), dtype=dtype)
+    batches = checked_batches(batches, n)
+    steps = len(batches)
+    rates = checked_array(learning_rate, f"learning_rate for {steps} steps", (), (steps,), dtype=dtype)
+    rates = np.broadcast_to(rates, steps)
+    check_not_negative("learning_rate", rates.min())
     if loss not in LOSSES:
         raise unknown_name("loss", loss, LOSSES)
-    if loss == "binary_cross_entropy" and not np.all((y == 0) | (y == 1)):
-        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
+    if loss == "binary_cross_entropy":
+        check_binary_labels(y)
     check_momentum(momentum)
-    if not (weight_decay >= 0 and np.isfinite(weight_decay)):
-        raise UserError(f"weight_decay must be at least 0, not {weight_decay}")
+    check_not_negative("weight_decay", weight_decay)
     f0 = checked_start(fx_train_0, "fx_train_0", y.shape, dtype)
     test_0 = None
     if k_test_train is not None:
@@ -175,21 +182,34 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
     return jax.lax.scan(step, state, (batches, where, rates))
 
 
-def _checked(kernel, batches, learning_rate):
-    kernel, batches = np.asarray(kernel), np.asarray(batches)
-    check_square(kernel)
-    if kernel.dtype not in (np.float32, np.float64):
-        raise UserError(f"k_train_train must be float32 or float64, not {kernel.dtype}")
-    n = len(kernel)
-    if batches.ndim != 2 or not batches.size or not np.issubdtype(batches.dtype, np.integer):
-        raise UserError(f"batches must be integer row indices (steps, b), not {batches.dtype} {batches.shape}")
+def checked_batches(
+    batches: Int[np.ndarray, "steps b"], n: int, steps: int | None = None, batch_size: int | None = None
+) -> Int[np.ndarray, "steps b"]:
+    """Row indices of n samples, a row for each step.
+
+    Raises:
+        UserError: for other shapes and types, and indices outside 0..n-1.
+    """
+    batches = np.asarray(batches)
+    fits = batches.ndim == 2 and batches.shape == (steps or len(batches), batch_size or batches.shape[1])
+    if not (fits and batches.size and np.issubdtype(batches.dtype, np.integer)):
+        raise UserError(
+            f"batches must be integer row indices ({steps or 'steps'}, {batch_size or 'b'}), a row for each step (see "
+            f"minibatches), not {batches.dtype} {batches.shape}"
+        )
     if batches.min() < 0 or batches.max() >= n:
         raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
-    steps = len(batches)
-    rates = checked_array(learning_rate, f"learning_rate for {steps} steps", (), (steps,), dtype=kernel.dtype)
-    if np.any(rates < 0):
-        raise UserError("learning_rate must be finite and not negative")
-    return kernel, batches.astype(np.int32), np.broadcast_to(rates, steps)
+    return batches.astype(np.int32)
+
+
+def check_binary_labels(y: Float[np.ndarray, "n k"]) -> None:
+    """Checks labels of binary cross-entropy.
+
+    Raises:
+        UserError: a label that is neither 0 nor 1.
+    """
+    if not np.all((y == 0) | (y == 1)):
+        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
 
 
 def _warn_if_unstable(kernel, batch, rate, momentum, weight_decay) -> None:

@@ -7,12 +7,20 @@ import scipy.linalg
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import check_momentum, check_square, checked_array
+from ntk_repro.dynamics.arguments import check_square, checked_array
 from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
-__all__ = ["averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time", "stability_limit"]
+__all__ = [
+    "averaged_loss_time",
+    "check_momentum",
+    "check_not_negative",
+    "eta_critical",
+    "max_learning_rate",
+    "neural_tangents_time",
+    "stability_limit",
+]
 
 
 def stability_limit(curvature: float, momentum: float = 0.0) -> float:
@@ -52,6 +60,26 @@ def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs,
     """
     check_momentum(momentum)
     return stability_limit(_extremes(kernel)[1], momentum)
+
+
+def check_momentum(momentum: float) -> None:
+    """Checks that the momentum is one of a heavy ball that comes to rest.
+
+    Raises:
+        UserError: it is not in [0, 1).
+    """
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Checks a learning rate, a weight decay or another number that is at least 0.
+
+    Raises:
+        UserError: it is negative, infinite or nan.
+    """
+    if not 0 <= value < np.inf:
+        raise UserError(f"{name} must be finite and not negative, not {value}")
 
 
 def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int) -> Any:

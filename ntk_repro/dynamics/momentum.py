@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import check_momentum, checked_steps
+from ntk_repro.dynamics.arguments import checked_steps
 from ntk_repro.dynamics.filters import HeavyBallFlow
-from ntk_repro.dynamics.learning_rates import stability_limit
+from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
 from ntk_repro.dynamics.mse import Outputs, SquaredErrorDynamics, TestKernel, Times, TrainedModel
 from ntk_repro.dynamics.spectral import TrainKernel
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,9 +188,12 @@ class MseDynamics(SquaredErrorDynamics):
 class TrainedModel:
     """A linear model at times of its training on squared error; from `flow` and `descent` of its dynamics.
 
-    With V and lambda the kernel's eigenvectors and eigenvalues, r = V^T (y - f_0) and w(lambda) the share that is
-    learned along an eigenvector (1 - exp(-lambda t) for the flow), the outputs on the training samples are
-    f_0 + V w(lambda) r, the coefficients c = V (w(lambda) / lambda) r, and from these follow weights and test outputs.
+    With V and lambda the kernel's eigenvectors and eigenvalues, and w(lambda) the share of y - f_0 that is learned
+    along an eigenvector (1 - exp(-lambda t) for the flow), all follows from the coefficients
+
+        c = V (w(lambda) / lambda) V^T (y - f_0):
+
+    the weights are theta_0 + J^T c, and the outputs f_0(x) + Theta(x, X) c.
     """
 
     def __init__(self, dynamics: SpectralDynamics, filter_: Filter):
@@ -214,7 +216,7 @@ class TrainedModel:
             UserError: for a shape that does not fit, and outputs that diverge beyond float64.
         """
         self.filter.check(self.dynamics.largest)
-        c = self._sum(self._coefficients, self._residual(fx_train_0), self.dynamics.spectrum.vectors.T)
+        c = self._sum(self._residual(fx_train_0), self.dynamics.spectrum.vectors.T)
         return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
     def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> "PyTree":
@@ -256,12 +258,12 @@ class TrainedModel:
         kernel, test_0 = d.test_arguments(fx_train_0, fx_test_0, k_test_train)
         self.filter.check(d.largest)
         self._warn_of_null_space(residual)
-        train = self._sum(self._learned, residual, vectors.T)
+        train = self._sum(d.eigenvalues[:, None] * residual, vectors.T)  # K(X, X) c
         train = train.reshape(*times.shape, *d.y_train.shape) + d.start(fx_train_0)
         if kernel is None or test_0 is None:
             return train, None
         self._warn_of_lost_digits(residual, kernel)
-        test = self._sum(self._coefficients, residual, vectors.T, kernel.T)
+        test = self._sum(residual, vectors.T, kernel.T)  # K(x, X) c
         return train, test.reshape(*times.shape, *test_0.shape) + test_0
 
     def error_bound(
@@ -292,40 +294,28 @@ class TrainedModel:
         d = self.dynamics
         return d.spectrum.vectors.T @ d.flat(d.y_train - d.start(fx_train_0))
 
-    def _learned(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
-        """w(lambda), 0 in the null space; with a ridge it is the coefficients times lambda."""
-        spectrum = self.dynamics.spectrum
-        return filter_.learned(spectrum.regularized) * (
-            spectrum.values / np.where(spectrum.null, 1, spectrum.regularized)
-        )
-
-    def _coefficients(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
+    def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.
 
         In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is what training gives,
         later it would multiply the rounding of K(x, X) v without end, and is let go.
         """
         spectrum = self.dynamics.spectrum
-        c = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
+        shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
         late = 0.1 / (np.sqrt(spectrum.eps) * max(spectrum.values[0], 1e-290))
         early = filter_.duration()[:, None]
         with np.errstate(over="ignore"):
-            c[:, spectrum.null] = np.minimum(early, 1e300) / (1 + (early / late) ** 2)
-        return c
+            shares[:, spectrum.null] = np.minimum(early, 1e300) / (1 + (early / late) ** 2)
+        return shares
 
     def _sum(
-        self,
-        shares: Callable[[Filter], Float[np.ndarray, "T r"]],
-        residual: Float[np.ndarray, "r columns"],
-        *factors: np.ndarray,
+        self, residual: Float[np.ndarray, "r columns"], *factors: np.ndarray
     ) -> Float[np.ndarray, "T rows columns"]:
         """The shares of the residual times the factors, in their cheapest order, for as many times as fit at once."""
         r, columns = residual.shape
         result = np.empty((self.filter.times.size, factors[-1].shape[1], columns))
-        for rows, part in self.filter.chunks(
-            max(1, _CHUNK_BYTES // (8 * columns * len(self.dynamics.spectrum.vectors)))
-        ):
-            weighted = (shares(part)[:, None, :] * residual.T).reshape(-1, r)
+        for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
+            weighted = (self._shares(part)[:, None, :] * residual.T).reshape(-1, r)
             product = np.linalg.multi_dot([weighted, *factors])
             result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
         return result
@@ -349,7 +339,7 @@ class TrainedModel:
         if scale == 0 or not times.size:
             return
         latest = dataclasses.replace(self.filter, times=np.array([times.max()]))
-        shares = self._coefficients(latest)[0, ~spectrum.null]  # coefficients grow with time
+        shares = self._shares(latest)[0, ~spectrum.null]  # coefficients grow with time
         size = np.linalg.norm(shares[:, None] * residual[~spectrum.null])
         lost = spectrum.eps * np.sqrt(np.max(np.sum(kernel**2, axis=1))) * size / scale
         if lost > _FEW_DIGITS:
