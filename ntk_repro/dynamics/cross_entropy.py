@@ -134,11 +134,11 @@ class CrossEntropyDynamics(SpectralDynamics):
             raise UserError(
                 "cross-entropy has no limit in infinite time where the data can be separated: give finite times"
             )
-        start = self.start(fx_train_0)
-        kernel, test_0 = self.test_arguments(fx_train_0, fx_test_0, k_test_train)
+        start = self._start(fx_train_0)
+        kernel, test_0 = self._test_arguments(fx_train_0, fx_test_0, k_test_train)
         vectors, roots = self.spectrum.vectors, np.sqrt(self.spectrum.values)
         unique, where = np.unique(times, return_inverse=True)
-        u = np.zeros((len(unique), len(roots), self.flat(start).shape[1]))
+        u = np.zeros((len(unique), len(roots), self._flat(start).shape[1]))
         if len(unique) and unique[-1] > 0 and roots[0] > 0:
             u = solver.solve(vectors * roots, start, self.y_train, unique)
         train = (vectors * roots @ u)[where].reshape(*times.shape, *start.shape) + start

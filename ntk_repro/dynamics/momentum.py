@@ -80,7 +80,7 @@ class MomentumDynamics(SquaredErrorDynamics):
     @property
     def max_learning_rate(self) -> float:
         """2 (1 + momentum) / lambda_max: at and above it training does not converge."""
-        return stability_limit(self.largest, self.momentum)
+        return stability_limit(self._largest, self.momentum)
 
     def outputs(
         self,

@@ -154,7 +154,7 @@ class MseDynamics(SquaredErrorDynamics):
     def eta_critical(self) -> float:
         """2 / (lambda_min + lambda_max), with the ridge; lambda_min is taken as 0 where the spectrum is truncated."""
         smallest = float(self.eigenvalues[-1]) if self.spectrum.complete else 0.0
-        return stability_limit(self.largest + smallest + self.ridge)
+        return stability_limit(self._largest + smallest + self.ridge)
 
     def outputs(
         self,
@@ -215,7 +215,7 @@ class TrainedModel:
         Raises:
             UserError: for a shape that does not fit, and outputs that diverge beyond float64.
         """
-        self.filter.check(self.dynamics.largest)
+        self.filter.check(self.dynamics._largest)
         c = self._sum(self._residual(fx_train_0), self.dynamics.spectrum.vectors.T)
         return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
@@ -255,11 +255,11 @@ class TrainedModel:
         """
         d, vectors, times = self.dynamics, self.dynamics.spectrum.vectors, self.filter.times
         residual = self._residual(fx_train_0)
-        kernel, test_0 = d.test_arguments(fx_train_0, fx_test_0, k_test_train)
-        self.filter.check(d.largest)
+        kernel, test_0 = d._test_arguments(fx_train_0, fx_test_0, k_test_train)
+        self.filter.check(d._largest)
         self._warn_of_null_space(residual)
         train = self._sum(d.eigenvalues[:, None] * residual, vectors.T)  # K(X, X) c
-        train = train.reshape(*times.shape, *d.y_train.shape) + d.start(fx_train_0)
+        train = train.reshape(*times.shape, *d.y_train.shape) + d._start(fx_train_0)
         if kernel is None or test_0 is None:
             return train, None
         self._warn_of_lost_digits(residual, kernel)
@@ -285,14 +285,14 @@ class TrainedModel:
         d = self.dynamics
         if not isinstance(self.filter, GradientFlow | GradientDescent):
             raise UserError("no bound on the error of a truncated spectrum is known with momentum: take `mse_dynamics`")
-        kernel, _ = d.test_arguments(0.0, None, k_test_train)
-        error_0 = d.flat(d.y_train - d.start(fx_train_0))
+        kernel, _ = d._test_arguments(0.0, None, k_test_train)
+        error_0 = d._flat(d.y_train - d._start(fx_train_0))
         return truncation_bounds(d.spectrum, self.filter, error_0, kernel, k_test_test_diagonal)
 
     def _residual(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "r columns"]:
         """V^T (y - f_0)."""
         d = self.dynamics
-        return d.spectrum.vectors.T @ d.flat(d.y_train - d.start(fx_train_0))
+        return d.spectrum.vectors.T @ d._flat(d.y_train - d._start(fx_train_0))
 
     def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.

@@ -182,15 +182,15 @@ class SpectralDynamics:
         return self.spectrum.null_space
 
     @property
-    def largest(self) -> float:
+    def _largest(self) -> float:
         """The largest eigenvalue, with the ridge."""
         return float(self.spectrum.regularized[0])
 
-    def flat(self, fx: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, "rows columns"]:
+    def _flat(self, fx: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, "rows columns"]:
         """Outputs on the training samples as the kernel acts on them: that of all outputs on one long column."""
         return fx.reshape(len(self.spectrum.vectors), -1)
 
-    def start(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]:
+    def _start(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]:
         """Outputs at the start at the training samples, checked.
 
         Raises:
@@ -198,7 +198,7 @@ class SpectralDynamics:
         """
         return np.broadcast_to(checked_start(fx_train_0, "fx_train_0", self.y_train.shape), self.y_train.shape)
 
-    def test_arguments(
+    def _test_arguments(
         self, fx_train_0: ArrayLike, fx_test_0: ArrayLike | None, k_test_train: Float[np.ndarray, "m n"] | None
     ) -> tuple[Float[np.ndarray, "m n"], np.ndarray] | tuple[None, None]:
         """The kernel between test and training samples, and the outputs at the start at the test samples, checked.

@@ -14,7 +14,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
-from tests.dynamics.linear_problem import by_descent, by_expm, random_problem
+from tests.dynamics.linear_problem import assert_near, by_descent, by_expm, random_problem
 from tests.dynamics.linearized import descend, linearized
 
 TIMES = np.array([0.0, 1e-9, 0.3, 5.0, 200.0])
@@ -38,11 +38,6 @@ def network():
 def dynamics_of(kernel, y, momentum=None) -> Any:
     """With a momentum of 0 by the door of momentum, with None by that of the squared error."""
     return mse_dynamics(kernel, y) if momentum is None else momentum_dynamics(kernel, y, momentum)
-
-
-def assert_near(found, expected, atol):
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
 def test_the_flow_is_the_matrix_exponential(problem, dynamics):
