@@ -1,5 +1,5 @@
-"""What a linear or linearized model does in training, computed from its kernel: squared error in closed form, with and
-without momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
+"""Training of linear and linearized models, computed from the kernel: squared error in closed form, with and without
+momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
 
 The names are loaded when they are first used, so that the closed forms, which need no JAX, do not wait for it.
 """

@@ -1,4 +1,4 @@
-"""Which parameters of a network move its outputs at all on given samples, and which units are dead."""
+"""Which parameters of a network move its outputs on given samples, and which units are dead."""
 
 import dataclasses
 from typing import Any
@@ -20,7 +20,7 @@ class LiveColumns:
     """Columns of the Jacobian on given samples that are not zero throughout.
 
     Attributes:
-        mask: True where a parameter moves some output of some sample; a tree like the parameters.
+        mask: True where a parameter moves an output of at least one sample; a tree like the parameters.
         live: how many do.
         parameters: how many there are.
         dead_units: by layer, how many of its units have a bias that moves nothing: a ReLU that is off for all samples,

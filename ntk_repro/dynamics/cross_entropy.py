@@ -36,7 +36,7 @@ def cross_entropy_dynamics(
         k_train_train: as in `mse_dynamics`.
         y_train: a distribution over the k classes in each row, e.g. one-hot. With k = 1 the loss is the binary
             cross-entropy of one logit, and the targets are probabilities, in [0, 1].
-        num_eigenpairs: of a large kernel, decompose only so many; what lies outside of them stays as it is.
+        num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start.
 
     Raises:
         UserError: as `mse_dynamics`, and for targets that are not distributions.
@@ -45,7 +45,7 @@ def cross_entropy_dynamics(
 
 
 class CrossEntropyDynamics(SpectralDynamics):
-    """What a linear model does in full-batch training on cross-entropy; from `cross_entropy_dynamics`.
+    """Full-batch training of a linear model on cross-entropy; from `cross_entropy_dynamics`.
 
     Times are in units of learning rate times steps on the summed loss; for the loss averaged over n samples divide by
     n.

@@ -72,7 +72,7 @@ class GradientFlow(Filter):
     # What bounds on the error of a truncated spectrum are made of (see `truncation`).
 
     def perturbed(self, values: np.ndarray) -> np.ndarray:
-        """By what a residual ||K v - lambda v|| is multiplied, at most, in the part of y - f_0 along v."""
+        """The largest factor on a residual ||K v - lambda v|| in the part of y - f_0 along v."""
         return self.coefficients(values)
 
     def learned_at_most(self, value: float) -> np.ndarray:
@@ -175,8 +175,8 @@ class HeavyBall(Steps):
         """1 - e_i.
 
         A step maps the residual e and its last decrease d to e - d' and d' = beta d + eta lambda e. Powers of that map
-        come from repeated squaring of what it differs by from the identity, (1 + A)^2 = 1 + 2 A + A^2, so that no digit
-        of a small eigenvalue is lost.
+        come from repeated squaring of its difference A from the identity, (1 + A)^2 = 1 + 2 A + A^2, so that no digits
+        of small eigenvalues are lost.
         """
         x, beta = self.learning_rate * values, self.momentum
         a = np.array([[-x, np.full_like(x, -beta)], [x, np.full_like(x, beta - 1)]])

@@ -1,4 +1,4 @@
-"""Learning rates and times: the critical rate of a kernel, and what a paper's or neural-tangents' time is in ours."""
+"""Learning rates and times: the critical rate of a kernel, and the papers' and neural-tangents' times in ours."""
 
 from typing import Any
 

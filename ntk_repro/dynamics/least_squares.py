@@ -121,7 +121,7 @@ def solve_least_squares(
         cutoff: eigenvalues of K (squares of singular values of J) up to so many times the largest are taken as 0; None
             for the rounding of what is decomposed: float64's epsilon times the longer side, of K for dual (so
             singular values below 1e-8 to 1e-6 times the largest are lost), squared and of J for primal. So that this
-            makes no difference, "auto" leaves a kernel that has lost some wherever it can.
+            makes no difference, "auto" avoids a kernel that has lost some where memory allows.
         ridge: min ||J u - (y - f_0)||^2 + ridge ||u||^2 instead; by the kernel.
 
     Raises:

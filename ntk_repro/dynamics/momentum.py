@@ -43,10 +43,10 @@ def momentum_dynamics(
 
 
 class MomentumDynamics(SquaredErrorDynamics):
-    """What a linear model does in full-batch training with momentum; from `momentum_dynamics`.
+    """Full-batch training of a linear model with momentum; from `momentum_dynamics`.
 
-    All takes steps and a learning rate of the summed loss (for the averaged one divide it by the number of targets);
-    the flow's time, steps times sqrt(learning_rate), stays inside. Arrays of steps lead the results' axes.
+    All methods take steps and a learning rate of the summed loss (for the averaged one divide it by the number of
+    targets); the flow's time is steps times sqrt(learning_rate). Arrays of steps lead the results' axes.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ TestKernel = Float[np.ndarray, "m n"] | None
 Bounds = tuple[Float[np.ndarray, "*T k"], Any]
 Outputs = tuple[Float[np.ndarray, "*T n k"], Any]
 """Outputs on the training samples, and on the test samples (*T, m, k): None where no test kernel was given. The second
-is not typed, for who calls knows which it is."""
+is not typed: the caller knows which it is."""
 
 _CHUNK_BYTES = 2**26  # of the coefficients of one chunk of times
 _FEW_DIGITS = 1e-3  # a rounding error above this share of y - f_0 is warned about
@@ -59,7 +59,7 @@ def mse_dynamics(
         ridge: for the loss with ridge / 2 ||theta - theta_0||^2 more: Theta + ridge takes Theta's place in the
             coefficients c, and train and test outputs are both f_0 + Theta(x, X) c. (neural-tangents' `diag_reg` gives
             the same test outputs; for such train outputs it wants k_train_train as the test kernel.)
-        num_eigenpairs: of a large kernel, decompose only so many; what lies outside of them stays as it is, and
+        num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start, and
             `error_bound` says how far that may be off. None: all of them, or all that Eigenpairs hold.
 
     Raises:
@@ -74,7 +74,7 @@ def mse_dynamics(
 
 
 class SquaredErrorDynamics(SpectralDynamics):
-    """Gradient descent on squared error, with or without momentum, and short forms of what it gives.
+    """Gradient descent on squared error, with or without momentum, and short forms of its results.
 
     A time or number of steps may be an array of any shape, which then leads the result's axes.
     """
@@ -134,7 +134,7 @@ class SquaredErrorDynamics(SpectralDynamics):
 
 
 class MseDynamics(SquaredErrorDynamics):
-    """What a linear model does in full-batch training on squared error; from `mse_dynamics`.
+    """Full-batch training of a linear model on squared error; from `mse_dynamics`.
 
     Times are in units of learning rate times steps on the summed loss: see `averaged_loss_time` for figures that quote
     the averaged one. A time or number of steps may be an array of any shape, which then leads the result's axes.
@@ -197,7 +197,7 @@ class TrainedModel:
     """
 
     def __init__(self, dynamics: SpectralDynamics, filter_: Filter):
-        """The dynamics, and what training has done along each of their eigenvectors."""
+        """The dynamics, and the filter of their training along each eigenvector."""
         self.dynamics = dynamics
         self.filter = filter_
 
@@ -216,7 +216,7 @@ class TrainedModel:
             UserError: for a shape that does not fit, and outputs that diverge beyond float64.
         """
         self.filter.check(self.dynamics._largest)
-        c = self._sum(self._residual(fx_train_0), self.dynamics.spectrum.vectors.T)
+        (c,) = self._sums((self._residual(fx_train_0), self.dynamics.spectrum.vectors.T))
         return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
     def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> "PyTree":
@@ -258,13 +258,13 @@ class TrainedModel:
         kernel, test_0 = d._test_arguments(fx_train_0, fx_test_0, k_test_train)
         self.filter.check(d._largest)
         self._warn_of_null_space(residual)
-        train = self._sum(d.eigenvalues[:, None] * residual, vectors.T)  # K(X, X) c
+        terms: list[tuple[np.ndarray, ...]] = [(d.eigenvalues[:, None] * residual, vectors.T)]  # Theta(X, X) c
+        if kernel is not None:
+            self._warn_of_lost_digits(residual, kernel)
+            terms.append((residual, vectors.T, kernel.T))  # Theta(x, X) c
+        train, *test = self._sums(*terms)
         train = train.reshape(*times.shape, *d.y_train.shape) + d._start(fx_train_0)
-        if kernel is None or test_0 is None:
-            return train, None
-        self._warn_of_lost_digits(residual, kernel)
-        test = self._sum(residual, vectors.T, kernel.T)  # K(x, X) c
-        return train, test.reshape(*times.shape, *test_0.shape) + test_0
+        return train, None if test_0 is None else test[0].reshape(*times.shape, *test_0.shape) + test_0
 
     def error_bound(
         self,
@@ -297,8 +297,8 @@ class TrainedModel:
     def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.
 
-        In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is what training gives,
-        later it would multiply the rounding of K(x, X) v without end, and is let go.
+        In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is that of training, later,
+        where it would amplify the rounding of K(x, X) v without end, it decays to 0.
         """
         spectrum = self.dynamics.spectrum
         shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
@@ -308,17 +308,16 @@ class TrainedModel:
             shares[:, spectrum.null] = np.minimum(early, 1e300) / (1 + (early / late) ** 2)
         return shares
 
-    def _sum(
-        self, residual: Float[np.ndarray, "r columns"], *factors: np.ndarray
-    ) -> Float[np.ndarray, "T rows columns"]:
-        """The shares of the residual times the factors, in their cheapest order, for as many times as fit at once."""
-        r, columns = residual.shape
-        result = np.empty((self.filter.times.size, factors[-1].shape[1], columns))
+    def _sums(self, *terms: tuple[np.ndarray, ...]) -> list[Float[np.ndarray, "T rows columns"]]:
+        """Of each term, a residual and factors: the shares of the residual times the factors, in the cheapest order."""
+        r, columns = terms[0][0].shape
+        sums = [np.empty((self.filter.times.size, factors[-1].shape[1], columns)) for _, *factors in terms]
         for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
-            weighted = (self._shares(part)[:, None, :] * residual.T).reshape(-1, r)
-            product = np.linalg.multi_dot([weighted, *factors])
-            result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
-        return result
+            shares = self._shares(part)[:, None, :]
+            for result, (residual, *factors) in zip(sums, terms, strict=True):
+                product = np.linalg.multi_dot([(shares * residual.T).reshape(-1, r), *factors])
+                result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
+        return sums
 
     def _warn_of_null_space(self, residual: np.ndarray) -> None:
         space, null = self.dynamics.null_space, self.dynamics.spectrum.null

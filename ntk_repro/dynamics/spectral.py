@@ -46,9 +46,9 @@ class Spectrum:
         values: eigenvalues, without the ridge.
         vectors: unit eigenvectors, one a column.
         residuals: ||K v - lambda v|| of each pair; 0 where LAPACK found all of them.
-        null_space: what was set to 0.
+        null_space: the eigenvalues that were set to 0.
         eps: relative rounding of the kernel's type, the one that eigenpairs were computed from.
-        ridge: what training adds to the eigenvalues.
+        ridge: added to the eigenvalues in training.
     """
 
     values: Float[np.ndarray, " r"]
@@ -92,7 +92,7 @@ def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | Non
     elif num_eigenpairs is not None:
         raise UserError("num_eigenpairs is for a kernel; of Eigenpairs pass the first ones only")
     values = np.asarray(kernel.values, dtype=np.float64)
-    scale = np.maximum(values, kernel.eps * values[0])  # what residuals are relative to
+    scale = np.maximum(values, kernel.eps * values[0])  # the residuals are relative to it
     return _spectrum(values, np.asarray(kernel.vectors), kernel.residuals * scale, kernel.eps, ridge, kernel.clipped)
 
 
@@ -168,7 +168,7 @@ class SpectralDynamics:
 
     @property
     def ridge(self) -> float:
-        """What is added to the eigenvalues."""
+        """Added to the eigenvalues in training."""
         return self.spectrum.ridge
 
     @property

@@ -146,7 +146,7 @@ def _readout(
     k_test_test: Float[np.ndarray, "m m"],
     y: Float[np.ndarray, "n k"],
 ) -> Gaussian:
-    """Mean and covariance with the inverse, or what is learned of it, given along the eigenvectors."""
+    """Mean and covariance with the inverse, or the learned part of it, given along the eigenvectors."""
     test, y_along = k_test_train @ spectrum.vectors, spectrum.vectors.T @ y
 
     def at(of_mean: np.ndarray, of_covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,7 +158,7 @@ def _readout(
 def _gaussian(
     at: Callable[..., tuple[np.ndarray, np.ndarray]], m: int, k: int, *along: Float[np.ndarray, "*times n"]
 ) -> Gaussian:
-    """Mean and covariance, time by time, from what stands along the eigenvectors; exactly symmetric."""
+    """Mean and covariance, time by time, from numbers along the eigenvectors; the covariance exactly symmetric."""
     times = along[0].shape[:-1]
     mean, covariance = np.empty((*times, m, k)), np.empty((*times, m, m))
     for time in np.ndindex(times):

@@ -71,10 +71,10 @@ def test_fewer_parameters_than_samples_leave_the_rest_where_it_is():
 @pytest.mark.parametrize("p", [30, 6])
 @pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
 def test_the_scale_of_the_kernel_is_only_that_of_time(scale, p):
-    plain, scaled = random_problem(p=p), random_problem(p=p, scale=scale)
+    unscaled, scaled = random_problem(p=p), random_problem(p=p, scale=scale)
     agrees(scaled, times=[t / scale for t in TIMES if t < 1e20] + [1e30 / min(scale, 1), np.inf])
     found = mse_dynamics(scaled.kernel, scaled.y).outputs(2 / scale, *scaled.starts)
-    expected = mse_dynamics(plain.kernel, plain.y).outputs(2, *plain.starts)
+    expected = mse_dynamics(unscaled.kernel, unscaled.y).outputs(2, *unscaled.starts)
     assert_near(found, expected, 1e-11)
 
 
