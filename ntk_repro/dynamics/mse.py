@@ -73,118 +73,6 @@ def mse_dynamics(
     return MseDynamics(k_train_train, y_train, ridge, num_eigenpairs)
 
 
-class SquaredErrorDynamics(SpectralDynamics):
-    """Gradient descent on squared error, with or without momentum, and short forms of its results.
-
-    A time or number of steps may be an array of any shape, which then leads the result's axes.
-    """
-
-    momentum = 0.0
-
-    def descent(self, steps: Times, learning_rate: float) -> "TrainedModel":
-        """The model after so many steps of gradient descent: (1 - eta Theta)^i in place of exp(-Theta t).
-
-        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
-
-        Source: Lee et al. 2019, end of section 2.1; with momentum Eq. (S2), solved.
-
-        Args:
-            steps: number or numbers of steps; None is infinity.
-            learning_rate: of the summed loss; for the averaged one divide by the number of targets.
-
-        Raises:
-            UserError: for fractional steps, and a learning rate that is not finite and positive.
-        """
-        kind = HeavyBall if self.momentum else GradientDescent
-        return TrainedModel(self, kind(checked_steps(steps, learning_rate), learning_rate, self.momentum))
-
-    def outputs_after(
-        self,
-        steps: Times,
-        learning_rate: float,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: TestKernel = None,
-    ) -> Outputs:
-        """Short for `descent(steps, learning_rate).outputs(...)`."""
-        return self.descent(steps, learning_rate).outputs(fx_train_0, fx_test_0, k_test_train)
-
-    def coefficients_after(
-        self, steps: Times, learning_rate: float, fx_train_0: ArrayLike = 0.0
-    ) -> Float[np.ndarray, "*T n k"]:
-        """Short for `descent(steps, learning_rate).coefficients(...)`."""
-        return self.descent(steps, learning_rate).coefficients(fx_train_0)
-
-    def weights_after(
-        self, net: "Network", x_train: Inputs, steps: Times, learning_rate: float, fx_train_0: ArrayLike | None = None
-    ) -> "PyTree":
-        """Short for `descent(steps, learning_rate).weights(...)`."""
-        return self.descent(steps, learning_rate).weights(net, x_train, fx_train_0)
-
-    def error_bound_after(
-        self,
-        steps: Times,
-        learning_rate: float,
-        fx_train_0: ArrayLike = 0.0,
-        k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
-    ) -> Bounds:
-        """Short for `descent(steps, learning_rate).error_bound(...)`."""
-        return self.descent(steps, learning_rate).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
-
-
-class MseDynamics(SquaredErrorDynamics):
-    """Full-batch training of a linear model on squared error; from `mse_dynamics`.
-
-    Times are in units of learning rate times steps on the summed loss: see `averaged_loss_time` for figures that quote
-    the averaged one. A time or number of steps may be an array of any shape, which then leads the result's axes.
-    """
-
-    def flow(self, t: Times) -> "TrainedModel":
-        """The model at time t of gradient flow; None is infinity.
-
-        Source: Lee et al. 2019, Eqs. (8)-(11).
-
-        Raises:
-            UserError: for negative times.
-        """
-        return TrainedModel(self, GradientFlow(checked_times(t)))
-
-    @property
-    def eta_critical(self) -> float:
-        """2 / (lambda_min + lambda_max), with the ridge; lambda_min is taken as 0 where the spectrum is truncated."""
-        smallest = float(self.eigenvalues[-1]) if self.spectrum.complete else 0.0
-        return stability_limit(self._largest + smallest + self.ridge)
-
-    def outputs(
-        self,
-        t: Times,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: TestKernel = None,
-    ) -> Outputs:
-        """Short for `flow(t).outputs(...)`."""
-        return self.flow(t).outputs(fx_train_0, fx_test_0, k_test_train)
-
-    def coefficients(self, t: Times, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
-        """Short for `flow(t).coefficients(...)`."""
-        return self.flow(t).coefficients(fx_train_0)
-
-    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> "PyTree":
-        """Short for `flow(t).weights(...)`."""
-        return self.flow(t).weights(net, x_train, fx_train_0)
-
-    def error_bound(
-        self,
-        t: Times,
-        fx_train_0: ArrayLike = 0.0,
-        k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
-    ) -> Bounds:
-        """Short for `flow(t).error_bound(...)`."""
-        return self.flow(t).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
-
-
 class TrainedModel:
     """A linear model at times of its training on squared error; from `flow` and `descent` of its dynamics.
 
@@ -347,3 +235,115 @@ class TrainedModel:
                 "size of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
                 stacklevel=4,
             )
+
+
+class SquaredErrorDynamics(SpectralDynamics):
+    """Gradient descent on squared error, with or without momentum, and short forms of its results.
+
+    A time or number of steps may be an array of any shape, which then leads the result's axes.
+    """
+
+    momentum = 0.0
+
+    def descent(self, steps: Times, learning_rate: float) -> TrainedModel:
+        """The model after so many steps of gradient descent: (1 - eta Theta)^i in place of exp(-Theta t).
+
+        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
+
+        Source: Lee et al. 2019, end of section 2.1; with momentum Eq. (S2), solved.
+
+        Args:
+            steps: number or numbers of steps; None is infinity.
+            learning_rate: of the summed loss; for the averaged one divide by the number of targets.
+
+        Raises:
+            UserError: for fractional steps, and a learning rate that is not finite and positive.
+        """
+        kind = HeavyBall if self.momentum else GradientDescent
+        return TrainedModel(self, kind(checked_steps(steps, learning_rate), learning_rate, self.momentum))
+
+    def outputs_after(
+        self,
+        steps: Times,
+        learning_rate: float,
+        fx_train_0: ArrayLike = 0.0,
+        fx_test_0: ArrayLike | None = None,
+        k_test_train: TestKernel = None,
+    ) -> Outputs:
+        """Short for `descent(steps, learning_rate).outputs(...)`."""
+        return self.descent(steps, learning_rate).outputs(fx_train_0, fx_test_0, k_test_train)
+
+    def coefficients_after(
+        self, steps: Times, learning_rate: float, fx_train_0: ArrayLike = 0.0
+    ) -> Float[np.ndarray, "*T n k"]:
+        """Short for `descent(steps, learning_rate).coefficients(...)`."""
+        return self.descent(steps, learning_rate).coefficients(fx_train_0)
+
+    def weights_after(
+        self, net: "Network", x_train: Inputs, steps: Times, learning_rate: float, fx_train_0: ArrayLike | None = None
+    ) -> "PyTree":
+        """Short for `descent(steps, learning_rate).weights(...)`."""
+        return self.descent(steps, learning_rate).weights(net, x_train, fx_train_0)
+
+    def error_bound_after(
+        self,
+        steps: Times,
+        learning_rate: float,
+        fx_train_0: ArrayLike = 0.0,
+        k_test_train: TestKernel = None,
+        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+    ) -> Bounds:
+        """Short for `descent(steps, learning_rate).error_bound(...)`."""
+        return self.descent(steps, learning_rate).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
+
+
+class MseDynamics(SquaredErrorDynamics):
+    """Full-batch training of a linear model on squared error; from `mse_dynamics`.
+
+    Times are in units of learning rate times steps on the summed loss: see `averaged_loss_time` for figures that quote
+    the averaged one. A time or number of steps may be an array of any shape, which then leads the result's axes.
+    """
+
+    def flow(self, t: Times) -> TrainedModel:
+        """The model at time t of gradient flow; None is infinity.
+
+        Source: Lee et al. 2019, Eqs. (8)-(11).
+
+        Raises:
+            UserError: for negative times.
+        """
+        return TrainedModel(self, GradientFlow(checked_times(t)))
+
+    @property
+    def eta_critical(self) -> float:
+        """2 / (lambda_min + lambda_max), with the ridge; lambda_min is taken as 0 where the spectrum is truncated."""
+        smallest = float(self.eigenvalues[-1]) if self.spectrum.complete else 0.0
+        return stability_limit(self._largest + smallest + self.ridge)
+
+    def outputs(
+        self,
+        t: Times,
+        fx_train_0: ArrayLike = 0.0,
+        fx_test_0: ArrayLike | None = None,
+        k_test_train: TestKernel = None,
+    ) -> Outputs:
+        """Short for `flow(t).outputs(...)`."""
+        return self.flow(t).outputs(fx_train_0, fx_test_0, k_test_train)
+
+    def coefficients(self, t: Times, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
+        """Short for `flow(t).coefficients(...)`."""
+        return self.flow(t).coefficients(fx_train_0)
+
+    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> "PyTree":
+        """Short for `flow(t).weights(...)`."""
+        return self.flow(t).weights(net, x_train, fx_train_0)
+
+    def error_bound(
+        self,
+        t: Times,
+        fx_train_0: ArrayLike = 0.0,
+        k_test_train: TestKernel = None,
+        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+    ) -> Bounds:
+        """Short for `flow(t).error_bound(...)`."""
+        return self.flow(t).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
