@@ -1,5 +1,5 @@
-"""What a linear or linearized model does in training, computed from its kernel: squared error in closed form, with and
-without momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
+"""Training of linear and linearized models, computed from the kernel: squared error in closed form, with and without
+momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
 
 The names are loaded when they are first used, so that the closed forms, which need no JAX, do not wait for it.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from ntk_repro.dynamics.least_squares import LeastSquares, least_squares_bytes, solve_least_squares
     from ntk_repro.dynamics.momentum import MomentumDynamics, momentum_dynamics
-    from ntk_repro.dynamics.mse import MseDynamics, mse_dynamics
+    from ntk_repro.dynamics.mse import MseDynamics, TrainedModel, mse_dynamics
     from ntk_repro.dynamics.spectral import NullSpace, Spectrum
     from ntk_repro.dynamics.weights import weight_change
 
@@ -33,6 +33,7 @@ __all__ = [
     "MseDynamics",
     "NullSpace",
     "Spectrum",
+    "TrainedModel",
     "averaged_loss_time",
     "cross_entropy_dynamics",
     "eta_critical",
@@ -54,7 +55,7 @@ _HOMES = {
     "least_squares": {"LeastSquares", "least_squares_bytes", "solve_least_squares"},
     "columns": {"LiveColumns", "live_columns"},
     "momentum": {"MomentumDynamics", "momentum_dynamics"},
-    "mse": {"MseDynamics", "mse_dynamics"},
+    "mse": {"MseDynamics", "TrainedModel", "mse_dynamics"},
     "spectral": {"NullSpace", "Spectrum"},
     "weights": {"weight_change"},
 }

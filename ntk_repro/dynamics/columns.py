@@ -1,4 +1,4 @@
-"""Which parameters of a network move its outputs at all on given samples, and which units are dead."""
+"""Which parameters of a network move its outputs on given samples, and which units are dead."""
 
 import dataclasses
 from typing import Any
@@ -20,7 +20,7 @@ class LiveColumns:
     """Columns of the Jacobian on given samples that are not zero throughout.
 
     Attributes:
-        mask: True where a parameter moves some output of some sample; a tree like the parameters.
+        mask: True where a parameter moves an output of at least one sample; a tree like the parameters.
         live: how many do.
         parameters: how many there are.
         dead_units: by layer, how many of its units have a bias that moves nothing: a ReLU that is off for all samples,
@@ -45,7 +45,7 @@ def live_columns(net: Network, x: Float[np.ndarray, "n ..."], batch_size: int = 
     dead = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
         names = [str(getattr(entry, "key", getattr(entry, "name", entry))) for entry in path]
-        if names[-1] == "bias" and not leaf.all():
+        if names[-1:] == ["bias"] and not leaf.all():
             dead["/".join(names[:-1])] = int(np.sum(~leaf))
     live = sum(int(leaf.sum()) for leaf in jax.tree.leaves(mask))
     return LiveColumns(mask, live, net.num_params, dead)

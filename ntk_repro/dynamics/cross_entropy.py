@@ -1,5 +1,6 @@
 """Training of a linear(ized) model on cross-entropy as an ODE, integrated with error control."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -7,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.filters import flow_times, step_numbers
-from ntk_repro.dynamics.spectral import Outputs, SpectralDynamics
+from ntk_repro.dynamics.arguments import checked_array, checked_steps, checked_times
+from ntk_repro.dynamics.learning_rates import check_momentum
+from ntk_repro.dynamics.mse import Outputs, TestKernel
+from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
 from ntk_repro.errors import UserError
-from ntk_repro.gram.spectrum import Eigenpairs
-from ntk_repro.gram.store import GramStore
 
 __all__ = ["CrossEntropyDynamics", "cross_entropy_dynamics"]
 
@@ -20,10 +21,7 @@ _FEWEST_TIMES = 16  # that a program is compiled for
 
 
 def cross_entropy_dynamics(
-    k_train_train: Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs,
-    y_train: Float[np.ndarray, "n k"],
-    *,
-    num_eigenpairs: int | None = None,
+    k_train_train: TrainKernel, y_train: Float[np.ndarray, "n k"], *, num_eigenpairs: int | None = None
 ) -> "CrossEntropyDynamics":
     """The dynamics of full-batch gradient flow on the summed cross-entropy of the softmax, from the kernel alone.
 
@@ -38,7 +36,7 @@ def cross_entropy_dynamics(
         k_train_train: as in `mse_dynamics`.
         y_train: a distribution over the k classes in each row, e.g. one-hot. With k = 1 the loss is the binary
             cross-entropy of one logit, and the targets are probabilities, in [0, 1].
-        num_eigenpairs: of a large kernel, decompose only so many; what lies outside of them stays as it is.
+        num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start.
 
     Raises:
         UserError: as `mse_dynamics`, and for targets that are not distributions.
@@ -47,22 +45,17 @@ def cross_entropy_dynamics(
 
 
 class CrossEntropyDynamics(SpectralDynamics):
-    """What a linear model does in full-batch training on cross-entropy; from `cross_entropy_dynamics`.
+    """Full-batch training of a linear model on cross-entropy; from `cross_entropy_dynamics`.
 
     Times are in units of learning rate times steps on the summed loss; for the loss averaged over n samples divide by
     n.
     """
 
     def __init__(
-        self,
-        k_train_train: Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs,
-        y_train: Float[np.ndarray, "n k"],
-        num_eigenpairs: int | None = None,
+        self, k_train_train: TrainKernel, y_train: Float[np.ndarray, "n k"], num_eigenpairs: int | None = None
     ):
         """Decomposes the kernel, once."""
-        targets = np.asarray(y_train, dtype=np.float64)
-        if targets.ndim != 2:
-            raise UserError(f"y_train must be (n, k), one distribution a row, not of shape {targets.shape}")
+        targets = checked_array(y_train, "y_train", ("n", "k"))
         sums = targets.sum(axis=1) if targets.shape[1] > 1 else 1.0
         if not (np.all(targets >= 0) and np.all(targets <= 1) and np.allclose(sums, 1, atol=1e-6)):
             raise UserError(
@@ -76,7 +69,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         t: ArrayLike,
         fx_train_0: ArrayLike = 0.0,
         fx_test_0: ArrayLike | None = None,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
+        k_test_train: TestKernel = None,
         *,
         tolerance: float = 1e-8,
         max_steps: int = _MAX_STEPS,
@@ -97,9 +90,8 @@ class CrossEntropyDynamics(SpectralDynamics):
         Raises:
             UserError: for shapes that do not fit, infinite times, and a solver that did not get there.
         """
-        times, shape = flow_times(t)
-        _refuse_infinity(times)
-        return self._integrated(times, shape, fx_train_0, fx_test_0, k_test_train, None, tolerance, max_steps)
+        solver = _Solver(None, tolerance, max_steps)
+        return self._integrated(checked_times(t), solver, fx_train_0, fx_test_0, k_test_train)
 
     def outputs_with_momentum(
         self,
@@ -108,7 +100,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         momentum: float,
         fx_train_0: ArrayLike = 0.0,
         fx_test_0: ArrayLike | None = None,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
+        k_test_train: TestKernel = None,
         *,
         tolerance: float = 1e-8,
         max_steps: int = _MAX_STEPS,
@@ -130,94 +122,66 @@ class CrossEntropyDynamics(SpectralDynamics):
         Raises:
             UserError: as `outputs`, and for a momentum outside [0, 1).
         """
-        if not 0 <= momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-        numbers, shape = step_numbers(steps, learning_rate, whole=False)
-        _refuse_infinity(numbers)
-        root = np.sqrt(learning_rate)
-        return self._integrated(
-            root * numbers,
-            shape,
-            fx_train_0,
-            fx_test_0,
-            k_test_train,
-            (1 - momentum) / root,
-            tolerance,
-            max_steps,
-        )
+        check_momentum(momentum)
+        numbers, root = checked_steps(steps, learning_rate, whole=False), np.sqrt(learning_rate)
+        solver = _Solver((1 - momentum) / root, tolerance, max_steps)
+        return self._integrated(root * numbers, solver, fx_train_0, fx_test_0, k_test_train)
 
     def _integrated(
-        self,
-        times: np.ndarray,
-        shape: tuple[int, ...],
-        fx_train_0: Any,
-        fx_test_0: Any,
-        k_test_train: Any,
-        damping: float | None,
-        tolerance: float,
-        max_steps: int,
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        if not 0 < tolerance < 1:
-            raise UserError(f"the tolerance must be between 0 and 1, not {tolerance}")
-        train_0 = self._start(fx_train_0)
-        kernel, test_0 = self._test_arguments(fx_train_0, fx_test_0, k_test_train)
-        roots = np.sqrt(self.spectrum.values)
-        factor = self.spectrum.vectors * roots
-        # Of samples whose K(x, x) is like the mean over the training samples, so that logits keep the tolerance.
-        length = np.sqrt(max(np.sum(self.spectrum.values) / len(factor), np.finfo(np.float64).tiny))
-        unique, where = np.unique(times, return_inverse=True)
-        moved = np.zeros((len(unique), len(roots), self._columns))
-        if len(unique) and unique[-1] > 0 and roots[0] > 0:
-            moved = _solve(factor, train_0, self.y_train, unique, damping, tolerance, tolerance / length, max_steps)
-        train = np.empty((len(times), *self.y_train.shape))
-        test = through = None
-        if kernel is not None:
-            test = np.empty((len(times), *test_0.shape))
-            # Along the null space nothing moves.
-            inverse = np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
-            through = (kernel @ self.spectrum.vectors) * inverse
-        for i, place in enumerate(where):
-            train[i] = train_0 + (factor @ moved[place]).reshape(self.y_train.shape)
-            if test is not None and through is not None:
-                test[i] = test_0 + (through @ moved[place]).reshape(test_0.shape)
-        return train.reshape(*shape, *train.shape[1:]), None if test is None else test.reshape(*shape, *test.shape[1:])
-
-
-def _refuse_infinity(times: np.ndarray) -> None:
-    if not np.all(np.isfinite(times)):
-        raise UserError(
-            "cross-entropy has no limit in infinite time where the data can be separated: give finite times"
-        )
-
-
-def _solve(
-    factor: np.ndarray,
-    fx_0: np.ndarray,
-    y: np.ndarray,
-    times: np.ndarray,
-    damping: float | None,
-    rtol: float,
-    atol: float,
-    max_steps: int,
-) -> np.ndarray:
-    """u at the times (T, r, columns), where f = f_0 + factor u."""
-    import diffrax
-
-    from ntk_repro.precision import float64_scope
-
-    # Filled up with the last time, so that programs are compiled for few numbers of times only.
-    padded = np.full(max(_FEWEST_TIMES, 1 << (len(times) - 1).bit_length()), times[-1])
-    padded[: len(times)] = times
-    with float64_scope():
-        solution, result, taken = _compiled(damping is not None, max_steps)(
-            factor, fx_0, y, padded, 0.0 if damping is None else damping, rtol, atol
-        )
-        if not bool(result == diffrax.RESULTS.successful):
+        self, times: np.ndarray, solver: "_Solver", fx_train_0: Any, fx_test_0: Any, k_test_train: TestKernel
+    ) -> Outputs:
+        if not np.all(np.isfinite(times)):
             raise UserError(
-                f"the solver did not reach t = {times[-1]:.4g} in {int(taken):,} steps: ask for earlier times, a "
-                "larger tolerance, or more max_steps"
+                "cross-entropy has no limit in infinite time where the data can be separated: give finite times"
             )
-        return np.asarray(solution[: len(times)])
+        start = self._start(fx_train_0)
+        kernel, test_0 = self._test_arguments(fx_train_0, fx_test_0, k_test_train)
+        vectors, roots = self.spectrum.vectors, np.sqrt(self.spectrum.values)
+        unique, where = np.unique(times, return_inverse=True)
+        u = np.zeros((len(unique), len(roots), self._flat(start).shape[1]))
+        if len(unique) and unique[-1] > 0 and roots[0] > 0:
+            u = solver.solve(vectors * roots, start, self.y_train, unique)
+        train = (vectors * roots @ u)[where].reshape(*times.shape, *start.shape) + start
+        if kernel is None or test_0 is None:
+            return train, None
+        # Along the null space nothing moves.
+        inverse = np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
+        return train, (kernel @ vectors * inverse @ u)[where].reshape(*times.shape, *test_0.shape) + test_0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Solver:
+    """An ODE solver with error control; with damping the flow of momentum."""
+
+    damping: float | None
+    tolerance: float
+    max_steps: int
+
+    def __post_init__(self):
+        if not 0 < self.tolerance < 1:
+            raise UserError(f"the tolerance must be between 0 and 1, not {self.tolerance}")
+
+    def solve(self, factor: np.ndarray, fx_0: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """u at increasing times (T, r, columns), where f = f_0 + factor u."""
+        import diffrax
+
+        from ntk_repro.precision import float64_scope
+
+        # Of samples whose K(x, x) is like the mean over the training samples, so that logits keep the tolerance.
+        length = np.sqrt(max(np.sum(factor**2) / len(factor), np.finfo(np.float64).tiny))
+        # Filled up with the last time, so that programs are compiled for few numbers of times only.
+        padded = np.full(max(_FEWEST_TIMES, 1 << (len(times) - 1).bit_length()), times[-1])
+        padded[: len(times)] = times
+        with float64_scope():
+            program = _compiled(self.damping is not None, self.max_steps)
+            damping = 0.0 if self.damping is None else self.damping
+            u, result, taken = program(factor, fx_0, y, padded, damping, self.tolerance, self.tolerance / length)
+            if not bool(result == diffrax.RESULTS.successful):
+                raise UserError(
+                    f"the solver did not reach t = {times[-1]:.4g} in {int(taken):,} steps: ask for earlier times, a "
+                    "larger tolerance, or more max_steps"
+                )
+            return np.asarray(u[: len(times)])
 
 
 @functools.cache

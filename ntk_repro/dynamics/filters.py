@@ -1,83 +1,87 @@
-"""What (full-batch) gradient descent and its flow make of one eigendirection of the kernel.
+"""What full-batch training does along one eigenvector of the kernel: flow and descent, with and without momentum.
 
-Along an eigenvector with eigenvalue lambda, training on 1/2 ||f - y||^2 is a scalar problem: with c the coefficient of
-the eigenvector in theta_t = theta_0 + J^T c (in units of its part of y - f0), a share lambda c of y - f0 is learned.
-A filter gives both for all times and eigenvalues at once.
+Along an eigenvector v with eigenvalue lambda, training on 1/2 ||f - y||^2 is a scalar problem: with c the coefficient
+of v in theta_t = theta_0 + J^T c, in units of v's part of y - f_0, a share lambda c of that part is learned. A filter
+gives both for all times and eigenvalues at once.
 """
 
+import abc
 import dataclasses
 import warnings
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
+from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
 
-__all__ = ["Filter", "GradientDescent", "GradientFlow", "flow_times", "refuse_overflow", "step_numbers"]
+__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow"]
 
 _LARGEST_EXPONENT = 600.0  # e^600: room is left for the outputs' own size
 
 
-class Filter(Protocol):
-    """Training seen along eigendirections; the leading axis T runs over times or steps, `some` picks part of it."""
-
-    def __len__(self) -> int:
-        """The number T of times."""
-        ...
-
-    def learned(self, values: Float[np.ndarray, " r"], some: slice) -> Float[np.ndarray, "T r"]:
-        """The share of y - f0 that is learned along eigenvalues >= 0: 0 at the start, 1 in the limit."""
-        ...
-
-    def reach(self, values: Float[np.ndarray, " r"], some: slice) -> Float[np.ndarray, "T r"]:
-        """`learned` / eigenvalue: the coefficient c; where the eigenvalue is 0 its limit, which may be infinite."""
-        ...
-
-    def check(self, largest: float) -> None:
-        """Warns where training at this largest eigenvalue diverges; refuses it where float64 has no such numbers."""
-        ...
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
-class GradientFlow:
-    """Gradient flow: the residual decays by exp(-lambda t). `times` (T,), in units of learning rate times steps."""
+class Filter(abc.ABC):
+    """Training seen along eigenvectors, at times of any shape *T (numbers of steps, where it is made of steps)."""
 
-    times: Float[np.ndarray, " T"]
+    times: Float[np.ndarray, "*T"]
 
-    def __len__(self) -> int:
-        return len(self.times)
+    @abc.abstractmethod
+    def learned(self, values: Float[np.ndarray, " r"]) -> Float[np.ndarray, "*T r"]:
+        """The share of y - f_0 that is learned along eigenvalues >= 0: 0 at the start, 1 in the limit."""
 
-    def learned(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """1 - exp(-lambda t), to all digits where lambda t is small."""
-        exponent = _outer(-self.times[some], values)
-        return np.negative(np.expm1(exponent, out=exponent), out=exponent)
+    @abc.abstractmethod
+    def duration(self) -> Float[np.ndarray, "*T"]:
+        """The coefficient at eigenvalue 0, which may be infinite: the limit of `learned` / eigenvalue."""
 
-    def reach(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """(1 - exp(-lambda t)) / lambda."""
-        return _divided(self.learned(values, some), values, self.times[some])
+    def coefficients(self, values: Float[np.ndarray, " r"]) -> Float[np.ndarray, "*T r"]:
+        """`learned` / eigenvalue: the coefficients c."""
+        return _divided(self.learned(values), values, self.duration())
 
     def check(self, largest: float) -> None:
-        """A flow never diverges."""
+        """Warns where training at this largest eigenvalue diverges, and refuses it beyond float64.
+
+        Raises:
+            UserError: outputs that exceed float64, or have no limit.
+        """
+        return  # a flow never diverges
+
+    def chunks(self, size: int) -> Iterator[tuple[slice, Self]]:
+        """The same filter for at most `size` of the times at once, and which of all times these are."""
+        for start in range(0, self.times.size, size):
+            rows = slice(start, start + size)
+            yield rows, dataclasses.replace(self, times=self.times.reshape(-1)[rows])
+
+
+class GradientFlow(Filter):
+    """Gradient flow: the residual decays by exp(-lambda t), t in units of learning rate times steps.
+
+    Source: Lee et al. 2019, Eqs. (8) and (9).
+    """
+
+    def learned(self, values: np.ndarray) -> np.ndarray:
+        """1 - exp(-lambda t), to all digits where lambda t is small."""
+        return -np.expm1(-_outer(self.times, values))
+
+    def duration(self) -> np.ndarray:
+        """(1 - exp(-lambda t)) / lambda at 0: t."""
+        return self.times
 
     # What bounds on the error of a truncated spectrum are made of (see `truncation`).
 
-    def perturbed(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """By what a residual ||K v - lambda v|| is multiplied, at most, in the part of y - f0 along v."""
-        return self.reach(values, some)
+    def perturbed(self, values: np.ndarray) -> np.ndarray:
+        """The largest factor on a residual ||K v - lambda v|| in the part of y - f_0 along v."""
+        return self.coefficients(values)
 
-    def learned_at_most(self, value: float, some: slice = slice(None)) -> np.ndarray:
+    def learned_at_most(self, value: float) -> np.ndarray:
         """The largest share learned along any eigenvalue between 0 and `value`."""
-        return self.learned(np.array([value]), some)[:, 0]
+        return self.learned(np.array([value]))[..., 0]
 
-    def spread(self, some: slice = slice(None)) -> np.ndarray:
+    def spread(self) -> np.ndarray:
         """The largest of (1 - exp(-lambda t)) / sqrt(lambda) for any eigenvalue: 0.6382 sqrt(t)."""
-        return 0.63818 * np.sqrt(self.times[some])
-
-    def duration(self, some: slice = slice(None)) -> np.ndarray:
-        """The limit of `reach` at eigenvalue 0."""
-        return self.times[some]
+        return 0.63818 * np.sqrt(self.times)
 
     def ceiling(self, largest: float) -> float:
         """The largest share learned along any eigenvalue up to `largest`, at any time."""
@@ -85,116 +89,157 @@ class GradientFlow:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GradientDescent:
-    """Full-batch gradient descent: the residual is multiplied by 1 - learning_rate lambda a step.
+class Steps(Filter):
+    """Steps theta_{i+1} = theta_i + momentum (theta_i - theta_{i-1}) - learning_rate grad L, from rest.
 
-    `steps` (T,) are whole numbers in float64, inf allowed; `learning_rate` is that of the summed loss.
+    `times` are whole numbers, inf allowed; `learning_rate` is that of the summed loss.
     """
 
-    steps: Float[np.ndarray, " T"]
     learning_rate: float
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def learned(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """1 - (1 - eta lambda)^i, to all digits where eta lambda is small; beyond 1 for eta lambda > 1 and odd i."""
-        x, steps = self.learning_rate * values, self.steps[some]
-        power = self._log_power(x, steps)
-        with np.errstate(over="ignore"):
-            return np.where(x <= 1, -np.expm1(power), 1 - _alternating(steps)[:, None] * np.exp(power))
-
-    def reach(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """(1 - (1 - eta lambda)^i) / lambda."""
-        return _divided(self.learned(values, some), values, self.learning_rate * self.steps[some])
+    momentum: float = 0.0
 
     def check(self, largest: float) -> None:
-        """Diverging is reported: gradient descent itself would."""
-        x = self.learning_rate * largest
-        if x < 2:
+        """Diverging is reported: the steps themselves would."""
+        limit = stability_limit(largest, self.momentum)
+        if self.learning_rate < limit:
             return
-        if np.any(np.isinf(self.steps)):
-            raise UserError(f"gradient descent has no limit at this learning rate: take one below {2 / largest:.6g}")
-        if x == 2:
+        if np.any(np.isinf(self.times)):
+            raise UserError(f"training has no limit at this learning rate: take one below {limit:.6g}")
+        middle = self.learning_rate * largest - 1 - self.momentum
+        growth = np.log((middle + np.sqrt(max(middle**2 - 4 * self.momentum, 0.0))) / 2)
+        exponent = growth * self.times.max(initial=0.0)
+        if growth <= 0:
             return
-        refuse_overflow(np.log(x - 1) * self.steps.max(), self.learning_rate, 2 / largest)
+        ratio = (
+            f"the learning rate {self.learning_rate:.4g} is {self.learning_rate / limit:.3g} times the largest stable"
+        )
+        if exponent > _LARGEST_EXPONENT:
+            raise UserError(f"{ratio} one: after these steps the outputs exceed float64; take one below {limit:.6g}")
+        factor = f"training diverges, here by a factor of {np.exp(exponent):.3g}"
+        warnings.warn(f"{ratio} one, {limit:.4g}: {factor}", stacklevel=4)
 
-    def perturbed(self, values: np.ndarray, some: slice = slice(None)) -> np.ndarray:
-        """eta times the sum of |1 - eta lambda|^l over the steps."""
-        x, steps = self.learning_rate * values, self.steps[some]
+
+class GradientDescent(Steps):
+    """Full-batch gradient descent: the residual is multiplied by 1 - learning_rate lambda in every step."""
+
+    def learned(self, values: np.ndarray) -> np.ndarray:
+        """1 - (1 - eta lambda)^i, to all digits where eta lambda is small; beyond 1 for eta lambda > 1 and odd i."""
+        x, power = self.learning_rate * values, self._log_power(values)
+        finite = np.where(np.isinf(self.times), 0.0, self.times)
+        sign = np.where(finite % 2 == 1, -1.0, 1.0)
+        with np.errstate(over="ignore"):
+            return np.where(x <= 1, -np.expm1(power), 1 - sign[..., None] * np.exp(power))
+
+    def duration(self) -> np.ndarray:
+        """(1 - (1 - eta lambda)^i) / lambda at 0: eta i."""
+        return self.learning_rate * self.times
+
+    def perturbed(self, values: np.ndarray) -> np.ndarray:
+        """As `GradientFlow.perturbed`: eta times the sum of |1 - eta lambda|^l over the steps."""
+        x = self.learning_rate * values
         folded = np.where(x <= 1, x, 2 - x)  # 1 - |1 - x|
         with np.errstate(over="ignore"):
-            total = _divided(-np.expm1(self._log_power(x, steps)), folded, steps)
-        return self.learning_rate * total
+            return self.learning_rate * _divided(-np.expm1(self._log_power(values)), folded, self.times)
 
-    def learned_at_most(self, value: float, some: slice = slice(None)) -> np.ndarray:
+    def learned_at_most(self, value: float) -> np.ndarray:
         """As `GradientFlow.learned_at_most`, and beyond 1 where eta lambda is; no eigenvalue makes it more than 2."""
-        x = min(self.learning_rate * value, 2.0)
-        if x <= 1:
-            return self.learned(np.array([x / self.learning_rate]), some)[:, 0]
-        started = self.steps[some] > 0
-        return np.where(started, 1 + np.exp(self._log_power(np.array([x]), self.steps[some]))[:, 0], 0.0)
+        values = np.array([min(value, 2.0 / self.learning_rate)])
+        if self.learning_rate * values[0] <= 1:
+            return self.learned(values)[..., 0]
+        return np.where(self.times > 0, 1 + np.exp(self._log_power(values))[..., 0], 0.0)
 
-    def spread(self, some: slice = slice(None)) -> np.ndarray:
+    def spread(self) -> np.ndarray:
         """At least (1 - (1 - eta lambda)^i) / sqrt(lambda) for any eta lambda up to 2."""
-        steps = self.steps[some]
-        return np.sqrt(self.learning_rate) * np.where(steps > 0, np.maximum(np.sqrt(steps), 2), 0.0)
-
-    def duration(self, some: slice = slice(None)) -> np.ndarray:
-        """eta i."""
-        return self.learning_rate * self.steps[some]
+        return np.sqrt(self.learning_rate) * np.where(self.times > 0, np.maximum(np.sqrt(self.times), 2), 0.0)
 
     def ceiling(self, largest: float) -> float:
         """2 where eta lambda is above 1 somewhere, infinite where it is above 2."""
         x = self.learning_rate * largest
         return 1.0 if x <= 1 else 2.0 if x <= 2 else np.inf
 
-    @staticmethod
-    def _log_power(x: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """i log |1 - x|."""
+    def _log_power(self, values: np.ndarray) -> np.ndarray:
+        """i log |1 - eta lambda|."""
+        x = self.learning_rate * values
         with np.errstate(divide="ignore"):  # log 0 at x = 1: all is learned in one step
             logs = np.log1p(-np.where(x < 1, x, 0.0)) + np.log(np.where(x < 1, 1.0, np.abs(x - 1)))
-        return _outer(steps, logs)
+        return _outer(self.times, logs)
 
 
-def flow_times(t: ArrayLike | None) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Times as a float64 vector, and the shape that they came in; None is infinity.
+class HeavyBall(Steps):
+    """Full-batch gradient descent with momentum beta: e_{i+1} = (1 + beta - eta lambda) e_i - beta e_{i-1}.
 
-    Raises:
-        UserError: times below 0 or not numbers.
+    Source: Lee et al. 2019, Eq. (S2).
     """
-    times = np.array(np.inf if t is None else t, dtype=np.float64)
-    if np.any(np.isnan(times)) or np.any(times < 0):
-        raise UserError("times must be numbers that are not negative, infinity (or None) for the limit")
-    return times.reshape(-1), times.shape
+
+    def learned(self, values: np.ndarray) -> np.ndarray:
+        """1 - e_i.
+
+        A step maps the residual e and its last decrease d to e - d' and d' = beta d + eta lambda e. Powers of that map
+        come from repeated squaring of its difference A from the identity, (1 + A)^2 = 1 + 2 A + A^2, so that no digits
+        of small eigenvalues are lost.
+        """
+        x, beta = self.learning_rate * values, self.momentum
+        a = np.array([[-x, np.full_like(x, -beta)], [x, np.full_like(x, beta - 1)]])
+        remaining = np.where(np.isinf(self.times), 0.0, self.times)
+        learned, decrease = np.zeros((2, *self.times.shape, len(x)))
+        with np.errstate(over="ignore", invalid="ignore"):  # of the last square, which nothing uses
+            while np.any(remaining > 0):
+                odd = remaining % 2 == 1
+                e, d = 1 - learned[odd], decrease[odd]
+                learned[odd] -= a[0, 0] * e + a[0, 1] * d
+                decrease[odd] += a[1, 0] * e + a[1, 1] * d
+                remaining = remaining // 2
+                a = 2 * a + np.einsum("ijr,jkr->ikr", a, a)
+        return _with_limit(learned, self.times, x)
+
+    def duration(self) -> np.ndarray:
+        """As under a constant force, to which friction sets a speed of eta / (1 - beta)."""
+        i, beta = self.times, self.momentum
+        return self.learning_rate * (i + beta * np.expm1(i * np.log(beta)) / (1 - beta)) / (1 - beta)
 
 
-def step_numbers(
-    steps: ArrayLike | None, learning_rate: float, *, whole: bool = True
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Numbers of steps as a float64 vector, and the shape that they came in; None is infinity.
+@dataclasses.dataclass(frozen=True, eq=False)
+class HeavyBallFlow(Filter):
+    """The flow that momentum follows at small learning rates: a damped oscillator, in units of steps, from rest.
 
-    Raises:
-        UserError: negative or broken steps, and a learning rate that is not finite and positive.
+    With t = i sqrt(eta), e'' = -(1 - beta) / sqrt(eta) e' - lambda e.
+
+    Source: Lee et al. 2019, Eqs. (S3) and (S4).
     """
-    numbers, shape = flow_times(steps)
-    if whole and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
-        raise UserError("gradient descent takes whole steps; for times in between take the flow, `outputs`")
-    if np.ndim(learning_rate) or not (np.isfinite(learning_rate) and learning_rate > 0):
-        raise UserError(f"the learning rate must be one finite number above 0, not {learning_rate}")
-    return numbers, shape
+
+    learning_rate: float
+    momentum: float
+
+    def learned(self, values: np.ndarray) -> np.ndarray:
+        """1 - e(t)."""
+        x, damping = self.learning_rate * values, (1 - self.momentum) / 2
+        i = np.where(np.isinf(self.times), 0.0, self.times)[..., None]
+        square = damping**2 - x
+        slow = square >= 0
+        result = np.empty((*self.times.shape, len(x)))
+        omega = np.sqrt(square[slow])
+        decay = i * (x[slow] / (damping + omega))
+        twice = 2 * omega * i
+        mean_decay = np.divide(-np.expm1(-twice), twice, out=np.ones_like(twice), where=twice > 0)
+        result[..., slow] = -np.expm1(-decay) - np.exp(-decay) * decay * mean_decay
+        omega = np.sqrt(-square[~slow])
+        swing = 2 * np.sin(omega * i / 2) ** 2 - damping * np.sin(omega * i) / omega
+        result[..., ~slow] = -np.expm1(-damping * i) + np.exp(-damping * i) * swing
+        return _with_limit(result, self.times, x)
+
+    def duration(self) -> np.ndarray:
+        """As `HeavyBall.duration`, in continuous time."""
+        i, rate = self.times, 1 - self.momentum
+        return self.learning_rate / rate * (i + np.expm1(-rate * i) / rate)
 
 
-def refuse_overflow(exponent: float, learning_rate: float, limit: float) -> None:
-    """Warns that training diverges by e^exponent at this learning rate, and refuses it beyond float64."""
-    what = f"the learning rate {learning_rate:.4g} is {learning_rate / limit:.3g} times the largest stable one"
-    if exponent > _LARGEST_EXPONENT:
-        raise UserError(f"{what}: after these steps the outputs exceed float64; take one below {limit:.6g}")
-    warnings.warn(f"{what}, {limit:.4g}: training diverges, here by a factor of {np.exp(exponent):.3g}", stacklevel=5)
+def _with_limit(learned: np.ndarray, times: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The limit at infinite times: all is learned where the eigenvalue is not 0."""
+    return np.where(np.isinf(times)[..., None], np.where(x > 0, 1.0, 0.0), learned)
 
 
 def _outer(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Products (T, r), where 0 times infinity is 0: no time, or nothing to decay."""
+    """Products (*T, r), where 0 times infinity is 0: no time, or nothing to decay."""
     with np.errstate(invalid="ignore", over="ignore"):
         product = np.multiply.outer(times, values)
     product[np.isnan(product)] = 0.0
@@ -202,11 +247,6 @@ def _outer(times: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _divided(numerator: np.ndarray, values: np.ndarray, at_zero: np.ndarray) -> np.ndarray:
-    """numerator / values, and `at_zero` (T,) where the value is 0."""
-    zero = np.broadcast_to(at_zero[:, None], numerator.shape).copy()
-    return np.divide(numerator, values, out=zero, where=np.broadcast_to(values > 0, numerator.shape))
-
-
-def _alternating(steps: np.ndarray) -> np.ndarray:
-    """(-1)^i; 1 for infinity, where what it multiplies is 0."""
-    return np.where(np.mod(np.where(np.isinf(steps), 0.0, steps), 2) == 1, -1.0, 1.0)
+    """numerator / values, and `at_zero` (*T) where the value is 0."""
+    result = np.broadcast_to(at_zero[..., None], numerator.shape).copy()
+    return np.divide(numerator, values, out=result, where=np.broadcast_to(values > 0, numerator.shape))

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ntk_repro.dynamics.arguments import check_square, checked_array, checked_start
+from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, stability_limit
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
@@ -86,23 +88,28 @@ def train_in_function_space(
         UserError: for shapes that do not fit, labels outside {0, 1} and indices outside 0..n-1.
         DivergedError: when training diverges.
     """
-    kernel, y, batches, rates = _checked(k_train_train, y_train, batches, learning_rate)
+    kernel = np.asarray(k_train_train)
+    check_square(kernel)
+    n, dtype = len(kernel), kernel.dtype
+    if dtype not in (np.float32, np.float64):
+        raise UserError(f"k_train_train must be float32 or float64, not {dtype}")
+    y = checked_array(y_train, "y_train (one label vector a column)", (n, "T"), dtype=dtype)
+    batches = checked_batches(batches, n)
+    steps = len(batches)
+    rates = checked_array(learning_rate, f"learning_rate for {steps} steps", (), (steps,), dtype=dtype)
+    rates = np.broadcast_to(rates, steps)
+    check_not_negative("learning_rate", rates.min())
     if loss not in LOSSES:
         raise unknown_name("loss", loss, LOSSES)
-    if loss == "binary_cross_entropy" and not np.all((y == 0) | (y == 1)):
-        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
-    if not 0 <= momentum < 1:
-        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-    if not (weight_decay >= 0 and np.isfinite(weight_decay)):
-        raise UserError(f"weight_decay must be at least 0, not {weight_decay}")
-    n, tasks = y.shape
-    f0 = _start(fx_train_0, "fx_train_0", n, tasks, kernel.dtype)
+    if loss == "binary_cross_entropy":
+        check_binary_labels(y)
+    check_momentum(momentum)
+    check_not_negative("weight_decay", weight_decay)
+    f0 = checked_start(fx_train_0, "fx_train_0", y.shape, dtype)
     test_0 = None
     if k_test_train is not None:
-        k_test_train = np.asarray(k_test_train)
-        if k_test_train.ndim != 2 or k_test_train.shape[1] != n:
-            raise UserError(f"k_test_train must be (m, {n}), test by training samples, not {k_test_train.shape}")
-        test_0 = _start(fx_test_0, "fx_test_0", len(k_test_train), tasks, kernel.dtype)
+        k_test_train = checked_array(k_test_train, "k_test_train", ("m", n), dtype=dtype)
+        test_0 = checked_start(fx_test_0, "fx_test_0", (len(k_test_train), y.shape[1]), dtype)
     if loss == "half_squared_error":
         _warn_if_unstable(kernel, batches[0], rates.max(), momentum, weight_decay)
 
@@ -111,9 +118,7 @@ def train_in_function_space(
     with np.errstate(over="ignore", invalid="ignore"):
         change = kernel @ alpha
         fx_train = f0 + change
-        fx_test = None
-        if k_test_train is not None and test_0 is not None:
-            fx_test = test_0 + k_test_train.astype(kernel.dtype, copy=False) @ alpha
+        fx_test = None if k_test_train is None or test_0 is None else test_0 + k_test_train @ alpha
         # The sum runs in float64: in float32 it would lose digits to cancellation.
         squared = np.einsum("nt,nt->t", alpha, change, dtype=np.float64)
     _refuse_divergence(losses, fx_train, rates)
@@ -133,23 +138,23 @@ def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss):
         chunk = min(chunk, _CHUNK_ROWS / (b * n * dtype.itemsize))
     chunk = int(np.clip(chunk, 1, min(steps, 2000)))
     chunk = -(-steps // -(-steps // chunk))  # of equal length, as nearly as can be
-    rows = jax.device_put(np.ascontiguousarray(kernel), may_alias=True) if resident else None
-    y, f0 = jnp.asarray(y), jnp.asarray(f0)
+    on_device = jax.device_put(np.ascontiguousarray(kernel), may_alias=True) if resident else None
+    y, f0 = jnp.asarray(y), jnp.asarray(np.broadcast_to(f0, (n, 1)) if f0.ndim == 0 else f0)
     state = (jnp.zeros((n, tasks), dtype), jnp.zeros((n, tasks), dtype))
     losses = np.empty((steps, tasks), dtype)
     with progress(f"{tasks} linearized task{'s' * (tasks > 1)}", total=steps, unit="steps") as advance:
         for start in range(0, steps, chunk):
-            part = batches[start : start + chunk]
-            done = len(part)
+            rows = batches[start : start + chunk]
+            done = len(rows)
             # The last chunk is filled up with steps of rate 0, which change no output: nothing is compiled again.
-            part = np.concatenate([part, np.repeat(part[-1:], chunk - done, axis=0)])
+            rows = np.concatenate([rows, np.repeat(rows[-1:], chunk - done, axis=0)])
             rate = np.concatenate([rates[start : start + done], np.zeros(chunk - done, dtype)])
-            if resident:
-                k, where = rows, part
+            if on_device is not None:
+                k, where = on_device, rows
             else:
-                k, where = kernel[part.ravel()], np.arange(part.size, dtype=np.int32).reshape(part.shape)
+                k, where = kernel[rows.ravel()], np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
             state, chunk_loss = _steps(
-                state, k, y, f0, part, where, rate, dtype.type(momentum), dtype.type(weight_decay), loss=loss
+                state, k, y, f0, rows, where, rate, dtype.type(momentum), dtype.type(weight_decay), loss=loss
             )
             losses[start : start + done] = np.asarray(chunk_loss)[:done]
             _refuse_divergence(losses[start : start + done], 0.0, rates)
@@ -177,45 +182,40 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
     return jax.lax.scan(step, state, (batches, where, rates))
 
 
-def _checked(kernel, y, batches, learning_rate):
-    kernel, y, batches = np.asarray(kernel), np.asarray(y), np.asarray(batches)
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-        raise UserError(f"k_train_train must be a square matrix, not of shape {kernel.shape}")
-    if kernel.dtype not in (np.float32, np.float64):
-        raise UserError(f"k_train_train must be float32 or float64, not {kernel.dtype}")
-    n = len(kernel)
-    if y.ndim != 2 or len(y) != n or not y.shape[1]:
-        raise UserError(f"y_train must be ({n}, T), one label vector a column, not {y.shape}; for one pass y[:, None]")
-    if not np.all(np.isfinite(y)):
-        raise UserError("y_train has entries that are not finite")
-    if batches.ndim != 2 or not batches.size or not np.issubdtype(batches.dtype, np.integer):
-        raise UserError(f"batches must be integer row indices (steps, b), not {batches.dtype} {batches.shape}")
+def checked_batches(
+    batches: Int[np.ndarray, "steps b"], n: int, steps: int | None = None, batch_size: int | None = None
+) -> Int[np.ndarray, "steps b"]:
+    """Row indices of n samples, a row for each step.
+
+    Raises:
+        UserError: for other shapes and types, and indices outside 0..n-1.
+    """
+    batches = np.asarray(batches)
+    fits = batches.ndim == 2 and batches.shape == (steps or len(batches), batch_size or batches.shape[1])
+    if not (fits and batches.size and np.issubdtype(batches.dtype, np.integer)):
+        raise UserError(
+            f"batches must be integer row indices ({steps or 'steps'}, {batch_size or 'b'}), a row for each step (see "
+            f"minibatches), not {batches.dtype} {batches.shape}"
+        )
     if batches.min() < 0 or batches.max() >= n:
         raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
-    rates = np.asarray(learning_rate, dtype=kernel.dtype)
-    if rates.ndim > 1 or (rates.ndim == 1 and len(rates) != len(batches)):
-        raise UserError(f"learning_rate must be one number or one for each of {len(batches)} steps, not {rates.shape}")
-    if not np.all(np.isfinite(rates)) or np.any(rates < 0):
-        raise UserError("learning_rate must be finite and not negative")
-    rates = np.broadcast_to(rates, len(batches))
-    return kernel, y.astype(kernel.dtype), batches.astype(np.int32), rates
+    return batches.astype(np.int32)
 
 
-def _start(fx_0, name, n, tasks, dtype) -> Float[np.ndarray, "n _"]:
-    fx_0 = np.asarray(fx_0, dtype=dtype)
-    if fx_0.ndim == 0:
-        fx_0 = np.full((n, 1), fx_0, dtype)
-    if fx_0.shape not in ((n, 1), (n, tasks)):
-        raise UserError(f"{name} must be one number, ({n}, 1) or ({n}, {tasks}), not {fx_0.shape}")
-    if not np.all(np.isfinite(fx_0)):
-        raise UserError(f"{name} has entries that are not finite")
-    return fx_0
+def check_binary_labels(y: Float[np.ndarray, "n k"]) -> None:
+    """Checks labels of binary cross-entropy.
+
+    Raises:
+        UserError: a label that is neither 0 nor 1.
+    """
+    if not np.all((y == 0) | (y == 1)):
+        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
 
 
 def _warn_if_unstable(kernel, batch, rate, momentum, weight_decay) -> None:
     # Heavy ball on a quadratic of curvature h is stable below 2 (1 + momentum) / h; one batch stands for all.
     curvature = np.linalg.eigvalsh(kernel[np.ix_(batch, batch)].astype(np.float64))[-1] / len(batch) + weight_decay
-    limit = 2 * (1 + momentum) / max(curvature, np.finfo(np.float64).tiny)
+    limit = stability_limit(curvature, momentum)
     if rate > limit:
         warnings.warn(
             f"learning_rate {rate:.3g} is above {limit:.3g}, the stability limit of the first batch", stacklevel=3

@@ -1,4 +1,4 @@
-"""Learning rates and times: the critical rate of a kernel, and what a paper's or neural-tangents' time is in ours."""
+"""Learning rates and times: the critical rate of a kernel, and the papers' and neural-tangents' times in ours."""
 
 from typing import Any
 
@@ -7,11 +7,28 @@ import scipy.linalg
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from ntk_repro.dynamics.arguments import check_square, checked_array
 from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
-__all__ = ["averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"]
+__all__ = [
+    "averaged_loss_time",
+    "check_momentum",
+    "check_not_negative",
+    "eta_critical",
+    "max_learning_rate",
+    "neural_tangents_time",
+    "stability_limit",
+]
+
+
+def stability_limit(curvature: float, momentum: float = 0.0) -> float:
+    """2 (1 + momentum) / curvature: at and above it gradient descent on a quadratic does not converge.
+
+    Infinite where the curvature is 0.
+    """
+    return 2 * (1 + momentum) / curvature if curvature > 0 else np.inf
 
 
 def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> float:
@@ -29,8 +46,7 @@ def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> f
     >>> eta_critical(np.diag([1.0, 3.0]))
     0.5
     """
-    smallest, largest = _extremes(kernel)
-    return 2 / (smallest + largest) if largest > 0 else np.inf
+    return stability_limit(sum(_extremes(kernel)))
 
 
 def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs, momentum: float = 0.0) -> float:
@@ -42,10 +58,28 @@ def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs,
     >>> max_learning_rate(np.diag([1.0, 4.0]), momentum=0.5)
     0.75
     """
+    check_momentum(momentum)
+    return stability_limit(_extremes(kernel)[1], momentum)
+
+
+def check_momentum(momentum: float) -> None:
+    """Checks that the momentum is one of a heavy ball that comes to rest.
+
+    Raises:
+        UserError: it is not in [0, 1).
+    """
     if not 0 <= momentum < 1:
         raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-    largest = _extremes(kernel)[1]
-    return 2 * (1 + momentum) / largest if largest > 0 else np.inf
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Checks a learning rate, a weight decay or another number that is at least 0.
+
+    Raises:
+        UserError: it is negative, infinite or nan.
+    """
+    if not 0 <= value < np.inf:
+        raise UserError(f"{name} must be finite and not negative, not {value}")
 
 
 def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int) -> Any:
@@ -73,9 +107,7 @@ def _extremes(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> tupl
         complete = len(kernel.values) == len(kernel.vectors)
         return float(kernel.values[-1]) if complete else 0.0, float(kernel.values[0])
     kernel = np.asarray(kernel)
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-        raise UserError(f"a kernel on training samples is square, not of shape {kernel.shape}")
-    if not np.all(np.isfinite(kernel)):
-        raise UserError("the kernel has entries that are not finite; look for NaN in the data or the parameters")
-    values = scipy.linalg.eigvalsh(kernel.astype(np.float64), check_finite=False, overwrite_a=True)
+    check_square(kernel, "a kernel on training samples")
+    kernel = checked_array(kernel, "the kernel", kernel.shape)
+    values = scipy.linalg.eigvalsh(kernel, check_finite=False)
     return max(float(values[0]), 0.0), max(float(values[-1]), 0.0)

@@ -10,6 +10,7 @@ import scipy.linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
+from ntk_repro.dynamics.arguments import checked_array
 from ntk_repro.dynamics.columns import LiveColumns, live_columns
 from ntk_repro.dynamics.weights import weight_change
 from ntk_repro.errors import UserError, unknown_name
@@ -25,6 +26,7 @@ PyTree = Any
 
 LEAST_SQUARES_METHODS = ("auto", "primal", "dual", "cholesky")
 
+_MEMORY_SHARE = 0.9
 _SURE = 100  # times the rounding of K an eigenvalue must be to be known to a per cent
 _MANY_MORE = 1.6  # columns by rows from which LAPACK's gelsd reduces J to a square first (ILAENV's crossover)
 
@@ -119,7 +121,7 @@ def solve_least_squares(
         cutoff: eigenvalues of K (squares of singular values of J) up to so many times the largest are taken as 0; None
             for the rounding of what is decomposed: float64's epsilon times the longer side, of K for dual (so
             singular values below 1e-8 to 1e-6 times the largest are lost), squared and of J for primal. So that this
-            makes no difference, "auto" leaves a kernel that has lost some wherever it can.
+            makes no difference, "auto" avoids a kernel that has lost some where memory allows.
         ridge: min ||J u - (y - f_0)||^2 + ridge ||u||^2 instead; by the kernel.
 
     Raises:
@@ -135,23 +137,30 @@ def solve_least_squares(
     if cutoff is not None and not 0 <= cutoff < 1:
         raise UserError(f"cutoff must be a share of the largest eigenvalue, from 0 to below 1, not {cutoff}")
     with checked_arguments(net, x_train, x_test, "full", "float64") as (wide, x, x_new, _, k):
-        y = _targets(y_train, len(x), k)
+        n = len(x)
+        shapes = ((n, k), (n,)) if k == 1 else ((n, k),)
+        y = checked_array(y_train, "y_train", *shapes).reshape(n, k)
         columns = live_columns(wide, x)
+        needed = {m: least_squares_bytes(y.size, columns.parameters, m, columns.live) for m in _METHODS}
+        available = host_available_bytes()
         automatic = method == "auto"
         if automatic:
-            dearer = _bytes(y.size, columns, "primal") > _bytes(y.size, columns, "dual")
+            dearer = needed["primal"] > needed["dual"]
             method = "dual" if ridge or (columns.live >= y.size and dearer) else "primal"
-        _check_memory(y.size, columns, method)
-        rest = y - wide(x)
-        change, rank, eigenvalues, limit = None, 0, np.empty(0), 0.0
-        if method != "primal":
-            solve = _dual if method == "dual" else _cholesky
-            change, rank, eigenvalues, limit = solve(wide, x, rest, cutoff, ridge)
-            # J has the singular values that its square has lost to rounding.
-            if automatic and not ridge and _drowned(eigenvalues, cutoff) and _fits(y.size, columns, "primal"):
-                method = "primal"
-        if method == "primal":
-            change, rank, eigenvalues, limit = _primal(wide, x, k, columns, rest.reshape(-1), cutoff)
+        if needed[method] > _MEMORY_SHARE * available:
+            power = 1.0 if method == "primal" else 0.5
+            fits = int(y.size * (_MEMORY_SHARE * available / needed[method]) ** power)
+            raise UserError(
+                f"least squares ({method}) on {y.size:,} rows needs {readable_bytes(needed[method])} of memory and "
+                f"{readable_bytes(available)} are available: take at most {fits:,} rows (samples times outputs)"
+            )
+        residual = y - wide(x)
+        change, rank, eigenvalues, limit = _METHODS[method](wide, x, columns, residual, cutoff, ridge)
+        # J has the singular values that its square has lost to rounding.
+        lost = automatic and method == "dual" and not ridge and _drowned(eigenvalues, cutoff)
+        if lost and needed["primal"] <= _MEMORY_SHARE * available:
+            method = "primal"
+            change, rank, eigenvalues, limit = _primal(wide, x, columns, residual, cutoff, ridge)
         moved = jax.tree.map(lambda leaf, u: leaf + u, wide.params, change)
         linear = wide.linearization().replace(params=moved)
         return LeastSquares(
@@ -176,42 +185,38 @@ def _drowned(eigenvalues: np.ndarray, cutoff: float | None) -> bool:
     return bool(wanted[-1] <= _SURE * rounding)
 
 
-def _primal(net, x, k: int, columns: LiveColumns, rest: np.ndarray, cutoff: float | None):
+def _primal(net: Network, x, columns: LiveColumns, residual: np.ndarray, cutoff: float | None, ridge: float):
+    """u as a tree, and the rank, eigenvalues and cut-off of `LeastSquares`, as for the other methods."""
     live = np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(columns.mask)])
-    j = jacobian(net, x, k).reshape(-1, len(live))
+    j = jacobian(net, x, residual.shape[1]).reshape(-1, len(live))
     j = j if live.all() else j[:, live]
     share = max(j.shape) * np.finfo(float).eps if cutoff is None else cutoff**0.5
-    found = scipy.linalg.lstsq(j, rest, cond=share, lapack_driver="gelsd", overwrite_a=True, check_finite=False)
-    assert found is not None
-    solution, _, rank, singular = found
-    assert singular is not None  # gelsd gives them
+    options: Any = {"cond": share, "lapack_driver": "gelsd", "overwrite_a": True, "check_finite": False}
+    found: Any = scipy.linalg.lstsq(j, residual.reshape(-1), **options)
     u, as_tree = ravel_pytree(net.params)
     u = np.zeros(u.shape)
-    u[live] = solution
+    u[live], _, rank, singular = found
     return as_tree(jnp.asarray(u)), int(rank), singular**2, float((share * singular[0]) ** 2)
 
 
-def _dual(net, x, rest: np.ndarray, cutoff: float | None, ridge: float):
-    gram = empirical_gram(net, x, outputs="full", precision="float64")
-    share = len(gram) * np.finfo(float).eps if cutoff is None else cutoff
-    # The transpose of a symmetric matrix in C order is the same matrix in LAPACK's order, so that nothing is copied.
-    values, vectors = scipy.linalg.eigh(gram.T, driver="evd", overwrite_a=True, check_finite=False)
+def _dual(net: Network, x, columns: LiveColumns, residual: np.ndarray, cutoff: float | None, ridge: float):
+    gram, share = _gram(net, x, cutoff)
+    values, vectors = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     limit = share * values[-1]
     first = int(np.searchsorted(values, limit, side="right"))
     kept = vectors[:, first:]
-    coefficients = kept @ (kept.T @ rest.reshape(-1) / (values[first:] + ridge))
-    change = weight_change(net, x, coefficients.reshape(rest.shape))
+    coefficients = kept @ (kept.T @ residual.reshape(-1) / (values[first:] + ridge))
+    change = weight_change(net, x, coefficients.reshape(residual.shape))
     return change, kept.shape[1], values[::-1], float(limit)
 
 
-def _cholesky(net, x, rest: np.ndarray, cutoff: float | None, ridge: float):
-    gram = empirical_gram(net, x, outputs="full", precision="float64")
-    share = len(gram) * np.finfo(float).eps if cutoff is None else cutoff
-    gram.flat[:: len(gram) + 1] += ridge
-    norm = float(scipy.linalg.norm(gram.T, 1, check_finite=False))
+def _cholesky(net: Network, x, columns: LiveColumns, residual: np.ndarray, cutoff: float | None, ridge: float):
+    gram, share = _gram(net, x, cutoff)
+    np.fill_diagonal(gram, gram.diagonal() + ridge)
+    norm = float(scipy.linalg.norm(gram, 1, check_finite=False))
     (pocon,) = scipy.linalg.get_lapack_funcs(("pocon",), (gram,))
     try:
-        factor = scipy.linalg.cho_factor(gram.T, lower=True, overwrite_a=True, check_finite=False)
+        factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
         factor = None
     if factor is None or pocon(factor[0], norm, uplo="L")[0] <= share:
@@ -219,35 +224,16 @@ def _cholesky(net, x, rest: np.ndarray, cutoff: float | None, ridge: float):
             f"the kernel of {len(gram):,} rows is singular within {share:.1g} times its largest eigenvalue, which "
             'cholesky cannot solve: take method="dual", which leaves such directions out, or a ridge'
         )
-    coefficients = scipy.linalg.cho_solve(factor, rest.reshape(-1), check_finite=False)
-    change = weight_change(net, x, coefficients.reshape(rest.shape))
+    coefficients = scipy.linalg.cho_solve(factor, residual.reshape(-1), check_finite=False)
+    change = weight_change(net, x, coefficients.reshape(residual.shape))
     return change, len(gram), np.empty(0), share * norm
 
 
-def _targets(y_train, n: int, k: int) -> np.ndarray:
-    y = np.asarray(y_train, np.float64)
-    y = y[:, None] if y.ndim == 1 else y
-    if y.shape != (n, k):
-        raise UserError(f"targets of shape {y.shape} do not fit {n} training samples and {k} outputs")
-    if not np.isfinite(y).all():
-        raise UserError("the targets have entries that are not finite: remove or mend them")
-    return y
+def _gram(net: Network, x, cutoff: float | None) -> tuple[np.ndarray, float]:
+    """K in LAPACK's order, and the share of its largest eigenvalue up to which eigenvalues are taken as 0."""
+    gram = empirical_gram(net, x, outputs="full", precision="float64")
+    # The transpose of a symmetric matrix in C order is the same matrix in LAPACK's order, so that nothing is copied.
+    return gram.T, len(gram) * np.finfo(float).eps if cutoff is None else cutoff
 
 
-def _bytes(rows: int, columns: LiveColumns, method: str) -> int:
-    return least_squares_bytes(rows, columns.parameters, method, columns.live)
-
-
-def _fits(rows: int, columns: LiveColumns, method: str) -> bool:
-    return _bytes(rows, columns, method) <= 0.9 * host_available_bytes()
-
-
-def _check_memory(rows: int, columns: LiveColumns, method: str) -> None:
-    if not _fits(rows, columns, method):
-        needed, available = _bytes(rows, columns, method), host_available_bytes()
-        power = 1.0 if method == "primal" else 0.5
-        fits = int(rows * (0.9 * available / needed) ** power)
-        raise UserError(
-            f"least squares ({method}) on {rows:,} rows needs {readable_bytes(needed)} of memory and "
-            f"{readable_bytes(available)} are available: take at most {fits:,} rows (samples times outputs)"
-        )
+_METHODS = {"primal": _primal, "dual": _dual, "cholesky": _cholesky}

@@ -1,28 +1,42 @@
-"""Closed-form training of a linear(ized) model on squared error: gradient flow, and gradient descent step by step."""
+"""Closed-form training of a linear(ized) model on squared error: Lee et al. 2019, Eqs. (8)-(11), from top to bottom."""
 
+import dataclasses
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.filters import GradientDescent, GradientFlow, flow_times, step_numbers
-from ntk_repro.dynamics.spectral import Outputs, SpectralDynamics
+from ntk_repro.dynamics.arguments import checked_steps, checked_times
+from ntk_repro.dynamics.filters import Filter, GradientDescent, GradientFlow, HeavyBall
+from ntk_repro.dynamics.learning_rates import stability_limit
+from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
 from ntk_repro.dynamics.truncation import truncation_bounds
 from ntk_repro.dynamics.weights import initial_outputs, moved_weights
-from ntk_repro.gram.spectrum import Eigenpairs
-from ntk_repro.gram.store import GramStore
+from ntk_repro.errors import UserError
 
 if TYPE_CHECKING:
     from jaxtyping import PyTree  # loads JAX
 
     from ntk_repro.network import Network
 
-__all__ = ["MseDynamics", "mse_dynamics"]
+__all__ = ["MseDynamics", "Outputs", "TrainedModel", "mse_dynamics"]
+
+Times = ArrayLike | None
+Inputs = Float[np.ndarray, "n ..."]
+TestKernel = Float[np.ndarray, "m n"] | None
+Bounds = tuple[Float[np.ndarray, "*T k"], Any]
+Outputs = tuple[Float[np.ndarray, "*T n k"], Any]
+"""Outputs on the training samples, and on the test samples (*T, m, k): None where no test kernel was given. The second
+is not typed: the caller knows which it is."""
+
+_CHUNK_BYTES = 2**26  # of the coefficients of one chunk of times
+_FEW_DIGITS = 1e-3  # a rounding error above this share of y - f_0 is warned about
 
 
 def mse_dynamics(
-    k_train_train: Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs,
+    k_train_train: TrainKernel,
     y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
     ridge: float = 0.0,
     *,
@@ -45,7 +59,7 @@ def mse_dynamics(
         ridge: for the loss with ridge / 2 ||theta - theta_0||^2 more: Theta + ridge takes Theta's place in the
             coefficients c, and train and test outputs are both f_0 + Theta(x, X) c. (neural-tangents' `diag_reg` gives
             the same test outputs; for such train outputs it wants k_train_train as the test kernel.)
-        num_eigenpairs: of a large kernel, decompose only so many; what lies outside of them stays as it is, and
+        num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start, and
             `error_bound` says how far that may be off. None: all of them, or all that Eigenpairs hold.
 
     Raises:
@@ -59,101 +73,42 @@ def mse_dynamics(
     return MseDynamics(k_train_train, y_train, ridge, num_eigenpairs)
 
 
-class MseDynamics(SpectralDynamics):
-    """What a linear model does in full-batch training on squared error; from `mse_dynamics`.
+class TrainedModel:
+    """A linear model at times of its training on squared error; from `flow` and `descent` of its dynamics.
 
-    Times are in units of learning rate times steps on the summed loss: see `averaged_loss_time` for figures that quote
-    the averaged one. A time or number of steps may be an array of any shape, which then leads the result's axes.
+    With V and lambda the kernel's eigenvectors and eigenvalues, and w(lambda) the share of y - f_0 that is learned
+    along an eigenvector (1 - exp(-lambda t) for the flow), all follows from the coefficients
+
+        c = V (w(lambda) / lambda) V^T (y - f_0):
+
+    the weights are theta_0 + J^T c, and the outputs f_0(x) + Theta(x, X) c.
     """
 
-    @property
-    def eta_critical(self) -> float:
-        """2 / (lambda_min + lambda_max), with the ridge; lambda_min is taken as 0 where the spectrum is truncated."""
-        smallest = float(self.eigenvalues[-1]) if self.spectrum.complete else 0.0
-        total = self._largest + smallest + self.ridge
-        return 2 / total if total > 0 else np.inf
+    def __init__(self, dynamics: SpectralDynamics, filter_: Filter):
+        """The dynamics, and the filter of their training along each eigenvector."""
+        self.dynamics = dynamics
+        self.filter = filter_
 
-    def outputs(
-        self,
-        t: ArrayLike | None,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
-    ) -> Outputs:
-        """Outputs at time t of gradient flow, on the training samples and, with their kernel, on test samples.
-
-        Many times cost one matrix product for each chunk of them.
-
-        Source: Lee et al. 2019, Eqs. (9)-(11).
-
-        Args:
-            t: time or times; None is infinity.
-            fx_train_0: outputs at the start, at the training samples.
-            fx_test_0: the same at the test samples; may be left out where `fx_train_0` is 0.
-            k_test_train: the kernel between test and training samples; None for no test outputs.
-
-        Raises:
-            UserError: for shapes that do not fit, negative times.
-        """
-        times, shape = flow_times(t)
-        return self._outputs(GradientFlow(times), shape, fx_train_0, fx_test_0, k_test_train)
-
-    def outputs_after(
-        self,
-        steps: ArrayLike | None,
-        learning_rate: float,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
-    ) -> Outputs:
-        """Outputs after so many steps of gradient descent on the summed loss: (1 - eta Theta)^i for exp(-Theta t).
-
-        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
-
-        Source: Lee et al. 2019, end of section 2.1.
-
-        Args:
-            steps: number or numbers of steps; None is infinity.
-            learning_rate: of the summed loss; for the averaged one divide by the number of targets.
-            fx_train_0: see `outputs`.
-            fx_test_0: see `outputs`.
-            k_test_train: see `outputs`.
-
-        Raises:
-            UserError: for shapes that do not fit, broken steps, and outputs that diverge beyond float64.
-        """
-        numbers, shape = step_numbers(steps, learning_rate)
-        return self._outputs(GradientDescent(numbers, learning_rate), shape, fx_train_0, fx_test_0, k_test_train)
-
-    def coefficients(self, t: ArrayLike | None, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
-        """c with theta_t = theta_0 + J^T c and f_t(x) = f_0(x) + Theta(x, X) c, under gradient flow.
+    def coefficients(self, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
+        """c with theta_t = theta_0 + J^T c and f_t(x) = f_0(x) + Theta(x, X) c.
 
         In the null space, where J^T c is 0 whatever c, c grows with t as it does in training, until late in training
         it is set to 0.
 
         Source: Lee et al. 2019, Eq. (8).
+
+        Args:
+            fx_train_0: outputs at the start, at the training samples.
+
+        Raises:
+            UserError: for a shape that does not fit, and outputs that diverge beyond float64.
         """
-        times, shape = flow_times(t)
-        return self._coefficients(GradientFlow(times), shape, fx_train_0)
+        self.filter.check(self.dynamics._largest)
+        (c,) = self._sums((self._residual(fx_train_0), self.dynamics.spectrum.vectors.T))
+        return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
-    def coefficients_after(
-        self,
-        steps: ArrayLike | None,
-        learning_rate: float,
-        fx_train_0: ArrayLike = 0.0,
-    ) -> Float[np.ndarray, "*T n k"]:
-        """As `coefficients`, after steps of gradient descent."""
-        numbers, shape = step_numbers(steps, learning_rate)
-        return self._coefficients(GradientDescent(numbers, learning_rate), shape, fx_train_0)
-
-    def weights(
-        self,
-        net: "Network",
-        x_train: Float[np.ndarray, "n ..."],
-        t: ArrayLike | None,
-        fx_train_0: ArrayLike | None = None,
-    ) -> "PyTree":
-        """The weights of the linearized network at time t of gradient flow, axes *T first.
+    def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> "PyTree":
+        """The weights of the linearized network, theta_0 + J^T c; axes *T first.
 
         They are those of the network's training where the kernel is the network's own, of all its outputs.
 
@@ -162,72 +117,233 @@ class MseDynamics(SpectralDynamics):
         Args:
             net: the network at the start; its `params` are theta_0.
             x_train: the training samples, in the kernel's order.
-            t: time or times; None is infinity.
             fx_train_0: outputs at the start; None: computed by the network.
         """
-        start = self._initial(net, x_train, fx_train_0)
-        return self._moved(net, x_train, self.coefficients(t, start))
+        y = self.dynamics.y_train
+        start = initial_outputs(net, x_train).reshape(y.shape) if fx_train_0 is None else fx_train_0
+        c = self.coefficients(start)
+        return moved_weights(net, x_train, c[..., None] if y.ndim == 1 else c)
 
-    def weights_after(
-        self,
-        net: "Network",
-        x_train: Float[np.ndarray, "n ..."],
-        steps: ArrayLike | None,
-        learning_rate: float,
-        fx_train_0: ArrayLike | None = None,
-    ) -> "PyTree":
-        """As `weights`, after steps of gradient descent."""
-        start = self._initial(net, x_train, fx_train_0)
-        return self._moved(net, x_train, self.coefficients_after(steps, learning_rate, start))
+    def outputs(
+        self, fx_train_0: ArrayLike = 0.0, fx_test_0: ArrayLike | None = None, k_test_train: TestKernel = None
+    ) -> Outputs:
+        """Outputs on the training samples and, with their kernel, on test samples.
+
+        Many times cost one matrix product for each chunk of them.
+
+        Source: Lee et al. 2019, Eqs. (9)-(11).
+
+        Args:
+            fx_train_0: outputs at the start, at the training samples.
+            fx_test_0: the same at the test samples; may be left out where `fx_train_0` is 0.
+            k_test_train: the kernel between test and training samples; None for no test outputs.
+
+        Raises:
+            UserError: for shapes that do not fit, and outputs that diverge beyond float64.
+        """
+        d, vectors, times = self.dynamics, self.dynamics.spectrum.vectors, self.filter.times
+        residual = self._residual(fx_train_0)
+        kernel, test_0 = d._test_arguments(fx_train_0, fx_test_0, k_test_train)
+        self.filter.check(d._largest)
+        self._warn_of_null_space(residual)
+        terms: list[tuple[np.ndarray, ...]] = [(d.eigenvalues[:, None] * residual, vectors.T)]  # Theta(X, X) c
+        if kernel is not None:
+            self._warn_of_lost_digits(residual, kernel)
+            terms.append((residual, vectors.T, kernel.T))  # Theta(x, X) c
+        train, *test = self._sums(*terms)
+        train = train.reshape(*times.shape, *d.y_train.shape) + d._start(fx_train_0)
+        return train, None if test_0 is None else test[0].reshape(*times.shape, *test_0.shape) + test_0
 
     def error_bound(
         self,
-        t: ArrayLike | None,
         fx_train_0: ArrayLike = 0.0,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
+        k_test_train: TestKernel = None,
         k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
-    ) -> tuple[Float[np.ndarray, "*T k"], Any]:
+    ) -> Bounds:
         """How far `outputs` of a truncated or approximate spectrum can be off, rounding apart.
 
         The first bounds the error's Euclidean norm over the training samples, the second the error at each test sample
-        (None without K(x, x) at the test samples). Both are 0, but for rounding, where the spectrum is complete. What
-        they stand on: `truncation_bounds`. A kernel of (n k, n k) is one column: k is then 1, and m counts its rows.
+        (None without K(x, x) at the test samples). Both are 0, but for rounding, where the spectrum is complete, and
+        infinite where gradient descent diverges. What they stand on: `truncation_bounds`. A kernel of (n k, n k) is one
+        column: k is then 1, and m counts its rows.
 
         Raises:
-            UserError: eigenpairs without residuals, shapes that do not fit.
+            UserError: eigenpairs without residuals, shapes that do not fit, and training with momentum.
         """
-        times, shape = flow_times(t)
-        return self._bound(GradientFlow(times), shape, fx_train_0, k_test_train, k_test_test_diagonal)
+        d = self.dynamics
+        if not isinstance(self.filter, GradientFlow | GradientDescent):
+            raise UserError("no bound on the error of a truncated spectrum is known with momentum: take `mse_dynamics`")
+        kernel, _ = d._test_arguments(0.0, None, k_test_train)
+        error_0 = d._flat(d.y_train - d._start(fx_train_0))
+        return truncation_bounds(d.spectrum, self.filter, error_0, kernel, k_test_test_diagonal)
+
+    def _residual(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "r columns"]:
+        """V^T (y - f_0)."""
+        d = self.dynamics
+        return d.spectrum.vectors.T @ d._flat(d.y_train - d._start(fx_train_0))
+
+    def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
+        """w(lambda) / lambda.
+
+        In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is that of training, later,
+        where it would amplify the rounding of K(x, X) v without end, it decays to 0.
+        """
+        spectrum = self.dynamics.spectrum
+        shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
+        late = 0.1 / (np.sqrt(spectrum.eps) * max(spectrum.values[0], 1e-290))
+        early = filter_.duration()[:, None]
+        with np.errstate(over="ignore"):
+            shares[:, spectrum.null] = np.minimum(early, 1e300) / (1 + (early / late) ** 2)
+        return shares
+
+    def _sums(self, *terms: tuple[np.ndarray, ...]) -> list[Float[np.ndarray, "T rows columns"]]:
+        """Of each term, a residual and factors: the shares of the residual times the factors, in the cheapest order."""
+        r, columns = terms[0][0].shape
+        sums = [np.empty((self.filter.times.size, factors[-1].shape[1], columns)) for _, *factors in terms]
+        for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
+            shares = self._shares(part)[:, None, :]
+            for result, (residual, *factors) in zip(sums, terms, strict=True):
+                product = np.linalg.multi_dot([(shares * residual.T).reshape(-1, r), *factors])
+                result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
+        return sums
+
+    def _warn_of_null_space(self, residual: np.ndarray) -> None:
+        space, null = self.dynamics.null_space, self.dynamics.spectrum.null
+        whole = np.linalg.norm(residual)
+        inside = np.linalg.norm(residual[null]) / whole if whole > 0 else 0.0
+        # At early times it makes no difference whether such an eigenvalue is 0 or as large as the floor.
+        if inside > 1e-8 and np.max(self.filter.learned(np.array([space.floor])), initial=0.0) > _FEW_DIGITS:
+            warnings.warn(
+                f"{space.count} of {len(null)} eigenvalues of the kernel are 0 within rounding (below "
+                f"{space.floor:.2g}): {inside:.1%} of y - f_0 lies along them and stays as it is (duplicated samples, "
+                "more outputs than parameters, or a kernel in too low a precision)",
+                stacklevel=4,
+            )
+
+    def _warn_of_lost_digits(self, residual: np.ndarray, kernel: np.ndarray) -> None:
+        spectrum, times = self.dynamics.spectrum, self.filter.times
+        scale = np.linalg.norm(residual) / np.sqrt(len(spectrum.vectors))
+        if scale == 0 or not times.size:
+            return
+        latest = dataclasses.replace(self.filter, times=np.array([times.max()]))
+        shares = self._shares(latest)[0, ~spectrum.null]  # coefficients grow with time
+        size = np.linalg.norm(shares[:, None] * residual[~spectrum.null])
+        lost = spectrum.eps * np.sqrt(np.max(np.sum(kernel**2, axis=1))) * size / scale
+        if lost > _FEW_DIGITS:
+            warnings.warn(
+                f"the kernel is so near to singular that rounding may move the test outputs by {lost:.1g} times the "
+                "size of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
+                stacklevel=4,
+            )
+
+
+class SquaredErrorDynamics(SpectralDynamics):
+    """Gradient descent on squared error, with or without momentum, and short forms of its results.
+
+    A time or number of steps may be an array of any shape, which then leads the result's axes.
+    """
+
+    momentum = 0.0
+
+    def descent(self, steps: Times, learning_rate: float) -> TrainedModel:
+        """The model after so many steps of gradient descent: (1 - eta Theta)^i in place of exp(-Theta t).
+
+        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
+
+        Source: Lee et al. 2019, end of section 2.1; with momentum Eq. (S2), solved.
+
+        Args:
+            steps: number or numbers of steps; None is infinity.
+            learning_rate: of the summed loss; for the averaged one divide by the number of targets.
+
+        Raises:
+            UserError: for fractional steps, and a learning rate that is not finite and positive.
+        """
+        kind = HeavyBall if self.momentum else GradientDescent
+        return TrainedModel(self, kind(checked_steps(steps, learning_rate), learning_rate, self.momentum))
+
+    def outputs_after(
+        self,
+        steps: Times,
+        learning_rate: float,
+        fx_train_0: ArrayLike = 0.0,
+        fx_test_0: ArrayLike | None = None,
+        k_test_train: TestKernel = None,
+    ) -> Outputs:
+        """Short for `descent(steps, learning_rate).outputs(...)`."""
+        return self.descent(steps, learning_rate).outputs(fx_train_0, fx_test_0, k_test_train)
+
+    def coefficients_after(
+        self, steps: Times, learning_rate: float, fx_train_0: ArrayLike = 0.0
+    ) -> Float[np.ndarray, "*T n k"]:
+        """Short for `descent(steps, learning_rate).coefficients(...)`."""
+        return self.descent(steps, learning_rate).coefficients(fx_train_0)
+
+    def weights_after(
+        self, net: "Network", x_train: Inputs, steps: Times, learning_rate: float, fx_train_0: ArrayLike | None = None
+    ) -> "PyTree":
+        """Short for `descent(steps, learning_rate).weights(...)`."""
+        return self.descent(steps, learning_rate).weights(net, x_train, fx_train_0)
 
     def error_bound_after(
         self,
-        steps: ArrayLike | None,
+        steps: Times,
         learning_rate: float,
         fx_train_0: ArrayLike = 0.0,
-        k_test_train: Float[np.ndarray, "m n"] | None = None,
+        k_test_train: TestKernel = None,
         k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
-    ) -> tuple[Float[np.ndarray, "*T k"], Any]:
-        """As `error_bound`, after steps of gradient descent; infinite where that diverges."""
-        numbers, shape = step_numbers(steps, learning_rate)
-        filter_ = GradientDescent(numbers, learning_rate)
-        return self._bound(filter_, shape, fx_train_0, k_test_train, k_test_test_diagonal)
+    ) -> Bounds:
+        """Short for `descent(steps, learning_rate).error_bound(...)`."""
+        return self.descent(steps, learning_rate).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
 
-    def _bound(
+
+class MseDynamics(SquaredErrorDynamics):
+    """Full-batch training of a linear model on squared error; from `mse_dynamics`.
+
+    Times are in units of learning rate times steps on the summed loss: see `averaged_loss_time` for figures that quote
+    the averaged one. A time or number of steps may be an array of any shape, which then leads the result's axes.
+    """
+
+    def flow(self, t: Times) -> TrainedModel:
+        """The model at time t of gradient flow; None is infinity.
+
+        Source: Lee et al. 2019, Eqs. (8)-(11).
+
+        Raises:
+            UserError: for negative times.
+        """
+        return TrainedModel(self, GradientFlow(checked_times(t)))
+
+    @property
+    def eta_critical(self) -> float:
+        """2 / (lambda_min + lambda_max), with the ridge; lambda_min is taken as 0 where the spectrum is truncated."""
+        smallest = float(self.eigenvalues[-1]) if self.spectrum.complete else 0.0
+        return stability_limit(self._largest + smallest + self.ridge)
+
+    def outputs(
         self,
-        filter_: GradientFlow | GradientDescent,
-        shape: tuple[int, ...],
-        fx_train_0: Any,
-        k_test_train: Any,
-        k_test_test_diagonal: Any,
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        rest = self._flat(self.y_train) - self._flat(self._start(fx_train_0))
-        kernel, _ = self._test_arguments(0.0, None, k_test_train)
-        train, test = truncation_bounds(self.spectrum, self.ridge, filter_, rest, kernel, k_test_test_diagonal)
-        train = train.reshape(*shape, *train.shape[1:])
-        return train, None if test is None else test.reshape(*shape, *test.shape[1:])
+        t: Times,
+        fx_train_0: ArrayLike = 0.0,
+        fx_test_0: ArrayLike | None = None,
+        k_test_train: TestKernel = None,
+    ) -> Outputs:
+        """Short for `flow(t).outputs(...)`."""
+        return self.flow(t).outputs(fx_train_0, fx_test_0, k_test_train)
 
-    def _initial(self, net: "Network", x_train: np.ndarray, fx_train_0: Any) -> Any:
-        return initial_outputs(net, x_train).reshape(self.y_train.shape) if fx_train_0 is None else fx_train_0
+    def coefficients(self, t: Times, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
+        """Short for `flow(t).coefficients(...)`."""
+        return self.flow(t).coefficients(fx_train_0)
 
-    def _moved(self, net: "Network", x_train: np.ndarray, coefficients: np.ndarray) -> "PyTree":
-        return moved_weights(net, x_train, coefficients[..., None] if self.y_train.ndim == 1 else coefficients)
+    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> "PyTree":
+        """Short for `flow(t).weights(...)`."""
+        return self.flow(t).weights(net, x_train, fx_train_0)
+
+    def error_bound(
+        self,
+        t: Times,
+        fx_train_0: ArrayLike = 0.0,
+        k_test_train: TestKernel = None,
+        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+    ) -> Bounds:
+        """Short for `flow(t).error_bound(...)`."""
+        return self.flow(t).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)

@@ -1,4 +1,4 @@
-"""The eigendecomposition of a kernel that training dynamics are computed in, and the outputs at many times from it."""
+"""The eigenpairs of a kernel on training samples, and what all training dynamics share: kernel, targets, starts."""
 
 import dataclasses
 import warnings
@@ -7,21 +7,18 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.filters import Filter
+from ntk_repro.dynamics.arguments import check_square, checked_array, checked_start
 from ntk_repro.errors import UserError
 from ntk_repro.gram.memory import host_available_bytes, readable_bytes
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
-__all__ = ["NullSpace", "Outputs", "SpectralDynamics", "Spectrum", "decompose"]
+__all__ = ["NullSpace", "SpectralDynamics", "Spectrum", "TrainKernel", "decompose"]
 
-Outputs = tuple[Float[np.ndarray, "*T n k"], Any]
-"""Outputs on the training samples, and on the test samples (*T, m, k): None where no test kernel was given. The second
-is not typed, for who calls knows which it is."""
+TrainKernel = Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs
 
-_CHUNK_BYTES = 2**26  # of the coefficients of one chunk of times
-_FEW_DIGITS = 1e-3  # a rounding error above this share of y - f0 is warned about
 _SPECTRUM_TOLERANCE = 1e-6
 
 
@@ -46,11 +43,12 @@ class Spectrum:
     """Eigenpairs of a kernel, float64, descending; eigenvalues in the null space are 0.
 
     Attributes:
-        values: eigenvalues.
+        values: eigenvalues, without the ridge.
         vectors: unit eigenvectors, one a column.
         residuals: ||K v - lambda v|| of each pair; 0 where LAPACK found all of them.
-        null_space: what was set to 0.
+        null_space: the eigenvalues that were set to 0.
         eps: relative rounding of the kernel's type, the one that eigenpairs were computed from.
+        ridge: added to the eigenvalues in training.
     """
 
     values: Float[np.ndarray, " r"]
@@ -58,16 +56,25 @@ class Spectrum:
     residuals: Float[np.ndarray, " r"]
     null_space: NullSpace
     eps: float
+    ridge: float = 0.0
 
     @property
     def complete(self) -> bool:
         """Whether all n pairs are there."""
         return len(self.values) == len(self.vectors)
 
+    @property
+    def regularized(self) -> Float[np.ndarray, " r"]:
+        """Eigenvalues with the ridge."""
+        return self.values + self.ridge
 
-def decompose(
-    kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs, ridge: float = 0.0, num_eigenpairs: int | None = None
-) -> Spectrum:
+    @property
+    def null(self) -> np.ndarray:
+        """Which pairs are in the null space."""
+        return self.regularized <= self.null_space.floor
+
+
+def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | None = None) -> Spectrum:
     """All eigenpairs of a kernel by LAPACK in float64, or the largest `num_eigenpairs`.
 
     With a ridge nothing is divided by eigenvalues near 0, and only those below the floor less the ridge count as null.
@@ -85,7 +92,7 @@ def decompose(
     elif num_eigenpairs is not None:
         raise UserError("num_eigenpairs is for a kernel; of Eigenpairs pass the first ones only")
     values = np.asarray(kernel.values, dtype=np.float64)
-    scale = np.maximum(values, kernel.eps * values[0])  # what residuals are relative to
+    scale = np.maximum(values, kernel.eps * values[0])  # the residuals are relative to it
     return _spectrum(values, np.asarray(kernel.vectors), kernel.residuals * scale, kernel.eps, ridge, kernel.clipped)
 
 
@@ -97,9 +104,9 @@ def _dense(kernel: np.ndarray | GramStore, ridge: float) -> Spectrum:
             f"all eigenpairs of {n:,} outputs need {readable_bytes(needed)} of memory and {readable_bytes(available)} "
             "are available: pass num_eigenpairs for the largest ones alone"
         )
-    matrix = kernel.array() if isinstance(kernel, GramStore) else kernel
-    if not np.all(np.isfinite(matrix)):
-        raise UserError("the kernel has entries that are not finite; look for NaN in the data or the parameters")
+    matrix = checked_array(
+        kernel.array() if isinstance(kernel, GramStore) else kernel, "the kernel", (n, n), dtype=None
+    )
     # In Fortran's order LAPACK works in place; of a symmetric matrix both orders hold the same.
     matrix = np.array(matrix, dtype=np.float64, order="F")
     values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
@@ -119,13 +126,12 @@ def _spectrum(
     floor = float(max(rounding, -2 * values[-1]))
     null = values + ridge <= floor
     space = NullSpace(int(np.sum(null)), clipped + int(np.sum(values < 0)), floor)
-    return Spectrum(np.where(null | (values < 0), 0.0, values), vectors, residuals, space, eps)
+    return Spectrum(np.where(null | (values < 0), 0.0, values), vectors, residuals, space, eps, float(ridge))
 
 
 def _checked(kernel: Any) -> np.ndarray:
     kernel = np.asarray(kernel)
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-        raise UserError(f"k_train_train must be a square matrix, not of shape {kernel.shape}")
+    check_square(kernel)
     if kernel.dtype not in (np.float32, np.float64):
         kernel = kernel.astype(np.float64)
     scale = np.abs(kernel.diagonal()).max()
@@ -145,27 +151,25 @@ class SpectralDynamics:
 
     def __init__(
         self,
-        k_train_train: Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs,
+        k_train_train: TrainKernel,
         y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
         ridge: float = 0.0,
         num_eigenpairs: int | None = None,
     ):
         """Decomposes the kernel, once."""
-        self.y_train = np.asarray(y_train, dtype=np.float64)
-        if self.y_train.ndim not in (1, 2) or not self.y_train.size:
-            raise UserError(f"y_train must be (n, k) or (n,), not of shape {self.y_train.shape}")
-        if not np.all(np.isfinite(self.y_train)):
-            raise UserError("y_train has entries that are not finite")
+        self.y_train = checked_array(y_train, "y_train", ("n", "k"), ("n",))
         rows = len(k_train_train.vectors) if isinstance(k_train_train, Eigenpairs) else len(k_train_train)
         if rows not in (len(self.y_train), self.y_train.size):
             raise UserError(
                 f"a kernel with {rows} rows does not fit y_train of shape {self.y_train.shape}: it has one row for "
                 "each sample, or one for each sample and output, sample-major"
             )
-        self.ridge = float(ridge)
         self.spectrum = decompose(k_train_train, ridge, num_eigenpairs)
-        # A kernel of all outputs acts on them as on one long column.
-        self._columns = self.y_train.size // rows
+
+    @property
+    def ridge(self) -> float:
+        """Added to the eigenvalues in training."""
+        return self.spectrum.ridge
 
     @property
     def eigenvalues(self) -> Float[np.ndarray, " r"]:
@@ -177,157 +181,43 @@ class SpectralDynamics:
         """How many eigenvalues are 0 but for rounding."""
         return self.spectrum.null_space
 
-    def _outputs(
-        self, filter_: Filter, shape: tuple[int, ...], fx_train_0: Any, fx_test_0: Any, k_test_train: Any
-    ) -> Outputs:
-        train_0 = self._start(fx_train_0)
-        test_kernel, test_0 = self._test_arguments(fx_train_0, fx_test_0, k_test_train)
-        filter_.check(self._largest)
-        projected = self.spectrum.vectors.T @ (self._flat(self.y_train) - self._flat(train_0))
-        self._warn_of_null_space(filter_, projected)
-        n, columns, total = len(self.spectrum.vectors), self._columns, len(filter_)
-        train = np.empty((total, n, columns))
-        test = None
-        through = None
-        if test_kernel is not None:
-            self._warn_of_lost_digits(filter_, projected, test_kernel)
-            test = np.empty((total, len(test_kernel), columns))
-            # The cheaper order of the products: with few times, the coefficients first.
-            if total * columns >= len(test_kernel):
-                through = self.spectrum.vectors.T @ test_kernel.T
-        for some in self._chunks(total):
-            learned, reach = self._filtered(filter_, some, test_kernel is not None)
-            _fill(train, some, _weighted(learned, projected) @ self.spectrum.vectors.T)
-            if test is not None and test_kernel is not None:
-                weighted = _weighted(reach, projected)
-                product = (
-                    weighted @ through if through is not None else weighted @ self.spectrum.vectors.T @ test_kernel.T
-                )
-                _fill(test, some, product)
-        train += self._flat(train_0)
-        train = train.reshape(*shape, *self.y_train.shape)
-        if test is None:
-            return train, None
-        return train, test.reshape(*shape, *test_0.shape) + test_0
-
-    def _coefficients(self, filter_: Filter, shape: tuple[int, ...], fx_train_0: Any) -> np.ndarray:
-        filter_.check(self._largest)
-        projected = self.spectrum.vectors.T @ (self._flat(self.y_train) - self._flat(self._start(fx_train_0)))
-        found = np.empty((len(filter_), len(self.spectrum.vectors), self._columns))
-        for some in self._chunks(len(filter_)):
-            _, reach = self._filtered(filter_, some, True)
-            _fill(found, some, _weighted(reach, projected) @ self.spectrum.vectors.T)
-        return found.reshape(*shape, *self.y_train.shape)
-
-    def _filtered(self, filter_: Filter, some: slice, with_reach: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Shares learned and coefficients of every eigendirection, the null space's in their place."""
-        values = self.spectrum.values
-        regularised = values + self.ridge
-        null = self._null
-        learned = filter_.learned(regularised, some)
-        reach = learned
-        if with_reach or self.ridge:
-            reach = learned / np.where(null, 1.0, regularised)  # as `filter_.reach`, without a second exponential
-        if self.ridge:
-            learned = reach * values
-        learned[:, null] = 0.0
-        if with_reach and np.any(null):
-            # J^T v is 0 or nearly, so that c may be anything: at early times it is what training gives, later it would
-            # multiply the rounding of K(x, X) v without end, and is let go.
-            late = 0.1 / (np.sqrt(self.spectrum.eps) * max(values[0], 1e-290))
-            with np.errstate(over="ignore"):
-                early = filter_.reach(np.zeros(1), some)
-                reach[:, null] = np.where(np.isinf(early), 0.0, np.minimum(early, 1e300) / (1 + (early / late) ** 2))
-        return learned, reach
-
-    @property
-    def _null(self) -> np.ndarray:
-        return self.spectrum.values + self.ridge <= self.spectrum.null_space.floor
-
     @property
     def _largest(self) -> float:
-        return float(self.spectrum.values[0]) + self.ridge
+        """The largest eigenvalue, with the ridge."""
+        return float(self.spectrum.regularized[0])
 
-    def _chunks(self, total: int) -> list[slice]:
-        bytes_a_time = 8 * self._columns * len(self.spectrum.vectors)
-        size = max(1, _CHUNK_BYTES // bytes_a_time)
-        return [slice(start, start + size) for start in range(0, total, size)]
+    def _flat(self, fx: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, "rows columns"]:
+        """Outputs on the training samples as the kernel acts on them: that of all outputs on one long column."""
+        return fx.reshape(len(self.spectrum.vectors), -1)
 
-    def _flat(self, fx: np.ndarray) -> np.ndarray:
-        return fx.reshape(len(self.spectrum.vectors), self._columns)
+    def _start(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]:
+        """Outputs at the start at the training samples, checked.
 
-    def _start(self, fx_train_0: Any) -> np.ndarray:
-        return _broadcast(fx_train_0, "fx_train_0", self.y_train.shape)
+        Raises:
+            UserError: for a shape that does not fit, and entries that are not finite.
+        """
+        return np.broadcast_to(checked_start(fx_train_0, "fx_train_0", self.y_train.shape), self.y_train.shape)
 
-    def _test_arguments(self, fx_train_0: Any, fx_test_0: Any, k_test_train: Any) -> tuple[Any, Any]:
+    def _test_arguments(
+        self, fx_train_0: ArrayLike, fx_test_0: ArrayLike | None, k_test_train: Float[np.ndarray, "m n"] | None
+    ) -> tuple[Float[np.ndarray, "m n"], np.ndarray] | tuple[None, None]:
+        """The kernel between test and training samples, and the outputs at the start at the test samples, checked.
+
+        Raises:
+            UserError: for shapes that do not fit, entries that are not finite, and no start where the training samples'
+                is not 0.
+        """
         if k_test_train is None:
             if fx_test_0 is not None:
-                raise UserError(
-                    "fx_test_0 was given without k_test_train, the kernel between test and training samples"
-                )
+                raise UserError("fx_test_0 was given without k_test_train, the kernel between test and train samples")
             return None, None
-        kernel = np.asarray(k_test_train, dtype=np.float64)
-        rows, outputs = len(self.spectrum.vectors), self.y_train.shape[1:]
-        each = self.y_train.size // self._columns // len(self.y_train)  # rows of the kernel for one sample
-        if kernel.ndim != 2 or kernel.shape[1] != rows or len(kernel) % each or not len(kernel):
-            raise UserError(f"k_test_train must be (m, {rows}), test rows by training columns, not {kernel.shape}")
-        if not np.all(np.isfinite(kernel)):
-            raise UserError("k_test_train has entries that are not finite")
-        if fx_test_0 is None:
-            if np.any(np.asarray(fx_train_0) != 0):
-                raise UserError("fx_train_0 is not 0: give fx_test_0 too, the outputs at the test samples at the start")
-            fx_test_0 = 0.0
-        return kernel, _broadcast(fx_test_0, "fx_test_0", (len(kernel) // each, *outputs))
-
-    def _warn_of_null_space(self, filter_: Filter, projected: np.ndarray) -> None:
-        space, null = self.spectrum.null_space, self._null
-        if not space.count or not len(filter_):
-            return
-        whole = np.linalg.norm(projected)
-        inside = np.linalg.norm(projected[null]) / whole if whole > 0 else 0.0
-        # At early times it makes no difference whether such an eigenvalue is 0 or as large as the floor.
-        matters = np.max(filter_.learned(np.array([space.floor]), slice(None)), initial=0.0) > _FEW_DIGITS
-        if inside > 1e-8 and matters:
-            warnings.warn(
-                f"{space.count} of {len(null)} eigenvalues of the kernel are 0 within rounding (below "
-                f"{space.floor:.2g}): {inside:.1%} of y - f0 lies along them and stays as it is (duplicated samples, "
-                "more outputs than parameters, or a kernel in too low a precision)",
-                stacklevel=4,
-            )
-
-    def _warn_of_lost_digits(self, filter_: Filter, projected: np.ndarray, test_kernel: np.ndarray) -> None:
-        scale = np.linalg.norm(projected) / np.sqrt(len(self.spectrum.vectors))
-        if scale == 0 or not len(filter_):
-            return
-        times = np.argmax(filter_.reach(np.zeros(1), slice(None))[:, 0])  # coefficients grow with time
-        _, reach = self._filtered(filter_, slice(int(times), int(times) + 1), True)
-        size = np.linalg.norm(reach[0][~self._null, None] * projected[~self._null])
-        lost = self.spectrum.eps * np.sqrt(np.max(np.sum(test_kernel**2, axis=1))) * size / scale
-        if lost > _FEW_DIGITS:
-            warnings.warn(
-                f"the kernel is so near to singular that rounding may move the test outputs by {lost:.1g} times the "
-                "size of y - f0: compute the kernel in float64, stop earlier, or add a ridge",
-                stacklevel=4,
-            )
-
-
-def _weighted(filtered: np.ndarray, projected: np.ndarray) -> np.ndarray:
-    """Filtered coefficients as rows (T k, r), ready for one product over all times; one column is done in place."""
-    if projected.shape[1] == 1:
-        return np.multiply(filtered, projected.T, out=filtered)
-    return (filtered[:, None, :] * projected.T).reshape(-1, filtered.shape[1])
-
-
-def _fill(into: np.ndarray, some: slice, product: np.ndarray) -> None:
-    """Rows (T k, n) of a product into the places (T, n, k) of their times."""
-    part = into[some]
-    part[:] = product.reshape(len(part), into.shape[2], into.shape[1]).transpose(0, 2, 1)
-
-
-def _broadcast(fx: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    fx = np.asarray(fx, dtype=np.float64)
-    if fx.ndim and fx.shape != shape and fx.shape != (*shape[:-1], 1):
-        raise UserError(f"{name} must be one number or of shape {shape}, not {fx.shape}")
-    if not np.all(np.isfinite(fx)):
-        raise UserError(f"{name} has entries that are not finite")
-    return np.broadcast_to(fx, shape)
+        rows, (n, *outputs) = len(self.spectrum.vectors), self.y_train.shape
+        each = rows // n  # rows of the kernel for one sample
+        kernel = checked_array(k_test_train, "k_test_train", ("m", rows))
+        if len(kernel) % each:
+            raise UserError(f"k_test_train must have {each} rows for each test sample, not {len(kernel)} in all")
+        if fx_test_0 is None and np.any(np.asarray(fx_train_0) != 0):
+            raise UserError("fx_train_0 is not 0: give fx_test_0 too, the outputs at the test samples at the start")
+        shape = (len(kernel) // each, *outputs)
+        start = checked_start(0.0 if fx_test_0 is None else fx_test_0, "fx_test_0", shape)
+        return kernel, np.broadcast_to(start, shape)

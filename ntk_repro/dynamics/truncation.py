@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from ntk_repro.dynamics.arguments import checked_array
 from ntk_repro.dynamics.filters import GradientDescent, GradientFlow
 from ntk_repro.dynamics.spectral import Spectrum
 from ntk_repro.errors import UserError
@@ -12,12 +13,11 @@ __all__ = ["truncation_bounds"]
 
 def truncation_bounds(
     spectrum: Spectrum,
-    ridge: float,
     filter_: GradientFlow | GradientDescent,
-    rest: Float[np.ndarray, "n k"],
+    error_0: Float[np.ndarray, "n k"],
     k_test_train: Float[np.ndarray, "m n"] | None,
     k_test_test_diagonal: Float[np.ndarray, " m"] | None,
-) -> tuple[Float[np.ndarray, "T k"], Float[np.ndarray, "T m k"] | None]:
+) -> tuple[Float[np.ndarray, "*T k"], Float[np.ndarray, "*T m k"] | None]:
     """Upper bounds on ||f_train - exact|| over the samples, and on |f_test - exact| of each test sample.
 
     For r = y - f0 = sum_j c_j v_j + r', with pairs whose residuals are rho_j, and r' outside of their span left
@@ -31,10 +31,9 @@ def truncation_bounds(
     where |K(x, X) u| <= sqrt(K(x, x)) ||K^(1/2) u||, and (1 - exp(-lambda t)) / sqrt(lambda) <= 0.6382 sqrt(t).
 
     Args:
-        spectrum: the pairs.
-        ridge: added to the kernel; the constants are then larger (3 instead of 1 for residuals).
+        spectrum: the pairs; with a ridge the constants are larger (3 instead of 1 for residuals).
         filter_: times or steps.
-        rest: y - f0, one output a column.
+        error_0: y - f0, one output a column.
         k_test_train: the kernel between test and training samples, or None.
         k_test_test_diagonal: K(x, x) at the test samples; None: no bound for them.
 
@@ -43,40 +42,31 @@ def truncation_bounds(
     """
     if not np.all(np.isfinite(spectrum.residuals)):
         raise UserError("these eigenpairs have no residuals, so nothing bounds the error: see nystrom_residuals")
-    factor = 3.0 if ridge else 1.0
-    inside = spectrum.vectors.T @ rest
-    outside = rest - spectrum.vectors @ inside
-    left = np.linalg.norm(outside, axis=0)
-    residuals = factor * spectrum.residuals
-    largest = float(spectrum.values[0]) + ridge
-    ceiling = filter_.ceiling(largest)
-    along = filter_.perturbed(spectrum.values + ridge, slice(None)) * residuals
-    from_pairs = along @ np.abs(inside)
+    inside = spectrum.vectors.T @ error_0
+    outside = np.linalg.norm(error_0 - spectrum.vectors @ inside, axis=0)
+    residuals = (3.0 if spectrum.ridge else 1.0) * spectrum.residuals
     coupling = float(np.linalg.norm(residuals))
-    duration = filter_.duration()
+    duration, spread, ceiling = filter_.duration(), filter_.spread(), filter_.ceiling(spectrum.regularized[0])
+    kernel = None if k_test_test_diagonal is None else k_test_train
     if np.isinf(ceiling):  # diverging: nothing is bounded
-        m = None if k_test_train is None else len(k_test_train)
-        train = np.full((len(duration), rest.shape[1]), np.inf)
-        return train, None if m is None else np.full((len(duration), m, rest.shape[1]), np.inf)
+        times, k = duration.shape, error_0.shape[1]
+        return np.full((*times, k), np.inf), None if kernel is None else np.full((*times, len(kernel), k), np.inf)
+    from_pairs = (filter_.perturbed(spectrum.regularized) * residuals) @ np.abs(inside)
     untrained = filter_.learned_at_most(float(spectrum.values[-1] + spectrum.residuals.max()))
     # With all pairs nothing is left out but rounding.
-    share = np.minimum(ceiling, untrained + _product(duration, coupling))[:, None]
-    started = np.where(duration > 0, 1.0, 0.0)[:, None]
-    train = np.minimum(from_pairs + share * left, (1 + ceiling) * started * np.linalg.norm(rest, axis=0))
-    if k_test_train is None or k_test_test_diagonal is None:
+    share = np.minimum(ceiling, untrained + _product(duration, coupling))[..., None]
+    started = np.where(duration > 0, 1.0, 0.0)[..., None]
+    train = np.minimum(from_pairs + share * outside, (1 + ceiling) * started * np.linalg.norm(error_0, axis=0))
+    if kernel is None:
         return train, None
-    sizes = np.sqrt(np.maximum(np.asarray(k_test_test_diagonal, dtype=np.float64), 0.0))
-    kernel = np.asarray(k_test_train, dtype=np.float64)
-    if sizes.shape != (len(kernel),):
-        raise UserError(f"k_test_test_diagonal must have {len(kernel)} entries, not shape {sizes.shape}")
+    sizes = np.sqrt(np.maximum(checked_array(k_test_test_diagonal, "k_test_test_diagonal", (len(kernel),)), 0.0))
     unseen = np.linalg.norm(kernel - (kernel @ spectrum.vectors) @ spectrum.vectors.T, axis=1)
-    spread = filter_.spread()
     with np.errstate(invalid="ignore", over="ignore"):
+        along = np.multiply.outer(spread, sizes)
         straight = np.multiply.outer(duration, unseen) + np.multiply.outer(_product(duration * spread, coupling), sizes)
-        reach = np.minimum(np.multiply.outer(spread, sizes), np.where(np.isnan(straight), np.inf, straight))
-        test = np.multiply.outer(spread, sizes)[:, :, None] * from_pairs[:, None, :] + reach[:, :, None] * left
-    test = np.where(np.isnan(test), np.inf, test)
-    return train, test
+        across = np.fmin(along, straight)
+        test = along[..., None] * from_pairs[..., None, :] + across[..., None] * outside
+    return train, np.where(np.isnan(test), np.inf, test)
 
 
 def _product(a: np.ndarray, b: float) -> np.ndarray:

@@ -47,20 +47,19 @@ def weight_change(
         outputs = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct(x_train.shape, x_train.dtype))
         if coefficients.shape[-2:] != outputs.shape:
             raise UserError(f"coefficients must end in the outputs' shape {outputs.shape}, not {coefficients.shape}")
-        leading = coefficients.shape[:-2]
         flat = coefficients.reshape(-1, *outputs.shape).astype(outputs.dtype)
 
         @jax.jit
-        def some(params: Any, x: jax.Array, c: jax.Array) -> Any:
+        def batch_change(params: Any, x: jax.Array, c: jax.Array) -> Any:
             _, pull = jax.vjp(lambda params: net.apply(params, x), params)
             return jax.vmap(pull)(c)[0]
 
         total: Any = None
         for start in range(0, len(x_train), batch_size):
             rows = slice(start, start + batch_size)
-            part = some(net.params, x_train[rows], flat[:, rows])
-            total = part if total is None else jax.tree.map(jnp.add, total, part)
-        return jax.tree.map(lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), total)
+            change = batch_change(net.params, x_train[rows], flat[:, rows])
+            total = change if total is None else jax.tree.map(jnp.add, total, change)
+        return jax.tree.map(lambda leaf: leaf.reshape(*coefficients.shape[:-2], *leaf.shape[1:]), total)
 
 
 def moved_weights(

@@ -2,7 +2,6 @@
 
 from ntk_repro.gp.ensembles import ensemble
 from ntk_repro.gp.gaussian import Gaussian
-from ntk_repro.gp.nngp import nngp_posterior, readout_posterior
-from ntk_repro.gp.ntk_gp import ntk_gp_posterior
+from ntk_repro.gp.posteriors import nngp_posterior, ntk_gp_posterior, readout_posterior
 
 __all__ = ["Gaussian", "ensemble", "nngp_posterior", "ntk_gp_posterior", "readout_posterior"]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics import cross_entropy_dynamics, momentum_dynamics, mse_dynamics
+from ntk_repro.dynamics import cross_entropy_dynamics, momentum_dynamics
 from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
 
@@ -59,11 +59,8 @@ def predicted(
         else:
             train, test = flow.outputs(rate * steps, **start, tolerance=1e-6)
     else:
-        rate = learning_rate / y_train.size
-        if momentum:
-            train, test = momentum_dynamics(train_train, y_train, momentum).outputs_after(steps, rate, **start)
-        else:
-            train, test = mse_dynamics(train_train, y_train).outputs_after(steps, rate, **start)
+        dynamics = momentum_dynamics(train_train, y_train, momentum)
+        train, test = dynamics.outputs_after(steps, learning_rate / y_train.size, **start)
     if test is None:  # cannot be, with a test kernel
         raise AssertionError("no test outputs")
     return train, test

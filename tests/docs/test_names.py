@@ -40,6 +40,6 @@ def test_every_test_file_in_the_documentation_is_there(name):
 
 def test_there_are_names_to_look_for():
     assert "ntk_repro.mse_dynamics" in NAMES
-    assert "gp/test_ntk_gp.py" in TESTS
+    assert "gp/test_posteriors.py" in TESTS
     with pytest.raises(AttributeError):
         found("ntk_repro.mse_dynamic")

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
+from ntk_repro.gram import GramStore
+
 
 class Problem(NamedTuple):
     """Features of n training and m test samples, targets and starts of k outputs."""
@@ -58,3 +60,20 @@ def by_descent(problem, steps, learning_rate, momentum=0.0, ridge=0.0):
         done = until
         found.append((problem.f0 + problem.features @ weights, problem.test_f0 + problem.test_features @ weights))
     return tuple(np.stack(part) for part in zip(*found, strict=True))
+
+
+def assert_near(found, expected, atol):
+    """Train and test outputs, or what else comes in pairs."""
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+
+
+def stored(kernel, folder):
+    """A kernel in a store on disk."""
+    n, tile = len(kernel), 16
+    with GramStore.open(folder, {"test": "dynamics"}, n=n, tile=tile, dtype=kernel.dtype.name) as store:
+        for i in range(0, n, tile):
+            for j in range(i, n, tile):
+                store.write(i // tile, j // tile, kernel[i : i + tile, j : j + tile])
+        store.finish()
+    return GramStore.read(folder)

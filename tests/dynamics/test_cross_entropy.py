@@ -9,7 +9,7 @@ from ntk_repro._neural_tangents import nt
 from ntk_repro.dynamics import cross_entropy_dynamics, train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.precision import float64_scope
-from tests.dynamics.linear_problem import random_problem
+from tests.dynamics.linear_problem import assert_near, random_problem
 
 TIMES = np.array([0.0, 0.5, 7.0, 40.0])
 
@@ -52,11 +52,6 @@ def by_weights(problem, times, damping=None):
     states = scipy.integrate.solve_ivp(flow, (0, times[-1]), start, "DOP853", times, rtol=1e-11, atol=1e-12).y
     weights = states[: p * k].T.reshape(-1, p, k)
     return problem.f0 + problem.features @ weights, problem.test_f0 + problem.test_features @ weights
-
-
-def assert_near(found, expected, atol):
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
 @pytest.mark.slow
@@ -176,7 +171,7 @@ def test_bad_input_is_refused(problem, dynamics):
     for bad in (problem.y * 2, problem.y - 0.5, np.ones((10, 3)), np.full((10, 1), 1.5)):
         with pytest.raises(UserError, match="takes probabilities"):
             cross_entropy_dynamics(problem.kernel, bad)
-    with pytest.raises(UserError, match=r"must be \(n, k\)"):
+    with pytest.raises(UserError, match=r"must be of shape \(n, k\)"):
         cross_entropy_dynamics(problem.kernel, np.ones(10))
     with pytest.raises(UserError, match="no limit in infinite time"):
         dynamics.outputs(np.inf)

@@ -2,10 +2,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.integrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.dynamics.filters import GradientDescent, GradientFlow, flow_times, step_numbers
+from ntk_repro.dynamics.arguments import checked_steps, checked_times
+from ntk_repro.dynamics.filters import GradientDescent, GradientFlow, HeavyBall, HeavyBallFlow
 from ntk_repro.errors import UserError
 
 EPS = np.finfo(float).eps
@@ -19,34 +21,74 @@ def test_descent_keeps_all_digits_of_small_eigenvalues(x, steps, scale):
     eigenvalue, rate = x * 2.0**scale, 2.0**-scale  # a product without rounding
     power = (1 - Fraction(x)) ** steps
     filter_ = GradientDescent(np.array([float(steps)]), rate)
-    exact = 1 - power
     rounding = 20 * EPS * (steps + 1) * max(1, abs(float(power)))
-    assert filter_.learned(np.array([eigenvalue]))[0, 0] == pytest.approx(
-        float(exact), rel=1e-12, abs=0 if x < 0.5 else rounding
-    )
-    exact = exact / Fraction(eigenvalue)
-    assert filter_.reach(np.array([eigenvalue]))[0, 0] == pytest.approx(
-        float(exact), rel=1e-12, abs=0 if x < 0.5 else rounding / eigenvalue
-    )
+    for found, exact, atol in (
+        (filter_.learned, 1 - power, rounding),
+        (filter_.coefficients, (1 - power) / Fraction(eigenvalue), rounding / eigenvalue),
+    ):
+        near = pytest.approx(float(exact), rel=1e-12, abs=0 if x < 0.5 else atol)
+        assert found(np.array([eigenvalue]))[0, 0] == near
+
+
+def recurrence(x, beta, steps):
+    """1 - e_i exactly, from e_{i+1} = (1 + beta - x) e_i - beta e_{i-1}."""
+    x, beta = Fraction(x), Fraction(beta)
+    now = before = Fraction(1)
+    for _ in range(steps):
+        now, before = (1 + beta - x) * now - beta * before, now
+    return 1 - now
+
+
+@settings(max_examples=60)
+@given(
+    beta=st.sampled_from([1e-6, 0.1, 0.5, 0.9, 0.99, 0.999]),
+    x=st.one_of(
+        st.floats(1e-14, 1e-3), st.floats(1e-3, 2.0), st.floats(-1e-9, 1e-9).map(lambda d: ("slow", d)),
+        st.floats(-1e-9, 1e-9).map(lambda d: ("fast", d)), st.just(("slow", 0.0)), st.just(("fast", 0.0)),
+    ),
+    steps=st.integers(0, 60),
+)  # fmt: skip
+def test_momentum_is_the_recurrence(beta, x, steps):
+    """Also where the recurrence's two roots coincide, or nearly."""
+    if isinstance(x, tuple):
+        x = (1 + (-1 if x[0] == "slow" else 1) * np.sqrt(beta)) ** 2 * (1 + x[1])
+    exact = recurrence(x, beta, steps)
+    ball = HeavyBall(np.array([float(steps)]), 1.0, beta)
+    atol = 0 if x < 0.1 else 1e-10 * max(1.0, abs(float(exact)))  # digits of 1 - e_i are those of e_i where it is large
+    assert ball.learned(np.array([x]))[0, 0] == pytest.approx(float(exact), rel=1e-10, abs=atol)
+    exact = float(exact / Fraction(x))
+    assert ball.coefficients(np.array([x]))[0, 0] == pytest.approx(exact, rel=1e-10, abs=atol / x)
+
+
+@pytest.mark.parametrize("steps", [10**4, 10**6])
+def test_momentum_keeps_its_digits_over_many_steps(steps):
+    """Against the roots of the recurrence, one much closer to 1 than the other."""
+    beta, x = 0.9, np.array([1e-9, 1e-7, 1e-6])
+    root = ((1 - beta) ** 2 - 2 * (1 + beta) * x + x**2) ** 0.5
+    gap = 2 * x / (1 - beta + x + root)  # 1 less the larger root
+    small = beta / (1 - gap)
+    exact = -np.expm1(steps * np.log1p(-gap)) - np.exp(steps * np.log1p(-gap)) * gap * small / (1 - gap - small)
+    found = HeavyBall(np.array([float(steps)]), 1.0, beta).learned(x)[0]
+    np.testing.assert_allclose(found, exact, rtol=1e-11)
 
 
 def test_flow_keeps_all_digits_where_time_times_eigenvalue_is_small():
     values = np.array([1.0, 1e-6, 1e-18, 0.0])
     flow = GradientFlow(np.array([0.0, 1e-9, 1.0]))
-    np.testing.assert_allclose(flow.reach(values)[1], 1e-9 * (1 - 1e-9 * values / 2), rtol=1e-15)
+    np.testing.assert_allclose(flow.coefficients(values)[1], 1e-9 * (1 - 1e-9 * values / 2), rtol=1e-15)
     np.testing.assert_allclose(flow.learned(values)[2], [1 - np.exp(-1), 1e-6 - 5e-13, 1e-18, 0], rtol=1e-12)
     assert np.all(flow.learned(values)[0] == 0)
-    assert np.all(flow.reach(values)[0] == 0)
+    assert np.all(flow.coefficients(values)[0] == 0)
 
 
-def test_limits():
-    values = np.array([3.0, 1e-12, 0.0])
-    flow = GradientFlow(np.array([np.inf, 1e30]))
-    descent = GradientDescent(np.array([np.inf, 1e30]), 0.5)
-    for filter_ in (flow, descent):
-        np.testing.assert_array_equal(filter_.learned(values), [[1, 1, 0], [1, 1, 0]])
-        assert filter_.reach(values)[0, 2] == np.inf
-        np.testing.assert_allclose(filter_.reach(values)[:, :2], 1 / np.tile(values[:2], (2, 1)))
+@pytest.mark.parametrize("kind", [GradientFlow, GradientDescent, HeavyBall, HeavyBallFlow])
+def test_limits(kind):
+    """Times of any shape lead the axes."""
+    settings = {GradientFlow: (), GradientDescent: (0.5,)}.get(kind, (0.4, 0.9))
+    values, filter_ = np.array([3.0, 0.3, 1e-9, 0.0]), kind(np.array([[np.inf], [1e30]]), *settings)
+    np.testing.assert_array_equal(filter_.learned(values), [[[1, 1, 1, 0]], [[1, 1, 1, 0]]])
+    assert filter_.coefficients(values)[0, 0, 3] == np.inf
+    np.testing.assert_allclose(filter_.coefficients(values)[..., :3], np.tile(1 / values[:3], (2, 1, 1)))
 
 
 def test_all_is_learned_in_one_step_where_the_rate_is_the_inverse_eigenvalue():
@@ -59,35 +101,79 @@ def test_above_the_inverse_the_residual_alternates():
     np.testing.assert_allclose(found[:, 0], 1 - (-0.5) ** np.arange(4), rtol=1e-15)
 
 
-def test_descent_becomes_the_flow_as_the_rate_falls():
-    values = np.geomspace(1e-3, 10, 9)
-    flow = GradientFlow(np.array([2.0])).learned(values)
-    gaps = [
-        np.abs(GradientDescent(np.array([2 / rate]), rate).learned(values) - flow).max() for rate in (1e-3, 1e-4, 1e-5)
-    ]
+def test_at_eigenvalue_zero_the_coefficient_is_that_of_a_constant_force():
+    steps = np.array([0.0, 1, 2, 50])
+    ball, flow = HeavyBall(steps, 0.5, 0.9), HeavyBallFlow(steps, 0.5, 0.9)
+    expected = [0.5 * sum((1 - 0.9**j) / 0.1 for j in range(1, int(i) + 1)) for i in steps]
+    np.testing.assert_allclose(ball.coefficients(np.zeros(1))[:, 0], expected, rtol=1e-13, atol=1e-14)
+    for filter_ in (ball, flow):
+        near = filter_.coefficients(np.array([1e-12]))
+        np.testing.assert_allclose(filter_.coefficients(np.zeros(1)), near, rtol=1e-8)
+
+
+def test_a_vanishing_momentum_is_gradient_descent():
+    values, steps = np.array([2.5, 1.0, 0.3, 1e-9]), np.array([0.0, 1, 2, 17])
+    without = GradientDescent(steps, 0.5).learned(values)
+    np.testing.assert_allclose(HeavyBall(steps, 0.5, 1e-15).learned(values), without, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("eigenvalue", [1e-6, 0.0024, 0.0025, 0.0026, 0.5, 3.0])
+def test_the_flow_of_momentum_solves_its_equation(eigenvalue):
+    """0.0025 is critical damping."""
+    momentum, rate, steps = 0.9, 1.0, np.array([0.0, 1.5, 20.0, 300.0])
+    solved = scipy.integrate.solve_ivp(
+        lambda t, e: (e[1], -(1 - momentum) / np.sqrt(rate) * e[1] - eigenvalue * e[0]),
+        (0, steps[-1]), (1.0, 0.0), "DOP853", steps * np.sqrt(rate), rtol=1e-13, atol=1e-14,
+    )  # fmt: skip
+    flow = HeavyBallFlow(steps, rate, momentum)
+    np.testing.assert_allclose(flow.learned(np.array([eigenvalue]))[:, 0], 1 - solved.y[0], atol=1e-10)
+
+
+def descent_and_flow(rate):
+    values, flow = np.geomspace(1e-3, 10, 9), GradientFlow(np.array([2.0]))
+    return values, GradientDescent(np.array([2 / rate]), rate), flow
+
+
+def momentum_and_its_flow(rate):
+    """At a fixed friction (1 - momentum) / sqrt(rate)."""
+    arguments = (np.array([4.0 / rate]), rate**2, 1 - rate)
+    return np.geomspace(0.01, 5, 7), HeavyBall(*arguments), HeavyBallFlow(*arguments)
+
+
+@pytest.mark.parametrize(("pair", "rates"), [(descent_and_flow, (1e-3, 1e-4, 1e-5)),
+                                             (momentum_and_its_flow, (1e-2, 1e-3, 1e-4))])  # fmt: skip
+def test_steps_become_the_flow_as_the_rate_falls(pair, rates):
+    gaps = []
+    for rate in rates:
+        values, steps, flow = pair(rate)
+        gaps.append(np.abs(steps.learned(values) - flow.learned(values)).max())
     assert gaps[0] > 5 * gaps[1] > 25 * gaps[2] > 0
 
 
-def test_divergence_is_reported():
-    filter_ = GradientDescent(np.array([10.0]), 3.0)
-    with pytest.warns(UserWarning, match="1.5 times the largest stable one, 2: training diverges, here by a factor of"):
-        filter_.check(1.0)
-    with pytest.raises(UserError, match="exceed float64; take one below 2"):
-        GradientDescent(np.array([1e6]), 3.0).check(1.0)
+@pytest.mark.parametrize(("kind", "momentum"), [(GradientDescent, ()), (HeavyBall, (0.9,))])
+def test_divergence_is_reported(kind, momentum):
+    limit = 2 * (1 + sum(momentum))
+    kind(np.array([10.0]), 0.999 * limit, *momentum).check(1.0)
+    message = rf"1.5 times the largest stable one, {limit:.4g}: training diverges, here by a factor of"
+    with pytest.warns(UserWarning, match=message):
+        kind(np.array([10.0]), 1.5 * limit, *momentum).check(1.0)
+    with pytest.raises(UserError, match=rf"exceed float64; take one below {limit:.4g}"):
+        kind(np.array([1e9]), 1.01 * limit, *momentum).check(1.0)
     with pytest.raises(UserError, match="no limit"):
-        GradientDescent(np.array([np.inf]), 2.0).check(1.0)
-    GradientDescent(np.array([5.0]), 2.0).check(1.0)  # swings for ever, and no further
+        kind(np.array([np.inf]), limit, *momentum).check(1.0)
+    kind(np.array([5.0]), limit, *momentum).check(1.0)  # swings for ever, and no further
+    HeavyBallFlow(np.array([1e9]), 10.0, 0.9).check(1.0)
 
 
 def test_times_and_steps():
-    np.testing.assert_array_equal(flow_times(None)[0], [np.inf])
-    assert flow_times(np.zeros((2, 3)))[1] == (2, 3)
-    assert step_numbers(2.5, 0.1, whole=False)[0] == [2.5]
+    assert checked_times(None) == np.inf
+    assert checked_times(np.zeros((2, 3))).shape == (2, 3)
+    assert checked_steps(2.5, 0.1, whole=False) == 2.5
     for bad in (-1, np.nan):
         with pytest.raises(UserError, match="not negative"):
-            flow_times(bad)
+            checked_times(bad)
     with pytest.raises(UserError, match="whole steps"):
-        step_numbers([1, 2.5], 0.1)
+        checked_steps([1, 2.5], 0.1)
     for rate in (0.0, -1.0, np.nan, np.inf, np.ones(2)):
         with pytest.raises(UserError, match="learning rate"):
-            step_numbers(1, rate)  # pyright: ignore[reportArgumentType]
+            checked_steps(1, rate)  # pyright: ignore[reportArgumentType]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ntk_repro.dynamics import function_space
 from ntk_repro.dynamics.function_space import train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 
@@ -115,11 +116,6 @@ def by_optax(f, params, x, y, batches, rates, momentum, weight_decay, loss):
     return np.stack(outputs, axis=1), np.array(distances)
 
 
-def jacobian(net, x):
-    rows = jax.jit(jax.jacrev(net.apply))(net.params, x)
-    return np.concatenate([np.asarray(leaf).reshape(len(x), -1) for leaf in jax.tree.leaves(rows)], axis=1)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "loss", "dtype", "tolerance"),
@@ -136,20 +132,12 @@ def test_equals_optax_sgd_on_the_linearized_network(module, loss, dtype, toleran
     with precision_scope(np.dtype(dtype).name):
         net = Network.create(module, 0, x.shape[1:])
         net = net.replace(params=jax.tree.map(lambda leaf: leaf.astype(dtype), net.params))
-        rows = jacobian(net, x)
+        gram = empirical_gram(net, x, method="jacobian", precision=np.dtype(dtype).name)
         fx_0 = np.asarray(net.apply(net.params, x))
         trained = train_in_function_space(
-            rows[:n] @ rows[:n].T,
-            labels,
-            batches=batches,
-            learning_rate=rates,
-            momentum=0.9,
-            weight_decay=0.01,
-            loss=loss,
-            fx_train_0=fx_0[:n],
-            k_test_train=rows[n:] @ rows[:n].T,
-            fx_test_0=fx_0[n:],
-        )
+            gram[:n, :n], labels, batches=batches, learning_rate=rates, momentum=0.9, weight_decay=0.01, loss=loss,
+            fx_train_0=fx_0[:n], k_test_train=gram[n:, :n], fx_test_0=fx_0[n:],
+        )  # fmt: skip
         expected, distances = by_optax(net.linearized(), net.params, x, labels, batches, rates, 0.9, 0.01, loss)
     assert np.abs(expected - fx_0).max() > 0.1  # training went somewhere
     np.testing.assert_allclose(trained.fx_train, expected[:n], atol=tolerance)
@@ -283,7 +271,7 @@ def test_inputs_are_left_alone():
         ({"loss": "binary_crossentropy"}, "binary_cross_entropy"),
         ({"fx_train_0": np.zeros((40, 2))}, "fx_train_0"),
         ({"fx_test_0": np.zeros((6, 1))}, "fx_test_0"),
-        ({"k_test_train": np.zeros((7, 39))}, "test by training"),
+        ({"k_test_train": np.zeros((7, 39))}, r"k_test_train must be of shape \(m, 40\)"),
     ],
 )
 def test_bad_input_is_refused(change, message):

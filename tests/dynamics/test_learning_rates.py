@@ -4,7 +4,8 @@ import pytest
 from ntk_repro._neural_tangents import nt
 from ntk_repro.dynamics import averaged_loss_time, eta_critical, max_learning_rate, mse_dynamics, neural_tangents_time
 from ntk_repro.errors import UserError
-from ntk_repro.gram import GramStore, top_eigenpairs
+from ntk_repro.gram import top_eigenpairs
+from tests.dynamics.linear_problem import stored
 
 
 def kernel(n=9):
@@ -27,10 +28,7 @@ def test_eta_critical_is_two_over_the_extremes():
 def test_without_the_smallest_eigenvalue_it_counts_as_zero(tmp_path):
     largest = np.linalg.eigvalsh(kernel())[-1]
     assert eta_critical(top_eigenpairs(kernel(), 3)) == pytest.approx(2 / largest, rel=1e-12)
-    with GramStore.open(tmp_path / "gram", {"test": "eta"}, n=9, tile=9, dtype="float64") as store:
-        store.write(0, 0, kernel())
-        store.finish()
-        assert eta_critical(store) == pytest.approx(2 / largest, rel=1e-12)
+    assert eta_critical(stored(kernel(), tmp_path / "gram")) == pytest.approx(2 / largest, rel=1e-12)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])

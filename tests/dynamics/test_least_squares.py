@@ -185,7 +185,8 @@ def test_dead_columns_are_found_and_left_where_they_are():
 
 
 def test_targets_may_be_a_vector_for_one_output():
-    np.testing.assert_array_equal(least_squares._targets([1, 2], 2, 1), [[1.0], [2.0]])
+    net = Network.from_apply(lambda params, x: x @ params, np.zeros((3, 1)))
+    np.testing.assert_allclose(solve_least_squares(net, X[:2], np.array([1, 2])).fx_train, [[1.0], [2.0]], atol=1e-12)
 
 
 def test_memory_is_asked_first(monkeypatch):
@@ -208,8 +209,8 @@ def test_what_cannot_be_solved_is_refused():
         ({"ridge": -1.0}, "ridge must be 0 or above"),
         ({"cutoff": 1.0}, "cutoff must be a share"),
         ({"method": "cholesky", "x_train": X[:LARGE], "y_train": Y[:LARGE]}, "kernel of 120 rows is singular within"),
-        ({"y_train": y[:, :1]}, r"targets of shape \(8, 1\) do not fit 8 training samples and 2 outputs"),
-        ({"y_train": np.full_like(y, np.nan)}, "targets have entries that are not finite"),
+        ({"y_train": y[:, :1]}, r"y_train must be of shape \(8, 2\), not \(8, 1\)"),
+        ({"y_train": np.full_like(y, np.nan)}, "y_train has entries that are not finite"),
     ]
     for settings, message in bad:
         with pytest.raises(UserError, match=message):

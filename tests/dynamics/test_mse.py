@@ -1,3 +1,5 @@
+from typing import Any
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -6,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro._neural_tangents import nt
-from ntk_repro.dynamics import averaged_loss_time, mse_dynamics, neural_tangents_time
+from ntk_repro.dynamics import averaged_loss_time, momentum_dynamics, mse_dynamics, neural_tangents_time
 from ntk_repro.dynamics.function_space import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
-from tests.dynamics.linear_problem import by_descent, by_expm, random_problem
+from tests.dynamics.linear_problem import assert_near, by_descent, by_expm, random_problem
 from tests.dynamics.linearized import descend, linearized
 
 TIMES = np.array([0.0, 1e-9, 0.3, 5.0, 200.0])
@@ -33,9 +35,9 @@ def network():
     return linearized()
 
 
-def assert_near(found, expected, atol):
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+def dynamics_of(kernel, y, momentum=None) -> Any:
+    """With a momentum of 0 by the door of momentum, with None by that of the squared error."""
+    return mse_dynamics(kernel, y) if momentum is None else momentum_dynamics(kernel, y, momentum)
 
 
 def test_the_flow_is_the_matrix_exponential(problem, dynamics):
@@ -55,6 +57,17 @@ def test_the_flow_is_that_of_neural_tangents(problem, dynamics):
 
 
 @pytest.mark.slow
+def test_the_flow_of_momentum_is_that_of_neural_tangents(problem):
+    """Its ODE solver's tolerance is 1.4e-8 a step; no normalisation, for the loss is given to it as a sum."""
+    d, steps = momentum_dynamics(problem.kernel, problem.y, 0.9), np.array([0.0, 3.0, 40.0, 90.0])
+    with float64_scope():
+        loss = lambda fx, y: ((fx - y) ** 2).sum() / 2  # noqa: E731
+        predict = nt.predict.gradient_descent(loss, problem.kernel, problem.y, learning_rate=0.05, momentum=0.9)
+        expected = predict(steps, *problem.starts)
+    assert_near(d.outputs(steps, 0.05, *problem.starts), expected, 1e-6)
+
+
+@pytest.mark.slow
 def test_a_kernel_of_all_outputs_is_that_of_neural_tangents():
     rng = np.random.default_rng(1)
     features = rng.standard_normal((7, 2, 40)) / 6
@@ -69,11 +82,23 @@ def test_a_kernel_of_all_outputs_is_that_of_neural_tangents():
     assert_near(found, expected, 1e-10)
 
 
-def test_steps_are_gradient_descent_on_the_weights(problem, dynamics):
-    steps = [0, 1, 2, 50, 1000]
-    for share in (0.1, 0.9, 1.3, 1.95):  # of the inverse of the largest eigenvalue
-        rate = share / dynamics.eigenvalues[0]
-        assert_near(dynamics.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate), 1e-10)
+@pytest.mark.parametrize(
+    ("momentum", "shares", "atol"),
+    [(None, (0.05, 0.45, 0.65, 0.975), 1e-10), *((momentum, (0.1, 0.95), 1e-9) for momentum in (0.0, 0.3, 0.9, 0.99))],
+)
+def test_steps_are_gradient_descent_on_the_weights(problem, momentum, shares, atol):
+    d, steps = dynamics_of(problem.kernel, problem.y, momentum), [0, 1, 2, 30, 50, 1000]
+    for share in shares:  # of the largest stable rate
+        rate = share * 2 * (1 + d.momentum) / d.eigenvalues[0]
+        assert_near(d.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate, d.momentum), atol)
+
+
+def test_momentum_at_small_rates_follows_its_flow(problem):
+    rate = 1e-6
+    d = momentum_dynamics(problem.kernel, problem.y, 1 - np.sqrt(rate))
+    steps, flow = d.outputs_after(2000, rate, *problem.starts), d.outputs(2000, rate, *problem.starts)
+    for one, other in zip(steps, flow, strict=True):
+        assert 0 < np.abs(one - other).max() < 3e-3
 
 
 def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
@@ -87,17 +112,20 @@ def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
         dynamics.outputs_after(10**6, rate)
 
 
-def test_thousand_steps_on_the_linearized_network(network):
-    d = mse_dynamics(network.k_train_train, network.y)
-    rate = d.eta_critical / 2
-    params, fx, fx_test = descend(1000, rate)
+def gap(params, others):
+    gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - np.asarray(b)).max(), params, others)
+    return max(jax.tree.leaves(gaps))
+
+
+@pytest.mark.parametrize(("momentum", "atol"), [(None, 1e-10), pytest.param(0.9, 1e-9, marks=pytest.mark.slow)])
+def test_thousand_steps_on_the_linearized_network(network, momentum, atol):
+    d = dynamics_of(network.k_train_train, network.y, momentum)
+    rate = 0.3 * d.max_learning_rate if momentum else d.eta_critical / 2
+    params, fx, fx_test = descend(1000, rate, d.momentum)
     found = d.outputs_after(1000, rate, network.fx_0, network.fx_test_0, network.k_test_train)
-    assert_near(found, (fx, fx_test), 1e-10)
-    weights = d.weights_after(network.net, network.x, 1000, rate)
-    gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - np.asarray(b)).max(), weights, params)
-    assert max(jax.tree.leaves(gaps)) < 1e-10
-    moved = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - np.asarray(b)).max(), params, network.net.params)
-    assert max(jax.tree.leaves(moved)) > 0.1
+    assert_near(found, (fx, fx_test), atol)
+    assert gap(d.weights_after(network.net, network.x, 1000, rate), params) < atol
+    assert gap(params, network.net.params) > 0.1
 
 
 def test_the_weights_give_the_outputs(network):
@@ -117,11 +145,14 @@ def test_at_the_start_nothing_has_moved(problem, dynamics):
     assert not np.any(dynamics.coefficients(0.0, problem.f0))
 
 
-def test_in_the_limit_the_outputs_interpolate(problem, dynamics):
+@pytest.mark.parametrize("t", [None, np.inf, 1e30])
+def test_in_the_limit_the_outputs_interpolate(problem, dynamics, t):
     expected = problem.test_f0 + problem.test_kernel @ np.linalg.solve(problem.kernel, problem.y - problem.f0)
-    for t in (None, np.inf, 1e30):
-        assert_near(dynamics.outputs(t, *problem.starts), (problem.y, expected), 1e-11)
-        assert_near(dynamics.outputs_after(t, 0.1, *problem.starts), (problem.y, expected), 1e-11)
+    with_momentum = momentum_dynamics(problem.kernel, problem.y, 0.999)
+    for model in (
+        dynamics.flow(t), dynamics.descent(t, 0.1), with_momentum.flow(t, 1e-6), with_momentum.descent(t, 1e-6),
+    ):  # fmt: skip
+        assert_near(model.outputs(*problem.starts), (problem.y, expected), 1e-11)
 
 
 @settings(max_examples=20)
@@ -137,10 +168,13 @@ def test_training_on_is_training_longer(first, second, seed):
     assert_near(d.outputs_after(more, 0.2, *half, problem.test_kernel), expected, 1e-10)
 
 
-def test_coefficients_give_the_outputs(problem, dynamics):
-    c = dynamics.coefficients(TIMES, problem.f0)
-    train, test = dynamics.outputs(TIMES, *problem.starts)
-    assert_near((problem.f0 + problem.kernel @ c, problem.test_f0 + problem.test_kernel @ c), (train, test), 1e-11)
+@pytest.mark.parametrize("momentum", [None, 0.9])
+def test_coefficients_give_the_outputs(problem, momentum):
+    d = dynamics_of(problem.kernel, problem.y, momentum)
+    for model in (d.descent([3, 70], 0.1), d.flow(TIMES) if momentum is None else d.flow(TIMES, 0.1)):
+        c = model.coefficients(problem.f0)
+        expected = problem.f0 + problem.kernel @ c, problem.test_f0 + problem.test_kernel @ c
+        assert_near(model.outputs(*problem.starts), expected, 1e-11)
 
 
 def test_coefficients_are_those_of_training_in_function_space(problem, dynamics):
@@ -155,9 +189,10 @@ def test_coefficients_are_those_of_training_in_function_space(problem, dynamics)
 
 @pytest.mark.slow
 def test_a_ridge_is_descent_with_weight_decay_and_its_limit_ridge_regression(problem):
-    d, rate = mse_dynamics(problem.kernel, problem.y, ridge=0.3), 0.05
-    steps = [1, 30, 400]
-    assert_near(d.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate, ridge=0.3), 1e-11)
+    d, steps = mse_dynamics(problem.kernel, problem.y, ridge=0.3), [1, 30, 400]
+    assert_near(d.outputs_after(steps, 0.05, *problem.starts), by_descent(problem, steps, 0.05, ridge=0.3), 1e-11)
+    found = momentum_dynamics(problem.kernel, problem.y, 0.9, ridge=0.2).outputs_after([40], 0.1, *problem.starts)
+    assert_near(found, by_descent(problem, [40], 0.1, 0.9, ridge=0.2), 1e-12)
     solved = np.linalg.solve(problem.kernel + 0.3 * np.eye(12), problem.y - problem.f0)
     expected = problem.f0 + problem.kernel @ solved, problem.test_f0 + problem.test_kernel @ solved
     assert_near(d.outputs(np.inf, *problem.starts), expected, 1e-12)
@@ -204,7 +239,7 @@ def test_shapes_follow_times_and_targets(problem, dynamics):
 def test_many_and_few_times_agree_however_they_are_chunked(problem, dynamics, monkeypatch):
     times = np.linspace(0, 3, 40)
     at_once = dynamics.outputs(times, *problem.starts)
-    monkeypatch.setattr("ntk_repro.dynamics.spectral._CHUNK_BYTES", 7 * 8 * 2 * 12)
+    monkeypatch.setattr("ntk_repro.dynamics.mse._CHUNK_BYTES", 7 * 8 * 2 * 12)
     assert_near(dynamics.outputs(times, *problem.starts), at_once, 1e-13)
     for i in (0, 39):
         assert_near(dynamics.outputs(times[i], *problem.starts), (at_once[0][i], at_once[1][i]), 1e-13)
@@ -222,10 +257,10 @@ def test_the_averaged_loss_has_its_own_time(problem, dynamics):
     ("arguments", "message"),
     [
         ({"t": -1.0}, "not negative"),
-        ({"fx_train_0": np.zeros((11, 2))}, r"fx_train_0 must be one number or of shape \(12, 2\)"),
+        ({"fx_train_0": np.zeros((11, 2))}, r"fx_train_0 must be one number or of shape \(12, 1\) or \(12, 2\)"),
         ({"fx_train_0": np.nan}, "not finite"),
         ({"fx_test_0": 0.0}, "without k_test_train"),
-        ({"k_test_train": np.ones((5, 11))}, r"k_test_train must be \(m, 12\)"),
+        ({"k_test_train": np.ones((5, 11))}, r"k_test_train must be of shape \(m, 12\)"),
         ({"k_test_train": np.full((5, 12), np.inf)}, "not finite"),
         ({"k_test_train": np.ones((5, 12)), "fx_train_0": 1.0}, "give fx_test_0 too"),
         ({"k_test_train": np.ones((5, 12)), "fx_test_0": np.ones((4, 2))}, "fx_test_0 must be"),
@@ -234,3 +269,15 @@ def test_the_averaged_loss_has_its_own_time(problem, dynamics):
 def test_bad_input_is_refused(dynamics, arguments, message):
     with pytest.raises(UserError, match=message):
         dynamics.outputs(**{"t": 1.0, **arguments})
+
+
+def test_bad_input_with_momentum_is_refused(problem):
+    with pytest.raises(UserError, match="momentum must be"):
+        momentum_dynamics(problem.kernel, problem.y, 1.0)
+    d = momentum_dynamics(problem.kernel, problem.y, 0.9)
+    with pytest.raises(UserError, match="whole steps"):
+        d.outputs_after(1.5, 0.1)
+    with pytest.raises(UserError, match="no limit"):
+        d.outputs_after(None, 1.1 * d.max_learning_rate)
+    with pytest.raises(UserError, match="no bound on the error"):
+        d.error_bound_after(3, 0.1)

@@ -9,8 +9,8 @@ import pytest
 
 from ntk_repro.dynamics import momentum_dynamics, mse_dynamics
 from ntk_repro.errors import UserError
-from ntk_repro.gram import GramStore, top_eigenpairs
-from tests.dynamics.linear_problem import Problem, by_expm, random_problem
+from ntk_repro.gram import top_eigenpairs
+from tests.dynamics.linear_problem import Problem, assert_near, by_expm, random_problem, stored
 
 TIMES = [0.0, 0.1, 3.0, 40.0, 1e30, np.inf]
 
@@ -27,29 +27,20 @@ def agrees(problem, atol=1e-9, times=TIMES):
     d = mse_dynamics(problem.kernel, problem.y)
     train, test = d.outputs(times, *problem.starts)
     for i, t in enumerate(times):
-        expected = pinv_limit(problem) if t > 1e20 else by_expm(problem, t)
-        np.testing.assert_allclose(train[i], expected[0], rtol=0, atol=atol)
-        np.testing.assert_allclose(test[i], expected[1], rtol=0, atol=atol)
-    limit, scale = pinv_limit(problem), d.eigenvalues[0]
-    with_momentum = momentum_dynamics(problem.kernel, problem.y, 0.9)
-    found = [
-        d.outputs_after([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
-        with_momentum.outputs_after([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
-        with_momentum.outputs([0, 1e30, np.inf], 1.5 / scale, *problem.starts),
-    ]
-    for train, test in found:
-        np.testing.assert_allclose(train, [problem.f0, limit[0], limit[0]], rtol=0, atol=atol)
-        np.testing.assert_allclose(test, [problem.test_f0, limit[1], limit[1]], rtol=0, atol=atol)
+        assert_near((train[i], test[i]), pinv_limit(problem) if t > 1e20 else by_expm(problem, t), atol)
+    limit, rate = pinv_limit(problem), 1.5 / d.eigenvalues[0]
+    with_momentum, steps = momentum_dynamics(problem.kernel, problem.y, 0.9), [0, 1e30, np.inf]
+    for model in (d.descent(steps, rate), with_momentum.descent(steps, rate), with_momentum.flow(steps, rate)):
+        expected = ([start, end, end] for start, end in zip((problem.f0, problem.test_f0), limit, strict=True))
+        assert_near(model.outputs(*problem.starts), expected, atol)
     return d
 
 
-def test_duplicated_samples_with_equal_targets_train_as_one_without_a_word():
+@pytest.mark.filterwarnings("error")
+def test_duplicated_samples_with_equal_targets_train_as_one_without_a_warning():
     problem = random_problem()
     twice = np.r_[np.arange(12), 3, 3, 7]
-    problem = problem._replace(features=problem.features[twice], y=problem.y[twice], f0=problem.f0[twice])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        d = agrees(problem)
+    d = agrees(problem._replace(features=problem.features[twice], y=problem.y[twice], f0=problem.f0[twice]))
     assert d.null_space.count == 3
     np.testing.assert_array_equal(d.eigenvalues[-3:], 0)
 
@@ -80,24 +71,22 @@ def test_fewer_parameters_than_samples_leave_the_rest_where_it_is():
 @pytest.mark.parametrize("p", [30, 6])
 @pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
 def test_the_scale_of_the_kernel_is_only_that_of_time(scale, p):
-    plain, scaled = random_problem(p=p), random_problem(p=p, scale=scale)
+    unscaled, scaled = random_problem(p=p), random_problem(p=p, scale=scale)
     agrees(scaled, times=[t / scale for t in TIMES if t < 1e20] + [1e30 / min(scale, 1), np.inf])
     found = mse_dynamics(scaled.kernel, scaled.y).outputs(2 / scale, *scaled.starts)
-    expected = mse_dynamics(plain.kernel, plain.y).outputs(2, *plain.starts)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
+    expected = mse_dynamics(unscaled.kernel, unscaled.y).outputs(2, *unscaled.starts)
+    assert_near(found, expected, 1e-11)
 
 
 def test_one_sample():
     agrees(random_problem(n=1, m=2, k=1))
 
 
+@pytest.mark.filterwarnings("error")  # nothing is within rounding: it is 0
 def test_a_kernel_of_zeros_trains_nothing():
     d = mse_dynamics(np.zeros((3, 3)), np.ones(3))
     assert d.eta_critical == np.inf
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # nothing is within rounding: it is 0
-        train, test = d.outputs([1.0, np.inf], 0.5, 0.25, np.zeros((2, 3)))
+    train, test = d.outputs([1.0, np.inf], 0.5, 0.25, np.zeros((2, 3)))
     np.testing.assert_array_equal(train, 0.5)
     np.testing.assert_array_equal(test, 0.25)
 
@@ -114,9 +103,9 @@ def test_nearly_equal_samples_keep_their_digits_at_early_times_and_lose_them_lou
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for t in (0.1, 10.0, 1e3):
-            found, expected = d.outputs(t, *problem.starts), by_expm(problem, t)
-            np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-10)
-            np.testing.assert_allclose(found[1], expected[1], rtol=0, atol=2e-9)
+            (train, test), expected = d.outputs(t, *problem.starts), by_expm(problem, t)
+            assert_near((train,), expected[:1], 1e-10)
+            assert_near((test,), expected[1:], 2e-9)
     with pytest.warns(UserWarning, match="0 within rounding"):
         d.outputs(1e15, *problem.starts)
 
@@ -134,17 +123,14 @@ def test_a_nearly_singular_kernel_in_float32_warns_of_lost_digits():
         mse_dynamics(kernel, problem.y, ridge=0.1).outputs(np.inf, *problem.starts)
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_ridge_lifts_the_null_space():
     problem = random_problem(n=20, p=6)
     d = mse_dynamics(problem.kernel, problem.y, ridge=0.1)
     assert d.null_space.count == 0
     solved = np.linalg.solve(problem.kernel + 0.1 * np.eye(20), problem.y - problem.f0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        train, test = d.outputs(1e30, *problem.starts)
-    np.testing.assert_allclose(train, problem.f0 + problem.kernel @ solved, atol=1e-12)
-    assert test is not None
-    np.testing.assert_allclose(test, problem.test_f0 + problem.test_kernel @ solved, atol=1e-12)
+    expected = problem.f0 + problem.kernel @ solved, problem.test_f0 + problem.test_kernel @ solved
+    assert_near(d.outputs(1e30, *problem.starts), expected, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -153,15 +139,14 @@ def test_eigenpairs_have_the_null_space_of_the_kernel_they_are_of(dtype, tmp_pat
     q = np.linalg.qr(np.random.default_rng(0).standard_normal((8, 8)))[0]
     kernel = ((q * np.array([1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 1e-8, 1e-9])) @ q.T).astype(dtype)
     kernel = (kernel + kernel.T) / 2
-    with GramStore.open(tmp_path / "k", {"test": "eps"}, n=8, tile=8, dtype=np.dtype(dtype).name) as store:
-        store.write(0, 0, kernel)
-        store.finish()
-        found = [
-            mse_dynamics(store, np.ones(8), num_eigenpairs=7),
-            mse_dynamics(kernel, np.ones(8), num_eigenpairs=7),
-            mse_dynamics(top_eigenpairs(kernel, 7), np.ones(8)),
-            mse_dynamics(top_eigenpairs(store, 7), np.ones(8)),
-        ]
+    found = [
+        dynamics
+        for k in (kernel, stored(kernel, tmp_path / "k"))
+        for dynamics in (
+            mse_dynamics(k, np.ones(8), num_eigenpairs=7),
+            mse_dynamics(top_eigenpairs(k, 7), np.ones(8)),
+        )
+    ]
     assert len({d.null_space for d in found}) == 1
     assert found[0].null_space.count == (1 if dtype == np.float32 else 0)
     assert len({d.spectrum.eps for d in found}) == 1
@@ -172,8 +157,7 @@ def test_all_eigenpairs_are_as_good_as_the_kernel():
     pairs = top_eigenpairs(problem.kernel, 12)
     found = mse_dynamics(pairs, problem.y).outputs([0.5, np.inf], *problem.starts)
     expected = mse_dynamics(problem.kernel, problem.y).outputs([0.5, np.inf], *problem.starts)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-11)
+    assert_near(found, expected, 1e-11)
 
 
 def test_the_kernel_is_left_alone():

@@ -1,3 +1,5 @@
+from typing import Any
+
 import hypothesis.extra.numpy as arrays
 import hypothesis.strategies as st
 import jax
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 
 from ntk_repro._neural_tangents import nt
 from ntk_repro.errors import UserError
-from ntk_repro.gp import Gaussian, ntk_gp_posterior
+from ntk_repro.gp import Gaussian, nngp_posterior, ntk_gp_posterior, readout_posterior
 from ntk_repro.precision import float64_scope
 
 TIMES = np.array([0.0, 0.05, 0.7, 20.0, 3e3])
@@ -19,16 +21,49 @@ def assert_same(one: Gaussian, other: Gaussian, atol: float):
     np.testing.assert_allclose(one.covariance, other.covariance, rtol=0, atol=atol)
 
 
-def test_agrees_with_neural_tangents(problem):
-    ours = ntk_gp_posterior(**problem.both, t=TIMES)
-    limit = ntk_gp_posterior(**problem.both)
+def trained(problem, kernel, t: Any):
+    """By a name as neural-tangents has it: the readout layer alone has the dynamics of the NNGP kernel."""
+    return ntk_gp_posterior(**problem.both, t=t) if kernel == "ntk" else readout_posterior(**problem.nngp, t=t)
+
+
+kernels = pytest.mark.parametrize("kernel", ["ntk", "nngp"])
+
+
+@kernels
+def test_training_agrees_with_neural_tangents(problem, kernel):
     with float64_scope():
         predict = nt.predict.gradient_descent_mse_ensemble(problem.kernel_fn, problem.x, problem.y)
         # Its loss is averaged over all targets.
-        theirs = predict(TIMES * problem.y.size, problem.x_test, "ntk", compute_cov=True)
-        theirs_in_the_limit = predict(None, problem.x_test, "ntk", compute_cov=True)
+        for ours, theirs in ((TIMES, TIMES * problem.y.size), (None, None)):
+            expected = predict(theirs, problem.x_test, kernel, compute_cov=True)
+            assert_same(trained(problem, kernel, ours), Gaussian(expected.mean, expected.covariance), 1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_the_nngp_posterior_agrees_with_neural_tangents(problem, noise):
+    with float64_scope():
+        predict = nt.predict.gp_inference(problem.train, problem.y, noise, diag_reg_absolute_scale=True)
+        theirs = predict("nngp", problem.cross, problem.test)
+    ours = nngp_posterior(**problem.nngp, observation_noise=noise)
     assert_same(ours, Gaussian(theirs.mean, theirs.covariance), 1e-8)
-    assert_same(limit, Gaussian(theirs_in_the_limit.mean, theirs_in_the_limit.covariance), 1e-8)
+
+
+def test_the_nngp_posterior_is_the_joint_gaussian_given_its_training_part(problem):
+    b, noise = problem.nngp, 0.3
+    joint = np.block([[b["nngp_test_test"], b["nngp_test_train"]], [b["nngp_test_train"].T, b["nngp_train_train"]]])
+    joint[5:, 5:] += noise * np.eye(14)
+    # The precision matrix of a conditional distribution is the block of the joint one.
+    precision = np.linalg.inv(joint)
+    covariance = np.linalg.inv(precision[:5, :5])
+    mean = -covariance @ precision[:5, 5:] @ b["y_train"]
+    assert_same(nngp_posterior(**b, observation_noise=noise), Gaussian(mean, covariance), 1e-10)
+
+
+def test_training_the_readout_is_the_ntk_gp_of_the_nngp_kernel(problem):
+    b = problem.nngp
+    both = ntk_gp_posterior(b["nngp_train_train"], b["nngp_test_train"], **b, t=TIMES)
+    assert_same(readout_posterior(**b, t=TIMES), both, 1e-12)
 
 
 @pytest.mark.parametrize("t", [0.3, 5.0])
@@ -60,16 +95,16 @@ def test_the_limit_is_equation_16(problem):
     assert_same(ntk_gp_posterior(**b), Gaussian(a @ b["y_train"], covariance), 1e-10)
 
 
-def test_the_start_is_the_prior(problem):
-    assert_same(
-        ntk_gp_posterior(**problem.both, t=0), Gaussian(np.zeros((5, 2)), problem.nngp["nngp_test_test"]), 1e-15
-    )
+@kernels
+def test_the_start_is_the_prior(problem, kernel):
+    assert_same(trained(problem, kernel, 0), Gaussian(np.zeros((5, 2)), problem.nngp["nngp_test_test"]), 1e-15)
 
 
-def test_all_ways_to_say_forever_agree(problem):
-    limit = ntk_gp_posterior(**problem.both)
+@kernels
+def test_all_ways_to_say_forever_agree(problem, kernel):
+    limit = ntk_gp_posterior(**problem.both) if kernel == "ntk" else nngp_posterior(**problem.nngp)
     for t in (None, np.inf, 1e30):
-        assert_same(ntk_gp_posterior(**problem.both, t=t), limit, 1e-12)
+        assert_same(trained(problem, kernel, t), limit, 1e-12)
 
 
 def test_many_times_are_each_time(problem):
@@ -129,6 +164,22 @@ def test_a_float32_kernel_is_as_good_as_its_rounding(problem):
     assert_same(ntk_gp_posterior(**rounded, t=1.0), ntk_gp_posterior(**problem.both, t=1.0), 1e-5)
 
 
+def test_a_sample_that_occurs_twice_with_two_targets_is_warned_about():
+    kernel = np.array([[2.0, 2.0], [2.0, 2.0]])
+    arguments = (kernel, np.array([[1.0, 1.0]]), np.eye(1))
+    same = nngp_posterior(*arguments, np.array([3.0, 3.0]))
+    assert_same(same, Gaussian(np.array([[1.5]]), np.array([[0.5]])), 1e-12)
+    with pytest.warns(UserWarning, match="give an observation_noise above 0"):
+        nngp_posterior(*arguments, np.array([3.0, 1.0]))
+
+
+def test_noise_in_a_float32_kernel_is_not_lost_in_its_rounding():
+    # The null direction has eigenvalue 1e-9, far below float32's rounding of the other one.
+    kernel = np.ones((2, 2), np.float32)
+    noisy = nngp_posterior(kernel, np.array([[1.0, 0.0]]), np.eye(1), np.array([1.0, -1.0]), observation_noise=1e-9)
+    np.testing.assert_allclose(noisy.mean, 1e9, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -136,10 +187,17 @@ def test_a_float32_kernel_is_as_good_as_its_rounding(problem):
         ({"nngp_test_test": np.ones((4, 4))}, "nngp_test_test must be"),
         ({"nngp_train_train": np.full((14, 14), np.nan)}, "not finite"),
         ({"ntk_train_train": np.arange(196.0).reshape(14, 14)}, "not symmetric"),
-        ({"y_train": np.ones(13)}, "one row a training sample"),
+        ({"y_train": np.ones(13)}, r"y_train must be of shape \(14,\) or \(14, k\)"),
         ({"t": -1.0}, "not negative"),
+        ({"observation_noise": -0.1}, "at least 0"),
+        ({"observation_noise": np.inf}, "finite"),
+        ({"nngp_test_train": np.ones((5, 3)), "observation_noise": 0.0}, "nngp_test_train must be"),
+        ({"y_train": np.full(14, np.nan), "observation_noise": 0.0}, "y_train has entries"),
     ],
 )
 def test_bad_input_is_refused(problem, change, message):
+    posterior, blocks = ntk_gp_posterior, problem.both
+    if "observation_noise" in change:
+        posterior, blocks = nngp_posterior, problem.nngp
     with pytest.raises(UserError, match=message):
-        ntk_gp_posterior(**{**problem.both, **change})
+        posterior(**{**blocks, **change})
