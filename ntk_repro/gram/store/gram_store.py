@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.store.manifest import (
     MANIFEST,
     check_same,
@@ -36,7 +37,7 @@ _WRITES_IN_FLIGHT = 4
 _writing: weakref.WeakValueDictionary[str, "GramStore"] = weakref.WeakValueDictionary()
 
 
-class GramStore:
+class GramStore(SymmetricMatrix):
     """A symmetric (n, n) matrix on disk, in square tiles of which the upper triangle is kept (diagonal tiles whole).
 
     The folder holds `manifest.json` (what matrix it is), `tiles/` (a zarr version 3 array, one file a tile, each
@@ -151,6 +152,11 @@ class GramStore:
         return self._dtype
 
     @property
+    def panel_rows(self) -> int:
+        """Rows of a panel: a tile's."""
+        return self.tile
+
+    @property
     def num_blocks(self) -> int:
         """Tiles along a side."""
         return self._files.num_blocks
@@ -164,9 +170,6 @@ class GramStore:
     def shape(self) -> tuple[int, int]:
         """(n, n)."""
         return self.n, self.n
-
-    def __len__(self) -> int:
-        return self.n
 
     @property
     def done(self) -> bool:
@@ -292,19 +295,13 @@ class GramStore:
         Raises:
             UserError: it does not fit, or a tile is absent or damaged.
         """
-        needed, available = self.n**2 * self._dtype.itemsize, host_available_bytes()
-        if needed > 0.9 * available:
-            raise UserError(
-                f"the matrix in {self._path} needs {readable_bytes(needed)} of memory and {readable_bytes(available)} "
-                "are available: free memory, or go through it by `panels`"
-            )
-        k = np.empty(self.shape, self._dtype)
-        for i in range(self.num_blocks):
-            start, stop = i * self.tile, (i + 1) * self.tile
-            self._files.read_panel(i, k[start:stop, start:])
-            for across in range(stop, self.n, self.tile):
-                k[across : across + self.tile, start:stop] = k[start:stop, across : across + self.tile].T
-        return k
+        check_memory(
+            f"the matrix in {self._path}",
+            self.n**2 * self.dtype.itemsize,
+            0.9 * host_available_bytes(),
+            "free memory, or go through it by `panels`",
+        )
+        return self._assembled(self.dtype)
 
     def close(self) -> None:
         """Waits for what was handed over and lets other processes write. What is not finished can be continued.

@@ -145,14 +145,6 @@ class TileFiles:
         self._read_row(i, [j], values)
         return values
 
-    def read_panel(self, i: int, panel: Float[np.ndarray, "rows columns"]) -> None:
-        """Reads block row i from its diagonal tile on into `panel`, verified.
-
-        Raises:
-            UserError: a tile is absent or damaged.
-        """
-        self._read_row(i, range(i, self.num_blocks), panel)
-
     def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """Yields (start, K[start : start + rows, start:]) of block rows, reading one ahead; see `GramStore.panels`.
 
@@ -177,7 +169,7 @@ class TileFiles:
         def begin(i: int) -> tuple[int, np.ndarray, Future[None]]:
             rows, columns = self._panel_shape(i)
             panel = free_buffer()[: rows * columns].reshape(rows, columns)
-            return i, panel, reader.submit(self.read_panel, i, panel)
+            return i, panel, reader.submit(self._read_row, i, range(i, self.num_blocks), panel)
 
         with ThreadPoolExecutor(1, "gram-store-read") as reader:
             reading = deque([begin(i) for i in wanted[:1]])
