@@ -10,36 +10,30 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
-from ntk_repro.gram.products import ArrayProducts, PanelProducts, Products
+from ntk_repro.gram.products import Products
 
-__all__ = ["SymmetricMatrix"]
+__all__ = ["KeptPanels", "SymmetricMatrix"]
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
-_CHECKED_ROWS = 512
+_ROWS = 512  # that are compared with their mirror images at once
+_ROWS_MULTIPLIED = 1024  # a quarter faster than the whole matrix in one piece
 _PANEL_ENTRIES = 2e7  # of a matrix in memory, in one panel
 
 
 class SymmetricMatrix(abc.ABC):
-    """A symmetric matrix K of real numbers, wherever its entries lie.
+    """A symmetric matrix K of real numbers, wherever its entries lie: `of` wraps an array, `GramStore` is one on disk.
 
-    `of` wraps an array; `GramStore` is one on disk. A subclass hands out the upper triangle by block rows, and all
-    that reads a matrix is written in terms of these.
+    A subclass hands out the upper triangle by block rows; everything else is written in terms of these.
+
+    Attributes:
+        n: rows, and columns.
+        dtype: type of the entries, float32 or float64.
+        panel_rows: rows of a panel that is read into memory; 0 where the matrix lies in memory.
     """
 
-    @property
-    @abc.abstractmethod
-    def n(self) -> int:
-        """Rows, and columns."""
-
-    @property
-    @abc.abstractmethod
-    def dtype(self) -> np.dtype:
-        """Type of the entries: float32 or float64."""
-
-    @property
-    @abc.abstractmethod
-    def panel_rows(self) -> int:
-        """Rows of a panel that is read into memory; 0 where the matrix lies there and panels are views."""
+    n: int
+    dtype: np.dtype
+    panel_rows: int = 0
 
     @abc.abstractmethod
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
@@ -60,7 +54,7 @@ class SymmetricMatrix(abc.ABC):
         """
         return gram if isinstance(gram, SymmetricMatrix) else _InMemory(np.asarray(gram), name, asymmetry)
 
-    def dense(self, dtype: DTypeLike = None) -> Float[np.ndarray, "n n"]:
+    def dense(self, dtype: DTypeLike | None = None) -> Float[np.ndarray, "n n"]:
         """The whole matrix in memory, both triangles, every entry checked; in its own type where `dtype` is None.
 
         An array is returned itself where it has that type: copy it before you write to it.
@@ -73,14 +67,24 @@ class SymmetricMatrix(abc.ABC):
         return matrix
 
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
-        """The matrix as an operator, which counts its work.
+        """The matrix as an operator, each panel serving both triangles.
 
         Args:
             dtype: type that products are computed in.
-            kept_bytes: of panels that may be kept in memory after they were read for the first time.
+            kept_bytes: of panels that may be kept in memory.
         """
-        whole = self.dtype.itemsize * self.n**2 / 2
-        return PanelProducts(self.panels, np.dtype(dtype), kept_bytes, kept_bytes / whole)
+        panels = KeptPanels(self, kept_bytes)
+
+        def times(x: np.ndarray) -> np.ndarray:
+            y = np.zeros_like(x)
+            for start, panel in panels:
+                panel = panel.astype(x.dtype, copy=False)
+                stop = start + len(panel)
+                y[start:] += panel.T @ x[start:stop]
+                y[start:stop] += panel[:, len(panel) :] @ x[stop:]
+            return y
+
+        return Products(times, np.dtype(dtype))
 
     def _assembled(self, dtype: DTypeLike) -> np.ndarray:
         matrix = np.empty((self.n, self.n), dtype)
@@ -103,23 +107,12 @@ class _InMemory(SymmetricMatrix):
         if array.dtype.kind not in "biuf":
             raise UserError(f"{name} must hold real numbers, not {array.dtype}")
         self._array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+        self.n, self.dtype = len(array), self._array.dtype
         self._name, self._asymmetry = name, asymmetry
         rows, columns = np.random.default_rng(0).integers(0, self.n, size=(2, _SAMPLED))
         entries, mirrored = self._array[rows, columns], self._array[columns, rows]
         scale = np.max([np.abs(part).max() for part in (entries, mirrored, self._array.diagonal())])
         self._check(entries, mirrored, scale)
-
-    @property
-    def n(self) -> int:
-        return len(self._array)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._array.dtype
-
-    @property
-    def panel_rows(self) -> int:
-        return 0
 
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         rows = max(1, int(_PANEL_ENTRIES / self.n))
@@ -127,18 +120,57 @@ class _InMemory(SymmetricMatrix):
             start = block * rows
             yield start, self._array[start : start + rows, start:]
 
-    def dense(self, dtype: DTypeLike = None) -> np.ndarray:
+    def dense(self, dtype: DTypeLike | None = None) -> np.ndarray:
         k = self._array
         scale = np.max([k.max(), -k.min()])
-        for start in range(0, self.n, _CHECKED_ROWS):
-            rows = slice(start, start + _CHECKED_ROWS)
+        for start in range(0, self.n, _ROWS):
+            rows = slice(start, start + _ROWS)
             self._check(k[rows], k[:, rows].T, scale)
         return k.astype(dtype or k.dtype, copy=False)
 
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
-        return ArrayProducts(self._array, np.dtype(dtype))
+        def times(x: np.ndarray) -> np.ndarray:
+            y = np.empty_like(x)
+            for start in range(0, self.n, _ROWS_MULTIPLIED):
+                rows = slice(start, start + _ROWS_MULTIPLIED)
+                np.matmul(self._array[rows].astype(x.dtype, copy=False), x, out=y[rows])
+            return y
+
+        return Products(times, np.dtype(dtype))
 
     def _check(self, entries: np.ndarray, mirrored: np.ndarray, scale: float) -> None:
         check_finite(scale, self._name)
         if np.abs(entries - mirrored).max() > self._asymmetry * scale:
             raise UserError(f"{self._name} is not symmetric; fill both triangles, or pass (K + K.T) / 2")
+
+
+class KeptPanels:
+    """The panels of a matrix, one after another; what memory allows is kept from the first time on.
+
+    Attributes:
+        kept: the panels in memory by their number.
+    """
+
+    def __init__(self, matrix: SymmetricMatrix, allowed: float):
+        """Takes the matrix and the bytes of panels that may be kept."""
+        self._matrix, self._chosen = matrix, set()
+        self._count = -(-matrix.n // matrix.panel_rows)
+        self.kept: dict[int, tuple[int, np.ndarray]] = {}
+        share = allowed / (matrix.dtype.itemsize * matrix.n**2 / 2)
+        chosen = seen = 0
+        for i in range(self._count):
+            columns = matrix.n - i * matrix.panel_rows
+            size = matrix.dtype.itemsize * min(matrix.panel_rows, columns) * columns
+            seen += size
+            # Those kept lie between those read, so that the disk is busy while they are multiplied.
+            if chosen + size <= min(allowed, share * seen):
+                chosen += size
+                self._chosen.add(i)
+
+    def __iter__(self) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+        read = self._matrix.panels([i for i in range(self._count) if i not in self.kept])
+        for i in range(self._count):
+            start, panel = self.kept[i] if i in self.kept else next(read)
+            if i in self._chosen and i not in self.kept:
+                self.kept[i] = (start, panel.copy())  # what reads panels may fill the same memory again
+            yield start, panel

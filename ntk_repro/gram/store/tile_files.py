@@ -44,8 +44,8 @@ class TileFiles:
     is a look at 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
     """
 
-    def __init__(self, folder: Path, n: int, tile: int, dtype: str):
-        self._folder, self._n, self._tile, self._dtype = folder, n, tile, np.dtype(dtype)
+    def __init__(self, folder: Path, n: int, tile: int, dtype: np.dtype):
+        self._folder, self._n, self._tile, self._dtype = folder, n, tile, dtype
         self.num_blocks = -(-n // tile)
         self._recorded: set[tuple[int, int, int]] = set()
         # Opened with its shape rounded up to whole tiles: TensorStore would read a tile that crosses the edge before it

@@ -4,11 +4,9 @@ import dataclasses
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.memory import host_available_bytes
 from ntk_repro.gram.products import Products
 from ntk_repro.gram.spectrum.eigensolver import Cost, Eigensolver, Solution
 from ntk_repro.gram.spectrum.krylov.basis import Basis
@@ -58,11 +56,6 @@ class BlockKrylov(Eigensolver):
         first = self.iterate(matrix, k, tolerance, memory)
         if not _drowned(first, matrix, tolerance):
             return first
-        if matrix.panel_rows == 0:
-            copy = 8 * matrix.n**2
-            if 2 * copy > min(host_available_bytes(), np.inf if memory is None else memory):
-                return first
-            matrix, memory = SymmetricMatrix.of(matrix.dense(np.float64)), None if memory is None else memory - copy
         try:
             again = self.iterate(matrix, k, tolerance, memory, np.float64)
         except UserError:
@@ -72,7 +65,12 @@ class BlockKrylov(Eigensolver):
         return dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
 
     def iterate(
-        self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None = None, dtype: DTypeLike = None
+        self,
+        matrix: SymmetricMatrix,
+        k: int,
+        tolerance: float,
+        memory: int | None = None,
+        dtype: DTypeLike | None = None,
     ) -> Solution:
         """One iteration with products of one type.
 

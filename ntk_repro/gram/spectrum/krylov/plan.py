@@ -90,8 +90,9 @@ class Problem:
         budget = int(0.8 * host_available_bytes()) if memory is None else memory
         widths = [block or self.block]
         if self.panel_rows and block is None:
-            wider = [width for width in _WIDER_BLOCKS if width > self.block]
-            widths += [width for width in wider if self.memory(width, self.smallest_capacity(width)) <= budget]
+            widths += [
+                w for w in _WIDER_BLOCKS if w > self.block and self.memory(w, self.smallest_capacity(w)) <= budget
+            ]
         width = min(self.n, min(widths, key=lambda width: self._cost(self._of_width(width, budget))))
         chosen = self._of_width(width, budget)
         if memory is not None:
@@ -115,8 +116,6 @@ class Problem:
     def _cost(self, plan: Plan) -> float:
         """In products of n^2."""
         products = self.products(plan.block)
-        read = 0.0
-        if self.panel_rows:
-            read = max(0.0, 1 - plan.kept_bytes / (self.itemsize * self.n * self.n / 2))
+        read = max(0.0, 1 - plan.kept_bytes / (self.itemsize * self.n * self.n / 2)) if self.panel_rows else 0.0
         restarts = max(1.0, products / plan.capacity)
         return products * restarts * max(1.0, read * self.itemsize * _READING / (4 * plan.block))
