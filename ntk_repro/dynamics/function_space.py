@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.checks import check_cross_kernel
+from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
 
@@ -100,8 +102,7 @@ def train_in_function_space(
     test_0 = None
     if k_test_train is not None:
         k_test_train = np.asarray(k_test_train)
-        if k_test_train.ndim != 2 or k_test_train.shape[1] != n:
-            raise UserError(f"k_test_train must be (m, {n}), test by training samples, not {k_test_train.shape}")
+        check_cross_kernel(k_test_train, "k_test_train", n)
         test_0 = _start(fx_test_0, "fx_test_0", len(k_test_train), tasks, kernel.dtype)
     if loss == "half_squared_error":
         _warn_if_unstable(kernel, batches[0], rates.max(), momentum, weight_decay)
@@ -179,8 +180,7 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
 
 def _checked(kernel, y, batches, learning_rate):
     kernel, y, batches = np.asarray(kernel), np.asarray(y), np.asarray(batches)
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-        raise UserError(f"k_train_train must be a square matrix, not of shape {kernel.shape}")
+    SymmetricMatrix.of(kernel, "k_train_train")
     if kernel.dtype not in (np.float32, np.float64):
         raise UserError(f"k_train_train must be float32 or float64, not {kernel.dtype}")
     n = len(kernel)

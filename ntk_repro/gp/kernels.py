@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from ntk_repro.dynamics.spectral import decompose
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_cross_kernel, check_finite
 
 __all__ = ["Eigenspace", "block", "eigenspace", "targets"]
 
@@ -30,10 +31,8 @@ def block(array: Float[np.ndarray, "rows columns"], name: str, rows: int, column
         UserError: it has another shape, or entries that are not finite.
     """
     array = np.asarray(array)
-    if array.shape != (rows, columns):
-        raise UserError(f"{name} must be of shape ({rows}, {columns}), not {array.shape}: rows and columns are samples")
-    if not np.all(np.isfinite(array)):
-        raise UserError(f"{name} has entries that are not finite; look for NaN in the data or the parameters")
+    check_cross_kernel(array, name, columns, rows)
+    check_finite(array, name)
     return array.astype(np.float64)
 
 

@@ -58,7 +58,7 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
     if config.k:  # before other shares compute the whole matrix
-        check_eigenpair_count(config.k, len(data.x))
+        check_eigenpair_count(config.k, len(data.x), "--k")
     check_network(net_name, data.x.shape[1:], settings.get("num_outputs"), **settings)
     net = Network.create(net_name, key_for(config.seed, INIT), data.x.shape[1:], **settings)
     identity = {"net": net_name, **settings, "seed": config.seed, "data": data.provenance.sha256}

@@ -31,17 +31,20 @@ def check_cross_kernel(kernel: Any, name: str, columns: int, rows: int | None = 
         raise UserError(f"{name} must be of shape {expected}, not {shape}: rows and columns are samples")
 
 
-def check_eigenpair_count(k: int, n: int) -> None:
+def check_eigenpair_count(k: int, n: int, option: str = "") -> None:
     """Refuses to look for more eigenpairs than a matrix has, or for none.
 
     Args:
         k: how many are asked for.
         n: rows of the matrix: its samples, or samples times outputs.
+        option: of the command line, by which they are asked for.
 
     Raises:
         UserError: says how many there are.
     """
-    if k > n:
-        raise UserError(f"{k:,} eigenfunctions need at least {k:,} samples, not {n:,}: ask for 1 to {n:,}")
-    if k < 1:
-        raise UserError(f"the number of eigenfunctions must be at least 1, not {k}: ask for 1 to {n:,}")
+    if 1 <= k <= n:
+        return
+    problem = (
+        f"{k:,} eigenfunctions need at least {k:,} samples, not {n:,}" if k > n else f"{k} eigenfunctions are none"
+    )
+    raise UserError(f"{problem}: ask for 1 to {n:,}{option and f' with {option}'}")

@@ -271,7 +271,7 @@ def test_inputs_are_left_alone():
         ({"y_train": np.full((40, 1), np.nan), "loss": "half_squared_error"}, "finite"),
         ({"k_train_train": np.ones((40, 39))}, "square"),
         ({"k_train_train": np.ones((40, 40), int)}, "float32 or float64"),
-        ({"k_train_train": np.full((40, 40), np.nan)}, "diverged"),
+        ({"k_train_train": np.full((40, 40), np.nan)}, "k_train_train has entries that are not finite"),
         ({"batches": np.array([[0, 40]])}, "0 to 39"),
         ({"batches": np.array([[-1, 3]])}, "0 to 39"),
         ({"batches": np.array([0, 3])}, "integer row indices"),
@@ -283,7 +283,7 @@ def test_inputs_are_left_alone():
         ({"loss": "binary_crossentropy"}, "binary_cross_entropy"),
         ({"fx_train_0": np.zeros((40, 2))}, "fx_train_0"),
         ({"fx_test_0": np.zeros((6, 1))}, "fx_test_0"),
-        ({"k_test_train": np.zeros((7, 39))}, "test by training"),
+        ({"k_test_train": np.zeros((7, 39))}, r"k_test_train must be of shape \(m, 40\)"),
     ],
 )
 def test_bad_input_is_refused(change, message):

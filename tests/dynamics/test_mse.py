@@ -225,7 +225,7 @@ def test_the_averaged_loss_has_its_own_time(problem, dynamics):
         ({"fx_train_0": np.zeros((11, 2))}, r"fx_train_0 must be one number or of shape \(12, 2\)"),
         ({"fx_train_0": np.nan}, "not finite"),
         ({"fx_test_0": 0.0}, "without k_test_train"),
-        ({"k_test_train": np.ones((5, 11))}, r"k_test_train must be \(m, 12\)"),
+        ({"k_test_train": np.ones((5, 11))}, r"k_test_train must be of shape \(m, 12\)"),
         ({"k_test_train": np.full((5, 12), np.inf)}, "not finite"),
         ({"k_test_train": np.ones((5, 12)), "fx_train_0": 1.0}, "give fx_test_0 too"),
         ({"k_test_train": np.ones((5, 12)), "fx_test_0": np.ones((4, 2))}, "fx_test_0 must be"),

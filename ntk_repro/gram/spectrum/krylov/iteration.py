@@ -1,6 +1,7 @@
 """The block Krylov iteration: it grows a basis until its leading Ritz pairs are eigenpairs, then checks them."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -65,12 +66,7 @@ class BlockKrylov(Eigensolver):
         return dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
 
     def iterate(
-        self,
-        matrix: SymmetricMatrix,
-        k: int,
-        tolerance: float,
-        memory: int | None = None,
-        dtype: DTypeLike | None = None,
+        self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None = None, dtype: Any = None
     ) -> Solution:
         """One iteration with products of one type.
 
