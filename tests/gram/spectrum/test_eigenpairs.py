@@ -71,7 +71,7 @@ def test_degenerate_spaces_are_complete(copies):
     values = np.concatenate([[9.0], np.full(copies, 5.0), power_law(500 - copies - 1) / 1000])
     gram, q = with_spectrum(values)
     k = copies + 11
-    found = BlockKrylov(block=16).iterate(SymmetricMatrix.of(gram), k, 1e-8)
+    found = BlockKrylov().iterate(SymmetricMatrix.of(gram), k, 1e-8)
     np.testing.assert_allclose(found.values, values[:k], rtol=1e-9)
     space, expected = found.vectors[:, 1 : copies + 1], q[:, 1 : copies + 1]
     np.testing.assert_allclose(space @ space.T, expected @ expected.T, atol=1e-8)

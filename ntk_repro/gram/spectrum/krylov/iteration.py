@@ -37,19 +37,16 @@ class BlockKrylov(Eigensolver):
 
     Attributes:
         seed: of the random start. The same seed and memory give the same result.
-        block: width of the start block, None for one that suits k and the matrix.
     """
 
     seed: int = 0
-    block: int | None = None
 
     def cost(self, n: int, k: int) -> Cost:
         """See `Eigensolver.cost`; for a float32 matrix whose eigenvalues follow a power law."""
         problem = Problem(n, k, _FLOAT32, _FLOAT32, panel_rows=0)
-        width = self.block or problem.block
-        vectors = min(float(n), problem.products(width))
+        vectors = min(float(n), problem.products(problem.block))
         # Each new vector is projected out of all earlier ones, there and back, twice, in float64.
-        memory = problem.memory(width, problem.usual_capacity(width))
+        memory = problem.memory(problem.block, problem.usual_capacity(problem.block))
         return Cost(2.0 * n**2 * vectors, 4.0 * n * vectors**2, memory)
 
     def solve(self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None) -> Solution:
@@ -88,7 +85,7 @@ class BlockKrylov(Eigensolver):
         n, dtype = matrix.n, np.dtype(dtype or matrix.dtype)
         eps = float(np.finfo(dtype).eps)
         problem = Problem(n, k, matrix.dtype.itemsize, dtype.itemsize, matrix.panel_rows)
-        plan = problem.plan(memory, self.block)
+        plan = problem.plan(memory)
         times = matrix.products(dtype, plan.kept_bytes)
         basis = Basis(times, n, plan.capacity, np.random.default_rng(self.seed))
         probes = np.random.default_rng([self.seed, 1]).standard_normal((PROBES, n))

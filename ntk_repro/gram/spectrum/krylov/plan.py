@@ -75,30 +75,25 @@ class Problem:
         projected, result = 40 * capacity**2, 8 * self.k * (self.n + 2 * min(self.n, ROWS_AT_ONCE))
         return 8 * self.n * (capacity + 2 * PROBES) + 8 * capacity**2 + max(step, projected, result)
 
-    def plan(self, memory: int | None, block: int | None = None) -> Plan:
-        """The cheapest plan in the memory that is allowed.
+    def plan(self, memory: int | None) -> Plan:
+        """The cheapest plan in the memory that is allowed, None for most of what is free.
 
         Where panels come from disk wider blocks are tried, which trade passes for products.
-
-        Args:
-            memory: bytes, None for most of what is free.
-            block: the width, None to choose it.
 
         Raises:
             UserError: for less memory than the smallest basis needs.
         """
         budget = int(0.8 * host_available_bytes()) if memory is None else memory
-        widths = [block or self.block]
-        if self.panel_rows and block is None:
-            widths += [
-                w for w in _WIDER_BLOCKS if w > self.block and self.memory(w, self.smallest_capacity(w)) <= budget
-            ]
+        widths = [self.block]
+        if self.panel_rows:
+            wider = (width for width in _WIDER_BLOCKS if width > self.block)
+            widths += [width for width in wider if self.memory(width, self.smallest_capacity(width)) <= budget]
         width = min(self.n, min(widths, key=lambda width: self._cost(self._of_width(width, budget))))
         chosen = self._of_width(width, budget)
         if memory is not None:
+            subject = f"the search for {self.k} eigenpairs of {self.n:,} samples"
             remedy = "allow more, or ask for fewer eigenpairs"
-            needed = self.memory(width, chosen.capacity)
-            check_memory(f"the search for {self.k} eigenpairs of {self.n:,} samples", needed, memory, remedy)
+            check_memory(subject, self.memory(width, chosen.capacity), memory, remedy)
         return chosen
 
     def _of_width(self, width: int, budget: int) -> Plan:
