@@ -12,11 +12,11 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 from ntk_repro.gram.products import Products
 
-__all__ = ["KeptPanels", "SymmetricMatrix"]
+__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "SymmetricMatrix"]
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
 _ROWS = 512  # that are compared with their mirror images at once
-_ROWS_MULTIPLIED = 1024  # a quarter faster than the whole matrix in one piece
+ROWS_MULTIPLIED = 1024  # of an array at once, which is a quarter faster than all of it in one piece
 _PANEL_ENTRIES = 2e7  # of a matrix in memory, in one panel
 
 
@@ -131,8 +131,8 @@ class _InMemory(SymmetricMatrix):
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
         def times(x: np.ndarray) -> np.ndarray:
             y = np.empty_like(x)
-            for start in range(0, self.n, _ROWS_MULTIPLIED):
-                rows = slice(start, start + _ROWS_MULTIPLIED)
+            for start in range(0, self.n, ROWS_MULTIPLIED):
+                rows = slice(start, start + ROWS_MULTIPLIED)
                 np.matmul(self._array[rows].astype(x.dtype, copy=False), x, out=y[rows])
             return y
 

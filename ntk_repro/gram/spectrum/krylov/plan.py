@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ntk_repro.gram.matrices import ROWS_MULTIPLIED
 from ntk_repro.gram.memory import check_memory, host_available_bytes
 
 __all__ = ["PROBES", "ROWS_AT_ONCE", "Plan", "Problem"]
@@ -67,9 +68,10 @@ class Problem:
 
     def memory(self, width: int, capacity: int) -> int:
         """Bytes beside the panels that are kept."""
-        # One panel in use, one read ahead and one in between; beside them the converted one, and products of one panel.
-        converted = self.product_itemsize if self.product_itemsize != self.itemsize else 0
-        panels = self.panel_rows * self.n * (3 * self.itemsize + converted)
+        # One panel in use, one read ahead and one in between; beside them the converted one, or rows of an array.
+        panels = 3 * self.itemsize * self.panel_rows * self.n
+        if self.product_itemsize != self.itemsize:
+            panels += self.product_itemsize * (self.panel_rows or ROWS_MULTIPLIED) * self.n
         # Five blocks in float64 and three in the products' precision are alive in a step; the first has the probes.
         step = (width + PROBES) * self.n * (40 + 3 * self.product_itemsize) + panels
         projected, result = 40 * capacity**2, 8 * self.k * (self.n + 2 * min(self.n, ROWS_AT_ONCE))
