@@ -6,34 +6,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import checked_array
 
-__all__ = ["check_square", "checked_array", "checked_start", "checked_steps", "checked_times"]
-
-
-def checked_array(
-    array: Any, name: str, *shapes: tuple[int | str, ...], dtype: DTypeLike | None = np.float64
-) -> np.ndarray:
-    """An array of one of the given shapes with finite entries; a letter stands for any length above 0.
-
-    Raises:
-        UserError: for another shape, and entries that are not finite.
-
-    >>> checked_array([1, 2], "y_train", ("n",), ("n", "k"))
-    array([1., 2.])
-    """
-    array = np.asarray(array, dtype=dtype)
-    if not any(_fits(array.shape, shape) for shape in shapes):
-        known = " or ".join(str(shape).replace("'", "") for shape in shapes if shape)
-        number = "one number or " if () in shapes else ""
-        raise UserError(f"{name} must be {number}of shape {known}, not {array.shape}")
-    if not np.all(np.isfinite(array)):
-        raise UserError(f"{name} has entries that are not finite; look for NaN in the data or the parameters")
-    return array
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
-    pairs = zip(shape, wanted, strict=False)
-    return len(shape) == len(wanted) and all(a == b if isinstance(b, int) else a > 0 for a, b in pairs)
+__all__ = ["checked_start", "checked_steps", "checked_times"]
 
 
 def checked_start(fx_0: Any, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> np.ndarray:
@@ -43,16 +18,6 @@ def checked_start(fx_0: Any, name: str, shape: tuple[int, ...], dtype: DTypeLike
         UserError: for another shape, and entries that are not finite.
     """
     return checked_array(fx_0, name, (), (*shape[:-1], 1), shape, dtype=dtype)
-
-
-def check_square(kernel: np.ndarray, name: str = "k_train_train") -> None:
-    """Refuses a kernel on the training samples that is not a square matrix.
-
-    Raises:
-        UserError: for another shape, and a matrix without entries.
-    """
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-        raise UserError(f"{name} must be a square matrix, not of shape {kernel.shape}")
 
 
 def checked_times(t: Any) -> np.ndarray:

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import checked_array, checked_steps, checked_times
+from ntk_repro.dynamics.arguments import checked_steps, checked_times
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.dynamics.mse import Outputs, TestKernel
 from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import checked_array
 
 __all__ = ["CrossEntropyDynamics", "cross_entropy_dynamics"]
 

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics.arguments import check_square, checked_array, checked_start
+from ntk_repro.dynamics.arguments import checked_start
 from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, stability_limit
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.checks import checked_array
+from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
 
@@ -89,7 +91,7 @@ def train_in_function_space(
         DivergedError: when training diverges.
     """
     kernel = np.asarray(k_train_train)
-    check_square(kernel)
+    SymmetricMatrix.of(kernel, "k_train_train")
     n, dtype = len(kernel), kernel.dtype
     if dtype not in (np.float32, np.float64):
         raise UserError(f"k_train_train must be float32 or float64, not {dtype}")

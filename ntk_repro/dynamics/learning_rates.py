@@ -7,8 +7,8 @@ import scipy.linalg
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import check_square, checked_array
 from ntk_repro.errors import UserError
+from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
@@ -41,7 +41,7 @@ def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> f
     Source: Lee et al. 2019, section 2.4 (Theorem 2.1).
 
     Raises:
-        UserError: for a matrix that is not square and finite.
+        UserError: for a matrix that is not square, symmetric and finite.
 
     >>> eta_critical(np.diag([1.0, 3.0]))
     0.5
@@ -53,7 +53,7 @@ def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs,
     """2 (1 + momentum) / lambda_max: at and above it full-batch gradient descent on the summed loss does not converge.
 
     Raises:
-        UserError: for a matrix that is not square and finite, and a momentum outside [0, 1).
+        UserError: for a matrix that is not square, symmetric and finite, and a momentum outside [0, 1).
 
     >>> max_learning_rate(np.diag([1.0, 4.0]), momentum=0.5)
     0.75
@@ -101,13 +101,11 @@ def neural_tangents_time(t: ArrayLike, num_targets: int) -> Any:
 
 
 def _extremes(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> tuple[float, float]:
-    if isinstance(kernel, GramStore):
-        return 0.0, float(top_eigenpairs(kernel, 1, tolerance=1e-4).values[0])
     if isinstance(kernel, Eigenpairs):
         complete = len(kernel.values) == len(kernel.vectors)
         return float(kernel.values[-1]) if complete else 0.0, float(kernel.values[0])
-    kernel = np.asarray(kernel)
-    check_square(kernel, "a kernel on training samples")
-    kernel = checked_array(kernel, "the kernel", kernel.shape)
-    values = scipy.linalg.eigvalsh(kernel, check_finite=False)
+    matrix = SymmetricMatrix.of(kernel, "the kernel on training samples")
+    if matrix.panel_rows:  # too large for all of its eigenvalues
+        return 0.0, float(top_eigenpairs(matrix, 1, tolerance=1e-4).values[0])
+    values = scipy.linalg.eigvalsh(matrix.dense(np.float64), check_finite=False)
     return max(float(values[0]), 0.0), max(float(values[-1]), 0.0)

@@ -10,12 +10,12 @@ import scipy.linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
-from ntk_repro.dynamics.arguments import checked_array
 from ntk_repro.dynamics.columns import LiveColumns, live_columns
 from ntk_repro.dynamics.weights import weight_change
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.memory import host_available_bytes, readable_bytes
 from ntk_repro.network import Network

@@ -2,16 +2,17 @@
 
 import dataclasses
 import warnings
-from typing import Any
 
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import check_square, checked_array, checked_start
+from ntk_repro.dynamics.arguments import checked_start
 from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.checks import checked_array
+from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
@@ -85,10 +86,10 @@ def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | Non
     if np.ndim(ridge) or not (np.isfinite(ridge) and ridge >= 0):
         raise UserError(f"the ridge must be one finite number, not negative, not {ridge}")
     if not isinstance(kernel, Eigenpairs):
-        kernel = kernel if isinstance(kernel, GramStore) else _checked(kernel)
-        if num_eigenpairs is None or num_eigenpairs == len(kernel):
-            return _dense(kernel, ridge)
-        kernel = top_eigenpairs(kernel, num_eigenpairs, tolerance=_SPECTRUM_TOLERANCE)
+        matrix = SymmetricMatrix.of(kernel, "k_train_train")
+        if num_eigenpairs is None or num_eigenpairs == matrix.n:
+            return _dense(matrix, ridge)
+        kernel = top_eigenpairs(matrix, num_eigenpairs, tolerance=_SPECTRUM_TOLERANCE)
     elif num_eigenpairs is not None:
         raise UserError("num_eigenpairs is for a kernel; of Eigenpairs pass the first ones only")
     values = np.asarray(kernel.values, dtype=np.float64)
@@ -96,19 +97,12 @@ def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | Non
     return _spectrum(values, np.asarray(kernel.vectors), kernel.residuals * scale, kernel.eps, ridge, kernel.clipped)
 
 
-def _dense(kernel: np.ndarray | GramStore, ridge: float) -> Spectrum:
-    n, eps = len(kernel), float(np.finfo(kernel.dtype).eps)
-    needed, available = 4 * 8 * n**2, host_available_bytes()
-    if needed > available:
-        raise UserError(
-            f"all eigenpairs of {n:,} outputs need {readable_bytes(needed)} of memory and {readable_bytes(available)} "
-            "are available: pass num_eigenpairs for the largest ones alone"
-        )
-    matrix = checked_array(
-        kernel.array() if isinstance(kernel, GramStore) else kernel, "the kernel", (n, n), dtype=None
-    )
+def _dense(kernel: SymmetricMatrix, ridge: float) -> Spectrum:
+    n, eps = kernel.n, float(np.finfo(kernel.dtype).eps)
+    remedy = "pass num_eigenpairs for the largest ones alone"
+    check_memory(f"the eigendecomposition of {n:,} outputs", 4 * 8 * n**2, host_available_bytes(), remedy)
     # In Fortran's order LAPACK works in place; of a symmetric matrix both orders hold the same.
-    matrix = np.array(matrix, dtype=np.float64, order="F")
+    matrix = np.array(kernel.dense(), dtype=np.float64, order="F")
     values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
     vectors = np.asfortranarray(vectors[:, ::-1])  # once, or every product with them would copy them
     return _spectrum(values[::-1], vectors, np.zeros(n), eps, ridge, 0)
@@ -127,19 +121,6 @@ def _spectrum(
     null = values + ridge <= floor
     space = NullSpace(int(np.sum(null)), clipped + int(np.sum(values < 0)), floor)
     return Spectrum(np.where(null | (values < 0), 0.0, values), vectors, residuals, space, eps, float(ridge))
-
-
-def _checked(kernel: Any) -> np.ndarray:
-    kernel = np.asarray(kernel)
-    check_square(kernel)
-    if kernel.dtype not in (np.float32, np.float64):
-        kernel = kernel.astype(np.float64)
-    scale = np.abs(kernel.diagonal()).max()
-    for start in range(0, len(kernel), 512):
-        rows = slice(start, start + 512)
-        if np.abs(kernel[rows] - kernel[:, rows].T).max() > 1e-4 * scale:
-            raise UserError("k_train_train is not symmetric; fill both triangles, or pass (K + K.T) / 2")
-    return kernel
 
 
 class SpectralDynamics:

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.dynamics.arguments import checked_array
 from ntk_repro.dynamics.filters import GradientDescent, GradientFlow
 from ntk_repro.dynamics.spectral import Spectrum
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import checked_array
 
 __all__ = ["truncation_bounds"]
 

@@ -12,6 +12,7 @@ from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.eigentasks.config import EigentasksConfig
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
+from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network, check_network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
@@ -48,12 +49,7 @@ def run(config: EigentasksConfig, root: Path | None = None) -> RunFolder:
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
     check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
-    images = len(data.x_train) + len(data.x_test)
-    if count > images:
-        raise UserError(
-            f"{count} eigenfunctions cannot be had from {images} images: lower --indices (and --num-eigenfunctions), "
-            "or use more images"
-        )
+    check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
         _check_two_classes(data)
     recipe.steps(len(data.x_train))  # refuses batches that are too large

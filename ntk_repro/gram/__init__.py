@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.spectrum import (
+        BlockKrylov,
         Eigenpairs,
+        Eigensolver,
+        Lapack,
         SingularSpectrum,
         effective_rank,
         energy_concentration,
@@ -39,9 +42,12 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "AnalyticKernel",
+    "BlockKrylov",
     "Eigenbasis",
     "Eigenpairs",
+    "Eigensolver",
     "GramStore",
+    "Lapack",
     "MonteCarloKernels",
     "SingularSpectrum",
     "alignment",

@@ -13,11 +13,12 @@ from ntk_repro.command_line import command, use_compilation_cache
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
 from ntk_repro.gram.estimate import estimate
 from ntk_repro.gram.explain import plan_table, stage_table
-from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.gram.memory import parse_bytes, remaining_bytes
 from ntk_repro.gram.on_disk import blocks_of, gram_store, planned_on_disk
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
@@ -56,10 +57,8 @@ def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: 
     data = load_dataset(
         config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
     )
-    if config.k > len(data.x):  # before other shares compute the whole matrix
-        raise UserError(
-            f"{config.k:,} eigenpairs were asked for, but {len(data.x):,} images have that many at most: lower --k"
-        )
+    if config.k:  # before other shares compute the whole matrix
+        check_eigenpair_count(config.k, len(data.x), "--k")
     check_network(net_name, data.x.shape[1:], settings.get("num_outputs"), **settings)
     net = Network.create(net_name, key_for(config.seed, INIT), data.x.shape[1:], **settings)
     identity = {"net": net_name, **settings, "seed": config.seed, "data": data.provenance.sha256}
@@ -102,7 +101,7 @@ def _foresee(config: GramConfig, net: Network, x: np.ndarray, folder: Path, memo
             remaining = len(begun.absent()) if begun else None
             like = blocks_of(begun) if begun else None
             computation = planned_on_disk(net, x, plan, outputs, config.precision, memory, like)
-            stages = estimate(computation, x, config.k, folder, remaining)
+            stages = estimate(computation, x, config.k, folder, remaining, remaining_bytes(memory))
             console.print(stage_table(stages))
             print(f"it would lie in: {folder}")
         print(

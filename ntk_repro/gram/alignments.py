@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.checks import check_finite
+from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import available_bytes
-from ntk_repro.gram.spectrum.panels import Panelled
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 
@@ -83,7 +84,7 @@ def alignment(
 
 
 def alignment_from_gram(
-    gram: Float[np.ndarray, "n n"] | Panelled, targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"]
+    gram: Float[np.ndarray, "n n"] | SymmetricMatrix, targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " T"]:
     """alpha(f) = f^T K f / n^2 of every target, from the kernel on the samples that the targets are given on.
 
@@ -97,17 +98,17 @@ def alignment_from_gram(
         (T,) in float64.
 
     Raises:
-        UserError: for shapes that do not fit and targets that are not finite.
+        UserError: for a matrix that is not square, symmetric and finite, and targets that do not fit or are not finite.
     """
-    gram = _square(gram)
-    f = _checked_targets(targets, len(gram))
+    matrix = SymmetricMatrix.of(gram)
+    f = _checked_targets(targets, matrix.n)
     total = np.zeros(f.shape[1])
-    for start, panel in _upper_panels(gram):
+    for start, panel in matrix.panels():
         rows, panel = len(panel), panel.astype(np.float64)
-        mine, right = f[start : start + rows], f[start + rows :]
+        of_rows, right = f[start : start + rows], f[start + rows :]
         # What is right of the diagonal block stands for its mirror image too.
-        total += np.einsum("nt,nt->t", mine, panel[:, :rows] @ mine + 2 * (panel[:, rows:] @ right))
-    return total / len(gram) ** 2
+        total += np.einsum("nt,nt->t", of_rows, panel[:, :rows] @ of_rows + 2 * (panel[:, rows:] @ right))
+    return total / matrix.n**2
 
 
 def kernel_cosine_distance(k1: Float[np.ndarray, "n m"], k2: Float[np.ndarray, "n m"]) -> float:
@@ -139,14 +140,14 @@ def _squared_norms(
     add = _weighted_sums(net.apply_fn, output)
     sums = [jnp.zeros((count, terms * leaf.size), leaf.dtype) for leaf in jax.tree.leaves(net.params)]
     for start in range(0, len(x), block):
-        some, their = x[start : start + block], weights[start : start + block]
-        missing = block - len(some)
+        samples, of_samples = x[start : start + block], weights[start : start + block]
+        missing = block - len(samples)
         # Samples of weight 0 fill up the last block: nothing is compiled again.
-        filled = np.concatenate([some, np.repeat(some[-1:], missing, axis=0)])
-        their = np.concatenate([their, np.zeros((missing, count), their.dtype)])
-        sums = add(sums, net.params, net.state, filled, their)
+        filled = np.concatenate([samples, np.repeat(samples[-1:], missing, axis=0)])
+        of_samples = np.concatenate([of_samples, np.zeros((missing, count), of_samples.dtype)])
+        sums = add(sums, net.params, net.state, filled, of_samples)
         jax.block_until_ready(sums[0])
-        advance(len(some))
+        advance(len(samples))
     total = np.zeros(count)
     for leaf in sums:
         host = np.asarray(leaf)
@@ -189,27 +190,8 @@ def _checked_targets(targets: Any, n: int) -> Float[np.ndarray, "n T"]:
     targets = targets[:, None] if targets.ndim == 1 else targets
     if targets.ndim != 2 or len(targets) != n or not targets.shape[1]:
         raise UserError(f"targets must be ({n}, T), one target a column, not {targets.shape}")
-    if not np.isfinite(targets).all():
-        raise UserError("the targets have entries that are not finite: remove those samples")
+    check_finite(targets, "the target matrix")
     return targets
-
-
-def _square(gram: Any) -> Any:
-    if hasattr(gram, "panels"):
-        return gram
-    gram = np.asarray(gram)
-    if len(gram.shape) != 2 or gram.shape[0] != gram.shape[1] or not gram.shape[0]:
-        raise UserError(f"a Gram matrix is square and not empty; this one has shape {gram.shape}")
-    return gram
-
-
-def _upper_panels(gram: Any) -> Iterator[tuple[int, np.ndarray]]:
-    if hasattr(gram, "panels"):
-        yield from gram.panels()
-        return
-    rows = max(1, int(_PANEL_ENTRIES / len(gram)))
-    for start in range(0, len(gram), rows):
-        yield start, gram[start : start + rows, start:]
 
 
 def _rows(k: np.ndarray) -> Iterator[np.ndarray]:

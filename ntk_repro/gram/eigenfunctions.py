@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.memory import remaining_bytes
 from ntk_repro.gram.on_disk import gram_store
@@ -93,8 +94,7 @@ def eigenbasis(
     Raises:
         UserError: for k above n, and where memory or disk do not suffice.
     """
-    if not 1 <= k <= len(x):
-        raise UserError(f"{k} eigenfunctions were asked for, but {len(x)} samples have 1 to {len(x)}")
+    check_eigenpair_count(k, len(x))
     about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
     pairs_of = _EigenpairsIdentity(about, k, tolerance)
     # With the eigenpairs at hand a quick look at the matrix is enough: its tiles are verified when they are read.
@@ -106,7 +106,7 @@ def eigenbasis(
     with RunFolder.open("eigenbasis", pairs_of, root=root, wait=True) as run:
         if not run.done:
             pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=remaining_bytes(memory))
-            run.finish(**{field.name: getattr(pairs, field.name) for field in dataclasses.fields(pairs)})
+            run.finish(**vars(pairs))
         found = run.result()
     numbers = {name: int(found[name]) for name in ("clipped", "products", "passes")}
     return Eigenbasis(found["values"], found["vectors"], found["residuals"], **numbers, store=store, path=run.path)

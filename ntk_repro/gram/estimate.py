@@ -12,14 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
 
 __all__ = ["Stage", "estimate"]
 
 # How long each part of the calibration may take, in seconds, after what has to be compiled.
 _PATIENCE = 0.12
-# Columns that the Krylov iteration multiplies with the matrix for each eigenpair asked for, by experience.
-_PRODUCTS_PER_PAIR = 2.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,12 @@ class Stage:
 
 
 def estimate(
-    computation: Computation, x: Float[np.ndarray, "n ..."], k: int, folder: Path, remaining: int | None = None
+    computation: Computation,
+    x: Float[np.ndarray, "n ..."],
+    k: int,
+    folder: Path,
+    remaining: int | None = None,
+    memory: int | None = None,
 ) -> list[Stage]:
     """The stages of `gram_store` and `top_eigenpairs` with their expected cost on this machine.
 
@@ -55,6 +59,7 @@ def estimate(
         k: number of eigenpairs, 0 for none.
         folder: where the store will lie; its file system is tried.
         remaining: tiles that are still to be computed, None for all.
+        memory: bytes that the eigensolver may use, None for what is available.
     """
     plan, schedule = computation.plan, computation.schedule
     blocks, order = schedule.rows, schedule.order()
@@ -92,21 +97,18 @@ def estimate(
         ),
     ]
     if k:
-        stages.append(_eigenpairs(len(x) * c, k))
+        stages.append(_eigenpairs(len(x) * c, k, memory))
     return stages
 
 
-def _eigenpairs(n: int, k: int) -> Stage:
+def _eigenpairs(n: int, k: int, memory: int | None) -> Stage:
     rng = np.random.default_rng(0)
     size = min(n, 2048)
     matrix, rows = rng.standard_normal((size, size), np.float32), rng.standard_normal((64, size), np.float32)
-    columns = min(n, _PRODUCTS_PER_PAIR * k + 64)
-    products = 2.0 * n**2 * columns
-    # Each new vector is projected out of all earlier ones, there and back, twice, in float64.
-    orthogonalisation = 4.0 * n * columns**2
     rate = 2.0 * 64 * size**2 / _seconds(lambda: rows @ matrix)
-    seconds = products / rate + orthogonalisation / (rate / 2)
-    return Stage(f"{k:,} eigenpairs", products + orthogonalisation, 8.0 * n * (columns + 2 * k), 16.0 * n * k, seconds)
+    cost = pick_eigensolver(n, k, memory=memory).cost(n, k)
+    seconds = cost.products / rate + cost.algebra / (rate / 2)  # float64 at half the speed
+    return Stage(f"{k:,} eigenpairs", cost.products + cost.algebra, cost.memory, 16.0 * n * k, seconds)
 
 
 def _disk_rate(folder: Path) -> float:

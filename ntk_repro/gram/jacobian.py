@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
 
 __all__ = ["jacobian", "jacobian_gram"]
@@ -22,12 +21,9 @@ def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> F
     """
     dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
     shape = (len(x), num_outputs, net.num_params)
-    needed = math.prod(shape) * dtype.itemsize
-    if needed > 0.8 * host_available_bytes():
-        raise UserError(
-            f"the Jacobian of {len(x):,} samples needs {readable_bytes(needed)}: take fewer samples, or "
-            'method="structured"'
-        )
+    remedy = 'take fewer samples, or method="structured"'
+    needed, available = math.prod(shape) * dtype.itemsize, 0.8 * host_available_bytes()
+    check_memory(f"the Jacobian of {len(x):,} samples", needed, available, remedy)
 
     @jax.jit
     def one(x):

@@ -10,6 +10,7 @@ from ntk_repro.errors import UserError
 
 __all__ = [
     "available_bytes",
+    "check_memory",
     "check_result_fits",
     "host_available_bytes",
     "parse_bytes",
@@ -87,6 +88,17 @@ def available_bytes() -> int:
     return min(host, stats["bytes_limit"] - stats.get("bytes_in_use", 0))
 
 
+def check_memory(subject: str, needed: float, available: float, remedy: str) -> None:
+    """Refuses work that needs more bytes than there are.
+
+    Raises:
+        UserError: says what is needed, what there is, and the remedy.
+    """
+    if needed > available:
+        sizes = f"{readable_bytes(needed)} of memory and {readable_bytes(available)} are available"
+        raise UserError(f"{subject} needs {sizes}: {remedy}")
+
+
 def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> None:
     """Refuses a kernel that host memory cannot hold.
 
@@ -100,15 +112,11 @@ def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> 
         UserError: says what is needed, what there is, and how many samples fit.
     """
     rows, columns = n1 * rows_per_sample, n2 * rows_per_sample
-    needed, available = rows * columns * itemsize, host_available_bytes()
-    if needed > 0.9 * available:
-        fits = int(n1 * (0.9 * available / needed) ** 0.5)
-        raise UserError(
-            f"a kernel of {rows:,} x {columns:,} needs {readable_bytes(needed)} of memory and "
-            f"{readable_bytes(available)} are available: take at most {fits:,} samples"
-            + (f" by {int(n2 * fits / n1):,}" if n1 != n2 else "")
-            + ", or free memory"
-        )
+    needed, available = rows * columns * itemsize, 0.9 * host_available_bytes()
+    fits = int(n1 * (available / needed) ** 0.5)
+    by = f" by {int(n2 * fits / n1):,}" if n1 != n2 else ""
+    remedy = f"take at most {fits:,} samples{by}, or free memory"
+    check_memory(f"a kernel of {rows:,} x {columns:,}", needed, available, remedy)
 
 
 def readable_bytes(count: float) -> str:

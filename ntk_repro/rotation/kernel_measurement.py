@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import (
     alignment,
     alignment_from_gram,
@@ -15,10 +14,11 @@ from ntk_repro.gram import (
     kernel_cosine_distance,
     top_eigenpairs,
 )
+from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["KernelMeasurement", "check_top", "nested_counts"]
+__all__ = ["KernelMeasurement", "nested_counts"]
 
 
 class KernelMeasurement:
@@ -52,7 +52,7 @@ class KernelMeasurement:
         Raises:
             UserError: more eigenvectors than images.
         """
-        check_top(top, len(x))
+        check_eigenpair_count(top, len(x), "--top")
         self._folder, self._net_0, self._x, self._top, self._targets = folder, net_0, x, top, targets
         self._y = 2.0 * np.asarray(y) - 1
 
@@ -94,16 +94,6 @@ class KernelMeasurement:
 
     def _path(self, epoch: int):
         return self._folder.path / "parts" / f"gram_{epoch:05d}"
-
-
-def check_top(top: int, images: int) -> None:
-    """Refuses to look for more eigenvectors than the kernel has.
-
-    Raises:
-        UserError: names how many there are.
-    """
-    if not 1 <= top <= images:
-        raise UserError(f"the kernel on {images} images has 1 to {images} eigenvectors, not {top}: change --top")
 
 
 def nested_counts(n: int, top: int) -> list[int]:

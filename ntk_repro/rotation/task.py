@@ -111,10 +111,6 @@ def task_for(
         UserError: more eigenfunctions than images, or labels of one class.
     """
     count = max(num_eigenfunctions, index or 0)
-    if count > len(data.x):
-        raise UserError(
-            f"{count} eigenfunctions cannot be had from {len(data.x)} images: ask for fewer, or use more images"
-        )
     basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
     if basis is None or index is None:
         return Task(*class_labels(data), basis)

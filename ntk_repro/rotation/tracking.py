@@ -14,10 +14,11 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.network_names import spoken_network
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.kernel_measurement import KernelMeasurement, check_top, nested_counts
+from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
 from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
@@ -55,7 +56,7 @@ class Config(Settings):
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
         if self.kernel_images is not None:
-            check_top(self.top, self.kernel_images)
+            check_eigenpair_count(self.top, self.kernel_images, "--top")
         if self.num_eigenfunctions < 0 or self.epochs < 0:
             raise UserError("num_eigenfunctions and epochs must be at least 0")
         config = super().resolved()
@@ -88,7 +89,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     config = config.resolved()
     data = images(config, config.n_train)
     # Now, and not when the kernel on all images has been computed.
-    check_top(config.top, _kernel_images(config, data))
+    check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
     with RunFolder.open("rotation_tracking", config, root=root, provenance=data.provenance.as_dict()) as folder:
         if not folder.done:
             _tracked(config, data, folder, root)

@@ -259,7 +259,7 @@ def test_inputs_are_left_alone():
         ({"y_train": np.full((40, 1), np.nan), "loss": "half_squared_error"}, "finite"),
         ({"k_train_train": np.ones((40, 39))}, "square"),
         ({"k_train_train": np.ones((40, 40), int)}, "float32 or float64"),
-        ({"k_train_train": np.full((40, 40), np.nan)}, "diverged"),
+        ({"k_train_train": np.full((40, 40), np.nan)}, "k_train_train has entries that are not finite"),
         ({"batches": np.array([[0, 40]])}, "0 to 39"),
         ({"batches": np.array([[-1, 3]])}, "0 to 39"),
         ({"batches": np.array([0, 3])}, "integer row indices"),

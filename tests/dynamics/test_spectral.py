@@ -181,7 +181,7 @@ def test_a_kernel_that_is_not_positive_is_reported():
         (np.eye(3), np.ones(2), {}, "does not fit y_train"),
         (np.eye(2), np.ones((2, 1, 1)), {}, r"\(n, k\) or \(n,\)"),
         (np.eye(2), np.full(2, np.nan), {}, "y_train has entries"),
-        (np.array([[1.0, np.nan], [np.nan, 1.0]]), np.ones(2), {}, "the kernel has entries"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), np.ones(2), {}, "k_train_train has entries"),
         (np.array([[1.0, 0.5], [0.0, 1.0]]), np.ones(2), {}, "not symmetric"),
         (np.eye(2), np.ones(2), {"ridge": -1.0}, "ridge"),
         (np.eye(2), np.ones(2), {"num_eigenpairs": 3}, "ask for 1 to 2"),

@@ -213,7 +213,7 @@ def test_the_baseline_learns_the_first_five_classes_against_the_others(done, roo
         ({"net": "lenett"}, "unknown network 'lenett'; did you mean 'lenet'"),
         ({"activation": "rely", "data": "digit"}, "unknown activation 'rely'; did you mean 'relu'"),
         ({"data": "digit"}, "unknown data set 'digit'; did you mean 'digits'"),
-        ({"indices": (2, 300)}, "300 eigenfunctions cannot be had from 200 images"),
+        ({"indices": (2, 300)}, "300 eigenfunctions need at least 300 samples, not 200"),
         ({"n_train": 10_000}, "ask for at most"),
     ],
 )

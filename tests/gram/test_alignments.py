@@ -13,6 +13,7 @@ from ntk_repro.gram import (
     empirical_gram,
     gram_store,
     kernel_cosine_distance,
+    matrices,
 )
 from ntk_repro.network import Network
 
@@ -113,7 +114,7 @@ def test_a_store_is_read_panel_by_panel(x, targets, tmp_path):
 def test_panels_of_an_array_may_be_narrow(targets, monkeypatch):
     a = np.random.default_rng(2).normal(size=(N, 9))
     expected = np.sum((a.T @ targets) ** 2, axis=0) / N**2
-    monkeypatch.setattr(alignments, "_PANEL_ENTRIES", 4 * N)
+    monkeypatch.setattr(matrices, "_PANEL_ENTRIES", 4 * N)
     np.testing.assert_allclose(alignment_from_gram(a @ a.T, targets), expected, rtol=1e-12)
 
 

@@ -70,7 +70,7 @@ def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
     for index in (0, 3):
         with pytest.raises(UserError, match="eigenpairs 1 to 2 were computed"):
             eigenfunction_labels(vectors, index)
-    with pytest.raises(UserError, match="12 samples have 1 to 12"):
+    with pytest.raises(UserError, match="need at least 13 samples, not 12: ask for 1 to 12"):
         basis(k=13, root=tmp_path)
 
 

@@ -58,7 +58,7 @@ def test_only_the_first_kernel_stays_on_disk(folder, nets):
 
 
 def test_more_eigenvectors_than_images_are_refused(folder, nets):
-    with pytest.raises(UserError, match="40 images has 1 to 40 eigenvectors, not 41"):
+    with pytest.raises(UserError, match="41 samples, not 40: ask for 1 to 40"):
         KernelMeasurement(folder, nets[0], X, Y, 41)
 
 

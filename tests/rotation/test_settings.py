@@ -73,7 +73,7 @@ def test_bad_settings_are_refused(config, settings, message):
         (tracking.Config(top=0), "top must be at least 1"),
         (
             tracking.Config(top=51, kernel_images=50),
-            "the kernel on 50 images has 1 to 50 eigenvectors, not 51: change --top",
+            "51 eigenfunctions need at least 51 samples, not 50: ask for 1 to 50 with --top",
         ),
         (tracking.Config(num_eigenfunctions=-1), "num_eigenfunctions"),
         (tracking.Config(n_train=0), "n_train must be at least 1"),

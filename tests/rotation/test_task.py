@@ -55,5 +55,5 @@ def test_other_classes_are_refused(labels, message, tmp_path):
 
 
 def test_more_eigenfunctions_than_images_are_refused(data, tmp_path):
-    with pytest.raises(UserError, match="201 eigenfunctions cannot be had from 200 images"):
+    with pytest.raises(UserError, match="201 eigenfunctions need at least 201 samples, not 200"):
         task_for(CONFIG, data, network_for(CONFIG, data), 201, 0, tmp_path)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_samples
-from ntk_repro.gram.memory import available_bytes, check_result_fits, readable_bytes
+from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.models.infinite_width import CLOSED_FORM, NUMERICAL_DEGREE
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
@@ -181,12 +181,8 @@ def _fitting_batch(module: Any, shape: tuple[int, ...], degree: int) -> int:
     # Beside the pairs of a block stand those of its rows and of its columns with themselves: size**2 + 2 size in all.
     most = min(_MOST_BYTES, available // 2)
     size = int(math.sqrt(most / a_pair + 1)) - 1
-    if size < 1 and 3 * a_pair > 0.9 * available:
-        raise UserError(
-            f"the analytic kernel of one pair of {shape} inputs needs {readable_bytes(3 * a_pair)} and "
-            f"{readable_bytes(available)} are available: take smaller images, a lower degree where "
-            "there is a quadrature, or monte_carlo_kernels"
-        )
+    remedy = "take smaller images, a lower degree where there is a quadrature, or monte_carlo_kernels"
+    check_memory(f"the analytic kernel of one pair of {shape} inputs", 3 * a_pair, 0.9 * available, remedy)
     return max(size, 1)
 
 

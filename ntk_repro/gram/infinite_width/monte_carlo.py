@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.capture import capture_fn
-from ntk_repro.gram.memory import available_bytes, check_result_fits, readable_bytes
+from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.nngp import readout_features_fn
 from ntk_repro.gram.structured.computation import structured_plan
 from ntk_repro.gram.structured.features import Plan, features_of
@@ -137,11 +137,8 @@ def _fitting_block(plan: Plan, net: Network, n: int, pairs: int) -> int:
     """How many networks are computed at once."""
     a_network = 4 * (3 * net.num_params + n * (plan.floats_per_pass + plan.floats_per_sample) + 4 * pairs)
     available = available_bytes()
-    if a_network > 0.9 * available:
-        raise UserError(
-            f"the kernels of {n:,} samples need {readable_bytes(a_network)} for one network and "
-            f"{readable_bytes(available)} are available: take fewer samples or a narrower network"
-        )
+    subject = f"one network's kernel of {n:,} samples"
+    check_memory(subject, a_network, 0.9 * available, "take fewer samples or a narrower network")
     if jax.default_backend() != "cpu":
         return max(int(0.4 * available / a_network), 1)
     return 1 if any(layer.geometry for layer in plan.layers) else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)

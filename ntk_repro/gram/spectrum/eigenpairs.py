@@ -2,22 +2,23 @@
 
 import dataclasses
 import warnings
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
-from ntk_repro.gram.spectrum.krylov import Solution, block_krylov
-from ntk_repro.gram.spectrum.panels import Panelled
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.checks import check_eigenpair_count
+from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.memory import host_available_bytes
+from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Solution, smallest_resolved
+from ntk_repro.gram.spectrum.krylov import BlockKrylov
+from ntk_repro.gram.spectrum.lapack import Lapack
 
-__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "signs", "top_eigenpairs"]
+__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "pick_eigensolver", "signs", "top_eigenpairs"]
 
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500
 DENSE_SHARE = 0.4
-_DENSE_MATRICES = 5  # n x n in float64 that LAPACK's road takes: matrix, vectors, and room to work
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,62 +48,43 @@ class Eigenpairs:
 
 
 def top_eigenpairs(
-    gram: Float[np.ndarray, "n n"] | Panelled,
+    gram: Float[np.ndarray, "n n"] | SymmetricMatrix,
     k: int,
     *,
     tolerance: float = 1e-3,
     method: str = "auto",
     seed: int = 0,
     memory: int | None = None,
+    solver: Eigensolver | None = None,
 ) -> Eigenpairs:
     """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
 
     Small matrices go to LAPACK in float64, large ones to a block Krylov iteration that multiplies them in their own
-    precision and keeps its basis and the projected problem in float64 (see `krylov`). In float32 that limits
-    the residual to about 5e-7 / sqrt(n) times lambda_1 / lambda_k; where this misses the tolerance, and memory holds a
-    float64 copy, the iteration is done again with it.
-
-    A matrix in a store is read panel by panel, once a pass: from memory after the first pass where `memory` allows,
-    else from disk with wider blocks, in bounded memory.
+    precision and keeps its basis and the projected problem in float64 (see `BlockKrylov`). A matrix in a store is read
+    panel by panel, once a pass: from memory after the first pass where `memory` allows, else from disk with wider
+    blocks, in bounded memory.
 
     Args:
         gram: a NumPy array or memory map, float32 or float64, with both triangles filled; or a `GramStore`.
         k: how many eigenpairs, at most n.
         tolerance: the residual ||K v - lambda v|| / lambda asked of every pair; a warning says where it is not reached.
-        method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n.
+        method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n, if memory allows.
         seed: of the Krylov iteration's random start. The same seed and `memory` give the same result.
         memory: bytes that may be used, the result included and an array passed in not; None for most of what is free,
             which then decides over the width of the blocks, and so over the rounding.
+        solver: the eigensolver, in place of `method` and `seed`.
 
     Raises:
         UserError: for a matrix that is not square, symmetric and finite, k outside 1..n, and too little memory.
     """
-    gram = _checked(gram)
-    n = len(gram)
-    if not 1 <= k <= n:
-        raise UserError(f"{k} eigenpairs were asked of a {n} x {n} matrix; ask for 1 to {n}")
+    matrix = SymmetricMatrix.of(gram)
+    check_eigenpair_count(k, matrix.n)
     if not tolerance > 0:
         raise UserError(f"the tolerance must be above 0, not {tolerance}")
-    if method not in ("auto", "dense", "krylov"):
-        raise UserError(f'method must be "auto", "dense" or "krylov", not {method!r}')
-    allowed = host_available_bytes() if memory is None else memory
-    dense_bytes = _DENSE_MATRICES * 8 * n * n
-    if method == "auto":
-        small = n <= DENSE_BELOW or k > DENSE_SHARE * n
-        # An array was always taken whole; a store is there because matrices of its size may not fit.
-        method = "dense" if small and (isinstance(gram, np.ndarray) or dense_bytes <= allowed) else "krylov"
-    if method == "dense":
-        if memory is not None and dense_bytes > memory:
-            raise UserError(
-                f"all eigenpairs of {n:,} samples need {readable_bytes(dense_bytes)} of memory and "
-                f'{readable_bytes(memory)} are allowed: allow more, or take method="krylov"'
-            )
-        pairs = _as_eigenpairs(gram.dtype, _dense(gram, k))
-    else:
-        pairs = _as_eigenpairs(gram.dtype, block_krylov(gram, k, tolerance, seed, memory=memory))
-        if _drowned(gram, pairs, tolerance):
-            pairs = _in_float64(gram, k, tolerance, seed, memory, pairs)
-    if missed := _missed(gram, pairs, tolerance):
+    solver = solver or pick_eigensolver(matrix.n, k, method=method, seed=seed, memory=memory)
+    solution = solver.solve(matrix, k, tolerance, memory)
+    pairs = _clipped(solution, matrix.dtype)
+    if missed := solution.missed(tolerance, matrix.dtype):
         warnings.warn(
             f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is "
             f"{pairs.residuals.max():.2g}",
@@ -111,29 +93,24 @@ def top_eigenpairs(
     return pairs
 
 
-def _in_float64(
-    gram: np.ndarray | Panelled, k: int, tolerance: float, seed: int, memory: int | None, first: Eigenpairs
-) -> Eigenpairs:
-    """The iteration done again with float64 products; the pairs of the first one where memory has no room for it."""
-    dtype = gram.dtype  # a copy in float64 has the rounding of the entries it was made from
-    if isinstance(gram, np.ndarray):
-        copy = 8 * gram.size
-        if 2 * copy > host_available_bytes() or (memory is not None and 2 * copy > memory):
-            return first
-        gram, memory = gram.astype(np.float64), None if memory is None else memory - copy
-    try:
-        again = block_krylov(gram, k, tolerance, seed, memory=memory, dtype=np.float64)
-    except UserError:
-        if memory is None:
-            raise
-        return first
-    again = dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
-    return _as_eigenpairs(dtype, again)
+def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, memory: int | None = None) -> Eigensolver:
+    """The eigensolver of `top_eigenpairs` for k eigenpairs of a matrix of n rows; arguments as there.
+
+    Raises:
+        UserError: for an unknown method.
+    """
+    solvers: dict[str, Eigensolver] = {"dense": Lapack(), "krylov": BlockKrylov(seed)}
+    if method == "auto":
+        allowed = host_available_bytes() if memory is None else memory
+        suits = n <= DENSE_BELOW or k > DENSE_SHARE * n
+        method = "dense" if suits and solvers["dense"].cost(n, k).memory <= allowed else "krylov"
+    if method not in solvers:
+        raise unknown_name("method", method, ("auto", *solvers))
+    return solvers[method]
 
 
-def _as_eigenpairs(dtype: np.dtype, solution: Solution) -> Eigenpairs:
-    values, vectors = solution.values, solution.vectors
-    floor = _floor(dtype, values)
+def _clipped(solution: Solution, dtype: np.dtype) -> Eigenpairs:
+    values, vectors, floor = solution.values, solution.vectors, smallest_resolved(dtype, solution.values)
     if values[-1] < -10 * floor:
         warnings.warn(
             f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=3
@@ -144,24 +121,6 @@ def _as_eigenpairs(dtype: np.dtype, solution: Solution) -> Eigenpairs:
     vectors *= signs(vectors)
     negative, eps = int(np.sum(values < 0)), float(np.finfo(dtype).eps)
     return Eigenpairs(clipped, vectors, residuals, negative, solution.products, solution.passes, eps)
-
-
-def _floor(dtype: np.dtype, values: np.ndarray) -> float:
-    """Below this an eigenvalue is rounding."""
-    return float(np.finfo(dtype).eps) * max(abs(values[0]), np.finfo(dtype).tiny)
-
-
-def _missed(gram: np.ndarray | Panelled, pairs: Eigenpairs, tolerance: float) -> int:
-    # A clipped eigenvalue is off by its own size; only what is large enough to have digits can miss the tolerance.
-    return int(np.sum((pairs.residuals > tolerance) & (pairs.values > 10 * _floor(gram.dtype, pairs.values))))
-
-
-def _drowned(gram: np.ndarray | Panelled, pairs: Eigenpairs, tolerance: float) -> bool:
-    """Whether a steep spectrum drowns its small eigenvalues in the rounding of float32 products."""
-    if gram.dtype == np.float64 or not _missed(gram, pairs, tolerance):
-        return False
-    rounding = float(np.finfo(gram.dtype).eps) * pairs.values[0] / np.sqrt(len(gram))
-    return rounding > 0.1 * tolerance * pairs.values[-1]
 
 
 def effective_rank(singular_values: Float[np.ndarray, " d"]) -> float:
@@ -210,51 +169,12 @@ def energy_concentration(
     return float(share) if y.ndim == 1 else share
 
 
-def _checked(gram: Any) -> Any:
-    # A memory map stays one: nothing here reads more of a large matrix than a few thousand entries.
-    if not isinstance(gram, np.ndarray):
-        if hasattr(gram, "panels"):
-            return gram
-        gram = np.asarray(gram)
-    if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or gram.size == 0:
-        raise UserError(f"a Gram matrix is square and not empty; this one has shape {gram.shape}")
-    if gram.dtype not in (np.float32, np.float64):
-        gram = gram.astype(np.float64)
-    rows, columns = np.random.default_rng(0).integers(0, len(gram), size=(2, 4096))
-    upper, lower = gram[rows, columns], gram[columns, rows]
-    if not (np.all(np.isfinite(upper)) and np.all(np.isfinite(lower))):
-        raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or the parameters")
-    scale = max(np.abs(upper).max(), np.abs(gram.diagonal()).max())
-    if np.abs(upper - lower).max() > 1e-4 * scale:
-        raise UserError("the Gram matrix is not symmetric; fill both triangles, or pass (K + K.T) / 2")
-    return gram
-
-
-def _dense(gram: np.ndarray | Panelled, k: int) -> Solution:
-    matrix = gram.astype(np.float64) if isinstance(gram, np.ndarray) else _whole(gram)
-    if not np.all(np.isfinite(matrix)):
-        raise UserError("the Gram matrix has entries that are not finite; look for NaN in the data or the parameters")
-    # All pairs, then the largest: LAPACK's drivers for a part of the spectrum lose some where eigenvalues coincide.
-    values, vectors = np.linalg.eigh(matrix)
-    values, vectors = values[::-1][:k].copy(), np.ascontiguousarray(vectors[:, ::-1][:, :k])
-    residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0)
-    return Solution(values, vectors, residuals, products=0, passes=0)
-
-
-def _whole(gram: Panelled) -> np.ndarray:
-    matrix = np.empty((len(gram), len(gram)))
-    for start, panel in gram.panels():
-        matrix[start : start + len(panel), start:] = panel
-        matrix[start:, start : start + len(panel)] = panel.T
-    return matrix
-
-
 def signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
     """The factor, 1 or -1, that gives each column the sign that `Eigenpairs` promises."""
-    return np.concatenate([_signs_of_some(vectors[:, start : start + 64]) for start in range(0, vectors.shape[1], 64)])
+    return np.concatenate([_signs_of_block(vectors[:, start : start + 64]) for start in range(0, vectors.shape[1], 64)])
 
 
-def _signs_of_some(vectors: np.ndarray) -> np.ndarray:
+def _signs_of_block(vectors: np.ndarray) -> np.ndarray:
     # Cubes weigh the large entries, which rounding moves least, and do not depend on the order of the samples.
     cubes = vectors**3
     sums, sizes = cubes.sum(axis=0), np.abs(cubes).sum(axis=0)

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_finite, check_shape
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, signs
 
 __all__ = ["nystrom_eigenpairs", "nystrom_extension", "nystrom_residuals"]
@@ -35,7 +36,7 @@ def nystrom_eigenpairs(pairs: Eigenpairs, k_new_old: Float[np.ndarray, "m n"]) -
 
     They are the exact eigenpairs of the Nystrom matrix C V diag(1 / lambda) V^T C^T, C being the n known columns: its
     vectors are orthonormal, and its eigenvalues never above those of the true matrix (up to the residuals of `pairs`),
-    which it differs from by a positive semi-definite rest. Nothing is lost where the kernel's rank is at most k and
+    from which it differs by a positive semi-definite matrix. Nothing is lost where the kernel's rank is at most k and
     the n samples exhaust it. Williams and Seeger's own estimates, lambda_j N / n and the extended vectors, are those of
     a sample that stands for all; they are neither orthogonal nor bounded.
 
@@ -61,9 +62,9 @@ def nystrom_eigenpairs(pairs: Eigenpairs, k_new_old: Float[np.ndarray, "m n"]) -
 
 
 def nystrom_residuals(
-    pairs: Eigenpairs, k_some_all: Float[np.ndarray, "s N"], some: Int[np.ndarray, " s"]
+    pairs: Eigenpairs, k_rows_all: Float[np.ndarray, "s N"], rows: Int[np.ndarray, " s"]
 ) -> Float[np.ndarray, " k"]:
-    """||K v - lambda v|| / lambda of approximate eigenpairs, estimated from some rows of the true matrix K.
+    """||K v - lambda v|| / lambda of approximate eigenpairs, estimated from a few rows of the true matrix K.
 
     The rows must be drawn at random among all N: then the estimate's square is unbiased, and off by about
     sqrt(2 / s) of itself where the rows are alike (9 % at 256 rows); with all rows it is the residual. An eigenvalue
@@ -71,26 +72,24 @@ def nystrom_residuals(
 
     Args:
         pairs: from `nystrom_eigenpairs`.
-        k_some_all: the kernel between the s samples drawn (rows) and all N, in the order of `pairs.vectors`.
-        some: which samples were drawn, 0-based, no one twice.
+        k_rows_all: the kernel between the s samples drawn (rows) and all N, in the order of `pairs.vectors`.
+        rows: which samples were drawn, 0-based, no one twice.
 
     Raises:
         UserError: for shapes that do not fit, rows drawn twice and a kernel that is not finite.
     """
-    some = np.asarray(some)
+    rows = np.asarray(rows)
     total = len(pairs.vectors)
-    if some.ndim != 1 or len(some) == 0 or len(np.unique(some)) != len(some) or some.min() < 0 or some.max() >= total:
+    if rows.ndim != 1 or len(rows) == 0 or len(np.unique(rows)) != len(rows) or rows.min() < 0 or rows.max() >= total:
         raise UserError(f"the rows drawn must be different numbers from 0 to {total - 1}, at least one")
-    if np.shape(k_some_all) != (len(some), total):
-        raise UserError(f"{len(some)} rows of a kernel on {total} samples were expected, not {np.shape(k_some_all)}")
-    difference = _times_vectors(pairs, k_some_all) - pairs.vectors[some] * pairs.values
-    return np.sqrt(total / len(some) * np.sum(difference**2, axis=0)) / pairs.values
+    check_shape(k_rows_all, "the kernel of the rows drawn", (len(rows), total))
+    difference = _times_vectors(pairs, k_rows_all) - pairs.vectors[rows] * pairs.values
+    return np.sqrt(total / len(rows) * np.sum(difference**2, axis=0)) / pairs.values
 
 
 def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
     n, k = pairs.vectors.shape
-    if np.ndim(kernel) != 2 or kernel.shape[1] != n:
-        raise UserError(f"the kernel must have a column for each of the {n} samples, not shape {np.shape(kernel)}")
+    check_shape(kernel, "the kernel between new and old samples", ("m", n))
     eps = np.finfo(kernel.dtype if np.issubdtype(kernel.dtype, np.floating) else np.float64).eps
     good = int(np.sum(pairs.values > eps * pairs.values[0]))
     if good < k:
@@ -102,6 +101,5 @@ def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
     for start in range(0, len(kernel), _ROWS):
         rows = slice(start, start + _ROWS)
         products[rows] = kernel[rows].astype(np.float64) @ pairs.vectors
-    if not np.all(np.isfinite(products)):
-        raise UserError("the kernel has entries that are not finite; look for NaN in the data or the parameters")
+    check_finite(products, "the kernel")
     return products

@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.store.manifest import (
     MANIFEST,
     check_same,
@@ -36,7 +37,7 @@ _WRITES_IN_FLIGHT = 4
 _writing: weakref.WeakValueDictionary[str, "GramStore"] = weakref.WeakValueDictionary()
 
 
-class GramStore:
+class GramStore(SymmetricMatrix):
     """A symmetric (n, n) matrix on disk, in square tiles of which the upper triangle is kept (diagonal tiles whole).
 
     The folder holds `manifest.json` (what matrix it is), `tiles/` (a zarr version 3 array, one file a tile, each
@@ -46,12 +47,30 @@ class GramStore:
 
     Any reader of zarr 3 can take it, absent tiles being zero: in Python
     `k = zarr.open_array("<folder>/tiles", mode="r")[:]`, then `np.triu(k) + np.triu(k, 1).T`.
+
+    Attributes:
+        path: the folder.
+        identity: what matrix it is.
+        settings: what else decides over the bytes of a tile; given when the store was created.
+        n: rows, and columns.
+        shape: (n, n).
+        tile: rows, and columns, of a tile; the last ones may have fewer.
+        dtype: type of the entries.
+        num_blocks: tiles along a side.
+        num_tiles: tiles of the upper triangle, the diagonal ones included.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], writer: str | None):
-        self._path, self._manifest, self._writer = path, manifest, writer
-        self._files = TileFiles(path, manifest["n"], manifest["tile"], manifest["dtype"])
-        self._dtype = np.dtype(manifest["dtype"])
+        self.path, self._writer = path, writer
+        self.identity: dict[str, Any] = manifest["identity"]
+        self.settings: dict[str, Any] = manifest["settings"]
+        self.n = manifest["n"]
+        self.tile = self.panel_rows = manifest["tile"]
+        self.dtype = np.dtype(manifest["dtype"])
+        self.shape = (self.n, self.n)
+        self._files = TileFiles(path, self.n, self.tile, self.dtype)
+        self.num_blocks = self._files.num_blocks
+        self.num_tiles = self.num_blocks * (self.num_blocks + 1) // 2
         self._lock: FileLock | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Future[None]] = deque()
@@ -121,62 +140,14 @@ class GramStore:
         return cls(Path(folder), read_manifest(Path(folder)), None)
 
     @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._path
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What matrix it is."""
-        return self._manifest["identity"]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What else decides over the bytes of a tile; given when the store was created."""
-        return self._manifest["settings"]
-
-    @property
-    def n(self) -> int:
-        """Rows, and columns."""
-        return self._manifest["n"]
-
-    @property
-    def tile(self) -> int:
-        """Rows, and columns, of a tile; the last ones may have fewer."""
-        return self._manifest["tile"]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the entries."""
-        return self._dtype
-
-    @property
-    def num_blocks(self) -> int:
-        """Tiles along a side."""
-        return self._files.num_blocks
-
-    @property
-    def num_tiles(self) -> int:
-        """Tiles of the upper triangle, the diagonal ones included."""
-        return self.num_blocks * (self.num_blocks + 1) // 2
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, n)."""
-        return self.n, self.n
-
-    def __len__(self) -> int:
-        return self.n
-
-    @property
     def done(self) -> bool:
         """Whether `finish` was called, by any writer."""
-        return (self._path / _DONE).exists()
+        return (self.path / _DONE).exists()
 
     @property
     def facts(self) -> dict[str, Any]:
         """What was given to the first `finish`; empty before it."""
-        return (read_json(self._path / _DONE) if self.done else None) or {}
+        return (read_json(self.path / _DONE) if self.done else None) or {}
 
     def missing(self, among: Iterable[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
         """The tiles (i, j), i <= j, that are absent or damaged, row by row; those that are there are read and verified.
@@ -214,11 +185,11 @@ class GramStore:
             raise UserError(f"tile ({i}, {j}) is below the diagonal, which is not stored: write its transpose")
         expected = tuple(window.stop - window.start for window in self._files.window(i, j))
         if np.shape(values) != expected:
-            raise UserError(f"tile ({i}, {j}) of {self._path} has shape {expected}, not {np.shape(values)}: cut it so")
+            raise UserError(f"tile ({i}, {j}) of {self.path} has shape {expected}, not {np.shape(values)}: cut it so")
         pool = self._begin()
         while self._pending and (len(self._pending) >= _WRITES_IN_FLIGHT or self._pending[0].done()):
             self._pending.popleft().result()
-        writing = self._files.begin_write(i, j, np.asarray(values, dtype=self._dtype))
+        writing = self._files.begin_write(i, j, np.asarray(values, dtype=self.dtype))
         writing.copy.result()
         # A thread waits for the disk: a tile is recorded as soon as it is there, however long the next one takes.
         self._pending.append(pool.submit(self._files.settle, i, j, writing.commit, self._writer or ""))
@@ -249,16 +220,16 @@ class GramStore:
         """
         self._begin()
         self.flush()
-        with write_errors_explained(self._path), FileLock(self._path / _LOCK):
-            remove_leftovers(self._path)
+        with write_errors_explained(self.path), FileLock(self.path / _LOCK):
+            remove_leftovers(self.path)
             if absent := self.absent():
                 raise UserError(
-                    f"{len(absent):,} of {self.num_tiles:,} tiles of {self._path} are not there, the first being "
+                    f"{len(absent):,} of {self.num_tiles:,} tiles of {self.path} are not there, the first being "
                     f"{absent[0]}: compute them before finishing"
                 )
             self._files.merge_records()
             if not self.done:
-                write_text(self._path / _DONE, json.dumps(plain_json(facts, self._path), indent=2) + "\n")
+                write_text(self.path / _DONE, json.dumps(plain_json(facts, self.path), indent=2) + "\n")
             self._files.drop_partial_records()
         self._release()
 
@@ -292,19 +263,13 @@ class GramStore:
         Raises:
             UserError: it does not fit, or a tile is absent or damaged.
         """
-        needed, available = self.n**2 * self._dtype.itemsize, host_available_bytes()
-        if needed > 0.9 * available:
-            raise UserError(
-                f"the matrix in {self._path} needs {readable_bytes(needed)} of memory and {readable_bytes(available)} "
-                "are available: free memory, or go through it by `panels`"
-            )
-        k = np.empty(self.shape, self._dtype)
-        for i in range(self.num_blocks):
-            start, stop = i * self.tile, (i + 1) * self.tile
-            self._files.read_panel(i, k[start:stop, start:])
-            for across in range(stop, self.n, self.tile):
-                k[across : across + self.tile, start:stop] = k[start:stop, across : across + self.tile].T
-        return k
+        check_memory(
+            f"the matrix in {self.path}",
+            self.n**2 * self.dtype.itemsize,
+            0.9 * host_available_bytes(),
+            "free memory, or go through it by `panels`",
+        )
+        return self._assembled(self.dtype)
 
     def close(self) -> None:
         """Waits for what was handed over and lets other processes write. What is not finished can be continued.
@@ -329,28 +294,28 @@ class GramStore:
 
     def __repr__(self) -> str:
         state = "done" if self.done else "reading" if self._lock is None else "writing"
-        return f"GramStore({str(self._path)!r}, n={self.n}, tile={self.tile}, {state})"
+        return f"GramStore({str(self.path)!r}, n={self.n}, tile={self.tile}, {state})"
 
     def _begin(self) -> ThreadPoolExecutor:
         """Takes the writer's lock, waiting for it; the thread that waits for the disk."""
         if self._pool is not None:
             return self._pool
         if self._writer is None:
-            raise UserError(f"the store in {self._path} is open for reading only: open it with GramStore.open to write")
-        path = self._path / f"{_LOCK}-{self._writer}"
+            raise UserError(f"the store in {self.path} is open for reading only: open it with GramStore.open to write")
+        path = self.path / f"{_LOCK}-{self._writer}"
         if str(path.resolve()) in _writing:
-            raise UserError(f"{self._path} is open for writing in this process already: close that one first")
+            raise UserError(f"{self.path} is open for writing in this process already: close that one first")
         with write_errors_explained(path):
             lock = FileLock(path, thread_local=False)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 console.print(
-                    f"another process is writing {self._path}: waiting for it", highlight=False, soft_wrap=True
+                    f"another process is writing {self.path}: waiting for it", highlight=False, soft_wrap=True
                 )
                 lock.acquire()
         try:
-            with FileLock(self._path / _LOCK):
+            with FileLock(self.path / _LOCK):
                 self._files.lay_out()
         except BaseException:
             lock.release()

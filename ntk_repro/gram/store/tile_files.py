@@ -44,8 +44,8 @@ class TileFiles:
     is a look at 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
     """
 
-    def __init__(self, folder: Path, n: int, tile: int, dtype: str):
-        self._folder, self._n, self._tile, self._dtype = folder, n, tile, np.dtype(dtype)
+    def __init__(self, folder: Path, n: int, tile: int, dtype: np.dtype):
+        self._folder, self._n, self._tile, self._dtype = folder, n, tile, dtype
         self.num_blocks = -(-n // tile)
         self._recorded: set[tuple[int, int, int]] = set()
         # Opened with its shape rounded up to whole tiles: TensorStore would read a tile that crosses the edge before it
@@ -145,14 +145,6 @@ class TileFiles:
         self._read_row(i, [j], values)
         return values
 
-    def read_panel(self, i: int, panel: Float[np.ndarray, "rows columns"]) -> None:
-        """Reads block row i from its diagonal tile on into `panel`, verified.
-
-        Raises:
-            UserError: a tile is absent or damaged.
-        """
-        self._read_row(i, range(i, self.num_blocks), panel)
-
     def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """Yields (start, K[start : start + rows, start:]) of block rows, reading one ahead; see `GramStore.panels`.
 
@@ -177,7 +169,7 @@ class TileFiles:
         def begin(i: int) -> tuple[int, np.ndarray, Future[None]]:
             rows, columns = self._panel_shape(i)
             panel = free_buffer()[: rows * columns].reshape(rows, columns)
-            return i, panel, reader.submit(self.read_panel, i, panel)
+            return i, panel, reader.submit(self._read_row, i, range(i, self.num_blocks), panel)
 
         with ThreadPoolExecutor(1, "gram-store-read") as reader:
             reading = deque([begin(i) for i in wanted[:1]])

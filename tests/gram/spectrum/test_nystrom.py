@@ -86,7 +86,7 @@ def test_residuals_of_some_rows_are_unbiased():
     exact = nystrom_residuals(pairs, k, np.arange(N))
     rng = np.random.default_rng(0)
     draws = [rng.choice(N, 30, replace=False) for _ in range(500)]
-    squares = np.mean([nystrom_residuals(pairs, k[some], some) ** 2 for some in draws], axis=0)
+    squares = np.mean([nystrom_residuals(pairs, k[rows], rows) ** 2 for rows in draws], axis=0)
     np.testing.assert_allclose(squares, exact**2, rtol=0.15)
 
 
@@ -112,13 +112,13 @@ def test_an_eigenvalue_of_zero_is_refused_by_its_number():
 def test_bad_kernels_and_rows_are_refused():
     k = smooth()
     pairs = top_eigenpairs(k[:OLD, :OLD], 5)
-    with pytest.raises(UserError, match="a column for each of the 60"):
+    with pytest.raises(UserError, match=r"of shape \(m, 60\)"):
         nystrom_extension(pairs, k[OLD:])
     with pytest.raises(UserError, match="finite"):
         nystrom_extension(pairs, np.full((3, OLD), np.nan))
     everything = nystrom_eigenpairs(pairs, k[OLD:, :OLD])
-    for some in ([1, 1], [], [N], [-1]):
+    for rows in ([1, 1], [], [N], [-1]):
         with pytest.raises(UserError, match="different numbers from 0 to 149"):
-            nystrom_residuals(everything, k[: len(some)], np.array(some, int))
-    with pytest.raises(UserError, match="2 rows"):
+            nystrom_residuals(everything, k[: len(rows)], np.array(rows, int))
+    with pytest.raises(UserError, match=r"of shape \(2, 150\)"):
         nystrom_residuals(everything, k[:3], np.array([0, 1]))

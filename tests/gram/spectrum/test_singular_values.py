@@ -69,7 +69,7 @@ def test_rounding_is_no_rank():
 
 def test_what_is_no_kernel_is_refused():
     bad = {
-        "a square matrix, not of shape": np.ones((2, 3)),
+        "a square matrix": np.ones((2, 3)),
         "not finite": np.full((2, 2), np.nan),
         "not symmetric": np.array([[1.0, 2.0], [0.0, 1.0]]),
         "0 everywhere": np.zeros((3, 3)),

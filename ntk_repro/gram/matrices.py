@@ -1,0 +1,176 @@
+"""The door for matrices: what is square, symmetric and finite, of which type, and whether it lies in memory."""
+
+import abc
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import DTypeLike
+
+from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_finite
+from ntk_repro.gram.products import Products
+
+__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "SymmetricMatrix"]
+
+_SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
+_ROWS = 512  # that are compared with their mirror images at once
+ROWS_MULTIPLIED = 1024  # of an array at once, which is a quarter faster than all of it in one piece
+_PANEL_ENTRIES = 2e7  # of a matrix in memory, in one panel
+
+
+class SymmetricMatrix(abc.ABC):
+    """A symmetric matrix K of real numbers, wherever its entries lie: `of` wraps an array, `GramStore` is one on disk.
+
+    A subclass hands out the upper triangle by block rows; everything else is written in terms of these.
+
+    Attributes:
+        n: rows, and columns.
+        dtype: type of the entries, float32 or float64.
+        panel_rows: rows of a panel that is read into memory; 0 where the matrix lies in memory.
+    """
+
+    n: int
+    dtype: np.dtype
+    panel_rows: int = 0
+
+    @abc.abstractmethod
+    def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+        """(start, K[start : start + rows, start:]) of all block rows in order, or of those numbered in `blocks`."""
+
+    @staticmethod
+    def of(gram: Any, name: str = "the Gram matrix", asymmetry: float = 1e-4) -> "SymmetricMatrix":
+        """The matrix, checked: its shape and type, and some entries of an array; `dense` checks all of them.
+
+        Args:
+            gram: an array or memory map, both triangles filled, of which a few thousand entries are read; or a
+                symmetric matrix already. Types other than float32 and float64 become float64.
+            name: what error messages call it.
+            asymmetry: largest difference of mirrored entries, relative to the largest entry.
+
+        Raises:
+            UserError: it is not square, symmetric and finite, or not of real numbers.
+        """
+        return gram if isinstance(gram, SymmetricMatrix) else _InMemory(np.asarray(gram), name, asymmetry)
+
+    def dense(self, dtype: DTypeLike | None = None) -> Float[np.ndarray, "n n"]:
+        """The whole matrix in memory, both triangles, every entry checked; in its own type where `dtype` is None.
+
+        An array is returned itself where it has that type: copy it before you write to it.
+
+        Raises:
+            UserError: as `of`.
+        """
+        matrix = self._assembled(dtype or self.dtype)
+        check_finite(matrix, "the Gram matrix")
+        return matrix
+
+    def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
+        """The matrix as an operator, each panel serving both triangles.
+
+        Args:
+            dtype: type that products are computed in.
+            kept_bytes: of panels that may be kept in memory.
+        """
+        panels = KeptPanels(self, kept_bytes)
+
+        def times(x: np.ndarray) -> np.ndarray:
+            y = np.zeros_like(x)
+            for start, panel in panels:
+                panel = panel.astype(x.dtype, copy=False)
+                stop = start + len(panel)
+                y[start:] += panel.T @ x[start:stop]
+                y[start:stop] += panel[:, len(panel) :] @ x[stop:]
+            return y
+
+        return Products(times, np.dtype(dtype))
+
+    def _assembled(self, dtype: DTypeLike) -> np.ndarray:
+        matrix = np.empty((self.n, self.n), dtype)
+        for start, panel in self.panels():
+            stop = start + len(panel)
+            matrix[start:stop, start:] = panel
+            matrix[stop:, start:stop] = panel[:, len(panel) :].T
+        return matrix
+
+    def __len__(self) -> int:
+        return self.n
+
+
+class _InMemory(SymmetricMatrix):
+    """An array, or what is mapped into memory."""
+
+    def __init__(self, array: np.ndarray, name: str, asymmetry: float):
+        if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
+            raise UserError(f"{name} must be a square matrix of one row at least, not of shape {array.shape}")
+        if array.dtype.kind not in "biuf":
+            raise UserError(f"{name} must hold real numbers, not {array.dtype}")
+        self._array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+        self.n, self.dtype = len(array), self._array.dtype
+        self._name, self._asymmetry = name, asymmetry
+        rows, columns = np.random.default_rng(0).integers(0, self.n, size=(2, _SAMPLED))
+        entries, mirrored = self._array[rows, columns], self._array[columns, rows]
+        scale = np.max([np.abs(part).max() for part in (entries, mirrored, self._array.diagonal())])
+        self._check(entries, mirrored, scale)
+
+    def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        rows = max(1, int(_PANEL_ENTRIES / self.n))
+        for block in range(-(-self.n // rows)) if blocks is None else blocks:
+            start = block * rows
+            yield start, self._array[start : start + rows, start:]
+
+    def dense(self, dtype: DTypeLike | None = None) -> np.ndarray:
+        k = self._array
+        scale = np.max([k.max(), -k.min()])
+        for start in range(0, self.n, _ROWS):
+            rows = slice(start, start + _ROWS)
+            self._check(k[rows], k[:, rows].T, scale)
+        return k.astype(dtype or k.dtype, copy=False)
+
+    def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
+        def times(x: np.ndarray) -> np.ndarray:
+            y = np.empty_like(x)
+            for start in range(0, self.n, ROWS_MULTIPLIED):
+                rows = slice(start, start + ROWS_MULTIPLIED)
+                np.matmul(self._array[rows].astype(x.dtype, copy=False), x, out=y[rows])
+            return y
+
+        return Products(times, np.dtype(dtype))
+
+    def _check(self, entries: np.ndarray, mirrored: np.ndarray, scale: float) -> None:
+        check_finite(scale, self._name)
+        if np.abs(entries - mirrored).max() > self._asymmetry * scale:
+            raise UserError(f"{self._name} is not symmetric; fill both triangles, or pass (K + K.T) / 2")
+
+
+class KeptPanels:
+    """The panels of a matrix, one after another; what memory allows is kept from the first time on.
+
+    Attributes:
+        kept: the panels in memory by their number.
+    """
+
+    def __init__(self, matrix: SymmetricMatrix, allowed: float):
+        """Takes the matrix and the bytes of panels that may be kept."""
+        self._matrix, self._chosen = matrix, set()
+        self._count = -(-matrix.n // matrix.panel_rows)
+        self.kept: dict[int, tuple[int, np.ndarray]] = {}
+        share = allowed / (matrix.dtype.itemsize * matrix.n**2 / 2)
+        chosen = seen = 0
+        for i in range(self._count):
+            columns = matrix.n - i * matrix.panel_rows
+            size = matrix.dtype.itemsize * min(matrix.panel_rows, columns) * columns
+            seen += size
+            # Those kept lie between those read, so that the disk is busy while they are multiplied.
+            if chosen + size <= min(allowed, share * seen):
+                chosen += size
+                self._chosen.add(i)
+
+    def __iter__(self) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+        read = self._matrix.panels([i for i in range(self._count) if i not in self.kept])
+        for i in range(self._count):
+            start, panel = self.kept[i] if i in self.kept else next(read)
+            if i in self._chosen and i not in self.kept:
+                self.kept[i] = (start, panel.copy())  # what reads panels may fill the same memory again
+            yield start, panel

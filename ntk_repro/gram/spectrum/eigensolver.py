@@ -1,0 +1,78 @@
+"""What an eigensolver is: an algorithm for the largest eigenpairs of a symmetric matrix that knows what it costs."""
+
+import abc
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from ntk_repro.gram.matrices import SymmetricMatrix
+
+__all__ = ["Cost", "Eigensolver", "Solution", "smallest_resolved"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What eigenpairs take.
+
+    Attributes:
+        products: floating-point operations of products with the matrix, in its own precision.
+        algebra: operations in float64 beside them, as many as a matrix product does in the same time.
+        memory: bytes at once, beside a matrix that lies in memory.
+    """
+
+    products: float
+    algebra: float
+    memory: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solution:
+    """What an eigensolver found.
+
+    Attributes:
+        values: eigenvalues, descending.
+        vectors: unit eigenvectors as columns.
+        residuals: ||K v - lambda v|| of each pair.
+        products: how many vectors were multiplied by the matrix.
+        passes: how often the matrix was read for it.
+    """
+
+    values: Float[np.ndarray, " k"]
+    vectors: Float[np.ndarray, "n k"]
+    residuals: Float[np.ndarray, " k"]
+    products: int = 0
+    passes: int = 0
+
+    def missed(self, tolerance: float, dtype: np.dtype) -> int:
+        """How many pairs have ||K v - lambda v|| / lambda above the tolerance, of those whose eigenvalue has digits."""
+        # An eigenvalue that is clipped at 0 is off by its own size: it cannot miss a relative tolerance.
+        with_digits = self.values > 10 * smallest_resolved(dtype, self.values)
+        return int(np.sum(with_digits & (self.residuals > tolerance * self.values)))
+
+
+class Eigensolver(abc.ABC):
+    """Finds the largest eigenpairs of a symmetric positive semi-definite matrix."""
+
+    @abc.abstractmethod
+    def cost(self, n: int, k: int) -> Cost:
+        """What k eigenpairs of a matrix of n rows are expected to take."""
+
+    @abc.abstractmethod
+    def solve(self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None) -> Solution:
+        """The k largest eigenpairs.
+
+        Args:
+            matrix: any symmetric matrix.
+            k: from 1 to n.
+            tolerance: the residual ||K v - lambda v|| / lambda that is asked of every pair.
+            memory: bytes that may be used, the result included and an array passed in not; None for what is free.
+
+        Raises:
+            UserError: for entries that are not finite, and too little memory.
+        """
+
+
+def smallest_resolved(dtype: np.dtype, values: Float[np.ndarray, " k"]) -> float:
+    """The rounding of the largest eigenvalue, below which others have no digits."""
+    return float(np.finfo(dtype).eps) * max(abs(values[0]), np.finfo(dtype).tiny)
