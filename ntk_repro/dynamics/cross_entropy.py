@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ntk_repro.dynamics.filters import flow_times, step_numbers
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.dynamics.spectral import Outputs, SpectralDynamics
 from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum import Eigenpairs
@@ -130,8 +131,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         Raises:
             UserError: as `outputs`, and for a momentum outside [0, 1).
         """
-        if not 0 <= momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+        check_momentum(momentum)
         numbers, shape = step_numbers(steps, learning_rate, whole=False)
         _refuse_infinity(numbers)
         root = np.sqrt(learning_rate)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
@@ -89,12 +90,10 @@ def train_in_function_space(
     kernel, y, batches, rates = _checked(k_train_train, y_train, batches, learning_rate)
     if loss not in LOSSES:
         raise unknown_name("loss", loss, LOSSES)
-    if loss == "binary_cross_entropy" and not np.all((y == 0) | (y == 1)):
-        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
-    if not 0 <= momentum < 1:
-        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-    if not (weight_decay >= 0 and np.isfinite(weight_decay)):
-        raise UserError(f"weight_decay must be at least 0, not {weight_decay}")
+    if loss == "binary_cross_entropy":
+        check_binary_labels(y)
+    check_momentum(momentum)
+    check_not_negative("weight_decay", weight_decay)
     n, tasks = y.shape
     f0 = _start(fx_train_0, "fx_train_0", n, tasks, kernel.dtype)
     test_0 = None
@@ -178,7 +177,7 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
 
 
 def _checked(kernel, y, batches, learning_rate):
-    kernel, y, batches = np.asarray(kernel), np.asarray(y), np.asarray(batches)
+    kernel, y = np.asarray(kernel), np.asarray(y)
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
         raise UserError(f"k_train_train must be a square matrix, not of shape {kernel.shape}")
     if kernel.dtype not in (np.float32, np.float64):
@@ -188,17 +187,44 @@ def _checked(kernel, y, batches, learning_rate):
         raise UserError(f"y_train must be ({n}, T), one label vector a column, not {y.shape}; for one pass y[:, None]")
     if not np.all(np.isfinite(y)):
         raise UserError("y_train has entries that are not finite")
-    if batches.ndim != 2 or not batches.size or not np.issubdtype(batches.dtype, np.integer):
-        raise UserError(f"batches must be integer row indices (steps, b), not {batches.dtype} {batches.shape}")
-    if batches.min() < 0 or batches.max() >= n:
-        raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
+    batches = checked_batches(batches, n)
     rates = np.asarray(learning_rate, dtype=kernel.dtype)
     if rates.ndim > 1 or (rates.ndim == 1 and len(rates) != len(batches)):
         raise UserError(f"learning_rate must be one number or one for each of {len(batches)} steps, not {rates.shape}")
     if not np.all(np.isfinite(rates)) or np.any(rates < 0):
         raise UserError("learning_rate must be finite and not negative")
     rates = np.broadcast_to(rates, len(batches))
-    return kernel, y.astype(kernel.dtype), batches.astype(np.int32), rates
+    return kernel, y.astype(kernel.dtype), batches, rates
+
+
+def checked_batches(
+    batches: Int[np.ndarray, "steps b"], n: int, steps: int | None = None, batch_size: int | None = None
+) -> Int[np.ndarray, "steps b"]:
+    """Row indices of n samples, a row for each step.
+
+    Raises:
+        UserError: for other shapes and types, and indices outside 0..n-1.
+    """
+    batches = np.asarray(batches)
+    fits = batches.ndim == 2 and batches.shape == (steps or len(batches), batch_size or batches.shape[1])
+    if not (fits and batches.size and np.issubdtype(batches.dtype, np.integer)):
+        raise UserError(
+            f"batches must be integer row indices ({steps or 'steps'}, {batch_size or 'b'}), a row for each step (see "
+            f"minibatches), not {batches.dtype} {batches.shape}"
+        )
+    if batches.min() < 0 or batches.max() >= n:
+        raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
+    return batches.astype(np.int32)
+
+
+def check_binary_labels(y: Float[np.ndarray, "n k"]) -> None:
+    """Checks labels of binary cross-entropy.
+
+    Raises:
+        UserError: a label that is neither 0 nor 1.
+    """
+    if not np.all((y == 0) | (y == 1)):
+        raise UserError("binary_cross_entropy takes labels in {0, 1}; for labels in {-1, +1} pass (y + 1) / 2")
 
 
 def _start(fx_0, name, n, tasks, dtype) -> Float[np.ndarray, "n _"]:

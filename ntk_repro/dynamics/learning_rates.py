@@ -11,7 +11,14 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
-__all__ = ["averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"]
+__all__ = [
+    "averaged_loss_time",
+    "check_momentum",
+    "check_not_negative",
+    "eta_critical",
+    "max_learning_rate",
+    "neural_tangents_time",
+]
 
 
 def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> float:
@@ -42,10 +49,29 @@ def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs,
     >>> max_learning_rate(np.diag([1.0, 4.0]), momentum=0.5)
     0.75
     """
-    if not 0 <= momentum < 1:
-        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+    check_momentum(momentum)
     largest = _extremes(kernel)[1]
     return 2 * (1 + momentum) / largest if largest > 0 else np.inf
+
+
+def check_momentum(momentum: float) -> None:
+    """Checks that the momentum is one of a heavy ball that comes to rest.
+
+    Raises:
+        UserError: it is not in [0, 1).
+    """
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Checks a learning rate, a weight decay or another number that is at least 0.
+
+    Raises:
+        UserError: it is negative, infinite or nan.
+    """
+    if not 0 <= value < np.inf:
+        raise UserError(f"{name} must be finite and not negative, not {value}")
 
 
 def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int) -> Any:

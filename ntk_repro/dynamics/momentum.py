@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike
 
 from ntk_repro.dynamics.filters import Filter, GradientDescent, step_numbers
 from ntk_repro.dynamics.heavy_ball import HeavyBall, HeavyBallFlow
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.dynamics.spectral import Outputs, SpectralDynamics
-from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum import Eigenpairs
 from ntk_repro.gram.store import GramStore
 
@@ -59,8 +59,7 @@ class MomentumDynamics(SpectralDynamics):
         num_eigenpairs: int | None = None,
     ):
         """Decomposes the kernel, once."""
-        if not 0 <= momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
+        check_momentum(momentum)
         super().__init__(k_train_train, y_train, ridge, num_eigenpairs)
         self.momentum = float(momentum)
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
@@ -64,8 +65,7 @@ class Config(Images, NetworkChoice):
             raise UserError("batch_size and batches must be at least 1")
         if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {self.momentum}")
+        check_momentum(self.momentum)
         if self.n_test != 1:
             raise UserError("the curvature is that on training images: leave --n-test out")
         for width in self.widths:
