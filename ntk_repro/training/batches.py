@@ -1,11 +1,13 @@
 """Which samples each step sees, and which epoch a step belongs to."""
 
+import itertools
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
 
-__all__ = ["epoch_means", "minibatches"]
+__all__ = ["epoch_ends", "epoch_means", "minibatches"]
 
 
 def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
@@ -33,8 +35,11 @@ def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int
     Every epoch has a step by this rule, as a batch is never larger than the training set.
     """
     per_step = np.asarray(per_step, dtype=np.float64)
-    epoch = ((np.arange(len(per_step)) + 1) * batch_size - 1) // n
-    sums = np.zeros((epoch[-1] + 1, *per_step.shape[1:]))
-    np.add.at(sums, epoch, per_step)
-    counts = np.bincount(epoch)
-    return sums / counts.reshape(-1, *[1] * (per_step.ndim - 1))
+    ends = epoch_ends(len(per_step), n, batch_size)
+    return np.stack([per_step[start:end].mean(axis=0) for start, end in itertools.pairwise(ends)])
+
+
+def epoch_ends(steps: int, n: int, batch_size: int) -> list[int]:
+    """After how many steps each epoch has ended, from 0 for the start, by the rule of `epoch_means`."""
+    epoch = ((np.arange(steps) + 1) * batch_size - 1) // n
+    return [0, *(np.cumsum(np.bincount(epoch))).tolist()]

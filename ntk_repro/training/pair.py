@@ -1,6 +1,5 @@
-"""A network and its linearization, trained alike."""
+"""A network and its linearization, trained identically."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from jaxtyping import Float, Int
 
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend_observed, kernel_rows_note
+from ntk_repro.training.gradient_descent import Descent, GradientDescent
 
 __all__ = ["train_pair"]
 
@@ -34,7 +33,7 @@ def train_pair(
     folder: RunFolder | None = None,
     name: str = "pair",
 ) -> tuple[Descent, Descent]:
-    """Trains a network and its linearization at the same start, on the same batches, and looks at both.
+    """Trains a network and its linearization at the same start, on the same batches, and observes both.
 
     The linearization is taken at net.params with net.state frozen; with batch_statistics the network's are live.
 
@@ -60,30 +59,27 @@ def train_pair(
         name: the two states are kept as `<name>_network_state` and `<name>_linearization_state`.
 
     Returns:
-        What became of the network, and of the linearization.
+        The result of training the network, and that of the linearization.
 
     Raises:
         UserError: as `descend`.
     """
-    rows = ""
-    if critical is None:
-        outputs = np.asarray(y_train).reshape(len(x_train), -1).shape[1]
-        critical, rows = critical_learning_rate(net, x_train, outputs, loss), kernel_rows_note(net, x_train, outputs)
-    follow = functools.partial(
-        descend_observed,
-        x_train=x_train,
-        y_train=y_train,
-        observe=None if observe_fn is None else lambda network: observe_fn(network, network.params),
+    descent = GradientDescent(
+        net,
+        x_train,
+        y_train,
         learning_rate=learning_rate,
         steps=steps,
         batches=batches,
         momentum=momentum,
         loss=loss,
         observe_at=observe_at,
-        batch_statistics=batch_statistics,
-        critical=critical,
-        folder=folder,
-        rows=rows,
     )
-    network = follow(net, force=force, name=f"{name}_network")
-    return network, follow(net.linearization(), force=True, name=f"{name}_linearization", say=False)
+    ratio = descent.ratio_to_critical(net, critical, force)
+
+    def trained(start: Network, kind: str) -> Descent:
+        observe = None if observe_fn is None else lambda network: observe_fn(network, network.params)
+        settings = {"batch_statistics": batch_statistics, "folder": folder, "name": f"{name}_{kind}"}
+        return descent.run(start, ratio, observe, **settings)
+
+    return trained(net, "network"), trained(net.linearization(), "linearization")

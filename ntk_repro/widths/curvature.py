@@ -25,7 +25,6 @@ from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Images, Settings
-from ntk_repro.widths.sgd import loss_scale
 from ntk_repro.widths.task import images, network_for, targets
 
 __all__ = ["Config", "curvatures", "run", "show"]
@@ -161,7 +160,7 @@ def show(folder: RunFolder) -> None:
     for i, width in enumerate(result["widths"]):
         of_all = rate * float(result["curvature"][i])
         of_batches = rate * result["batch_curvature"][i]
-        mean = of_all * loss_scale("mean", outputs) / loss_scale("sum", outputs)
+        mean = of_all / outputs
         cells = [f"{value:.2f}" + (" (diverges)" if value >= limit else "") for value in (of_all, mean)]
         between = f"{of_batches.min():.2f} to {of_batches.max():.2f}"
         table.add_row(f"x{width:g}", f"{int(result['num_params'][i]):,}", cells[0], between, cells[1])

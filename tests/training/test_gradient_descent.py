@@ -260,7 +260,7 @@ def test_many_rows_stand_for_all(capsys):
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"momentum": 1.0}, "momentum"),
         ({"steps": 0, "observe_at": ()}, "steps must be"),
-        ({"batches": BATCHES[:-1]}, "a row a step"),
+        ({"batches": BATCHES[:-1]}, "a row for each step"),
         ({"batches": BATCHES + N}, "rows 0 to 19"),
         ({"observe_at": (3, 3)}, "increasing"),
         ({"observe_at": (STEPS + 1,)}, "increasing"),

@@ -9,7 +9,8 @@ from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Checkpoint, Recipe, accuracy, minibatches, train, weight_space
+from ntk_repro.training import Checkpoint, Recipe, accuracy, minibatches, steps, train
+from ntk_repro.training.problem import Problem
 
 N, M, EPOCHS, BATCH = 50, 21, 6, 16
 
@@ -131,14 +132,25 @@ def test_the_result_describes_the_trained_network():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
     before = jax.tree.map(np.array, net.params)
-    trained = train(net, x, y, recipe=recipe(), batches=BATCHES, x_test=x_test, y_test=y_test, eval_every=2)
+    by_epoch = {}
+    trained = train(
+        net,
+        x,
+        y,
+        recipe=recipe(),
+        batches=BATCHES,
+        x_test=x_test,
+        y_test=y_test,
+        checkpoint_at=(2, 4, 6),
+        checkpoint_fn=lambda epoch, network: by_epoch.update({epoch: accuracy(network(x_test), y_test)}),
+    )
     jax.tree.map(np.testing.assert_array_equal, net.params, before)
     assert trained.train_loss.shape == (EPOCHS,)
     assert trained.train_loss[-1] < trained.train_loss[0]
     assert trained.train_accuracy == accuracy(trained.network(x), y) > 0.8
     assert trained.test_accuracy == accuracy(trained.network(x_test), y_test)
-    np.testing.assert_array_equal(trained.evaluated_epochs, [2, 4, 6])
-    assert trained.test_accuracy_by_epoch[-1] == trained.test_accuracy
+    assert list(by_epoch) == [2, 4, 6]
+    assert by_epoch[6] == trained.test_accuracy
     flat, flat_0 = (np.concatenate([np.ravel(p) for p in jax.tree.leaves(t)]) for t in (trained.network.params, before))
     assert trained.l2_distance == pytest.approx(np.linalg.norm(flat - flat_0), rel=1e-5)
     cosine = flat @ flat_0 / np.linalg.norm(flat) / np.linalg.norm(flat_0)
@@ -258,7 +270,7 @@ def test_dropout_is_refused_with_the_remedy():
 def test_divergence_stops_with_a_warning_and_gives_nan():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
-    with pytest.warns(UserWarning, match="diverged in epoch"):
+    with pytest.warns(UserWarning, match="diverged in step"):
         trained = train(
             net,
             x,
@@ -285,13 +297,13 @@ def test_training_is_deterministic():
     [
         ({"y_train": np.full(N, -1)}, r"\{0, 1\}"),
         ({"y_train": np.ones(N - 1)}, "do not fit"),
-        ({"y_train": np.ones((N, 2))}, "1 outputs and the labels 2"),
+        ({"y_train": np.ones((N, 2))}, "1 outputs and the targets 2"),
         ({"y_train": np.full(N, np.nan)}, "finite"),
-        ({"batches": BATCHES[:-1]}, "as minibatches makes them"),
-        ({"batches": BATCHES.astype(float)}, "integers"),
+        ({"batches": BATCHES[:-1]}, "see minibatches"),
+        ({"batches": BATCHES[:, :-1]}, "see minibatches"),
+        ({"batches": BATCHES.astype(float)}, "integer"),
         ({"batches": BATCHES + 1}, "index rows"),
         ({"x_test": np.zeros((3, 5), np.float32)}, "together"),
-        ({"eval_every": 1}, "eval_every"),
     ],
 )
 def test_bad_input_is_refused(change, message):
@@ -323,7 +335,6 @@ def checkpointed(folder=None, at=(0, 2, 5, EPOCHS), visit=None, x_scale=1.0, **s
         batches=BATCHES,
         x_test=x_test,
         y_test=y_test,
-        eval_every=2,
         checkpoint_at=at,
         checkpoint_fn=remember,
         folder=folder,
@@ -347,30 +358,36 @@ def test_a_killed_training_continues_to_the_last_bit(at, tmp_path, monkeypatch):
         if epoch == at:
             raise Killed
 
-    steps = []
-    real = weight_space._step
+    made = []
+    real = Problem.program
 
-    def counted(*arguments):
-        step = real(*arguments)
-        return lambda carry, *rest: (steps.append(1), step(carry, *rest))[1]
+    def counted(*arguments, **settings):
+        program = real(*arguments, **settings)
 
-    monkeypatch.setattr(weight_space, "_step", counted)
+        def called(carry, data, start, stop):
+            made.extend(range(start, stop))
+            return program(carry, data, start, stop)
+
+        return called
+
+    monkeypatch.setattr(Problem, "program", counted)
     whole, seen = checkpointed()
-    steps.clear()
+    made.clear()
     with RunFolder.open("study", recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
             checkpointed(folder, visit=kill)
         trained, again = checkpointed(folder)
-    assert len(steps) == len(BATCHES)  # none twice
+    assert made == list(range(len(BATCHES)))  # none twice
     assert list(again) == [epoch for epoch in seen if epoch >= at]
     for epoch, expected in again.items():
         jax.tree.map(np.testing.assert_array_equal, seen[epoch], expected)
-    for name in ("loss", "evaluated_epochs", "test_accuracy_by_epoch", "test_accuracy", "l2_distance"):
+    for name in ("loss", "test_accuracy", "l2_distance"):
         np.testing.assert_array_equal(getattr(trained, name), getattr(whole, name))
 
 
 def test_a_state_is_kept_in_the_middle_of_an_epoch_too(tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpoint, "due", property(lambda self: True))
+    monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # one step at a time
     saved, real = [], Checkpoint.save
     monkeypatch.setattr(
         Checkpoint, "save", lambda self, steps, *rest: (saved.append(steps), real(self, steps, *rest))[1]
