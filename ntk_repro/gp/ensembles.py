@@ -94,22 +94,12 @@ def ensemble(
 
     first = network(0)
     observe_at = (steps,) if observe_at is None else observe_at
-    descent = GradientDescent(
-        first,
-        x_train,
-        y_train,
-        learning_rate=learning_rate,
-        steps=steps,
-        batches=None,
-        momentum=momentum,
-        loss=loss,
-        observe_at=observe_at,
-    )
+    descent = GradientDescent(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
     descent.ratio_to_critical(first, critical, force)
-    x_test = x_test.astype(descent.problem.x.dtype, copy=False)
+    x_test = x_test.astype(descent.x.dtype, copy=False)
     identity = ""
     if folder is not None:
-        identity = descent.problem.identity(first, momentum, descent.observe_at, fingerprint(first, x_test))
+        identity = descent.identity(first, descent.observe_at, fingerprint(first, x_test))
     kept = {i: _kept(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
     found = {i: outputs for i, outputs in kept.items() if outputs is not None}
     missing = [i for i in kept if i not in found]
@@ -143,9 +133,9 @@ class _Trainer:
     """What the blocks of an ensemble share."""
 
     def __init__(self, first: Network, descent: GradientDescent, x_test: np.ndarray):
-        self.first, self.problem, self.observe_at = first, descent.problem, descent.observe_at
+        self.first, self.descent = first, descent
         self.devices = jax.local_devices()
-        self.data = self.problem.data(first)
+        self.data = self.descent.data(first)
         self.x_test = [jnp.asarray(x_test[i : i + _TEST_ROWS]) for i in range(0, len(x_test), _TEST_ROWS)]
 
     def networks_at_once(self) -> int:
@@ -153,9 +143,9 @@ class _Trainer:
         params, inputs = self.first.params, self.data.x
         cpu = jax.default_backend() == "cpu"
         work = 6 * len(inputs) * self.first.num_params  # a lower bound where weights are shared, as in convolutions
-        single = cpu and has_convolutions(self.first, self.problem.x)
+        single = cpu and has_convolutions(self.first, self.descent.x)
         enough = 1 if single else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
-        moments = jax.eval_shape(self.problem.transform.init, params)
+        moments = jax.eval_shape(self.descent.rule.transform().init, params)
         # Four of the parameters: themselves, their gradient, the new ones, and what XLA does besides.
         weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves([params] * 4 + [moments]))
         # Activations, once forwards and once backwards; those of test inputs are fewer or the same.
@@ -176,7 +166,7 @@ class _Trainer:
         for other in networks[1:]:
             if not all(map(np.array_equal, *map(jax.tree.leaves, (other.state, networks[0].state)))):
                 raise UserError("the network's state differs between initializations, which an ensemble does not carry")
-        program = self.problem.program(self.first, stacked=stacked)
+        program = self.descent.program(self.first, stacked=stacked)
         forward = _forward(self.first.apply_fn, stacked)
 
         def start() -> PyTree:  # each time new arrays: the steps donate theirs
@@ -185,7 +175,7 @@ class _Trainer:
             filled = [*networks, *[networks[0]] * (size - len(networks))]
             return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[network.params for network in filled])
 
-        carry, data = self.problem.start(start(), stacked=stacked), self.data
+        carry, data = self.descent.start(start(), stacked=stacked), self.data
         if len(self.devices) > 1:
             mesh = Mesh(np.array(self.devices), ("networks",))
             everywhere, shared_out = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("networks",)))
@@ -198,10 +188,12 @@ class _Trainer:
             fx = [np.asarray(forward(params, data.frozen, x)) for x in self.x_test]
             return np.concatenate(fx, axis=-2)
 
-        observer = Observer(self.observe_at, lambda carry, step: outputs(carry.params), lambda: outputs(start()))
+        observer = Observer(
+            self.descent.observe_at, lambda carry, step: outputs(carry.params), lambda: outputs(start())
+        )
         with warnings.catch_warnings():  # one warning for all blocks comes at the end
             warnings.filterwarnings("ignore", message="training diverged")
-            run_steps(program, carry, data, observer, checkpoint=checkpoint)
+            run_steps(program, carry, data, observer, checkpoint)
         seen = observer.stacked()
         return np.moveaxis(seen, 1, 0)[: len(networks)] if stacked else seen[None]
 

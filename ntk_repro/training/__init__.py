@@ -9,10 +9,9 @@ from ntk_repro.training.accuracy import accuracy, binary_accuracies, majority_ra
 from ntk_repro.training.batches import epoch_means, minibatches
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
-from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend
+from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend, train_pair
 from ntk_repro.training.landmarks import landmark_epochs
 from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, Loss
-from ntk_repro.training.pair import train_pair
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from ntk_repro.training.weight_space import Training, train
 

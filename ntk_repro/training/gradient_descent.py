@@ -16,10 +16,10 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training.losses import DESCENT_LOSSES, Loss
 from ntk_repro.training.problem import Problem
-from ntk_repro.training.recipe import update_rule
+from ntk_repro.training.recipe import UpdateRule
 from ntk_repro.training.steps import has_convolutions
 
-__all__ = ["Descent", "GradientDescent", "critical_learning_rate", "descend"]
+__all__ = ["Descent", "GradientDescent", "critical_learning_rate", "descend", "train_pair"]
 
 PyTree = Any
 _ROWS = 512
@@ -70,8 +70,8 @@ def descend(
 
     A step is v <- momentum v + gradient, theta <- theta - learning_rate v. Says eta / eta_critical on the console.
     Matrix products are at full precision, so that a network and its linearization can be compared. On a CPU networks
-    with convolutions run step by step, others in a compiled loop. A training that diverges stops
-    with a warning; its parameters, and what was still to be observed, are nan.
+    with convolutions run step by step, others in a compiled loop. A training that diverges stops with a warning; its
+    parameters, and what was still to be observed, are nan.
 
     Source: Lee et al. 2019, sections 2.1 and 3; S2 (momentum). The paper's equations have the total loss (footnote 6);
     the etas of its figures fit the averaged one, which is taken here: with the total they would lie far above
@@ -102,31 +102,76 @@ def descend(
         UserError: for shapes that do not fit, unknown names, numbers out of range, and eta above (1 + momentum)
             eta_critical.
     """
-    descent = GradientDescent(
-        net,
-        x_train,
-        y_train,
-        learning_rate=learning_rate,
-        steps=steps,
-        batches=batches,
-        momentum=momentum,
-        loss=loss,
-        observe_at=observe_at,
-    )
+    descent = GradientDescent(net, x_train, y_train, learning_rate, steps, batches, momentum, loss, observe_at)
     ratio = descent.ratio_to_critical(net, critical, force)
     observe = None if observe_fn is None else lambda network: observe_fn(network.params)
-    return descent.run(net, ratio, observe, batch_statistics=batch_statistics, folder=folder, name=name)
+    return descent.run(net, ratio, observe, batch_statistics, folder, name)
 
 
-class GradientDescent:
-    """The steps of `descend` on given data, checked: for one network, for a pair or for an ensemble."""
+def train_pair(
+    net: Network,
+    x_train: Float[np.ndarray, "n ..."],
+    y_train: Float[np.ndarray, "n k"],
+    *,
+    learning_rate: float,
+    steps: int,
+    batches: Int[np.ndarray, "steps b"] | None = None,
+    momentum: float = 0.0,
+    loss: str = "half_mean_squared_error",
+    observe_at: Sequence[int] | Int[np.ndarray, " s"] = (),
+    observe_fn: Callable[[Network, PyTree], PyTree] | None = None,
+    batch_statistics: bool = False,
+    force: bool = False,
+    critical: float | None = None,
+    folder: RunFolder | None = None,
+    name: str = "pair",
+) -> tuple[Descent, Descent]:
+    """Trains a network and its linearization at the same start, on the same batches, and observes both.
+
+    The linearization is taken at net.params with net.state frozen; with batch_statistics the network's are live.
+
+    Source: Lee et al. 2019, Eqs. (5) to (9) and section 3.
+
+    Args:
+        net: the network.
+        x_train: training inputs.
+        y_train: targets.
+        learning_rate: as for `descend`, with the other arguments.
+        steps: how many.
+        batches: rows of each step's batch; None for all.
+        momentum: heavy-ball momentum.
+        loss: as for `descend`.
+        observe_at: increasing step numbers, for both.
+        observe_fn: (network, params) -> a pytree of arrays; called with the network and with the linearization as they
+            are at that step (network.params is params), so `network(x)` gives the outputs and `network.apply` takes
+            parameters.
+        batch_statistics: live BatchNorm statistics for the network.
+        force: train even above (1 + momentum) eta_critical.
+        critical: eta_critical, where it is known.
+        folder: an open run folder, against a kill.
+        name: the two states are kept as `<name>_network_state` and `<name>_linearization_state`.
+
+    Returns:
+        The result of training the network, and that of the linearization.
+
+    Raises:
+        UserError: as `descend`.
+    """
+    descent = GradientDescent(net, x_train, y_train, learning_rate, steps, batches, momentum, loss, observe_at)
+    ratio = descent.ratio_to_critical(net, critical, force)
+    observe = None if observe_fn is None else lambda network: observe_fn(network, network.params)
+    network = descent.run(net, ratio, observe, batch_statistics, folder, f"{name}_network")
+    return network, descent.run(net.linearization(), ratio, observe, False, folder, f"{name}_linearization")
+
+
+class GradientDescent(Problem):
+    """The problem of `descend`: for one network, for a pair or for an ensemble."""
 
     def __init__(
         self,
         net: Network,
         x_train: Float[np.ndarray, "n ..."],
         y_train: Float[np.ndarray, "n k"],
-        *,
         learning_rate: float,
         steps: int,
         batches: Int[np.ndarray, "steps b"] | None,
@@ -146,16 +191,9 @@ class GradientDescent:
         self.observe_at = [int(step) for step in observe_at]
         if sorted({*self.observe_at}) != self.observe_at or not all(0 <= step <= steps for step in self.observe_at):
             raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {self.observe_at}")
-        self.learning_rate, self.momentum = learning_rate, momentum
-        self.problem = Problem.checked(
-            net,
-            x_train,
-            y_train,
-            loss=Loss.named(loss, DESCENT_LOSSES),
-            rates=np.full(steps, learning_rate),
-            batches=batches,
-            transform=update_rule("sgd", momentum),
-        )
+        self.learning_rate, rates = learning_rate, np.full(steps, learning_rate)
+        known, rule = Loss.named(loss, DESCENT_LOSSES), UpdateRule("sgd", momentum)
+        super().__init__(net, x_train, y_train, loss=known, rule=rule, rates=rates, batches=batches)
 
     def ratio_to_critical(self, net: Network, critical: float | None, force: bool) -> float:
         """Prints eta / eta_critical on the console and gives it.
@@ -174,20 +212,20 @@ class GradientDescent:
         Raises:
             UserError: eta is above (1 + momentum) eta_critical and may not be.
         """
-        problem, note = self.problem, ""
+        note, momentum = "", self.rule.momentum
         if critical is None:
-            outputs = problem.y.shape[1]
-            critical = critical_learning_rate(net, problem.x, outputs, problem.loss.name)
-            rows, n = _kernel_rows(net, problem.x, outputs), len(problem.x)
+            n, outputs = self.y.shape
+            critical = critical_learning_rate(net, self.x, outputs, self.loss.name)
+            rows = _kernel_rows(net, self.x, outputs)
             note = "" if rows == n else f" (estimated from {rows:,} of {n:,} images)"
         ratio = self.learning_rate / critical
         console.print(f"eta / eta_critical = {ratio:.2g}{note}", highlight=False)
-        allowed = force or problem.batches is not None or problem.loss.name == "cross_entropy"
-        if ratio > 1 + self.momentum and not allowed:
-            limit = "(1 + momentum) eta_critical" if self.momentum else "eta_critical"
+        allowed = force or self.batches is not None or self.loss.name == "cross_entropy"
+        if ratio > 1 + momentum and not allowed:
+            limit = "(1 + momentum) eta_critical" if momentum else "eta_critical"
             raise UserError(
                 f"a learning rate of {self.learning_rate:g} is {ratio:.3g} times eta_critical, above {limit} "
-                f"(Theorem 2.1): take at most {critical * (1 + self.momentum):.3g}, or force"
+                f"(Theorem 2.1): take at most {critical * (1 + momentum):.3g}, or force"
             )
         return ratio
 
@@ -196,28 +234,20 @@ class GradientDescent:
         net: Network,
         ratio: float,
         observe: Callable[[Network], PyTree] | None,
-        *,
         batch_statistics: bool,
         folder: RunFolder | None,
         name: str,
     ) -> Descent:
         """Trains a copy of a network; `observe` is given the network as it is then."""
-        y = jnp.asarray(self.problem.y)
+        y = jnp.asarray(self.y)
 
         def look(network: Network, step: int) -> PyTree:
-            loss = self.problem.loss(jnp.asarray(network(self.problem.x)), y)
+            loss = self.loss(jnp.asarray(network(self.x)), y)
             return loss, None if observe is None else observe(network)
 
-        trained, losses, observer = self.problem.train(
-            net,
-            live=batch_statistics and net.has_state,
-            observe_at=self.observe_at,
-            observe=look,
-            folder=folder,
-            name=name,
-            settings=self.momentum,
-        )
-        train_loss, observations = observer.stacked() or (np.zeros(0, self.problem.y.dtype), None)
+        live = batch_statistics and net.has_state
+        trained, losses, observer = self.train(net, self.observe_at, look, live=live, folder=folder, name=name)
+        train_loss, observations = observer.stacked() or (np.zeros(0, self.y.dtype), None)
         return Descent(trained, np.array(self.observe_at, np.int64), observations, train_loss, losses, ratio)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import optax
@@ -12,7 +12,7 @@ from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.training.losses import LOSSES, Loss
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe", "update_rule"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe", "UpdateRule"]
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("linear", "constant", "steps")
@@ -84,9 +84,10 @@ class Recipe:
         fall = np.arange(steps) / steps if self.schedule == "linear" else np.zeros(steps)
         return (self.learning_rate * (1 - fall)).astype(np.float32)
 
-    def transform(self) -> optax.GradientTransformation:
-        """What turns a gradient into the direction that the learning rate multiplies."""
-        return update_rule(self.optimizer, self.momentum, self.weight_decay)
+    @property
+    def rule(self) -> "UpdateRule":
+        """What turns gradients into the directions that the learning rates multiply."""
+        return UpdateRule(self.optimizer, self.momentum, self.weight_decay)
 
     def in_function_space(self, n: int) -> dict[str, Any]:
         """Learning rates, momentum, weight decay and loss for `train_in_function_space`, on n training samples.
@@ -108,13 +109,21 @@ class Recipe:
         }
 
 
-@functools.lru_cache(maxsize=32)
-def update_rule(optimizer: str, momentum: float, weight_decay: float = 0.0) -> optax.GradientTransformation:
-    """Heavy ball or Adam, with weight decay as a part of the gradient; the same object for the same settings.
+class UpdateRule(NamedTuple):
+    """Heavy ball or Adam, with weight decay as a part of the gradient; see `Recipe` for its settings."""
 
-    `train` gives it the parameters that decay: of a linearization their distance from the start.
-    """
-    rule = optax.identity() if not momentum else optax.trace(decay=momentum)
-    if optimizer == "adam":
-        rule = optax.scale_by_adam()
-    return optax.chain(optax.add_decayed_weights(weight_decay), rule) if weight_decay else rule
+    optimizer: str
+    momentum: float
+    weight_decay: float = 0.0
+
+    @functools.lru_cache(maxsize=32)  # noqa: B019
+    def transform(self) -> optax.GradientTransformation:
+        """As an optax transform, the same object for the same settings.
+
+        Its parameters are those that decay: of a linearization their distance from the start.
+        """
+        if self.optimizer == "adam":
+            direction = optax.scale_by_adam()
+        else:
+            direction = optax.trace(decay=self.momentum) if self.momentum else optax.identity()
+        return optax.chain(optax.add_decayed_weights(self.weight_decay), direction) if self.weight_decay else direction

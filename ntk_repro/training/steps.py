@@ -20,7 +20,7 @@ from ntk_repro.progress import progress
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.losses import Loss
 
-__all__ = ["Carry", "Observer", "StepData", "has_convolutions", "run_steps", "steps_program"]
+__all__ = ["Carry", "Observer", "Program", "StepData", "has_convolutions", "run_steps", "steps_program"]
 
 PyTree = Any
 _SECONDS = 0.5  # between two updates of the progress bar, where Ctrl-C and divergence are noticed too
@@ -134,7 +134,6 @@ class Observer:
         steps: Sequence[int],
         observe: Callable[[Carry, int], PyTree],
         example: Callable[[], PyTree],
-        *,
         save_first: bool = False,
     ):
         """Remembers what to observe; observes nothing.
@@ -179,7 +178,6 @@ def run_steps(
     carry: Carry,
     data: StepData,
     observer: Observer,
-    *,
     checkpoint: Checkpoint | None = None,
     label: str = "gradient descent",
 ) -> Carry:

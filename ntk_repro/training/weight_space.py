@@ -96,22 +96,22 @@ def train(
     if any(not 0 <= epoch <= recipe.epochs for epoch in checkpoint_at) or (checkpoint_at and checkpoint_fn is None):
         raise UserError(f"checkpoint_at must be epochs from 0 to {recipe.epochs}, with a checkpoint_fn to be called")
     n, loss = len(x_train), Loss.named(recipe.loss)
-    problem = Problem.checked(
+    problem = Problem(
         net,
         x_train,
         y_train,
         loss=loss,
+        rule=recipe.rule,
         rates=recipe.learning_rates(n),
         batches=batches,
         batch_size=recipe.batch_size,
-        transform=recipe.transform(),
     )
     y = problem.y
     if threshold is None:
         threshold = loss.threshold
         if threshold and y.shape[1] == 1 and y.min() < 0:
             raise UserError(f"{loss.name} on labels below 0: give threshold=0 for labels -1 and +1")
-    ends = epoch_ends(problem.steps, n, recipe.batch_size)
+    ends = epoch_ends(len(problem.rates), n, recipe.batch_size)
     epoch_of = {ends[epoch]: epoch for epoch in sorted({*checkpoint_at})}
 
     def visit(network: Network, step: int) -> None:
@@ -121,21 +121,17 @@ def train(
         checkpoint_fn(epoch_of[step], network.replace(params=params, state=state))
 
     trained, losses, _ = problem.train(
-        net,
-        live=net.origin is None,
-        observe_at=list(epoch_of),
-        observe=visit,
-        folder=folder,
-        name=name,
-        settings=recipe,
-        save_first=True,
+        net, list(epoch_of), visit, live=net.origin is None, folder=folder, name=name, save_first=True
     )
+    test_accuracy = float("nan")
+    if x_test is not None and y_test is not None:
+        test_accuracy = accuracy(trained(x_test), y_test, threshold)
     return Training(
         network=trained,
         loss=losses,
         train_loss=epoch_means(losses, n, recipe.batch_size),
         train_accuracy=accuracy(trained(problem.x), y, threshold),
-        test_accuracy=float("nan") if x_test is None else accuracy(trained(jnp.asarray(x_test)), y_test, threshold),
+        test_accuracy=test_accuracy,
         l2_distance=l2_distance(trained.params, net.params),
         cosine_distance=cosine_distance(trained.params, net.params),
     )

@@ -193,8 +193,7 @@ def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
     def at_once(width):
         params = {"inner": jnp.zeros((4, width)), "outer": jnp.zeros((width, 1))}
         net = Network.from_apply(lambda params, x: jnp.tanh(x @ params["inner"]) @ params["outer"], params)
-        settings = {"batches": None, "momentum": 0.0, "loss": "half_mean_squared_error", "observe_at": (1,)}
-        descent = GradientDescent(net, X, Y[:, :1], learning_rate=0.1, steps=1, **settings)
+        descent = GradientDescent(net, X, Y[:, :1], 0.1, 1, None, 0.0, "half_mean_squared_error", (1,))
         return ensembles._Trainer(net, descent, X_TEST).networks_at_once()
 
     assert at_once(20_000) == 1

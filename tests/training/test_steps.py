@@ -5,24 +5,14 @@ import pytest
 
 from ntk_repro.network import Network
 from ntk_repro.training import problem
-from ntk_repro.training.losses import Loss
-from ntk_repro.training.problem import Problem
-from ntk_repro.training.recipe import update_rule
+from ntk_repro.training.gradient_descent import GradientDescent
 from ntk_repro.training.steps import has_convolutions
 
 rng = np.random.default_rng(0)
 X, Y = jnp.asarray(rng.standard_normal((9, 4)), jnp.float32), jnp.asarray(rng.standard_normal((9, 1)), jnp.float32)
 NETS = [Network.create("mlp", seed, (4,), hidden=(6,), activation="tanh") for seed in range(3)]
 STEPS = 23
-PROBLEM = Problem.checked(
-    NETS[0],
-    np.asarray(X),
-    np.asarray(Y),
-    loss=Loss.named("half_mean_squared_error"),
-    rates=np.full(STEPS, 0.3),
-    batches=None,
-    transform=update_rule("sgd", 0.9),
-)
+PROBLEM = GradientDescent(NETS[0], np.asarray(X), np.asarray(Y), 0.3, STEPS, None, 0.9, "half_mean_squared_error", ())
 DATA = PROBLEM.data(NETS[0])
 
 
