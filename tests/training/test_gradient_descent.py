@@ -7,12 +7,12 @@ import optax
 import pytest
 from flax import linen as nn
 
+from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.record import RunFolder
-from ntk_repro.training import checkpoints as kept
-from ntk_repro.training import critical_learning_rate, descend, steps, train_pair
+from ntk_repro.training import checkpoints, critical_learning_rate, descend, steps, train_pair
 
 N, K, STEPS = 20, 3, 60
 AT = (0, 7, 30, STEPS)
@@ -55,7 +55,7 @@ def run(net=NET, y=Y, **changes):
     return descend(net, X, y, **settings)
 
 
-def plain_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
+def optax_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
     """Steps of optax.sgd in a Python loop: parameters at AT, and the losses before each step."""
     x, y = jnp.asarray(X), jnp.asarray(y)
 
@@ -96,12 +96,12 @@ def assert_trees_close(mine, theirs, atol):
     ],
     ids=["full batch", "momentum", "cross entropy", "convolution", "linearization"],
 )
-def test_equals_a_plain_loop(settings):
+def test_equals_optax(settings):
     y = CLASSES if "loss" in settings else Y
     net = settings.get("net", NET)
     descent = run(y=y, observe_fn=lambda params: {"all": params}, **settings)
     loop = {name: value for name, value in settings.items() if name != "net"}
-    expected, losses = plain_loop(net, y, 0.2, **loop)
+    expected, losses = optax_loop(net, y, 0.2, **loop)
     assert_trees_close(descent.observations["all"], jax.tree.map(lambda *leaves: np.stack(leaves), *expected), 2e-6)
     assert_trees_close(descent.network.params, expected[-1], 2e-6)
     np.testing.assert_allclose(descent.loss, losses, rtol=1e-5)
@@ -146,8 +146,8 @@ class Config:
 
 @pytest.mark.parametrize("net", [NET, NET.linearization()], ids=["network", "linearization"])
 def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
-    monkeypatch.setattr(kept, "SECONDS_BETWEEN", 0.0)
-    monkeypatch.setattr(kept, "_SHARE", np.inf)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "_SHARE", np.inf)
     monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # a chunk a step, so that the kill falls between two states
     calls = []
 
@@ -269,3 +269,55 @@ def test_many_rows_stand_for_all(capsys):
 def test_bad_input_is_refused(change, message):
     with pytest.raises(UserError, match=message):
         run(**change)
+
+
+PAIR = Network.create("mlp", 0, (5,), width=0.1, activation="tanh")
+Y_PAIR = Y[:, :1]
+
+
+@pytest.mark.slow
+def test_both_of_a_pair_are_trained_and_observed_as_if_alone(capsys):
+    settings = {"learning_rate": 0.3, "steps": 25, "batches": BATCHES[:25], "momentum": 0.5, "observe_at": (0, 10, 25)}
+    pair = train_pair(PAIR, X, Y_PAIR, observe_fn=lambda net, params: net.apply(params, X), **settings)
+    assert capsys.readouterr().err.count("eta / eta_critical") == 1
+    for net, one in zip((PAIR, PAIR.linearization()), pair, strict=True):
+        alone = descend(net, X, Y_PAIR, observe_fn=lambda p, net=net: net.apply(p, X), critical=1.0, **settings)
+        np.testing.assert_array_equal(one.observations, alone.observations)
+        np.testing.assert_array_equal(one.loss, alone.loss)
+        np.testing.assert_array_equal(one.observations[-1], one.network.apply(one.network.params, X))
+    network, linearization = pair
+    # The same start, then the network leaves the tangent.
+    np.testing.assert_allclose(linearization.observations[0], network.observations[0], atol=1e-6)
+    assert np.abs(linearization.observations[-1] - network.observations[-1]).max() > 1e-2
+    # A linearization's outputs move in function space alone.
+    rows = jax.tree.leaves(jax.jacrev(PAIR.apply)(PAIR.params, X))
+    rows = np.concatenate([np.asarray(leaf).reshape(N, -1) for leaf in rows], axis=1).astype(np.float64)
+    expected = train_in_function_space(
+        rows @ rows.T,
+        Y_PAIR,
+        batches=BATCHES[:25],
+        learning_rate=0.3,
+        momentum=0.5,
+        loss="half_squared_error",
+        fx_train_0=PAIR(X),
+    )
+    np.testing.assert_allclose(linearization.observations[-1], expected.fx_train, atol=2e-5)
+
+
+def test_the_observer_of_a_pair_is_given_the_network_as_it_is():
+    def observe(net, params):
+        assert net.params is params
+        return net(X), jnp.asarray(net.origin is not None)
+
+    both = train_pair(PAIR, X, Y_PAIR, learning_rate=0.1, steps=3, observe_at=(3,), observe_fn=observe, critical=1.0)
+    for descent, linear in zip(both, (False, True), strict=True):
+        np.testing.assert_array_equal(descent.observations[0][0], descent.network(X))
+        assert bool(descent.observations[1][0]) == linear
+
+
+def test_a_rate_above_the_critical_one_is_refused_for_a_pair_unless_forced():
+    rate = 1.5 * critical_learning_rate(PAIR, X, 1)
+    with pytest.raises(UserError, match="or force"):
+        train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2)
+    network, linearization = train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2, force=True)
+    assert network.ratio == linearization.ratio == pytest.approx(1.5)
