@@ -1,4 +1,4 @@
-"""Training by gradient descent on weights: recipes, minibatches, the loops, and how well and how far a network went.
+"""Training by gradient descent on weights: recipes, minibatches, losses, accuracies, and distances from the start.
 
 `train` is a recipe's training (epochs, schedules, Adam); `descend` is the theory's (a constant learning rate, with
 intermediate observations), `train_pair` that of a network and its linearization. All run the same steps.

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ntk_repro.errors import UserError
-from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.training.accuracy import accuracy
@@ -43,10 +42,6 @@ class Training:
     test_accuracy: float
     l2_distance: float
     cosine_distance: float
-
-    def epochs_to_loss(self, threshold: float) -> float:
-        """After how many epochs the epoch's mean training loss first was at most `threshold`; nan for never."""
-        return float(epochs_to_loss(self.train_loss, threshold))
 
 
 def train(

@@ -9,10 +9,12 @@ from flax import linen as nn
 
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints, critical_learning_rate, descend, steps, train_pair
+from tests.training.small import Killed, Normalised, Small, assert_running_mean, assert_trees_close
 
 N, K, STEPS = 20, 3, 60
 AT = (0, 7, 30, STEPS)
@@ -23,14 +25,6 @@ CLASSES = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
 BATCHES = rng.integers(0, N, (STEPS, 6))
 
 
-class Small(nn.Module):
-    outputs: int = K
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(self.outputs)(nn.tanh(nn.Dense(8)(x)))
-
-
 class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -38,16 +32,7 @@ class Convolution(nn.Module):
         return nn.Dense(K)(nn.tanh(x).reshape(len(x), -1))
 
 
-class Normalised(nn.Module):
-    dropout: float = 0.0
-
-    @nn.compact
-    def __call__(self, x, train: bool = False):
-        x = nn.BatchNorm(use_running_average=not train, momentum=0.8)(nn.Dense(6)(x))
-        return nn.Dense(K)(nn.Dropout(self.dropout, deterministic=not train)(nn.tanh(x)))
-
-
-NET = Network.create(Small(), 0, (5,))
+NET = Network.create(Small(K), 0, (5,))
 
 
 def run(net=NET, y=Y, **changes):
@@ -77,11 +62,6 @@ def optax_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared
         seen.append(params)
         losses.append(float(mean))
     return [seen[i] for i in AT], losses
-
-
-def assert_trees_close(mine, theirs, atol):
-    for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
 
 
 @pytest.mark.slow
@@ -135,10 +115,6 @@ def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
     assert nothing.train_loss.shape == (0,)
 
 
-class Killed(Exception):
-    pass
-
-
 @dataclasses.dataclass(frozen=True)
 class Config:
     seed: int = 0
@@ -180,18 +156,15 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_batch_statistics_are_live_when_asked_for():
-    net = Network.create(Normalised(), 0, (5,))
+    net = Network.create(Normalised(K), 0, (5,))
     frozen = run(net, observe_at=())
     assert frozen.network.state is net.state
     live = run(net, learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
-    mean, dense = np.zeros(6), net.params["Dense_0"]
-    for batch in BATCHES:
-        mean = 0.8 * mean + 0.2 * (X[batch] @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])).mean(axis=0)
-    np.testing.assert_allclose(live.network.state["batch_stats"]["BatchNorm_0"]["mean"], mean, rtol=1e-4, atol=1e-6)
+    assert_running_mean(live.network, net, X, BATCHES)
     linear = run(net.linearization(), learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
     np.testing.assert_allclose(linear.network(X), net(X), atol=1e-6)
     with pytest.raises(UserError, match="dropout rate to 0"):
-        run(Network.create(Normalised(dropout=0.5), 0, (5,)), batch_statistics=True)
+        run(Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
 
 
 def test_divergence_warns_and_what_was_to_come_is_nan():
@@ -290,10 +263,8 @@ def test_both_of_a_pair_are_trained_and_observed_as_if_alone(capsys):
     np.testing.assert_allclose(linearization.observations[0], network.observations[0], atol=1e-6)
     assert np.abs(linearization.observations[-1] - network.observations[-1]).max() > 1e-2
     # A linearization's outputs move in function space alone.
-    rows = jax.tree.leaves(jax.jacrev(PAIR.apply)(PAIR.params, X))
-    rows = np.concatenate([np.asarray(leaf).reshape(N, -1) for leaf in rows], axis=1).astype(np.float64)
     expected = train_in_function_space(
-        rows @ rows.T,
+        empirical_gram(PAIR, X, method="jacobian"),
         Y_PAIR,
         batches=BATCHES[:25],
         learning_rate=0.3,
