@@ -48,8 +48,8 @@ class Checkpoint:
             return None
         if str(kept["identity"]) != self._identity:
             raise UserError(
-                f"{self._folder.path} holds the state of another training under {self._part}: give this training "
-                "another name, or delete the folder"
+                f"{self._folder.path} holds the state of another training under {self._part}, or one that an older "
+                "version saved: give this training another name, or delete the folder"
             )
         leaves, structure = jax.tree.flatten(like)
         # A copy: what is made of it may be donated.

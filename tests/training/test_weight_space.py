@@ -115,17 +115,12 @@ def test_the_result_describes_the_trained_network():
     net = Network.create(Small(), 0, (5,))
     before = jax.tree.map(np.array, net.params)
     by_epoch = {}
-    trained = train(
-        net,
-        x,
-        y,
-        recipe=recipe(),
-        batches=BATCHES,
-        x_test=x_test,
-        y_test=y_test,
-        checkpoint_at=(2, 4, 6),
-        checkpoint_fn=lambda epoch, network: by_epoch.update({epoch: accuracy(network(x_test), y_test)}),
-    )
+
+    def evaluate(epoch, network):
+        by_epoch[epoch] = accuracy(network(x_test), y_test)
+
+    tested = {"x_test": x_test, "y_test": y_test, "checkpoint_at": (2, 4, 6), "checkpoint_fn": evaluate}
+    trained = train(net, x, y, recipe=recipe(), batches=BATCHES, **tested)
     jax.tree.map(np.testing.assert_array_equal, net.params, before)
     assert trained.train_loss.shape == (EPOCHS,)
     assert trained.train_loss[-1] < trained.train_loss[0]
@@ -238,16 +233,9 @@ def test_dropout_is_refused_with_the_remedy():
 def test_divergence_stops_with_a_warning_and_gives_nan():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
+    wild = recipe(learning_rate=1e6, loss="half_squared_error", schedule="constant")
     with pytest.warns(UserWarning, match="diverged in step"):
-        trained = train(
-            net,
-            x,
-            y,
-            recipe=recipe(learning_rate=1e6, loss="half_squared_error", schedule="constant", epochs=EPOCHS),
-            batches=BATCHES,
-            x_test=x_test,
-            y_test=y_test,
-        )
+        trained = train(net, x, y, recipe=wild, batches=BATCHES, x_test=x_test, y_test=y_test)
     assert np.isnan(trained.test_accuracy)
     assert np.isnan(trained.train_loss[-1])
     assert trained.train_loss.shape == (EPOCHS,)

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ntk_repro.training import Recipe, train
+from ntk_repro.training import train
 from ntk_repro.widths import training
 from ntk_repro.widths.task import batches_for, images, network_for, targets
 from tests.widths.small import TRAINING
@@ -43,14 +43,8 @@ def test_the_linearization_is_that_of_a_training_by_hand(done):
     y = targets(data)
     net = network_for(CONFIG, data, 10).linearization()
     # The study's loss is the mean of (f - y)^2 over batch and outputs, a fifth of half the squared error.
-    recipe = Recipe(
-        loss="half_squared_error",
-        learning_rate=CONFIG.learning_rate / 5,
-        weight_decay=CONFIG.weight_decay * 5,
-        schedule="constant",
-        batch_size=20,
-        epochs=2,
-    )
+    rescaled = {"learning_rate": CONFIG.learning_rate / 5, "weight_decay": CONFIG.weight_decay * 5}
+    recipe = dataclasses.replace(CONFIG.recipe, loss="half_squared_error", **rescaled)
     trained = train(net, data.x_train, y.train, recipe=recipe, batches=batches_for(0, 60, 20, 2))
     result = done.result()
     assert result["linearized_distance"] == pytest.approx(trained.l2_distance, rel=1e-4)
