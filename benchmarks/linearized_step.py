@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.torch_lenet import ABSENT, has_torch
 from ntk_repro import Network
 from ntk_repro.data import one_hot
-from ntk_repro.training import Recipe, minibatches
+from ntk_repro.training import Loss, Recipe, minibatches
+from ntk_repro.training.problem import Problem
 
 WIDTHS = (1.0, 10.0)
 BATCH, OUTPUTS, SHAPE = 32, 10, (28, 28, 1)
@@ -75,22 +76,20 @@ def _measured(width: float, steps: int, repeats: int) -> dict[str, Any]:
 
 
 def _trained(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]:
-    """A function that makes so many steps and nothing else: the step of `train`, called as `train` calls it."""
-    from ntk_repro.training.weight_space import _step
-
+    """A function that makes so many steps and nothing else: those of `train`, called as `train` calls them."""
     recipe = Recipe(learning_rate=0.01, weight_decay=5e-5, batch_size=BATCH, loss="half_squared_error", epochs=1)
-    step = _step(net.training_fn, recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.loss)
-    batches = jnp.asarray(minibatches(0, len(x), BATCH, 1), jnp.int32)
-    constants = (jnp.asarray(x), jnp.asarray(y), batches, jnp.full(len(batches), 0.01, jnp.float32))
-    params, state = jax.tree.map(jnp.copy, (net.params, net.state))
-    start = jnp.zeros((), jnp.int32)
-    carry = [(params, state, recipe.transform().init(params), start, jnp.zeros(len(batches), jnp.float32))]
+    batches = minibatches(0, len(x), BATCH, 1)
+    live, rates = net.origin is None, recipe.learning_rates(len(x))
+    problem = Problem(net, x, y, loss=Loss.named(recipe.loss), rule=recipe.rule, rates=rates, batches=batches)
+    program, data = problem.program(net, live=live), problem.data(net, live)
+    carry = [problem.start(*jax.tree.map(jnp.copy, (net.params, net.state if live else None)))]
+    done = [0]
 
     def go(steps: int) -> Any:
         with jax.default_matmul_precision("highest"):
             for _ in range(steps):
-                params, state, moments, i, losses = step(carry[0], net.origin, *constants)
-                carry[0] = (params, state, moments, i % len(batches), losses)
+                carry[0], _ = program(carry[0], data, done[0], done[0] + 1)
+                done[0] = (done[0] + 1) % len(batches)
         return carry[0]
 
     return go
@@ -113,8 +112,8 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
 
         fx, grads = jax.vmap(jax.value_and_grad(single), in_axes=(None, 0))(origin, x)
         pairs = zip(jax.tree.leaves(grads), jax.tree.leaves(u), strict=True)
-        rest = (fx + sum(jnp.tensordot(g, d, d.ndim) for g, d in pairs) - y[:, output]) / len(x)
-        return jax.tree.map(lambda old, g: old + jnp.tensordot(rest, g, 1), total, grads)
+        residual = (fx + sum(jnp.tensordot(g, d, d.ndim) for g, d in pairs) - y[:, output]) / len(x)
+        return jax.tree.map(lambda old, g: old + jnp.tensordot(residual, g, 1), total, grads)
 
     def gradient(params, origin, x, y):
         # From Python: inside of a compiled loop XLA's convolutions are several times slower on a CPU.

@@ -13,19 +13,14 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.memory import available_bytes
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.training.checkpoints import Checkpoint
-from ntk_repro.training.gradient_descent import (
-    check_learning_rate,
-    checked_training,
-    critical_learning_rate,
-    kernel_rows_note,
-    training_identity,
-)
-from ntk_repro.training.steps import Carry, StepData, has_convolutions, run_steps, steps_program
+from ntk_repro.training.gradient_descent import GradientDescent
+from ntk_repro.training.steps import Carry, Observer, has_convolutions, run_steps
 
 __all__ = ["ensemble"]
 
@@ -99,21 +94,18 @@ def ensemble(
 
     first = network(0)
     observe_at = (steps,) if observe_at is None else observe_at
-    x, y, _, wanted = checked_training(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
-    x_test = x_test.astype(x.dtype, copy=False)
-    rows = ""
-    if critical is None:
-        critical, rows = critical_learning_rate(first, x, y.shape[1], loss), kernel_rows_note(first, x, y.shape[1])
-    check_learning_rate(learning_rate, critical, force or loss == "cross_entropy", momentum=momentum, rows=rows)
-
-    settings = (learning_rate, steps, momentum, loss, wanted, "ensemble")
-    identity = "" if folder is None else training_identity(first, x, (y, x_test), settings)
+    descent = GradientDescent(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
+    descent.ratio_to_critical(first, critical, force)
+    x_test = x_test.astype(descent.x.dtype, copy=False)
+    identity = ""
+    if folder is not None:
+        identity = descent.identity(first, descent.observe_at, fingerprint(first, x_test))
     kept = {i: _kept(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
     found = {i: outputs for i, outputs in kept.items() if outputs is not None}
     missing = [i for i in kept if i not in found]
-    trainer = _Trainer(first, x, y, x_test, learning_rate, momentum, loss, steps, wanted)
+    trainer = _Trainer(first, descent, x_test)
     per_block = min(networks_per_block or trainer.networks_at_once(), num_networks)
-    with progress("ensemble", num_networks, "networks") as advance, jax.default_matmul_precision("highest"):
+    with progress("ensemble", num_networks, "networks") as advance:
         advance(num_networks - len(missing))
         for start in range(0, len(missing), per_block):
             members = missing[start : start + per_block]
@@ -140,18 +132,10 @@ def ensemble(
 class _Trainer:
     """What the blocks of an ensemble share."""
 
-    def __init__(self, first, x, y, x_test, learning_rate, momentum, loss, steps, wanted):
-        self.first, self.steps, self.wanted, self.momentum, self.loss = first, steps, wanted, momentum, loss
+    def __init__(self, first: Network, descent: GradientDescent, x_test: np.ndarray):
+        self.first, self.descent = first, descent
         self.devices = jax.local_devices()
-        self.called = jax.default_backend() == "cpu" and has_convolutions(first, x)
-        self.data = StepData(
-            first.state,
-            jnp.asarray(x),
-            jnp.asarray(y),
-            None,
-            jnp.asarray(learning_rate, y.dtype),
-            jnp.asarray(momentum, y.dtype),
-        )
+        self.data = self.descent.data(first)
         self.x_test = [jnp.asarray(x_test[i : i + _TEST_ROWS]) for i in range(0, len(x_test), _TEST_ROWS)]
 
     def networks_at_once(self) -> int:
@@ -159,9 +143,11 @@ class _Trainer:
         params, inputs = self.first.params, self.data.x
         cpu = jax.default_backend() == "cpu"
         work = 6 * len(inputs) * self.first.num_params  # a lower bound where weights are shared, as in convolutions
-        enough = 1 if self.called else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
-        copies = 4 + bool(self.momentum)  # the parameters, their gradient, the new ones, and what XLA does besides
-        weights = copies * sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+        single = cpu and has_convolutions(self.first, self.descent.x)
+        enough = 1 if single else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
+        moments = jax.eval_shape(self.descent.rule.transform().init, params)
+        # Four of the parameters: themselves, their gradient, the new ones, and what XLA does besides.
+        weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves([params] * 4 + [moments]))
         # Activations, once forwards and once backwards; those of test inputs are fewer or the same.
         activations = 2 * _bytes_in_between(self.first, inputs)
         fitting = int(_MEMORY_SHARE * available_bytes() / (weights + activations))
@@ -180,7 +166,7 @@ class _Trainer:
         for other in networks[1:]:
             if not all(map(np.array_equal, *map(jax.tree.leaves, (other.state, networks[0].state)))):
                 raise UserError("the network's state differs between initializations, which an ensemble does not carry")
-        program = steps_program(self.first.apply_fn, self.loss, live=False, stacked=stacked, called=self.called)
+        program = self.descent.program(self.first, stacked=stacked)
         forward = _forward(self.first.apply_fn, stacked)
 
         def start() -> PyTree:  # each time new arrays: the steps donate theirs
@@ -189,28 +175,26 @@ class _Trainer:
             filled = [*networks, *[networks[0]] * (size - len(networks))]
             return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[network.params for network in filled])
 
-        params = start()
-        losses = jnp.full((self.steps, size) if stacked else self.steps, jnp.nan, self.data.y.dtype)
-        carry = Carry(params, None, jax.tree.map(jnp.zeros_like, params) if self.momentum else None, losses)
-        data = self.data
+        carry, data = self.descent.start(start(), stacked=stacked), self.data
         if len(self.devices) > 1:
             mesh = Mesh(np.array(self.devices), ("networks",))
             everywhere, shared_out = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("networks",)))
             by_step = NamedSharding(mesh, PartitionSpec(None, "networks"))
-            params, velocity = jax.device_put((carry.params, carry.velocity), shared_out)
-            carry = Carry(params, None, velocity, jax.device_put(losses, by_step))
+            params, moments = jax.device_put((carry.params, carry.moments), shared_out)
+            carry = Carry(params, None, moments, jax.device_put(carry.losses, by_step))
             data = jax.device_put(data, everywhere)
 
-        def observe(params: PyTree, _: PyTree) -> np.ndarray:
+        def outputs(params: PyTree) -> np.ndarray:
             fx = [np.asarray(forward(params, data.frozen, x)) for x in self.x_test]
             return np.concatenate(fx, axis=-2)
 
+        observer = Observer(
+            self.descent.observe_at, lambda carry, step: outputs(carry.params), lambda: outputs(start())
+        )
         with warnings.catch_warnings():  # one warning for all blocks comes at the end
             warnings.filterwarnings("ignore", message="training diverged")
-            _, seen = run_steps(
-                program, carry, data, steps=self.steps, observe_at=self.wanted, observe=observe,
-                at_start=lambda: observe(start(), None), checkpoint=checkpoint,
-            )  # fmt: skip
+            run_steps(program, carry, data, observer, checkpoint)
+        seen = observer.stacked()
         return np.moveaxis(seen, 1, 0)[: len(networks)] if stacked else seen[None]
 
 

@@ -1,7 +1,7 @@
-"""Training by gradient descent on weights: recipes, minibatches, the loops, and how well and how far a network went.
+"""Training by gradient descent on weights: recipes, minibatches, losses, accuracies, and distances from the start.
 
-`train` is a recipe's training (epochs, schedules, Adam); `descend` is the theory's (a constant learning rate, looked at
-on the way), `train_pair` does it to a network and its linearization alike.
+`train` is a recipe's training (epochs, schedules, Adam); `descend` is the theory's (a constant learning rate, with
+intermediate observations), `train_pair` that of a network and its linearization. All run the same steps.
 """
 
 from ntk_repro.loss_curves import epochs_to_loss
@@ -9,10 +9,9 @@ from ntk_repro.training.accuracy import accuracy, binary_accuracies, majority_ra
 from ntk_repro.training.batches import epoch_means, minibatches
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
-from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend
+from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend, train_pair
 from ntk_repro.training.landmarks import landmark_epochs
-from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, averaged_terms, loss_value
-from ntk_repro.training.pair import train_pair
+from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, Loss
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from ntk_repro.training.weight_space import Training, train
 
@@ -23,10 +22,10 @@ __all__ = [
     "SCHEDULES",
     "Checkpoint",
     "Descent",
+    "Loss",
     "Recipe",
     "Training",
     "accuracy",
-    "averaged_terms",
     "binary_accuracies",
     "cosine_distance",
     "critical_learning_rate",
@@ -35,7 +34,6 @@ __all__ = [
     "epochs_to_loss",
     "l2_distance",
     "landmark_epochs",
-    "loss_value",
     "majority_rate",
     "minibatches",
     "train",

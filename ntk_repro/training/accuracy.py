@@ -1,4 +1,4 @@
-"""Shares of samples that are classified rightly."""
+"""Shares of samples that are classified correctly."""
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -11,7 +11,7 @@ __all__ = ["accuracy", "binary_accuracies", "majority_rate"]
 def accuracy(
     fx: Float[np.ndarray, "n k"], y: Shaped[np.ndarray, " n"] | Shaped[np.ndarray, "n k"], threshold=0.0
 ) -> float:
-    """The share of samples classified rightly, between 0 and 1; nan where outputs are not finite.
+    """The share of samples classified correctly, between 0 and 1; nan where outputs are not finite.
 
     With one output, labels are positive (1) or not (0 or -1), and an output above `threshold` says positive. With
     several, the largest output is the class; labels are integers (n,) or one-hot rows (n, k).
@@ -22,7 +22,7 @@ def accuracy(
     fx, y = np.asarray(fx), np.asarray(y)
     fx = fx[:, None] if fx.ndim == 1 else fx
     if fx.ndim != 2 or len(y) != len(fx) or y.shape not in ((len(fx),), fx.shape) or not len(fx):
-        raise UserError(f"labels of shape {y.shape} do not fit outputs of shape {fx.shape}: one label a sample")
+        raise UserError(f"labels of shape {y.shape} do not fit outputs of shape {fx.shape}: one label per sample")
     if not np.all(np.isfinite(fx)):
         return float("nan")
     if fx.shape[1] == 1:
@@ -37,12 +37,12 @@ def binary_accuracies(
     """The accuracy of each of T binary tasks; labels are positive (1) or not (0 or -1)."""
     fx, y = np.asarray(fx), np.asarray(y)
     if fx.ndim != 2 or fx.shape != y.shape:
-        raise UserError(f"labels of shape {y.shape} do not fit outputs of shape {fx.shape}: one task a column")
-    return np.array([accuracy(fx[:, task], y[:, task], threshold) for task in range(fx.shape[1])])
+        raise UserError(f"labels of shape {y.shape} do not fit outputs of shape {fx.shape}: one task per column")
+    return np.array([accuracy(*task, threshold) for task in zip(fx.T, y.T, strict=True)])
 
 
 def majority_rate(y: Shaped[np.ndarray, "n *tasks"]) -> Float[np.ndarray, "*tasks"]:
-    """The accuracy of always saying the label that is more frequent; labels are positive (1) or not (0 or -1).
+    """The accuracy of always predicting the more frequent label; labels are positive (1) or not (0 or -1).
 
     >>> float(majority_rate(np.array([0, 1, 1, 1])))
     0.75

@@ -1,11 +1,13 @@
 """Which samples each step sees, and which epoch a step belongs to."""
 
+import itertools
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
 
-__all__ = ["epoch_means", "minibatches"]
+__all__ = ["check_batch_size", "epoch_ends", "epoch_means", "minibatches"]
 
 
 def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
@@ -19,12 +21,21 @@ def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarr
     """
     if min(n, batch_size, epochs) < 1:
         raise UserError(f"samples, batch_size and epochs must be at least 1, not {n}, {batch_size} and {epochs}")
-    if batch_size > n:
-        raise UserError(f"batch_size {batch_size} is above the {n} training samples; choose at most {n}")
+    check_batch_size(batch_size, n)
     rng = np.random.default_rng(seed)
     rows = np.concatenate([rng.permutation(n).astype(np.int32) for _ in range(epochs)])
     steps = len(rows) // batch_size
     return rows[: steps * batch_size].reshape(steps, batch_size)
+
+
+def check_batch_size(batch_size: int, n: int) -> None:
+    """Refuses a batch that is larger than the training set of n samples.
+
+    Raises:
+        UserError: it is.
+    """
+    if batch_size > n:
+        raise UserError(f"batch_size {batch_size} is above the {n} training samples; choose at most {n}")
 
 
 def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int) -> Float[np.ndarray, "epochs *T"]:
@@ -33,8 +44,11 @@ def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int
     Every epoch has a step by this rule, as a batch is never larger than the training set.
     """
     per_step = np.asarray(per_step, dtype=np.float64)
-    epoch = ((np.arange(len(per_step)) + 1) * batch_size - 1) // n
-    sums = np.zeros((epoch[-1] + 1, *per_step.shape[1:]))
-    np.add.at(sums, epoch, per_step)
-    counts = np.bincount(epoch)
-    return sums / counts.reshape(-1, *[1] * (per_step.ndim - 1))
+    ends = epoch_ends(len(per_step), n, batch_size)
+    return np.stack([per_step[start:end].mean(axis=0) for start, end in itertools.pairwise(ends)])
+
+
+def epoch_ends(steps: int, n: int, batch_size: int) -> list[int]:
+    """After how many steps each epoch has ended, from 0 for the start, by the rule of `epoch_means`."""
+    epoch = ((np.arange(steps) + 1) * batch_size - 1) // n
+    return [0, *(np.cumsum(np.bincount(epoch))).tolist()]

@@ -1,4 +1,4 @@
-"""The state of a training, kept in a run folder every minute or two, from which a killed training continues."""
+"""The state of a training, saved in a run folder every minute or two, from which a killed training continues."""
 
 import time
 from typing import Any
@@ -35,7 +35,7 @@ class Checkpoint:
         """
         self._folder, self._part, self._identity = folder, f"{name}_state", identity
         self._saved, self._wait = time.monotonic(), SECONDS_BETWEEN
-        self._written = False
+        self.written = False  # whether this training has a state in the folder
 
     def load(self, like: PyTree) -> tuple[int, PyTree, list[list[np.ndarray]]] | None:
         """Steps done, arrays in the structure of `like` and the observations made; None where nothing is kept.
@@ -48,15 +48,15 @@ class Checkpoint:
             return None
         if str(kept["identity"]) != self._identity:
             raise UserError(
-                f"{self._folder.path} holds the state of another training under {self._part}: give this training "
-                "another name, or delete the folder"
+                f"{self._folder.path} holds the state of another training under {self._part}, or one that an older "
+                "version saved: give this training another name, or delete the folder"
             )
         leaves, structure = jax.tree.flatten(like)
         # A copy: what is made of it may be donated.
         restored = [jnp.array(_typed(kept[f"state_{i}"], leaf.dtype)) for i, leaf in enumerate(leaves)]
         made = int(kept["observations"])
         seen = [[kept[f"seen_{i}_{j}"] for j in range(int(kept[f"leaves_{i}"]))] for i in range(made)]
-        self._written = True
+        self.written = True
         return int(kept["steps"]), jax.tree.unflatten(structure, restored), seen
 
     @property
@@ -64,31 +64,26 @@ class Checkpoint:
         """Whether it is time to save again."""
         return time.monotonic() - self._saved >= self._wait
 
-    @property
-    def written(self) -> bool:
-        """Whether this training has a state in the folder."""
-        return self._written
-
     def save(self, steps: int, state: PyTree, seen: list[list[np.ndarray]]) -> None:
         """Keeps a state in place of the one before."""
         started = time.monotonic()
         arrays: dict[str, Any] = {"identity": self._identity, "steps": steps, "observations": len(seen)}
-        arrays |= {f"state_{i}": _plain(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+        arrays |= {f"state_{i}": _storable(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
         for i, leaves in enumerate(seen):
             arrays[f"leaves_{i}"] = len(leaves)
             arrays |= {f"seen_{i}_{j}": leaf for j, leaf in enumerate(leaves)}
         self._folder.save_part(self._part, **arrays)
-        self._saved, self._written = time.monotonic(), True
+        self._saved, self.written = time.monotonic(), True
         self._wait = max(SECONDS_BETWEEN, (self._saved - started) / _SHARE)
 
     def discard(self) -> None:
         """Empties the part, to give its disk space back once the training's result is kept elsewhere."""
-        if self._written:
+        if self.written:
             self._folder.save_part(self._part)
-            self._written = False
+            self.written = False
 
 
-def _plain(leaf: Any) -> np.ndarray:
+def _storable(leaf: Any) -> np.ndarray:
     """An array that .npz can hold: bfloat16 and its like as the integers of their bits."""
     array = np.asarray(leaf)
     return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array

@@ -10,7 +10,7 @@ __all__ = ["cosine_distance", "l2_distance"]
 
 def l2_distance(params: Any, params_0: Any) -> float:
     """||theta - theta_0|| over all leaves of two pytrees of the same structure, summed in float64."""
-    return float(np.sqrt(_inner(_difference(params, params_0), _difference(params, params_0))))
+    return _norm([x - y for x, y in zip(_leaves(params), _leaves(params_0), strict=True)])
 
 
 def cosine_distance(params: Any, params_0: Any) -> float:
@@ -19,20 +19,15 @@ def cosine_distance(params: Any, params_0: Any) -> float:
     Computed as half the squared distance of the unit vectors, which keeps its digits where the angle is small.
     """
     a, b = _leaves(params), _leaves(params_0)
-    norm_a, norm_b = np.sqrt(_inner(a, a)), np.sqrt(_inner(b, b))
+    norm_a, norm_b = _norm(a), _norm(b)
     if norm_a == 0 or norm_b == 0:
         return float("nan")
-    gap = [x / norm_a - y / norm_b for x, y in zip(a, b, strict=True)]
-    return float(_inner(gap, gap) / 2)
+    return _norm([x / norm_a - y / norm_b for x, y in zip(a, b, strict=True)]) ** 2 / 2
 
 
 def _leaves(tree: Any) -> list[np.ndarray]:
     return [np.asarray(leaf, dtype=np.float64) for leaf in jax.tree.leaves(tree)]
 
 
-def _difference(first: Any, second: Any) -> list[np.ndarray]:
-    return [x - y for x, y in zip(_leaves(first), _leaves(second), strict=True)]
-
-
-def _inner(first: list[np.ndarray], second: list[np.ndarray]) -> float:
-    return float(sum(np.vdot(x, y) for x, y in zip(first, second, strict=True)))
+def _norm(leaves: list[np.ndarray]) -> float:
+    return float(np.sqrt(sum(np.vdot(leaf, leaf) for leaf in leaves)))

@@ -1,29 +1,25 @@
-"""Gradient descent as the theory has it: constant learning rate, full batch or given batches, looked at on the way."""
+"""Gradient descent as the theory has it: constant learning rate, full batch or given batches, observed on the way."""
 
-import contextlib
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import flax.errors
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics.learning_rates import eta_critical
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, eta_critical
+from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
-from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
-from ntk_repro.training.checkpoints import Checkpoint
-from ntk_repro.training.losses import DESCENT_LOSSES, averaged_terms, loss_value
-from ntk_repro.training.steps import Carry, StepData, has_convolutions, run_steps, steps_program
+from ntk_repro.training.losses import DESCENT_LOSSES, Loss
+from ntk_repro.training.problem import Problem
+from ntk_repro.training.recipe import UpdateRule
+from ntk_repro.training.steps import has_convolutions
 
-__all__ = ["Descent", "critical_learning_rate", "descend"]
+__all__ = ["Descent", "GradientDescent", "critical_learning_rate", "descend", "train_pair"]
 
 PyTree = Any
 _ROWS = 512
@@ -32,7 +28,7 @@ _ROWS_OF_CONVOLUTIONS = 128
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Descent:
-    """What became of a network under gradient descent; s is the number of steps that were observed.
+    """The result of gradient descent; s is the number of steps that were observed.
 
     Attributes:
         network: the network after the last step.
@@ -74,12 +70,12 @@ def descend(
 
     A step is v <- momentum v + gradient, theta <- theta - learning_rate v. Says eta / eta_critical on the console.
     Matrix products are at full precision, so that a network and its linearization can be compared. On a CPU networks
-    with convolutions run step by step, others in a compiled loop. Where the parameters are no longer finite the
-    training stops with a warning, and what was still to be observed is nan.
+    with convolutions run step by step, others in a compiled loop. A training that diverges stops with a warning; its
+    parameters, and what was still to be observed, are nan.
 
     Source: Lee et al. 2019, sections 2.1 and 3; S2 (momentum). The paper's equations have the total loss (footnote 6);
     the etas of its figures fit the averaged one, which is taken here: with the total they would lie far above
-    eta_critical. So the closed forms' t is eta * steps / `averaged_terms`.
+    eta_critical. So the closed forms' t is eta * steps / `Loss.averaged_terms`.
 
     Args:
         net: a network or a linearization (`net.linearization()`).
@@ -106,97 +102,153 @@ def descend(
         UserError: for shapes that do not fit, unknown names, numbers out of range, and eta above (1 + momentum)
             eta_critical.
     """
-    return descend_observed(
-        net,
-        x_train,
-        y_train,
-        observe=None if observe_fn is None else lambda network: observe_fn(network.params),
-        learning_rate=learning_rate,
-        steps=steps,
-        batches=batches,
-        momentum=momentum,
-        loss=loss,
-        observe_at=observe_at,
-        batch_statistics=batch_statistics,
-        force=force,
-        critical=critical,
-        folder=folder,
-        name=name,
-    )
+    descent = GradientDescent(net, x_train, y_train, learning_rate, steps, batches, momentum, loss, observe_at)
+    ratio = descent.ratio_to_critical(net, critical, force)
+    observe = None if observe_fn is None else lambda network: observe_fn(network.params)
+    return descent.run(net, ratio, observe, batch_statistics, folder, name)
 
 
-def descend_observed(
+def train_pair(
     net: Network,
-    x_train,
-    y_train,
+    x_train: Float[np.ndarray, "n ..."],
+    y_train: Float[np.ndarray, "n k"],
     *,
-    observe: Callable[[Network], PyTree] | None,
     learning_rate: float,
     steps: int,
-    batches,
-    momentum: float,
-    loss: str,
-    observe_at,
-    batch_statistics: bool,
-    force: bool,
-    critical: float | None,
-    folder: RunFolder | None,
-    name: str,
-    say: bool = True,
-    rows: str = "",
-) -> Descent:
-    """`descend`, with an observer of the whole network (live batch statistics too) instead of its parameters."""
-    x, y, batches, wanted = checked_training(net, x_train, y_train, learning_rate, steps, batches, momentum, loss,
-                                             observe_at)  # fmt: skip
-    if critical is None:
-        critical, rows = critical_learning_rate(net, x, y.shape[1], loss), kernel_rows_note(net, x, y.shape[1])
-    allowed = force or batches is not None or loss == "cross_entropy"
-    ratio = check_learning_rate(learning_rate, critical, allowed, say, momentum=momentum, rows=rows)
+    batches: Int[np.ndarray, "steps b"] | None = None,
+    momentum: float = 0.0,
+    loss: str = "half_mean_squared_error",
+    observe_at: Sequence[int] | Int[np.ndarray, " s"] = (),
+    observe_fn: Callable[[Network, PyTree], PyTree] | None = None,
+    batch_statistics: bool = False,
+    force: bool = False,
+    critical: float | None = None,
+    folder: RunFolder | None = None,
+    name: str = "pair",
+) -> tuple[Descent, Descent]:
+    """Trains a network and its linearization at the same start, on the same batches, and observes both.
 
-    live = batch_statistics and net.has_state
-    called = jax.default_backend() == "cpu" and has_convolutions(net, x)
-    program = steps_program(net.training_fn if live else net.apply_fn, loss, live=live, stacked=False, called=called)
-    # The steps donate their carry, so they work on a copy of the parameters.
-    params = jax.tree.map(jnp.array, net.params)
-    carry = Carry(
-        params,
-        jax.tree.map(jnp.array, net.state) if live else None,
-        jax.tree.map(jnp.zeros_like, params) if momentum else None,
-        jnp.full(steps, jnp.nan, y.dtype),
-    )
-    data = StepData(
-        {} if live else net.state,
-        jnp.asarray(x),
-        jnp.asarray(y),
-        None if batches is None else jnp.asarray(batches),
-        jnp.asarray(learning_rate, y.dtype),
-        jnp.asarray(momentum, y.dtype),
-    )
+    The linearization is taken at net.params with net.state frozen; with batch_statistics the network's are live.
 
-    def look(params: PyTree, state: PyTree) -> PyTree:
-        network = net.replace(params=params, state=state) if live else net.replace(params=params)
-        value = loss_value(loss, jnp.asarray(network(x)), data.y)
-        return value, None if observe is None else observe(network)
+    Source: Lee et al. 2019, Eqs. (5) to (9) and section 3.
 
-    checkpoint = None
-    if folder is not None:
-        settings = (learning_rate, steps, momentum, loss, wanted, live)
-        checkpoint = Checkpoint(folder, name, training_identity(net, x, (y, batches), settings))
-    with jax.default_matmul_precision("highest"), _dropout_explained():
-        carry, seen = run_steps(
-            program,
-            carry,
-            data,
-            steps=steps,
-            observe_at=wanted,
-            observe=look,
-            at_start=lambda: look(net.params, net.state),
-            checkpoint=checkpoint,
-            what=name.replace("_", " "),
-        )
-    losses, observations = (np.zeros(0, y.dtype), None) if seen is None else seen
-    trained = net.replace(params=carry.params, state=carry.state) if live else net.replace(params=carry.params)
-    return Descent(trained, np.array(wanted, np.int64), observations, losses, np.array(carry.losses), ratio)
+    Args:
+        net: the network.
+        x_train: training inputs.
+        y_train: targets.
+        learning_rate: as for `descend`, with the other arguments.
+        steps: how many.
+        batches: rows of each step's batch; None for all.
+        momentum: heavy-ball momentum.
+        loss: as for `descend`.
+        observe_at: increasing step numbers, for both.
+        observe_fn: (network, params) -> a pytree of arrays; called with the network and with the linearization as they
+            are at that step (network.params is params), so `network(x)` gives the outputs and `network.apply` takes
+            parameters.
+        batch_statistics: live BatchNorm statistics for the network.
+        force: train even above (1 + momentum) eta_critical.
+        critical: eta_critical, where it is known.
+        folder: an open run folder, against a kill.
+        name: the two states are kept as `<name>_network_state` and `<name>_linearization_state`.
+
+    Returns:
+        The result of training the network, and that of the linearization.
+
+    Raises:
+        UserError: as `descend`.
+    """
+    descent = GradientDescent(net, x_train, y_train, learning_rate, steps, batches, momentum, loss, observe_at)
+    ratio = descent.ratio_to_critical(net, critical, force)
+    observe = None if observe_fn is None else lambda network: observe_fn(network, network.params)
+    network = descent.run(net, ratio, observe, batch_statistics, folder, f"{name}_network")
+    return network, descent.run(net.linearization(), ratio, observe, False, folder, f"{name}_linearization")
+
+
+class GradientDescent(Problem):
+    """The problem of `descend`: for one network, for a pair or for an ensemble."""
+
+    def __init__(
+        self,
+        net: Network,
+        x_train: Float[np.ndarray, "n ..."],
+        y_train: Float[np.ndarray, "n k"],
+        learning_rate: float,
+        steps: int,
+        batches: Int[np.ndarray, "steps b"] | None,
+        momentum: float,
+        loss: str,
+        observe_at: Sequence[int] | Int[np.ndarray, " s"],
+    ):
+        """Checks the arguments, which are those of `descend`; trains nothing.
+
+        Raises:
+            UserError: for shapes that do not fit, unknown names and numbers out of range.
+        """
+        check_momentum(momentum)
+        check_not_negative("learning_rate", learning_rate)
+        if steps < 1:
+            raise UserError(f"steps must be at least 1, not {steps}")
+        self.observe_at = [int(step) for step in observe_at]
+        if sorted({*self.observe_at}) != self.observe_at or not all(0 <= step <= steps for step in self.observe_at):
+            raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {self.observe_at}")
+        self.learning_rate, rates = learning_rate, np.full(steps, learning_rate)
+        known, rule = Loss.named(loss, DESCENT_LOSSES), UpdateRule("sgd", momentum)
+        super().__init__(net, x_train, y_train, loss=known, rule=rule, rates=rates, batches=batches)
+
+    def ratio_to_critical(self, net: Network, critical: float | None, force: bool) -> float:
+        """Prints eta / eta_critical on the console and gives it.
+
+        Theorem 2.1 holds below eta_critical = 2 / (lambda_min + lambda_max); what diverges is at 2 / lambda_max or
+        above. Momentum moves that edge to 2 (1 + momentum) / lambda_max, so with momentum the limit is
+        (1 + momentum) eta_critical. The ratio that is printed is without it.
+
+        Source: Lee et al. 2019, Theorem 2.1.
+
+        Args:
+            net: the network at the start.
+            critical: eta_critical, where it is known.
+            force: whether eta may be above the limit, as it may in minibatches and for cross-entropy.
+
+        Raises:
+            UserError: eta is above (1 + momentum) eta_critical and may not be.
+        """
+        note, momentum = "", self.rule.momentum
+        if critical is None:
+            n, outputs = self.y.shape
+            critical = critical_learning_rate(net, self.x, outputs, self.loss.name)
+            rows = _kernel_rows(net, self.x, outputs)
+            note = "" if rows == n else f" (estimated from {rows:,} of {n:,} images)"
+        ratio = self.learning_rate / critical
+        console.print(f"eta / eta_critical = {ratio:.2g}{note}", highlight=False)
+        allowed = force or self.batches is not None or self.loss.name == "cross_entropy"
+        if ratio > 1 + momentum and not allowed:
+            limit = "(1 + momentum) eta_critical" if momentum else "eta_critical"
+            raise UserError(
+                f"a learning rate of {self.learning_rate:g} is {ratio:.3g} times eta_critical, above {limit} "
+                f"(Theorem 2.1): take at most {critical * (1 + momentum):.3g}, or force"
+            )
+        return ratio
+
+    def run(
+        self,
+        net: Network,
+        ratio: float,
+        observe: Callable[[Network], PyTree] | None,
+        batch_statistics: bool,
+        folder: RunFolder | None,
+        name: str,
+    ) -> Descent:
+        """Trains a copy of a network; `observe` is given the network as it is then."""
+        y = jnp.asarray(self.y)
+
+        def look(network: Network, step: int) -> PyTree:
+            loss = self.loss(jnp.asarray(network(self.x)), y)
+            return loss, None if observe is None else observe(network)
+
+        live = batch_statistics and net.has_state
+        trained, losses, observer = self.train(net, self.observe_at, look, live=live, folder=folder, name=name)
+        train_loss, observations = observer.stacked() or (np.zeros(0, self.y.dtype), None)
+        return Descent(trained, np.array(self.observe_at, np.int64), observations, train_loss, losses, ratio)
 
 
 def critical_learning_rate(
@@ -219,116 +271,9 @@ def critical_learning_rate(
     count = _kernel_rows(net, x, num_outputs)
     rows = np.linspace(0, len(x) - 1, count).astype(int)
     kernel = empirical_gram(net, x[rows], outputs="full" if num_outputs > 1 else "mean")
-    return averaged_terms(loss, count, num_outputs) * float(eta_critical(kernel))
-
-
-def kernel_rows_note(net: Network, x_train: Float[np.ndarray, "n ..."], num_outputs: int) -> str:
-    """What the console says of the images that `critical_learning_rate` takes; nothing where it takes all."""
-    x = np.asarray(x_train)
-    count = _kernel_rows(net, x, num_outputs)
-    return "" if count == len(x) else f"estimated from {count:,} of {len(x):,} images"
+    return Loss.named(loss).averaged_terms(count, num_outputs) * float(eta_critical(kernel))
 
 
 def _kernel_rows(net: Network, x: np.ndarray, num_outputs: int) -> int:
     most = _ROWS_OF_CONVOLUTIONS if has_convolutions(net, x) else _ROWS
     return min(len(x), max(most // num_outputs, 1))
-
-
-def check_learning_rate(
-    learning_rate: float, critical: float, allowed: bool, say: bool = True, *, momentum: float = 0.0, rows: str = ""
-) -> float:
-    """Says eta / eta_critical on the console and gives it.
-
-    Theorem 2.1 holds below eta_critical = 2 / (lambda_min + lambda_max); what diverges is at 2 / lambda_max or above.
-    Momentum moves that edge to 2 (1 + momentum) / lambda_max, so with momentum the limit is
-    (1 + momentum) eta_critical. The ratio that is said is without it.
-
-    Source: Lee et al. 2019, Theorem 2.1.
-
-    Args:
-        learning_rate: eta.
-        critical: eta_critical.
-        allowed: whether eta may be above the limit.
-        say: whether to say the ratio.
-        momentum: heavy-ball momentum.
-        rows: `kernel_rows_note`, where eta_critical is an estimate.
-
-    Raises:
-        UserError: eta is above (1 + momentum) eta_critical and not allowed.
-    """
-    ratio = learning_rate / critical
-    if say:
-        console.print(f"eta / eta_critical = {ratio:.2g}{rows and f' ({rows})'}", highlight=False)
-    if ratio > 1 + momentum and not allowed:
-        limit = "(1 + momentum) eta_critical" if momentum else "eta_critical"
-        raise UserError(
-            f"a learning rate of {learning_rate:g} is {ratio:.3g} times eta_critical, above {limit} (Theorem 2.1): "
-            f"take at most {critical * (1 + momentum):.3g}, or force"
-        )
-    return ratio
-
-
-def checked_training(
-    net: Network, x_train, y_train, learning_rate: float, steps: int, batches, momentum: float, loss: str, observe_at
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[int]]:
-    """Inputs, targets in the type of the outputs, batches and observed steps, checked.
-
-    Raises:
-        UserError: for whatever does not fit.
-    """
-    x, y = np.asarray(x_train), np.asarray(y_train)
-    y = y[:, None] if y.ndim == 1 else y
-    n = len(x)
-    if n == 0 or y.ndim != 2 or len(y) != n:
-        raise UserError(f"targets of shape {y.shape} do not fit {n} training samples: give (n, k)")
-    x = x.astype(jax.dtypes.canonicalize_dtype(x.dtype), copy=False)
-    fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype))
-    if fx.shape[1] != y.shape[1]:
-        raise UserError(
-            f"the network has {fx.shape[1]} outputs and the targets {y.shape[1]}: build it with num_outputs"
-        )
-    y = y.astype(fx.dtype)
-    if not np.all(np.isfinite(y)):
-        raise UserError("the targets have entries that are not finite: remove those samples")
-    if loss not in DESCENT_LOSSES:
-        raise unknown_name("loss", loss, DESCENT_LOSSES)
-    if loss == "cross_entropy" and (y.shape[1] < 2 or np.any(y < 0) or not np.allclose(y.sum(axis=1), 1, atol=1e-3)):
-        raise UserError("cross_entropy takes rows of probabilities over two classes or more: give one_hot(labels, k)")
-    if not 0 <= learning_rate < np.inf:
-        raise UserError(f"learning_rate must be finite and not negative, not {learning_rate}")
-    if not 0 <= momentum < 1:
-        raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-    if steps < 1:
-        raise UserError(f"steps must be at least 1, not {steps}")
-    if batches is not None:
-        batches = np.asarray(batches)
-        if batches.ndim != 2 or len(batches) != steps or not np.issubdtype(batches.dtype, np.integer):
-            raise UserError(f"batches must be integers ({steps}, b), a row a step, not {batches.dtype} {batches.shape}")
-        if batches.size == 0 or batches.min() < 0 or batches.max() >= n:
-            raise UserError(f"batches must hold rows 0 to {n - 1} of the training samples")
-        batches = batches.astype(np.int32)
-    wanted = [int(step) for step in observe_at]
-    if sorted({*wanted}) != wanted or not all(0 <= step <= steps for step in wanted):
-        raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {wanted}")
-    return x, y, batches, wanted
-
-
-def training_identity(net: Network, x: np.ndarray, arrays: Sequence[np.ndarray | None], settings: tuple) -> str:
-    """A digest of what makes a training what it is: the network and its point, the inputs, other arrays, settings."""
-    digest = hashlib.sha256(f"{net.module} {fingerprint(net, x)} {settings}".encode())
-    for array in arrays:
-        if array is not None:
-            digest.update(f"{array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _dropout_explained():
-    try:
-        yield
-    except flax.errors.InvalidRngError as error:
-        raise UserError(
-            "the network draws random numbers in training (dropout), which descend does not provide: set its dropout "
-            "rate to 0, or leave batch_statistics out"
-        ) from error

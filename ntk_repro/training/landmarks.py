@@ -1,4 +1,4 @@
-"""Epochs worth a look: close together at first, where most changes, and ever farther apart."""
+"""Epochs to observe: close together at first, where most changes, and ever farther apart."""
 
 __all__ = ["landmark_epochs"]
 

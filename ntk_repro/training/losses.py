@@ -1,47 +1,120 @@
 """Losses that networks train on, and what each is a mean over: the one place for their conventions."""
 
-import jax.numpy as jnp
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ntk_repro.dynamics import LOSSES
-from ntk_repro.errors import unknown_name
+from ntk_repro.dynamics.function_space import check_binary_labels
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.gram.checks import check_finite
 
-__all__ = ["DESCENT_LOSSES", "LOSSES", "averaged_terms", "loss_value"]
+__all__ = ["DESCENT_LOSSES", "LOSSES", "Loss"]
 
+LOSSES = ("binary_cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")
 DESCENT_LOSSES = ("half_mean_squared_error", "cross_entropy")
 
 
-def loss_value(loss: str, fx: Float[Array, "b k"], y: Float[Array, "b k"]) -> Float[Array, ""]:
-    """The loss of a batch of b samples with k outputs.
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """A loss of a batch of b samples with k outputs: a mean over the samples, and a sum or a mean over the outputs.
 
-    Of `train`, the mean over the batch of the sum over the outputs: "binary_cross_entropy" takes logits and labels in
-    {0, 1}, each output a label of its own (nats); "half_squared_error" is 1/2 ||f - y||^2. On one output these are the
-    losses of `train_in_function_space`.
+    | name | of one sample and output | over the outputs |
+    |---|---|---|
+    | binary_cross_entropy | logits and labels in {0, 1}, in nats | sum |
+    | cross_entropy | that of the softmax with rows of probabilities (one-hot labels), in nats | sum |
+    | half_squared_error | 1/2 (f - y)^2 | sum |
+    | half_mean_squared_error | 1/2 (f - y)^2 | mean |
+    | squared_error | (f - y)^2 | sum |
+    | mean_squared_error | (f - y)^2 | mean |
 
-    Of `descend`: "half_mean_squared_error" is 1/2 (f - y)^2, mean over the batch and over the outputs (b k terms);
-    "cross_entropy" that of the softmax of the outputs with one-hot rows y (nats), mean over the batch.
+    On one output binary_cross_entropy and half_squared_error are the losses of `train_in_function_space`.
 
-    Raises:
-        UserError: for an unknown loss.
+    Attributes:
+        name: see above.
+        terms: (outputs, targets), both (b, k), -> what is summed or averaged, (b, k).
+        mean_over_outputs: whether the outputs are averaged.
+        labels: "binary" for 0 and 1, "probabilities" for rows that sum to 1, "any" for numbers.
+        multiple: of half_squared_error on one output, where it is one.
     """
-    if loss == "binary_cross_entropy":
-        return optax.sigmoid_binary_cross_entropy(fx, y).sum(axis=1).mean()
-    if loss == "half_mean_squared_error":
-        return jnp.mean((fx - y) ** 2) / 2
-    if loss == "cross_entropy":
-        return optax.softmax_cross_entropy(fx, y).mean()
-    if loss == "half_squared_error":
-        return jnp.sum((fx - y) ** 2, axis=1).mean() / 2
-    raise unknown_name("loss", loss, {*LOSSES, *DESCENT_LOSSES})
+
+    name: str
+    terms: Callable[[Array, Array], Array]
+    mean_over_outputs: bool = False
+    labels: Literal["any", "binary", "probabilities"] = "any"
+    multiple: float = 1.0
+
+    @classmethod
+    def named(cls, name: str, known: tuple[str, ...] = LOSSES + DESCENT_LOSSES) -> "Loss":
+        """The loss of this name.
+
+        Raises:
+            UserError: the name is not among those known.
+        """
+        if name not in known:
+            raise unknown_name("loss", name, known)
+        return next(loss for loss in _LOSSES if loss.name == name)
+
+    def __call__(self, fx: Float[Array, "b k"], y: Float[Array, "b k"]) -> Float[Array, ""]:
+        """The loss of a batch."""
+        terms = self.terms(fx, y)
+        return terms.mean() if self.mean_over_outputs else terms.sum(axis=1).mean()
+
+    def averaged_terms(self, samples: int, outputs: int) -> int:
+        """How many terms the loss is a mean over: eta for the mean is eta * terms for the sum that the theory has.
+
+        So gradient flow on the summed loss (Lee et al. 2019, footnote 6) has reached t = eta * steps / terms.
+
+        >>> Loss.named("half_mean_squared_error").averaged_terms(128, 10)
+        1280
+        >>> Loss.named("cross_entropy").averaged_terms(128, 10)
+        128
+        """
+        return samples * outputs if self.mean_over_outputs else samples
+
+    @property
+    def threshold(self) -> float:
+        """The output between the two labels of one output: a logit of 0, or the middle of the targets 0 and 1."""
+        return 0.5 if self.labels == "any" else 0.0
+
+    def check_targets(self, y: Float[np.ndarray, "n k"]) -> None:
+        """Checks that the loss is defined for these targets.
+
+        Raises:
+            UserError: it is not.
+        """
+        check_finite(y, "y_train")
+        if self.labels == "binary":
+            check_binary_labels(y)
+        if self.labels == "probabilities" and (
+            y.shape[1] < 2 or np.any(y < 0) or not np.allclose(y.sum(axis=1), 1, atol=1e-3)
+        ):
+            raise UserError(
+                f"{self.name} takes rows of probabilities over two classes or more: give one_hot(labels, k)"
+            )
 
 
-def averaged_terms(loss: str, samples: int, outputs: int) -> int:
-    """How many terms a loss is the mean over: eta for the mean is eta * terms for the sum that the theory has.
+def _half_squared(fx: Array, y: Array) -> Array:
+    return (fx - y) ** 2 / 2
 
-    So gradient flow on the summed loss (Lee et al. 2019, footnote 6) has reached t = eta * steps / terms.
 
-    >>> averaged_terms("half_mean_squared_error", 128, 10), averaged_terms("cross_entropy", 128, 10)
-    (1280, 128)
-    """
-    return samples * outputs if loss == "half_mean_squared_error" else samples
+def _squared(fx: Array, y: Array) -> Array:
+    return (fx - y) ** 2
+
+
+def _softmax(fx: Array, y: Array) -> Array:
+    return -y * jax.nn.log_softmax(fx)
+
+
+_LOSSES = (
+    Loss("binary_cross_entropy", optax.sigmoid_binary_cross_entropy, labels="binary"),
+    Loss("cross_entropy", _softmax, labels="probabilities"),
+    Loss("half_squared_error", _half_squared),
+    Loss("half_mean_squared_error", _half_squared, mean_over_outputs=True),
+    Loss("squared_error", _squared, multiple=2.0),
+    Loss("mean_squared_error", _squared, mean_over_outputs=True, multiple=2.0),
+)

@@ -1,16 +1,19 @@
 """How a network is trained: optimizer, learning rates, batches, epochs and loss."""
 
 import dataclasses
-import math
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 import optax
 from jaxtyping import Float
 
+from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.training.losses import LOSSES
+from ntk_repro.training.batches import check_batch_size
+from ntk_repro.training.losses import LOSSES, Loss
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe", "UpdateRule"]
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("linear", "constant", "steps")
@@ -32,7 +35,7 @@ class Recipe:
             with their distance from the start.
         batch_size: samples a step.
         epochs: passes over the training samples.
-        loss: "binary_cross_entropy" or "half_squared_error", see `ntk_repro.training.losses`.
+        loss: one of `LOSSES`, see `Loss`; learning rate and weight decay belong to it as it is normalised there.
         decay_epochs: of the schedule "steps".
     """
 
@@ -54,12 +57,9 @@ class Recipe:
         ):
             if name not in known:
                 raise unknown_name(kind, name, known)
-        if not 0 <= self.learning_rate < math.inf:
-            raise UserError(f"learning_rate must be finite and not negative, not {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {self.momentum}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay must be finite and not negative, not {self.weight_decay}")
+        check_momentum(self.momentum)
+        check_not_negative("learning_rate", self.learning_rate)
+        check_not_negative("weight_decay", self.weight_decay)
         if min(self.batch_size, self.epochs, self.decay_epochs) < 1:
             raise UserError(
                 f"batch_size, epochs and decay_epochs must be at least 1, not {self.batch_size}, {self.epochs} and "
@@ -72,8 +72,7 @@ class Recipe:
         Raises:
             UserError: when a batch is larger than the training set.
         """
-        if self.batch_size > n:
-            raise UserError(f"batch_size {self.batch_size} is above the {n} training samples; choose at most {n}")
+        check_batch_size(self.batch_size, n)
         return self.epochs * n // self.batch_size
 
     def learning_rates(self, n: int) -> Float[np.ndarray, " steps"]:
@@ -85,6 +84,46 @@ class Recipe:
         fall = np.arange(steps) / steps if self.schedule == "linear" else np.zeros(steps)
         return (self.learning_rate * (1 - fall)).astype(np.float32)
 
+    @property
+    def rule(self) -> "UpdateRule":
+        """What turns gradients into the directions that the learning rates multiply."""
+        return UpdateRule(self.optimizer, self.momentum, self.weight_decay)
+
+    def in_function_space(self, n: int) -> dict[str, Any]:
+        """Learning rates, momentum, weight decay and loss for `train_in_function_space`, on n training samples.
+
+        Each label vector is there a model with one output.
+
+        Raises:
+            UserError: for adam, and a batch that is larger than the training set.
+        """
+        if self.optimizer != "sgd":
+            raise UserError(f"{self.optimizer} is not linear in the gradient: train the linearization's weights")
+        # A loss that is c times another takes the same steps at a rate c times as small, with c times the decay.
+        multiple = Loss.named(self.loss).multiple
+        return {
+            "learning_rate": self.learning_rates(n) * multiple,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay / multiple,
+            "loss": "binary_cross_entropy" if self.loss == "binary_cross_entropy" else "half_squared_error",
+        }
+
+
+class UpdateRule(NamedTuple):
+    """Heavy ball or Adam, with weight decay as a part of the gradient; see `Recipe` for its settings."""
+
+    optimizer: str
+    momentum: float
+    weight_decay: float = 0.0
+
+    @functools.lru_cache(maxsize=32)  # noqa: B019
     def transform(self) -> optax.GradientTransformation:
-        """What turns gradients (with the decay) into the direction that the learning rate multiplies."""
-        return optax.scale_by_adam() if self.optimizer == "adam" else optax.trace(decay=self.momentum)
+        """As an optax transform, the same object for the same settings.
+
+        Its parameters are those that decay: of a linearization their distance from the start.
+        """
+        if self.optimizer == "adam":
+            direction = optax.scale_by_adam()
+        else:
+            direction = optax.trace(decay=self.momentum) if self.momentum else optax.identity()
+        return optax.chain(optax.add_decayed_weights(self.weight_decay), direction) if self.weight_decay else direction

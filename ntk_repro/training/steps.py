@@ -1,25 +1,29 @@
-"""Compiled steps of gradient descent, of one network or of a stack of them, and the loop that runs them."""
+"""The steps of every training of weights: of one network or of a stack of them, on any loss, by any optax transform."""
 
+import contextlib
 import functools
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, Int
 
+from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.training.checkpoints import Checkpoint
-from ntk_repro.training.losses import loss_value
+from ntk_repro.training.losses import Loss
 
-__all__ = ["Carry", "StepData", "has_convolutions", "run_steps", "steps_program"]
+__all__ = ["Carry", "Observer", "Program", "StepData", "has_convolutions", "run_steps", "steps_program"]
 
 PyTree = Any
-_SECONDS = 0.5  # between two looks at the progress bar, at Ctrl-C and at what has become of the training
+_SECONDS = 0.5  # between two updates of the progress bar, where Ctrl-C and divergence are noticed too
 
 
 class Carry(NamedTuple):
@@ -28,13 +32,13 @@ class Carry(NamedTuple):
     Attributes:
         params: the parameters.
         state: live batch statistics, None where they are frozen.
-        velocity: of heavy-ball momentum, None without.
+        moments: the state of the optax transform.
         losses: (steps,) or (steps, networks), of each step's batch before the step; nan for steps to come.
     """
 
     params: PyTree
     state: PyTree
-    velocity: PyTree
+    moments: PyTree
     losses: Float[Array, "steps *networks"]
 
 
@@ -43,19 +47,19 @@ class StepData(NamedTuple):
 
     Attributes:
         frozen: state that is not trained, {} where there is none; with a linearization's origin.
+        origin: of a linearization, from which its weight decay is measured; None for networks.
         x: training inputs.
         y: targets.
         batches: rows of each step's batch, None for all.
-        learning_rate: for the loss as `loss_value` averages it.
-        momentum: of the heavy ball.
+        rates: the learning rate of each step.
     """
 
     frozen: PyTree
+    origin: PyTree
     x: Float[Array, "n ..."]
     y: Float[Array, "n k"]
     batches: Int[Array, "steps b"] | None
-    learning_rate: Float[Array, ""]
-    momentum: Float[Array, ""]
+    rates: Float[Array, " steps"]
 
 
 Program = Callable[[Carry, StepData, int, int], tuple[Carry, Array]]
@@ -68,14 +72,18 @@ def has_convolutions(net: Network, x: Float[np.ndarray, "n ..."]) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def steps_program(fn: Callable, loss: str, *, live: bool, stacked: bool, called: bool) -> Program:
+def steps_program(
+    fn: Callable, loss: Loss, transform: optax.GradientTransformation, *, live: bool, stacked: bool, called: bool
+) -> Program:
     """The program (carry, data, start, stop) -> (carry after steps start to stop - 1, the last one's loss).
 
     Compiled once whatever start and stop are, so that the steps between two observations, or two kills, change no bit.
+    Learning rates, targets and parameters are arguments: a thousand tasks share one program.
 
     Args:
         fn: a network's apply_fn, or its training_fn with live.
-        loss: one of `DESCENT_LOSSES`.
+        loss: what is minimized.
+        transform: from gradients to the directions that the learning rates multiply.
         live: whether batch statistics are live: `fn` then gives the new state, too.
         stacked: whether the carry holds a stack of networks.
         called: steps called one by one from Python instead of a compiled loop: inside a loop XLA's convolutions are
@@ -85,21 +93,20 @@ def steps_program(fn: Callable, loss: str, *, live: bool, stacked: bool, called:
     def step(i, carry: Carry, data: StepData) -> tuple[Carry, Array]:
         x, y = (data.x, data.y) if data.batches is None else (data.x[data.batches[i]], data.y[data.batches[i]])
 
-        def one(params, state, velocity):
+        def one(params, state, moments):
             def value(params):
                 fx, new = fn(params, state, x) if live else (fn(params, data.frozen, x), state)
-                return loss_value(loss, fx, y.astype(fx.dtype)), new
+                return loss(fx, y.astype(fx.dtype)), new
 
-            (mean, state), direction = jax.value_and_grad(value, has_aux=True)(params)
-            if velocity is not None:
-                direction = velocity = jax.tree.map(lambda v, g: data.momentum.astype(v.dtype) * v + g, velocity,
-                                                    direction)  # fmt: skip
-            params = jax.tree.map(lambda p, d: p - (data.learning_rate * d).astype(p.dtype), params, direction)
-            return params, state, velocity, mean
+            (mean, state), gradient = jax.value_and_grad(value, has_aux=True)(params)
+            decaying = params if data.origin is None else jax.tree.map(jnp.subtract, params, data.origin)
+            direction, moments = transform.update(gradient, moments, decaying)
+            params = jax.tree.map(lambda p, d: p - (data.rates[i] * d).astype(p.dtype), params, direction)
+            return params, state, moments, mean
 
-        params, state, velocity, mean = (jax.vmap(one) if stacked else one)(*carry[:3])
+        params, state, moments, mean = (jax.vmap(one) if stacked else one)(*carry[:3])
         mean = mean.astype(carry.losses.dtype)
-        return Carry(params, state, velocity, carry.losses.at[i].set(mean)), mean
+        return Carry(params, state, moments, carry.losses.at[i].set(mean)), mean
 
     if called:
         compiled = jax.jit(step, donate_argnums=1)
@@ -119,55 +126,101 @@ def steps_program(fn: Callable, loss: str, *, live: bool, stacked: bool, called:
     return lambda carry, data, start, stop: loop(carry, data, np.int32(start), np.int32(stop))
 
 
+class Observer:
+    """What is observed at chosen steps, leaf by leaf so that a checkpoint can hold it."""
+
+    def __init__(
+        self,
+        steps: Sequence[int],
+        observe: Callable[[Carry, int], PyTree],
+        example: Callable[[], PyTree],
+        save_first: bool = False,
+    ):
+        """Remembers what to observe; observes nothing.
+
+        Args:
+            steps: increasing step numbers, 0 for the start.
+            observe: what is kept, (carry, step) -> a pytree of arrays.
+            example: an observation of the start, asked for where nothing else shows what observations look like.
+            save_first: whether to save the state before each observation, as one may take longer than the steps
+                between two of them.
+        """
+        self.steps, self.observe, self.example, self.save_first = list(steps), observe, example, save_first
+        self.seen: list[list[np.ndarray]] = []
+        self._structure: Any = None
+
+    @property
+    def remaining(self) -> list[int]:
+        """The steps that are still to be observed."""
+        return self.steps[len(self.seen) :]
+
+    def look(self, carry: Carry) -> None:
+        """Observes."""
+        self.seen.append(self._leaves(self.observe(carry, self.remaining[0])))
+
+    def stacked(self) -> PyTree:
+        """All observations along a new first axis, nan where there was none; None without steps to observe."""
+        if not self.steps:
+            return None
+        example = self._leaves(self.example()) if self._structure is None else self.seen[-1]
+        missing = [np.full(leaf.shape, np.nan, np.result_type(leaf, np.float32)) for leaf in example]
+        rows = [*self.seen, *[missing] * len(self.remaining)]
+        return jax.tree.unflatten(self._structure, [np.stack(leaves) for leaves in zip(*rows, strict=True)])
+
+    def _leaves(self, observation: PyTree) -> list[np.ndarray]:
+        leaves, self._structure = jax.tree.flatten(observation)
+        # Copies: a view would see the next step write into memory that was donated.
+        return [np.array(leaf) for leaf in leaves]
+
+
 def run_steps(
     program: Program,
     carry: Carry,
     data: StepData,
-    *,
-    steps: int,
-    observe_at: Sequence[int],
-    observe: Callable[[PyTree, PyTree], PyTree],
-    at_start: Callable[[], PyTree],
+    observer: Observer,
     checkpoint: Checkpoint | None = None,
-    what: str = "gradient descent",
-) -> tuple[Carry, PyTree]:
-    """Runs all steps; gives the carry at the end and the observations, stacked along a new first axis (None for none).
+    label: str = "gradient descent",
+) -> Carry:
+    """Runs all steps; gives the carry at the end.
 
-    Where no network's parameters are finite any more the training stops with a warning; what was still to be observed
-    is nan.
+    Matrix products are at full precision on any device, as those of kernels: a linearization equals its training in
+    function space, and a network is compared with its linearization, not with another arithmetic. Where the loss or the
+    parameters of no network are finite any more the training stops with a warning, and all parameters are nan.
 
     Args:
         program: from `steps_program`.
-        carry: the start; given away.
+        carry: the start; donated.
         data: what stays the same.
-        steps: how many.
-        observe_at: increasing step numbers, 0 to steps.
-        observe: what is kept at these steps, (params, state) -> a pytree of arrays.
-        at_start: an observation of the start, asked for where nothing else shows what observations look like.
+        observer: what is observed, and when.
         checkpoint: where the state is kept against a kill.
-        what: for the progress bar.
+        label: for the progress bar.
+
+    Raises:
+        UserError: for a network that draws random numbers.
     """
-    done, begun, pace = 0, 0, 1
-    seen: list[list[np.ndarray]] = []
-    structure = None
-    kept = checkpoint.load(carry) if checkpoint else None
-    if kept:
-        done, carry, seen = kept
-        begun = done
-    wanted = list(observe_at)[len(seen) :]
-    with progress(what, total=steps, unit="steps") as advance:
+    done, pace, steps, last = 0, 1, len(data.rates), np.zeros(())
+    if checkpoint and (kept := checkpoint.load(carry)):
+        done, carry, observer.seen = kept
+    begun = done
+    full_precision = jax.default_matmul_precision("highest")
+    with full_precision, _dropout_explained(), progress(label, total=steps, unit="steps") as advance:
         advance(done)
         while True:
-            if not np.any(_finite(carry.params, carry.losses.ndim == 2)):
+            observing = observer.remaining[:1] == [done]
+            finite = np.isfinite(last)
+            if observing or done in (begun, steps):
+                finite = finite & np.asarray(_finite(carry.params, carry.losses.ndim == 2))
+            if not np.any(finite):
                 warnings.warn(f"training diverged in step {done} or before; lower the learning rate", stacklevel=4)
+                carry = carry._replace(params=jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), carry.params))
                 break
-            if wanted and wanted[0] == done:
-                leaves, structure = _leaves(observe(carry.params, carry.state))
-                seen.append(leaves)
-                wanted.pop(0)
+            if observing:
+                if checkpoint and observer.save_first and done:
+                    checkpoint.save(done, carry, observer.seen)
+                observer.look(carry)
             if done == steps:
                 break
-            stop = min(done + pace, wanted[0] if wanted else steps)
+            stop = min(done + pace, *observer.remaining[:1], steps)
             started = time.monotonic()
             carry, last = program(carry, data, done, stop)
             last = np.asarray(last)  # waits for the steps
@@ -175,23 +228,21 @@ def run_steps(
             advance(stop - done, note=f"loss {last.mean():.3g}")
             done = stop
             if checkpoint and checkpoint.due and done < steps:
-                checkpoint.save(done, carry, seen)
+                checkpoint.save(done, carry, observer.seen)
     if checkpoint and checkpoint.written and begun < done == steps:
-        checkpoint.save(done, carry, seen)
-    if not len(observe_at):
-        return carry, None
-    if structure is None:  # nothing was observed since the last kill
-        example, structure = _leaves(at_start())
-    else:
-        example = seen[-1]
-    seen += [[np.full(leaf.shape, np.nan, np.result_type(leaf, np.float32)) for leaf in example]] * len(wanted)
-    return carry, jax.tree.unflatten(structure, [np.stack(leaves) for leaves in zip(*seen, strict=True)])
+        checkpoint.save(done, carry, observer.seen)
+    return carry
 
 
-def _leaves(observation: PyTree) -> tuple[list[np.ndarray], Any]:
-    leaves, structure = jax.tree.flatten(observation)
-    # Copies: a view would see the next step write into memory that was given away.
-    return [np.array(leaf) for leaf in leaves], structure
+@contextlib.contextmanager
+def _dropout_explained() -> Iterator[None]:
+    try:
+        yield
+    except flax.errors.InvalidRngError as error:
+        raise UserError(
+            "the network draws random numbers in training (dropout), which training here does not provide: set its "
+            "dropout rate to 0, or train net.linearization()"
+        ) from error
 
 
 @functools.partial(jax.jit, static_argnums=1)

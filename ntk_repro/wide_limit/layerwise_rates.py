@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
-from ntk_repro.training import loss_value
+from ntk_repro.training import Loss
 
 __all__ = [
     "LayerRates",
@@ -139,18 +139,18 @@ def one_step_apart(
     with float64_scope(), jax.default_matmul_precision("highest"):
         params = cast(ntk.params, np.dtype("float64"))
         starts = params, standard_parameters(params, sigma_w, sigma_b)
-        step = _outputs_around_a_step(ntk.apply_fn, standard.apply_fn, loss)
+        step = _outputs_around_a_step(ntk.apply_fn, standard.apply_fn, Loss.named(loss))
         data = jnp.asarray(x, jnp.float64), jnp.asarray(y, jnp.float64)
         before, f_ntk, f_standard = step(starts, (ntk.state, standard.state), rates, rate, *data)
         return float(jnp.abs(f_ntk - f_standard).max() / jnp.abs(f_standard - before).max())
 
 
 @functools.lru_cache(maxsize=8)
-def _outputs_around_a_step(ntk_fn: Callable, standard_fn: Callable, loss: str) -> Callable[..., tuple[Array, ...]]:
+def _outputs_around_a_step(ntk_fn: Callable, standard_fn: Callable, loss: Loss) -> Callable[..., tuple[Array, ...]]:
     @jax.jit
     def outputs(starts, states, rates, rate, x, y):
         def after(apply_fn, params, state, rates):
-            gradient = jax.grad(lambda params: loss_value(loss, apply_fn(params, state, x), y))(params)
+            gradient = jax.grad(lambda params: loss(apply_fn(params, state, x), y))(params)
             return apply_fn(jax.tree.map(lambda p, g, eta: p - eta * g, params, gradient, rates), state, x)
 
         same = jax.tree.map(lambda _: rate, starts[1])

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
@@ -24,7 +25,6 @@ from ntk_repro.network_names import spoken_network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Images, Settings
-from ntk_repro.widths.sgd import loss_scale
 from ntk_repro.widths.task import images, network_for, targets
 
 __all__ = ["Config", "curvatures", "run", "show"]
@@ -64,8 +64,7 @@ class Config(Images, NetworkChoice):
             raise UserError("batch_size and batches must be at least 1")
         if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum must be at least 0 and below 1, not {self.momentum}")
+        check_momentum(self.momentum)
         if self.n_test != 1:
             raise UserError("the curvature is that on training images: leave --n-test out")
         for width in self.widths:
@@ -161,7 +160,7 @@ def show(folder: RunFolder) -> None:
     for i, width in enumerate(result["widths"]):
         of_all = rate * float(result["curvature"][i])
         of_batches = rate * result["batch_curvature"][i]
-        mean = of_all * loss_scale("mean", outputs) / loss_scale("sum", outputs)
+        mean = of_all / outputs
         cells = [f"{value:.2f}" + (" (diverges)" if value >= limit else "") for value in (of_all, mean)]
         between = f"{of_batches.min():.2f} to {of_batches.max():.2f}"
         table.add_row(f"x{width:g}", f"{int(result['num_params'][i]):,}", cells[0], between, cells[1])

@@ -74,7 +74,7 @@ class Config(training.Config):
         rates, decays = (tuple(sorted(set(v), reverse=True)) for v in (self.learning_rates, self.weight_decays))
         config = dataclasses.replace(self, learning_rates=rates, weight_decays=decays)
         for point in config.points():
-            point.recipe(10)
+            _ = point.recipe
         return super(Config, config).resolved()  # pyright: ignore[reportReturnType]
 
     def points(self) -> list[training.Config]:

@@ -26,7 +26,7 @@ from ntk_repro.training import Recipe, accuracy
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.settings import Settings
-from ntk_repro.widths.sgd import recipe_for, train_one
+from ntk_repro.widths.sgd import train_one
 from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
 __all__ = ["MODELS", "Config", "run", "show"]
@@ -100,9 +100,15 @@ class Config(Settings):
         Raises:
             UserError: for a setting out of range.
         """
-        names = ("learning_rate", "weight_decay", "momentum", "batch_size", "epochs")
-        own = {name: getattr(self, name) for name in names}
-        return recipe_for(outputs=1, decay_epochs=None, loss_reduction="mean", **own)
+        return Recipe(
+            learning_rate=self.learning_rate,
+            schedule="constant",
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            loss="squared_error",
+        )
 
     @property
     def label(self) -> str:
@@ -199,7 +205,6 @@ class _Study:
 
     def _linearized(self) -> dict:
         n, net, data = len(self.data.x_train), self.net, self.data
-        recipe = self.config.recipe
         # Its steps stay in the span of the training images' gradients: with one output the kernel is all they need,
         # and far cheaper than weights. What does not fit into memory trains its weights.
         if not _kernel_fits(n, len(data.x_test)):
@@ -209,10 +214,7 @@ class _Study:
                 empirical_gram(net, data.x_train),
                 self.y.train,
                 batches=self._batches(),
-                learning_rate=recipe.learning_rates(n),
-                momentum=recipe.momentum,
-                weight_decay=recipe.weight_decay,
-                loss="half_squared_error",
+                **self.config.recipe.in_function_space(n),
                 fx_train_0=net(data.x_train),
                 k_test_train=empirical_gram(net, data.x_test, data.x_train),
                 fx_test_0=net(data.x_test),

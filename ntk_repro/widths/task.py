@@ -34,11 +34,6 @@ class Targets:
         """How many outputs a network for it has."""
         return self.train.shape[1]
 
-    @property
-    def threshold(self) -> float | None:
-        """Above it one output says that it is the class: the middle of the two targets."""
-        return 0.5 if self.outputs == 1 else None
-
 
 def images(config: Images) -> Dataset:
     """The images of a config, standardised, then shifted, then enlarged.

@@ -3,6 +3,7 @@
 Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A2).
 """
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.output_statistics import output_statistics
 from ntk_repro.widths.settings import Settings
-from ntk_repro.widths.sgd import KINDS, followed_images, loss_scale, recipe_for, train_one
+from ntk_repro.widths.sgd import KINDS, followed_images, train_one
 from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
 
 __all__ = ["Config", "run", "show"]
@@ -62,19 +63,32 @@ class Config(Settings):
         Raises:
             UserError: for settings that contradict each other or that no network or training could have.
         """
-        self.recipe(10)
+        _ = self.recipe
         if self.follow < 0:
             raise UserError(f"follow must be 0 or more test images, not {self.follow}")
         return super().resolved()
 
-    def recipe(self, outputs: int) -> Recipe:
-        """How both train, where they have this many outputs.
+    @property
+    def recipe(self) -> Recipe:
+        """How both train.
+
+        Source: Samarin et al. 2022, sections 3 and 4 (squared loss, SGD with momentum and weight decay).
 
         Raises:
             UserError: for a setting out of range.
         """
-        names = ("learning_rate", "weight_decay", "momentum", "batch_size", "epochs", "decay_epochs", "loss_reduction")
-        return recipe_for(outputs=outputs, **{name: getattr(self, name) for name in names})
+        recipe = Recipe(
+            learning_rate=self.learning_rate,
+            schedule="constant",
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            loss="mean_squared_error" if self.loss_reduction == "mean" else "squared_error",
+        )
+        if self.decay_epochs is None:
+            return recipe
+        return dataclasses.replace(recipe, schedule="steps", decay_epochs=self.decay_epochs)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -150,7 +164,7 @@ def _one(
         net,
         data,
         y,
-        recipe=config.recipe(y.outputs),
+        recipe=config.recipe,
         batches=batches_for(config.seed, len(data.x_train), config.batch_size, config.epochs),
         folder=folder,
         name=kind,
@@ -162,7 +176,7 @@ def _one(
         "train_accuracy": np.asarray(training.train_accuracy),
         "test_accuracy": np.asarray(training.test_accuracy),
         "distance": np.asarray(training.l2_distance),
-        "loss": training.train_loss * loss_scale(config.loss_reduction, y.outputs),
+        "loss": training.train_loss,
         "outputs": trained.outputs,
     }
     accuracies = {name: float(part[name]) for name in ("train_accuracy", "test_accuracy")}

@@ -18,6 +18,7 @@ from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.training import descend
+from ntk_repro.training.gradient_descent import GradientDescent
 
 N, M, K, STEPS = 10, 6, 2, 40
 AT = (0, 5, STEPS)
@@ -192,7 +193,8 @@ def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
     def at_once(width):
         params = {"inner": jnp.zeros((4, width)), "outer": jnp.zeros((width, 1))}
         net = Network.from_apply(lambda params, x: jnp.tanh(x @ params["inner"]) @ params["outer"], params)
-        return ensembles._Trainer(net, X, Y[:, :1], X_TEST, 0.1, 0.0, "", 1, [1]).networks_at_once()
+        descent = GradientDescent(net, X, Y[:, :1], 0.1, 1, None, 0.0, "half_mean_squared_error", (1,))
+        return ensembles._Trainer(net, descent, X_TEST).networks_at_once()
 
     assert at_once(20_000) == 1
     assert 10 < at_once(1000) < at_once(100)

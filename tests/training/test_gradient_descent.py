@@ -7,12 +7,14 @@ import optax
 import pytest
 from flax import linen as nn
 
+from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.record import RunFolder
-from ntk_repro.training import checkpoints as kept
-from ntk_repro.training import critical_learning_rate, descend, steps, train_pair
+from ntk_repro.training import checkpoints, critical_learning_rate, descend, steps, train_pair
+from tests.training.small import Killed, Normalised, Small, assert_running_mean, assert_trees_close
 
 N, K, STEPS = 20, 3, 60
 AT = (0, 7, 30, STEPS)
@@ -23,14 +25,6 @@ CLASSES = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
 BATCHES = rng.integers(0, N, (STEPS, 6))
 
 
-class Small(nn.Module):
-    outputs: int = K
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(self.outputs)(nn.tanh(nn.Dense(8)(x)))
-
-
 class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -38,16 +32,7 @@ class Convolution(nn.Module):
         return nn.Dense(K)(nn.tanh(x).reshape(len(x), -1))
 
 
-class Normalised(nn.Module):
-    dropout: float = 0.0
-
-    @nn.compact
-    def __call__(self, x, train: bool = False):
-        x = nn.BatchNorm(use_running_average=not train, momentum=0.8)(nn.Dense(6)(x))
-        return nn.Dense(K)(nn.Dropout(self.dropout, deterministic=not train)(nn.tanh(x)))
-
-
-NET = Network.create(Small(), 0, (5,))
+NET = Network.create(Small(K), 0, (5,))
 
 
 def run(net=NET, y=Y, **changes):
@@ -55,7 +40,7 @@ def run(net=NET, y=Y, **changes):
     return descend(net, X, y, **settings)
 
 
-def plain_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
+def optax_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
     """Steps of optax.sgd in a Python loop: parameters at AT, and the losses before each step."""
     x, y = jnp.asarray(X), jnp.asarray(y)
 
@@ -79,11 +64,6 @@ def plain_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared
     return [seen[i] for i in AT], losses
 
 
-def assert_trees_close(mine, theirs, atol):
-    for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
@@ -96,12 +76,12 @@ def assert_trees_close(mine, theirs, atol):
     ],
     ids=["full batch", "momentum", "cross entropy", "convolution", "linearization"],
 )
-def test_equals_a_plain_loop(settings):
+def test_equals_optax(settings):
     y = CLASSES if "loss" in settings else Y
     net = settings.get("net", NET)
     descent = run(y=y, observe_fn=lambda params: {"all": params}, **settings)
     loop = {name: value for name, value in settings.items() if name != "net"}
-    expected, losses = plain_loop(net, y, 0.2, **loop)
+    expected, losses = optax_loop(net, y, 0.2, **loop)
     assert_trees_close(descent.observations["all"], jax.tree.map(lambda *leaves: np.stack(leaves), *expected), 2e-6)
     assert_trees_close(descent.network.params, expected[-1], 2e-6)
     np.testing.assert_allclose(descent.loss, losses, rtol=1e-5)
@@ -135,10 +115,6 @@ def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
     assert nothing.train_loss.shape == (0,)
 
 
-class Killed(Exception):
-    pass
-
-
 @dataclasses.dataclass(frozen=True)
 class Config:
     seed: int = 0
@@ -146,8 +122,8 @@ class Config:
 
 @pytest.mark.parametrize("net", [NET, NET.linearization()], ids=["network", "linearization"])
 def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
-    monkeypatch.setattr(kept, "SECONDS_BETWEEN", 0.0)
-    monkeypatch.setattr(kept, "_SHARE", np.inf)
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "_SHARE", np.inf)
     monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # a chunk a step, so that the kill falls between two states
     calls = []
 
@@ -180,18 +156,15 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_batch_statistics_are_live_when_asked_for():
-    net = Network.create(Normalised(), 0, (5,))
+    net = Network.create(Normalised(K), 0, (5,))
     frozen = run(net, observe_at=())
     assert frozen.network.state is net.state
     live = run(net, learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
-    mean, dense = np.zeros(6), net.params["Dense_0"]
-    for batch in BATCHES:
-        mean = 0.8 * mean + 0.2 * (X[batch] @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])).mean(axis=0)
-    np.testing.assert_allclose(live.network.state["batch_stats"]["BatchNorm_0"]["mean"], mean, rtol=1e-4, atol=1e-6)
+    assert_running_mean(live.network, net, X, BATCHES)
     linear = run(net.linearization(), learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
     np.testing.assert_allclose(linear.network(X), net(X), atol=1e-6)
     with pytest.raises(UserError, match="dropout rate to 0"):
-        run(Network.create(Normalised(dropout=0.5), 0, (5,)), batch_statistics=True)
+        run(Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
 
 
 def test_divergence_warns_and_what_was_to_come_is_nan():
@@ -260,7 +233,7 @@ def test_many_rows_stand_for_all(capsys):
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"momentum": 1.0}, "momentum"),
         ({"steps": 0, "observe_at": ()}, "steps must be"),
-        ({"batches": BATCHES[:-1]}, "a row a step"),
+        ({"batches": BATCHES[:-1]}, "a row for each step"),
         ({"batches": BATCHES + N}, "rows 0 to 19"),
         ({"observe_at": (3, 3)}, "increasing"),
         ({"observe_at": (STEPS + 1,)}, "increasing"),
@@ -269,3 +242,53 @@ def test_many_rows_stand_for_all(capsys):
 def test_bad_input_is_refused(change, message):
     with pytest.raises(UserError, match=message):
         run(**change)
+
+
+PAIR = Network.create("mlp", 0, (5,), width=0.1, activation="tanh")
+Y_PAIR = Y[:, :1]
+
+
+@pytest.mark.slow
+def test_both_of_a_pair_are_trained_and_observed_as_if_alone(capsys):
+    settings = {"learning_rate": 0.3, "steps": 25, "batches": BATCHES[:25], "momentum": 0.5, "observe_at": (0, 10, 25)}
+    pair = train_pair(PAIR, X, Y_PAIR, observe_fn=lambda net, params: net.apply(params, X), **settings)
+    assert capsys.readouterr().err.count("eta / eta_critical") == 1
+    for net, one in zip((PAIR, PAIR.linearization()), pair, strict=True):
+        alone = descend(net, X, Y_PAIR, observe_fn=lambda p, net=net: net.apply(p, X), critical=1.0, **settings)
+        np.testing.assert_array_equal(one.observations, alone.observations)
+        np.testing.assert_array_equal(one.loss, alone.loss)
+        np.testing.assert_array_equal(one.observations[-1], one.network.apply(one.network.params, X))
+    network, linearization = pair
+    # The same start, then the network leaves the tangent.
+    np.testing.assert_allclose(linearization.observations[0], network.observations[0], atol=1e-6)
+    assert np.abs(linearization.observations[-1] - network.observations[-1]).max() > 1e-2
+    # A linearization's outputs move in function space alone.
+    expected = train_in_function_space(
+        empirical_gram(PAIR, X, method="jacobian"),
+        Y_PAIR,
+        batches=BATCHES[:25],
+        learning_rate=0.3,
+        momentum=0.5,
+        loss="half_squared_error",
+        fx_train_0=PAIR(X),
+    )
+    np.testing.assert_allclose(linearization.observations[-1], expected.fx_train, atol=2e-5)
+
+
+def test_the_observer_of_a_pair_is_given_the_network_as_it_is():
+    def observe(net, params):
+        assert net.params is params
+        return net(X), jnp.asarray(net.origin is not None)
+
+    both = train_pair(PAIR, X, Y_PAIR, learning_rate=0.1, steps=3, observe_at=(3,), observe_fn=observe, critical=1.0)
+    for descent, linear in zip(both, (False, True), strict=True):
+        np.testing.assert_array_equal(descent.observations[0][0], descent.network(X))
+        assert bool(descent.observations[1][0]) == linear
+
+
+def test_a_rate_above_the_critical_one_is_refused_for_a_pair_unless_forced():
+    rate = 1.5 * critical_learning_rate(PAIR, X, 1)
+    with pytest.raises(UserError, match="or force"):
+        train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2)
+    network, linearization = train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2, force=True)
+    assert network.ratio == linearization.ratio == pytest.approx(1.5)

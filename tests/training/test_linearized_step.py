@@ -11,8 +11,7 @@ from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from ntk_repro.training import Recipe, train
-from ntk_repro.training.losses import loss_value
+from ntk_repro.training import Loss, Recipe, train
 from tests.models.stax_parameters import drawn_network
 
 SMALL: dict[str, Any] = {"lenet5": {"image_size": 16, "channels": (2, 3), "hidden": (5, 4)}}
@@ -37,7 +36,7 @@ def gradient_products(net: Network, name: str, outputs: int) -> int:
     x, y = jnp.zeros((3, *SHAPES[name])), jnp.zeros((3, outputs))
 
     def loss(params, state):
-        return loss_value("half_squared_error", net.training_fn(params, state, x)[0], y)
+        return Loss.named("half_squared_error")(net.training_fn(params, state, x)[0], y)
 
     return products(jax.make_jaxpr(jax.grad(loss))(net.params, net.state).jaxpr)
 

@@ -4,24 +4,28 @@ import numpy as np
 import pytest
 
 from ntk_repro.network import Network
-from ntk_repro.training.steps import Carry, StepData, has_convolutions, steps_program
+from ntk_repro.training import problem
+from ntk_repro.training.gradient_descent import GradientDescent
+from ntk_repro.training.steps import has_convolutions
 
 rng = np.random.default_rng(0)
 X, Y = jnp.asarray(rng.standard_normal((9, 4)), jnp.float32), jnp.asarray(rng.standard_normal((9, 1)), jnp.float32)
 NETS = [Network.create("mlp", seed, (4,), hidden=(6,), activation="tanh") for seed in range(3)]
 STEPS = 23
-DATA = StepData({}, X, Y, None, jnp.float32(0.3), jnp.float32(0.9))
+PROBLEM = GradientDescent(NETS[0], np.asarray(X), np.asarray(Y), 0.3, STEPS, None, 0.9, "half_mean_squared_error", ())
+DATA = PROBLEM.data(NETS[0])
 
 
 def start(nets, stacked):
     params = jax.tree.map(lambda *leaves: jnp.stack(leaves) if stacked else jnp.array(leaves[0]),
                           *[net.params for net in nets])  # fmt: skip
-    losses = jnp.full((STEPS, len(nets)) if stacked else STEPS, jnp.nan)
-    return Carry(params, None, jax.tree.map(jnp.zeros_like, params), losses)
+    return PROBLEM.start(params, stacked=stacked)
 
 
 def program(stacked=False, called=False):
-    return steps_program(NETS[0].apply_fn, "half_mean_squared_error", live=False, stacked=stacked, called=called)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "has_convolutions", lambda *_: called)
+        return PROBLEM.program(NETS[0], stacked=stacked)
 
 
 @pytest.mark.parametrize("called", [False, True])

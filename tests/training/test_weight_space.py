@@ -7,26 +7,14 @@ from flax import linen as nn
 
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Checkpoint, Recipe, accuracy, minibatches, train, weight_space
+from ntk_repro.training import LOSSES, Checkpoint, Loss, Recipe, accuracy, minibatches, steps, train
+from ntk_repro.training.problem import Problem
+from tests.training.small import Killed, Normalised, Small, assert_running_mean, assert_trees_close
 
 N, M, EPOCHS, BATCH = 50, 21, 6, 16
-
-
-class Small(nn.Module):
-    outputs: int = 1
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(self.outputs)(nn.tanh(nn.Dense(12)(x)))
-
-
-class Normalised(nn.Module):
-    @nn.compact
-    def __call__(self, x, train: bool = False):
-        x = nn.BatchNorm(use_running_average=not train, momentum=0.8)(nn.Dense(6)(x))
-        return nn.Dense(1)(nn.relu(x))
 
 
 def data(seed=0):
@@ -93,36 +81,31 @@ def test_equals_optax(settings, linear):
     trained = train(net, x, y, recipe=recipe(**settings), batches=BATCHES)
     params, losses = by_optax(net, x, y[:, None].astype(np.float32), recipe(**settings), origin)
     np.testing.assert_allclose(trained.loss, losses, atol=2e-5)
-    for mine, theirs in zip(jax.tree.leaves(trained.network.params), jax.tree.leaves(params), strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=2e-4)
+    assert_trees_close(trained.network.params, params, atol=2e-4)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "half_squared_error"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_a_linearization_moves_as_in_function_space(loss):
     x, y, x_test, _ = data()
     net = Network.create(Small(), 0, (5,))
     chosen = recipe(weight_decay=0.01, loss=loss)
     trained = train(net.linearization(), x, y, recipe=chosen, batches=BATCHES)
-    both = np.concatenate([x, x_test])
-    rows = jax.tree.leaves(jax.jacrev(net.apply)(net.params, both))
-    rows = np.concatenate([np.asarray(leaf).reshape(N + M, -1) for leaf in rows], axis=1)
+    kernel = empirical_gram(net, np.concatenate([x, x_test]), method="jacobian")
     expected = train_in_function_space(
-        rows[:N] @ rows[:N].T,
+        kernel[:N, :N],
         y[:, None],
         batches=BATCHES,
-        learning_rate=chosen.learning_rates(N),
-        momentum=0.9,
-        weight_decay=0.01,
-        loss=loss,
+        **chosen.in_function_space(N),
         fx_train_0=net(x),
-        k_test_train=rows[N:] @ rows[:N].T,
+        k_test_train=kernel[N:, :N],
         fx_test_0=net(x_test),
     )
     np.testing.assert_allclose(trained.network(x), expected.fx_train, atol=1e-4)
     assert expected.fx_test is not None
     np.testing.assert_allclose(trained.network(x_test), expected.fx_test, atol=1e-4)
-    np.testing.assert_allclose(trained.loss, expected.loss[:, 0], atol=1e-5)
+    multiple = Loss.named(loss).multiple
+    np.testing.assert_allclose(trained.loss, multiple * expected.loss[:, 0], atol=1e-5)
     np.testing.assert_allclose(trained.l2_distance, expected.l2_distance[0], rtol=1e-4)
 
 
@@ -131,26 +114,24 @@ def test_the_result_describes_the_trained_network():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
     before = jax.tree.map(np.array, net.params)
-    trained = train(net, x, y, recipe=recipe(), batches=BATCHES, x_test=x_test, y_test=y_test, eval_every=2)
+    by_epoch = {}
+
+    def evaluate(epoch, network):
+        by_epoch[epoch] = accuracy(network(x_test), y_test)
+
+    tested = {"x_test": x_test, "y_test": y_test, "checkpoint_at": (2, 4, 6), "checkpoint_fn": evaluate}
+    trained = train(net, x, y, recipe=recipe(), batches=BATCHES, **tested)
     jax.tree.map(np.testing.assert_array_equal, net.params, before)
     assert trained.train_loss.shape == (EPOCHS,)
     assert trained.train_loss[-1] < trained.train_loss[0]
     assert trained.train_accuracy == accuracy(trained.network(x), y) > 0.8
     assert trained.test_accuracy == accuracy(trained.network(x_test), y_test)
-    np.testing.assert_array_equal(trained.evaluated_epochs, [2, 4, 6])
-    assert trained.test_accuracy_by_epoch[-1] == trained.test_accuracy
+    assert list(by_epoch) == [2, 4, 6]
+    assert by_epoch[6] == trained.test_accuracy
     flat, flat_0 = (np.concatenate([np.ravel(p) for p in jax.tree.leaves(t)]) for t in (trained.network.params, before))
     assert trained.l2_distance == pytest.approx(np.linalg.norm(flat - flat_0), rel=1e-5)
     cosine = flat @ flat_0 / np.linalg.norm(flat) / np.linalg.norm(flat_0)
     assert trained.cosine_distance == pytest.approx(1 - cosine, rel=1e-4)
-
-
-def test_epochs_to_a_loss_are_counted_from_one():
-    x, y, *_ = data()
-    trained = train(Network.create(Small(), 0, (5,)), x, y, recipe=recipe(), batches=BATCHES)
-    assert trained.epochs_to_loss(10.0) == 1
-    assert trained.epochs_to_loss(trained.train_loss[3]) == 4
-    assert np.isnan(trained.epochs_to_loss(0.0))
 
 
 @pytest.mark.slow
@@ -158,12 +139,7 @@ def test_batch_statistics_are_live_in_training_and_frozen_for_the_linearization(
     x, y, *_ = data()
     net = Network.create(Normalised(), 0, (5,))
     trained = train(net, x, y, recipe=recipe(learning_rate=0.0), batches=BATCHES)
-    # At rate 0 only the statistics move; they are the running means of the batches seen.
-    jax.tree.map(np.testing.assert_array_equal, trained.network.params, net.params)
-    mean, dense = np.zeros(6), net.params["Dense_0"]
-    for batch in BATCHES:
-        mean = 0.8 * mean + 0.2 * (x[batch] @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])).mean(axis=0)
-    np.testing.assert_allclose(trained.network.state["batch_stats"]["BatchNorm_0"]["mean"], mean, rtol=1e-4, atol=1e-6)
+    assert_running_mean(trained.network, net, x, BATCHES)
     linear = train(net.linearization(), x, y, recipe=recipe(learning_rate=0.0), batches=BATCHES)
     np.testing.assert_allclose(linear.network(x), net(x), atol=1e-6)
 
@@ -181,8 +157,7 @@ def test_batch_statistics_enter_the_gradient():
         return optax.sigmoid_binary_cross_entropy(fx[:, 0], jnp.asarray(y[batch[0]], jnp.float32)).mean()
 
     expected = jax.tree.map(lambda p, g: p - 0.1 * g, net.params, jax.grad(value)(net.params))
-    for mine, theirs in zip(jax.tree.leaves(trained.network.params), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    assert_trees_close(trained.network.params, expected, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -236,7 +211,7 @@ def test_squared_error_is_cut_between_its_two_targets():
         train(net, x, 2 * y - 1, recipe=chosen, batches=BATCHES)
 
 
-class Dropping(nn.Module):
+class Dropping(nn.Module):  # without batch statistics
     rate: float = 0.5
 
     @nn.compact
@@ -258,16 +233,9 @@ def test_dropout_is_refused_with_the_remedy():
 def test_divergence_stops_with_a_warning_and_gives_nan():
     x, y, x_test, y_test = data()
     net = Network.create(Small(), 0, (5,))
-    with pytest.warns(UserWarning, match="diverged in epoch"):
-        trained = train(
-            net,
-            x,
-            y,
-            recipe=recipe(learning_rate=1e6, loss="half_squared_error", schedule="constant", epochs=EPOCHS),
-            batches=BATCHES,
-            x_test=x_test,
-            y_test=y_test,
-        )
+    wild = recipe(learning_rate=1e6, loss="half_squared_error", schedule="constant")
+    with pytest.warns(UserWarning, match="diverged in step"):
+        trained = train(net, x, y, recipe=wild, batches=BATCHES, x_test=x_test, y_test=y_test)
     assert np.isnan(trained.test_accuracy)
     assert np.isnan(trained.train_loss[-1])
     assert trained.train_loss.shape == (EPOCHS,)
@@ -285,13 +253,13 @@ def test_training_is_deterministic():
     [
         ({"y_train": np.full(N, -1)}, r"\{0, 1\}"),
         ({"y_train": np.ones(N - 1)}, "do not fit"),
-        ({"y_train": np.ones((N, 2))}, "1 outputs and the labels 2"),
+        ({"y_train": np.ones((N, 2))}, "1 outputs and the targets 2"),
         ({"y_train": np.full(N, np.nan)}, "finite"),
-        ({"batches": BATCHES[:-1]}, "as minibatches makes them"),
-        ({"batches": BATCHES.astype(float)}, "integers"),
+        ({"batches": BATCHES[:-1]}, "see minibatches"),
+        ({"batches": BATCHES[:, :-1]}, "see minibatches"),
+        ({"batches": BATCHES.astype(float)}, "integer"),
         ({"batches": BATCHES + 1}, "index rows"),
         ({"x_test": np.zeros((3, 5), np.float32)}, "together"),
-        ({"eval_every": 1}, "eval_every"),
     ],
 )
 def test_bad_input_is_refused(change, message):
@@ -299,10 +267,6 @@ def test_bad_input_is_refused(change, message):
     arguments = {"x_train": x, "y_train": y, "batches": BATCHES, **change}
     with pytest.raises(UserError, match=message):
         train(Network.create(Small(), 0, (5,)), recipe=recipe(), **arguments)
-
-
-class Killed(Exception):
-    pass
 
 
 def checkpointed(folder=None, at=(0, 2, 5, EPOCHS), visit=None, x_scale=1.0, **settings):
@@ -323,7 +287,6 @@ def checkpointed(folder=None, at=(0, 2, 5, EPOCHS), visit=None, x_scale=1.0, **s
         batches=BATCHES,
         x_test=x_test,
         y_test=y_test,
-        eval_every=2,
         checkpoint_at=at,
         checkpoint_fn=remember,
         folder=folder,
@@ -347,30 +310,36 @@ def test_a_killed_training_continues_to_the_last_bit(at, tmp_path, monkeypatch):
         if epoch == at:
             raise Killed
 
-    steps = []
-    real = weight_space._step
+    made = []
+    real = Problem.program
 
-    def counted(*arguments):
-        step = real(*arguments)
-        return lambda carry, *rest: (steps.append(1), step(carry, *rest))[1]
+    def counted(*arguments, **settings):
+        program = real(*arguments, **settings)
 
-    monkeypatch.setattr(weight_space, "_step", counted)
+        def called(carry, data, start, stop):
+            made.extend(range(start, stop))
+            return program(carry, data, start, stop)
+
+        return called
+
+    monkeypatch.setattr(Problem, "program", counted)
     whole, seen = checkpointed()
-    steps.clear()
+    made.clear()
     with RunFolder.open("study", recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
             checkpointed(folder, visit=kill)
         trained, again = checkpointed(folder)
-    assert len(steps) == len(BATCHES)  # none twice
+    assert made == list(range(len(BATCHES)))  # none twice
     assert list(again) == [epoch for epoch in seen if epoch >= at]
     for epoch, expected in again.items():
         jax.tree.map(np.testing.assert_array_equal, seen[epoch], expected)
-    for name in ("loss", "evaluated_epochs", "test_accuracy_by_epoch", "test_accuracy", "l2_distance"):
+    for name in ("loss", "test_accuracy", "l2_distance"):
         np.testing.assert_array_equal(getattr(trained, name), getattr(whole, name))
 
 
 def test_a_state_is_kept_in_the_middle_of_an_epoch_too(tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpoint, "due", property(lambda self: True))
+    monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # one step at a time
     saved, real = [], Checkpoint.save
     monkeypatch.setattr(
         Checkpoint, "save", lambda self, steps, *rest: (saved.append(steps), real(self, steps, *rest))[1]

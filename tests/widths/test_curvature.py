@@ -8,8 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from ntk_repro.errors import UserError
 from ntk_repro.training import train
-from ntk_repro.widths import curvature
-from ntk_repro.widths.sgd import recipe_for
+from ntk_repro.widths import curvature, training
 from ntk_repro.widths.task import images, network_for, targets
 
 CONFIG = curvature.Config(
@@ -52,8 +51,8 @@ def test_the_limit_is_where_gradient_descent_begins_to_diverge(done):
     assert result["limit"] == pytest.approx(3.8)
 
     def last_loss(rate, reduction):
-        settings = {"weight_decay": 0.0, "momentum": 0.9, "batch_size": 6, "epochs": 400, "decay_epochs": None}
-        recipe = recipe_for(outputs=10, learning_rate=rate, loss_reduction=reduction, **settings)
+        settings = {"weight_decay": 0.0, "momentum": 0.9, "batch_size": 6, "epochs": 400}
+        recipe = training.Config(learning_rate=rate, loss_reduction=reduction, **settings).recipe
         batches = np.tile(np.arange(6, dtype=np.int32), (400, 1))
         losses = train(net, data.x_train[:6], y, recipe=recipe, batches=batches).train_loss
         return losses[-1] / losses[0]

@@ -5,7 +5,8 @@ import pytest
 
 from ntk_repro.network import Network
 from ntk_repro.training import train
-from ntk_repro.widths.sgd import followed_images, recipe_for
+from ntk_repro.widths.sgd import followed_images
+from ntk_repro.widths.training import Config
 
 SETTINGS = {"learning_rate": 0.1, "weight_decay": 0.02, "momentum": 0.9, "batch_size": 4, "epochs": 2}
 
@@ -22,7 +23,7 @@ def test_a_step_is_that_of_pytorch_on_the_studys_loss(reduction, terms, lineariz
     )
     net = net.linearization() if linearized else net
     batches = np.arange(16, dtype=np.int32).reshape(4, 4) % 8
-    recipe = recipe_for(outputs=3, decay_epochs=1, loss_reduction=reduction, **SETTINGS)
+    recipe = Config(decay_epochs=1, loss_reduction=reduction, **SETTINGS).recipe
     trained = train(net, x, y, recipe=recipe, batches=batches)
 
     def loss(params, rows):

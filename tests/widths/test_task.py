@@ -18,7 +18,6 @@ def data():
 def test_all_classes_are_one_hot(data):
     y = targets(data)
     assert y.outputs == 10
-    assert y.threshold is None
     np.testing.assert_array_equal(y.train.argmax(axis=1), data.y_train)
     np.testing.assert_array_equal(y.test.sum(axis=1), 1)
 
@@ -38,7 +37,7 @@ def test_far_numbers_of_few_classes_are_no_outputs(data):
 
 def test_one_class_against_the_others_is_one_and_zero(data):
     y = targets(data, 3)
-    assert (y.outputs, y.threshold) == (1, 0.5)
+    assert y.outputs == 1
     np.testing.assert_array_equal(y.train[:, 0], data.y_train == 3)
 
 
