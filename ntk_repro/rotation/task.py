@@ -1,17 +1,17 @@
 """What a network of the study is trained on: images, labels and the order of the minibatches."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from ntk_repro.data import Dataset, binary_labels, load_dataset
+from ntk_repro.data import Dataset, binary_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network, check_network
-from ntk_repro.rotation.settings import Settings
+from ntk_repro.record import RunFolder
+from ntk_repro.rotation.settings import Settings, TaskSettings
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import majority_rate, minibatches
 
@@ -46,13 +46,13 @@ class Task:
         return float(majority_rate(self.y_test))
 
 
-def images(config: Settings, n_train: int | None) -> Dataset:
+def images(config: Settings) -> Dataset:
     """The images of a config.
 
     Raises:
-        UserError: from `load_dataset`; a network of the user's own that cannot take them.
+        UserError: from `load_dataset`; a custom network that cannot take them.
     """
-    data = load_dataset(config.data, config.data_dir, n_train=n_train, n_test=config.n_test, seed=config.data_seed)
+    data = config.load()
     check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
     return data
 
@@ -87,14 +87,12 @@ def class_labels(data: Dataset) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, 
     if len(np.unique(y_train)) < 2:
         raise UserError(
             f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
-            "cannot be told from the others: take more images, or another data set"
+            "cannot be distinguished from the others: take more images, or another data set"
         )
     return y_train, y_test
 
 
-def task_for(
-    config: Settings, data: Dataset, net: Network, index: int | None, num_eigenfunctions: int, root: Path | None
-) -> Task:
+def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolder, num_eigenfunctions: int = 0) -> Task:
     """The labels of an eigenfunction of the network's NTK, or without index of the classes.
 
     Source: Ortiz-Jimenez et al. 2021, sections 3.1 (eigenfunctions of the kernel on all images) and 4.1 (CIFAR2).
@@ -103,19 +101,19 @@ def task_for(
         config: the settings.
         data: the images.
         net: the network before training.
-        index: the eigenfunction, counted from 1; None for the classes.
-        num_eigenfunctions: how many to compute at least; 0 for none but `index`.
-        root: folder of all runs.
+        folder: of the run; the eigenfunctions are kept beside it.
+        num_eigenfunctions: how many to compute at least; 0 for none but that of the task.
 
     Raises:
         UserError: more eigenfunctions than images, or labels of one class.
     """
+    index = config.index
     count = max(num_eigenfunctions, index or 0)
     if count > len(data.x):
         raise UserError(
-            f"{count} eigenfunctions cannot be had from {len(data.x)} images: ask for fewer, or use more images"
+            f"{count} eigenfunctions need at least {count} images, not {len(data.x)}: ask for fewer, or use more images"
         )
-    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
+    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=folder.root) if count else None
     if basis is None or index is None:
         return Task(*class_labels(data), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)
