@@ -59,7 +59,7 @@ class NetworkChoice(Settings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`: the network is parsed, and refuses settings that it does not take."""
         network, settings = self.network, self.model_settings
-        instead = network.replaced_activation(network.arguments(**settings))
+        instead = network.replaced_activation(network.arguments(**{"num_outputs": 1, **settings}))
         if network.custom is None:
             network.build(**settings)
         elif instead and (network, settings["activation"]) not in _REPORTED:

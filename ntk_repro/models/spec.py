@@ -48,6 +48,11 @@ class NetworkSpec(str):
         return display_name(self.name)
 
     @property
+    def digest(self) -> str:
+        """Of the source of a custom network, else ""."""
+        return self.custom.digest if self.custom else ""
+
+    @property
     def place(self) -> str:
         """The network and, of a custom one, where it is written, for messages."""
         return f"{self.display_name} in {self.name.rpartition(':')[0]}" if self.custom else self.name
@@ -97,7 +102,7 @@ class NetworkSpec(str):
         given = {**sizes, **given}
         for name, one in takes.items():
             if one.default is inspect.Parameter.empty and name not in (*given, *_INITIALIZATION):
-                raise UserError(f"{self.place} needs {name}, which nothing sets: give it a default in its source")
+                raise UserError(f"{self.place} needs {name}, which nothing sets: give it a default")
         return given
 
     def replaced_activation(self, given: Mapping[str, Any]) -> str:

@@ -5,13 +5,15 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.experiments import StudyConfig
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
 from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
+
+if TYPE_CHECKING:
+    from ntk_repro.experiments import StudyConfig
 
 __all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
 
@@ -24,7 +26,7 @@ class Study:
     """A study's settings, and the function that computes one run of them."""
 
     name: str
-    config: type[StudyConfig]
+    config: "type[StudyConfig]"
     run: Callable[..., RunFolder]
 
 
@@ -34,7 +36,7 @@ class Preset:
 
     name: str
     cost: str
-    configs: tuple[StudyConfig, ...]
+    configs: "tuple[StudyConfig, ...]"
     runs_of: str = ""
 
 

@@ -6,16 +6,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import StudyConfig
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.presets import load_figure_preset, study_of
 from ntk_repro.papers.resources import figures_dir
 from ntk_repro.progress import console
 from ntk_repro.record import write_text
+
+if TYPE_CHECKING:
+    from ntk_repro.experiments import StudyConfig
 
 __all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
 
@@ -67,7 +69,7 @@ def reproduce(
     return draw_figure(figure, runs, preset=preset, out=out)
 
 
-def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> tuple[list[StudyConfig], list[str]]:
+def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":
     """The settings of a figure's runs, all checked as their study checks them, before any of them is computed.
 
     Args:
@@ -87,7 +89,7 @@ def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> tu
     return configs, lines
 
 
-def _fitted(configs: Sequence[StudyConfig], changes: Mapping[str, Any]) -> tuple[list[StudyConfig], list[str]]:
+def _fitted(configs: "Sequence[StudyConfig]", changes: Mapping[str, Any]) -> "tuple[list[StudyConfig], list[str]]":
     """The configs made to fit the images that the command names instead of the preset's, and lines that say so."""
     named = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
     fits = [config.fitted(named) if named else (config, []) for config in configs]

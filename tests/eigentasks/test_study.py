@@ -8,6 +8,7 @@ from ntk_repro import eigentasks
 from ntk_repro.data import binary_labels, load_dataset
 from ntk_repro.eigentasks import EigentasksConfig, study
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import settings
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
@@ -83,7 +84,7 @@ def copies(tmp_path, *shades):
 @pytest.mark.slow
 def test_a_finished_run_is_not_returned_for_other_images(tmp_path, monkeypatch):
     made = copies(tmp_path, "png", "jpeg")
-    monkeypatch.setattr(study, "load_dataset", lambda name, data_dir, **settings: made[data_dir])
+    monkeypatch.setattr(settings, "load_dataset", lambda name, data_dir, **others: made[data_dir])
     config = EigentasksConfig(
         net="mlp", width=0.1, data="cifar10", data_dir="jpeg", indices=(2,), epochs=1, batch_size=30
     )
@@ -213,7 +214,7 @@ def test_the_baseline_learns_the_first_five_classes_against_the_others(done, roo
         ({"net": "lenett"}, "unknown network 'lenett'; did you mean 'lenet'"),
         ({"activation": "rely", "data": "digit"}, "unknown activation 'rely'; did you mean 'relu'"),
         ({"data": "digit"}, "unknown data set 'digit'; did you mean 'digits'"),
-        ({"indices": (2, 300)}, "300 eigenfunctions cannot be had from 200 images"),
+        ({"indices": (2, 300)}, "300 eigenfunctions need at least 300 images, not 200"),
         ({"n_train": 10_000}, "ask for at most"),
     ],
 )
