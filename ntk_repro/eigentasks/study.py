@@ -8,7 +8,7 @@ from jaxtyping import Int
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.data import Dataset, binary_labels
+from ntk_repro.data import Dataset, binary_labels, class_labels
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.eigentasks.config import EigentasksConfig
 from ntk_repro.errors import UserError
@@ -20,7 +20,6 @@ from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import (
-    Training,
     binary_accuracies,
     epoch_means,
     epochs_to_loss,
@@ -49,7 +48,7 @@ def _load(config: EigentasksConfig) -> Dataset:
             "--num-eigenfunctions), or use more images"
         )
     if config.baseline:
-        _check_two_classes(data)
+        class_labels(data, "leave that baseline out with --no-baseline")
     recipe.steps(len(data.x_train))  # refuses batches that are too large
     return data
 
@@ -70,20 +69,6 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     basis = eigenbasis(study.net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
     arrays = {"eigenvalues": basis.values, "residuals": basis.residuals}
     return arrays | study.linearizations(basis) | study.networks(basis)
-
-
-def _check_two_classes(data: Dataset) -> None:
-    """Refuses a baseline on other classes than 0 to 9, and one whose training labels are one class."""
-    if data.y.min() < 0 or data.y.max() > 9:
-        raise UserError(
-            f"the baseline is classes 0 to 4 against 5 to 9, and {data.provenance.name} has labels from {data.y.min()} "
-            f"to {data.y.max()}: leave it out with --no-baseline"
-        )
-    if len(np.unique(binary_labels(data.y_train))) < 2:
-        raise UserError(
-            f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
-            "against the others cannot be trained on: leave that baseline out with --no-baseline"
-        )
 
 
 class _Study:
@@ -113,10 +98,7 @@ class _Study:
         labels = [self._labels(basis, task) for task in tasks]
         y_train, y_test = (np.stack(part, axis=1) for part in zip(*labels, strict=True))
         if self.config.linearized_training == "function_space":
-            rows = self.folder.load_part("linearized")
-            if rows is None:
-                rows = self._in_function_space(basis, y_train, y_test)
-                self.folder.save_part("linearized", **rows)
+            rows = self.folder.part("linearized", self._in_function_space, basis, y_train, y_test)
         else:
             net = self.net.linearization()
             rows = self._trained("linearized", net, tasks, zip(y_train.T, y_test.T, strict=True))
@@ -151,40 +133,34 @@ class _Study:
         rows = self._trained("network", self.net, tasks, (self._labels(basis, task) for task in tasks))
         return _named(rows, "network", self.config.indices, self.config.baseline)
 
-    def _trained(self, what: str, net: Network, tasks: list[int | None], labels: Iterable) -> dict[str, np.ndarray]:
+    def _trained(self, kind: str, net: Network, tasks: list[int | None], labels: Iterable) -> dict[str, np.ndarray]:
         """Trains a copy of `net` on each task, one after the other; each is kept as soon as it is trained."""
         rows = []
-        with progress(f"{self.config.display_name}: training ({what})", len(tasks), "tasks") as advance:
+        with progress(f"{self.config.display_name}: training ({kind})", len(tasks), "tasks") as advance:
             for task, (y_train, y_test) in zip(tasks, labels, strict=True):
-                name = f"{what}_baseline" if task is None else f"{what}_{task:05d}"
-                row = self.folder.load_part(name)
-                if row is None:
-                    started = time.monotonic()
-                    row = self._row(
-                        train(
-                            net,
-                            self.data.x_train,
-                            y_train,
-                            recipe=self.recipe,
-                            batches=self.batches,
-                            x_test=self.data.x_test,
-                            y_test=y_test,
-                        )
-                    )
-                    # First the line, then the part: killed in between, the line is there twice, and none is lost.
-                    self.folder.log(
-                        phase=what,
-                        index=task,
-                        test_accuracy=float(row["test_accuracy"]),
-                        train_loss=float(row["loss"][-1]),
-                        seconds=time.monotonic() - started,
-                    )
-                    self.folder.save_part(name, **row)
-                rows.append(row)
-                advance(note=f"{name}: {float(row['test_accuracy']):.1%}")
+                name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
+                rows.append(self.folder.part(name, self._trained_on, kind, net, task, y_train, y_test))
+                advance(note=f"{name}: {float(rows[-1]['test_accuracy']):.1%}")
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
-    def _row(self, training: Training) -> dict[str, np.ndarray]:
+    def _trained_on(self, kind: str, net: Network, task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
+        started = time.monotonic()
+        training = train(
+            net,
+            self.data.x_train,
+            y_train,
+            recipe=self.recipe,
+            batches=self.batches,
+            x_test=self.data.x_test,
+            y_test=y_test,
+        )
+        self.folder.log(
+            phase=kind,
+            index=task,
+            test_accuracy=float(training.test_accuracy),
+            train_loss=float(training.train_loss[-1]),
+            seconds=time.monotonic() - started,
+        )
         return {
             "test_accuracy": np.asarray(training.test_accuracy, np.float64),
             "train_accuracy": np.asarray(training.train_accuracy, np.float64),
@@ -194,17 +170,17 @@ class _Study:
         }
 
 
-def _named(rows: dict[str, np.ndarray], what: str, indices: tuple[int, ...], baseline: bool) -> dict[str, np.ndarray]:
+def _named(rows: dict[str, np.ndarray], kind: str, indices: tuple[int, ...], baseline: bool) -> dict[str, np.ndarray]:
     """The result's arrays from those over all tasks, of which the baseline is the last."""
     count = len(indices)
-    own = {"network": "index", "linearized": "linearized_index"}[what]
-    # What Figure 3 shows of the network goes by its plain name; a linearization has it if trained in weight space.
-    plain = {"majority_rate", *(_FIGURE_3 if what == "network" else ())}
+    own = {"network": "index", "linearized": "linearized_index"}[kind]
+    # What Figure 3 shows of the network has no prefix; a linearization has it if trained in weight space.
+    unprefixed = {"majority_rate", *(_FIGURE_3 if kind == "network" else ())}
     named: dict[str, np.ndarray] = {own: np.array(indices)}
     for key, values in rows.items():
-        named[key if key in plain else f"{what}_{key}"] = values[:count]
+        named[key if key in unprefixed else f"{kind}_{key}"] = values[:count]
         if baseline:
-            named[f"baseline_{what}_{key}"] = values[count]
+            named[f"baseline_{kind}_{key}"] = values[count]
     return named
 
 

@@ -13,7 +13,7 @@ from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
-from ntk_repro.models.registry import MODELS, build_model, model_settings, network_spec
+from ntk_repro.models.registry import MODELS, build_model, network_spec
 from ntk_repro.models.resnet import ResNet18
 from ntk_repro.models.settings import NetworkChoice, NetworkSettings, ResidualNetworkSettings
 from ntk_repro.models.spec import NetworkSpec, is_nnx
@@ -41,6 +41,5 @@ __all__ = [
     "is_nnx",
     "last_line",
     "load_custom",
-    "model_settings",
     "network_spec",
 ]

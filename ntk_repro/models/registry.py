@@ -18,7 +18,7 @@ from ntk_repro.models.spec import NetworkSpec
 from ntk_repro.models.wide_resnet import WideResNet
 from ntk_repro.network_names import custom_name
 
-__all__ = ["MODELS", "build_model", "model_settings", "network_spec"]
+__all__ = ["MODELS", "build_model", "network_spec"]
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -88,12 +88,3 @@ def build_model(
     """
     named = {"width": width, "num_outputs": num_outputs, "activation": activation, "parameterization": parameterization}
     return network_spec(name).build(**named, **model_kw)
-
-
-def model_settings(name: str) -> tuple[str, ...]:
-    """The settings of an architecture beyond width, num_outputs and activation, such as residual_scale_init.
-
-    Raises:
-        UserError: for an unknown name.
-    """
-    return network_spec(name).settings

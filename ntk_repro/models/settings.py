@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ntk_repro.experiments.settings import Settings
+from ntk_repro.experiments import Settings
 from ntk_repro.models.registry import MODELS, network_spec
 from ntk_repro.models.spec import NetworkSpec
 from ntk_repro.network_names import display_name

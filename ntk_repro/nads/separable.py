@@ -6,6 +6,7 @@ Source: Ortiz-Jimenez et al. 2021, section 3.2 and appendix C.1 (Figure 4).
 import shutil
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -94,7 +95,10 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     rows = []
     with progress(f"{config.display_name}: training", len(config.indices), "directions") as advance:
         for j in config.indices:
-            rows.append(_along(config, net, found["directions"][j - 1], j, folder))
+            rows.append(folder.part(f"direction_{j:05d}", _along, config, net, found["directions"][j - 1], j, folder))
+            # Checkpoints on the way: of a large network a state for each direction would fill the disk.
+            shutil.rmtree(_gram_path(folder, j), ignore_errors=True)
+            (folder.path / "parts" / f"network_{j:05d}_state.npz").unlink(missing_ok=True)
             advance(note=f"direction {j}: {float(rows[-1]['network_test_accuracy']):.1%}")
     return {
         "index": np.array(config.indices),
@@ -105,11 +109,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
 
 
 def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Both accuracies along one direction, kept as a part of the run; a long training and the kernel are on the way."""
-    name = f"direction_{j:05d}"
-    part = folder.load_part(name)
-    if part is not None:
-        return part
+    """Both accuracies along one direction; a long training and the kernel are kept as they grow."""
     started = time.monotonic()
     sizes: dict[str, Any] = {"epsilon": config.epsilon, "sigma": config.sigma, "seed": config.seed}
     data = linearly_separable(direction, config.train_size, config.test_size, **sizes)
@@ -126,8 +126,8 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
         folder=folder,
         name=f"network_{j:05d}",
     )
-    where, n = folder.path / "parts" / f"gram_{j:05d}", config.train_size
-    kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), where).array()
+    n = config.train_size
+    kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), _gram_path(folder, j)).array()
     linearized = train_in_function_space(
         kernel[:n, :n],
         data.y_train[:, None].astype(np.float32),
@@ -145,13 +145,12 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
         "linearized_test_accuracy": binary_accuracies(linearized.fx_test, data.y_test[:, None])[0],
         "linearized_train_accuracy": binary_accuracies(linearized.fx_train, data.y_train[:, None])[0],
     }
-    said = {name: float(value) for name, value in part.items()}
-    folder.log(direction=j, seconds=time.monotonic() - started, **said)
-    folder.save_part(name, **part)
-    # What was kept on the way: of a large network a state for each direction would fill the disk.
-    shutil.rmtree(where, ignore_errors=True)
-    where.with_name(f"network_{j:05d}_state.npz").unlink(missing_ok=True)
+    folder.log(direction=j, seconds=time.monotonic() - started, **{name: float(part[name]) for name in part})
     return part
+
+
+def _gram_path(folder: RunFolder, j: int) -> Path:
+    return folder.path / "parts" / f"gram_{j:05d}"
 
 
 def show(folder: RunFolder) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -207,6 +207,17 @@ class RunFolder:
     def load_part(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays saved under this name, or None where they are absent or damaged (then compute them again)."""
         return load_arrays(self._part(name))
+
+    def part(self, name: str, compute: Callable[..., Mapping[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+        """The arrays saved under this name; where there are none, those that `compute(*arguments)` gives, now saved.
+
+        What `compute` logs is in `metrics.jsonl` before they are saved.
+        """
+        arrays = self.load_part(name)
+        if arrays is None:
+            arrays = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            self.save_part(name, **arrays)
+        return arrays
 
     def log(self, **scalars: Any) -> None:
         """Appends one line of JSON to `metrics.jsonl`.

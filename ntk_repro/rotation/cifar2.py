@@ -14,7 +14,7 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.data import Dataset
+from ntk_repro.data import Dataset, class_labels
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
@@ -25,7 +25,7 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
-from ntk_repro.rotation.task import batches_for, class_labels, identity_of, images, network_for
+from ntk_repro.rotation.task import NO_CLASSES, batches_for, identity_of, images, network_for
 from ntk_repro.training import accuracy, epoch_means, majority_rate, train
 
 __all__ = ["Config", "run", "show"]
@@ -67,7 +67,7 @@ class Config(Settings):
 
 def _load(config: Config) -> Dataset:
     data = images(config)
-    y_train, _ = class_labels(data)
+    y_train, _ = class_labels(data, NO_CLASSES)
     for size in config.sizes:
         if len(np.unique(y_train[:size])) < 2:
             raise UserError(f"the first {size} training images are all of one class: leave out --sizes {size}")
@@ -84,7 +84,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `majority_rate`, of the test labels. nan where a network's training diverged; a linearization's is refused.
     """
     study = _Study(config, data, folder)
-    rows = [study.row(size) for size in config.sizes]
+    rows = [folder.part(f"size_{size:06d}", study.row, size) for size in config.sizes]
     return {
         "size": np.array(config.sizes),
         "majority_rate": np.asarray(majority_rate(study.y_test)),
@@ -95,7 +95,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.data, self.folder = config, data, folder
-        self.y_train, self.y_test = class_labels(data)
+        self.y_train, self.y_test = class_labels(data, NO_CLASSES)
         self.net: Network = network_for(config, data)
 
     @functools.cached_property
@@ -106,15 +106,12 @@ class _Study:
         return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 
     def row(self, size: int) -> dict[str, np.ndarray]:
-        """The result of one training-set size; kept as soon as it is known."""
-        row = self.folder.load_part(f"size_{size:06d}")
-        if row is None:
-            console.print(f"{size:,} training images", highlight=False)
-            started = time.monotonic()
-            row = {**self._network(size), **self._linearization(size)}
-            accuracies = {f"{what}_test_accuracy": float(row[f"{what}_test_accuracy"]) for what in _KINDS}
-            self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
-            self.folder.save_part(f"size_{size:06d}", **row)
+        """The result of one training-set size."""
+        console.print(f"{size:,} training images", highlight=False)
+        started = time.monotonic()
+        row = {**self._network(size), **self._linearization(size)}
+        accuracies = {f"{kind}_test_accuracy": float(row[f"{kind}_test_accuracy"]) for kind in _KINDS}
+        self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
         return row
 
     def _network(self, size: int) -> dict[str, np.ndarray]:

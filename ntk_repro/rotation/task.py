@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from ntk_repro.data import Dataset, binary_labels
+from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network, check_network
@@ -16,14 +16,18 @@ from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import majority_rate, minibatches
 
 __all__ = [
+    "NO_CLASSES",
     "Task",
     "batches_for",
-    "class_labels",
     "identity_of",
     "images",
     "network_for",
     "task_for",
 ]
+
+
+NO_CLASSES = "take more images, or another data set"
+"""What to do where there are no classes 0 to 4 and 5 to 9."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,26 +76,6 @@ def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
     return {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
 
 
-def class_labels(data: Dataset) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
-    """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
-
-    Raises:
-        UserError: other classes, or training images of one kind only.
-    """
-    if data.y.min() < 0 or data.y.max() > 9:
-        raise UserError(
-            f"the task is classes 0 to 4 against 5 to 9, and {data.provenance.name} has labels from {data.y.min()} to "
-            f"{data.y.max()}: take another data set"
-        )
-    y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
-    if len(np.unique(y_train)) < 2:
-        raise UserError(
-            f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
-            "cannot be distinguished from the others: take more images, or another data set"
-        )
-    return y_train, y_test
-
-
 def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolder, num_eigenfunctions: int = 0) -> Task:
     """The labels of an eigenfunction of the network's NTK, or without index of the classes.
 
@@ -115,7 +99,7 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolde
         )
     basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=folder.root) if count else None
     if basis is None or index is None:
-        return Task(*class_labels(data), basis)
+        return Task(*class_labels(data, NO_CLASSES), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)
     n = len(data.x_train)
     if len(np.unique(labels[:n])) < 2:

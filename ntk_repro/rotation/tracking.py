@@ -51,6 +51,13 @@ class Config(TaskSettings):
             raise UserError("num_eigenfunctions and epochs must be at least 0")
         return {**super().canonical(), "track": checked_epochs(self.track, self.epochs, "track")}
 
+    @property
+    def gram_counts(self) -> tuple[int | None, int | None]:
+        """As `DataSource.gram_counts`: without eigenfunctions the kernel is only measured on some training images."""
+        if not self.kernel_images or self.index is not None or self.num_eigenfunctions:
+            return super().gram_counts
+        return min(self.kernel_images, self.n_train or self.kernel_images), 0
+
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
         """As `Settings.within`: no more eigenfunctions are followed than there are."""
         (fit, lines), images = super().within(n_train, n_test), n_train + n_test

@@ -57,7 +57,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     `learning_rate_ratio` (w,): learning rate over the critical one of the network's kernel. nan from where a training
     diverged.
     """
-    parts = [_one_width(config, data, width, folder) for width in config.widths]
+    parts = [folder.part(f"width={w}", _one_width, config, data, w, folder) for w in config.widths]
     arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     return {"widths": np.array(config.widths), "steps": np.array(config.observed), **arrays}
 
@@ -79,9 +79,6 @@ def relative_weight_changes(params: Any, params_0: Any) -> dict[str, float]:
 
 
 def _one_width(config: Config, data: RegressionData, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    part = folder.load_part(f"width={width}")
-    if part is not None:
-        return part
     console.print(f"width {width:,}", highlight=False)
     x = data.x_train
     net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), x.shape[1:])
@@ -106,9 +103,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
         name=f"descent_{width}",
     )
     part = {name: np.asarray(values, float) for name, values in descent.observations.items()}
-    part |= {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
-    folder.save_part(f"width={width}", **part)
-    return part
+    return part | {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
 
 
 def _kernels(net: Network, x: np.ndarray, outputs: str) -> dict[str, np.ndarray]:

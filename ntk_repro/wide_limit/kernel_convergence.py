@@ -66,25 +66,20 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     over the M-sample averages that the largest number of samples splits into (there is one of that number itself).
     """
     exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
-    parts = [_one_width(config, exact, width, folder) for width in config.widths]
+    parts = [folder.part(f"width={width}", _one_width, config, exact, width) for width in config.widths]
     arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     return {"widths": np.array(config.widths), "samples": np.array(config.samples), **arrays}
 
 
-def _one_width(config: Config, exact: AnalyticKernel, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    part = folder.load_part(f"width={width}")
-    if part is not None:
-        return part
+def _one_width(config: Config, exact: AnalyticKernel, width: int) -> dict[str, np.ndarray]:
     console.print(f"width {width:,}", highlight=False)
     key = jax.random.fold_in(key_for(config.seed, INIT), width)
     # All running averages of one pass: their differences are the averages over any stretch of the samples.
     averages = monte_carlo_kernels(config.module(width), key, range(1, config.samples[-1] + 1), config.inputs())
-    part = {
+    return {
         "nngp_error": relative_errors(averages.nngp, exact.nngp, config.samples),
         "ntk_error": relative_errors(averages.ntk, exact.ntk, config.samples),
     }
-    folder.save_part(f"width={width}", **part)
-    return part
 
 
 def relative_errors(

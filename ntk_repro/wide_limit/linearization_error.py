@@ -76,17 +76,16 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     `test_scale` (w, d, s): root mean squared output of the linearization on the test images; `train_loss` of the
     network (w, d, s); `learning_rate_ratio` (w, d): learning rate over the critical one. nan where a training diverged.
     """
-    rows = [[_one(config, data, width, n, folder) for n in config.sizes] for width in config.widths]
+    rows = [
+        [folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder) for n in config.sizes]
+        for width in config.widths
+    ]
     arrays = {name: np.array([[part[name] for part in row] for row in rows]) for name in rows[0][0]}
     lists = {"widths": config.widths, "sizes": config.sizes, "steps": config.observed}
     return arrays | {name: np.array(values) for name, values in lists.items()}
 
 
 def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    name = f"width={width}_n={n}"
-    part = folder.load_part(name)
-    if part is not None:
-        return part
     console.print(f"width {width:,}, {n:,} images", highlight=False)
     x, y, x_test = data.x_train[:n], data.y_train[:n], data.x_test
     net = Network.create(config.module(width), key_for(config.seed, INIT), x.shape[1:])
@@ -112,15 +111,13 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
         fx_test_0=net(x_test),
         k_test_train=empirical_gram(net, x_test, x),
     )
-    part = {
+    return {
         "test_rmse": _rms(fx_test - fx_test_lin),
         "train_rmse": _rms(fx_train - fx_train_lin),
         "test_scale": _rms(fx_test_lin),
         "train_loss": _rms(fx_train - y) ** 2 / 2,
         "learning_rate_ratio": np.asarray(descent.ratio),
     }
-    folder.save_part(name, **part)
-    return part
 
 
 def _rms(fx: Float[np.ndarray, "s m k"]) -> Float[np.ndarray, " s"]:

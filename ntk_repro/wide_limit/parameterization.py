@@ -103,11 +103,9 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
             rows = []
             for exponent, rate in zip(config.log2_etas, rates[name], strict=True):
                 part = f"{name}_{exponent:+d}"
-                row = folder.load_part(part)
-                if row is None:
-                    row = _trained(config, data, net, float(rate), critical, batches, folder, part)
-                rows.append(row)
-                advance(note=f"{part}: {float(row['test_accuracy']):.1%}")
+                how = (config, data, net, float(rate), critical, batches, folder, part)
+                rows.append(folder.part(part, _trained, *how))
+                advance(note=f"{part}: {float(rows[-1]['test_accuracy']):.1%}")
             arrays |= {f"{name}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
             arrays |= {
                 f"{name}_learning_rate": rates[name],
@@ -146,7 +144,7 @@ def _trained(
     folder: RunFolder,
     part: str,
 ) -> dict[str, np.ndarray]:
-    """One training, kept as a part of the run; that it diverged is a finding, not a failure."""
+    """One training; that it diverged is a finding, not a failure."""
     started = time.monotonic()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*diverged.*")
@@ -170,10 +168,8 @@ def _trained(
         "train_accuracy": np.array(accuracy(fx_train, data.y_train)),
         "train_loss": np.array(descent.train_loss[-1], np.float64),
     }
-    # First the line, then the part: killed in between, the line is there twice, and none is lost.
     scalars = {key: float(value) for key, value in row.items()}
     folder.log(phase=part, learning_rate=learning_rate, **scalars, seconds=time.monotonic() - started)
-    folder.save_part(part, **row)
     return row
 
 

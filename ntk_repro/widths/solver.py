@@ -145,15 +145,16 @@ class _Study:
 
     def _part(self, name: str, compute, *arguments) -> dict[str, np.ndarray]:
         """The result of one solution; kept as soon as it is known."""
-        part = self.folder.load_part(name)
-        if part is None:
+
+        def solve() -> dict[str, Any]:
             console.print(f"  {name}", highlight=False)
             started = time.monotonic()
-            part = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            part = compute(*arguments)
             accuracies = {key: float(value) for key, value in part.items() if key.endswith("accuracy")}
             self.folder.log(phase=name, **accuracies, seconds=time.monotonic() - started)
-            self.folder.save_part(name, **part)
-        return part
+            return part
+
+        return self.folder.part(name, solve)
 
     def _solve(self, n: int, **settings) -> LeastSquares:
         x, x_test = self.data.x_train[:n], self.data.x_test

@@ -100,7 +100,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         found |= {name: baselines[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
     outputs, followed = {}, y.test[followed_images(len(y.test), config.follow)]
     for kind in config.kinds:
-        part = _one(config, kind, net if kind == "network" else net.linearization(), data, y, folder)
+        model = net if kind == "network" else net.linearization()
+        part = folder.part(kind, _one, config, kind, model, data, y, folder)
         outputs[kind] = part.pop("outputs")
         found |= {f"{kind}_{name}": value for name, value in part.items()}
         found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], followed).items()}
@@ -113,10 +114,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 def _one(
     config: Config, kind: str, net: Network, data: Dataset, y: Targets, folder: RunFolder
 ) -> dict[str, np.ndarray]:
-    """What came out of the training of one model; kept as soon as it is known."""
-    part = folder.load_part(kind)
-    if part is not None:
-        return part
+    """The result of training one model."""
     console.print(f"  {kind}, {net.num_params:,} parameters", highlight=False)
     started = time.monotonic()
     trained = train_one(
@@ -140,7 +138,6 @@ def _one(
     }
     accuracies = {name: float(part[name]) for name in ("train_accuracy", "test_accuracy")}
     folder.log(phase=kind, **accuracies, seconds=time.monotonic() - started)
-    folder.save_part(kind, **part)
     return part
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.config import GramConfig
-from ntk_repro.models import build_model, model_settings, network_spec
+from ntk_repro.models import build_model, network_spec
 from ntk_repro.network import Network, check_network
 
 NETS = '''
@@ -99,7 +99,7 @@ def test_a_class_is_given_what_it_takes():
     assert (module.hidden, module.width, module.activation) == ((4, 6), 0.5, "gelu")
     assert (module.num_outputs, module.depth) == (3, 7)
     assert build_model("nets.py:Sized").activation == "tanh"  # its own, where nothing is said
-    assert model_settings("nets.py:Sized") == ("depth",)
+    assert network_spec("nets.py:Sized").settings == ("depth",)
 
 
 def test_an_activation_goes_as_a_function_where_the_default_is_one():

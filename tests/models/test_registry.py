@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import ACTIVATIONS, MODELS, ResidualNetworkSettings, build_model, model_settings
+from ntk_repro.models import ACTIVATIONS, MODELS, ResidualNetworkSettings, build_model, network_spec
 from ntk_repro.network import Network
 
 
@@ -79,8 +79,8 @@ def test_unknown_names_are_answered_with_the_nearest():
         build_model("lenet", residual_scale_init=1.0)
     with pytest.raises(UserError, match="width must be above 0"):
         build_model("lenet", width=0)
-    assert "residual_scale_init" in model_settings("resnet18")
-    assert model_settings("mlp") == model_settings("lenet") == ()
+    assert "residual_scale_init" in network_spec("resnet18").settings
+    assert network_spec("mlp").settings == network_spec("lenet").settings == ()
     assert set(MODELS) >= {"mlp", "lenet", "resnet18"}
 
 

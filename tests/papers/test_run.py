@@ -186,7 +186,7 @@ def dataset_sizes_of_mnist(monkeypatch):
     """Full MNIST and CIFAR-10 are not at hand: their sizes are known."""
     known = {"mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
     sizes = lambda name, *args, **kwargs: known.get(name) or dataset_sizes(name, *args, **kwargs)  # noqa: E731
-    monkeypatch.setattr(sys.modules["ntk_repro.experiments.settings"], "dataset_sizes", sizes)
+    monkeypatch.setattr(sys.modules["ntk_repro.experiments"], "dataset_sizes", sizes)
 
 
 @pytest.mark.slow

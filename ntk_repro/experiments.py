@@ -1,16 +1,28 @@
-"""Settings that studies share: small frozen dataclasses that a study's `Config` inherits, so that they stay flat.
+"""What every experiment of a study has: settings that it composes, a `run` made of its computation, and its command.
 
-Each field and its help text stands here once. A study that has another default names the field again, without a text:
-the command line takes that of the nearest class that has one.
+An experiment is a module with `Config`, which inherits `StudyConfig` and the settings that it shares with others,
+`run`, made by `experiment`, and `show(folder)`. A shared field and its help text stands here (of networks in
+`ntk_repro.models.settings`) once. A study that has another default names the field again, without a text: the command
+line takes that of the nearest class that has one.
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import functools
+import importlib
+import shlex
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, Self, TypeVar
 
-from ntk_repro.data import Dataset, dataset_sizes, load_dataset
-from ntk_repro.errors import UserError
+import tyro
+
+from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.record import RunFolder
 from ntk_repro.seeds import check_seed
 
 __all__ = [
@@ -21,10 +33,14 @@ __all__ = [
     "MinibatchSettings",
     "NTest",
     "NTrain",
+    "Run",
     "SeedSettings",
     "Settings",
     "StudyConfig",
     "TrainingSettings",
+    "experiment",
+    "experiment_command",
+    "single_command",
 ]
 
 
@@ -90,6 +106,8 @@ class SeedSettings(Settings):
 class StudyConfig(SeedSettings):
     """The settings of one run of a study: what the `Config` of every experiment is."""
 
+    data = ""  # the name of the data set, where an experiment has one
+
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
@@ -128,6 +146,11 @@ class DataSource(DataFolder):
                 raise UserError(f"{name} must be at least 1, not {count}")
         check_seed(self.data_seed, "data_seed")
         return {**super().canonical(), **({} if self.is_subset else self.defaults("data_seed"))}
+
+    @property
+    def gram_counts(self) -> tuple[int | None, int | None]:
+        """How many training and test images the largest Gram matrix of a run is of; None for all of them."""
+        return self.n_train, self.n_test
 
     def load(self) -> Dataset:
         """The images.
@@ -220,3 +243,123 @@ class TrainingSettings(EpochSettings):
     """Learning rate at the first step."""
     momentum: float = 0.9
     """Momentum of SGD, at least 0 and below 1."""
+
+
+C = TypeVar("C", bound=Settings)
+C_contra = TypeVar("C_contra", bound=Settings, contravariant=True)
+
+
+class Run(Protocol[C_contra]):
+    """A function that computes runs."""
+
+    def __call__(
+        self, config: C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
+    ) -> RunFolder:
+        """Computes a run, or continues one that was interrupted, or returns one that is done.
+
+        Args:
+            config: the settings.
+            root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+            data: what the experiment loads for this config, where the caller has it already.
+            wait: whether to wait for another process that computes the same, rather than to refuse.
+
+        Raises:
+            UserError: for settings or data that cannot be worked with.
+            RunInUseError: another process computes the same, and `wait` is False.
+        """
+        ...
+
+
+def _recorded(provenance: Provenance | Mapping[str, Any]) -> Mapping[str, Any]:
+    return provenance.as_dict() if isinstance(provenance, Provenance) else provenance
+
+
+def experiment(
+    name: str,
+    *,
+    load: Callable[[Any], Any] | None = None,
+    wait: bool = False,
+) -> Callable[[Callable[[C, Any, RunFolder], Mapping[str, Any]]], Run[C]]:
+    """Makes an experiment's `run(config, root=None)` of the function that computes the arrays of its result.
+
+    That function is called with the settings in their canonical form, the data and the open run folder, and only where
+    the run is not done.
+
+    Args:
+        name: of the folder of these runs, the study's and the experiment's, such as "widths_spectra".
+        load: (config) -> data, with `provenance` (that of a data set, or a mapping of what is recorded). All that can
+            be refused is refused here, before there is a folder. It is called for a finished run too: only the data
+            tell whether it was computed from these.
+        wait: whether to wait for another process that computes the same.
+    """
+
+    def decorate(compute: Callable[[C, Any, RunFolder], Mapping[str, Any]]) -> Run[C]:
+        @functools.wraps(compute)
+        def run(config: C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
+            config = config.resolved()
+            data = load(config) if load is not None and data is None else data
+            facts = None if data is None else _recorded(data.provenance)
+            texts = config.source_texts()
+            with RunFolder.open(name, config, root=root, wait=wait, provenance=facts, source=texts) as folder:
+                if not folder.done:
+                    folder.finish(**compute(config, data, folder))
+            return folder
+
+        del run.__wrapped__  # so that its signature is shown, not that of the computation
+        return run
+
+    return decorate
+
+
+def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
+    """Parses the command line, computes the run (or finds it done) and shows its result.
+
+    Args:
+        study: the study's name. Its package names its experiments, each with a line of text, in `EXPERIMENTS`; each is
+            a module with `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the
+            figures that draw their runs.
+        args: the command line, None for the process's own.
+        default: the experiment meant where options alone are given, if any.
+    """
+    command(lambda: _run(study, list(sys.argv[1:] if args is None else args), default))
+
+
+def _run(study: str, args: list[str], default: str | None) -> None:
+    package = importlib.import_module(f"ntk_repro.{study}")
+    known = package.EXPERIMENTS
+    prog = f"python -m ntk_repro.{study}"
+    if not args or args[0] in ("-h", "--help"):
+        experiment = f"[experiment; for options alone {default}]" if default else "<experiment>"
+        print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
+        print("\n".join(f"  {name:{max(map(len, known))}}  {text}" for name, text in known.items()))
+        print(f"\nnext: {prog} {default or next(iter(known))} --help")
+        return
+    if default and args[0].startswith("-"):
+        args = [default, *args]
+    name = args[0].replace("-", "_")
+    if name not in known:
+        raise unknown_name("experiment", args[0], known)
+    # Only the experiment named is imported: each brings its own part of the library.
+    module = importlib.import_module(f"ntk_repro.{study}.{name}")
+    single_command(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
+
+
+def single_command(
+    module: ModuleType, prog: str, args: Sequence[str] | None, figure: str | None, otherwise: str = ""
+) -> None:
+    """Runs one experiment from the command line.
+
+    Args:
+        module: with `Config`, `run` and `show`.
+        prog: how the command is called.
+        args: its options.
+        figure: that draws the run.
+        otherwise: the next step where no figure draws it.
+    """
+    config = tyro.cli(module.Config, prog=prog, args=args)
+    use_compilation_cache()
+    folder = module.run(config)
+    module.show(folder)
+    print(f"kept in: {folder.path} (the same command shows it again at once)")
+    draw = f"{this_program()} draw {figure} {shlex.quote(str(folder.path))}"
+    print(f"next: {draw if figure else otherwise}")
