@@ -62,7 +62,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     nan from where the network's training diverged.
     """
     net = network_for(config, data)
-    task = task_for(config, data, net, folder)
+    task = task_for(config, data, net, folder.root)
     batches = batches_for(config, len(data.x_train))
 
     def measure(epoch: int, network: Network) -> dict[str, np.ndarray]:

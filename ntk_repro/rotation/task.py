@@ -1,6 +1,7 @@
 """What a network of the study is trained on: images, labels and the order of the minibatches."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network, check_network
-from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings, TaskSettings
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import majority_rate, minibatches
@@ -76,7 +76,7 @@ def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
     return {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
 
 
-def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolder, num_eigenfunctions: int = 0) -> Task:
+def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | None, num_eigenfunctions: int = 0) -> Task:
     """The labels of an eigenfunction of the network's NTK, or without index of the classes.
 
     Source: Ortiz-Jimenez et al. 2021, sections 3.1 (eigenfunctions of the kernel on all images) and 4.1 (CIFAR2).
@@ -85,7 +85,7 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolde
         config: the settings.
         data: the images.
         net: the network before training.
-        folder: of the run; the eigenfunctions are kept beside it.
+        root: folder of all runs, where eigenfunctions are kept.
         num_eigenfunctions: how many to compute at least; 0 for none but that of the task.
 
     Raises:
@@ -97,7 +97,7 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, folder: RunFolde
         raise UserError(
             f"{count} eigenfunctions need at least {count} images, not {len(data.x)}: ask for fewer, or use more images"
         )
-    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=folder.root) if count else None
+    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
     if basis is None or index is None:
         return Task(*class_labels(data, NO_CLASSES), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)

@@ -85,7 +85,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     epochs = 0 the kernel is measured before training only.
     """
     net = network_for(config, data)
-    task = task_for(config, data, net, folder, config.num_eigenfunctions)
+    task = task_for(config, data, net, folder.root, config.num_eigenfunctions)
     count = _kernel_images(config, data)
     kernel = KernelMeasurement(
         folder, net, data.x_train[:count], task.y_train[:count], config.top, _targets(config, data, task)
