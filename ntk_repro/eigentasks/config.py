@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, TrainingSettings
+from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.training import Recipe
 
@@ -102,9 +103,5 @@ class EigentasksConfig(TrainingSettings, DataSettings, ResidualNetworkSettings, 
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:
-    if min(values) < 2:
-        raise UserError(
-            f"index {min(values)} cannot be a task: eigenfunctions are counted from 1, and the first has one sign on "
-            "all images, so its labels are one class; begin at 2"
-        )
+    check_task_index(min(values))
     return tuple(sorted(set(values)))

@@ -297,16 +297,16 @@ class RunFolder:
         return f"RunFolder({str(self._path)!r}, {state})"
 
     def _begin(self, config: Any) -> None:
-        """Takes up the folder, under the lock: mends what a kill left, checks or writes the config."""
+        """Takes up the folder, under the lock: repairs what a kill left, checks or writes the config."""
         path = self._path
         remove_leftovers(path)
         if (path / _PARTS).is_dir():
             remove_leftovers(path / _PARTS)
-        strangers = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+        unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
         if (path / _CONFIG).exists():
             _check_same(path, _read_config(path), self._config)
-        elif strangers:
-            message = f"{path} holds {strangers[0]} but no {_CONFIG}, so whose run it is cannot be told"
+        elif unexpected:
+            message = f"{path} holds {unexpected[0]} but no {_CONFIG}, so it cannot be matched to a run"
             raise UserError(f"{message}: move the folder away or delete it")
         else:
             write_text(path / _CONFIG, config_to_toml(self._config))

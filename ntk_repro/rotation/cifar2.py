@@ -163,10 +163,10 @@ def show(folder: RunFolder) -> None:
     result = folder.result()
     table = Table(
         "images",
-        *(f"{what}: {quantity}" for what in _KINDS for quantity in ("test accuracy", "weight distance")),
+        *(f"{kind}: {quantity}" for kind in _KINDS for quantity in ("test accuracy", "weight distance")),
         title=f"{display_name(folder.config['net'])} on classes 0-4 / 5-9",
     )
     for i, size in enumerate(result["size"]):
-        cells = [(result[f"{what}_test_accuracy"][i], result[f"{what}_distance"][i]) for what in _KINDS]
+        cells = [(result[f"{kind}_test_accuracy"][i], result[f"{kind}_distance"][i]) for kind in _KINDS]
         table.add_row(f"{size:,}", *(text for a, d in cells for text in (f"{a:.1%}", f"{d:.3g}")))
     Console().print(table)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTest, NTrain, StudyConfig, TrainingSettings
+from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.training import Recipe, landmark_epochs
 
@@ -62,11 +63,8 @@ class TaskSettings(NTrain, Settings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        if self.index is not None and self.index < 2:
-            raise UserError(
-                f"index {self.index} cannot be a task: eigenfunctions are counted from 1, and the first has one sign "
-                "on all images, so its labels are one class; begin at 2"
-            )
+        if self.index is not None:
+            check_task_index(self.index)
         return super().canonical()
 
     @property
