@@ -21,8 +21,9 @@ KERNELS = kernel_convergence.Config(depth=1, widths=(4, 8), samples=(1, 3), inpu
 RATES = parameterization.Config(loss="half_mean_squared_error", log2_etas=(40, -3, 2), hidden=24, data="digits")
 ENSEMBLE = predictive.Config(hidden=128, depth=1, num_networks=60, observe_at=(40, 0, 4), data="digits", n_train=8)
 PAIR = trajectories.Config(
-    hidden=48, depth=2, predictions=("analytic", "empirical"), data="digits", classes=(7, 0), n_train=12
-)
+    hidden=48, depth=2, steps=12, predictions=("analytic", "empirical"), data="digits", classes=(7, 0),
+    n_train=12, n_test=10,
+)  # fmt: skip
 RESNET = trajectories.Config(net="wide_resnet", channels=4, batch_size=4, data="digits", classes=(0, 1, 2), n_train=8)
 MODULES = (drift, kernel_convergence, linearization_error, parameterization, predictive, trajectories)
 RUN = {module.Config: module.run for module in MODULES}
@@ -65,8 +66,8 @@ RUN = {module.Config: module.run for module in MODULES}
 )
 def test_settings_without_sense_are_refused_before_a_folder_is_made(config, changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        RUN[type(config)](dataclasses.replace(config, **changes), root=tmp_path)
-    assert not list(tmp_path.iterdir())
+        RUN[type(config)](dataclasses.replace(config, **changes), root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("config", [ENSEMBLE, PAIR])
