@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import DataSource
 from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
 from ntk_repro.papers.resources import configs_dir, figures_dir
 from ntk_repro.record import environment, runs_root
@@ -115,14 +115,14 @@ def _preset(preset: str, missing: set[str]) -> Finding:
         if not _has_accelerator():
             lacks.append("take a machine with a GPU")
     found += "".join(f"; {', '.join(names)}: {cost}" for cost, names in unknown.items())
-    needed = {config.data for one in presets for config in one.configs if hasattr(config, "data")} & missing
+    needed = {config.data for one in presets for config in one.configs} & missing
     if needed:
         lacks.append(f"get {', '.join(sorted(needed))}: --data-dir, or let it be downloaded")
     in_memory = [
         _images_of(config)
         for figure, one in zip(figures, presets, strict=True)
         for config in one.configs
-        if figure.study.partition(".")[0] in _WITH_GRAM
+        if figure.study.partition(".")[0] in _WITH_GRAM and isinstance(config, DataSource)
     ]
     images = max(in_memory)
     found += f"; largest kernel: {images:,} images, {4 * images**2 / _GIB:.1f} GiB"
@@ -131,14 +131,10 @@ def _preset(preset: str, missing: set[str]) -> Finding:
     return Finding(f"preset {preset}", found, "; ".join(lacks))
 
 
-def _images_of(config: Any) -> int:
+def _images_of(config: DataSource) -> int:
     """The images that a run has the Gram matrix of: those that it asks for, else all of its data set, or of MNIST."""
-    all_train, all_test = _WHOLE.get(config.data, _WHOLE["mnist"])
-    n_train = max(config.sizes) if hasattr(config, "sizes") else config.n_train or all_train
-    tracked = getattr(config, "kernel_images", None)
-    if tracked and config.index is None and not config.num_eigenfunctions:
-        return min(tracked, n_train)
-    return n_train + (config.n_test or all_test)
+    whole = _WHOLE.get(config.data, _WHOLE["mnist"])
+    return sum(most if count is None else count for count, most in zip(config.gram_counts, whole, strict=True))
 
 
 def _has_accelerator() -> bool:

@@ -1,25 +1,323 @@
-"""The command of a study that has several experiments: `python -m ntk_repro.<study> <experiment> --options`."""
+"""What every experiment of a study has: settings that it composes, a `run` made of its computation, and its command.
 
+An experiment is a module with `Config`, which inherits `StudyConfig` and the settings that it shares with others,
+`run`, made by `experiment`, and `show(folder)`. A shared field and its help text stands here (of networks in
+`ntk_repro.models.settings`) once. A study that has another default names the field again, without a text: the command
+line takes that of the nearest class that has one.
+"""
+
+import dataclasses
+import functools
 import importlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, Self, TypeVar
 
 import tyro
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
-from ntk_repro.errors import unknown_name
+from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.record import RunFolder
+from ntk_repro.seeds import check_seed
 
-__all__ = ["experiment_command"]
+__all__ = [
+    "DataFolder",
+    "DataSettings",
+    "DataSource",
+    "EpochSettings",
+    "MinibatchSettings",
+    "NTest",
+    "NTrain",
+    "Run",
+    "SeedSettings",
+    "Settings",
+    "StudyConfig",
+    "TrainingSettings",
+    "experiment",
+    "experiment_command",
+    "single_command",
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all settings can do."""
+
+    def resolved(self) -> Self:
+        """The same settings, checked, in their canonical form: those that mean the same run are equal.
+
+        Raises:
+            UserError: for settings that contradict each other or that no run could have.
+        """
+        return dataclasses.replace(self, **self.canonical())
+
+    def canonical(self) -> dict[str, Any]:
+        """Checks the settings; returns the fields that `resolved` replaces: what has no effect, what is left open.
+
+        Raises:
+            UserError: for settings that contradict each other or that no run could have.
+        """
+        return {}
+
+    def fitted(self, chosen: Collection[str]) -> tuple[Self, list[str]]:
+        """The settings made to fit the images that there are, and lines that say so.
+
+        Args:
+            chosen: the counts that the user asks for, which stay.
+        """
+        return self, []
+
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """The settings without what so few images cannot give, and lines that say so."""
+        return self, []
+
+    def values(self, part: type["Settings"]) -> dict[str, Any]:
+        """The fields of one of the classes that these settings are composed of."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(part)}
+
+    def defaults(self, *names: str) -> dict[str, Any]:
+        """The default values of some fields."""
+        return {field.name: field.default for field in dataclasses.fields(self) if field.name in names}
+
+    def source_texts(self) -> Mapping[str, str]:
+        """What a run folder keeps of the user's own code, by path."""
+        return {}
+
+
+@dataclass(frozen=True)
+class SeedSettings(Settings):
+    """A seed."""
+
+    seed: int = 0
+    """Seed of what a run draws: initializations, minibatches, random inputs."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        check_seed(self.seed)
+        return super().canonical()
+
+
+@dataclass(frozen=True)
+class StudyConfig(SeedSettings):
+    """The settings of one run of a study: what the `Config` of every experiment is."""
+
+    data = ""  # the name of the data set, where an experiment has one
+
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        raise NotImplementedError(f"{type(self)} needs a label")
+
+
+@dataclass(frozen=True)
+class DataFolder(Settings):
+    """Where data sets lie."""
+
+    data_dir: str | None = field(default=None, metadata={"identity": False})
+    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
+
+
+@dataclass(frozen=True)
+class DataSource(DataFolder):
+    """A data set, and which images of it."""
+
+    data: str = "mnist5k"
+    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
+    data_seed: int = 0
+    """Seed of the subset, where fewer images are used than there are."""
+
+    # All of them, where an experiment has no such setting.
+    n_train = n_test = classes = None
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether `data_seed` has an effect."""
+        return self.n_train is not None or self.n_test is not None
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        for name, count in (("n_train", self.n_train), ("n_test", self.n_test)):
+            if count is not None and count < 1:
+                raise UserError(f"{name} must be at least 1, not {count}")
+        check_seed(self.data_seed, "data_seed")
+        return {**super().canonical(), **({} if self.is_subset else self.defaults("data_seed"))}
+
+    @property
+    def gram_counts(self) -> tuple[int | None, int | None]:
+        """How many training and test images the largest Gram matrix of a run is of; None for all of them."""
+        return self.n_train, self.n_test
+
+    def load(self) -> Dataset:
+        """The images.
+
+        Raises:
+            UserError: from `load_dataset`.
+        """
+        return load_dataset(
+            self.data,
+            self.data_dir,
+            n_train=self.n_train,
+            n_test=self.n_test,
+            seed=self.data_seed,
+            classes=self.classes,
+        )
+
+    def available(self) -> tuple[int, int] | None:
+        """How many training and test images there are; None where only loading them tells."""
+        return dataset_sizes(self.data, self.data_dir, classes=self.classes)
+
+    def fitted(self, chosen: Collection[str]) -> tuple[Self, list[str]]:
+        """As `Settings.fitted`: counts that the data set cannot satisfy become all that it has."""
+        available = self.available()
+        if available is None:
+            return (self, []) if self.n_train is None else self.within(self.n_train, self.n_test or 0)
+        names = {field.name for field in dataclasses.fields(self)}
+        parts = (("n_train", "training", self.n_train), ("n_test", "test", self.n_test))
+        changes, left, lines = {}, [], []
+        for (name, part, count), most in zip(parts, available, strict=True):
+            if name in names and name not in chosen and (count or 0) > most:
+                lines.append(f"{self.data} has {most:,} {part} images, not the {count:,} of the preset: all are taken")
+                changes[name] = count = most
+            left.append(count if name in names and count else most)
+        fit, more = dataclasses.replace(self, **changes).within(*left)
+        return fit, lines + more
+
+
+@dataclass(frozen=True)
+class NTrain(DataSource):
+    """A data set with a number of training images."""
+
+    n_train: int | None = None
+    """Number of training images; none: all of them."""
+
+
+@dataclass(frozen=True)
+class NTest(DataSource):
+    """A data set with a number of test images."""
+
+    n_test: int | None = None
+    """Number of test images; none: all of them."""
+
+
+@dataclass(frozen=True)
+class DataSettings(NTrain, NTest):
+    """A data set with numbers of training and test images."""
+
+
+@dataclass(frozen=True)
+class MinibatchSettings(Settings):
+    """Minibatches."""
+
+    batch_size: int | None = None
+    """Images per minibatch; none: all of them in every step."""
+
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: fewer images than a minibatch are one."""
+        fit, lines = super().within(n_train, n_test)
+        if self.batch_size is None or self.batch_size <= n_train:
+            return fit, lines
+        line = f"all {n_train:,} training images are one batch, not {self.batch_size} of them"
+        return dataclasses.replace(fit, batch_size=n_train), [line, *lines]
+
+
+@dataclass(frozen=True)
+class EpochSettings(MinibatchSettings):
+    """Minibatches and epochs."""
+
+    batch_size: int = 128
+    """Images per minibatch."""
+    epochs: int = 20
+    """Passes over the training images."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings(EpochSettings):
+    """Stochastic gradient descent."""
+
+    learning_rate: float = 0.05
+    """Learning rate at the first step."""
+    momentum: float = 0.9
+    """Momentum of SGD, at least 0 and below 1."""
+
+
+C = TypeVar("C", bound=Settings)
+C_contra = TypeVar("C_contra", bound=Settings, contravariant=True)
+
+
+class Run(Protocol[C_contra]):
+    """A function that computes runs."""
+
+    def __call__(
+        self, config: C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
+    ) -> RunFolder:
+        """Computes a run, or continues one that was interrupted, or returns one that is done.
+
+        Args:
+            config: the settings.
+            root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+            data: what the experiment loads for this config, where the caller has it already.
+            wait: whether to wait for another process that computes the same, rather than to refuse.
+
+        Raises:
+            UserError: for settings or data that cannot be worked with.
+            RunInUseError: another process computes the same, and `wait` is False.
+        """
+        ...
+
+
+def _recorded(provenance: Provenance | Mapping[str, Any]) -> Mapping[str, Any]:
+    return provenance.as_dict() if isinstance(provenance, Provenance) else provenance
+
+
+def experiment(
+    name: str,
+    *,
+    load: Callable[[Any], Any] | None = None,
+    wait: bool = False,
+) -> Callable[[Callable[[C, Any, RunFolder], Mapping[str, Any]]], Run[C]]:
+    """Makes an experiment's `run(config, root=None)` of the function that computes the arrays of its result.
+
+    That function is called with the settings in their canonical form, the data and the open run folder, and only where
+    the run is not done.
+
+    Args:
+        name: of the folder of these runs, the study's and the experiment's, such as "widths_spectra".
+        load: (config) -> data, with `provenance` (that of a data set, or a mapping of what is recorded). All that can
+            be refused is refused here, before there is a folder. It is called for a finished run too: only the data
+            tell whether it was computed from these.
+        wait: whether to wait for another process that computes the same.
+    """
+
+    def decorate(compute: Callable[[C, Any, RunFolder], Mapping[str, Any]]) -> Run[C]:
+        @functools.wraps(compute)
+        def run(config: C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
+            config = config.resolved()
+            data = load(config) if load is not None and data is None else data
+            facts = None if data is None else _recorded(data.provenance)
+            texts = config.source_texts()
+            with RunFolder.open(name, config, root=root, wait=wait, provenance=facts, source=texts) as folder:
+                if not folder.done:
+                    folder.finish(**compute(config, data, folder))
+            return folder
+
+        del run.__wrapped__  # so that its signature is shown, not that of the computation
+        return run
+
+    return decorate
 
 
 def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
-    """Parses the command line, computes the run (or finds it done) and shows what came out.
+    """Parses the command line, computes the run (or finds it done) and shows its result.
 
     Args:
-        study: the study's name. Its package names its experiments, each a line, in `EXPERIMENTS`; each is a module with
-            `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the figures that
-            draw their runs.
+        study: the study's name. Its package names its experiments, each with a line of text, in `EXPERIMENTS`; each is
+            a module with `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the
+            figures that draw their runs.
         args: the command line, None for the process's own.
         default: the experiment meant where options alone are given, if any.
     """
@@ -33,7 +331,7 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     if not args or args[0] in ("-h", "--help"):
         experiment = f"[experiment; for options alone {default}]" if default else "<experiment>"
         print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
-        print("\n".join(f"  {name:{max(map(len, known))}}  {what}" for name, what in known.items()))
+        print("\n".join(f"  {name:{max(map(len, known))}}  {text}" for name, text in known.items()))
         print(f"\nnext: {prog} {default or next(iter(known))} --help")
         return
     if default and args[0].startswith("-"):
@@ -42,11 +340,26 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     if name not in known:
         raise unknown_name("experiment", args[0], known)
     # Only the experiment named is imported: each brings its own part of the library.
-    experiment = importlib.import_module(f"ntk_repro.{study}.{name}")
-    config = tyro.cli(experiment.Config, prog=f"{prog} {name}", args=args[1:])
+    module = importlib.import_module(f"ntk_repro.{study}.{name}")
+    single_command(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
+
+
+def single_command(
+    module: ModuleType, prog: str, args: Sequence[str] | None, figure: str | None, otherwise: str = ""
+) -> None:
+    """Runs one experiment from the command line.
+
+    Args:
+        module: with `Config`, `run` and `show`.
+        prog: how the command is called.
+        args: its options.
+        figure: that draws the run.
+        otherwise: the next step where no figure draws it.
+    """
+    config = tyro.cli(module.Config, prog=prog, args=args)
     use_compilation_cache()
-    folder = experiment.run(config)
-    experiment.show(folder)
+    folder = module.run(config)
+    module.show(folder)
     print(f"kept in: {folder.path} (the same command shows it again at once)")
-    figure, path = package.DRAWN_AS.get(name), shlex.quote(str(folder.path))
-    print(f"next: {this_program()} draw {figure} {path}" if figure else f"next: {prog} lists the experiments")
+    draw = f"{this_program()} draw {figure} {shlex.quote(str(folder.path))}"
+    print(f"next: {draw if figure else otherwise}")

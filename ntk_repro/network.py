@@ -14,8 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import build_model, build_own, is_nnx, last_line
-from ntk_repro.network_names import own_network, spoken_network
+from ntk_repro.models import NetworkSpec, is_nnx, last_line, network_spec
 
 __all__ = ["ApplyFn", "ComplexParameter", "Network", "check_network", "leaf_names"]
 
@@ -87,8 +86,8 @@ class Network:
         """A freshly initialized network.
 
         Args:
-            name_or_module: an architecture's name (`ntk_repro.models.MODELS`), that of a network of your own
-                (`my_network.py:MyNet`, see `ntk_repro.models.own`), a Linen module, or an NNX module (which carries
+            name_or_module: an architecture's name (`ntk_repro.models.MODELS`), that of a custom network
+                (`my_network.py:MyNet`, see `ntk_repro.models.custom`), a Linen module, or an NNX module (which carries
                 its own parameters, so it takes neither key nor input_shape).
             key: a PRNG key or a seed.
             input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
@@ -98,10 +97,11 @@ class Network:
         Raises:
             UserError: for an unknown name or setting, and for arguments that are missing or have no use.
         """
-        if own_network(name_or_module) is not None:
-            return cls._of_a_user(name_or_module, key, input_shape, input_dtype, model_kw)
-        if isinstance(name_or_module, str):
-            module: Any = build_model(name_or_module, **model_kw)
+        spec = network_spec(name_or_module) if isinstance(name_or_module, str) else None
+        if spec is not None and spec.custom is not None:
+            return cls._custom(spec, key, input_shape, input_dtype, model_kw)
+        if spec is not None:
+            module: Any = spec.build(**model_kw)
         elif model_kw:
             raise UserError(f"{', '.join(model_kw)}: only named architectures take settings; set them on the module")
         else:
@@ -139,11 +139,11 @@ class Network:
         return cls(*made, module, input_shape=input_shape)
 
     @classmethod
-    def _of_a_user(cls, name: str, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
-        """A network of a user's own: whatever its code raises is told in a sentence."""
+    def _custom(cls, spec: NetworkSpec, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
+        """A custom network: whatever its code raises is reported as one line."""
         shape = (input_shape,) if isinstance(input_shape, int) else input_shape
         key = jax.random.key(key) if isinstance(key, int | np.integer) else key
-        module = build_own(name, key=key, input_shape=shape, **model_kw)
+        module = spec.build(key=key, input_shape=shape, **{"num_outputs": 1, **model_kw})
         if is_nnx(type(module)):
             return dataclasses.replace(cls._from_nnx(module), input_shape=None if shape is None else tuple(shape))
         try:
@@ -151,7 +151,7 @@ class Network:
         except UserError:
             raise
         except Exception as error:
-            raise _does_not_run(name, shape, error) from error
+            raise _does_not_run(spec, shape, error) from error
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
@@ -257,7 +257,7 @@ class Network:
 
 
 def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, **model_kw: Any) -> None:
-    """Sees that a network of a user's own takes such inputs and gives so many outputs; those of the package do.
+    """Checks that a custom network takes such inputs and gives so many outputs; those of the package do.
 
     Args:
         name: the network's name.
@@ -268,21 +268,22 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
     Raises:
         UserError: it does not.
     """
-    if own_network(name) is None:
+    spec = network_spec(name)
+    if spec.custom is None:
         return
     asked = {} if outputs is None else {"num_outputs": outputs}
-    net = Network.create(name, 0, input_shape, **{**model_kw, **asked})
+    net = Network.create(spec, 0, input_shape, **{**model_kw, **asked})
     try:
         fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((2, *input_shape), jnp.float32))
     except UserError:
         raise
     except Exception as error:  # whatever a user's code raises
-        raise _does_not_run(name, input_shape, error) from error
+        raise _does_not_run(spec, input_shape, error) from error
     if fx.shape[0] != 2:
-        raise UserError(f"{spoken_network(name)} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
+        raise UserError(f"{spec.display_name} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
     if outputs is not None and fx.shape[1] != outputs:
         raise UserError(
-            f"{spoken_network(name)} gives {_counted(fx.shape[1])} where {outputs} "
+            f"{spec.display_name} gives {_counted(fx.shape[1])} where {outputs} "
             f"{'is' if outputs == 1 else 'are'} needed: let it take num_outputs, or change its last layer"
         )
 
@@ -291,8 +292,8 @@ def _counted(outputs: int) -> str:
     return "1 output" if outputs == 1 else f"{outputs} outputs"
 
 
-def _does_not_run(name: str, input_shape: Any, error: Exception) -> UserError:
-    return UserError(f"{spoken_network(name)} does not run on inputs {input_shape} ({last_line(error)}): mend it")
+def _does_not_run(spec: NetworkSpec, input_shape: Any, error: Exception) -> UserError:
+    return UserError(f"{spec.display_name} does not run on inputs {input_shape} ({last_line(error)}): fix it")
 
 
 def _two_dimensional(fx: Any) -> Any:

@@ -1,20 +1,19 @@
-"""How networks are named: those of the package by a word, a user's own by where they are written."""
+"""How networks are named: those of the package by a word, custom networks by where they are written."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["OwnNetwork", "own_network", "spoken_apart", "spoken_network", "with_spoken_networks"]
+__all__ = ["CustomName", "custom_name", "display_name", "display_names"]
 
 
 @dataclass(frozen=True)
-class OwnNetwork:
-    """A network of a user's own, named `my_network.py:MyNet` or `package.module:MyNet`.
+class CustomName:
+    """The name of a custom network, `my_network.py:MyNet` or `package.module:MyNet`.
 
     Attributes:
         place: path of a Python file, or the dotted name of a module.
-        name: what is meant in it: a class, a function or a module that is made already.
+        name: of a class, a function or a finished module in it.
         digest: of the source, where the name is that of a finished run (`my_network.py:MyNet@0f3c5a...`), else "".
     """
 
@@ -31,53 +30,36 @@ class OwnNetwork:
         return f"{self.place}:{self.name}" + (f"@{self.digest}" if self.digest else "")
 
 
-def own_network(net: object) -> OwnNetwork | None:
-    """The parts of the name of a user's own network; None for any other name.
+def custom_name(net: str) -> CustomName | None:
+    """The parts of the name of a custom network; None for any other name.
 
-    >>> own_network("nets/mine.py:MyNet@0f3c")
-    OwnNetwork(place='nets/mine.py', name='MyNet', digest='0f3c')
-    >>> own_network("lenet")
+    >>> custom_name("nets/mine.py:MyNet@0f3c")
+    CustomName(place='nets/mine.py', name='MyNet', digest='0f3c')
+    >>> custom_name("lenet")
     """
-    if not isinstance(net, str) or ":" not in net:
+    if ":" not in net:
         return None
     place, _, name = net.rpartition(":")
     name, _, digest = name.partition("@")
-    return OwnNetwork(place, name, digest)
+    return CustomName(place, name, digest)
 
 
-def spoken_network(net: str) -> str:
-    """A network's name as tables and pictures show it: of a user's own the class alone.
+def display_name(net: str) -> str:
+    """A network's name in tables and pictures: of a custom network the class alone.
 
-    >>> spoken_network("mine.py:MyNet@0f3c"), spoken_network("lenet")
+    >>> display_name("mine.py:MyNet@0f3c"), display_name("lenet")
     ('MyNet', 'lenet')
     """
-    own = own_network(net)
-    return net if own is None else own.name
+    custom = custom_name(net)
+    return net if custom is None else custom.name
 
 
-def spoken_apart(nets: Iterable[str]) -> dict[str, str]:
-    """The spoken names of networks, by their names; where two have one, a user's own keep their digest.
+def display_names(nets: Iterable[str]) -> dict[str, str]:
+    """The display names of networks, by their names; where two are the same, custom networks keep their digest.
 
-    >>> spoken_apart(["mine.py:MyNet@0f3c", "mine.py:MyNet@77a1", "lenet"])
+    >>> display_names(["mine.py:MyNet@0f3c", "mine.py:MyNet@77a1", "lenet"])
     {'mine.py:MyNet@0f3c': 'MyNet@0f3c', 'mine.py:MyNet@77a1': 'MyNet@77a1', 'lenet': 'lenet'}
     """
-    spoken = {net: spoken_network(net) for net in nets}
-    count = Counter(spoken.values())
-    for net, name in spoken.items():
-        own = own_network(net)
-        if count[name] > 1 and own is not None and own.digest:
-            spoken[net] = f"{name}@{own.digest}"
-    return spoken
-
-
-def with_spoken_networks(texts: Sequence[str]) -> list[str]:
-    """Texts that begin with the names of users' networks, as runs have them, with spoken ones, as in `spoken_apart`.
-
-    >>> with_spoken_networks(["my nets/mine.py:MyNet@0f3c5a0f3c5a, phi_2", "lenet, phi_2"])
-    ['MyNet, phi_2', 'lenet, phi_2']
-    """
-    # A path may have blanks, commas and, with a drive, colons: the digest alone ends a name.
-    name = re.compile(r".+?:\w+@[0-9a-f]{12}")
-    begun = [name.match(text) for text in texts]
-    spoken = spoken_apart(found[0] for found in begun if found)
-    return [spoken[found[0]] + text[found.end() :] if found else text for text, found in zip(texts, begun, strict=True)]
+    shown = {net: display_name(net) for net in nets}
+    count = Counter(shown.values())
+    return {net: net.rpartition(":")[2] if count[name] > 1 else name for net, name in shown.items()}

@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ntk_repro"
 
-STUDIES = ("wide_limit", "eigentasks", "nads", "rotation", "widths")
+STUDIES = tuple(
+    path.parent.name
+    for path in sorted((ROOT / PACKAGE).glob("*/__init__.py"))
+    if path.read_text(encoding="utf-8").startswith('"""Study:')
+)
 # A room imports only rooms to its left; rooms of one group do not import each other.
 ORDER = (
     *[

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
 from ntk_repro.papers.samarin2022.intervals import student_interval
 from ntk_repro.record import RunFolder
@@ -24,7 +24,7 @@ _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
 def net_name(net: str) -> str:
     """A network as a reader sees it."""
-    return NAMES.get(net, spoken_network(net))
+    return NAMES.get(net, display_name(net))
 
 
 def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from ntk_repro.data.cache import cache_dir
 from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset
 from ntk_repro.data.image_folder import SNAKES, load_image_folder
 from ntk_repro.data.shifts import shifted
-from ntk_repro.data.targets import binary_labels, one_hot, signed_targets
+from ntk_repro.data.targets import binary_labels, class_labels, one_hot, signed_targets
 
 __all__ = [
     "DATASETS",
@@ -14,6 +14,7 @@ __all__ = [
     "available",
     "binary_labels",
     "cache_dir",
+    "class_labels",
     "dataset_sizes",
     "load_dataset",
     "load_image_folder",

@@ -1,13 +1,17 @@
 """Integer classes as what networks are trained on: signs and one-hot rows."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Int
 
 from ntk_repro.errors import UserError
 
-__all__ = ["binary_labels", "one_hot", "signed_targets"]
+if TYPE_CHECKING:
+    from ntk_repro.data.dataset import Dataset
+
+__all__ = ["binary_labels", "class_labels", "one_hot", "signed_targets"]
 
 
 def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
@@ -22,6 +26,28 @@ def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2
         UserError: labels that are not integers.
     """
     return np.where(np.isin(_classes(y), list(positive)), 1.0, -1.0).astype(np.float32)
+
+
+def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
+    """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
+
+    Args:
+        data: the images.
+        remedy: what to do where there is no such task, for the message.
+
+    Raises:
+        UserError: other classes, or training images of one kind only.
+    """
+    name = data.provenance.name
+    if data.y.min() < 0 or data.y.max() > 9:
+        raise UserError(
+            f"the task is classes 0 to 4 against 5 to 9, and {name} has labels from {data.y.min()} to {data.y.max()}: "
+            f"{remedy}"
+        )
+    y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
+    if len(np.unique(y_train)) < 2:
+        raise UserError(f"the training images of {name} are all of classes 0 to 4, or none is: {remedy}")
+    return y_train, y_test
 
 
 def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:

@@ -4,8 +4,6 @@ Source: Ortiz-Jimenez et al. 2021, section 3.1 (Figures 2, 3, 11 to 14).
 """
 
 from ntk_repro.eigentasks.config import EigentasksConfig
-from ntk_repro.eigentasks.study import run
-
-Config = EigentasksConfig  # the name under which `ntk_repro.papers` finds every study's settings
+from ntk_repro.eigentasks.study import Config, run
 
 __all__ = ["Config", "EigentasksConfig", "run"]

@@ -10,7 +10,6 @@ import tyro
 from rich.console import Console
 
 from ntk_repro.command_line import command, use_compilation_cache
-from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
@@ -53,15 +52,14 @@ def _run(args: Sequence[str] | None) -> None:
 
 
 def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: tuple[int, int], joined: bool) -> None:
-    net_name, settings = config.checked_net(), config.model_settings
-    data = load_dataset(
-        config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
-    )
+    config = config.resolved()
+    settings = config.model_settings
+    data = config.load()
     if config.k:  # before other shares compute the whole matrix
         check_eigenpair_count(config.k, len(data.x), "--k")
-    check_network(net_name, data.x.shape[1:], settings.get("num_outputs"), **settings)
-    net = Network.create(net_name, key_for(config.seed, INIT), data.x.shape[1:], **settings)
-    identity = {"net": net_name, **settings, "seed": config.seed, "data": data.provenance.sha256}
+    check_network(config.net, data.x.shape[1:], settings.get("num_outputs"), **settings)
+    net = Network.create(config.net, key_for(config.seed, INIT), data.x.shape[1:], **settings)
+    identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
     if config.explain or config.dry_run:
         _foresee(config, net, data.x, gram_folder(net, data.x, identity=identity, **kernel)[1], memory, **kernel)

@@ -3,29 +3,21 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ntk_repro.models import NetworkChoice, settings_of
+from ntk_repro.experiments import DataSettings, SeedSettings
+from ntk_repro.models import ResidualNetworkSettings
 
 __all__ = ["GramConfig"]
 
 
 @dataclass(frozen=True)
-class GramConfig(NetworkChoice):
+class GramConfig(DataSettings, ResidualNetworkSettings, SeedSettings):
     """Computes the Gram matrix of a network's NTK on a data set into a store on disk, and its largest eigenpairs.
 
     The same command again continues where it was stopped, and returns at once when all is done.
     """
 
-    net: str = "lenet"
-    """Architecture: mlp, lenet, resnet18, fcn, cnn or wide_resnet; or your own: my_network.py:MyNet, or
-    package.module:MyNet."""
-    width: float = 1.0
-    """Factor on every channel count and hidden width (1: the paper's network)."""
-    activation: str = "relu"
-    """Activation function: relu, gelu, tanh, erf, softplus or identity."""
     num_outputs: int = 1
     """Outputs of the network."""
-    residual_scale_init: float = 0.0
-    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
     depth: int | None = None
     """Hidden layers of fcn, convolutions of cnn; none: 3."""
     blocks: int | None = None
@@ -38,18 +30,6 @@ class GramConfig(NetworkChoice):
     """Scale of their biases; none: 0, no biases."""
     parameterization: Literal["ntk", "standard"] | None = None
     """Their parameterization; none: ntk. mlp, lenet and resnet18 have standard alone."""
-    seed: int = 0
-    """Seed of the initialization."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = None
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
-    n_train: int | None = None
-    """Number of training images, which come first; none: all of them."""
-    n_test: int | None = None
-    """Number of test images; none: all of them."""
-    data_seed: int = 0
-    """Seed of the subset, where fewer images are used than there are."""
     outputs: str = "mean"
     """Which outputs: mean (over the diagonal blocks), full (all blocks), or the number of one, from 0."""
     precision: str = "float32"
@@ -84,7 +64,7 @@ class GramConfig(NetworkChoice):
         Raises:
             UserError: for an unknown network.
         """
-        settings = {name: value for name, value in settings_of(self).items() if value is not None}
+        settings = {name: value for name, value in super().model_settings.items() if value is not None}
         if self.num_outputs != 1:
             settings["num_outputs"] = self.num_outputs
         optional = ("depth", "blocks", "batch_norm", "sigma_w", "sigma_b", "parameterization")

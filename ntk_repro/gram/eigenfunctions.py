@@ -19,7 +19,7 @@ from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder, config_hash
 
-__all__ = ["Eigenbasis", "eigenbasis", "eigenfunction_labels", "gram_folder"]
+__all__ = ["Eigenbasis", "check_task_index", "eigenbasis", "eigenfunction_labels", "gram_folder"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,3 +149,16 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
             "(the first of a positive kernel never changes sign)"
         )
     return labels
+
+
+def check_task_index(index: int) -> None:
+    """Refuses an eigenfunction whose labels are one class.
+
+    Raises:
+        UserError: an index below 2.
+    """
+    if index < 2:
+        raise UserError(
+            f"index {index} cannot be a task: eigenfunctions are counted from 1, and the first has one sign on all "
+            "images, so its labels are one class; begin at 2"
+        )

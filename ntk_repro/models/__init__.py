@@ -5,17 +5,18 @@ To add one, write its module in a file of its own and give it a line in `registr
 
 from ntk_repro.models.activations import ACTIVATIONS, activation_fn
 from ntk_repro.models.alexnet import AlexNet
-from ntk_repro.models.choice import NetworkChoice, settings_of
 from ntk_repro.models.cnn import CNN
+from ntk_repro.models.custom import load_custom
+from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.fcn import FCN
 from ntk_repro.models.lenet import LeNet
 from ntk_repro.models.lenet5 import LeNet5
 from ntk_repro.models.mlp import MLP
-from ntk_repro.models.own import build_own, find_own, is_nnx, located
-from ntk_repro.models.own_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
-from ntk_repro.models.registry import MODELS, build_model, model_settings
+from ntk_repro.models.registry import MODELS, build_model, network_spec
 from ntk_repro.models.resnet import ResNet18
+from ntk_repro.models.settings import NetworkChoice, NetworkSettings, ResidualNetworkSettings
+from ntk_repro.models.spec import NetworkSpec, is_nnx
 from ntk_repro.models.wide_resnet import WideResNet
 
 __all__ = [
@@ -29,16 +30,16 @@ __all__ = [
     "LeNet",
     "LeNet5",
     "NetworkChoice",
+    "NetworkSettings",
+    "NetworkSpec",
     "Parameterization",
     "ResNet18",
+    "ResidualNetworkSettings",
     "WideResNet",
     "activation_fn",
     "build_model",
-    "build_own",
-    "find_own",
     "is_nnx",
     "last_line",
-    "located",
-    "model_settings",
-    "settings_of",
+    "load_custom",
+    "network_spec",
 ]

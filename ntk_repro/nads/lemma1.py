@@ -3,8 +3,7 @@
 Source: Ortiz-Jimenez et al. 2021, Lemma 1 and appendix B (binarization).
 """
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,15 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.data import Dataset, load_dataset
+from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
-from ntk_repro.models import NetworkChoice
-from ntk_repro.nads.basis import effective_scale
+from ntk_repro.nads.settings import InitialNetwork
 from ntk_repro.nads.streams import LEMMA1_RANDOM
 from ntk_repro.network import Network, check_network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, check_seed, key_for
 
 __all__ = ["Config", "norm_and_bound", "run", "show"]
 
@@ -30,47 +28,25 @@ _COMPARED = 5  # targets of each kind whose alignment is computed in both ways
 
 
 @dataclass(frozen=True)
-class Config(NetworkChoice):
+class Config(NTrain, InitialNetwork):
     """Checks the bound on the targets of one kernel: its eigenfunctions, their signs, classes and random labels."""
 
-    net: str = "lenet"
-    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
-    width: float = 1.0
-    """Factor on every channel count and hidden width (1: the paper's network)."""
-    activation: str = "relu"
-    """Activation function: relu, gelu, tanh, erf, softplus or identity."""
-    residual_scale_init: float = 0.0
-    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = field(default=None, metadata={"identity": False})
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
     n_train: int = 1000
     """Number of images; all eigenpairs of the matrix between them are computed."""
-    data_seed: int = 0
-    """Seed of the subset."""
     pairs: int = 2000
     """Pairs of random unit vectors."""
-    seed: int = 0
-    """Seed of the initialization and of everything random."""
+    n_test = 1  # not used
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.spoken_net} on {self.n_train:,} images of {self.data}"
+        return f"{self.display_name} on {self.n_train:,} images of {self.data}"
 
-    def resolved(self) -> "Config":
-        """The same settings, checked, with a residual scale of 0 for networks that have none.
-
-        Raises:
-            UserError: for settings out of range and unknown names.
-        """
-        net = self.checked_net()
-        check_seed(self.seed)
-        check_seed(self.data_seed, "data_seed")
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         if self.n_train < 10 or self.pairs < 1:
             raise UserError(f"n_train must be at least 10 and pairs at least 1, not {self.n_train} and {self.pairs}")
-        return replace(self, net=net, residual_scale_init=effective_scale(self))
+        return super().canonical()
 
 
 def norm_and_bound(
@@ -99,7 +75,14 @@ def norm_and_bound(
     return norm, np.mean(targets**2, axis=0) ** 2 / alignment_from_gram(gram, targets)
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Dataset:
+    data = config.load()
+    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
+    return data
+
+
+@experiment("nads_lemma1", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes norms, bounds and inner products, or returns a run that is done.
 
     The result's arrays, for n images: for t in `eigen` (every eigenfunction), `sign` (its sign), `class` (each class
@@ -107,25 +90,10 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     kind `alignment_by_gram` and `alignment_by_gradients`, ||E[f grad f_theta]||^2; `sign_overlap` (n,): the inner
     product of phi_j and sign(phi_j) as unit vectors; `random_rms`, `random_mean`: of the inner products of pairs of
     random unit vectors in n dimensions; `n`.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
     """
-    config = config.resolved()
-    data = load_dataset(config.data, config.data_dir, config.n_train, 1, config.data_seed)
-    shape = data.x_train.shape[1:]
-    check_network(config.net, shape, 1, **config.model_settings)
-    with RunFolder.open("nads_lemma1", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            net = Network.create(config.net, key_for(config.seed, INIT), shape, **config.model_settings)
-            # In float64: the norm divides by the smallest eigenvalues.
-            gram = empirical_gram(net, data.x_train, precision="float64")
-            folder.finish(**_checks(config, net, data, gram))
-    return folder
+    net = config.create(data.x_train.shape[1:])
+    # In float64: the norm divides by the smallest eigenvalues.
+    return _checks(config, net, data, empirical_gram(net, data.x_train, precision="float64"))
 
 
 def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray, "n n"]) -> dict[str, np.ndarray]:
@@ -143,9 +111,9 @@ def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray,
     arrays: dict[str, Any] = {"eigenvalues": pairs.values, "n": n}
     for name, columns in targets.items():
         arrays[f"{name}_norm"], arrays[f"{name}_bound"] = norm_and_bound(gram, columns)
-    some = np.concatenate([targets[name][:, :_COMPARED] for name in targets], axis=1)
-    arrays["alignment_by_gram"] = alignment_from_gram(gram, some)
-    arrays["alignment_by_gradients"] = alignment(net, data.x_train, some, precision="float64")
+    compared = np.concatenate([targets[name][:, :_COMPARED] for name in targets], axis=1)
+    arrays["alignment_by_gram"] = alignment_from_gram(gram, compared)
+    arrays["alignment_by_gradients"] = alignment(net, data.x_train, compared, precision="float64")
     arrays["sign_overlap"] = np.sum(pairs.vectors * signs, axis=0) / np.sqrt(n)
     one, two = rng.standard_normal((2, config.pairs, n))
     products = np.sum(one * two, axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)
@@ -156,9 +124,7 @@ def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray,
 def show(folder: RunFolder) -> None:
     """Prints the smallest ratio of norm to bound for each kind of target, and the inner products."""
     result = folder.result()
-    table = Table(
-        "targets", "smallest norm / bound", "median", title=f"{spoken_network(folder.config['net'])}: Lemma 1"
-    )
+    table = Table("targets", "smallest norm / bound", "median", title=f"{display_name(folder.config['net'])}: Lemma 1")
     for name in ("eigen", "sign", "class", "random"):
         ratio = result[f"{name}_norm"] / result[f"{name}_bound"]
         table.add_row(name, f"{ratio.min():.6g}", f"{np.median(ratio):.3g}")

@@ -5,7 +5,6 @@ Source: Ortiz-Jimenez et al. 2021, Figure 1, drawn there by hand.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -16,15 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import StudyConfig, experiment
+from ntk_repro.nads.settings import Samples
 from ntk_repro.precision import float64_scope
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, check_seed, key_for
+from ntk_repro.seeds import INIT, key_for
 
 __all__ = ["Config", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StudyConfig):
     """Maps two parameters of networks of several widths to their outputs at three inputs."""
 
     widths: tuple[int, ...] = (4, 400)
@@ -41,32 +42,30 @@ class Config:
     """Steps of gradient descent on 1/2 |f - target|^2."""
     learning_rate: float = 0.02
     """Its learning rate."""
-    seed: int = 0
-    """Seed of the initializations."""
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         return f"a network of {' and '.join(map(str, self.widths))} hidden units"
 
-    def resolved(self) -> "Config":
-        """The same settings, checked.
-
-        Raises:
-            UserError: for settings out of range.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         if len(self.widths) < 2 or list(self.widths) != sorted(set(self.widths)) or self.widths[0] < 1:
             raise UserError(f"widths must be two or more, rising, from 1 on, not {self.widths}")
         if self.steps < 1 or not self.radius > 0 or not self.learning_rate > 0:
             raise UserError("steps must be at least 1, radius and learning_rate above 0")
-        check_seed(self.seed)
-        return self
+        return super().canonical()
 
 
 _GRID = 41
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Samples:
+    return Samples(None, (1,), {"label": "a network of one input, at three points"})
+
+
+@experiment("nads_tangent_space", load=_load)
+def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes surface, plane and trainings for every width, or returns a run that is done.
 
     The network is f(x) = m^-1/2 sum_i a_i tanh(w_i x + b_i), its two parameters the distances from the start along the
@@ -77,24 +76,15 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     The result's arrays, for w widths: `widths` (w,); `surface` (w, 41, 41, 3): F; `grid` (41,): both parameters;
     `target` (3,); `network_path`, `linearized_path` (w, steps + 1, 3); `bend` (w,): root mean squared distance of the
     surface from the plane, over the radius; `off_plane` (w,): largest distance of the linearized path from the plane.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings out of range.
     """
-    config = config.resolved()
-    with RunFolder.open("nads_tangent_space", config, root=root) as folder:
-        if not folder.done:
-            folder.describe(provenance={"label": "a network of one input, at three points"})
-            with float64_scope():
-                rows = [_one(config, width) for width in config.widths]
-            arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-            grid = np.linspace(-config.radius, config.radius, _GRID)
-            folder.finish(widths=np.array(config.widths), grid=grid, target=np.array(config.target), **arrays)
-    return folder
+    with float64_scope():
+        rows = [_one(config, width) for width in config.widths]
+    return {
+        "widths": np.array(config.widths),
+        "grid": np.linspace(-config.radius, config.radius, _GRID),
+        "target": np.array(config.target),
+        **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
+    }
 
 
 def _one(config: Config, width: int) -> dict[str, np.ndarray]:

@@ -5,8 +5,7 @@ Source: Ortiz-Jimenez et al. 2021, Theorem 1 (Eq. 4) and its proof in appendix D
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -17,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import NetworkChoice
+from ntk_repro.experiments import experiment
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
+from ntk_repro.nads.settings import InputSettings, Samples
 from ntk_repro.nads.streams import THEOREM1_DIRECTIONS, THEOREM1_SAMPLES
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
@@ -30,21 +30,11 @@ __all__ = ["Config", "Estimate", "run", "show", "squared_norm_of_mean"]
 
 
 @dataclass(frozen=True)
-class Config(NetworkChoice):
+class Config(InputSettings):
     """Estimates alpha(g_u) for some directions u in both ways, from the same standard normal inputs."""
 
     net: str = "mlp"
-    """Architecture: mlp, lenet or resnet18; or your own: my_network.py:MyNet, or package.module:MyNet."""
-    width: float = 1.0
-    """Factor on every channel count and hidden width (1: the paper's network)."""
-    activation: str = "gelu"
-    """Activation function; Theorem 1 needs one with a derivative that is continuous: gelu, tanh, erf, softplus."""
-    residual_scale_init: float = 1.0
-    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
     size: int = 16
-    """Height and width of the inputs."""
-    channels: int = 1
-    """Channels of the inputs."""
     data: Literal["gaussian"] = "gaussian"
     """The distribution of the inputs that the theorem is about."""
     groups: int = 50
@@ -55,38 +45,23 @@ class Config(NetworkChoice):
     """Directions u among those at the origin, 1-based."""
     random_directions: int = 2
     """Random directions u beside them."""
-    seed: int = 0
-    """Seed of the initialization, of the inputs and of the random directions."""
-    memory: str | None = field(default=None, metadata={"identity": False})
-    """Memory for the directional derivatives at the origin, such as 2GiB; none: 4 GiB."""
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return (
-            f"{self.spoken_net}, {self.groups * self.group_size:,} inputs {self.size} x {self.size} x {self.channels}"
-        )
+        return f"{self.display_name}, {self.groups * self.group_size:,} inputs {self.shape}"
 
     @property
     def basis(self) -> basis.Config:
         """The settings of the run that computes the directions at the origin."""
-        own = {f.name for f in fields(self)} & {f.name for f in fields(basis.Config)} - {"data"}
-        shown = min(10, self.size**2 * self.channels)
-        return basis.Config(shown=shown, **{name: getattr(self, name) for name in own})
+        return basis.Config(**self.values(InputSettings), shown=min(10, self.dimension))
 
-    def resolved(self) -> "Config":
-        """The same settings, checked.
-
-        Raises:
-            UserError: for settings out of range and unknown names.
-        """
-        d, indices = self.size**2 * self.channels, tuple(sorted(set(self.indices)))
-        if not indices or not 1 <= indices[0] <= indices[-1] <= d:
-            raise UserError(f"indices must name directions from 1 to {d}, not {self.indices}")
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the indices in order."""
+        indices = self.checked_indices(self.indices)
         if self.groups < 3 or self.group_size < 1 or self.random_directions < 0:
             raise UserError("groups must be at least 3, group_size at least 1 and random_directions not negative")
-        found = self.basis.resolved()
-        return replace(self, net=found.net, indices=indices, residual_scale_init=found.residual_scale_init)
+        return {**super().canonical(), "indices": indices}
 
 
 @dataclass(frozen=True)
@@ -124,35 +99,21 @@ def _from_products(products: Float[np.ndarray, "groups groups"]) -> Estimate:
     return Estimate(float(total / (count * (count - 1))), without)
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Samples:
+    label = f"{config.groups * config.group_size:,} standard normal inputs"
+    return replace(basis.load(config.basis), provenance={"label": label})
+
+
+@experiment("nads_theorem1", load=_load)
+def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.ndarray]:
     """Estimates every alignment in both ways, or returns a run that is done.
 
     The result's arrays, for U directions: `index` (U,), 0 for a random direction; `monte_carlo`, `theorem` (U,): the
     squared norm of E[u.x grad_theta f(x)] (the definition, Lemma 1) and of E[d^2 f / dx dtheta] u, both without bias;
     `monte_carlo_error`, `theorem_error`, `difference_error` (U,): standard errors, the last of the difference, which is
     small as both see the same inputs; `at_origin` (U,): the same with the derivative at x = 0.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings that cannot be worked with.
     """
-    config = config.resolved()
-    if RunFolder.is_done("nads_theorem1", config, root=root):
-        with RunFolder.open("nads_theorem1", config, root=root) as folder:
-            return folder
-    found = basis.run(config.basis, root=root).result()
-    with RunFolder.open("nads_theorem1", config, root=root) as folder:
-        if not folder.done:
-            count = config.groups * config.group_size
-            folder.describe(provenance={"label": f"{count:,} standard normal inputs"})
-            folder.finish(**_estimates(config, found))
-    return folder
-
-
-def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = basis.run(config.basis, folder.root).result()
     nads = found["directions"]
     random = np.random.default_rng([config.seed, THEOREM1_DIRECTIONS])
     others = random.standard_normal((config.random_directions, *nads.shape[1:]))
@@ -161,10 +122,10 @@ def _estimates(config: Config, found: dict[str, np.ndarray]) -> dict[str, np.nda
     flat = u.reshape(len(u), -1).astype(np.float64)
     along = flat @ nads.reshape(len(nads), -1).T
 
-    net = basis.network_of(config.basis, nads.shape[1:])
+    net = config.create(samples.shape)
     rng = np.random.default_rng([config.seed, THEOREM1_SAMPLES])
     definition, theorem = [], []
-    with progress(f"{config.spoken_net}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
+    with progress(f"{config.display_name}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
         for _ in range(config.groups):
             x = rng.standard_normal((config.group_size, *nads.shape[1:]), np.float32)
             definition.append(_weighted_gradients(net, x, x.reshape(len(x), -1) @ flat.T.astype(np.float32)))

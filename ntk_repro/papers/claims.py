@@ -7,8 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ntk_repro.network_names import with_spoken_networks
-
 __all__ = [
     "Claim",
     "Lead",
@@ -70,8 +68,6 @@ def evaluate(claims: Iterable[Claim], numbers: Mapping[str, Any]) -> list[dict[s
             row["holds"] = bool(verdict.holds) if determined and verdict.holds is not None else None
             row["number"] = float(verdict.number) if determined else None
             rows.append(row)
-    for row, subject in zip(rows, with_spoken_networks([row["subject"] for row in rows]), strict=True):
-        row["subject"] = subject
     return rows
 
 

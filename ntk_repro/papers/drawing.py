@@ -12,7 +12,7 @@ import numpy as np
 
 from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import spoken_apart, spoken_network
+from ntk_repro.network_names import display_name, display_names
 from ntk_repro.record import RunFolder, write_errors_explained
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _save(picture: "Picture", numbers: dict[str, Any], out: Path, name: str) -> 
 
 def net_title(net: str) -> str:
     """A network's name in a picture."""
-    return NET_TITLES.get(net, spoken_network(net))
+    return NET_TITLES.get(net, display_name(net))
 
 
 def plain(value: Any) -> Any:
@@ -159,7 +159,7 @@ def _stranger(run: RunFolder) -> UserError:
 def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     """The runs of each network, smallest first, each list ordered by seed.
 
-    Two networks of a user's own that are called alike go by what tells them apart, "MyNet@0f3c5a0f3c5a".
+    Networks go by their display names, two custom networks of one name by their digests, too: "MyNet@0f3c5a0f3c5a".
 
     Raises:
         UserError: when runs of one network differ in more than their seed, or a run is of no network.
@@ -178,8 +178,8 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
         if len({run.config["seed"] for run in group}) < len(group):
             raise UserError(f"two runs of {net} have the same seed: name each run once")
     order = [*NET_TITLES, *sorted(groups)]
-    spoken = spoken_apart(groups)
-    return {spoken[net] if "@" in spoken[net] else net: groups[net] for net in dict.fromkeys(order) if net in groups}
+    shown = display_names(groups)
+    return {shown[net]: groups[net] for net in dict.fromkeys(order) if net in groups}
 
 
 def array(run: RunFolder, name: str) -> np.ndarray:

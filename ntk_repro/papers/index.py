@@ -1,13 +1,18 @@
 """Every figure of every paper that can be made today."""
 
+import importlib
+import pkgutil
+from pathlib import Path
+
 from ntk_repro.errors import unknown_name
-from ntk_repro.papers import lee2019, ortiz2021, samarin2022
 from ntk_repro.papers.figure import Figure
 
 __all__ = ["FIGURES", "find_figures"]
 
+# Every folder beside this file is a paper.
+_PAPERS = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.ispkg]
 FIGURES: dict[str, Figure] = {
-    figure.id: figure for paper in (lee2019, ortiz2021, samarin2022) for figure in paper.FIGURES
+    figure.id: figure for name in _PAPERS for figure in importlib.import_module(f"ntk_repro.papers.{name}").FIGURES
 }
 
 

@@ -5,12 +5,15 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
 from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
+
+if TYPE_CHECKING:
+    from ntk_repro.experiments import StudyConfig
 
 __all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
 
@@ -23,7 +26,7 @@ class Study:
     """A study's settings, and the function that computes one run of them."""
 
     name: str
-    config: type
+    config: "type[StudyConfig]"
     run: Callable[..., RunFolder]
 
 
@@ -33,7 +36,7 @@ class Preset:
 
     name: str
     cost: str
-    configs: tuple[Any, ...]
+    configs: "tuple[StudyConfig, ...]"
     runs_of: str = ""
 
 
@@ -63,15 +66,17 @@ def load_figure_preset(
         preset: the preset's name.
         nets: networks to keep, all where empty.
         seeds: seeds in place of the preset's.
-        **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing.
-            `imagenet` goes to the runs on snakes only.
+        **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing. A field
+            that has an effect only beside another (`only_with` of its metadata) goes to the runs that have that.
 
     Raises:
-        UserError: unknown preset, key or value, a setting that the figure's study does not have, a folder of ImageNet
-            for runs of which none is on its snakes, or no run left.
+        UserError: unknown preset, key or value, a setting that the figure's study does not have, a
+            setting without an effect on any run, or no run left.
     """
     study = study_of(figure)
-    fields = [f.name for f in dataclasses.fields(study.config)]
+    only_with = {f.name: f.metadata.get("only_with", {}) for f in dataclasses.fields(study.config)}
+    defaults = {f.name: f.default for f in dataclasses.fields(study.config)}
+    fields = list(defaults)
     content = _checked_preset(figure.id, preset, fields)
     cost = content.pop("cost", "")
     kept, keep, from_id = [content.pop("nets", ())], {}, figure.id
@@ -106,24 +111,33 @@ def load_figure_preset(
         for seed in seeds or own.get("seeds", own_seeds):
             values = {**content, **own, "seed": seed, **changes}
             values.pop("seeds", None)
-            if "imagenet" in changes and values.get("data") != "snakes":
-                values.pop("imagenet")
+            for key in changes:
+                if not only_with[key].items() <= {**defaults, **values}.items():
+                    values.pop(key)
             config = from_dict(study.config, values, f"preset {preset} of {from_id}")
-            of_nets = all(not names or config.net in names for names in kept)
-            if of_nets and all(getattr(config, key) == value for key, value in kept_settings.items()):
+            settings = config.values(study.config)
+            of_nets = all(not names or settings["net"] in names for names in kept)
+            if of_nets and kept_settings.items() <= settings.items():
                 configs.append(config)
     if not configs:
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {from_id}: change its keep or nets")
     if nets:
-        drawn = dict.fromkeys(config.net for config in configs)
+        names = [config.values(study.config)["net"] for config in configs]
+        drawn = dict.fromkeys(names)
         for net in nets:
             if net not in drawn:
                 raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
-        configs = [config for config in configs if config.net in nets]
-    if "imagenet" in changes and not any(config.imagenet for config in configs):
-        raise UserError(
-            f"no run of {figure.id} at preset {preset} is on snakes: leave out --imagenet, or --data snakes"
-        )
+        configs = [config for config, net in zip(configs, names, strict=True) if net in nets]
+    for key in changes:
+        if not any(only_with[key].items() <= config.values(study.config).items() for config in configs):
+            option, needed = (
+                key.replace("_", "-"),
+                " and ".join(f"--{n} {value}" for n, value in only_with[key].items()),
+            )
+            raise UserError(
+                f"no run of {figure.id} at preset {preset} has {needed}, without which --{option} has no effect: add "
+                f"that, or leave out --{option}"
+            )
     return Preset(preset, cost, tuple(configs), from_id if from_id != figure.id else "")
 
 
@@ -144,11 +158,11 @@ def _checked_preset(figure_id: str, preset: str, fields: Sequence[str]) -> dict[
 
 def _settings_kept(study: Study, keep: Any, figure_id: str, preset: str) -> dict[str, Any]:
     """The settings of `keep` with their values as a config has them (lists are tuples there)."""
-    what = f"keep of preset {preset} of {figure_id}"
+    name = f"keep of preset {preset} of {figure_id}"
     if not isinstance(keep, Mapping):
-        raise UserError(f"{what} must be a table, such as keep = {{ depth = 1 }}, not {keep!r}")
-    wanted = from_dict(study.config, dict(keep), what)
-    return {key: getattr(wanted, key) for key in keep}
+        raise UserError(f"{name} must be a table, such as keep = {{ depth = 1 }}, not {keep!r}")
+    settings = from_dict(study.config, dict(keep), name).values(study.config)
+    return {key: settings[key] for key in keep}
 
 
 def _check_keys(content: Mapping[str, Any], figure_id: str, preset: str, known: tuple[str, ...]) -> None:

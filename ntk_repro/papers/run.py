@@ -1,15 +1,13 @@
 """From a figure and a preset to its runs, its picture and the paper's claims."""
 
-import dataclasses
 import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ntk_repro.data import dataset_sizes
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.figure import Figure
@@ -18,9 +16,10 @@ from ntk_repro.papers.resources import figures_dir
 from ntk_repro.progress import console
 from ntk_repro.record import write_text
 
-__all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
+if TYPE_CHECKING:
+    from ntk_repro.experiments import StudyConfig
 
-_COUNTS = {"n_train": "training", "n_test": "test"}
+__all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ def reproduce(
     Raises:
         UserError: from the preset, the study or the drawing script.
     """
-    configs, said = checked_configs(figure, preset, **changes)
-    for line in said:
+    configs, lines = checked_configs(figure, preset, **changes)
+    for line in lines:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     study = study_of(figure)
     runs = []
@@ -70,7 +69,7 @@ def reproduce(
     return draw_figure(figure, runs, preset=preset, out=out)
 
 
-def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> tuple[list[Any], list[str]]:
+def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":
     """The settings of a figure's runs, all checked as their study checks them, before any of them is computed.
 
     Args:
@@ -84,60 +83,17 @@ def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> tu
     Raises:
         UserError: from the preset, the data set or the study.
     """
-    configs, said = _with_all_there_is(load_figure_preset(figure, preset, **changes).configs, changes)
+    configs, lines = _fitted(load_figure_preset(figure, preset, **changes).configs, changes)
     for config in configs:
         config.resolved()
-    return configs, said
+    return configs, lines
 
 
-def _with_all_there_is(configs: Sequence[Any], changes: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
-    """The configs made to fit the images that the command names instead of the preset's, and what to say of that.
-
-    Counts of the preset's that the data cannot satisfy become all there is; a study whose settings depend on the number
-    of images, or whose counts follow from other settings, fits those itself (`within`). How many images a folder of
-    ImageNet holds its loader says: there counts stay. Settings without counts draw their inputs and stay as they are.
-    """
-    if all(changes.get(key) is None for key in ("data", *_COUNTS)):
-        return list(configs), []
-    fitting, said = [], []
-    for config in configs:
-        if not any(hasattr(config, part) for part in _COUNTS):
-            fitting.append(config)
-            continue
-        if config.data == "snakes":
-            fit, lines = config, []
-            if config.n_train is not None and hasattr(config, "within"):
-                fit, lines = config.within(config.n_train, config.n_test or 0)
-            said += lines
-            fitting.append(fit)
-            continue
-        data_dir, classes = (getattr(config, name, None) for name in ("data_dir", "classes"))
-        sizes = dict(zip(_COUNTS, dataset_sizes(config.data, data_dir, classes=classes), strict=True))
-        counts = {part: getattr(config, part, None) for part in _COUNTS}
-        # A count may also be a property, which follows from other settings.
-        own = {field.name for field in dataclasses.fields(config)}
-        beyond = {
-            part: count
-            for part, count in counts.items()
-            if part in own and changes.get(part) is None and (count or 0) > sizes[part]
-        }
-        said += [
-            f"{config.data} has {sizes[part]:,} {_COUNTS[part]} images, not the {count:,} of the preset: all are taken"
-            for part, count in beyond.items()
-        ]
-        left = {
-            part: sizes[part] if part in beyond or part not in own else counts[part] or sizes[part] for part in sizes
-        }
-        fit = dataclasses.replace(config, **{part: sizes[part] for part in beyond})
-        batch_size = getattr(fit, "batch_size", None) or 0  # None: all images in every step
-        if {"batch_size", "n_train"} <= own and batch_size > left["n_train"]:
-            said.append(f"all {left['n_train']:,} training images are one batch, not {batch_size} of them")
-            fit = dataclasses.replace(fit, batch_size=left["n_train"])
-        if hasattr(fit, "within"):
-            fit, lines = fit.within(**left)
-            said += lines
-        fitting.append(fit)
-    return fitting, list(dict.fromkeys(said))
+def _fitted(configs: "Sequence[StudyConfig]", changes: Mapping[str, Any]) -> "tuple[list[StudyConfig], list[str]]":
+    """The configs made to fit the images that the command names instead of the preset's, and lines that say so."""
+    named = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
+    fits = [config.fitted(named) if named else (config, []) for config in configs]
+    return [fit for fit, _ in fits], list(dict.fromkeys(line for _, lines in fits for line in lines))
 
 
 def draw_figure(

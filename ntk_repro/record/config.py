@@ -33,13 +33,12 @@ def config_to_dict(config: Any) -> dict[str, Any]:
     Raises:
         UserError: a value that has no place in a config (an array, a function).
     """
-    return _fields_to_dict(config, lambda field: field.metadata.get("identity", True))
+    return _fields_to_dict(config, identity=True)
 
 
 def settings_to_dict(config: Any) -> dict[str, Any]:
     """The top-level fields that are not part of the config's identity, as plain values."""
-    chosen = {field.name for field in dataclasses.fields(config) if not field.metadata.get("identity", True)}
-    return _fields_to_dict(config, lambda field: True, chosen)
+    return _fields_to_dict(config, identity=False)
 
 
 def config_hash(config: Any) -> str:
@@ -74,7 +73,7 @@ def config_from_toml(text: str, source: str = "the TOML text") -> dict[str, Any]
     try:
         mapping = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source} is not valid TOML ({error}): mend that line") from error
+        raise UserError(f"{source} is not valid TOML ({error}): fix that line") from error
     return restore_none(mapping, source)
 
 
@@ -166,7 +165,7 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
         return None
     elif isinstance(hint, type) and isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
         return value
-    raise UserError(f"option {name} must be {_spoken(hint)}, not {value!r}: change it")
+    raise UserError(f"option {name} must be {_described(hint)}, not {value!r}: change it")
 
 
 def _converted_sequence(value: list | tuple, origin: type, arguments: tuple, name: str) -> Any:
@@ -179,28 +178,27 @@ def _converted_sequence(value: list | tuple, origin: type, arguments: tuple, nam
     return origin(_converted(entry, item, f"{name}[{i}]") for i, (entry, item) in pairs)
 
 
-def _spoken(hint: Any) -> str:
-    """A type as a sentence can name it."""
+def _described(hint: Any) -> str:
+    """A type, for messages."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
-        return " or ".join(_spoken(argument) for argument in arguments)
+        return " or ".join(_described(argument) for argument in arguments)
     if origin is Literal:
         return "one of " + ", ".join(repr(argument) for argument in arguments)
     if origin in (list, tuple):
-        return "a list of " + _spoken(arguments[0])
+        return "a list of " + _described(arguments[0])
     names = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "unset"}
     if hint in names:
         return names[hint]
     return "a table" if origin is dict or dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint))
 
 
-def _fields_to_dict(config: Any, keep: typing.Callable, chosen: set[str] | None = None) -> dict[str, Any]:
+def _fields_to_dict(config: Any, identity: bool) -> dict[str, Any]:
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise UserError(f"a config must be an instance of a dataclass, not {config!r}: build one")
     hints = typing.get_type_hints(type(config))
-    fields = [field for field in dataclasses.fields(config) if keep(field)]
-    fields = [field for field in fields if chosen is None or field.name in chosen]
-    return {field.name: _plain(getattr(config, field.name), hints[field.name], field.name) for field in fields}
+    names = [field.name for field in dataclasses.fields(config) if field.metadata.get("identity", True) == identity]
+    return {name: _plain(getattr(config, name), hints[name], name) for name in names}
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:

@@ -28,7 +28,7 @@ def load_presets(source: Path | Traversable | str) -> dict[str, dict[str, Any]]:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name} is not valid TOML ({error}): mend that line") from error
+        raise UserError(f"{name} is not valid TOML ({error}): fix that line") from error
     presets = {key: value for key, value in content.items() if isinstance(value, dict)}
     if not presets:
         raise UserError(f"{name} has no preset: put its values under a table like [quick]")

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,6 +89,7 @@ class RunFolder:
         root: Path | str | None = None,
         wait: bool = False,
         provenance: Mapping[str, Any] | None = None,
+        source: Mapping[str, str] | None = None,
     ) -> Self:
         """Creates the run folder of this config, or continues it where it exists.
 
@@ -97,12 +98,12 @@ class RunFolder:
 
         Args:
             study: name of the study, the folder between the root and the hash.
-            config: instance of a frozen dataclass; see `config_hash` for what identifies it. Where it has a method
-                `source_texts` (a network of the user's own), the texts that this gives by path are kept in `source/`.
+            config: instance of a frozen dataclass; see `config_hash` for what identifies it.
             root: see `runs_root`.
             wait: whether to wait for another process that has the folder open, rather than to refuse.
             provenance: of the run's data, `data.provenance.as_dict()`: recorded, and compared by its `sha256` with that
                 of the data the run was begun with, since a file or a data folder may have changed.
+            source: the source of a custom network, text by path: kept in `source/`.
 
         Raises:
             UserError: the folder belongs to another config or was begun with other data, is half-written or damaged, or
@@ -126,15 +127,16 @@ class RunFolder:
                     console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
                     lock.acquire()
                     lock.release()
-                    return cls.open(study, config, root=root, wait=True, provenance=provenance)
+                    return cls.open(study, config, root=root, wait=True, provenance=provenance, source=source)
                 message = f"run folder {path} is being written by another process: wait for it, or stop it"
                 raise RunInUseError(message) from error
         try:
             if (path / _DONE).exists():  # the other process finished between our two looks
                 lock.release()
-                return cls.open(study, config, root=root, wait=wait, provenance=provenance)
+                return cls.open(study, config, root=root, wait=wait, provenance=provenance, source=source)
             run = cls(path, identity, lock, {})
             run._begin(config)
+            write_texts(path / _SOURCE, source or {})
             run._check_data(provenance)
             if provenance is not None:
                 run.describe(provenance=dict(provenance))
@@ -157,6 +159,11 @@ class RunFolder:
     def path(self) -> Path:
         """The folder."""
         return self._path
+
+    @property
+    def root(self) -> Path:
+        """The folder of all runs that it lies in."""
+        return self._path.parents[1]
 
     @property
     def study(self) -> str:
@@ -200,6 +207,17 @@ class RunFolder:
     def load_part(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays saved under this name, or None where they are absent or damaged (then compute them again)."""
         return load_arrays(self._part(name))
+
+    def part(self, name: str, compute: Callable[..., Mapping[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+        """The arrays saved under this name; where there are none, those that `compute(*arguments)` gives, now saved.
+
+        What `compute` logs is in `metrics.jsonl` before they are saved.
+        """
+        arrays = self.load_part(name)
+        if arrays is None:
+            arrays = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            self.save_part(name, **arrays)
+        return arrays
 
     def log(self, **scalars: Any) -> None:
         """Appends one line of JSON to `metrics.jsonl`.
@@ -279,21 +297,19 @@ class RunFolder:
         return f"RunFolder({str(self._path)!r}, {state})"
 
     def _begin(self, config: Any) -> None:
-        """Takes up the folder, under the lock: mends what a kill left, checks or writes the config."""
+        """Takes up the folder, under the lock: repairs what a kill left, checks or writes the config."""
         path = self._path
         remove_leftovers(path)
         if (path / _PARTS).is_dir():
             remove_leftovers(path / _PARTS)
-        strangers = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+        unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
         if (path / _CONFIG).exists():
             _check_same(path, _read_config(path), self._config)
-        elif strangers:
-            message = f"{path} holds {strangers[0]} but no {_CONFIG}, so whose run it is cannot be told"
+        elif unexpected:
+            message = f"{path} holds {unexpected[0]} but no {_CONFIG}, so it cannot be matched to a run"
             raise UserError(f"{message}: move the folder away or delete it")
         else:
             write_text(path / _CONFIG, config_to_toml(self._config))
-        if hasattr(config, "source_texts"):
-            write_texts(path / _SOURCE, config.source_texts())
         metrics = path / _METRICS
         if metrics.exists():
             whole, torn = _split_torn(metrics.read_bytes())

@@ -4,26 +4,28 @@ Source: Ortiz-Jimenez et al. 2021, section 4.1 (Figure 5).
 """
 
 import dataclasses
+import functools
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.data import Dataset
+from ntk_repro.data import Dataset, class_labels
 from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram import gram_store
 from ntk_repro.gram.eigenfunctions import gram_folder
 from ntk_repro.network import Network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
-from ntk_repro.rotation.task import batches_for, class_labels, identity_of, images, network_for
+from ntk_repro.rotation.task import NO_CLASSES, batches_for, identity_of, images, network_for
 from ntk_repro.training import accuracy, epoch_means, majority_rate, train
 
 __all__ = ["Config", "run", "show"]
@@ -36,12 +38,13 @@ class Config(Settings):
     sizes: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4000)
     """Numbers of training images; a smaller set is the beginning of a larger one."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
+    @property
+    def n_train(self) -> int | None:
+        """The largest number of training images."""
+        return max(self.sizes, default=None)
 
-        Raises:
-            UserError: for settings that contradict each other or that no network or training could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the sizes in order."""
         if not self.sizes:
             raise UserError("--sizes is empty: name at least one number of training images, such as --sizes 256 1024")
         if min(self.sizes) < self.batch_size:
@@ -51,75 +54,64 @@ class Config(Settings):
             )
         if self.epochs < 1:
             raise UserError(f"epochs must be at least 1, not {self.epochs}")
-        return dataclasses.replace(super().resolved(), sizes=tuple(sorted(set(self.sizes))))
+        return {**super().canonical(), "sizes": tuple(sorted(set(self.sizes)))}
 
-    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
-        """The settings without the sizes that so few images cannot give, and what to say of that on the terminal."""
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: sizes that so few images cannot give are left out."""
+        fit, lines = super().within(n_train, n_test)
         sizes = tuple(size for size in self.sizes if size <= n_train)
-        if sizes == self.sizes:
-            return self, []
-        return dataclasses.replace(self, sizes=sizes), [f"training sets above {n_train:,} images are left out"]
+        if sizes != self.sizes:
+            lines.append(f"training sets above {n_train:,} images are left out")
+        return dataclasses.replace(fit, sizes=sizes), lines
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Dataset:
+    data = images(config)
+    y_train, _ = class_labels(data, NO_CLASSES)
+    for size in config.sizes:
+        if len(np.unique(y_train[:size])) < 2:
+            raise UserError(f"the first {size} training images are all of one class: leave out --sizes {size}")
+    return data
+
+
+@experiment("rotation_cifar2", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains on each number of images, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for S sizes: `size` (S,); `network_test_accuracy`, `linearized_test_accuracy`,
     `network_train_accuracy`, `linearized_train_accuracy`, `network_distance`, `linearized_distance` (S,): the last two
     ||theta - theta_0||; `network_cosine_distance` (S,), `network_loss`, `linearized_loss` (S, epochs) and
     `majority_rate`, of the test labels. nan where a network's training diverged; a linearization's is refused.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with, and when a linearization's training diverges.
     """
-    config = config.resolved()
-    data = images(config, max(config.sizes))
-    y_train, y_test = class_labels(data)
-    for size in config.sizes:
-        if len(np.unique(y_train[:size])) < 2:
-            raise UserError(f"the first {size} training images are all of one kind: leave out --sizes {size}")
-    with RunFolder.open("rotation_cifar2", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            study = _Study(config, data, y_train, y_test, folder, root)
-            rows = [study.row(size) for size in config.sizes]
-            folder.finish(
-                size=np.array(config.sizes),
-                majority_rate=majority_rate(y_test),
-                **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
-            )
-    return folder
+    study = _Study(config, data, folder)
+    rows = [folder.part(f"size_{size:06d}", study.row, size) for size in config.sizes]
+    return {
+        "size": np.array(config.sizes),
+        "majority_rate": np.asarray(majority_rate(study.y_test)),
+        **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
+    }
 
 
 class _Study:
-    def __init__(self, config: Config, data: Dataset, y_train, y_test, folder: RunFolder, root: Path | None):
-        self.config, self.data, self.folder, self.root = config, data, folder, root
-        self.y_train, self.y_test = y_train, y_test
+    def __init__(self, config: Config, data: Dataset, folder: RunFolder):
+        self.config, self.data, self.folder = config, data, folder
+        self.y_train, self.y_test = class_labels(data, NO_CLASSES)
         self.net: Network = network_for(config, data)
-        self._kernel: Float[np.ndarray, "n n"] | None = None
 
-    @property
+    @functools.cached_property
     def kernel(self) -> Float[np.ndarray, "n n"]:
         """The NTK on all images, training images first; every training set is a corner of it."""
-        if self._kernel is None:
-            identity = identity_of(self.config, self.data)
-            _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.root)
-            self._kernel = gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
-        return self._kernel
+        identity = identity_of(self.config, self.data)
+        _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
+        return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 
     def row(self, size: int) -> dict[str, np.ndarray]:
-        """What came out of one training-set size; kept as soon as it is known."""
-        row = self.folder.load_part(f"size_{size:06d}")
-        if row is None:
-            console.print(f"{size:,} training images", highlight=False)
-            started = time.monotonic()
-            row = {**self._network(size), **self._linearization(size)}
-            accuracies = {f"{what}_test_accuracy": float(row[f"{what}_test_accuracy"]) for what in _KINDS}
-            self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
-            self.folder.save_part(f"size_{size:06d}", **row)
+        """The result of one training-set size."""
+        console.print(f"{size:,} training images", highlight=False)
+        started = time.monotonic()
+        row = {**self._network(size), **self._linearization(size)}
+        accuracies = {f"{kind}_test_accuracy": float(row[f"{kind}_test_accuracy"]) for kind in _KINDS}
+        self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
         return row
 
     def _network(self, size: int) -> dict[str, np.ndarray]:
@@ -170,10 +162,10 @@ def show(folder: RunFolder) -> None:
     result = folder.result()
     table = Table(
         "images",
-        *(f"{what}: {quantity}" for what in _KINDS for quantity in ("test accuracy", "weight distance")),
-        title=f"{spoken_network(folder.config['net'])} on classes 0-4 / 5-9",
+        *(f"{kind}: {quantity}" for kind in _KINDS for quantity in ("test accuracy", "weight distance")),
+        title=f"{display_name(folder.config['net'])} on classes 0-4 / 5-9",
     )
     for i, size in enumerate(result["size"]):
-        cells = [(result[f"{what}_test_accuracy"][i], result[f"{what}_distance"][i]) for what in _KINDS]
+        cells = [(result[f"{kind}_test_accuracy"][i], result[f"{kind}_distance"][i]) for kind in _KINDS]
         table.add_row(f"{size:,}", *(text for a, d in cells for text in (f"{a:.1%}", f"{d:.3g}")))
     Console().print(table)

@@ -3,10 +3,10 @@
 Source: Ortiz-Jimenez et al. 2021, section 4.3 (Figures 8 and 9).
 """
 
-import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -15,12 +15,13 @@ from rich.table import Table
 from ntk_repro.data import Dataset
 from ntk_repro.dynamics import eta_critical, train_in_function_space
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram import alignment_from_gram, gram_store, top_eigenpairs
 from ntk_repro.network import Network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
+from ntk_repro.rotation.settings import TaskSettings, checked_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, binary_accuracies, epoch_means, train
@@ -32,30 +33,22 @@ KINDS = ("biased", "unbiased")
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(TaskSettings):
     """Trains a network, linearizes it at chosen epochs, and trains the linearizations on the same task."""
 
-    n_train: int | None = None
-    """Number of training images; none: all of them."""
-    index: int | None = None
-    """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
     linearize_at: tuple[int, ...] | None = None
     """Epochs after which to linearize, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that contradict each other or that no network or training could have.
-        """
-        checked_index(self.index)
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, with the epochs to linearize at."""
         if self.epochs < 1:
             raise UserError(f"epochs must be at least 1, not {self.epochs}")
-        config = super().resolved()
-        return dataclasses.replace(config, linearize_at=default_epochs(self.linearize_at, self.epochs, "linearize-at"))
+        at = checked_epochs(self.linearize_at, self.epochs, "linearize-at")
+        return {**super().canonical(), "linearize_at": at}
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+@experiment("rotation_pretrained", load=images)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 
     Linearizations train in function space on the network's own batches and learning rates. What training does not
@@ -67,25 +60,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     first step over `eta_critical`, of full-batch descent on the squared loss); `checkpoint_test_accuracy` (C,) of the
     network then; `network_test_accuracy`, `network_train_accuracy`, `network_loss` (epochs,), `majority_rate`.
     nan from where the network's training diverged.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
     """
-    config = config.resolved()
-    data = images(config, config.n_train)
-    with RunFolder.open("rotation_pretrained", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            _pretrained(config, data, folder, root)
-    return folder
-
-
-def _pretrained(config: Config, data: Dataset, folder: RunFolder, root: Path | None) -> None:
     net = network_for(config, data)
-    task = task_for(config, data, net, config.index, 0, root)
+    task = task_for(config, data, net, folder.root)
     batches = batches_for(config, len(data.x_train))
 
     def measure(epoch: int, network: Network) -> dict[str, np.ndarray]:
@@ -107,14 +84,14 @@ def _pretrained(config: Config, data: Dataset, folder: RunFolder, root: Path | N
         checkpoint_fn=tracker,
         folder=folder,
     )
-    folder.finish(
-        epochs=np.array(tracker.epochs),
+    return {
+        "epochs": np.array(tracker.epochs),
         **tracker.collect(until=int(np.isfinite(training.train_loss).sum())),
-        network_test_accuracy=np.asarray(training.test_accuracy),
-        network_train_accuracy=np.asarray(training.train_accuracy),
-        network_loss=training.train_loss,
-        majority_rate=np.asarray(task.majority_rate),
-    )
+        "network_test_accuracy": np.asarray(training.test_accuracy),
+        "network_train_accuracy": np.asarray(training.train_accuracy),
+        "network_loss": training.train_loss,
+        "majority_rate": np.asarray(task.majority_rate),
+    }
 
 
 def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: Path, batches) -> dict[str, np.ndarray]:
@@ -155,7 +132,7 @@ def show(folder: RunFolder) -> None:
         "linearized after epoch",
         *KINDS,
         "the network then",
-        title=f"{spoken_network(config['net'])}, {task}: test accuracy",
+        title=f"{display_name(config['net'])}, {task}: test accuracy",
     )
     for i, epoch in enumerate(result["epochs"]):
         accuracies = [*result["linearized_test_accuracy"][i], result["checkpoint_test_accuracy"][i]]

@@ -7,23 +7,27 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from ntk_repro.data import Dataset, binary_labels, load_dataset
+from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network, check_network
-from ntk_repro.rotation.settings import Settings
+from ntk_repro.rotation.settings import Settings, TaskSettings
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import majority_rate, minibatches
 
 __all__ = [
+    "NO_CLASSES",
     "Task",
     "batches_for",
-    "class_labels",
     "identity_of",
     "images",
     "network_for",
     "task_for",
 ]
+
+
+NO_CLASSES = "take more images, or another data set"
+"""What to do where there are no classes 0 to 4 and 5 to 9."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,13 @@ class Task:
         return float(majority_rate(self.y_test))
 
 
-def images(config: Settings, n_train: int | None) -> Dataset:
+def images(config: Settings) -> Dataset:
     """The images of a config.
 
     Raises:
-        UserError: from `load_dataset`; a network of the user's own that cannot take them.
+        UserError: from `load_dataset`; a custom network that cannot take them.
     """
-    data = load_dataset(config.data, config.data_dir, n_train=n_train, n_test=config.n_test, seed=config.data_seed)
+    data = config.load()
     check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
     return data
 
@@ -72,29 +76,7 @@ def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
     return {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
 
 
-def class_labels(data: Dataset) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
-    """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
-
-    Raises:
-        UserError: other classes, or training images of one kind only.
-    """
-    if data.y.min() < 0 or data.y.max() > 9:
-        raise UserError(
-            f"the task is classes 0 to 4 against 5 to 9, and {data.provenance.name} has labels from {data.y.min()} to "
-            f"{data.y.max()}: take another data set"
-        )
-    y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
-    if len(np.unique(y_train)) < 2:
-        raise UserError(
-            f"the training images of {data.provenance.name} are all of classes 0 to 4, or none is, so classes 0 to 4 "
-            "cannot be told from the others: take more images, or another data set"
-        )
-    return y_train, y_test
-
-
-def task_for(
-    config: Settings, data: Dataset, net: Network, index: int | None, num_eigenfunctions: int, root: Path | None
-) -> Task:
+def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | None, num_eigenfunctions: int = 0) -> Task:
     """The labels of an eigenfunction of the network's NTK, or without index of the classes.
 
     Source: Ortiz-Jimenez et al. 2021, sections 3.1 (eigenfunctions of the kernel on all images) and 4.1 (CIFAR2).
@@ -103,17 +85,17 @@ def task_for(
         config: the settings.
         data: the images.
         net: the network before training.
-        index: the eigenfunction, counted from 1; None for the classes.
-        num_eigenfunctions: how many to compute at least; 0 for none but `index`.
-        root: folder of all runs.
+        root: folder of all runs, where eigenfunctions are kept.
+        num_eigenfunctions: how many to compute at least; 0 for none but that of the task.
 
     Raises:
         UserError: more eigenfunctions than images, or labels of one class.
     """
+    index = config.index
     count = max(num_eigenfunctions, index or 0)
     basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
     if basis is None or index is None:
-        return Task(*class_labels(data), basis)
+        return Task(*class_labels(data, NO_CLASSES), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)
     n = len(data.x_train)
     if len(np.unique(labels[:n])) < 2:

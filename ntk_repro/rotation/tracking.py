@@ -5,8 +5,7 @@ Source: Ortiz-Jimenez et al. 2021, section 4.2 (Figures 6, 7, 15, 16 and Table 1
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
@@ -14,12 +13,13 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
-from ntk_repro.rotation.settings import Settings, checked_index, default_epochs
+from ntk_repro.rotation.settings import TaskSettings, checked_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, l2_distance, train
@@ -28,13 +28,9 @@ __all__ = ["Config", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config(Settings):
-    """Trains a network on an eigenfunction of its NTK, or on the classes, and measures its NTK on the way."""
+class Config(TaskSettings):
+    """Trains a network on an eigenfunction of its NTK, or on the classes, and measures its NTK at some epochs."""
 
-    n_train: int | None = None
-    """Number of training images; none: all of them."""
-    index: int | None = None
-    """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
     track: tuple[int, ...] | None = None
     """Epochs after which the kernel is measured, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
     kernel_images: int | None = None
@@ -44,13 +40,8 @@ class Config(Settings):
     num_eigenfunctions: int = 0
     """Eigenfunctions of the initial kernel on all images (training and test) whose alignment is followed."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that contradict each other or that no network or training could have.
-        """
-        checked_index(self.index)
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, with the epochs to measure at."""
         for name in ("top", "kernel_images"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -59,46 +50,43 @@ class Config(Settings):
             check_eigenpair_count(self.top, self.kernel_images, "--top")
         if self.num_eigenfunctions < 0 or self.epochs < 0:
             raise UserError("num_eigenfunctions and epochs must be at least 0")
-        config = super().resolved()
-        return dataclasses.replace(config, track=default_epochs(self.track, self.epochs, "track"))
+        return {**super().canonical(), "track": checked_epochs(self.track, self.epochs, "track")}
 
-    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
-        """The settings without what so few images cannot give, and what to say of that on the terminal."""
-        images = n_train + n_test
+    @property
+    def gram_counts(self) -> tuple[int | None, int | None]:
+        """As `DataSource.gram_counts`: without eigenfunctions the kernel is only measured on some training images."""
+        if not self.kernel_images or self.index is not None or self.num_eigenfunctions:
+            return super().gram_counts
+        return min(self.kernel_images, self.n_train or self.kernel_images), 0
+
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: no more eigenfunctions are followed than there are."""
+        (fit, lines), images = super().within(n_train, n_test), n_train + n_test
         if self.num_eigenfunctions <= images:
-            return self, []
-        said = f"{images:,} images have {images:,} eigenfunctions: no more are followed"
-        return dataclasses.replace(self, num_eigenfunctions=images), [said]
+            return fit, lines
+        lines.append(f"{images:,} images have {images:,} eigenfunctions: no more are followed")
+        return dataclasses.replace(fit, num_eigenfunctions=images), lines
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Dataset:
+    data = images(config)
+    # Now, and not when the kernel on all images has been computed.
+    check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
+    return data
+
+
+@experiment("rotation_tracking", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains and measures, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for C measurements, K eigenvectors, S nested sets of images and T eigenfunctions:
     `epochs` (C,), what `KernelMeasurement` gives with a first axis C, `network_test_accuracy`,
     `network_train_accuracy`, `weight_distance` (C,), `images` (S,) (of `energy_by_images`), `eigenvalues` (T,),
-    `network_loss` (epochs,) and `majority_rate`, of the test labels. nan from where the training diverged.
-
-    Args:
-        config: the settings; with epochs = 0 the kernel is measured before training only.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
+    `network_loss` (epochs,) and `majority_rate`, of the test labels. nan from where the training diverged. With
+    epochs = 0 the kernel is measured before training only.
     """
-    config = config.resolved()
-    data = images(config, config.n_train)
-    # Now, and not when the kernel on all images has been computed.
-    check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
-    with RunFolder.open("rotation_tracking", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            _tracked(config, data, folder, root)
-    return folder
-
-
-def _tracked(config: Config, data: Dataset, folder: RunFolder, root: Path | None) -> None:
     net = network_for(config, data)
-    task = task_for(config, data, net, config.index, config.num_eigenfunctions, root)
+    task = task_for(config, data, net, folder.root, config.num_eigenfunctions)
     count = _kernel_images(config, data)
     kernel = KernelMeasurement(
         folder, net, data.x_train[:count], task.y_train[:count], config.top, _targets(config, data, task)
@@ -130,14 +118,14 @@ def _tracked(config: Config, data: Dataset, folder: RunFolder, root: Path | None
     else:
         tracker(0, net)
     eigenvalues = np.zeros(0) if task.basis is None else task.basis.values[: config.num_eigenfunctions]
-    folder.finish(
-        epochs=np.array(tracker.epochs),
+    return {
+        "epochs": np.array(tracker.epochs),
         **tracker.collect(until=last),
-        images=np.array(nested_counts(count, config.top)),
-        eigenvalues=eigenvalues,
-        network_loss=losses,
-        majority_rate=np.asarray(task.majority_rate),
-    )
+        "images": np.array(nested_counts(count, config.top)),
+        "eigenvalues": eigenvalues,
+        "network_loss": losses,
+        "majority_rate": np.asarray(task.majority_rate),
+    }
 
 
 def _kernel_images(config: Config, data: Dataset) -> int:
@@ -161,7 +149,7 @@ def show(folder: RunFolder) -> None:
         "cosine distance of the kernel",
         "mean squared gradient norm",
         "test accuracy",
-        title=f"{spoken_network(config['net'])}: the kernel in training, on {result['images'][-1]:,} images",
+        title=f"{display_name(config['net'])}: the kernel in training, on {result['images'][-1]:,} images",
     )
     for i, epoch in enumerate(result["epochs"]):
         table.add_row(

@@ -3,24 +3,22 @@
 Source: Lee et al. 2019, Figures 1 and S6.
 """
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.errors import UserError
+from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gram import empirical_gram, empirical_nngp
-from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import descend
 from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
-from ntk_repro.wide_limit.widths import checked_increasing, spoken_widths
+from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
 
 __all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
 
@@ -29,78 +27,28 @@ QUANTITIES = ("input", "intermediate", "output", "ntk", "nngp")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
     """Trains fully connected networks of many widths and measures how far their weights and kernels have moved."""
 
-    depth: int = 3
-    """Hidden layers."""
-    activation: str = "relu"
-    """Activation function: relu, tanh, erf, gelu, softplus or identity."""
-    sigma_w_squared: float = 2.0
-    """Variance of the weights; the paper does not name it for these figures, this is its Figure 3's."""
-    sigma_b_squared: float = 0.1
-    """Variance of the biases, 0 for none; as for the weights."""
-    widths: tuple[int, ...] = (32, 64, 128, 256, 512)
-    """Units a hidden layer."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = field(default=None, metadata={"identity": False})
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
-    classes: tuple[int, ...] | None = None
-    """Classes to take; two of them are targets +1 and -1 of one output, otherwise targets are one-hot. None: all."""
     n_train: int = 128
     """Training images, all in every step."""
-    data_seed: int = 0
-    """Seed of the subset."""
-    seed: int = 0
-    """Seed of the initializations."""
-    learning_rate: float = 1.0
-    """Of the loss 1/2 mean (f - y)^2 over images and outputs."""
-    steps: int = 1024
-    """Steps of full-batch gradient descent; changes are also taken at a half, a quarter ... of them (to 1/64)."""
     kernel_outputs: Literal["full", "mean"] = "full"
     """The NTK as in the paper, (n k, n k) with a block for each pair of outputs, or the mean of its diagonal blocks."""
-    force: bool = False
-    """Train although the learning rate is above the critical one."""
-
-    @property
-    def n_test(self) -> int:
-        """Test images: one, which is not used."""
-        return 1
+    n_test = 1  # not used
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        layers = f"{self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
-        return f"fcn of {layers}, {spoken_widths(self.widths)} on {self.data}"
+        return f"{self.layers}, {self.width_range} on {self.data}"
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that no network or training could have.
-        """
-        checked_increasing("widths", self.widths)
-        if self.steps < 1:
-            raise UserError(f"steps must be at least 1, not {self.steps}")
-        self.module(self.widths[0], 1)
-        idle = {"kernel_outputs": "mean"} if self.classes is not None and len(self.classes) == 2 else {}
-        return replace(self, **idle)
-
-    def module(self, width: int, num_outputs: int) -> Any:
-        """The network of one width."""
-        sigmas = {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
-        return build_model(
-            "fcn", hidden=width, depth=self.depth, num_outputs=num_outputs, activation=self.activation, **sigmas
-        )
-
-    @property
-    def observed(self) -> tuple[int, ...]:
-        """The steps after which changes are taken: steps/64, steps/32 ... steps (those that are at least 1)."""
-        return tuple(sorted({self.steps // 2**i for i in range(7)} - {0}))
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`; the NTK of one output has one block."""
+        one_output = self.classes is not None and len(self.classes) == 2
+        return {**super().canonical(), **({"kernel_outputs": "mean"} if one_output else {})}
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+@experiment("wide_limit_drift", load=load_regression_data)
+def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains a network of each width, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for w widths and s observed steps: `widths` (w,), `steps` (s,); `input`, `output`, `ntk`,
@@ -108,22 +56,10 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     Frobenius norm, of weights all layers of the kind together, biases left out; `train_loss` (w, s), and
     `learning_rate_ratio` (w,): learning rate over the critical one of the network's kernel. nan from where a training
     diverged.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
     """
-    config = config.resolved()
-    data = load_regression_data(config)
-    with RunFolder.open("wide_limit_drift", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            parts = [_one_width(config, data, width, folder) for width in config.widths]
-            arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-            folder.finish(widths=np.array(config.widths), steps=np.array(config.observed), **arrays)
-    return folder
+    parts = [folder.part(f"width={w}", _one_width, config, data, w, folder) for w in config.widths]
+    arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return {"widths": np.array(config.widths), "steps": np.array(config.observed), **arrays}
 
 
 def relative_weight_changes(params: Any, params_0: Any) -> dict[str, float]:
@@ -143,9 +79,6 @@ def relative_weight_changes(params: Any, params_0: Any) -> dict[str, float]:
 
 
 def _one_width(config: Config, data: RegressionData, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    part = folder.load_part(f"width={width}")
-    if part is not None:
-        return part
     console.print(f"width {width:,}", highlight=False)
     x = data.x_train
     net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), x.shape[1:])
@@ -170,9 +103,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
         name=f"descent_{width}",
     )
     part = {name: np.asarray(values, float) for name, values in descent.observations.items()}
-    part |= {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
-    folder.save_part(f"width={width}", **part)
-    return part
+    return part | {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
 
 
 def _kernels(net: Network, x: np.ndarray, outputs: str) -> dict[str, np.ndarray]:

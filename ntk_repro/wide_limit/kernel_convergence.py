@@ -4,7 +4,6 @@ Source: Lee et al. 2019, section I (Figures S9 and S10).
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,62 +13,43 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
-from ntk_repro.models import build_model
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.widths import checked_increasing, spoken_widths
+from ntk_repro.wide_limit.settings import WidthsSettings
+from ntk_repro.wide_limit.widths import checked_increasing
 
 __all__ = ["Config", "relative_errors", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(WidthsSettings):
     """Averages the NNGP and NTK of randomly initialized networks and compares them with the analytic kernels."""
 
     depth: int = 1
-    """Hidden layers."""
     activation: str = "relu"
     """Activation function: relu, erf or identity; tanh and softplus by quadrature."""
-    sigma_w_squared: float = 2.0
-    """Variance of the weights, sigma_w^2; the paper does not name it here, this is its Figure 3's."""
-    sigma_b_squared: float = 0.1
-    """Variance of the biases, sigma_b^2 (0: no biases); as for the weights."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    """Units a hidden layer."""
     samples: tuple[int, ...] = (1, 4, 16, 64)
     """Numbers M of networks to average over; from the largest come all averages over fewer."""
     input_size: int = 1024
     """Numbers in an input, each drawn from N(0, 1)."""
     num_inputs: int = 20
     """Inputs, so that a kernel is num_inputs by num_inputs; the paper does not name it."""
-    seed: int = 0
-    """Seed of the inputs and of the networks."""
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        layers = f"{self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
-        return f"fcn of {layers}, {spoken_widths(self.widths)}, up to {self.samples[-1]:,} samples"
+        return f"{self.layers}, {self.width_range}, up to {self.samples[-1]:,} samples"
 
-    def resolved(self) -> "Config":
-        """The same settings, checked.
-
-        Raises:
-            UserError: for settings that no network could have.
-        """
-        checked_increasing("widths", self.widths)
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         checked_increasing("samples", self.samples)
         if min(self.input_size, self.num_inputs) < 1:
             raise UserError("input_size and num_inputs must be at least 1")
-        self.module(self.widths[0])
-        return self
-
-    def module(self, width: int) -> Any:
-        """The network of one width."""
-        sigmas = {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
-        return build_model("fcn", hidden=width, depth=self.depth, activation=self.activation, **sigmas)
+        return super().canonical()
 
     def inputs(self) -> Float[np.ndarray, "n d"]:
         """The inputs."""
@@ -77,44 +57,29 @@ class Config:
         return rng.normal(size=(self.num_inputs, self.input_size)).astype(np.float32)
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+@experiment("wide_limit_kernel_convergence")
+def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes the errors of all widths, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for w widths and s numbers of samples M: `widths` (w,), `samples` (s,), `nngp_error` and
     `ntk_error` (w, s): ||average over M networks - analytic|| / ||analytic|| in the Frobenius norm, root mean square
     over the M-sample averages that the largest number of samples splits into (there is one of that number itself).
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings that cannot be worked with.
     """
-    config = config.resolved()
-    with RunFolder.open("wide_limit_kernel_convergence", config, root=root) as folder:
-        if not folder.done:
-            exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
-            parts = [_one_width(config, exact, width, folder) for width in config.widths]
-            arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-            folder.finish(widths=np.array(config.widths), samples=np.array(config.samples), **arrays)
-    return folder
+    exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
+    parts = [folder.part(f"width={width}", _one_width, config, exact, width) for width in config.widths]
+    arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return {"widths": np.array(config.widths), "samples": np.array(config.samples), **arrays}
 
 
-def _one_width(config: Config, exact: AnalyticKernel, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    part = folder.load_part(f"width={width}")
-    if part is not None:
-        return part
+def _one_width(config: Config, exact: AnalyticKernel, width: int) -> dict[str, np.ndarray]:
     console.print(f"width {width:,}", highlight=False)
     key = jax.random.fold_in(key_for(config.seed, INIT), width)
     # All running averages of one pass: their differences are the averages over any stretch of the samples.
     averages = monte_carlo_kernels(config.module(width), key, range(1, config.samples[-1] + 1), config.inputs())
-    part = {
+    return {
         "nngp_error": relative_errors(averages.nngp, exact.nngp, config.samples),
         "ntk_error": relative_errors(averages.ntk, exact.ntk, config.samples),
     }
-    folder.save_part(f"width={width}", **part)
-    return part
 
 
 def relative_errors(

@@ -3,11 +3,9 @@
 Source: Lee et al. 2019, appendix F (Figure S7, Eq. S37).
 """
 
-import dataclasses
 import time
 import warnings
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import DataSettings, EpochSettings, experiment
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
@@ -24,6 +23,7 @@ from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
 from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
 from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
+from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
 __all__ = ["Config", "run", "show"]
 
@@ -32,11 +32,9 @@ _CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(EpochSettings, Subset, DataSettings, FcnSettings):
     """Trains one network in both parameterizations at many learning rates: one activation, one loss, one seed."""
 
-    activation: str = "relu"
-    """Activation function: relu or tanh in the paper; any other that models know."""
     loss: Literal["cross_entropy", "half_mean_squared_error"] = "cross_entropy"
     """Loss: cross_entropy on ten logits, or 1/2 the mean squared distance from one-hot targets."""
     log2_etas: tuple[int, ...] = (-9, -7, -5, -3, -1, 1, 3, 5, 7)
@@ -44,39 +42,17 @@ class Config:
     hidden: int = 512
     """Units of every hidden layer."""
     depth: int = 2
-    """Number of hidden layers."""
-    sigma_w_squared: float = 2.0
-    """Variance of a weight times the number of inputs of its layer."""
-    sigma_b_squared: float = 0.1
-    """Variance of a bias; 0: there are none."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = field(default=None, metadata={"identity": False})
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
-    n_train: int | None = None
-    """Number of training images; none: all of them."""
-    n_test: int | None = None
-    """Number of test images; none: all of them."""
     batch_size: int = 64
-    """Images a step."""
     epochs: int = 10
     """Passes over the training images, at every learning rate."""
-    data_seed: int = 0
-    """Seed of the subset, where fewer images are used than there are."""
-    seed: int = 0
-    """Seed of the initialization and of the minibatches."""
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.activation} fcn of width {self.hidden:,}, {_SPOKEN[self.loss]} on {self.data}"
+        return f"{self.activation} fcn of width {self.hidden:,}, {_LOSSES[self.loss]} on {self.data}"
 
-    def resolved(self) -> "Config":
-        """The same settings with the learning rates in rising order, each once.
-
-        Raises:
-            UserError: for settings out of range.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the learning rates in rising order, each once."""
         if not self.log2_etas:
             raise UserError("--log2-etas is empty: name at least one exponent, such as --log2-etas -3 -1 1")
         for name in ("hidden", "depth", "batch_size", "epochs"):
@@ -86,13 +62,14 @@ class Config:
             raise UserError(f"sigma_w_squared must be above 0, not {self.sigma_w_squared}: 2 suits ReLU layers")
         if not 0 <= self.sigma_b_squared < np.inf:
             raise UserError(f"sigma_b_squared must be 0 (no biases) or above, not {self.sigma_b_squared}")
-        return dataclasses.replace(self, log2_etas=tuple(sorted(set(self.log2_etas))))
+        return {**super().canonical(), "log2_etas": tuple(sorted(set(self.log2_etas)))}
 
 
-_SPOKEN = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
+_LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+@experiment("wide_limit_parameterization", load=load_regression_data)
+def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one run of the experiment, or continues one that was interrupted, or returns one that is done.
 
     The result's arrays, for E learning rates: `log2_eta` (E,); for p in ntk, standard `p_learning_rate` (E,), that
@@ -100,26 +77,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     training diverged; `p_eta_critical`, the normalised rate above which full-batch gradient descent on the squared
     loss diverges at initialization (for cross-entropy that of 1/2 the squared loss summed over outputs, which has the
     larger curvature, so rates above it may well converge); and `one_step_apart`, see there.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
     """
-    config = config.resolved()
-    data = load_regression_data(config)
-    with RunFolder.open(
-        "wide_limit_parameterization", config, root=root, provenance=data.provenance.as_dict()
-    ) as folder:
-        if not folder.done:
-            folder.finish(**_sweep(config, data, folder))
-    return folder
-
-
-def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
-    sigma_w, sigma_b = config.sigma_w_squared**0.5, config.sigma_b_squared**0.5
     nets = _networks(config, data)
     # The same minibatches for every training.
     batches = minibatches(order_seed(config.seed), len(data.y_train), config.batch_size, config.epochs)
@@ -135,8 +93,7 @@ def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str,
         data.x_train[check],
         data.y_train[check],
         eta_0=_CHECKED_ETA,
-        sigma_w=sigma_w,
-        sigma_b=sigma_b,
+        **config.sigmas,
         loss=config.loss,
     )
     with progress(config.label, len(etas) * len(nets), "trainings") as advance:
@@ -146,11 +103,9 @@ def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str,
             rows = []
             for exponent, rate in zip(config.log2_etas, rates[name], strict=True):
                 part = f"{name}_{exponent:+d}"
-                row = folder.load_part(part)
-                if row is None:
-                    row = _trained(config, data, net, float(rate), critical, batches, folder, part)
-                rows.append(row)
-                advance(note=f"{part}: {float(row['test_accuracy']):.1%}")
+                how = (config, data, net, float(rate), critical, batches, folder, part)
+                rows.append(folder.part(part, _trained, *how))
+                advance(note=f"{part}: {float(rows[-1]['test_accuracy']):.1%}")
             arrays |= {f"{name}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
             arrays |= {
                 f"{name}_learning_rate": rates[name],
@@ -161,7 +116,6 @@ def _sweep(config: Config, data: RegressionData, folder: RunFolder) -> dict[str,
 
 def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
     """One function in both parameterizations."""
-    sigma_w, sigma_b = config.sigma_w_squared**0.5, config.sigma_b_squared**0.5
     nets = {
         name: Network.create(
             "fcn",
@@ -171,13 +125,12 @@ def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
             depth=config.depth,
             num_outputs=data.num_outputs,
             activation=config.activation,
-            sigma_w=sigma_w,
-            sigma_b=sigma_b,
+            **config.sigmas,
             parameterization=name,
         )
         for name in PARAMETERIZATIONS
     }
-    params = standard_parameters(nets["ntk"].params, sigma_w, sigma_b)
+    params = standard_parameters(nets["ntk"].params, **config.sigmas)
     return {**nets, "standard": nets["standard"].replace(params=params)}
 
 
@@ -191,7 +144,7 @@ def _trained(
     folder: RunFolder,
     part: str,
 ) -> dict[str, np.ndarray]:
-    """One training, kept as a part of the run; that it diverged is a finding, not a failure."""
+    """One training; that it diverged is a finding, not a failure."""
     started = time.monotonic()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*diverged.*")
@@ -215,17 +168,15 @@ def _trained(
         "train_accuracy": np.array(accuracy(fx_train, data.y_train)),
         "train_loss": np.array(descent.train_loss[-1], np.float64),
     }
-    # First the line, then the part: killed in between, the line is there twice, and none is lost.
     scalars = {key: float(value) for key, value in row.items()}
     folder.log(phase=part, learning_rate=learning_rate, **scalars, seconds=time.monotonic() - started)
-    folder.save_part(part, **row)
     return row
 
 
 def show(folder: RunFolder) -> None:
     """Prints a run's accuracies."""
     result = folder.result()
-    settings = f"{folder.config['activation']}, {_SPOKEN[folder.config['loss']]}"
+    settings = f"{folder.config['activation']}, {_LOSSES[folder.config['loss']]}"
     table = Table("log2 eta", *PARAMETERIZATIONS, title=f"{settings} on {folder.config['data']}: test accuracy")
     for i, exponent in enumerate(result["log2_eta"]):
         accuracies = (result[f"{name}_test_accuracy"][i] for name in PARAMETERIZATIONS)

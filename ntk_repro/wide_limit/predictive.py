@@ -3,10 +3,8 @@
 Source: Lee et al. 2019, Figures 2 and S1.
 """
 
-import dataclasses
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,34 +14,30 @@ from rich.table import Table
 
 from ntk_repro.dynamics import averaged_loss_time, eta_critical
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gp import ensemble, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel
-from ntk_repro.models import build_model
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
+from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "interpolated", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
     """Trains many networks from different initializations and compares their outputs with the infinite-width GPs."""
 
     hidden: int = 512
     """Units in each hidden layer."""
-    depth: int = 3
-    """Number of hidden layers."""
     activation: str = "tanh"
     """Activation function: tanh, relu or erf."""
     sigma_w_squared: float = 1.5
-    """Variance of the weights."""
     sigma_b_squared: float = 0.0
-    """Variance of the biases, 0 for none."""
     num_networks: int = 100
     """Networks in the ensemble, each from an initialization of its own."""
     learning_rate: float = 0.5
-    """Learning rate, for the squared loss averaged over the training points."""
     observe_at: tuple[int, ...] = (0, 16, 256, 4096)
     """Steps of full-batch gradient descent after which the outputs are kept; the last one ends the training."""
     alpha_from: float = -0.5
@@ -52,37 +46,18 @@ class Config:
     """... to this one."""
     num_alphas: int = 41
     """Points on the line."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = field(default=None, metadata={"identity": False})
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
     classes: tuple[int, int] = (7, 0)
     """The two classes, with targets +1 and -1; x1 is the first training image of one, x2 of the other."""
     n_train: int | None = 128
-    """Number of training images."""
-    data_seed: int = 0
-    """Seed of the subset of the images."""
-    seed: int = 0
-    """Seed of the initializations."""
-    force: bool = False
-    """Train although the learning rate is above the critical one."""
-
-    @property
-    def n_test(self) -> int:
-        """Test images: one, which is not used."""
-        return 1
+    n_test = 1  # not used
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         return f"{self.num_networks} networks of width {self.hidden:,} on {self.data}"
 
-    def resolved(self) -> "Config":
-        """The same settings, checked, the steps in order.
-
-        Raises:
-            UserError: for settings that no run could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the steps in order."""
         steps = tuple(sorted(set(self.observe_at)))
         if not steps or steps[0] < 0 or steps[-1] < 1:
             raise UserError(f"observe_at must be steps from 0 on, one above 0 at least, not {self.observe_at}")
@@ -90,65 +65,33 @@ class Config:
             raise UserError(f"a spread needs 2 networks or more: raise num_networks from {self.num_networks}")
         if self.num_alphas < 2 or not self.alpha_from < self.alpha_to:
             raise UserError("the line needs alpha_from below alpha_to and 2 points or more (num_alphas)")
-        return dataclasses.replace(self, observe_at=steps)
+        return {**super().canonical(), "observe_at": steps}
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> RegressionData:
+    config.module(config.hidden)  # what no network could have is refused before the data are loaded
+    data = load_regression_data(config)
+    if len(np.unique(data.y_train)) < 2:
+        raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
+    return data
+
+
+@experiment("wide_limit_predictive", load=_load)
+def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes the ensemble and both GPs, or continues what was interrupted, or returns what is done.
 
     The result's arrays, for N networks, S times and A points on the line: `alpha` (A,), `steps` and `time` (S,), where
     time = learning rate x steps / n is that of the summed loss; `fx_ensemble` (N, S, A); `ntk_gp_mean`, `ntk_gp_std`
     (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: the readout layer alone is trained, for the same time) (S, A);
     `targets` (2,) of x1 and x2 (alpha = 1 and 0); `learning_rate_ratio`, eta / eta_critical.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
     """
-    config = config.resolved()
-    module = build_model(
-        "fcn",
-        hidden=config.hidden,
-        depth=config.depth,
-        activation=config.activation,
-        sigma_w=config.sigma_w_squared**0.5,
-        sigma_b=config.sigma_b_squared**0.5,
-        parameterization="ntk",
-    )
-    data = load_regression_data(config)
-    if len(np.unique(data.y_train)) < 2:
-        raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
-    with RunFolder.open("wide_limit_predictive", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            _compute(config, module, data, folder)
-    return folder
-
-
-def interpolated(
-    data: RegressionData, alpha: Float[np.ndarray, " A"]
-) -> tuple[Float[np.ndarray, "A H W C"], Float[np.ndarray, " 2"]]:
-    """The points x(alpha) = alpha x1 + (1 - alpha) x2, and the targets of x1 and x2.
-
-    x1 is the first training image with target +1, x2 that with -1.
-
-    Source: Lee et al. 2019, Figure 2.
-    """
-    rows = [int(np.flatnonzero(data.y_train[:, 0] == target)[0]) for target in (1, -1)]
-    weight = alpha.astype(np.float32)[:, None, None, None]
-    return weight * data.x_train[rows[0]] + (1 - weight) * data.x_train[rows[1]], data.y_train[rows, 0]
-
-
-def _compute(config: Config, module: Any, data: RegressionData, folder: RunFolder) -> None:
     alpha = np.linspace(config.alpha_from, config.alpha_to, config.num_alphas)
     line, targets = interpolated(data, alpha)
     x, y, n = data.x_train, data.y_train, len(data.x_train)
     steps = np.array(config.observe_at)
     times = averaged_loss_time(steps, config.learning_rate, n)
 
-    started = time.monotonic()
+    module, started = config.module(config.hidden), time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))
     nngp = (kernels.nngp[:n, :n], kernels.nngp[n:, :n], kernels.nngp[n:, n:])
     ntk = (kernels.ntk[:n, :n], kernels.ntk[n:, :n])
@@ -173,18 +116,32 @@ def _compute(config: Config, module: Any, data: RegressionData, folder: RunFolde
         folder=folder,
     )
     folder.log(phase="ensemble", networks=config.num_networks, seconds=time.monotonic() - started)
-    folder.finish(
-        alpha=alpha,
-        steps=steps,
-        time=times,
-        fx_ensemble=np.asarray(fx, np.float32)[..., 0],
-        ntk_gp_mean=ntk_gp.mean[..., 0],
-        ntk_gp_std=ntk_gp.std,
-        nngp_mean=readout.mean[..., 0],
-        nngp_std=readout.std,
-        targets=targets,
-        learning_rate_ratio=config.learning_rate / critical,
-    )
+    return {
+        "alpha": alpha,
+        "steps": steps,
+        "time": times,
+        "fx_ensemble": np.asarray(fx, np.float32)[..., 0],
+        "ntk_gp_mean": ntk_gp.mean[..., 0],
+        "ntk_gp_std": ntk_gp.std,
+        "nngp_mean": readout.mean[..., 0],
+        "nngp_std": readout.std,
+        "targets": targets,
+        "learning_rate_ratio": np.asarray(config.learning_rate / critical),
+    }
+
+
+def interpolated(
+    data: RegressionData, alpha: Float[np.ndarray, " A"]
+) -> tuple[Float[np.ndarray, "A H W C"], Float[np.ndarray, " 2"]]:
+    """The points x(alpha) = alpha x1 + (1 - alpha) x2, and the targets of x1 and x2.
+
+    x1 is the first training image with target +1, x2 that with -1.
+
+    Source: Lee et al. 2019, Figure 2.
+    """
+    rows = [int(np.flatnonzero(data.y_train[:, 0] == target)[0]) for target in (1, -1)]
+    weight = alpha.astype(np.float32)[:, None, None, None]
+    return weight * data.x_train[rows[0]] + (1 - weight) * data.x_train[rows[1]], data.y_train[rows, 0]
 
 
 def show(folder: RunFolder) -> None:

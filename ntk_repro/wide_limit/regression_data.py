@@ -1,12 +1,12 @@
 """Images with the targets that a network is regressed on: signs for two classes, one-hot rows for more."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from ntk_repro.data import Dataset, Provenance, load_dataset, one_hot, signed_targets
+from ntk_repro.data import Dataset, Provenance, one_hot, signed_targets
+from ntk_repro.experiments import DataSource
 
 __all__ = ["RegressionData", "load_regression_data"]
 
@@ -35,24 +35,16 @@ class RegressionData:
         return self.y_train.shape[1]
 
 
-def load_regression_data(config: Any) -> RegressionData:
-    """The images that a config names by `data`, `data_dir`, `n_train`, `n_test`, `data_seed` and perhaps `classes`.
+def load_regression_data(config: DataSource) -> RegressionData:
+    """The images of a config with their targets.
 
     Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
 
     Raises:
         UserError: from `load_dataset`.
     """
-    classes = getattr(config, "classes", None)
-    data = load_dataset(
-        config.data,
-        config.data_dir,
-        n_train=config.n_train,
-        n_test=config.n_test,
-        seed=config.data_seed,
-        classes=classes,
-    )
-    y_train, y_test = _targets(data, classes)
+    data = config.load()
+    y_train, y_test = _targets(data, config.classes)
     return RegressionData(data.x_train, y_train, data.x_test, y_test, data.provenance)
 
 

@@ -1,13 +1,11 @@
-"""Experiment: a network and its linearization trained alike, and what the kernel at the start predicts of both.
+"""Experiment: a network and its linearization trained identically, and what the kernel at the start predicts of both.
 
 Source: Lee et al. 2019, Figures 3, 4, S2, S3, S4 and S8.
 """
 
-import dataclasses
 import math
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import DataSettings, MinibatchSettings, experiment
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
@@ -25,6 +24,7 @@ from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, no
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
 from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
+from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "run", "show"]
 
@@ -38,7 +38,7 @@ _BLOCK = 64  # images evaluated at a time where there are convolutions
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSettings, FcnSettings):
     """Trains a network and its linearization from one start on the same batches, and predicts both from kernels."""
 
     net: Literal["fcn", "cnn", "wide_resnet"] = "fcn"
@@ -51,12 +51,6 @@ class Config:
     """Hidden layers of fcn and cnn."""
     blocks: int = 1
     """Residual blocks in each of the three groups of wide_resnet."""
-    activation: str = "relu"
-    """Activation function: relu, tanh, erf, gelu, softplus or identity."""
-    sigma_w_squared: float = 2.0
-    """Variance of the weights."""
-    sigma_b_squared: float = 0.1
-    """Variance of the biases, 0 for none."""
     parameterization: Literal["ntk", "standard"] = "ntk"
     """Where the scale of a layer sits: in its equation (ntk) or in its initialization (standard)."""
     batch_norm: Mode = "batch"
@@ -69,37 +63,21 @@ class Config:
     """Learning rate, for the averaged loss."""
     momentum: float = 0.0
     """Heavy-ball momentum, between 0 and 1."""
-    batch_size: int | None = None
-    """Images a minibatch; none: all of them in every step."""
     steps: int = 1000
     """Steps of gradient descent."""
     observations: int = 60
-    """How often outputs and weights are looked at, at most."""
+    """How often outputs and weights are observed, at most."""
     spacing: Literal["log", "linear"] = "log"
     """How the observed steps are spread."""
     predictions: tuple[Prediction, ...] | None = None
     """Kernels that predict the training by a closed form (squared loss) or an ODE (cross-entropy): empirical (the
     network's own at the start), analytic (at infinite width); none: empirical where there is such a prediction."""
-    data: str = "mnist5k"
-    """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, or the path of an .npz file."""
-    data_dir: str | None = field(default=None, metadata={"identity": False})
-    """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
-    classes: tuple[int, ...] | None = None
-    """Classes to take; two of them are targets +1 and -1 of one output. None: all, one output each."""
     n_train: int | None = 256
-    """Number of training images."""
     n_test: int | None = 200
-    """Number of test images."""
     num_observed: int = 256
     """Outputs, losses and accuracies are taken on so many of the training and of the test images."""
     num_weights: int = 10
     """Single weights that are followed, drawn at random from all."""
-    data_seed: int = 0
-    """Seed of the subset of the images."""
-    seed: int = 0
-    """Seed of the initialization and of the minibatches."""
-    force: bool = False
-    """Train although the learning rate is above the critical one."""
 
     @property
     def width(self) -> int:
@@ -112,21 +90,16 @@ class Config:
         norm = f", BatchNorm: {MODES[self.batch_norm]}" if self.net == "wide_resnet" else ""
         return f"{self.net} of width {self.width:,} and its linearization on {self.data}{norm}"
 
-    def resolved(self) -> "Config":
-        """The same settings, checked, those without effect at their defaults.
-
-        Raises:
-            UserError: for settings that no run could have.
-        """
-        self.module(1)
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        self.network(1)
         for name in ("steps", "observations", "num_observed", "num_weights"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.loss == "cross_entropy" and self.classes is not None and len(self.classes) == 2:
             raise UserError("cross_entropy needs an output for each class: name three classes or more, or none for all")
-        idle = {"hidden", "channels", "depth", "blocks", "batch_norm"} - set(_SETTINGS[self.net])
-        default = {f.name: f.default for f in dataclasses.fields(self)}
-        # Outputs that hang on the rest of their batch have no kernel.
+        unused = {"hidden", "channels", "depth", "blocks", "batch_norm"} - set(_SETTINGS[self.net])
+        # Outputs that depend on the other images of their batch have no kernel.
         has_kernel = self.net != "wide_resnet" or self.batch_norm in ("frozen", "none")
         predictions = self.predictions
         if predictions is None:
@@ -141,9 +114,9 @@ class Config:
                 "closed forms of the squared loss are for the full batch: leave out batch_size or predictions"
             )
         predictions = tuple(name for name in PREDICTIONS if name in predictions)
-        return dataclasses.replace(self, **{name: default[name] for name in idle}, predictions=predictions)
+        return {**super().canonical(), **self.defaults(*unused), "predictions": predictions}
 
-    def module(self, num_outputs: int) -> Any:
+    def network(self, num_outputs: int) -> Any:
         """The Flax module with so many outputs."""
         own = {name: getattr(self, name) for name in _SETTINGS[self.net]}
         if "batch_norm" in own:
@@ -152,15 +125,14 @@ class Config:
             self.net,
             num_outputs=num_outputs,
             activation=self.activation,
-            sigma_w=self.sigma_w_squared**0.5,
-            sigma_b=self.sigma_b_squared**0.5,
+            **self.sigmas,
             parameterization=self.parameterization,
             **own,
         )
 
     @property
     def observed(self) -> tuple[int, ...]:
-        """The steps that are looked at, the first and the last among them."""
+        """The observed steps, the first and the last among them."""
         if self.spacing == "linear":
             at = np.linspace(0, self.steps, self.observations)
         else:
@@ -168,7 +140,17 @@ class Config:
         return tuple(sorted({*np.round(at).astype(int).tolist(), 0, self.steps}))
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> RegressionData:
+    data = load_regression_data(config)
+    if config.loss == "cross_entropy" and data.num_outputs < 3:
+        raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
+    if config.batch_size is not None and config.batch_size > len(data.x_train):
+        raise UserError(f"batch_size {config.batch_size} is above the {len(data.x_train)} training images: lower it")
+    return data
+
+
+@experiment("wide_limit_trajectories", load=_load)
+def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, Any]:
     """Trains the pair and computes the predictions, or continues what was interrupted, or returns what is done.
 
     The result's arrays, for S observed steps, n and m observed images of k outputs, W weights: `steps` (S,);
@@ -178,28 +160,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     `<who>_train_accuracy`, `<who>_test_accuracy` (S,); `<who>_rmse` (S,), root mean square difference to the network's
     test outputs (not for the network); for the first two `<who>_weights` (S, W), changes of single weights.
     nan from where a training diverged.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with, and a learning rate above the critical one.
     """
-    config = config.resolved()
-    data = load_regression_data(config)
-    if config.loss == "cross_entropy" and data.num_outputs < 3:
-        raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
-    if config.batch_size is not None and config.batch_size > len(data.x_train):
-        raise UserError(f"batch_size {config.batch_size} is above the {len(data.x_train)} training images: lower it")
-    with RunFolder.open("wide_limit_trajectories", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            _compute(config, data, folder)
-    return folder
-
-
-def _compute(config: Config, data: RegressionData, folder: RunFolder) -> None:
-    net = Network.create(config.module(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
+    net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, whatever it does with them in training.
     net = calibrated(net, data.x_train[:_CALIBRATION])
     trained = normalised(net, config.batch_norm)
@@ -260,7 +222,7 @@ def _compute(config: Config, data: RegressionData, folder: RunFolder) -> None:
         if who != "network":
             apart = np.asarray(parts[1], np.float64) - outputs["network"][1]
             result[f"{who}_rmse"] = np.sqrt((apart**2).mean(axis=(1, 2)))
-    folder.finish(**result)
+    return result
 
 
 def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:

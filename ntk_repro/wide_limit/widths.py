@@ -1,11 +1,11 @@
-"""Lists of widths, sizes and counts: checked, and as one says them."""
+"""Lists of widths, sizes and counts: checked, and as text."""
 
 import itertools
 from collections.abc import Sequence
 
 from ntk_repro.errors import UserError
 
-__all__ = ["checked_increasing", "spoken_widths"]
+__all__ = ["checked_increasing", "displayed_widths"]
 
 
 def checked_increasing(name: str, values: Sequence[int]) -> None:
@@ -23,10 +23,10 @@ def checked_increasing(name: str, values: Sequence[int]) -> None:
         raise UserError(f"{name} must be whole numbers from 1 that grow, such as 64 128 256, not {values}")
 
 
-def spoken_widths(widths: Sequence[int]) -> str:
-    """The widths in words.
+def displayed_widths(widths: Sequence[int]) -> str:
+    """The widths as text.
 
-    >>> spoken_widths((64, 128, 1024)), spoken_widths((64,))
+    >>> displayed_widths((64, 128, 1024)), displayed_widths((64,))
     ('widths 64 to 1,024', 'width 64')
     """
     if len(widths) == 1:

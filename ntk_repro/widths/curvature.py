@@ -6,9 +6,8 @@ is above the limit for wide networks.
 Source: Samarin et al. 2022, Eq. (3) and section 4 (learning rate 0.1, momentum, batches of 32).
 """
 
-import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -16,12 +15,14 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
+from ntk_repro.data import Dataset
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
 from ntk_repro.network import check_network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Images, Settings
@@ -31,18 +32,14 @@ __all__ = ["Config", "curvatures", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config(Images, NetworkChoice):
+class Config(Images, NetworkChoice, StudyConfig):
     """Computes the largest curvature of the squared loss of linearizations, which is the same wherever they are."""
 
     n_test: int | None = 1
-    """Test images are not looked at: leave it at 1."""
+    """Test images have no use here: leave it at 1."""
     net: str = "lenet5"
-    """Architecture: lenet5, alexnet or another of the package; or your own: my_network.py:MyNet, or
-    package.module:MyNet."""
     widths: tuple[float, ...] = (1.0, 2.0, 4.0, 10.0)
     """Factors on every channel count and hidden width."""
-    seed: int = 0
-    """Seed of the initializations."""
     learning_rate: float = 0.1
     """Learning rate that the curvature is multiplied by."""
     momentum: float = 0.9
@@ -50,14 +47,15 @@ class Config(Images, NetworkChoice):
     batch_size: int = 32
     """Images of a batch."""
     batches: int = 8
-    """How many batches to look at, of the first training images; also all their images at once."""
+    """How many batches, of the first training images; the curvature is also that on all of them at once."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
+    @property
+    def label(self) -> str:
+        """The run in a few words, for the terminal."""
+        return f"{self.display_name} at {len(self.widths)} widths on {self.displayed_data}"
 
-        Raises:
-            UserError: for settings that contradict each other or that no network could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         if not self.widths:
             raise UserError("name at least one of --widths")
         if min(self.batch_size, self.batches) < 1:
@@ -69,7 +67,7 @@ class Config(Images, NetworkChoice):
             raise UserError("the curvature is that on training images: leave --n-test out")
         for width in self.widths:
             self.of_width(width).resolved()
-        return dataclasses.replace(super().resolved(), net=self.of_width(self.widths[0]).checked_net())
+        return super().canonical()
 
     def of_width(self, width: float) -> Settings:
         """The network of one width."""
@@ -105,21 +103,7 @@ def _largest(kernel: np.ndarray) -> float:
     return float(values[0])
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
-    """Computes the curvatures of all widths, or returns them where they are there.
-
-    The result's arrays, for W widths and B batches: `widths`, `num_params` (W,); `curvature` (W,) on all images and
-    `batch_curvature` (W, B), of the loss summed over the outputs; `outputs`, by which the loss that is averaged over
-    them divides that; `limit`, 2 (1 + momentum), which learning rate times curvature must not reach.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
-    """
-    config = config.resolved()
+def _load(config: Config) -> Dataset:
     data = images(config)
     y, count = targets(data), config.batch_size * config.batches
     for width in config.widths:
@@ -129,33 +113,40 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             f"{config.batches} batches of {config.batch_size} are more than the {len(data.x_train):,} images: lower "
             "--batches"
         )
-    with RunFolder.open("widths_curvature", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            whole, batches, sizes = [], [], []
-            for width in config.widths:
-                net = network_for(config.of_width(width), data, y.outputs)
-                console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
-                kernel = empirical_gram(net, data.x_train[:count], outputs="full")
-                of_all, of_batches = curvatures(kernel, y.outputs, config.batch_size)
-                whole.append(of_all)
-                batches.append(of_batches)
-                sizes.append(net.num_params)
-            folder.finish(
-                widths=np.array(config.widths),
-                num_params=np.array(sizes),
-                curvature=np.array(whole),
-                batch_curvature=np.array(batches),
-                outputs=np.asarray(y.outputs),
-                limit=np.asarray(2 * (1 + config.momentum)),
-            )
-    return folder
+    return data
+
+
+@experiment("widths_curvature", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
+    """Computes the curvatures of all widths, or returns them where they are there.
+
+    The result's arrays, for W widths and B batches: `widths`, `num_params` (W,); `curvature` (W,) on all images and
+    `batch_curvature` (W, B), of the loss summed over the outputs; `outputs`, by which the loss that is averaged over
+    them divides that; `limit`, 2 (1 + momentum), which learning rate times curvature must not reach.
+    """
+    y, count = targets(data), config.batch_size * config.batches
+    rows = []
+    for width in config.widths:
+        net = network_for(config.of_width(width), data, y.outputs)
+        console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
+        kernel = empirical_gram(net, data.x_train[:count], outputs="full")
+        rows.append((net.num_params, *curvatures(kernel, y.outputs, config.batch_size)))
+    sizes, of_all, of_batches = zip(*rows, strict=True)
+    return {
+        "widths": np.array(config.widths),
+        "num_params": np.array(sizes),
+        "curvature": np.array(of_all),
+        "batch_curvature": np.array(of_batches),
+        "outputs": np.asarray(y.outputs),
+        "limit": np.asarray(2 * (1 + config.momentum)),
+    }
 
 
 def show(folder: RunFolder) -> None:
     """Prints learning rate times curvature for both losses, beside the limit."""
     result, config = folder.result(), folder.config
     rate, limit, outputs = config["learning_rate"], float(result["limit"]), int(result["outputs"])
-    title = f"{spoken_network(config['net'])}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
+    title = f"{display_name(config['net'])}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
     table = Table("width", "parameters", "loss summed over outputs", "on single batches", "averaged", title=title)
     for i, width in enumerate(result["widths"]):
         of_all = rate * float(result["curvature"][i])

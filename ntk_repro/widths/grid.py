@@ -17,17 +17,13 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.models import located
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
 from ntk_repro.widths import training
 from ntk_repro.widths.task import images
 
 __all__ = ["Config", "run", "show"]
-
-
-_OF_A_POINT = {name: getattr(training.Config, name) for name in ("learning_rate", "weight_decay")}
 
 
 @dataclass(frozen=True)
@@ -54,17 +50,13 @@ class Config(training.Config):
     slurm_memory: float = field(default=16.0, metadata={"identity": False})
     """Memory of each job, GB."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for an empty grid, a share that does not exist, and what `training` refuses.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the grid from the largest to the smallest, each once."""
         if not self.learning_rates or not self.weight_decays:
             raise UserError("the grid is empty: name at least one of --learning-rates and one of --weight-decays")
         if self.share is not None and not 0 <= self.share[0] < self.share[1]:
             raise UserError(f"share {self.share[0]} of {self.share[1]} does not exist: they are counted from 0")
-        for name, default in _OF_A_POINT.items():
+        for name, default in self.defaults("learning_rate", "weight_decay").items():
             if getattr(self, name) != default:
                 raise UserError(f"a grid takes its {name}s from --{name.replace('_', '-')}s: name {name} there")
         if self.slurm_gpus < 0 or min(self.slurm_cpus, self.slurm_memory, self.slurm_hours) <= 0:
@@ -72,16 +64,15 @@ class Config(training.Config):
         if self.slurm_jobs < 0 or (self.slurm_jobs and self.share is not None):
             raise UserError("--slurm-jobs makes the shares itself: leave out --share, and name 1 job or more")
         rates, decays = (tuple(sorted(set(v), reverse=True)) for v in (self.learning_rates, self.weight_decays))
-        config = dataclasses.replace(self, learning_rates=rates, weight_decays=decays)
-        for point in config.points():
+        for point in self.points():
             _ = point.recipe
-        return super(Config, config).resolved()  # pyright: ignore[reportReturnType]
+        return {**super().canonical(), "learning_rates": rates, "weight_decays": decays}
 
     def points(self) -> list[training.Config]:
         """The settings of every point, learning rates outermost, largest first."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(training.Config)}
+        shared = self.values(training.Config)
         return [
-            training.Config(**{**own, "learning_rate": rate, "weight_decay": decay})
+            training.Config(**{**shared, "learning_rate": rate, "weight_decay": decay})
             for rate in self.learning_rates
             for decay in self.weight_decays
         ]
@@ -106,7 +97,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config)
-    opened = {"root": root, "wait": True, "provenance": data.provenance.as_dict()}
+    provenance = data.provenance.as_dict()
     failed: list[str] = []
     if not RunFolder.is_done("widths_grid", config, root=root):
         if config.slurm_jobs:
@@ -115,7 +106,8 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             index, count = config.share or (0, 1)
             _compute(config.points()[index::count], root, data)
     # Not open before: shares of one grid do not wait for each other.
-    with RunFolder.open("widths_grid", config, **opened) as folder:
+    texts = config.source_texts()
+    with RunFolder.open("widths_grid", config, root=root, wait=True, provenance=provenance, source=texts) as folder:
         if not folder.done and not _left(config.points(), root):
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
@@ -180,8 +172,7 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
         settings["slurm_partition"] = config.slurm_partition
     executor.update_parameters(**settings)
     count = config.slurm_jobs
-    net = located(config.net)  # a job may start in another folder
-    shares = [dataclasses.replace(config, net=net, share=(index, count), slurm_jobs=0) for index in range(count)]
+    shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
     jobs = [executor.submit(_share, share, root) for share in shares]
     console.print("jobs " + ", ".join(str(job.job_id) for job in jobs), highlight=False, soft_wrap=True)
     failed = []
@@ -209,7 +200,7 @@ def show(folder: RunFolder) -> None:
         name = f"{kind}_test_accuracy"
         if name not in result:
             continue
-        title = f"{spoken_network(config['net'])} x{config['width']:g}, {kind}: test accuracy"
+        title = f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy"
         table = Table("learning rate", *(f"decay {decay:g}" for decay in result["weight_decays"]), title=title)
         best = np.nanmax(result[name]) if np.isfinite(result[name]).any() else np.nan
         for rate, row in zip(result["learning_rates"], result[name], strict=True):

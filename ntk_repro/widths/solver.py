@@ -6,7 +6,7 @@ Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
 import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
@@ -17,17 +17,18 @@ from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.dynamics.function_space import DivergedError
 from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram import empirical_gram
-from ntk_repro.network import Network, check_network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network import Network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
-from ntk_repro.widths.settings import Settings
+from ntk_repro.widths.settings import Settings, SgdSettings
 from ntk_repro.widths.sgd import train_one
-from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
+from ntk_repro.widths.task import batches_for, checked_images, network_for, targets
 
 __all__ = ["MODELS", "Config", "run", "show"]
 
@@ -46,11 +47,11 @@ _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(SgdSettings, Settings):
     """Learns one class against the others with one output, in every way there is."""
 
     positive: int = 0
-    """The class to tell from all others."""
+    """The class to distinguish from all others."""
     sizes: tuple[int, ...] | None = None
     """Numbers of training images to solve least squares on, the first ones; none: all of them; 0: do not solve."""
     cutoff: float | None = None
@@ -61,21 +62,10 @@ class Config(Settings):
     """Whether to train the network and its linearization by SGD, too."""
     learning_rate: float = 0.01
     """Learning rate, for the squared error averaged over the batch."""
-    weight_decay: float = 5e-5
-    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
-    momentum: float = 0.9
-    """Momentum of SGD, at least 0 and below 1."""
-    batch_size: int = 32
-    """Images a minibatch."""
     epochs: int = 200
-    """Passes over the training images."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that contradict each other or that no network or training could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`, the sizes in order."""
         _ = self.recipe
         if self.kernel_ridge < 0:
             raise UserError(f"kernel_ridge must be 0 or more, not {self.kernel_ridge}")
@@ -84,14 +74,15 @@ class Config(Settings):
             sizes = tuple(sorted(set(sizes) - {0}))
             if sizes and (sizes[0] < 1 or (self.n_train is not None and sizes[-1] > self.n_train)):
                 raise UserError(f"sizes must be numbers of training images from 1 to {self.n_train}, not {self.sizes}")
-        return dataclasses.replace(super().resolved(), sizes=sizes)
+        return {**super().canonical(), "sizes": sizes}
 
-    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
-        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: sizes above the number of training images become that."""
+        fit, lines = super().within(n_train, n_test)
         if self.sizes is None or max(self.sizes, default=0) <= n_train:
-            return self, []
-        sizes = tuple(sorted({min(size, n_train) for size in self.sizes}))
-        return dataclasses.replace(self, sizes=sizes), [f"{n_train:,} training images: the largest size is all of them"]
+            return fit, lines
+        lines.append(f"{n_train:,} training images: the largest size is all of them")
+        return dataclasses.replace(fit, sizes=tuple(sorted({min(size, n_train) for size in self.sizes}))), lines
 
     @property
     def recipe(self) -> Recipe:
@@ -100,15 +91,7 @@ class Config(Settings):
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(
-            learning_rate=self.learning_rate,
-            schedule="constant",
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            loss="squared_error",
-        )
+        return Recipe(schedule="constant", loss="squared_error", **self.values(SgdSettings))
 
     @property
     def label(self) -> str:
@@ -116,7 +99,15 @@ class Config(Settings):
         return f"{super().label}, {self.positive} or not"
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Dataset:
+    data = checked_images(config, config.positive)
+    if config.sizes and config.sizes[-1] > len(data.x_train):
+        raise UserError(f"--sizes {config.sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
+    return data
+
+
+@experiment("widths_solver", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one width, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for S sizes: `sizes`, `solver_train_accuracy`, `solver_test_accuracy`, `solver_rank`,
@@ -125,31 +116,15 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     (the last two on the pixels) `train_accuracy` and `test_accuracy`, nan where a training diverged;
     `linearized_function_space`, 1 where the linearization was trained by its kernel and 0 for by its weights;
     `num_params`; `majority_rate`, the accuracy on the test images of always saying no.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
     """
-    config = config.resolved()
-    data = images(config)
-    y = targets(data, config.positive)
-    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
-    if sizes and sizes[-1] > len(data.x_train):
-        raise UserError(f"--sizes {sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
-    with RunFolder.open("widths_solver", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            found = _Study(config, data, y, folder, root).everything(sizes)
-            folder.finish(sizes=np.array(sizes, int), **found)
-    return folder
+    return {"sizes": np.array(sizes, int), **_Study(config, data, folder).everything(sizes)}
 
 
 class _Study:
-    def __init__(self, config: Config, data: Dataset, y: Targets, folder: RunFolder, root: Path | None):
-        self.config, self.data, self.y, self.folder, self.root = config, data, y, folder, root
+    def __init__(self, config: Config, data: Dataset, folder: RunFolder):
+        self.config, self.data, self.folder = config, data, folder
+        self.y = targets(data, config.positive)
         self.net: Network = network_for(config, data, 1)
 
     def everything(self, sizes: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -166,19 +141,20 @@ class _Study:
             found |= _named("linearized", self._part("linearized", self._linearized))
             found |= _named("network", self._part("network", self._network))
         baselines = BaselinesConfig.of(self.config, self.config.positive)
-        return found | run_baselines(baselines, root=self.root, data=self.data).result()
+        return found | run_baselines(baselines, self.folder.root, self.data).result()
 
     def _part(self, name: str, compute, *arguments) -> dict[str, np.ndarray]:
-        """What came out of one solution; kept as soon as it is known."""
-        part = self.folder.load_part(name)
-        if part is None:
+        """The result of one solution; kept as soon as it is known."""
+
+        def solve() -> dict[str, Any]:
             console.print(f"  {name}", highlight=False)
             started = time.monotonic()
-            part = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            part = compute(*arguments)
             accuracies = {key: float(value) for key, value in part.items() if key.endswith("accuracy")}
             self.folder.log(phase=name, **accuracies, seconds=time.monotonic() - started)
-            self.folder.save_part(name, **part)
-        return part
+            return part
+
+        return self.folder.part(name, solve)
 
     def _solve(self, n: int, **settings) -> LeastSquares:
         x, x_test = self.data.x_train[:n], self.data.x_test
@@ -268,7 +244,7 @@ def show(folder: RunFolder) -> None:
         "images",
         "training accuracy",
         "test accuracy",
-        title=f"{spoken_network(config['net'])} x{config['width']:g}",
+        title=f"{display_name(config['net'])} x{config['width']:g}",
     )
     for i, n in enumerate(result["sizes"]):
         cells = [f"{100 * result[f'solver_{part}_accuracy'][i]:.2f} %" for part in ("train", "test")]

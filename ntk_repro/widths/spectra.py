@@ -5,8 +5,7 @@ Source: Samarin et al. 2022, section 4.2 (Figures 6, 7 and A3).
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -15,15 +14,16 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.experiments import experiment
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
-from ntk_repro.network import Network, check_network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network import Network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Settings
-from ntk_repro.widths.task import images, network_for, targets
+from ntk_repro.widths.task import checked_images, network_for, targets
 
 __all__ = ["Config", "run", "show", "spectrum_facts"]
 
@@ -35,65 +35,57 @@ class Config(Settings):
     n_train: int | None = 600
     """Number of images (training images)."""
     n_test: int | None = 1
-    """Test images are not looked at: leave it at 1."""
+    """Test images have no use here: leave it at 1."""
     precision: Literal["float64", "float32"] = "float64"
     """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding: for 6,000 rows
     1e-6 (float64) or 3e-2 (float32)."""
     direct_images: int = 0
     """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that contradict each other or that no network could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         if self.direct_images < 0 or (self.n_train is not None and self.direct_images > self.n_train):
             raise UserError(f"direct_images must be from 0 to the {self.n_train} images, not {self.direct_images}")
         if self.n_test != 1:
             raise UserError("the singular values are those on training images: leave --n-test out")
-        return super().resolved()
+        return super().canonical()
 
-    def within(self, n_train: int, n_test: int) -> tuple["Config", list[str]]:
-        """The settings without what so few images cannot give, and what to say of that on the terminal."""
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: the Jacobian is decomposed on no more images than there are."""
+        fit, lines = super().within(n_train, n_test)
         if self.direct_images <= n_train:
-            return self, []
-        said = f"{n_train:,} images: the Jacobian itself is decomposed on these, not on {self.direct_images:,}"
-        return dataclasses.replace(self, direct_images=n_train), [said]
+            return fit, lines
+        lines.append(f"{n_train:,} images: the Jacobian itself is decomposed on these, not on {self.direct_images:,}")
+        return dataclasses.replace(fit, direct_images=n_train), lines
 
 
-def run(config: Config, root: Path | None = None) -> RunFolder:
+def _load(config: Config) -> Dataset:
+    data = checked_images(config)
+    if config.direct_images > len(data.x_train):
+        raise UserError(f"--direct-images {config.direct_images} is above the {len(data.x_train):,} images: lower it")
+    return data
+
+
+@experiment("widths_spectra", load=_load)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes the singular values of one width, or returns them where they are there.
 
     The result's arrays, for r = images times outputs rows of the Jacobian J and the kernel K = J J^T: `singular_values`
     (r,) of J, descending; `effective_rank` of these, `effective_rank_of_kernel` of their squares, K's eigenvalues;
     `condition_number` (largest over smallest that does not vanish) and `vanishing`, how many do; `rows`, `num_params`;
     with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
     """
-    config = config.resolved()
-    data = images(config)
-    y = targets(data)
-    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
-    if config.direct_images > len(data.x_train):
-        raise UserError(f"--direct-images {config.direct_images} is above the {len(data.x_train):,} images: lower it")
-    with RunFolder.open("widths_spectra", config, root=root, provenance=data.provenance.as_dict()) as folder:
-        if not folder.done:
-            net = network_for(config, data, y.outputs)
-            console.print(f"  kernel of {len(data.x_train) * y.outputs:,} rows", highlight=False)
-            kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
-            # An image's outputs are neighbours, so the first images are a corner of the kernel.
-            found = {"rows": np.asarray(len(kernel)), "num_params": np.asarray(net.num_params)}
-            found |= _direct(config, net, data, kernel, y.outputs)
-            found |= spectrum_facts(kernel)
-            folder.finish(**found)
-    return folder
+    outputs = targets(data).outputs
+    net = network_for(config, data, outputs)
+    console.print(f"  kernel of {len(data.x_train) * outputs:,} rows", highlight=False)
+    kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
+    # An image's outputs are neighbours, so the first images are a corner of the kernel.
+    return {
+        "rows": np.asarray(len(kernel)),
+        "num_params": np.asarray(net.num_params),
+        **_direct(config, net, data, kernel, outputs),
+        **spectrum_facts(kernel),
+    }
 
 
 def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
@@ -136,7 +128,7 @@ def show(folder: RunFolder) -> None:
     """Prints what the singular values come to."""
     result, config = folder.result(), folder.config
     images = "all" if config["n_train"] is None else f"{config['n_train']:,}"
-    title = f"{spoken_network(config['net'])} x{config['width']:g}, {images} images"
+    title = f"{display_name(config['net'])} x{config['width']:g}, {images} images"
     table = Table("", "", title=title, show_header=False)
     table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
     table.add_row("parameters", f"{int(result['num_params']):,}")

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 from jaxtyping import Float32, Int
 
-from ntk_repro.data import SNAKES, Dataset, load_dataset, load_image_folder, one_hot, shifted
+from ntk_repro.data import SNAKES, Dataset, load_image_folder, one_hot, shifted
 from ntk_repro.errors import UserError
-from ntk_repro.network import Network
+from ntk_repro.network import Network, check_network
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import minibatches
 from ntk_repro.widths.settings import Images, Settings
 
-__all__ = ["Targets", "batches_for", "images", "network_for", "targets"]
+__all__ = ["Targets", "batches_for", "checked_images", "images", "network_for", "targets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def images(config: Images) -> Dataset:
     """The images of a config, standardised, then shifted, then enlarged.
 
     Raises:
-        UserError: for images that cannot be had.
+        UserError: for images that cannot be loaded.
     """
     if config.data == "snakes":
         if config.imagenet is None:
@@ -47,12 +47,21 @@ def images(config: Images) -> Dataset:
         classes = config.wordnet_ids or SNAKES
         data = load_image_folder(config.imagenet, classes, config.n_train, config.n_test, config.data_seed)
     else:
-        data = load_dataset(
-            config.data, config.data_dir, n_train=config.n_train, n_test=config.n_test, seed=config.data_seed
-        )
+        data = config.load()
     if config.shift:
         data = shifted(data, config.shift, config.data_seed)
     return data if config.resize is None else _enlarged(data, config.resize)
+
+
+def checked_images(config: Settings, positive: int | None = None) -> Dataset:
+    """The images of a config, with targets that a network can learn and a network that takes them.
+
+    Raises:
+        UserError: from `images`, `targets` and `check_network`.
+    """
+    data = images(config)
+    check_network(config.net, data.x_train.shape[1:], targets(data, positive).outputs, **config.model_settings)
+    return data
 
 
 def _enlarged(data: Dataset, side: int) -> Dataset:
@@ -78,14 +87,14 @@ def targets(data: Dataset, positive: int | None = None) -> Targets:
         # Of the whole source: a subset may lack the last classes, and another subset would have another network.
         k = max(data.provenance.num_classes or 0, int(data.y.max()) + 1)
         if k < 2:
-            raise UserError(f"{data.provenance.name} has one class only: there is nothing to tell apart")
+            raise UserError(f"{data.provenance.name} has one class only: there is nothing to distinguish")
         if k > max(1000, len(data.y)):  # labels that are numbers of something else; a small subset may lack classes
             classes = f"{len(np.unique(data.y))} classes with numbers up to {k - 1:,}"
             raise UserError(f"{data.provenance.name} has {classes}, each number an output: count the classes from 0")
         return Targets(one_hot(data.y_train, k), one_hot(data.y_test, k))
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         if len(np.unique(y == positive)) < 2:
-            raise UserError(f"class {positive} cannot be told from the others: the {part} images are all of one kind")
+            raise UserError(f"class {positive} cannot be learned: all {part} images are of it, or none is")
     parts = ((y == positive).astype(np.float32)[:, None] for y in (data.y_train, data.y_test))
     return Targets(*parts)
 

@@ -6,8 +6,7 @@ Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A
 import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -15,37 +14,31 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.network import Network, check_network
-from ntk_repro.network_names import spoken_network
+from ntk_repro.experiments import experiment
+from ntk_repro.network import Network
+from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, landmark_epochs
 from ntk_repro.widths.baselines import Config as BaselinesConfig
 from ntk_repro.widths.baselines import run as run_baselines
 from ntk_repro.widths.output_statistics import output_statistics
-from ntk_repro.widths.settings import Settings
+from ntk_repro.widths.settings import Settings, SgdSettings
 from ntk_repro.widths.sgd import KINDS, followed_images, train_one
-from ntk_repro.widths.task import Targets, batches_for, images, network_for, targets
+from ntk_repro.widths.task import Targets, batches_for, checked_images, network_for, targets
 
 __all__ = ["Config", "run", "show"]
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(SgdSettings, Settings):
     """Trains a network and its linearization on the squared loss, and compares their accuracies."""
 
     models: Literal["both", "network", "linearized"] = "both"
     """What to train: both, the network alone or the linearization alone."""
     learning_rate: float = 0.1
     """Learning rate, for the loss that --loss-reduction names."""
-    weight_decay: float = 5e-5
-    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
-    momentum: float = 0.9
-    """Momentum of SGD, at least 0 and below 1."""
-    batch_size: int = 32
-    """Images a minibatch."""
     epochs: int = 100
-    """Passes over the training images."""
     decay_epochs: int | None = None
     """Passes after which the learning rate is divided by ten, again and again (the paper: 30 for cifar10 and snakes);
     none: never."""
@@ -57,16 +50,12 @@ class Config(Settings):
     baseline: bool = True
     """Whether to fit a logistic regression on the pixels, too (once for each data set)."""
 
-    def resolved(self) -> "Config":
-        """The same settings in their canonical form.
-
-        Raises:
-            UserError: for settings that contradict each other or that no network or training could have.
-        """
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
         _ = self.recipe
         if self.follow < 0:
             raise UserError(f"follow must be 0 or more test images, not {self.follow}")
-        return super().resolved()
+        return super().canonical()
 
     @property
     def recipe(self) -> Recipe:
@@ -77,15 +66,8 @@ class Config(Settings):
         Raises:
             UserError: for a setting out of range.
         """
-        recipe = Recipe(
-            learning_rate=self.learning_rate,
-            schedule="constant",
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            loss="mean_squared_error" if self.loss_reduction == "mean" else "squared_error",
-        )
+        loss = "mean_squared_error" if self.loss_reduction == "mean" else "squared_error"
+        recipe = Recipe(schedule="constant", loss=loss, **self.values(SgdSettings))
         if self.decay_epochs is None:
             return recipe
         return dataclasses.replace(recipe, schedule="steps", decay_epochs=self.decay_epochs)
@@ -97,11 +79,12 @@ class Config(Settings):
 
     @property
     def followed_epochs(self) -> tuple[int, ...]:
-        """Epochs at which outputs are looked at: 0, 1, 2, 5, 10, 20, 50 ... and the last."""
+        """Epochs at which outputs are observed: 0, 1, 2, 5, 10, 20, 50 ... and the last."""
         return landmark_epochs(self.epochs)
 
 
-def run(config: Config, root: Path | None = None, data: Dataset | None = None, *, wait: bool = False) -> RunFolder:
+@experiment("widths_training", load=checked_images)
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains both models, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, with <kind> network and linearized (those that were trained), E epochs and F followed ones:
@@ -111,53 +94,34 @@ def run(config: Config, root: Path | None = None, data: Dataset | None = None, *
     the root mean square difference of the two models' outputs there; `majority_rate` of the test labels; with a
     baseline `logistic_train_accuracy` and `logistic_test_accuracy`. Accuracies lie between 0 and 1; nan where a
     training diverged.
-
-    Args:
-        config: the settings.
-        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-        data: the images of this config, where the caller has them already.
-        wait: whether to wait for another process that trains the same, rather than to refuse.
-
-    Raises:
-        UserError: for settings or data that cannot be worked with.
-        RunInUseError: another process trains the same, and `wait` is False.
     """
-    config = config.resolved()
-    data = images(config) if data is None else data
     y = targets(data)
-    check_network(config.net, data.x_train.shape[1:], y.outputs, **config.model_settings)
-    provenance = data.provenance.as_dict()
-    with RunFolder.open("widths_training", config, root=root, wait=wait, provenance=provenance) as folder:
-        if folder.done:
-            return folder
-        net = network_for(config, data, y.outputs)
-        found: dict[str, np.ndarray] = {
-            "num_params": np.asarray(net.num_params),
-            "followed_epochs": np.array(config.followed_epochs),
-            "majority_rate": np.asarray(y.test.mean(axis=0).max()),
-        }
-        if config.baseline:
-            found |= _logistic(config, root, data)
-        outputs, followed = {}, y.test[followed_images(len(y.test), config.follow)]
-        for kind in config.kinds:
-            part = _one(config, kind, net if kind == "network" else net.linearization(), data, y, folder)
-            outputs[kind] = part.pop("outputs")
-            found |= {f"{kind}_{name}": value for name, value in part.items()}
-            found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], followed).items()}
-        if len(outputs) == 2 and config.follow:
-            apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
-            found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
-        folder.finish(**found)
-    return folder
+    net = network_for(config, data, y.outputs)
+    found: dict[str, np.ndarray] = {
+        "num_params": np.asarray(net.num_params),
+        "followed_epochs": np.array(config.followed_epochs),
+        "majority_rate": np.asarray(y.test.mean(axis=0).max()),
+    }
+    if config.baseline:
+        baselines = run_baselines(BaselinesConfig.of(config), folder.root, data).result()
+        found |= {name: baselines[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
+    outputs, followed = {}, y.test[followed_images(len(y.test), config.follow)]
+    for kind in config.kinds:
+        model = net if kind == "network" else net.linearization()
+        part = folder.part(kind, _one, config, kind, model, data, y, folder)
+        outputs[kind] = part.pop("outputs")
+        found |= {f"{kind}_{name}": value for name, value in part.items()}
+        found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], followed).items()}
+    if len(outputs) == 2 and config.follow:
+        apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
+        found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
+    return found
 
 
 def _one(
     config: Config, kind: str, net: Network, data: Dataset, y: Targets, folder: RunFolder
 ) -> dict[str, np.ndarray]:
-    """What came out of the training of one model; kept as soon as it is known."""
-    part = folder.load_part(kind)
-    if part is not None:
-        return part
+    """The result of training one model."""
     console.print(f"  {kind}, {net.num_params:,} parameters", highlight=False)
     started = time.monotonic()
     trained = train_one(
@@ -181,19 +145,13 @@ def _one(
     }
     accuracies = {name: float(part[name]) for name in ("train_accuracy", "test_accuracy")}
     folder.log(phase=kind, **accuracies, seconds=time.monotonic() - started)
-    folder.save_part(kind, **part)
     return part
-
-
-def _logistic(config: Config, root: Path | None, data: Dataset) -> dict[str, np.ndarray]:
-    result = run_baselines(BaselinesConfig.of(config), root=root, data=data).result()
-    return {name: result[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
 
 
 def show(folder: RunFolder) -> None:
     """Prints the accuracies of both models."""
     result, config = folder.result(), folder.config
-    title = f"{spoken_network(config['net'])} x{config['width']:g}, {int(result['num_params']):,} parameters"
+    title = f"{display_name(config['net'])} x{config['width']:g}, {int(result['num_params']):,} parameters"
     table = Table("model", "training accuracy", "test accuracy", "weight distance", title=title)
     for kind in KINDS:
         if f"{kind}_loss" in result:

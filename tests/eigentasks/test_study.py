@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro import eigentasks
+from ntk_repro import eigentasks, experiments
 from ntk_repro.data import binary_labels, load_dataset
 from ntk_repro.eigentasks import EigentasksConfig, study
 from ntk_repro.errors import UserError
@@ -83,7 +83,7 @@ def copies(tmp_path, *shades):
 @pytest.mark.slow
 def test_a_finished_run_is_not_returned_for_other_images(tmp_path, monkeypatch):
     made = copies(tmp_path, "png", "jpeg")
-    monkeypatch.setattr(study, "load_dataset", lambda name, data_dir, **settings: made[data_dir])
+    monkeypatch.setattr(experiments, "load_dataset", lambda name, data_dir, **others: made[data_dir])
     config = EigentasksConfig(
         net="mlp", width=0.1, data="cifar10", data_dir="jpeg", indices=(2,), epochs=1, batch_size=30
     )

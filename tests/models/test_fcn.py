@@ -10,7 +10,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.structured import structured_plan
-from ntk_repro.models import FCN, PARAMETERIZATIONS, Parameterization, build_model, model_settings
+from ntk_repro.models import FCN, PARAMETERIZATIONS, Parameterization, build_model, network_spec
 from ntk_repro.network import Network
 from tests.models.stax_parameters import drawn_network, same_parameters
 
@@ -85,7 +85,7 @@ def test_the_stax_twin_is_the_same_function(parameterization):
 def test_width_multiplies_hidden():
     assert build_model("fcn", width=0.125).hidden == 64
     assert build_model("fcn", hidden=np.int64(9)).hidden == 9
-    assert set(model_settings("fcn")) == {"depth", "sigma_w", "sigma_b", "parameterization"}
+    assert set(network_spec("fcn").settings) == {"depth", "sigma_w", "sigma_b", "parameterization"}
     shapes = jax.eval_shape(build_model("fcn", depth=1).init, jax.random.key(0), X)["params"]
     assert shapes["Dense_0"]["kernel"].shape == (6, 512)
 

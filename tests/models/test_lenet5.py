@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import LeNet5, build_model, model_settings
+from ntk_repro.models import LeNet5, build_model, network_spec
 from tests.models.stax_parameters import drawn_network
 from tests.models.torch_parameters import torch_parameters
 
@@ -58,7 +58,7 @@ def test_small_images_are_set_in_the_middle_of_zeros():
 def test_settings():
     assert build_model("lenet5", width=10).channels == (60, 160)
     assert build_model("lenet5", width=10).hidden == (1200, 840)
-    assert model_settings("lenet5") == ("image_size",)
+    assert network_spec("lenet5").settings == ("image_size",)
     for size in (15, 0):
         with pytest.raises(UserError, match="image_size of lenet5 must be at least 16"):
             LeNet5(image_size=size)

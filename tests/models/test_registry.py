@@ -1,13 +1,13 @@
 """The architectures: sizes, widths, and what the registry refuses."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import jax
 import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import ACTIVATIONS, MODELS, build_model, model_settings, settings_of
+from ntk_repro.models import ACTIVATIONS, MODELS, ResidualNetworkSettings, build_model, network_spec
 from ntk_repro.network import Network
 
 
@@ -79,19 +79,19 @@ def test_unknown_names_are_answered_with_the_nearest():
         build_model("lenet", residual_scale_init=1.0)
     with pytest.raises(UserError, match="width must be above 0"):
         build_model("lenet", width=0)
-    assert "residual_scale_init" in model_settings("resnet18")
-    assert model_settings("mlp") == model_settings("lenet") == ()
+    assert "residual_scale_init" in network_spec("resnet18").settings
+    assert network_spec("mlp").settings == network_spec("lenet").settings == ()
     assert set(MODELS) >= {"mlp", "lenet", "resnet18"}
 
 
 def test_what_settings_hold_for_a_network():
-    config = SimpleNamespace(net="resnet18", width=0.5, activation="gelu", residual_scale_init=1.0, seed=3)
-    assert settings_of(config) == {"width": 0.5, "activation": "gelu", "residual_scale_init": 1.0}
-    config.net = "mlp"
-    assert settings_of(config) == {"width": 0.5, "activation": "gelu"}
-    config.net = "mlpp"
+    own = {"width": 0.5, "activation": "gelu"}
+    residual = ResidualNetworkSettings(net="resnet18", residual_scale_init=1.0, **own)
+    assert residual.model_settings == {**own, "residual_scale_init": 1.0}
+    assert dataclasses.replace(residual, net="mlp").model_settings == own
+    assert dataclasses.replace(residual, net="mlp").resolved().residual_scale_init == 0
     with pytest.raises(UserError, match="did you mean 'mlp'"):
-        settings_of(config)
+        _ = dataclasses.replace(residual, net="mlpp").model_settings
 
 
 def test_a_network_without_outputs_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads import EXPERIMENTS, basis, lemma1, separable, streams, tangent_space, theorem1
+from ntk_repro.nads import basis, lemma1, separable, streams, tangent_space, theorem1
 from ntk_repro.nads.__main__ import main
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints
@@ -234,13 +234,3 @@ def test_the_command_line_computes_and_shows_each_experiment(root, monkeypatch, 
     shown = capsys.readouterr().out
     for said in ("16 of 16 directions", "test accuracy on D(v)", "Monte Carlo", "random pairs", "width"):
         assert said in shown
-
-
-def test_the_help_names_every_experiment(capsys):
-    main(["--help"])
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in EXPERIMENTS)
-    with pytest.raises(SystemExit) as ended:
-        main(["separabel"])
-    assert ended.value.code == 2
-    assert "did you mean 'separable'" in capsys.readouterr().err

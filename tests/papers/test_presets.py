@@ -139,7 +139,7 @@ def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
     assert {(config.data, config.imagenet) for config in configs} == {("mnist", None), ("snakes", "here")}
     assert all(config.resolved() for config in configs)
     with pytest.raises(
-        UserError, match="no run of samarin2022/fig6 at preset quick is on snakes: leave out --imagenet"
+        UserError, match="no run of samarin2022/fig6 at preset quick has --data snakes, without which --imagenet"
     ):
         load_figure_preset(FIG6, "quick", imagenet="here")
     with pytest.raises(UserError, match="have no setting imagenet"):

@@ -186,7 +186,7 @@ def dataset_sizes_of_mnist(monkeypatch):
     """Full MNIST and CIFAR-10 are not at hand: their sizes are known."""
     known = {"mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
     sizes = lambda name, *args, **kwargs: known.get(name) or dataset_sizes(name, *args, **kwargs)  # noqa: E731
-    monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "dataset_sizes", sizes)
+    monkeypatch.setattr(sys.modules["ntk_repro.experiments"], "dataset_sizes", sizes)
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_runs_on_snakes_are_made_without_asking_for_their_number(widths_configs,
 def test_imagenet_is_an_option_of_the_command(capsys):
     with pytest.raises(SystemExit):
         main(["run", "samarin2022/fig5", "--imagenet", "here"])
-    assert "at preset quick is on snakes" in capsys.readouterr().err
+    assert "at preset quick has --data snakes, without which" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
 @pytest.mark.slow
 @pytest.mark.parametrize("i", [0, 1])
 def test_both_models_are_those_of_weight_space(done, i):
-    result, data, size = done.result(), images(CONFIG, 150), CONFIG.sizes[i]
+    result, data, size = done.result(), images(CONFIG), CONFIG.sizes[i]
     net = network_for(CONFIG, data)
     for what, model in (("network", net), ("linearized", net.linearization())):
         trained = train(

@@ -40,7 +40,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
 
 
 def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
-    data = images(CONFIG, CONFIG.n_train)
+    data = images(CONFIG)
     kernel = empirical_gram(network_for(CONFIG, data), data.x_train).astype(np.float64)
     largest = np.linalg.eigvalsh(kernel)[-1]
     ratio = done.result()["eta_over_critical"]
@@ -51,9 +51,9 @@ def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
 
 @pytest.mark.slow
 def test_both_kinds_are_those_of_weight_space(done, root):
-    result, data = done.result(), images(CONFIG, CONFIG.n_train)
+    result, data = done.result(), images(CONFIG)
     net = network_for(CONFIG, data)
-    task = task_for(CONFIG, data, net, CONFIG.index, 0, root)
+    task = task_for(CONFIG, data, net, root)
     training = {"recipe": CONFIG.recipe, "batches": batches_for(CONFIG, 150)}
     end = train(net, data.x_train, task.y_train, **training).network
     biased = end.linearization()

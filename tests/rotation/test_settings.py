@@ -5,18 +5,18 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.record import config_hash
 from ntk_repro.rotation import cifar2, pretrained, tracking
-from ntk_repro.rotation.settings import default_epochs
+from ntk_repro.rotation.settings import checked_epochs
 
 CONFIGS = [tracking.Config, cifar2.Config, pretrained.Config]
 
 
 def test_epochs_to_look_at():
-    assert default_epochs(None, 20, "track") == (0, 1, 2, 5, 10, 20)
-    assert default_epochs((3,), 20, "track") == (0, 3, 20)
-    assert default_epochs((0,), 7, "track") == (0, 7)
-    assert default_epochs(None, 0, "track") == (0,)
+    assert checked_epochs(None, 20, "track") == (0, 1, 2, 5, 10, 20)
+    assert checked_epochs((3,), 20, "track") == (0, 3, 20)
+    assert checked_epochs((0,), 7, "track") == (0, 7)
+    assert checked_epochs(None, 0, "track") == (0,)
     with pytest.raises(UserError, match="--track must be epochs from 0 to 20, not 21"):
-        default_epochs((21,), 20, "track")
+        checked_epochs((21,), 20, "track")
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from ntk_repro.data import load_dataset
+from ntk_repro.data import class_labels, load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
-from ntk_repro.rotation.task import batches_for, class_labels, images, network_for, task_for
+from ntk_repro.rotation.task import batches_for, images, network_for, task_for
 from ntk_repro.rotation.tracking import Config
 from tests.rotation.small import SMALL
 
@@ -13,11 +15,11 @@ CONFIG = Config(**SMALL)
 
 @pytest.fixture(scope="module")
 def data():
-    return images(CONFIG, CONFIG.n_train)
+    return images(CONFIG)
 
 
 def test_the_classes_are_the_first_five_against_the_others(data, tmp_path):
-    task = task_for(CONFIG, data, network_for(CONFIG, data), None, 0, tmp_path)
+    task = task_for(CONFIG, data, network_for(CONFIG, data), tmp_path)
     np.testing.assert_array_equal(task.y_train, data.y_train < 5)
     np.testing.assert_array_equal(task.y_test, data.y_test < 5)
     assert task.basis is None
@@ -26,14 +28,15 @@ def test_the_classes_are_the_first_five_against_the_others(data, tmp_path):
 
 def test_an_eigenfunction_is_one_of_the_kernel_on_all_images(data, tmp_path):
     net = network_for(CONFIG, data)
-    task = task_for(CONFIG, data, net, 3, 0, tmp_path)
+    third = dataclasses.replace(CONFIG, index=3)
+    task = task_for(third, data, net, tmp_path)
     vectors = np.linalg.eigh(empirical_gram(net, data.x).astype(np.float64))[1][:, ::-1]
     expected = vectors[:, 2] >= 0
     labels = np.concatenate([task.y_train, task.y_test]).astype(bool)
     assert np.array_equal(labels, expected) or np.array_equal(labels, ~expected)
     assert task.basis is not None
     assert task.basis.values.shape == (3,)
-    assert task_for(CONFIG, data, net, 3, 7, tmp_path).basis.values.shape == (7,)  # pyright: ignore
+    assert task_for(third, data, net, tmp_path, 7).basis.values.shape == (7,)  # pyright: ignore
 
 
 def test_seeds_decide_over_start_and_order(data):
@@ -51,9 +54,9 @@ def test_other_classes_are_refused(labels, message, tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 6, 6))
     np.savez(tmp_path / "own.npz", x_train=x, y_train=labels, x_test=x[:9], y_test=labels[:9])
     with pytest.raises(UserError, match=message):
-        class_labels(load_dataset(tmp_path / "own.npz"))
+        class_labels(load_dataset(tmp_path / "own.npz"), "take another data set")
 
 
 def test_more_eigenfunctions_than_images_are_refused(data, tmp_path):
     with pytest.raises(UserError, match="201 eigenfunctions need at least 201 samples, not 200"):
-        task_for(CONFIG, data, network_for(CONFIG, data), 201, 0, tmp_path)
+        task_for(CONFIG, data, network_for(CONFIG, data), tmp_path, 201)

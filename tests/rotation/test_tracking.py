@@ -45,7 +45,7 @@ def test_more_eigenvectors_than_images_are_refused_before_anything_is_computed(t
 
 
 def test_the_last_measurement_is_of_the_trained_network(done):
-    result, data = done.result(), images(CONFIG, CONFIG.n_train)
+    result, data = done.result(), images(CONFIG)
     net = network_for(CONFIG, data)
     kernel = empirical_gram(net, data.x, precision="float64")
     values, vectors = np.linalg.eigh(kernel)
@@ -102,7 +102,7 @@ def test_the_classes_before_training_only(tmp_path):
     assert result["network_loss"].shape == (0,)
     np.testing.assert_array_equal(result["epochs"], [0])
     assert result["images"][-1] == 150
-    data = images(config, config.n_train)
+    data = images(config)
     vectors = np.linalg.eigh(empirical_gram(network_for(config, data), data.x_train, precision="float64"))[1]
     y = np.where(data.y_train < 5, 1.0, -1.0)
     expected = np.linalg.norm(vectors[:, -10:].T @ y) / np.sqrt(150)

@@ -8,10 +8,10 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit import drift
 from ntk_repro.wide_limit.drift import Config, relative_weight_changes
 from ntk_repro.wide_limit.regression_data import load_regression_data
+from tests.wide_limit.interruption import interrupted
 
 CONFIG = Config(depth=2, widths=(6, 9), data="digits", classes=(0, 1, 2), n_train=7, learning_rate=0.3, steps=4)
 
@@ -107,49 +107,8 @@ def test_the_nngp_kernel_is_that_of_the_last_hidden_layer(done, by_hand):
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
-    real, asked = drift.descend, []
-
-    def stopping(net, *args, name, **kwargs):
-        asked.append(name)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return real(net, *args, name=name, **kwargs)
-
-    monkeypatch.setattr(drift, "descend", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        drift.run(CONFIG, root=tmp_path)
-    again = drift.run(CONFIG, root=tmp_path).result()
+    asked, _ = interrupted(drift, "descend", CONFIG, done, 2, tmp_path, monkeypatch)
     assert asked == ["descent_6", "descent_9", "descent_9"]
-    for name, values in done.result().items():
-        np.testing.assert_array_equal(again[name], values)
-
-
-@pytest.mark.slow
-def test_a_finished_run_is_returned_at_once(done, root, monkeypatch):
-    monkeypatch.setattr(drift, "descend", None)
-    assert drift.run(CONFIG, root=root).path == done.path
-
-
-def test_settings_that_mean_the_same_share_a_run(tmp_path):
-    two = dataclasses.replace(CONFIG, classes=(0, 1))
-    blocks = [dataclasses.replace(two, kernel_outputs=outputs).resolved() for outputs in ("full", "mean")]
-    assert blocks[0] == blocks[1]
-    assert RunFolder.locate("s", blocks[0], root=tmp_path) != RunFolder.locate("s", CONFIG.resolved(), root=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"widths": (8, 4)}, "widths must be"),
-        ({"steps": 0}, "steps must be"),
-        ({"activation": "rleu"}, "relu"),
-        ({"depth": 0}, "depth"),
-    ],
-)
-def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, said, tmp_path):
-    with pytest.raises(UserError, match=said):
-        drift.run(dataclasses.replace(CONFIG, **changes), root=tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

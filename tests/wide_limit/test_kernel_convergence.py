@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
@@ -7,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import kernel_convergence
 from ntk_repro.wide_limit.kernel_convergence import Config, relative_errors
+from tests.wide_limit.interruption import interrupted
 
 CONFIG = Config(depth=1, widths=(4, 8), samples=(1, 3), input_size=5, num_inputs=3)
 
@@ -61,36 +59,9 @@ def test_inputs_are_standard_normal_and_differ_by_seed():
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
-    real, asked = kernel_convergence.monte_carlo_kernels, []
-
-    def stopping(module, *args):
-        asked.append(module.hidden)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return real(module, *args)
-
-    monkeypatch.setattr(kernel_convergence, "monte_carlo_kernels", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        kernel_convergence.run(CONFIG, root=tmp_path)
-    again = kernel_convergence.run(CONFIG, root=tmp_path).result()
+    how = (kernel_convergence, "monte_carlo_kernels", CONFIG, done, 2, tmp_path, monkeypatch)
+    asked, _ = interrupted(*how, asked_for=lambda args, settings: args[0].hidden)
     assert asked == [4, 8, 8]
-    for name, values in done.result().items():
-        np.testing.assert_array_equal(again[name], values)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"widths": ()}, "widths must be"),
-        ({"samples": (4, 1)}, "samples must be"),
-        ({"num_inputs": 0}, "num_inputs"),
-        ({"activation": "rleu"}, "relu"),
-    ],
-)
-def test_settings_without_sense_are_refused_before_a_folder_is_made(changes, said, tmp_path):
-    with pytest.raises(UserError, match=said):
-        kernel_convergence.run(dataclasses.replace(CONFIG, **changes), root=tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -74,12 +74,6 @@ def test_the_ensemble_is_distributed_as_the_ntk_gp_and_not_as_the_nngp(done):
     assert apart[0] < 0.3 * apart[1]
 
 
-def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
-    monkeypatch.setattr(predictive, "ensemble", None)
-    again = dataclasses.replace(CONFIG, observe_at=(0, 4, 40, 40))
-    assert predictive.run(again, root=root).path == done.path
-
-
 def test_other_images_are_refused(done, root, monkeypatch):
     real = load_regression_data(CONFIG)
     other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="other"))
@@ -109,24 +103,6 @@ def test_show_says_how_far_the_gps_are_off(done, capsys):
     said = capsys.readouterr().out
     assert "NTK-GP" in said
     assert f"eta / eta_critical = {float(done.result()['learning_rate_ratio']):.2g}" in said
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"observe_at": (0,)}, "observe_at must be steps from 0 on"),
-        ({"observe_at": (-1, 4)}, "observe_at must be steps from 0 on"),
-        ({"num_networks": 1}, "raise num_networks from 1"),
-        ({"num_alphas": 1}, "the line needs"),
-        ({"alpha_from": 2.0}, "the line needs"),
-        ({"activation": "step"}, "unknown activation"),
-        ({"n_train": 1}, "all of one class"),
-        ({"learning_rate": 50.0}, "times eta_critical"),
-    ],
-)
-def test_what_cannot_be_is_refused_in_a_sentence(wrong, message, tmp_path):
-    with pytest.raises(UserError, match=message):
-        predictive.run(dataclasses.replace(CONFIG, **wrong), root=tmp_path)
 
 
 def test_label_names_the_ensemble():

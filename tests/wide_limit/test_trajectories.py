@@ -4,7 +4,6 @@ import flax.linen as nn
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
@@ -73,7 +72,7 @@ def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(
 @pytest.mark.slow
 def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
     result, data = done.result(), load_regression_data(CONFIG)
-    k = analytic_kernel(CONFIG.module(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
+    k = analytic_kernel(CONFIG.network(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
     # All training images are needed: those beyond num_observed are taken from the network's start.
     fx = np.concatenate([start(data), result["network_test"][0]])
     k = np.concatenate([k[:12], k[12:21]])
@@ -84,7 +83,7 @@ def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(do
 
 
 def start(data):
-    return Network.create(CONFIG.module(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(float)
+    return Network.create(CONFIG.network(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(float)
 
 
 @pytest.mark.slow
@@ -146,14 +145,6 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
 
 
 @pytest.mark.slow
-def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
-    monkeypatch.setattr(trajectories, "train_pair", None)
-    # Settings of other architectures do not make another run.
-    again = dataclasses.replace(CONFIG, channels=7, blocks=2, batch_norm="live", predictions=("empirical", "analytic"))
-    assert trajectories.run(again, root=root).path == done.path
-
-
-@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
     def stopped(*args, **settings):
         raise KeyboardInterrupt
@@ -173,24 +164,6 @@ def test_show_says_how_far_the_predictions_are_off(done, capsys):
     said = capsys.readouterr().out
     assert "linearized" in said
     assert "analytic" in said
-
-
-@pytest.mark.parametrize(
-    ("config", "wrong", "message"),
-    [
-        (CONFIG, {"steps": 0}, "steps must be at least 1"),
-        (CONFIG, {"num_weights": 0}, "num_weights must be at least 1"),
-        (CONFIG, {"batch_size": 4}, "closed forms of the squared loss are for the full batch"),
-        (CONFIG, {"batch_size": 13, "predictions": ()}, "above the 12 training images"),
-        (CONFIG, {"loss": "cross_entropy"}, "cross_entropy needs an output for each class"),
-        (CONFIG, {"hidden": 0}, "hidden of fcn must be a whole number"),
-        (CONFIG, {"learning_rate": 50.0}, "times eta_critical"),
-        (RESNET, {"predictions": ("empirical",)}, "outputs depend on their batch"),
-    ],
-)
-def test_what_cannot_be_is_refused_in_a_sentence(config, wrong, message, tmp_path):
-    with pytest.raises(UserError, match=message):
-        trajectories.run(dataclasses.replace(config, **wrong), root=tmp_path)
 
 
 def test_observed_steps_are_spread_as_asked():

@@ -51,7 +51,7 @@ def test_both_are_fitted_in_float64(tmp_path, monkeypatch):
 def test_a_fit_is_made_once(tmp_path, monkeypatch):
     config = baselines.Config(**IMAGES)
     first = baselines.run(config, root=tmp_path)
-    monkeypatch.setattr(baselines, "_fitted", None)
+    monkeypatch.setattr(baselines, "targets", None)
     assert baselines.run(config, root=tmp_path).path == first.path
 
 

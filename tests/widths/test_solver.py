@@ -6,7 +6,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.training import accuracy
 from ntk_repro.widths import solver
-from ntk_repro.widths.task import images, network_for, targets
+from ntk_repro.widths.task import images, network_for
 from tests.widths.small import SMALL
 
 CONFIG = solver.Config(**SMALL, positive=3, sizes=(20, 60), epochs=3, batch_size=20, learning_rate=0.05)
@@ -54,7 +54,7 @@ def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
 
 @pytest.mark.slow
 def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
-    study = solver._Study(CONFIG, images(CONFIG), targets(images(CONFIG), 3), None, tmp_path)  # pyright: ignore
+    study = solver._Study(CONFIG, images(CONFIG), None)  # pyright: ignore
     seen = []
     study._accuracies = lambda fx_train, fx_test: seen.append((fx_train, fx_test)) or {}  # type: ignore[method-assign]
     study._linearized()

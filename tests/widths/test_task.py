@@ -42,7 +42,7 @@ def test_one_class_against_the_others_is_one_and_zero(data):
 
 
 def test_a_class_that_is_not_there_is_refused(data):
-    with pytest.raises(UserError, match="class 11 cannot be told from the others"):
+    with pytest.raises(UserError, match="class 11 cannot be learned"):
         targets(data, 11)
 
 

@@ -89,7 +89,7 @@ def nystrom_residuals(
 
 def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
     n, k = pairs.vectors.shape
-    check_shape(kernel, "the kernel between new and old samples", ("m", n))
+    check_shape(kernel, "the kernel between new and old samples", ("m", n), (0, n))
     eps = np.finfo(kernel.dtype if np.issubdtype(kernel.dtype, np.floating) else np.float64).eps
     good = int(np.sum(pairs.values > eps * pairs.values[0]))
     if good < k:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021.accuracies import left_the_majority, margin
@@ -242,7 +242,7 @@ def _rises_on_classes(numbers: Numbers) -> Iterator[Verdict]:
         if task["index"] is None:
             before, after = accuracies[0], accuracies[-1]
             noise, why = margin(before, after, task["n_test"]), _untrained_at(task, losses, [0, -1])
-            said = f"{spoken_network(task['net'])}, {kind}: {before:.1%} to {after:.1%}" + (f" ({why})" if why else "")
+            said = f"{display_name(task['net'])}, {kind}: {before:.1%} to {after:.1%}" + (f" ({why})" if why else "")
             rises.append((not why, after - before - noise, after - before, said))
     if rises:
         # A linearization that diverged or has learnt nothing says nothing of the others.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
@@ -23,7 +23,7 @@ _RANKS = {"effective_rank": "of the Jacobian", "effective_rank_of_kernel": "of t
 
 def _subject(line: Mapping[str, Any]) -> str:
     shift = f", shifted by up to {line['shift']}" if line["shift"] else ""
-    return f"{spoken_network(line['net'])} on {line['data']}{shift}"
+    return f"{display_name(line['net'])} on {line['data']}{shift}"
 
 
 def _grows_with_width(numbers: Numbers) -> Iterator[Verdict]:

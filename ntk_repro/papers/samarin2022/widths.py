@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.network_names import spoken_network
+from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Claim, Verdict, spearman
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
@@ -105,7 +105,7 @@ def _certainty(interval: Interval, scale: float = 1.0) -> str:
 
 
 def _subject(panel: Panel, width: float | None = None) -> str:
-    said = f"{spoken_network(panel['net'])} on {panel['data']}" + (
+    said = f"{display_name(panel['net'])} on {panel['data']}" + (
         f", shifted by up to {panel['shift']}" if panel["shift"] else ""
     )
     if panel["decay_epochs"] is not None:

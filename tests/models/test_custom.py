@@ -1,5 +1,6 @@
-"""Networks of a user's own: found, given what they take, told apart by their source, refused in a sentence."""
+"""Custom networks: loaded, given what they take, distinguished by their source, refused in one line."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.config import GramConfig
-from ntk_repro.models import build_model, find_own, located, model_settings
-from ntk_repro.models.own import own_arguments, replaced_activation
+from ntk_repro.models import build_model, network_spec
 from ntk_repro.network import Network, check_network
 
 NETS = '''
@@ -99,7 +99,7 @@ def test_a_class_is_given_what_it_takes():
     assert (module.hidden, module.width, module.activation) == ((4, 6), 0.5, "gelu")
     assert (module.num_outputs, module.depth) == (3, 7)
     assert build_model("nets.py:Sized").activation == "tanh"  # its own, where nothing is said
-    assert model_settings("nets.py:Sized") == ("depth",)
+    assert network_spec("nets.py:Sized").settings == ("depth",)
 
 
 def test_an_activation_goes_as_a_function_where_the_default_is_one():
@@ -120,18 +120,17 @@ def test_an_activation_goes_as_a_function_where_the_default_is_one():
     ],
 )
 def test_an_activation_that_takes_the_place_of_its_own_is_named(net, activation, replaced):
-    found = find_own(net)
+    spec = network_spec(net)
     needed = {"levels": 1} if net == "nets.py:Needs" else {"num_outputs": 1}
-    given = own_arguments(found, {"activation": activation, **needed})
-    assert replaced_activation(found, given) == replaced
+    assert spec.replaced_activation(spec.arguments(activation=activation, **needed)) == replaced
 
 
 def test_a_study_says_so_once(capsys):
-    GramConfig(net="nets.py:Sized").checked_net()
+    GramConfig(net="nets.py:Sized").resolved()
     assert "built with activation relu in place of its own tanh: --activation" in capsys.readouterr().err
-    GramConfig(net="nets.py:Sized").checked_net()
-    GramConfig(net="nets.py:Sized", width=2.0).checked_net()
-    GramConfig(net="nets.py:Sized", activation="tanh").checked_net()
+    GramConfig(net="nets.py:Sized").resolved()
+    GramConfig(net="nets.py:Sized", width=2.0).resolved()
+    GramConfig(net="nets.py:Sized", activation="tanh").resolved()
     assert "activation" not in capsys.readouterr().err
 
 
@@ -154,11 +153,11 @@ def test_a_module_is_named_as_it_is_imported(tmp_path, monkeypatch):
     (package / "wide.py").write_text(NETS.replace("from layers", "from .layers"))
     (package / "layers.py").write_text("SCALE = 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = find_own("my_package_of_nets.wide:Sized")
+    found = network_spec("my_package_of_nets.wide:Sized")
     assert found.definition(hidden=(2,)).hidden == (2,)
     assert set(found.texts) == {f"my_package_of_nets/{name}.py" for name in ("__init__", "wide", "layers")}
-    assert str(found.pinned).startswith("my_package_of_nets.wide:Sized@")
-    assert located("my_package_of_nets.wide:Sized") == "my_package_of_nets.wide:Sized"
+    assert found.startswith("my_package_of_nets.wide:Sized@")
+    assert pickle.loads(pickle.dumps(found)) == found
 
 
 def package(root: Path, name: str, **texts: str) -> Path:
@@ -185,7 +184,7 @@ NET = "import flax.linen as nn\n{}\nclass Net(nn.Dense):\n    features: int = SI
 def test_what_lies_above_in_its_package_is_a_part_of_the_source(name, line, tmp_path, monkeypatch):
     package(tmp_path, name, models__in__net=NET.format(line), layers="SIZE = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = find_own(f"{name}.models.net:Net")
+    found = network_spec(f"{name}.models.net:Net")
     files = ("__init__", "models/__init__", "models/net", "layers")
     assert set(found.texts) == {f"{name}/{file}.py" for file in files}
 
@@ -194,9 +193,9 @@ def test_what_lies_beside_a_module_is_a_part_of_the_source(tmp_path, monkeypatch
     (tmp_path / "module_of_nets.py").write_text(NET.format("from sizes_of_nets import SIZE"))
     (tmp_path / "sizes_of_nets.py").write_text("SIZE = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = find_own("module_of_nets:Net")
+    found = network_spec("module_of_nets:Net")
     assert set(found.texts) == {"module_of_nets.py", "sizes_of_nets.py"}
-    assert found.pinned.digest == find_own("module_of_nets.py:Net").pinned.digest
+    assert found.digest == network_spec("module_of_nets.py:Net").digest
 
 
 def test_what_is_installed_beside_a_module_is_not(tmp_path, monkeypatch):
@@ -205,7 +204,7 @@ def test_what_is_installed_beside_a_module_is_not(tmp_path, monkeypatch):
     (site / "installed_nets.py").write_text(NET.format("from installed_sizes import SIZE"))
     (site / "installed_sizes.py").write_text("SIZE = 3\n")
     monkeypatch.syspath_prepend(site)
-    assert set(find_own("installed_nets:Net").texts) == {"installed_nets.py"}
+    assert set(network_spec("installed_nets:Net").texts) == {"installed_nets.py"}
 
 
 def test_a_link_beside_a_file_is_a_part_of_the_source(nets, tmp_path):
@@ -213,12 +212,12 @@ def test_a_link_beside_a_file_is_a_part_of_the_source(nets, tmp_path):
     elsewhere.mkdir()
     (nets.parent / "layers.py").rename(elsewhere / "shared.py")
     (nets.parent / "layers.py").symlink_to(elsewhere / "shared.py")
-    first = find_own("nets.py:Sized")
+    first = network_spec("nets.py:Sized")
     assert set(first.texts) == {"nets.py", "layers.py"}
     x = np.ones((2, 3), np.float32)
     before = Network.create("nets.py:Sized", 0, (3,))(x)
     (elsewhere / "shared.py").write_text("SCALE = 3.0\n")
-    assert find_own("nets.py:Sized").pinned.digest != first.pinned.digest
+    assert network_spec("nets.py:Sized").digest != first.digest
     np.testing.assert_allclose(Network.create("nets.py:Sized", 0, (3,))(x), before * 2.25, rtol=1e-5)
 
 
@@ -227,33 +226,33 @@ def test_a_folder_without_init_is_imported_from(tmp_path):
     (tmp_path / "blocks" / "__init__.py").unlink()
     (tmp_path / "jax").mkdir()  # an output folder called as an installed package
     (tmp_path / "net.py").write_text(NET.format("import jax\nfrom blocks.conv import SIZE"))
-    assert set(find_own("net.py:Net").texts) == {"net.py", "blocks/conv.py"}
+    assert set(network_spec("net.py:Net").texts) == {"net.py", "blocks/conv.py"}
 
 
 def test_the_mark_before_the_text_is_no_part_of_it(tmp_path):
     (tmp_path / "net.py").write_text(NET.format("SIZE = 3"), encoding="utf-8-sig")
-    assert find_own("net.py:Net").definition().features == 3
+    assert network_spec("net.py:Net").definition().features == 3
 
 
 def test_a_module_that_was_edited_since_it_was_imported_is_refused(tmp_path, monkeypatch):
     folder = package(tmp_path, "edited_nets", a=NET.format("from .sizes import SIZE"), sizes="SIZE = 3\n", b="")
     (folder / "b.py").write_text((folder / "a.py").read_text())
     monkeypatch.syspath_prepend(tmp_path)
-    first = find_own("edited_nets.a:Net")
-    assert find_own("edited_nets.a:Net").pinned == first.pinned
+    first = network_spec("edited_nets.a:Net")
+    assert network_spec("edited_nets.a:Net") == first
     (folder / "sizes.py").write_text("SIZE = 44\n")
     for module in ("a", "b"):  # what b imports was imported before by a
         with pytest.raises(UserError, match=r"sizes\.py was edited after .* was imported: restart Python"):
-            find_own(f"edited_nets.{module}:Net")
+            network_spec(f"edited_nets.{module}:Net")
 
 
-def test_a_module_that_failed_is_imported_again_when_it_is_mended(tmp_path, monkeypatch):
+def test_a_module_that_failed_is_imported_again_when_it_is_fixed(tmp_path, monkeypatch):
     folder = package(tmp_path, "failing_nets", a="raise KeyError('a')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=r"failing_nets\.a cannot be imported .*KeyError"):
-        find_own("failing_nets.a:Net")
-    (folder / "a.py").write_text(NET.format("SIZE = 3") + "# mended\n")
-    assert find_own("failing_nets.a:Net").definition().features == 3
+        network_spec("failing_nets.a:Net")
+    (folder / "a.py").write_text(NET.format("SIZE = 3") + "# fixed\n")
+    assert network_spec("failing_nets.a:Net").definition().features == 3
 
 
 @pytest.mark.parametrize(
@@ -269,31 +268,35 @@ def test_what_a_package_raises_is_told(text, message, tmp_path, monkeypatch):
     package(tmp_path, name, __init__=text)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=message) as told:
-        find_own(f"{name}.net:Net")
+        network_spec(f"{name}.net:Net")
     assert "\n" not in str(told.value)
 
 
 def test_the_digest_is_of_the_file_and_of_what_it_imports_from_beside_it(nets):
-    first = find_own("nets.py:Sized")
+    first = network_spec("nets.py:Sized")
     assert set(first.texts) == {"nets.py", "layers.py"}
-    assert str(find_own(str(nets) + ":Sized").pinned) == str(first.pinned)  # the content counts, not the way to it
+    assert network_spec(str(nets) + ":Sized") == str(first)  # the content counts, not the way to it
     x = np.ones((2, 3), np.float32)
     before = Network.create("nets.py:Sized", 0, (3,))(x)
     (nets.parent / "layers.py").write_text("SCALE = 3.0\n")
-    second = find_own("nets.py:Sized")
-    assert second.pinned.digest != first.pinned.digest
+    second = network_spec("nets.py:Sized")
+    assert second.digest != first.digest
     np.testing.assert_allclose(Network.create("nets.py:Sized", 0, (3,))(x), before * 2.25, rtol=1e-5)
     with pytest.raises(UserError, match="is not as it was"):
-        find_own(str(first.pinned))
+        network_spec(str(first))
 
 
-def test_a_pinned_name_is_found_from_another_folder(nets, tmp_path, monkeypatch):
-    pinned = str(find_own("nets.py:Sized").pinned)
+def test_a_network_goes_to_a_process_in_another_folder(nets, tmp_path, monkeypatch):
+    spec = network_spec("nets.py:Sized")
+    sent = pickle.dumps(spec)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert find_own(pinned).definition.__name__ == "Sized"
-    assert located(pinned) == f"{nets}:Sized@{pinned.partition('@')[2]}"
+    assert network_spec(spec) is spec
+    assert pickle.loads(sent) == spec
+    (nets.parent / "layers.py").write_text("SCALE = 3.0\n")
+    with pytest.raises(UserError, match="is not as it was"):
+        pickle.loads(sent)
 
 
 @pytest.mark.parametrize(
@@ -324,26 +327,26 @@ def test_what_is_no_network_is_told_in_a_sentence(name, message):
     [
         ("class Net(:\n", "line 1: SyntaxError"),
         ("x = 1\nimport flax.linin\n", "line 2: ModuleNotFoundError: No module named 'flax.linin'"),
-        ("\n\nraise RuntimeError('not\\ntoday')\n", "line 3: RuntimeError: not: mend"),
+        ("\n\nraise RuntimeError('not\\ntoday')\n", "line 3: RuntimeError: not: fix"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
     ],
 )
 def test_a_file_that_cannot_be_run_is_told_with_its_line(text, message, nets):
     nets.write_text(text)
     with pytest.raises(UserError, match=message) as told:
-        find_own("nets.py:Net")
+        network_spec("nets.py:Net")
     assert "\n" not in str(told.value)
 
 
 def test_settings_that_it_does_not_take_are_refused():
-    found = find_own("nets.py:WithFunction")
+    spec = network_spec("nets.py:WithFunction")
     with pytest.raises(UserError, match=r"takes no depth \(it takes activation\): leave out --depth"):
-        own_arguments(found, {"depth": 3})
+        spec.arguments(depth=3)
     with pytest.raises(UserError, match="takes no width: leave out --width"):
-        own_arguments(found, {"width": 2.0})
-    assert own_arguments(found, {"width": 1.0, "depth": None, "num_outputs": 4}) == {}
+        spec.arguments(width=2.0)
+    assert spec.arguments(width=1.0, depth=None, num_outputs=4) == {}
     with pytest.raises(UserError, match="did you mean 'relu'"):
-        own_arguments(found, {"activation": "rely"})
+        spec.arguments(activation="rely")
 
 
 def test_outputs_and_inputs_are_looked_at_before_the_work():
@@ -352,6 +355,6 @@ def test_outputs_and_inputs_are_looked_at_before_the_work():
     check_network("lenet", (1,), 1)  # those of the package are known to
     with pytest.raises(UserError, match="gives 3 outputs where 1 is needed: let it take num_outputs"):
         check_network("nets.py:WithFunction", (8,), 1)
-    with pytest.raises(UserError, match=r"Broken does not run on inputs \(8,\) \(TypeError: .*\): mend it") as told:
+    with pytest.raises(UserError, match=r"Broken does not run on inputs \(8,\) \(TypeError: .*\): fix it") as told:
         check_network("nets.py:Broken", (8,), 1)
     assert "\n" not in str(told.value)

@@ -1,4 +1,4 @@
-"""The source of a user's own network: the file it is written in and what that imports from beside it."""
+"""The source of a custom network: the file it is written in and what that imports from beside it."""
 
 import hashlib
 import importlib.util
@@ -64,22 +64,22 @@ def read_source(file: Path, module: str = "") -> Source:
     try:
         finder.import_hook(module) if module else finder.run_script(str(file))
     except ImportError:
-        pass  # what cannot be found is told when the file is run
+        pass  # reported when the file is run
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f"{file.name}, line {line}" if line else file.name
-        raise UserError(f"{where}: {type(error).__name__}: {getattr(error, 'msg', error)}: mend the file") from error
+        raise UserError(f"{where}: {type(error).__name__}: {getattr(error, 'msg', error)}: fix the file") from error
     found = [getattr(module, "__file__", None) for module in finder.modules.values()]
     files = {file, *(Path(path) for path in found if path and path.endswith(".py"))}
     return Source(root, {path.relative_to(root).as_posix(): _text(path) for path in sorted(files)})
 
 
 def last_line(error: BaseException) -> str:
-    """What an error of a user's code says, on one line."""
-    told = traceback.TracebackException(type(error), error, None)
-    told.__notes__ = None  # JAX and Flax hang notes on errors, which stand behind what the error says
-    said = list(told.format_exception_only())[-1].strip().splitlines()
-    return said[0] if said else type(error).__name__
+    """The message of an error in a user's code, on one line."""
+    formatted = traceback.TracebackException(type(error), error, None)
+    formatted.__notes__ = None  # JAX and Flax attach notes to errors, which come after the message
+    lines = list(formatted.format_exception_only())[-1].strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def module_file(module: str) -> Path:
@@ -94,7 +94,7 @@ def module_file(module: str) -> Path:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         named = missing is not None and f"{module}.".startswith(f"{missing}.")
         if not (named or module == "" or module in sys.modules):  # __main__ is there, and has no place
-            raise UserError(f"module {module} cannot be imported ({last_line(error)}): mend its package") from error
+            raise UserError(f"module {module} cannot be imported ({last_line(error)}): fix its package") from error
         spec = None
     if spec is None:
         raise UserError(f"there is no module {module}: check its name, or name a file, such as my_network.py:MyNet")

@@ -1,4 +1,4 @@
-"""The study on a network of the user's own, from the command line to the picture."""
+"""The study on a custom network, from the command line to the picture."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def test_from_the_command_line_to_the_picture(mine, capsys):
     shown = capsys.readouterr().out
     assert "Shallow" in shown
     assert "@" not in shown
-    assert list(json.loads(Path("out/ortiz2021_fig2.json").read_text())["nets"]) == [run.config["net"]]
+    assert list(json.loads(Path("out/ortiz2021_fig2.json").read_text())["nets"]) == ["Shallow"]
 
 
 @pytest.mark.slow

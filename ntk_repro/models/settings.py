@@ -1,0 +1,99 @@
+"""Settings of a network: fields that studies share, and what the network is given of them."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ntk_repro.experiments import Settings
+from ntk_repro.models.registry import MODELS, network_spec
+from ntk_repro.models.spec import NetworkSpec
+from ntk_repro.network_names import display_name
+from ntk_repro.progress import console
+
+__all__ = ["NetworkChoice", "NetworkSettings", "ResidualNetworkSettings"]
+
+# Networks whose activation was reported to be replaced, and by which: settings are checked more than once.
+_REPORTED: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class NetworkChoice(Settings):
+    """Which network: one of the package's, or a custom one."""
+
+    net: str = "lenet"
+    """Architecture: mlp, lenet, resnet18 or another of the package; or your own: my_network.py:MyNet, or
+    package.module:MyNet."""
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network; of checked settings that which was parsed then, whatever became of its file.
+
+        Raises:
+            UserError: for an unknown network.
+        """
+        return network_spec(self.net)
+
+    @property
+    def display_name(self) -> str:
+        """The network's name in tables and pictures."""
+        return display_name(self.net)
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """The settings that the network is given beside the number of outputs, by the names of `build_model`.
+
+        Those that it has; of a custom network also what was set though it does not take it, to be refused.
+
+        Raises:
+            UserError: for an unknown network.
+        """
+        network = self.network
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        known = dict.fromkeys(["width", "activation", *(name for net in MODELS for name in network_spec(net).settings)])
+        chosen = {name: getattr(self, name) for name in known if name in defaults}
+        if network.custom is None:
+            return {name: value for name, value in chosen.items() if name in ("width", "activation", *network.settings)}
+        return {name: value for name, value in chosen.items() if name in network.takes or value != defaults[name]}
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`: the network is parsed, and refuses settings that it does not take."""
+        network, settings = self.network, self.model_settings
+        instead = network.replaced_activation(network.arguments(**{"num_outputs": 1, **settings}))
+        if network.custom is None:
+            network.build(**settings)
+        elif instead and (network, settings["activation"]) not in _REPORTED:
+            _REPORTED.add((network, settings["activation"]))
+            console.print(
+                f"{network.display_name} is built with activation {settings['activation']} in place of its own "
+                f"{instead}: --activation names another",
+                style="yellow", highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        return {**super().canonical(), "net": network}
+
+    def source_texts(self) -> Mapping[str, str]:
+        """The source of a custom network."""
+        return self.network.texts
+
+
+@dataclass(frozen=True)
+class NetworkSettings(NetworkChoice):
+    """A network, how wide it is, and its activation."""
+
+    width: float = 1.0
+    """Factor on every channel count and hidden width (1: the paper's network)."""
+    activation: str = "relu"
+    """Activation function: relu, gelu, tanh, erf, softplus or identity."""
+
+
+@dataclass(frozen=True)
+class ResidualNetworkSettings(NetworkSettings):
+    """A network that may be resnet18."""
+
+    residual_scale_init: float = 0.0
+    """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`: the scale is 0 where the network has none."""
+        unused = self.network.custom is None and "residual_scale_init" not in self.network.settings
+        return {**super().canonical(), **({"residual_scale_init": 0.0} if unused else {})}

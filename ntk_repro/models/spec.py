@@ -1,0 +1,200 @@
+"""A network that settings name, parsed once: what people call it, what a run is recognised by, and how it is built."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import flax.linen as nn
+
+from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.models.activations import activation_fn
+from ntk_repro.models.custom_source import last_line
+from ntk_repro.models.parameterized import PARAMETERIZATIONS
+from ntk_repro.network_names import CustomName, display_name
+
+__all__ = ["NetworkSpec", "is_nnx"]
+
+_SIZES = ("width", "channels", "hidden")
+_INITIALIZATION = ("rngs", "key", "input_shape")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkSpec(str):
+    """A network and its name in a run's identity, which it is as a string: settings, TOML files and hashes hold that.
+
+    Made by `ntk_repro.models.network_spec`.
+
+    Attributes:
+        name: "lenet", or of a custom network "my_network.py:MyNet@0f3c5a0f3c5a", with the digest of its source.
+        definition: a Flax class, a function that returns a module, or a finished Linen module.
+        custom: where a custom network is found, a file by its whole path; None for those of the package.
+        texts: the source of a custom network, by path from the file's folder or, of a module in a package, from the
+            package's.
+    """
+
+    name: str
+    definition: Any
+    custom: CustomName | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def __new__(cls, name: str, *parts: Any) -> "NetworkSpec":
+        """The string."""
+        return super().__new__(cls, name)
+
+    @property
+    def display_name(self) -> str:
+        """Its name in tables and pictures."""
+        return display_name(self.name)
+
+    @property
+    def digest(self) -> str:
+        """Of the source of a custom network, else ""."""
+        return self.custom.digest if self.custom else ""
+
+    @property
+    def place(self) -> str:
+        """The network and, of a custom one, where it is written, for messages."""
+        return f"{self.display_name} in {self.name.rpartition(':')[0]}" if self.custom else self.name
+
+    @property
+    def takes(self) -> dict[str, inspect.Parameter]:
+        """The settings that it takes by name."""
+        if isinstance(self.definition, nn.Module):
+            return {}
+        nnx = isinstance(self.definition, type) and is_nnx(self.definition)  # whose metaclass takes anything
+        found = inspect.signature(self.definition.__init__ if nnx else self.definition).parameters
+        by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        linen = isinstance(self.definition, type) and issubclass(self.definition, nn.Module)
+        of_flax = ("parent", "name") if linen else ("self",) if nnx else ()
+        return {name: one for name, one in found.items() if one.kind in by_name and name not in of_flax}
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Those of them that are neither sizes, outputs, activation nor what an initialization takes."""
+        others = (*_SIZES, *_INITIALIZATION, "num_outputs", "activation")
+        return tuple(name for name in self.takes if name not in others)
+
+    def arguments(self, **settings: Any) -> dict[str, Any]:
+        """The given settings as the network takes them.
+
+        Sizes are multiplied by the factor `width`, unless they are given; an activation becomes a function where the
+        network has one by default. None is left out.
+
+        Raises:
+            UserError: a setting that it does not take (num_outputs apart, for which its outputs are counted), a value
+                that no network has, or a setting that it needs and that nothing gives.
+        """
+        width, outputs = settings.pop("width", None), settings.get("num_outputs")
+        if width is not None and not width > 0:
+            raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
+        if outputs is not None and outputs < 1:
+            raise UserError(f"a network has 1 output or more, not {outputs}")
+        takes, given = self.takes, {}
+        for name, value in settings.items():
+            if value is None or (name == "num_outputs" and name not in takes):
+                continue
+            if name not in takes:
+                self._refuse(name, value)
+            else:
+                given[name] = _activation(takes[name], value) if name == "activation" else value
+        sizes = {} if width in (None, 1) else self._sizes(width)
+        given = {**sizes, **given}
+        for name, one in takes.items():
+            if one.default is inspect.Parameter.empty and name not in (*given, *_INITIALIZATION):
+                raise UserError(f"{self.place} needs {name}, which nothing sets: give it a default")
+        return given
+
+    def replaced_activation(self, given: Mapping[str, Any]) -> str:
+        """The default activation where the `arguments` have another, else "" (or where there is no default)."""
+        default = self.takes["activation"].default if "activation" in given else inspect.Parameter.empty
+        if default in (inspect.Parameter.empty, None, given.get("activation")):
+            return ""
+        return getattr(default, "__name__", str(default))
+
+    def build(self, *, key: Any = None, input_shape: tuple[int, ...] | None = None, **settings: Any) -> Any:
+        """The Linen or NNX module.
+
+        Args:
+            key: a PRNG key, for what is initialized as it is built.
+            input_shape: of one input, for the same.
+            **settings: as in `arguments`.
+
+        Raises:
+            UserError: from `arguments`; what is built is no module, or the building fails.
+        """
+        given, takes = self.arguments(**settings), self.takes
+        if isinstance(self.definition, nn.Module):
+            return self.definition
+        start = {"key": key, "input_shape": input_shape}
+        if "rngs" in takes and key is not None:
+            from flax import nnx
+
+            start["rngs"] = nnx.Rngs(key)
+        for name in _INITIALIZATION:
+            if name in takes and start.get(name) is not None:
+                given[name] = start[name]
+            elif name in takes and takes[name].default is inspect.Parameter.empty:
+                raise UserError(f"{self.place} needs {name}: make it by Network.create with a key and an input shape")
+        try:
+            module = self.definition(**given)
+        except Exception as error:  # whatever a user's code raises
+            if self.custom is None:
+                raise
+            raise UserError(f"{self.place} cannot be built ({last_line(error)}): fix it") from error
+        if not (isinstance(module, nn.Module) or is_nnx(type(module))):
+            raise UserError(f"{self.place} gives a {type(module).__name__}: it must give a Linen or an NNX module")
+        return module
+
+    def _refuse(self, name: str, value: Any) -> None:
+        """Refuses a setting that the network does not take; what all of the package's have needs no setting."""
+        if self.custom is not None:
+            option, known = name.replace("_", "-"), ", ".join(self.takes) or "none"
+            raise UserError(
+                f"{self.place} takes no {name} (it takes {known}): leave out --{option}, or let it take one"
+            )
+        if name != "parameterization":
+            raise unknown_name(f"setting of {self.name}", name, self.takes)
+        if value not in PARAMETERIZATIONS:
+            raise unknown_name("parameterization", value, PARAMETERIZATIONS)
+        if value != "standard":
+            raise UserError(
+                f"{self.name} exists in standard parameterization only: take fcn, cnn or wide_resnet for "
+                f"parameterization={value!r}"
+            )
+
+    def _sizes(self, factor: float) -> dict[str, Any]:
+        """The network's sizes times a factor; one that takes `width` sets its other sizes by it."""
+        defaults = {name: one.default for name, one in self.takes.items() if name in _SIZES}
+        sizes = {name: _scaled(value, factor) for name, value in defaults.items() if _is_size(value)}
+        if not sizes:
+            raise UserError(
+                f"{self.place} takes no width: leave out --width, or let it take width, channels or hidden, with a "
+                "number (or numbers) as default, which is multiplied by it"
+            )
+        return {"width": sizes["width"]} if "width" in sizes else sizes
+
+
+def is_nnx(cls: type) -> bool:
+    """Whether a class is a `flax.nnx.Module`."""
+    # By name, so that flax.nnx is imported only for those who use it.
+    return any(base.__module__.startswith("flax.nnx") for base in cls.__mro__)
+
+
+def _is_size(value: Any) -> bool:
+    values = value if isinstance(value, tuple) and value else (value,)
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+
+
+def _scaled(size: Any, factor: float) -> Any:
+    """A size, or each of several, times a factor: a count is rounded, and 1 or more."""
+    if isinstance(size, tuple):
+        return tuple(_scaled(one, factor) for one in size)
+    return max(1, round(size * factor)) if isinstance(size, int) else size * factor
+
+
+def _activation(parameter: inspect.Parameter, name: str) -> Any:
+    """The activation as the network takes it: a function where its default or its annotation is one."""
+    function = activation_fn(name)
+    annotation = str(parameter.annotation)
+    return function if callable(parameter.default) or "Callable" in annotation else name

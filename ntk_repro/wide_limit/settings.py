@@ -1,0 +1,106 @@
+"""Settings that experiments of the study share: fully connected networks, regression data, full-batch descent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.experiments import DataSource, Settings, StudyConfig
+from ntk_repro.models import build_model
+from ntk_repro.wide_limit.widths import checked_increasing, displayed_widths
+
+__all__ = ["DescentSettings", "FcnSettings", "RegressionSettings", "StepSettings", "Subset", "WidthsSettings"]
+
+
+@dataclass(frozen=True)
+class FcnSettings(StudyConfig):
+    """Fully connected networks of one depth."""
+
+    depth: int = 3
+    """Hidden layers."""
+    activation: str = "relu"
+    """Activation function: relu, tanh, erf, gelu, softplus or identity."""
+    sigma_w_squared: float = 2.0
+    """Variance of the weights, sigma_w^2."""
+    sigma_b_squared: float = 0.1
+    """Variance of the biases, sigma_b^2 (0: no biases)."""
+
+    @property
+    def sigmas(self) -> dict[str, float]:
+        """Standard deviations of weights and biases, as `build_model` takes them."""
+        return {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
+
+    def module(self, width: int, num_outputs: int = 1) -> Any:
+        """The network of one width."""
+        settings = {"depth": self.depth, "activation": self.activation, **self.sigmas}
+        return build_model("fcn", hidden=width, num_outputs=num_outputs, **settings)
+
+
+@dataclass(frozen=True)
+class WidthsSettings(FcnSettings):
+    """Fully connected networks of many widths."""
+
+    widths: tuple[int, ...] = (32, 64, 128, 256, 512)
+    """Units per hidden layer."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        checked_increasing("widths", self.widths)
+        self.module(self.widths[0])
+        return super().canonical()
+
+    @property
+    def layers(self) -> str:
+        """The networks but for their widths, for people."""
+        return f"fcn of {self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
+
+    @property
+    def width_range(self) -> str:
+        """The widths, for people."""
+        return displayed_widths(self.widths)
+
+
+@dataclass(frozen=True)
+class Subset(DataSource):
+    """A data set; runs of this study are kept by the seed of the subset even where all images are taken."""
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether `data_seed` tells runs apart."""
+        return True
+
+
+@dataclass(frozen=True)
+class RegressionSettings(Subset):
+    """Some classes of a data set."""
+
+    classes: tuple[int, ...] | None = None
+    """Classes to take; two of them are targets +1 and -1 of one output, otherwise targets are one-hot. None: all."""
+
+
+@dataclass(frozen=True)
+class DescentSettings(Settings):
+    """Gradient descent below the critical learning rate."""
+
+    learning_rate: float = 1.0
+    """Learning rate, for the loss 1/2 mean (f - y)^2 over images and outputs."""
+    force: bool = False
+    """Train although the learning rate is above the critical one."""
+
+
+@dataclass(frozen=True)
+class StepSettings(DescentSettings):
+    """Full-batch gradient descent with intermediate observations."""
+
+    steps: int = 1024
+    """Steps of full-batch gradient descent; results are also taken at a half, a quarter ... of them (to 1/64)."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        if self.steps < 1:
+            raise UserError(f"steps must be at least 1, not {self.steps}")
+        return super().canonical()
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """The steps after which results are taken: steps/64, steps/32 ... steps (those that are at least 1)."""
+        return tuple(sorted({self.steps // 2**i for i in range(7)} - {0}))

@@ -1,0 +1,121 @@
+"""What all experiments have in common: their settings, their `run` and their commands."""
+
+import dataclasses
+import importlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from ntk_repro import nads, rotation, wide_limit, widths
+from ntk_repro.errors import UserError
+from ntk_repro.experiments import DataSettings, MinibatchSettings, StudyConfig, experiment, experiment_command
+from ntk_repro.record import RunFolder
+
+STUDIES = {"nads": nads, "rotation": rotation, "wide_limit": wide_limit, "widths": widths}
+NAMES = [f"ntk_repro.{study}.{name}" for study, package in STUDIES.items() for name in package.EXPERIMENTS]
+SMALL = "--net mlp --width 0.1 --data digits"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ntk_repro.eigentasks.study"])
+def test_every_experiment_has_what_the_command_needs(name):
+    module = importlib.import_module(name)
+    assert issubclass(module.Config, StudyConfig)
+    assert module.Config().label
+    assert module.Config().resolved() == module.Config().resolved().resolved()
+    assert callable(module.run)
+    assert callable(module.show)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("args", [[], ["--help"]])
+def test_without_an_experiment_they_are_listed(study, args, capsys):
+    experiment_command(study, args)
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in STUDIES[study].EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("study", "name", "nearest"),
+    [("nads", "separabel", "separable"), ("rotation", "trackin", "tracking"), ("widths", "spectrum", "spectra")],
+)
+def test_an_unknown_experiment_is_answered_with_the_nearest(study, name, nearest, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        experiment_command(study, [name])
+    assert stopped.value.code == 2
+    assert f"did you mean {nearest!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("study", "args", "shown"),
+    [
+        ("rotation", f"tracking {SMALL} --n-train 60 --n-test 20 --epochs 0 --top 5", ["on 60 images"]),
+        ("widths", f"{SMALL} --n-train 40 --n-test 20 --epochs 1 --shift 1 --no-baseline", ["mlp x0.1", "linearized"]),
+    ],
+)
+def test_a_run_is_computed_and_shown(study, args, shown, capsys):
+    experiment_command(study, args.split(), default="training")
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in (*shown, "kept in: "))
+
+
+@dataclass(frozen=True)
+class Config(MinibatchSettings, DataSettings, StudyConfig):
+    """Counts its images."""
+
+    data: str = "digits"
+    n_train: int = 20
+    batch_size: int | None = 8
+    note: str = field(default="", metadata={"identity": False})
+    """Without effect."""
+
+
+@experiment("counts", load=Config.load)
+def count(config, data, folder):
+    """The count."""
+    return {"count": folder.part("count", lambda: {"n": np.array(len(data.x_train))})["n"], "seed": config.seed}
+
+
+def test_a_run_is_computed_once_and_found_again(tmp_path):
+    folder = count(Config(), tmp_path)
+    assert folder.path.parent == tmp_path / "counts"
+    assert folder.root == tmp_path
+    assert folder.result()["count"] == 20
+    assert folder.environment["provenance"]["name"] == "digits"
+    written = (folder.path / "result.npz").stat().st_mtime_ns
+    again = count(Config(note="other"), root=tmp_path)
+    assert (again.path, (again.path / "result.npz").stat().st_mtime_ns) == (folder.path, written)
+    assert count(Config(seed=1), tmp_path).path != folder.path
+    assert count.__doc__ == "The count."
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed must be from 0"),
+        ({"n_train": 0}, "n_train must be at least 1"),
+        ({"data": "digit"}, "digits"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_there_is_a_folder(changes, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        count(dataclasses.replace(Config(), **changes), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_is_computed_once(tmp_path):
+    with RunFolder.open("parts", Config(), root=tmp_path) as folder:
+        assert folder.part("one", lambda x: {"x": x}, 3)["x"] == 3
+        assert folder.part("one", lambda x: {"x": x}, 4)["x"] == 3
+
+
+def test_counts_and_minibatches_fit_the_images():
+    fit, lines = Config(n_train=9999, batch_size=5000).fitted(())
+    assert (fit.n_train, fit.batch_size) == (1442, 1442)
+    assert [line.split(":")[0][:22] for line in lines] == ["digits has 1,442 train", "all 1,442 training ima"]
+    assert Config(n_train=9999).fitted({"n_train"}) == (Config(n_train=9999), [])
+
+
+def test_values_are_those_of_a_part():
+    assert Config(seed=3).values(StudyConfig) == {"seed": 3}
+    assert set(Config().values(DataSettings)) == {"data", "data_dir", "data_seed", "n_train", "n_test"}
