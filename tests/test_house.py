@@ -26,6 +26,7 @@ ORDER = (
             "seeds",
             "loss_curves",
             "network_names",
+            "parameters",
             "record",
         )
     ],
