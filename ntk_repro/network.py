@@ -4,19 +4,19 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.models import NetworkSpec, is_nnx, last_line, network_spec
+from ntk_repro.parameters import check_names, detached, kind_of, leaf_names, with_real_parameters
 
-__all__ = ["ApplyFn", "ComplexParameter", "Network", "check_network", "leaf_names"]
+__all__ = ["ApplyFn", "Network", "check_network"]
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -24,13 +24,6 @@ ApplyFn = Callable[[PyTree, Any], Array]
 # How Flax modules call the switch between training and inference, and its value at inference.
 _MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_training": False, "deterministic": True,
                    "inference": True, "use_running_average": True}  # fmt: skip
-
-
-class ComplexParameter(NamedTuple):
-    """A complex parameter as the two real ones that it stands for: all gradients are with respect to these."""
-
-    real: Any
-    imag: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +35,7 @@ class Network:
     keeps it frozen, and inference mode is the rule.
 
     A network is a value: what becomes of the module, the containers and the NumPy arrays that it was made from changes
-    nothing in it. All its parameters are real: complex ones are `ComplexParameter`s, and leaves that have no gradient
+    nothing in it. All its parameters are real: a complex one is a `ComplexParameter`, and leaves without a gradient
     (integers, keys, functions) are kept fixed, with None in their place.
 
     Attributes:
@@ -64,13 +57,14 @@ class Network:
     input_shape: tuple[int, ...] | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "params", _detached(self.params))
-        object.__setattr__(self, "state", _detached(self.state))
+        object.__setattr__(self, "params", detached(self.params))
+        object.__setattr__(self, "state", detached(self.state))
         for name, leaf in zip(leaf_names(self.params), jax.tree.leaves(self.params), strict=True):
-            if _kind(leaf) != "real":
+            if kind_of(leaf) != "real":
+                kind = getattr(leaf, "dtype", type(leaf).__name__)
                 raise UserError(
-                    f"parameter {'/'.join(name)} is {getattr(leaf, 'dtype', type(leaf).__name__)}: parameters are real "
-                    "floating-point arrays; make the network anew from these by Network.create or Network.from_apply"
+                    f"parameter {'/'.join(name) or '(root)'} is {kind}: parameters are real floating-point arrays; "
+                    "make the network anew from these by Network.create or Network.from_apply"
                 )
 
     @classmethod
@@ -135,7 +129,7 @@ class Network:
                 f"({last_line(error)}): give the shape of one sample, and input_dtype=jnp.int32 for tokens"
             ) from error
         params = variables.pop("params", {})
-        made = _with_real_parameters(params, variables, *_linen_functions(module))
+        made = with_real_parameters(params, variables, *_linen_functions(module))
         return cls(*made, module, input_shape=input_shape)
 
     @classmethod
@@ -169,7 +163,7 @@ class Network:
                 "these are Flax variables, of which only 'params' are parameters: use Network.create(module, seed, "
                 "input_shape).replace(params=variables['params'], state={'batch_stats': variables['batch_stats']})"
             )
-        return cls(*_with_real_parameters(params, {}, *_plain_functions(apply_fn)))
+        return cls(*with_real_parameters(params, {}, *_plain_functions(apply_fn)))
 
     @classmethod
     def _from_nnx(cls, module: Any) -> "Network":
@@ -179,13 +173,13 @@ class Network:
 
         def run(params, state, x, train):
             # Merging shares the variables, and training would change the caller's; mapping makes new ones.
-            copy = nnx.merge(graph, *_detached((params, state)))
+            copy = nnx.merge(graph, *detached((params, state)))
             copy.train() if train else copy.eval()
             fx = _two_dimensional(copy(x, **_mode_arguments(copy, train)))
             return fx, nnx.state(copy, nnx.Not(nnx.Param))
 
         return cls(
-            *_with_real_parameters(
+            *with_real_parameters(
                 params,
                 state,
                 lambda params, state, x: run(params, state, x, train=False)[0],
@@ -221,7 +215,7 @@ class Network:
             UserError: for params and state with other names than the network's.
         """
         for kind in changes.keys() & {"params", "state"}:
-            _check_names(kind, getattr(self, kind), changes[kind])
+            check_names(kind, getattr(self, kind), changes[kind])
         return dataclasses.replace(self, **changes)
 
     @property
@@ -313,89 +307,6 @@ def _two_dimensional(fx: Any) -> Any:
         remedy = "fx.reshape(len(fx), -1)" if fx.ndim else "squeeze(-1), not squeeze()"
         raise UserError(f"a network must map n inputs to (n, k) or (n,) outputs, not to shape {fx.shape}: {remedy}")
     return fx
-
-
-def leaf_names(tree: PyTree) -> list[tuple[str, ...]]:
-    """The names on the way to each leaf, no two alike; the same for all containers of the same names."""
-    names = []
-    for number, (keys, _) in enumerate(jax.tree_util.tree_flatten_with_path(tree)[0]):
-        name = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in keys]
-        if len(name) > 1 and name[-1] == "value" and isinstance(keys[-1], jax.tree_util.GetAttrKey):
-            name.pop()  # of an NNX variable, or of a partitioned parameter
-        names.append(tuple(name) if tuple(name) not in names else (*name, str(number)))
-    return names
-
-
-def _check_names(kind: str, own: PyTree, given: PyTree) -> None:
-    """Refuses a tree that lacks names of the network's or, of parameters, has others."""
-    own_names, names = set(leaf_names(own)), set(leaf_names(given))
-    missing, unexpected = sorted(own_names - names), sorted(names - own_names) if kind == "params" else []
-    if not missing and not unexpected:
-        return
-    differ = [f"{word} {'/'.join(found[0])}" for word, found in (("lack", missing), ("have", unexpected)) if found]
-    remedy = "pass a tree with the names of net.params"
-    if kind == "state":
-        remedy = "pass a tree with the names of net.state, such as {'batch_stats': variables['batch_stats']}"
-    elif any(name[:1] == ("params",) for name in unexpected):
-        remedy = "pass variables['params'], without the other collections"
-    raise UserError(f"these are not the network's {kind}: they {' and '.join(differ)}; {remedy}")
-
-
-def _detached(tree: PyTree) -> PyTree:
-    """The same values in containers and arrays of their own; JAX's arrays never change."""
-
-    def leaf(value):
-        if isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted():
-            raise UserError("a parameter was donated to a jitted function and is gone: give that function a copy")
-        return np.array(value) if isinstance(value, np.ndarray) else value
-
-    return jax.tree.map(leaf, tree)
-
-
-def _kind(leaf: Any) -> str:
-    """Whether a leaf is a real or a complex parameter, an array without gradient, or no array at all."""
-    if not hasattr(leaf, "dtype") and not isinstance(leaf, bool | int | float | complex):
-        return "static"
-    dtype = jnp.result_type(leaf)
-    if jnp.issubdtype(dtype, jnp.floating):
-        return "real"
-    return "complex" if jnp.issubdtype(dtype, jnp.complexfloating) else "fixed"
-
-
-def _with_real_parameters(
-    params: PyTree, state: PyTree, apply_fn: Callable, training_fn: Callable
-) -> tuple[PyTree, PyTree, Callable, Callable]:
-    """Parameters that are real throughout, state, and the functions of them; unchanged where they are real already."""
-    leaves, structure = jax.tree.flatten(params)
-    kinds = [_kind(leaf) for leaf in leaves]
-    if set(kinds) <= {"real"}:
-        return params, state, apply_fn, training_fn
-
-    def given(params, fixed):
-        """The parameters as the functions know them."""
-        found, fixed = [], iter(fixed)
-        for kind, leaf, value in zip(kinds, leaves, structure.flatten_up_to(params), strict=True):
-            if kind == "complex":
-                value = jax.lax.complex(value.real, value.imag)
-            elif kind != "real":
-                value = next(fixed) if kind == "fixed" else leaf
-            found.append(value)
-        return structure.unflatten(found)
-
-    def real_apply_fn(params, state, x):
-        return apply_fn(given(params, state["fixed"]), state["state"], x)
-
-    def real_training_fn(params, state, x):
-        fx, new_state = training_fn(given(params, state["fixed"]), state["state"], x)
-        return fx, {**state, "state": new_state}
-
-    fixed = [jnp.asarray(leaf) for kind, leaf in zip(kinds, leaves, strict=True) if kind == "fixed"]
-    real_leaves = []
-    for kind, leaf in zip(kinds, leaves, strict=True):
-        if kind == "complex":
-            leaf = ComplexParameter(jnp.real(leaf), jnp.imag(leaf))
-        real_leaves.append(leaf if kind in ("real", "complex") else None)
-    return structure.unflatten(real_leaves), {"fixed": fixed, "state": state}, real_apply_fn, real_training_fn
 
 
 def _cached(function: Callable) -> Callable:

@@ -30,6 +30,7 @@ ORDER = (
             "seeds",
             "loss_curves",
             "network_names",
+            "parameters",
             "record",
         )
     ],

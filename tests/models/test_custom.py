@@ -355,6 +355,6 @@ def test_outputs_and_inputs_are_looked_at_before_the_work():
     check_network("lenet", (1,), 1)  # those of the package are known to
     with pytest.raises(UserError, match="gives 3 outputs where 1 is needed: let it take num_outputs"):
         check_network("nets.py:WithFunction", (8,), 1)
-    with pytest.raises(UserError, match=r"Broken does not run on inputs \(8,\) \(TypeError: .*\): fix it") as told:
+    with pytest.raises(UserError, match=r"Broken does not run on inputs \(8,\) .*\(TypeError: ") as told:
         check_network("nets.py:Broken", (8,), 1)
     assert "\n" not in str(told.value)

@@ -20,7 +20,8 @@ from ntk_repro.gram.capture.layer import Capture, Layer, Path
 from ntk_repro.gram.capture.program import Program
 from ntk_repro.gram.capture.row_convolution import row_convolution, takes_rows
 from ntk_repro.gram.capture.weights import Product, weights_of
-from ntk_repro.network import Network, leaf_names
+from ntk_repro.network import Network
+from ntk_repro.parameters import leaf_names
 
 __all__ = ["capture_fn", "find_layers"]
 
