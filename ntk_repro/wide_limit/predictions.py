@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from ntk_repro.dynamics import cross_entropy_dynamics, momentum_dynamics
 from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
+from ntk_repro.training import Loss
 
 __all__ = ["PREDICTIONS", "Prediction", "predicted"]
 
@@ -51,16 +52,17 @@ def predicted(
     """
     train_train, test_train = _kernels(net, x_train, x_test, y_train.shape[1], kernel)
     start: dict[str, Any] = {"fx_train_0": net(x_train), "fx_test_0": net(x_test), "k_test_train": test_train}
+    # The theory has the summed loss.
+    rate = learning_rate / Loss.named(loss).averaged_terms(*y_train.shape)
     if loss == "cross_entropy":
         flow = cross_entropy_dynamics(train_train, y_train)
-        rate = learning_rate / len(y_train)
         if momentum:
             train, test = flow.outputs_with_momentum(steps, rate, momentum, **start, tolerance=1e-6)
         else:
             train, test = flow.outputs(rate * steps, **start, tolerance=1e-6)
     else:
         dynamics = momentum_dynamics(train_train, y_train, momentum)
-        train, test = dynamics.outputs_after(steps, learning_rate / y_train.size, **start)
+        train, test = dynamics.outputs_after(steps, rate, **start)
     if test is None:  # cannot be, with a test kernel
         raise AssertionError("no test outputs")
     return train, test
