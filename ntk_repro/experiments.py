@@ -38,6 +38,7 @@ __all__ = [
     "Settings",
     "StudyConfig",
     "TrainingSettings",
+    "WeightDecaySettings",
     "experiment",
     "experiment_command",
     "single_command",
@@ -243,6 +244,14 @@ class TrainingSettings(EpochSettings):
     """Learning rate at the first step."""
     momentum: float = 0.9
     """Momentum of SGD, at least 0 and below 1."""
+
+
+@dataclass(frozen=True)
+class WeightDecaySettings(TrainingSettings):
+    """Stochastic gradient descent with weight decay."""
+
+    weight_decay: float = 0.0
+    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
 
 
 C = TypeVar("C", bound=Settings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import DataSettings, StudyConfig, TrainingSettings
+from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.training import Recipe
@@ -14,7 +14,7 @@ __all__ = ["EigentasksConfig"]
 
 
 @dataclass(frozen=True)
-class EigentasksConfig(TrainingSettings, DataSettings, ResidualNetworkSettings, StudyConfig):
+class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, StudyConfig):
     """Trains a network and its linearization on the binarized eigenfunctions of the network's NTK."""
 
     indices: tuple[int, ...] = (2, 11, 51, 101, 201, 301, 451, 601)
@@ -28,8 +28,6 @@ class EigentasksConfig(TrainingSettings, DataSettings, ResidualNetworkSettings, 
     """Optimizer of the network, and of the linearization."""
     schedule: Literal["linear", "constant"] = "linear"
     """Course of the learning rate: falling linearly, to reach 0 one step after the last, or constant."""
-    weight_decay: float = 0.0
-    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
     linearized_training: Literal["auto", "function_space", "weight_space"] = "auto"
     """How linearizations train: function_space (exact, all tasks at once, sgd only), weight_space (one by one), or
     auto: function_space for sgd, weight_space for adam."""
@@ -90,16 +88,7 @@ class EigentasksConfig(TrainingSettings, DataSettings, ResidualNetworkSettings, 
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            loss="binary_cross_entropy",
-        )
+        return Recipe(**self.values(WeightDecaySettings), optimizer=self.optimizer, schedule=self.schedule)
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

@@ -34,14 +34,7 @@ class Settings(TrainingSettings, NTest, ResidualNetworkSettings, StudyConfig):
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(
-            optimizer="sgd",
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            loss="binary_cross_entropy",
-        )
+        return Recipe(**self.values(TrainingSettings))
 
     @property
     def task(self) -> str:

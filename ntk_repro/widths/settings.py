@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import DataSettings, StudyConfig, TrainingSettings
+from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.models import NetworkSettings
 
 __all__ = ["Images", "Settings", "SgdSettings"]
@@ -66,9 +66,8 @@ class Settings(Images, NetworkSettings, StudyConfig):
 
 
 @dataclass(frozen=True)
-class SgdSettings(TrainingSettings):
+class SgdSettings(WeightDecaySettings):
     """Stochastic gradient descent of the network and its linearization."""
 
     weight_decay: float = 5e-5
-    """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
     batch_size: int = 32
