@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from ntk_repro.errors import UserError
 from ntk_repro.network_names import spoken_network
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
-from ntk_repro.papers.samarin2022.intervals import student_interval
+from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
 NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}

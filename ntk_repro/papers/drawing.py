@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -28,6 +28,7 @@ __all__ = [
     "array",
     "by_net",
     "check_study",
+    "display_names",
     "draw_command",
     "head",
     "mark_partial",
@@ -156,10 +157,20 @@ def _stranger(run: RunFolder) -> UserError:
     return UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it")
 
 
-def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """The runs of each network, smallest first, each list ordered by seed.
+def display_names(runs: Sequence[RunFolder]) -> dict[str, str]:
+    """How tables and pictures call the networks of these runs, by their names in the runs' settings.
 
-    Two networks of a user's own that are called alike go by what tells them apart, "MyNet@0f3c5a0f3c5a".
+    Two custom networks of one name keep their digests, "MyNet@0f3c5a0f3c5a".
+    """
+    return spoken_apart(run.config["net"] for run in runs if "net" in run.config)
+
+
+def by_net(runs: Sequence[RunFolder], names: Mapping[str, str] | None = None) -> dict[str, list[RunFolder]]:
+    """The runs of each network by its display name, smallest network first, each list ordered by seed.
+
+    Args:
+        runs: the runs.
+        names: the display names, None for those of these runs alone.
 
     Raises:
         UserError: when runs of one network differ in more than their seed, or a run is of no network.
@@ -177,9 +188,8 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
                 raise UserError(f"two runs of {net} differ in {', '.join(differing)}: draw them in separate figures")
         if len({run.config["seed"] for run in group}) < len(group):
             raise UserError(f"two runs of {net} have the same seed: name each run once")
-    order = [*NET_TITLES, *sorted(groups)]
-    spoken = spoken_apart(groups)
-    return {spoken[net] if "@" in spoken[net] else net: groups[net] for net in dict.fromkeys(order) if net in groups}
+    names = names or display_names(runs)
+    return {names[net]: groups[net] for net in dict.fromkeys([*NET_TITLES, *sorted(groups)]) if net in groups}
 
 
 def array(run: RunFolder, name: str) -> np.ndarray:

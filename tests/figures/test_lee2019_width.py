@@ -171,4 +171,4 @@ def test_every_script_writes_its_files_without_jax(tmp_path):
         numbers = json.loads((tmp_path / f"lee2019_{figure.name}.json").read_text())
         assert (numbers["figure"], numbers["preset"]) == (figure.id, "quick")
         assert evaluate(figure.claims, numbers)
-        assert (SCRIPTS.parent / figure.script).is_file()
+        assert (SCRIPTS.parent / f"{figure.id}.py").is_file()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ntk_repro.papers.drawing import by_net, net_title, settings
+from ntk_repro.papers.drawing import by_net, display_names, net_title, settings
 from ntk_repro.record import run_folder
 from tests.figures.scripts import load_script
 from tests.finished_run import INDICES, finished_run
@@ -58,7 +58,8 @@ def test_two_versions_of_a_network_have_names_of_their_own(tmp_path, monkeypatch
     first, second = (run.config["net"].removeprefix("mine.py:") for run in runs)
     assert first != second
     assert by_net(runs) == {first: runs[:1], second: runs[1:]}
-    assert list(by_net(runs[:1])) == [f"mine.py:{first}"]
+    assert list(by_net(runs[:1])) == ["Net"]
+    assert list(by_net(runs[:1], display_names(runs))) == [first]
     assert [net_title(net) for net in (first, f"mine.py:{first}")] == [first, "Net"]
 
 

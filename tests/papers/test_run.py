@@ -14,7 +14,7 @@ from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
 
 FIG2, FIG13 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig13"]
-FILE = '[quick]\ncost = "none"\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
+FILE = '[quick]\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
 
 
 def test_a_figure_is_computed_drawn_and_judged(tmp_path, monkeypatch):

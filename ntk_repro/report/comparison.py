@@ -9,6 +9,8 @@ from ntk_repro.errors import UserError
 
 __all__ = ["Comparison", "Tolerance", "compare"]
 
+Outcome = Literal["agrees", "turned", "differs", "new", "gone"]
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -47,7 +49,7 @@ class Comparison:
     meaning: str
     before: float | None
     after: float | None
-    outcome: Literal["agrees", "turned", "differs", "new", "gone"]
+    outcome: Outcome
 
     @property
     def fails(self) -> bool:
@@ -72,18 +74,10 @@ def compare(
     found = []
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key), after.get(key)
-        shown = old or new
-        assert shown is not None
-        number_before, number_after = (None if row is None else row["number"] for row in (old, new))
+        row = old or new or {}
+        numbers = (None if one is None else one["number"] for one in (old, new))
         found.append(
-            Comparison(
-                statement=shown["statement"],
-                subject=shown["subject"],
-                meaning=shown["meaning"],
-                before=number_before,
-                after=number_after,
-                outcome=_outcome(old, new, tolerance),
-            )
+            Comparison(row["statement"], row["subject"], row["meaning"], *numbers, _outcome(old, new, tolerance))
         )
     return found
 
@@ -96,9 +90,7 @@ def _keyed(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], Mapp
     return found
 
 
-def _outcome(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, tolerance: Tolerance
-) -> Literal["agrees", "turned", "differs", "new", "gone"]:
+def _outcome(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, tolerance: Tolerance) -> Outcome:
     if old is None:
         return "new"
     if new is None:
