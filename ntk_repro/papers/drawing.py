@@ -26,20 +26,30 @@ __all__ = [
     "Drawing",
     "Spread",
     "array",
+    "band",
     "by_net",
     "check_study",
     "display_names",
     "draw_command",
     "head",
+    "legend_of",
     "mark_partial",
     "mean_and_std",
     "net_title",
     "plain",
     "settings",
+    "titled",
 ]
 
 # Okabe and Ito's palette: told apart by colour-blind readers, and by their lightness in grey print.
-COLORS = {"network": "#0072B2", "linearized": "#D55E00", "baseline": "#404040", "third": "#009E73", "chance": "#A0A0A0"}
+COLORS = {
+    "network": "#0072B2",
+    "linearized": "#D55E00",
+    "baseline": "#404040",
+    "third": "#009E73",
+    "fourth": "#CC79A7",
+    "chance": "#A0A0A0",
+}
 QUIET = "#505050"  # text that stands back
 NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
@@ -236,6 +246,22 @@ def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread, 
         if 0 < count < seeds:
             text = f"{count} of {seeds} seeds"
             ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=QUIET)
+
+
+def titled(ax: "Axes", title: str, facts: str, lines: int = 0) -> None:
+    """A title, and between it and the axes small lines of facts; `lines` leaves room for so many."""
+    ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
+    ax.text(0.5, 1.03, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+
+
+def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
+    """What is labelled in one panel as the legend of the whole picture, below it."""
+    picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
+
+
+def band(ax: "Axes", x: np.ndarray, spread: Spread, color: str, alpha: float = 0.2) -> None:
+    """One standard deviation to both sides of the mean."""
+    ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
 
 
 def head(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:

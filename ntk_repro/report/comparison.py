@@ -37,7 +37,6 @@ class Comparison:
     Attributes:
         statement: the claim.
         subject: what it was tested on.
-        meaning: what the number is.
         before: the reference's number; None where it is undetermined, or where the claim is new.
         after: the number now; None where it is undetermined, or where the claim is gone.
         outcome: "agrees": number within the tolerance, same verdict; "turned": number within the tolerance, another
@@ -46,7 +45,6 @@ class Comparison:
 
     statement: str
     subject: str
-    meaning: str
     before: float | None
     after: float | None
     outcome: Outcome
@@ -74,11 +72,8 @@ def compare(
     found = []
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key), after.get(key)
-        row = old or new or {}
-        numbers = (None if one is None else one["number"] for one in (old, new))
-        found.append(
-            Comparison(row["statement"], row["subject"], row["meaning"], *numbers, _outcome(old, new, tolerance))
-        )
+        numbers = [None if row is None else row["number"] for row in (old, new)]
+        found.append(Comparison(key[0], key[1], numbers[0], numbers[1], _outcome(old, new, tolerance)))
     return found
 
 

@@ -36,8 +36,8 @@ def test_a_verdict_that_cannot_be_decided_says_why_behind_its_notes():
 @pytest.mark.parametrize(("sign", "bound", "holds"), [(+1, 0.8, True), (-1, 0.8, False), (+1, 0.9, False)])
 def test_a_trend_is_judged_by_its_rank_correlation(sign, bound, holds):
     verdict = trend("mlp", [1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], sign, "with the width", "a note", bound=bound)
-    expected = Verdict("mlp", holds, pytest.approx(0.8), "Spearman correlation with the width", None, "a note")
-    assert verdict == expected
+    assert (verdict.holds, verdict.number) == (holds, pytest.approx(0.8))
+    assert (verdict.meaning, verdict.note) == ("Spearman correlation with the width", "a note")
 
 
 def test_verdicts_are_shown_and_counted_in_one_way():

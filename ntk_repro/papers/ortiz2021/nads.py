@@ -51,7 +51,7 @@ def _network_ahead(net: str, curves: Numbers) -> Iterator[Verdict]:
         return
     note = f"largest lead {100 * max(leads):.1f} points, smallest {100 * min(leads):.1f}"
     holds = min(leads) >= -_NOISE and max(leads) > _NOISE
-    yield judged(net, holds, np.mean(leads), "mean lead in accuracy", note, unless=_hardly_trained(curves))
+    yield judged(net, holds, float(np.mean(leads)), "mean lead in accuracy", note, unless=_hardly_trained(curves))
 
 
 def _concentrated(basis: Numbers) -> Iterator[Verdict]:

@@ -144,10 +144,10 @@ def _shape(numbers: Numbers) -> Iterator[Verdict]:
 def _all_grow(numbers: Numbers) -> Iterator[Verdict]:
     for subject, _, panel in _tasks(numbers):
         growth, norm = (_growth(panel, quantity) for quantity in ("alignment", "gradient_norm"))
-        share = np.mean(growth > 1)
+        share = float(np.mean(growth > 1))
         note = f"the median alignment grew {np.median(growth):.3g} times"
         note += f", the mean squared gradient norm {norm:.3g} times"
-        yield judged(subject, share >= 0.99 and norm > 1, share, "share of the alignments that grew", note)
+        yield judged(subject, share >= 0.99 and bool(norm > 1), share, "share of the alignments that grew", note)
 
 
 # Figures 8 and 9
