@@ -1,11 +1,10 @@
 """How networks are named: those of the package by a word, a user's own by where they are written."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["OwnNetwork", "own_network", "spoken_apart", "spoken_network", "with_spoken_networks"]
+__all__ = ["OwnNetwork", "own_network", "spoken_apart", "spoken_network"]
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,3 @@ def spoken_apart(nets: Iterable[str]) -> dict[str, str]:
         if count[name] > 1 and own is not None and own.digest:
             spoken[net] = f"{name}@{own.digest}"
     return spoken
-
-
-def with_spoken_networks(texts: Sequence[str]) -> list[str]:
-    """Texts that begin with the names of users' networks, as runs have them, with spoken ones, as in `spoken_apart`.
-
-    >>> with_spoken_networks(["my nets/mine.py:MyNet@0f3c5a0f3c5a, phi_2", "lenet, phi_2"])
-    ['MyNet, phi_2', 'lenet, phi_2']
-    """
-    # A path may have blanks, commas and, with a drive, colons: the digest alone ends a name.
-    name = re.compile(r".+?:\w+@[0-9a-f]{12}")
-    begun = [name.match(text) for text in texts]
-    spoken = spoken_apart(found[0] for found in begun if found)
-    return [spoken[found[0]] + text[found.end() :] if found else text for text, found in zip(texts, begun, strict=True)]

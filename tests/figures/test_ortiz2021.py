@@ -8,7 +8,7 @@ import pytest
 
 from ntk_repro.papers.drawing import by_net, display_names, net_title, settings
 from ntk_repro.record import run_folder
-from tests.figures.scripts import load_script
+from tests.figures.scripts import drawn_without_jax, load_script
 from tests.finished_run import INDICES, finished_run
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
@@ -152,12 +152,4 @@ def test_a_missing_run_is_one_sentence_and_status_2(tmp_path):
 
 @pytest.mark.slow
 def test_drawing_loads_no_jax(tmp_path):
-    run = finished_run(tmp_path)
-    program = (
-        "import sys, runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0].rsplit('/', 1)[0])\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
-    )
-    arguments = [str(SCRIPTS / "fig2.py"), str(run.path), "--out", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert drawn_without_jax(tmp_path, ("ortiz2021/fig2", finished_run(tmp_path)))
