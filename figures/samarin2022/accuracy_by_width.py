@@ -142,7 +142,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         row[0].set_ylabel("Accuracy")
         low, high = row[0].get_ylim()
         row[0].set_ylim(max(0.0, low - 0.08 * (high - low)), min(high, 1.02))  # room for the settings at the bottom
-    legend_of(axes[0, 0], picture, min(len(handles), 4))
+    legend_of(axes[0, 0], picture, 4)
     return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
 
 
