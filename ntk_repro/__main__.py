@@ -1,4 +1,4 @@
-"""The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, look over the installation."""
+"""The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, check the installation."""
 
 import re
 import shlex
@@ -15,9 +15,11 @@ from rich.table import Table
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 
 if TYPE_CHECKING:
-    from ntk_repro.papers import Figure
+    from ntk_repro.papers import Figure, Reproduction
 
 __all__ = ["main"]
+
+_COLORS = {True: "green", False: "red", None: "yellow"}  # of verdicts
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ class Reference:
     """Whether to take what is computed; --no-redraw only writes the pages anew, from the results that are kept."""
 
     def __call__(self) -> None:
-        """Writes them and says which claims that do not hold have no word on them yet."""
-        from ntk_repro.reference import read_differences, read_results, unexplained, write_pages, write_results
+        """Writes them and names the claims that do not hold and are not explained yet."""
+        from ntk_repro.report import read_differences, read_results, unexplained, write_pages, write_results
 
         differences = read_differences(self.reference / "differences.toml")
         written = write_results(self.reference, self.scratch, presets=self.presets) if self.redraw else []
@@ -153,7 +155,7 @@ class Reference:
         table = self.reference.parent / "figures.md"
         write_pages(self.reference, results, differences, table if table.exists() else None)
         for result, claim in unexplained(results, differences):
-            print(f"no word yet on {result.figure}, {result.preset}: {claim['statement']} ({claim['subject']})")
+            print(f"not explained yet: {result.figure.id}, {result.preset}: {claim['statement']} ({claim['subject']})")
         print(f"{len(written)} of {len(results)} results are from the runs at hand")
         print(self.reference / "index.md")
         print("next: read it, and say in differences.toml why claims do not hold")
@@ -179,7 +181,7 @@ class CheckReference:
     def __call__(self) -> None:
         """Prints what differs; the process ends with status 1 where anything does."""
         from ntk_repro.papers import find_figures
-        from ntk_repro.reference import Tolerance, check_reference
+        from ntk_repro.report import Tolerance, check_reference
 
         wanted = {figure.id for name in self.figures for figure in find_figures(name)}
         use_compilation_cache()
@@ -215,10 +217,9 @@ class Doctor:
         """Prints what was found."""
         from ntk_repro.doctor import examine
 
-        findings = list(examine(self.data_dir))
-        table = Table("what", "found", "remedy", show_lines=False)
-        for finding in findings:
-            table.add_row(finding.what, finding.found, finding.remedy)
+        table = Table("checked", "found", "remedy", show_lines=False)
+        for finding in examine(self.data_dir):
+            table.add_row(finding.name, finding.found, finding.remedy)
         Console().print(table)
         print(f"next: {this_program()} run fig2, or {this_program()} list: all figures and what they cost")
 
@@ -243,7 +244,7 @@ class Completion:
         from ntk_repro.papers import FIGURES, preset_names
 
         names = sorted({figure.name for figure in FIGURES.values()})
-        papers = dict.fromkeys(figure.paper for figure in FIGURES.values())
+        papers = dict.fromkeys(figure.paper.name for figure in FIGURES.values())
         presets = list(dict.fromkeys(name for figure in FIGURES.values() for name in preset_names(figure)))
         choices = {
             "figure": [*FIGURES, *names],
@@ -281,22 +282,21 @@ def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[s
     return applied
 
 
-def _show(made) -> None:
+def _show(made: "Reproduction") -> None:
     """Prints claims and files of one figure."""
-    printed = any(claim["paper"] is not None for claim in made.claims)
-    columns = ("claim", "on", "holds", "number", *(["paper"] if printed else []))
-    table = Table(*columns, title=f"{made.figure.source} ({made.figure.id})")
-    verdicts = {True: "[green]yes[/]", False: "[red]no[/]", None: "undetermined"}
-    previous = None
-    for claim in made.claims:
-        number = "undetermined" if claim["number"] is None else f"{claim['number']:.3g}"
-        note = f"; {claim['note']}" if claim["note"] else ""
-        paper = "" if claim["paper"] is None else f"{claim['paper']:.3g}"
-        verdict = verdicts[claim["holds"]]
-        statement = claim["statement"] if claim["statement"] != previous else ""
-        row = (statement, claim["subject"], verdict, f"{number} ({claim['meaning']}{note})", paper)
-        table.add_row(*row[: len(columns)])
-        previous = claim["statement"]
+    from ntk_repro.papers.claims import cells
+
+    rows = [cells(claim) for claim in made.claims]
+    printed = any(row["paper"] for row in rows)
+    table = Table("claim", "on", "verdict", "number", *(["paper"] if printed else []))
+    table.title = f"{made.figure.source} ({made.figure.id})"
+    previous = ""
+    for claim, row in zip(made.claims, rows, strict=True):
+        statement = row["statement"] if row["statement"] != previous else ""
+        number = f"{row['number'] or row['verdict']} {row['meaning']}"
+        verdict = f"[{_COLORS[claim['holds']]}]{row['verdict']}[/]"
+        table.add_row(statement, row["subject"], verdict, number, *([row["paper"]] if printed else []))
+        previous = row["statement"]
     Console().print(table)
     for path in (*made.runs, *made.files):
         print(path)

@@ -1,7 +1,6 @@
-"""A look over the installation: what is there, and for what is missing the remedy."""
+"""A check of the installation: what is there, and for what is missing the remedy."""
 
 import os
-import re
 import shutil
 import time
 from collections import defaultdict
@@ -15,6 +14,7 @@ from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource
 from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
+from ntk_repro.papers.costs import duration
 from ntk_repro.papers.resources import configs_dir, figures_dir
 from ntk_repro.record import environment, runs_root
 
@@ -25,21 +25,19 @@ _GIB = 2**30
 # takes a whole data set.
 _WITH_GRAM = ("eigentasks", "rotation")
 _WHOLE = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
-_MINUTES = {"second": 1 / 60, "minute": 1, "hour": 60, "day": 24 * 60, "week": 7 * 24 * 60}
-_NUMBERS = {"a": 1.0, "an": 1.0, "half an": 0.5, "two": 2.0, "three": 3.0}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
-        what: the thing.
+        name: of the thing.
         found: what there is of it.
         remedy: what to do about it, "" where all is well.
     """
 
-    what: str
+    name: str
     found: str
     remedy: str = ""
 
@@ -80,55 +78,36 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
         yield _preset(preset, {name for name, place in places.items() if place == "missing"})
 
 
-def minutes_of(cost: str) -> float | None:
-    """The minutes that a preset's cost in words begins with, the larger of two; None where it names no number.
-
-    >>> minutes_of("1 to 2 minutes on two cores"), minutes_of("half an hour on two cores"), minutes_of("days")
-    (2.0, 30.0, None)
-    """
-    if cost in ("", "seconds"):  # it draws another figure's runs
-        return 0.0
-    found = re.search(rf"([\d.]+|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) ({'|'.join(_MINUTES)})s?\b", cost)
-    if found is None:
-        return None
-    return (_NUMBERS.get(found[1]) or float(found[1])) * _MINUTES[found[2]]
-
-
-def _preset(preset: str, missing: set[str]) -> Finding:
+def _preset(name: str, missing: set[str]) -> Finding:
     """How long all figures of a preset take, and what they need that is not here."""
-    figures = [figure for figure in FIGURES.values() if preset in preset_names(figure)]
-    presets = [load_figure_preset(figure, preset) for figure in figures]
-    on_gpu = sum("GPU" in one.cost for one in presets)
-    minutes, unknown = 0.0, defaultdict(list)
-    for figure, one in zip(figures, presets, strict=True):
-        if "GPU" not in one.cost:
-            known = minutes_of(one.cost)
-            minutes += known or 0.0
-            if known is None:
-                unknown[one.cost].append(figure.id)
+    presets = {figure: load_figure_preset(figure, name) for figure in FIGURES.values() if name in preset_names(figure)}
+    costs = {figure: preset.cost for figure, preset in presets.items() if preset.cost}
+    on_gpu = sum(cost.device == "gpu" for cost in costs.values())
     # At most: some figures share runs, and each says what all of its own take.
-    spoken = "at most " + (f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours")
-    found, lacks = f"all {len(figures)} figures: {spoken} on two cores (here: {os.cpu_count()})", []
+    time = "at most " + duration(sum(cost.minutes for cost in costs.values() if cost.device == "cpu"))
+    found, lacks = f"all {len(presets)} figures: {time} on two cores (here: {os.cpu_count()})", []
     if on_gpu:
-        others = len(figures) - on_gpu - sum(map(len, unknown.values()))
-        found = f"{on_gpu} of {len(figures)} figures are meant for a GPU, for minutes to weeks; {others}: {spoken}"
+        found = f"{on_gpu} of {len(presets)} figures are meant for a GPU, for minutes to weeks"
+        found += f"; {len(presets) - on_gpu}: {time} on two cores"
         if not _has_accelerator():
             lacks.append("take a machine with a GPU")
-    found += "".join(f"; {', '.join(names)}: {cost}" for cost, names in unknown.items())
-    needed = {config.data for one in presets for config in one.configs} & missing
+    needs = defaultdict(list)
+    for figure, cost in costs.items():
+        needs[cost.needs].append(figure.id)
+    found += "".join(f"; {', '.join(ids)}: {needed} needed" for needed, ids in needs.items() if needed)
+    needed = {config.data for preset in presets.values() for config in preset.configs} & missing
     if needed:
         lacks.append(f"get {', '.join(sorted(needed))}: --data-dir, or let it be downloaded")
-    in_memory = [
+    images = max(
         _images_of(config)
-        for figure, one in zip(figures, presets, strict=True)
-        for config in one.configs
+        for figure, preset in presets.items()
+        for config in preset.configs
         if figure.study.partition(".")[0] in _WITH_GRAM and isinstance(config, DataSource)
-    ]
-    images = max(in_memory)
+    )
     found += f"; largest kernel: {images:,} images, {4 * images**2 / _GIB:.1f} GiB"
     if images > _images_in_memory():
         lacks.append(f"free {8 * images**2 / _GIB:.0f} GiB of memory, or take fewer images: --n-train")
-    return Finding(f"preset {preset}", found, "; ".join(lacks))
+    return Finding(f"preset {name}", found, "; ".join(lacks))
 
 
 def _images_of(config: DataSource) -> int:

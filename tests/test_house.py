@@ -39,7 +39,7 @@ ORDER = (
         for room in ("data", "command_line", "experiments", "models", "network", "gram", "dynamics", "training", "gp")
     ],
     STUDIES,
-    *[(room,) for room in ("papers", "report", "reference", "doctor", "completion", "__main__")],
+    *[(room,) for room in ("papers", "report", "doctor", "completion", "__main__")],
 )
 assert len({room for group in ORDER for room in group}) == sum(map(len, ORDER))
 RANK = {room: rank for rank, group in enumerate(ORDER) for room in group}

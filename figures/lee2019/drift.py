@@ -14,8 +14,8 @@ from power_laws import (
     spoken_activation,
 )
 
-from ntk_repro.papers.claims import power_law_fit
 from ntk_repro.papers.drawing import QUIET, Drawing, array, head
+from ntk_repro.papers.statistics import power_law_fit
 from ntk_repro.record import RunFolder
 
 # Okabe and Ito's palette, as in the other figures; a marker each, for grey print.

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from predictive_panels import axes_of, checked, facts
 
-from ntk_repro.papers.drawing import Drawing, array, draw_command
+from ntk_repro.papers.drawing import Drawing, array, draw_command, legend_of
 from ntk_repro.record import RunFolder
 
 BLUE, RED = "#0072B2", "#D55E00"
@@ -35,8 +35,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
                 ax.set_visible(False)
         row[0].set_ylabel("Output")
         plotted.append(curves)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=4)
+    legend_of(axes[0, 0], picture, 4)
     return Drawing(picture, {**facts(picture, runs, preset), "ensembles": plotted})
 
 

@@ -14,11 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head, mean_and_std
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, band, check_study, draw_command, head, mean_and_std
 from ntk_repro.record import RunFolder
 
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
-CURVE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])
+CURVE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], COLORS["fourth"], COLORS["baseline"])
 LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "standard parameterization")}
 
 
@@ -92,8 +92,7 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
         accuracy = mean_and_std(group, f"{which}_test_accuracy")
         ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, lw=1.2, ms=4.5, alpha=0.9)
         if len(group) > 1:
-            low, high = accuracy.mean - accuracy.std, accuracy.mean + accuracy.std
-            ax.fill_between(log2_eta, low, high, color=color, alpha=0.15, lw=0)
+            band(ax, log2_eta, accuracy, color, 0.15)
         diverged = log2_eta[accuracy.seeds == 0]
         # The two parameterizations side by side, so that neither hides the other.
         aside = -0.12 if which == "ntk" else 0.12

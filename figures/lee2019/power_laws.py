@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.claims import PowerLaw, power_law_fit
 from ntk_repro.papers.drawing import QUIET, check_study
+from ntk_repro.papers.statistics import PowerLaw, power_law_fit
 from ntk_repro.record import RunFolder
 
 GUIDE = "#B0B0B0"

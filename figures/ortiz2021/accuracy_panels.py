@@ -7,16 +7,18 @@ from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    QUIET,
     Drawing,
     Spread,
     array,
+    band,
     by_net,
     head,
+    legend_of,
     mark_partial,
     mean_and_std,
     net_title,
     settings,
+    titled,
 )
 from ntk_repro.record import RunFolder
 
@@ -33,35 +35,31 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         nets[net] = _panel(ax, net, group, lines)
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=2 if len(groups) < 3 else 4)
+    legend_of(axes[0, 0], picture, 2 if len(groups) < 3 else 4)
     return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
 
 
 def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     index, all_index = array(group[0], "index"), array(group[0], "linearized_index")
-    network, network_std, network_count = network_spread = mean_and_std(group, "network_test_accuracy")
-    linearized, linearized_std, linearized_count = mean_and_std(group, "linearized_test_accuracy")
+    network, every = (mean_and_std(group, f"{model}_test_accuracy") for model in ("network", "linearized"))
     shared = np.searchsorted(all_index, index)
+    linearized = Spread(*(values[shared] for values in every))
 
     style = {"color": COLORS["linearized"], "zorder": 2}
-    ax.plot(all_index, linearized, ".", ms=2, mew=0, alpha=0.5, **style)
-    ax.plot(index, linearized[shared], "s-", label="Linearized network", **style)
-    ax.plot(index, network, "o-", color=COLORS["network"], label="Neural network", zorder=3)
+    ax.plot(all_index, every.mean, ".", ms=2, mew=0, alpha=0.5, **style)
+    ax.plot(index, linearized.mean, "s-", label="Linearized network", **style)
+    ax.plot(index, network.mean, "o-", color=COLORS["network"], label="Neural network", zorder=3)
     if len(group) > 1:
-        for x, y, std, color in (
-            (all_index, linearized, linearized_std, COLORS["linearized"]),
-            (index, network, network_std, COLORS["network"]),
-        ):
-            ax.fill_between(x, y - std, y + std, color=color, alpha=0.2, lw=0)
+        band(ax, all_index, every, COLORS["linearized"])
+        band(ax, index, network, COLORS["network"])
     provenance = group[0].environment.get("provenance", {})
     curves = {
         "index": index,
-        "network_accuracy": network,
-        "linearized_accuracy": linearized[shared],
+        "network_accuracy": network.mean,
+        "linearized_accuracy": linearized.mean,
         "baseline_accuracy": None,
         "all_index": all_index,
-        "all_linearized_accuracy": linearized,
+        "all_linearized_accuracy": every.mean,
         "seeds": [run.config["seed"] for run in group],
         "width": group[0].config["width"],
         "n_train": provenance.get("n_train"),
@@ -69,11 +67,9 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "epochs": group[0].config["epochs"],
     }
     if len(group) > 1:
-        curves |= {"network_accuracy_std": network_std, "linearized_accuracy_std": linearized_std[shared]}
-        curves |= {"network_accuracy_seeds": network_count, "linearized_accuracy_seeds": linearized_count[shared]}
-        mark_partial(ax, index, network_spread, len(group))
-        partial = Spread(linearized[shared], linearized_std[shared], linearized_count[shared])
-        mark_partial(ax, index, partial, len(group))
+        for name, spread in (("network", network), ("linearized", linearized)):
+            curves |= {f"{name}_accuracy_std": spread.std, f"{name}_accuracy_seeds": spread.seeds}
+            mark_partial(ax, index, spread, len(group))
     if group[0].config["baseline"]:
         baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
         ax.axhline(
@@ -85,7 +81,6 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     curves["majority_rate"] = chance[shared]
     ax.plot(index, chance[shared], ":", lw=1.0, color=COLORS["chance"], label="Majority class", zorder=1)
 
-    ax.set_title(net_title(net), pad=7 + 10 * lines)
-    ax.text(0.5, 1.03, settings(group), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, net_title(net), settings(group), lines)
     ax.set_xlabel("Eigenfunction index")
     return curves

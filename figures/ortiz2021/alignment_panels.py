@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from task_runs import by_task, task_name
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, head, mean_and_std, net_title, settings
+from ntk_repro.papers.drawing import COLORS, Drawing, array, head, legend_of, mean_and_std, net_title, settings, titled
 from ntk_repro.record import RunFolder
 
 
@@ -19,8 +19,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax, ((net, index), group) in zip(axes[0], groups.items(), strict=True):
         nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
     axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
 
 
@@ -35,9 +34,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     if index is not None and index <= len(after):
         ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="trained on")
     ax.set_yscale("log")
-    said = settings(group)
-    ax.set_title(f"{net_title(net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
-    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
     ax.set_xlabel("Eigenfunction index")
     norms = [
         mean_and_std(group, lambda run, at=at: array(run, "mean_squared_gradient_norm")[at]).mean for at in (0, -1)

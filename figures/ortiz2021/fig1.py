@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, head
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, head, legend_of
 from ntk_repro.record import RunFolder
 
 
@@ -22,8 +22,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax = picture.add_subplot(1, len(widths), i + 1, projection="3d")
         _panel(ax, run, i, reach)
         ax.set_title(f"{width:,} hidden units", y=0.97)
-    handles, labels = picture.axes[0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    legend_of(picture.axes[0], picture, 3, fontsize=8)
     numbers = {"widths": widths, **{name: array(run, name) for name in ("bend", "off_plane", "target")}}
     ends = {f"{name}_end": array(run, f"{name}_path")[:, -1] for name in ("network", "linearized")}
     return Drawing(picture, {**head(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})

@@ -7,22 +7,24 @@ from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    QUIET,
     Drawing,
     array,
+    band,
     by_net,
     check_study,
     draw_command,
     head,
+    legend_of,
     mark_partial,
     mean_and_std,
     net_title,
     settings,
+    titled,
 )
 from ntk_repro.record import RunFolder
 
 NAMES = {"network": "Neural network", "linearized": "Linearized network"}
-LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": ("#CC79A7", "-.")}
+LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": (COLORS["fourth"], "-.")}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -35,8 +37,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax, (net, group) in zip(axes[0], groups.items(), strict=False):
         nets[net] = _accuracies(ax, net, group)
     axes[0, 0].set_ylabel("Test accuracy")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_of(axes[0, 0], picture, 3)
     for net, group in groups.items():
         _alignments(axes[0, -1], net, group, nets[net])
     axes[0, -1].legend(loc="lower left", fontsize=8)
@@ -54,16 +55,13 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
         curves[f"{name}_accuracy"] = spread.mean
         curves[f"{name}_train_accuracy"] = mean_and_std(group, f"{name}_train_accuracy").mean
         if len(group) > 1:
-            low, high = spread.mean - spread.std, spread.mean + spread.std
-            ax.fill_between(index, low, high, color=COLORS[name], alpha=0.2, lw=0)
+            band(ax, index, spread, COLORS[name])
             curves |= {f"{name}_accuracy_std": spread.std, f"{name}_accuracy_seeds": spread.seeds}
             mark_partial(ax, index, spread, len(group))
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    said = settings(group).replace("images", "samples")
-    ax.set_title(net_title(net), pad=7 + 10 * (said.count("\n") + 1))
-    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, net_title(net), settings(group).replace("images", "samples"))
     ax.set_xlabel("Direction (NAD index)")
     return curves
 

@@ -8,15 +8,17 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    QUIET,
     Drawing,
     array,
+    band,
     by_net,
     draw_command,
     head,
+    legend_of,
     mean_and_std,
     net_title,
     settings,
+    titled,
 )
 from ntk_repro.record import RunFolder
 
@@ -36,8 +38,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
 
 
@@ -49,7 +50,7 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
             spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]
             ax.plot(sizes, spread.mean, style, color=color, label=label)
             if len(group) > 1:
-                ax.fill_between(sizes, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+                band(ax, sizes, spread, color)
                 curves[f"{model}_{name}_std"] = spread.std
             curves[f"{model}_{name}"] = spread.mean
         ax.set_xscale("log")
@@ -60,9 +61,7 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     axes[1].set_xlabel("Training images")
-    said = settings(group)
-    axes[0].set_title(net_title(net), pad=7 + 10 * (said.count("\n") + 1))
-    axes[0].text(0.5, 1.03, said, transform=axes[0].transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(axes[0], net_title(net), settings(group))
     return curves
 
 

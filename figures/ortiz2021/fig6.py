@@ -11,6 +11,7 @@ from ntk_repro.papers.drawing import (
     COLORS,
     Drawing,
     array,
+    band,
     by_net,
     draw_command,
     head,
@@ -45,7 +46,7 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         spread = mean_and_std(group, name)
         ax.plot(epochs, spread.mean, "o-", color=color)
         if len(group) > 1:
-            ax.fill_between(epochs, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+            band(ax, epochs, spread, color)
             curves[f"{name}_std"] = spread.std
         curves[name] = spread.mean
         ax.set_title(title.format(top))

@@ -8,16 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from task_runs import by_task, task_name, tested_images
 
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    draw_command,
-    head,
-    mean_and_std,
-    net_title,
-    settings,
-)
+from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, mean_and_std, net_title, settings
 from ntk_repro.record import RunFolder
 
 BIASED, UNBIASED = 0, 1  # the order of `ntk_repro.rotation.pretrained.KINDS`

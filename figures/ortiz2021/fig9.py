@@ -7,14 +7,15 @@ from task_runs import by_task, epoch_axis, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
     COLORS,
-    QUIET,
     Drawing,
     array,
     draw_command,
     head,
+    legend_of,
     mean_and_std,
     net_title,
     settings,
+    titled,
 )
 from ntk_repro.record import RunFolder
 
@@ -36,8 +37,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax.set_axis_off()
     for row in axes:
         row[0].set_ylabel("Test accuracy")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
 
 
@@ -58,9 +58,7 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")
-    said = settings(group)
-    ax.set_title(f"{net_title(net)}, {task_name(index)}", pad=7 + 10 * (said.count("\n") + 1))
-    ax.text(0.5, 1.03, said, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
     ax.set_xlabel("Linearized after epoch")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     epoch_axis(ax, epochs)

@@ -17,6 +17,7 @@ from ntk_repro.papers.drawing import (
     draw_command,
     head,
     mean_and_std,
+    net_names,
     net_title,
     settings,
 )
@@ -32,7 +33,8 @@ ROWS = (
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """The table, ours above the paper's; a column for each network and residual scale."""
-    columns = [_column(group) for group in _groups(runs)]
+    names = net_names(runs)
+    columns = [_column(group, names[group[0].config["net"]]) for group in _groups(runs)]
     top = "/".join(dict.fromkeys(str(column["top"]) for column in columns))
     lines = max(column["title"].count("\n") + 1 for column in columns)
     heights = [lines, *[2] * len(ROWS), max(cell.count("\n") + 2 for cell in map(_trend, columns))]
@@ -72,8 +74,8 @@ def _groups(runs: Sequence[RunFolder]) -> list[list[RunFolder]]:
     ]
 
 
-def _column(group: list[RunFolder]) -> dict:
-    net, config = group[0].config["net"], group[0].config
+def _column(group: list[RunFolder], net: str) -> dict:
+    config = group[0].config
     trained = [run for run in group if run.config["epochs"]]
     for some in (trained, [run for run in group if not run.config["epochs"]]):
         by_net(some)  # refuses runs that differ in more than their seed

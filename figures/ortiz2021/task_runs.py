@@ -6,7 +6,7 @@ import matplotlib.ticker as ticker
 import numpy as np
 from matplotlib.axes import Axes
 
-from ntk_repro.papers.drawing import by_net, check_study
+from ntk_repro.papers.drawing import by_net, check_study, net_names
 from ntk_repro.record import RunFolder
 
 
@@ -17,7 +17,8 @@ def by_task(runs: Sequence[RunFolder], study: str) -> dict[tuple[str, int | None
     """
     check_study(runs, study)
     indices = sorted({run.config["index"] for run in runs}, key=lambda index: (index is None, index))
-    groups = {index: by_net([run for run in runs if run.config["index"] == index]) for index in indices}
+    names = net_names(runs)
+    groups = {index: by_net([run for run in runs if run.config["index"] == index], names) for index in indices}
     return {(net, index): group for index, nets in groups.items() for net, group in nets.items()}
 
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head, legend_of
 from ntk_repro.record import RunFolder
 
 LABELS = {
@@ -20,8 +20,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")
     panels = [_panel(ax, run) for ax, run in zip(axes[0], runs, strict=True)]
     axes[0, 0].set_ylabel(r"Alignment $\alpha(g_u)$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
 
 

@@ -12,6 +12,7 @@ from ntk_repro.papers.drawing import (
     QUIET,
     Drawing,
     array,
+    band,
     by_net,
     head,
     mark_partial,
@@ -50,7 +51,7 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         ax.plot(index, spread.mean, "o-", color=color)
         curves[name] = spread.mean
         if len(group) > 1:
-            ax.fill_between(index, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=0.2, lw=0)
+            band(ax, index, spread, color)
             curves |= {f"{name}_std": spread.std, f"{name}_seeds": spread.seeds}
             mark_partial(ax, index, spread, len(group))
         ax.set_title(title)

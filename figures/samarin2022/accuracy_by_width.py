@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
 from ntk_repro.network_names import display_name
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
-from ntk_repro.papers.samarin2022.intervals import student_interval
+from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head, legend_of
+from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
 NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}
 KINDS = {"network": "", "linearized": "Lin"}
 PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
-SECOND = "#CC79A7"  # a linearization at other settings
+SECOND = COLORS["fourth"]  # a linearization at other settings
 _OWN = ("seed", "width")  # in which runs of a line differ
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
@@ -142,8 +142,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         row[0].set_ylabel("Accuracy")
         low, high = row[0].get_ylim()
         row[0].set_ylim(max(0.0, low - 0.08 * (high - low)), min(high, 1.02))  # room for the settings at the bottom
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 4))
+    legend_of(axes[0, 0], picture, 4)
     return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
 
 

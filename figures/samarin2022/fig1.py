@@ -6,7 +6,7 @@ from accuracy_by_width import accuracy_line, color_of, panels_of, width_axis
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, draw_command, head
-from ntk_repro.papers.samarin2022.intervals import student_interval
+from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
 REGIMES = {

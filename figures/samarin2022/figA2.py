@@ -7,7 +7,7 @@ import numpy as np
 from accuracy_by_width import KINDS, net_name, panels_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, mean_and_std
+from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, legend_of, mean_and_std
 from ntk_repro.record import RunFolder
 
 TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
@@ -45,8 +45,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         numbers.append(_numbers(width, epochs, group))
     for ax in axes[:, 0]:
         ax.set_ylabel("Output")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside lower center", ncols=2)
+    legend_of(axes[0, 0], picture, 2)
     return Drawing(picture, {**head(picture, runs, preset), "widths": numbers})
 
 

@@ -1,7 +1,8 @@
 """Papers read as indexes: each figure with its runs, its drawing script and what the paper claims about it."""
 
-from ntk_repro.papers.claims import Claim, Verdict, evaluate
-from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.claims import Claim, Verdict, evaluate, judged
+from ntk_repro.papers.costs import Cost
+from ntk_repro.papers.figure import Figure, Paper
 from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names, study_settings
 from ntk_repro.papers.run import Reproduction, checked_configs, draw_figure, reproduce
@@ -9,7 +10,9 @@ from ntk_repro.papers.run import Reproduction, checked_configs, draw_figure, rep
 __all__ = [
     "FIGURES",
     "Claim",
+    "Cost",
     "Figure",
+    "Paper",
     "Preset",
     "Reproduction",
     "Verdict",
@@ -17,6 +20,7 @@ __all__ = [
     "draw_figure",
     "evaluate",
     "find_figures",
+    "judged",
     "load_figure_preset",
     "preset_names",
     "reproduce",

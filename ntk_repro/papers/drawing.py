@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -26,19 +26,30 @@ __all__ = [
     "Drawing",
     "Spread",
     "array",
+    "band",
     "by_net",
     "check_study",
     "draw_command",
     "head",
+    "legend_of",
     "mark_partial",
     "mean_and_std",
+    "net_names",
     "net_title",
     "plain",
     "settings",
+    "titled",
 ]
 
 # Okabe and Ito's palette: told apart by colour-blind readers, and by their lightness in grey print.
-COLORS = {"network": "#0072B2", "linearized": "#D55E00", "baseline": "#404040", "third": "#009E73", "chance": "#A0A0A0"}
+COLORS = {
+    "network": "#0072B2",
+    "linearized": "#D55E00",
+    "baseline": "#404040",
+    "third": "#009E73",
+    "fourth": "#CC79A7",
+    "chance": "#A0A0A0",
+}
 QUIET = "#505050"  # text that stands back
 NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
@@ -156,10 +167,20 @@ def _stranger(run: RunFolder) -> UserError:
     return UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it")
 
 
-def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """The runs of each network, smallest first, each list ordered by seed.
+def net_names(runs: Sequence[RunFolder]) -> dict[str, str]:
+    """How tables and pictures call the networks of these runs, by their names in the runs' settings.
 
-    Networks go by their display names, two custom networks of one name by their digests, too: "MyNet@0f3c5a0f3c5a".
+    Two custom networks of one name keep their digests, "MyNet@0f3c5a0f3c5a".
+    """
+    return display_names(run.config["net"] for run in runs if "net" in run.config)
+
+
+def by_net(runs: Sequence[RunFolder], names: Mapping[str, str] | None = None) -> dict[str, list[RunFolder]]:
+    """The runs of each network by its display name, smallest network first, each list ordered by seed.
+
+    Args:
+        runs: the runs.
+        names: the display names, None for those of these runs alone.
 
     Raises:
         UserError: when runs of one network differ in more than their seed, or a run is of no network.
@@ -177,9 +198,8 @@ def by_net(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
                 raise UserError(f"two runs of {net} differ in {', '.join(differing)}: draw them in separate figures")
         if len({run.config["seed"] for run in group}) < len(group):
             raise UserError(f"two runs of {net} have the same seed: name each run once")
-    order = [*NET_TITLES, *sorted(groups)]
-    shown = display_names(groups)
-    return {shown[net]: groups[net] for net in dict.fromkeys(order) if net in groups}
+    names = names or net_names(runs)
+    return {names[net]: groups[net] for net in dict.fromkeys([*NET_TITLES, *sorted(groups)]) if net in groups}
 
 
 def array(run: RunFolder, name: str) -> np.ndarray:
@@ -226,6 +246,22 @@ def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread, 
         if 0 < count < seeds:
             text = f"{count} of {seeds} seeds"
             ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=QUIET)
+
+
+def titled(ax: "Axes", title: str, facts: str, lines: int = 0) -> None:
+    """A title, and between it and the axes small lines of facts; `lines` leaves room for so many."""
+    ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
+    ax.text(0.5, 1.03, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+
+
+def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
+    """What is labelled in one panel as the legend of the whole picture, below it."""
+    picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
+
+
+def band(ax: "Axes", x: np.ndarray, spread: Spread, color: str, alpha: float = 0.2) -> None:
+    """One standard deviation to both sides of the mean."""
+    ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
 
 
 def head(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:

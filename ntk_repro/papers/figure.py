@@ -1,4 +1,4 @@
-"""A figure of a paper: where its numbers come from, what draws it and what the paper says about it."""
+"""A paper, and a figure of it: where its numbers come from, what draws it and what the paper says about it."""
 
 import re
 from collections.abc import Iterable
@@ -6,47 +6,74 @@ from dataclasses import dataclass
 
 from ntk_repro.papers.claims import Claim
 
-__all__ = ["Figure", "in_order"]
+__all__ = ["Figure", "Paper", "in_order"]
+
+_WORDS = {"fig": "Figure", "table": "Table", "lemma": "Lemma", "theorem": "Theorem"}
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of one paper.
+class Paper:
+    """One paper.
 
     Attributes:
-        id: "<paper>/<figure>", such as "ortiz2021/fig2"; its presets are in configs/<id>.toml.
+        name: its short name, such as "ortiz2021", which its folders of presets and drawing scripts have too.
+        first_author: such as "Ortiz-Jimenez".
+        year: of publication.
+        title: its title.
+    """
+
+    name: str
+    first_author: str
+    year: int
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.first_author} et al. {self.year}"
+
+    def figure(self, name: str, title: str, study: str, *claims: Claim, label: str = "") -> "Figure":
+        """A figure of this paper; without a label the one that its name spells, "Figure S7" for "figS7"."""
+        kind, number = re.fullmatch(r"([a-z]+)(\w+)", name).groups()  # type: ignore[union-attr]
+        return Figure(self, name, label or f"{_WORDS[kind]} {number}", title, study, claims)
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """One figure of one paper; its presets are in configs/<id>.toml, and figures/<id>.py draws it.
+
+    Attributes:
+        paper: the paper.
+        name: its name within the paper, such as "fig2".
+        label: how the paper calls it, such as "Figure 2".
         title: one line of what it shows.
-        source: authors, year and number in the paper.
         study: the module under `ntk_repro` that computes its runs, such as "eigentasks" or "wide_limit.drift".
-        script: the drawing script under figures/, a program made by `ntk_repro.papers.drawing.draw_command`.
         claims: what the paper says one should see.
     """
 
-    id: str
+    paper: Paper
+    name: str
+    label: str
     title: str
-    source: str
     study: str
-    script: str
     claims: tuple[Claim, ...]
 
     @property
-    def paper(self) -> str:
-        """The paper's short name, such as "ortiz2021"."""
-        return self.id.split("/")[0]
+    def id(self) -> str:
+        """ "<paper>/<figure>", such as "ortiz2021/fig2"."""
+        return f"{self.paper.name}/{self.name}"
+
+    @property
+    def source(self) -> str:
+        """Authors, year and number in the paper."""
+        return f"{self.paper}, {self.label}"
 
     @property
     def folder(self) -> str:
         """The name of the study's folder among the runs, such as "wide_limit_drift"."""
         return self.study.replace(".", "_")
 
-    @property
-    def name(self) -> str:
-        """The figure's name within its paper, such as "fig2"."""
-        return self.id.split("/")[1]
-
 
 def in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
-    """The figures of a paper as it has them: those of the text by number, then tables, the appendix, and the rest."""
+    """The figures of a paper as it has them: those of the text by number, then tables, the appendix, and the others."""
     return tuple(sorted(figures, key=lambda figure: _place(figure.name)))
 
 

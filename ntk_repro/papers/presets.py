@@ -5,9 +5,10 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
 from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ntk_repro.experiments import StudyConfig
 
 __all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
+
+T = TypeVar("T")
 
 # What a preset may hold beside the fields of its study's config.
 _OWN_KEYS = ("cost", "seeds", "runs", "runs_from", "nets", "keep")
@@ -32,10 +35,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Preset:
-    """The runs of a figure at one preset, what they cost in words, and whose they are if another figure's."""
+    """The runs of a figure at one preset, what they cost, and whose they are if another figure's."""
 
     name: str
-    cost: str
+    cost: Cost | None
     configs: "tuple[StudyConfig, ...]"
     runs_of: str = ""
 
@@ -57,7 +60,7 @@ def load_figure_preset(
     """The runs of `figure` at a preset.
 
     A preset holds fields of the study's config shared by all runs, `runs` (a list of tables, each with what is its
-    own), `seeds` (every run once for each), and `cost` in words. Instead of `runs` it may say
+    own), `seeds` (every run once for each), and `cost` (the fields of `Cost`). Instead of `runs` it may say
     `runs_from = "<another figure of the paper>"`, to draw the runs of that figure's preset of the same name: of
     `nets` only where given, and only those with the settings of `keep` (a table, such as `keep = { depth = 1 }`).
 
@@ -78,11 +81,11 @@ def load_figure_preset(
     defaults = {f.name: f.default for f in dataclasses.fields(study.config)}
     fields = list(defaults)
     content = _checked_preset(figure.id, preset, fields)
-    cost = content.pop("cost", "")
+    cost = _table(Cost, content.pop("cost", None), f"cost of preset {preset} of {figure.id}", "{ minutes = 2 }")
     kept, keep, from_id = [content.pop("nets", ())], {}, figure.id
     if "runs_from" in content:
         source, keep = content.pop("runs_from"), content.pop("keep", {})
-        from_id = f"{figure.paper}/{source}"
+        from_id = f"{figure.paper.name}/{source}"
         if content:
             raise UserError(
                 f"preset {preset!r} of {figure.id} takes its runs from {source}: {', '.join(content)} belongs there"
@@ -93,7 +96,7 @@ def load_figure_preset(
                 f"preset {preset!r} of {figure.id} takes its runs from {source}, which takes them from "
                 f"{content['runs_from']}: name {content['runs_from']} there"
             )
-        content.pop("cost", "")
+        content.pop("cost", None)
         kept.append(content.pop("nets", ()))
     if "keep" in content:
         raise UserError(f"preset {preset!r} of {from_id} has keep without runs_from: leave out what is not to be run")
@@ -158,11 +161,17 @@ def _checked_preset(figure_id: str, preset: str, fields: Sequence[str]) -> dict[
 
 def _settings_kept(study: Study, keep: Any, figure_id: str, preset: str) -> dict[str, Any]:
     """The settings of `keep` with their values as a config has them (lists are tuples there)."""
-    name = f"keep of preset {preset} of {figure_id}"
-    if not isinstance(keep, Mapping):
-        raise UserError(f"{name} must be a table, such as keep = {{ depth = 1 }}, not {keep!r}")
-    settings = from_dict(study.config, dict(keep), name).values(study.config)
-    return {key: settings[key] for key in keep}
+    wanted = _table(study.config, keep, f"keep of preset {preset} of {figure_id}", "keep = { depth = 1 }")
+    return {key: getattr(wanted, key) for key in keep}
+
+
+def _table(kind: type[T], content: Any, source: str, example: str) -> T | None:
+    """A table of a preset as a dataclass; None where there is none."""
+    if content is None:
+        return None
+    if not isinstance(content, Mapping):
+        raise UserError(f"{source} must be a table, such as {example}, not {content!r}")
+    return from_dict(kind, dict(content), source)
 
 
 def _check_keys(content: Mapping[str, Any], figure_id: str, preset: str, known: tuple[str, ...]) -> None:

@@ -106,7 +106,7 @@ def draw_figure(
     Raises:
         UserError: what the script says.
     """
-    script = figures_dir() / figure.script
+    script = figures_dir() / f"{figure.id}.py"
     program = [sys.executable, str(script), *map(str, runs), "--out", str(out), "--preset", preset]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     said = done.stderr.strip().splitlines()

@@ -1,6 +1,31 @@
-"""One page on all figures: pictures, claims, the papers' numbers beside ours, and how to get each again."""
+"""What the figures gave: on one page, kept with the source as reference results, and computed anew beside those."""
 
-from ntk_repro.report.entries import Entry, PresetState, RunFacts, Shown, gather
-from ntk_repro.report.page import PAPERS, page, write_report
+from ntk_repro.report.check import Check, check_reference
+from ntk_repro.report.comparison import Comparison, Tolerance, compare
+from ntk_repro.report.differences import Difference, read_differences, unexplained
+from ntk_repro.report.markdown import pages, with_table, write_pages
+from ntk_repro.report.page import page, write_report
+from ntk_repro.report.reference import read_results, write_results
+from ntk_repro.report.results import Entry, Result, Shown, gather
 
-__all__ = ["PAPERS", "Entry", "PresetState", "RunFacts", "Shown", "gather", "page", "write_report"]
+__all__ = [
+    "Check",
+    "Comparison",
+    "Difference",
+    "Entry",
+    "Result",
+    "Shown",
+    "Tolerance",
+    "check_reference",
+    "compare",
+    "gather",
+    "page",
+    "pages",
+    "read_differences",
+    "read_results",
+    "unexplained",
+    "with_table",
+    "write_pages",
+    "write_report",
+    "write_results",
+]

@@ -1,28 +1,21 @@
-"""The page: one HTML file that needs no network, from the entries of `ntk_repro.report.entries`."""
+"""The page: one HTML file that needs no network, from the entries of `ntk_repro.report.results`."""
 
 import base64
 import datetime
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, Figure
+from ntk_repro.papers.claims import tally
 from ntk_repro.record import environment, write_text
-from ntk_repro.report.entries import Entry, RunFacts, gather
+from ntk_repro.report.results import Entry, gather
+from ntk_repro.report.templates import template
 
-__all__ = ["PAPERS", "page", "write_report"]
-
-PAPERS = {
-    "lee2019": "Lee et al. 2019, Wide neural networks of any depth evolve as linear models under gradient descent",
-    "ortiz2021": "Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?",
-    "samarin2022": "Samarin et al. 2022, Feature learning and random features in standard finite-width CNNs",
-}
-_VERDICTS = {True: ("yes", "holds"), False: ("no", "fails"), None: ("open", "undetermined")}
+__all__ = ["page", "write_report"]
 
 
 def write_report(
@@ -53,88 +46,18 @@ def write_report(
 
 def page(entries: Sequence[Entry]) -> str:
     """The page as text: an index, then a section for each figure, paper by paper."""
-    import jinja2
-
-    source = files("ntk_repro.report")
-    template = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string((source / "page.html.j2").read_text(encoding="utf-8"))
-    papers = [
-        {"name": name, "title": PAPERS.get(name, name), "figures": [_section(entry) for entry in group]}
-        for name, group in groupby(entries, key=lambda entry: entry.figure.paper)
-    ]
-    now = environment()
-    return template.render(
-        papers=papers,
-        counts=_counts(claim for entry in entries if entry.shown for claim in entry.shown.claims),
-        drawn=sum(entry.shown is not None for entry in entries),
+    shown = [entry.shown for entry in entries if entry.shown]
+    return template("page.html.j2").render(
+        papers=[(paper, list(group)) for paper, group in groupby(entries, key=lambda entry: entry.figure.paper)],
+        tally=tally(claim for one in shown for claim in one.result.claims),
+        drawn=len(shown),
         total=len(entries),
-        style=(source / "page.css").read_text(encoding="utf-8"),
+        base64=lambda picture: base64.b64encode(picture).decode("ascii"),
+        size=_size,
+        time=_time,
         made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        versions={name: version for name, version in now["versions"].items() if version},
+        versions={name: version for name, version in environment()["versions"].items() if version},
     )
-
-
-def _section(entry: Entry) -> dict[str, Any]:
-    figure, shown = entry.figure, entry.shown
-    section: dict[str, Any] = {
-        "id": figure.id.replace("/", "-"),
-        "name": figure.source.rsplit(", ", 1)[-1],
-        "title": figure.title,
-        "source": figure.source,
-        "presets": entry.presets,
-        "trouble": entry.trouble,
-        "command": f"ntk-repro run {figure.id} --preset {shown.preset if shown else entry.presets[0].name}",
-        "run": f"ntk-repro run {figure.id} --preset",
-        "shown": None,
-    }
-    if shown is not None:
-        counts = _counts(shown.claims)
-        section["counts"] = counts
-        section["shown"] = {
-            "preset": shown.preset,
-            "data": shown.data,
-            "picture": base64.b64encode(shown.picture).decode("ascii"),
-            "size": _size(shown.picture),
-            "alt": f"{figure.source}: {figure.title}. {_in_words(counts)}; the numbers are in the table of claims.",
-            "claims": [_row(claim) for claim in shown.claims],
-            "paper": any(claim["paper"] is not None for claim in shown.claims),
-            "time": _time(shown.runs),
-            "devices": ", ".join(dict.fromkeys(run.device for run in shown.runs)),
-            "commits": ", ".join(dict.fromkeys(run.commit for run in shown.runs if run.commit)),
-            "runs": [run.path for run in shown.runs],
-        }
-    return section
-
-
-def _row(claim: dict[str, Any]) -> dict[str, str]:
-    word, meaning = _VERDICTS[claim["holds"]]
-    number, paper = claim["number"], claim["paper"]
-    return {
-        "statement": claim["statement"],
-        "subject": claim["subject"],
-        "word": word,
-        "verdict": meaning,
-        "number": "" if number is None else f"{number:.4g}",
-        "paper": "" if paper is None else f"{paper:.4g}",
-        "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
-        "meaning": claim["meaning"],
-        "note": claim["note"],
-    }
-
-
-def _counts(claims: Iterable[dict[str, Any]]) -> dict[str, int]:
-    counts = {"yes": 0, "no": 0, "open": 0}
-    for claim in claims:
-        counts[_VERDICTS[claim["holds"]][0]] += 1
-    return counts
-
-
-def _in_words(counts: dict[str, int]) -> str:
-    """Counts of verdicts in words: "7 of 8 claims hold, 1 undetermined"."""
-    total = sum(counts.values())
-    text = f"{counts['yes']} of {total} claims hold"
-    return text + (f", {counts['open']} undetermined" if counts["open"] else "")
 
 
 def _size(png: bytes) -> tuple[int, int]:
@@ -143,10 +66,10 @@ def _size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _time(runs: Sequence[RunFacts]) -> str:
-    known = [run.seconds for run in runs if run.seconds is not None]
+def _time(seconds: Sequence[float | None]) -> str:
+    known = [value for value in seconds if value is not None]
     if not known:
         return "not recorded"
-    seconds = math.ceil(sum(known))
-    text = str(datetime.timedelta(seconds=seconds))
-    return text if len(known) == len(runs) else f"{text} ({len(runs) - len(known)} of {len(runs)} runs not recorded)"
+    text = str(datetime.timedelta(seconds=math.ceil(sum(known))))
+    unknown = len(seconds) - len(known)
+    return f"{text} ({unknown} of {len(seconds)} runs not recorded)" if unknown else text

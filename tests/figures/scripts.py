@@ -1,9 +1,14 @@
 """Drawing scripts, loaded as modules."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+
+import numpy as np
+
+from ntk_repro.record import RunFolder
 
 FIGURES = Path(__file__).parents[2] / "figures"
 
@@ -24,3 +29,29 @@ def load_script(name: str) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def kept_run(study: str, config, root: Path, provenance: dict, arrays: dict) -> RunFolder:
+    """A finished run of a study with these arrays as its result."""
+    with RunFolder.open(study, config.resolved(), root=root) as folder:
+        folder.describe(provenance=provenance)
+        folder.finish(**{name: np.asarray(value) for name, value in arrays.items()})
+    return RunFolder.read(folder.path)
+
+
+def drawn_without_jax(out: Path, *scripts: tuple[str, RunFolder]) -> list[str]:
+    """Draws runs by their scripts as programs; the files written. Fails where one has loaded JAX or TensorFlow."""
+    program = (
+        "import sys, runpy\n"
+        "out, *scripts = sys.argv[1:]\n"
+        "for script, run in zip(scripts[::2], scripts[1::2]):\n"
+        "    sys.path.insert(0, script.rpartition('/')[0])\n"
+        "    sys.argv = [script, run, '--out', out, '--preset', 'quick']\n"
+        "    runpy.run_path(script, run_name='__main__')\n"
+        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    pairs = [part for script, run in scripts for part in (str(FIGURES / f"{script}.py"), str(run.path))]
+    arguments = [sys.executable, "-c", program, str(out), *pairs]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()

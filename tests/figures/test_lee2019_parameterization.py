@@ -9,7 +9,7 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.parameterization import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.parameterization import Config
-from tests.figures.scripts import load_script
+from tests.figures.scripts import kept_run, load_script
 
 SCRIPT = Path(__file__).parents[2] / "figures" / "lee2019" / "figS7.py"
 
@@ -21,13 +21,11 @@ def script():
 
 def finished(root, ntk=(0.2, 0.9, np.nan), standard=(0.2, 0.9, np.nan), **settings) -> RunFolder:
     config = Config(**{"log2_etas": (-1, 1, 3), **settings}).resolved()
-    with RunFolder.open("wide_limit_parameterization", config, root=root) as folder:
-        folder.describe(provenance={"label": f"Label of {config.data}", "n_train": 4000, "n_test": 1000})
-        arrays = {"log2_eta": np.array(config.log2_etas), "one_step_apart": np.array(1e-14)}
-        for name, accuracy in (("ntk", ntk), ("standard", standard)):
-            arrays |= {f"{name}_test_accuracy": np.array(accuracy), f"{name}_eta_critical": np.array(4.0)}
-        folder.finish(**arrays)
-    return RunFolder.read(folder.path)
+    arrays: dict = {"log2_eta": config.log2_etas, "one_step_apart": 1e-14}
+    for name, accuracy in (("ntk", ntk), ("standard", standard)):
+        arrays |= {f"{name}_test_accuracy": accuracy, f"{name}_eta_critical": 4.0}
+    provenance = {"label": f"Label of {config.data}", "n_train": 4000, "n_test": 1000}
+    return kept_run("wide_limit_parameterization", config, root, provenance, arrays)
 
 
 def numbers(script, *runs):

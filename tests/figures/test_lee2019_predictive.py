@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.predictive import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.predictive import Config
-from tests.figures.scripts import load_script
+from tests.figures.scripts import drawn_without_jax, kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
@@ -29,14 +27,10 @@ def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **setti
     mean = np.stack([0 * alpha, 2 * alpha - 1])
     std = np.stack([np.ones(21), 0.01 + 0.3 * np.abs(alpha * (1 - alpha))])
     noise = np.random.default_rng(0).normal(size=(networks, 2, 21))
-    with RunFolder.open("wide_limit_predictive", config, root=root) as folder:
-        folder.describe(provenance={"label": "Digits", "n_train": 16})
-        folder.finish(
-            alpha=alpha, steps=np.array(STEPS), time=np.array([0.0, 5.0]), targets=np.array([1.0, -1.0]),
-            learning_rate_ratio=np.array(0.5), fx_ensemble=mean + shift * std + stretch * std * noise,
-            ntk_gp_mean=mean, ntk_gp_std=std, nngp_mean=mean + nngp_shift, nngp_std=std,
-        )  # fmt: skip
-    return RunFolder.read(folder.path)
+    arrays = {"alpha": alpha, "steps": STEPS, "time": [0.0, 5.0], "targets": [1.0, -1.0], "learning_rate_ratio": 0.5}
+    arrays |= {"fx_ensemble": mean + shift * std + stretch * std * noise, "ntk_gp_mean": mean, "ntk_gp_std": std}
+    arrays |= {"nngp_mean": mean + nngp_shift, "nngp_std": std}
+    return kept_run("wide_limit_predictive", config, root, {"label": "Digits", "n_train": 16}, arrays)
 
 
 def claims(name, *runs):
@@ -108,14 +102,6 @@ def test_a_run_of_another_study_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_the_program_writes_picture_and_numbers(tmp_path):
-    program = [
-        sys.executable,
-        str(SCRIPTS / "fig2.py"),
-        str(finished(tmp_path, networks=3).path),
-        "--out",
-        str(tmp_path),
-    ]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    drawn_without_jax(tmp_path, ("lee2019/fig2", finished(tmp_path, networks=3)))
     assert (tmp_path / "lee2019_fig2.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "lee2019_fig2.json").exists()

@@ -9,7 +9,7 @@ from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.trajectories import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.trajectories import Config
-from tests.figures.scripts import load_script
+from tests.figures.scripts import kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 CLAIMS = {figure.name: figure.claims for figure in FIGURES}
@@ -46,10 +46,7 @@ def finished(root, name, apart=0.05, empirical=0.0, analytic=0.2, loss=1.0, weig
             arrays[f"{who}_{part}_accuracy"] = np.array([0.5, 0.6, 0.8, 0.9 if who == "network" else accuracy])
         if who != "network":
             arrays[f"{who}_rmse"] = off[who] * growth[:, 0, 0]
-    with RunFolder.open("wide_limit_trajectories", config, root=root) as folder:
-        folder.describe(provenance={"label": "Digits", "n_train": 64})
-        folder.finish(**arrays)
-    return RunFolder.read(folder.path)
+    return kept_run("wide_limit_trajectories", config, root, {"label": "Digits", "n_train": 64}, arrays)
 
 
 def claims(name, *runs):

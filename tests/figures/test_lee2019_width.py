@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +8,8 @@ from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.lee2019.width import FIGURES
-from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
-from tests.figures.scripts import load_script
+from tests.figures.scripts import drawn_without_jax, kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 WIDTHS = (16, 32, 64, 128)
@@ -26,10 +23,7 @@ def draw():
 
 
 def finished(study, config, root, arrays):
-    with RunFolder.open(study, config.resolved(), root=root) as folder:
-        folder.describe(provenance={"label": f"Label of {getattr(config, 'data', '')}"})
-        folder.finish(**arrays)
-    return RunFolder.read(folder.path)
+    return kept_run(study, config, root, {"label": f"Label of {getattr(config, 'data', '')}"}, arrays)
 
 
 def moved(root, seed=0, noise=0.0, **settings):
@@ -151,24 +145,12 @@ def test_a_value_that_is_missing_is_left_out(tmp_path, draw):
 @pytest.mark.slow
 def test_every_script_writes_its_files_without_jax(tmp_path):
     made = {"fig1": moved, "figS6": moved, "figS5": apart, "figS9": converging, "figS10": converging}
-    runs = {function: str(function(tmp_path).path) for function in set(made.values())}
-    program = (
-        "import sys, runpy\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "out, *scripts = sys.argv[2:]\n"
-        "for script, run in zip(scripts[::2], scripts[1::2]):\n"
-        "    sys.argv = [script, run, '--out', out, '--preset', 'quick']\n"
-        "    runpy.run_path(script, run_name='__main__')\n"
-        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
-    )
-    pairs = [part for script, function in made.items() for part in (str(SCRIPTS / f"{script}.py"), runs[function])]
-    arguments = [sys.executable, "-c", program, str(SCRIPTS), str(tmp_path), *pairs]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    runs = {function: function(tmp_path) for function in set(made.values())}
+    files = drawn_without_jax(tmp_path, *((f"lee2019/{script}", runs[function]) for script, function in made.items()))
     names = [f"lee2019_{script}.{ending}" for script in made for ending in ("png", "pdf", "json")]
-    assert [Path(line).name for line in done.stdout.splitlines()] == names
+    assert [Path(line).name for line in files] == names
     for figure in FIGURES:
         numbers = json.loads((tmp_path / f"lee2019_{figure.name}.json").read_text())
         assert (numbers["figure"], numbers["preset"]) == (figure.id, "quick")
         assert evaluate(figure.claims, numbers)
-        assert (SCRIPTS.parent / figure.script).is_file()
+        assert (SCRIPTS.parent / f"{figure.id}.py").is_file()

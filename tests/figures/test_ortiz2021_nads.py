@@ -9,17 +9,13 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
 from ntk_repro.papers.drawing import draw_command
-from ntk_repro.record import RunFolder
-from tests.figures.scripts import load_script
+from tests.figures.scripts import kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
 
 
 def finished(root, study, config, **arrays):
-    with RunFolder.open(f"nads_{study}", config.resolved(), root=root) as folder:
-        folder.describe(provenance={"label": "toy data", "n_train": 20, "n_test": 10})
-        folder.finish(**{name: np.asarray(value) for name, value in arrays.items()})
-    return RunFolder.read(folder.path)
+    return kept_run(f"nads_{study}", config, root, {"label": "toy data", "n_train": 20, "n_test": 10}, arrays)
 
 
 @pytest.fixture

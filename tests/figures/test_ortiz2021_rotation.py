@@ -1,6 +1,5 @@
 import json
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,14 @@ from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
+from tests.figures.scripts import drawn_without_jax, kept_run
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
 PROVENANCE = {"label": "MNIST (5,000 digits)", "n_train": 80}
 
 
 def finished(root, study, config, n_test=20, **arrays) -> RunFolder:
-    with RunFolder.open(f"rotation_{study}", config.resolved(), root=root) as folder:
-        folder.describe(provenance={**PROVENANCE, "n_test": n_test})
-        folder.finish(**arrays)
-    return RunFolder.read(folder.path)
+    return kept_run(f"rotation_{study}", config, root, {**PROVENANCE, "n_test": n_test}, arrays)
 
 
 def tracked(root, net="lenet", seed=0, **settings) -> RunFolder:
@@ -181,11 +178,4 @@ def test_runs_of_another_study_are_refused(script, tmp_path, numbers, capsys):
 
 @pytest.mark.slow
 def test_drawing_loads_no_jax(tmp_path):
-    program = (
-        "import sys, runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0].rsplit('/', 1)[0])\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
-    )
-    arguments = [str(SCRIPTS / "table1.py"), str(tracked(tmp_path).path), "--out", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert drawn_without_jax(tmp_path, ("ortiz2021/table1", tracked(tmp_path)))

@@ -13,7 +13,7 @@ from ntk_repro.papers.samarin2022 import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.widths import solver, spectra, training
 from ntk_repro.widths.output_statistics import output_statistics
-from tests.figures.scripts import load_script
+from tests.figures.scripts import kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "samarin2022"
 STATISTICS, APART = output_statistics, 0.3  # of the followed outputs of made-up runs
@@ -27,10 +27,8 @@ def draw():
 
 
 def finished(study, config, root, arrays):
-    with RunFolder.open(study, config.resolved(), root=root) as folder:
-        folder.describe(provenance={"label": f"Label of {config.data}", "n_train": 4000, "n_test": 1000})
-        folder.finish(**{name: np.asarray(value) for name, value in arrays.items()})
-    return RunFolder.read(folder.path)
+    provenance = {"label": f"Label of {config.data}", "n_train": 4000, "n_test": 1000}
+    return kept_run(study, config, root, provenance, arrays)
 
 
 def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):

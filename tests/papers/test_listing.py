@@ -25,9 +25,9 @@ def test_every_figure_and_preset_fits_into_80_characters():
 
 
 def test_a_name_narrows_it():
-    assert {figure.paper for figure in figures_named("ortiz2021")} == {"ortiz2021"}
+    assert {figure.paper.name for figure in figures_named("ortiz2021")} == {"ortiz2021"}
     assert [figure.id for figure in figures_named("ortiz2021/fig2")] == ["ortiz2021/fig2"]
-    assert [figure.paper for figure in figures_named("fig2")] == ["lee2019", "ortiz2021", "samarin2022"]
+    assert [figure.paper.name for figure in figures_named("fig2")] == ["lee2019", "ortiz2021", "samarin2022"]
     with pytest.raises(UserError, match="unknown paper or figure 'ortiz202'; did you mean 'ortiz2021'"):
         figures_named("ortiz202")
 

@@ -2,6 +2,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import presets
+from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.record import config_hash
@@ -10,7 +11,7 @@ FIG2, FIG3, FIG14 = (FIGURES[f"ortiz2021/{name}"] for name in ("fig2", "fig3", "
 
 FILE = """
 [quick]
-cost = "seconds"
+cost = { minutes = 0.1 }
 data = "mnist5k"
 epochs = 3
 seeds = [0, 1]
@@ -32,7 +33,7 @@ def configs(tmp_path, monkeypatch):
 def test_runs_take_shared_keys_then_their_own_once_for_each_seed(configs):
     configs(fig2=FILE)
     preset = load_figure_preset(FIG2, "quick")
-    assert preset.cost == "seconds"
+    assert preset.cost == Cost(0.1)
     assert [(c.net, c.seed, c.epochs) for c in preset.configs] == [("mlp", 0, 3), ("mlp", 1, 3), ("lenet", 7, 5)]
 
 
@@ -64,6 +65,14 @@ def test_figures_3_13_and_14_share_figure_2s_runs(preset):
         ("epochs = 3", 'epochs = "3"', r"epochs must be an integer"),
         ("[quick]", "[quik]", r"unknown preset 'quick'; did you mean 'quik'"),
         ("cost =", "seed = 1\ncost =", r"write seeds = \[1\] instead"),
+        (
+            "{ minutes = 0.1 }",
+            '"seconds"',
+            r"cost of preset quick of ortiz2021/fig2 must be a table, such as \{ minutes = ",
+        ),
+        ("minutes = 0.1", "minute = 1", r"'minute'; did you mean 'minutes'"),
+        ("minutes = 0.1", "minutes = 0", r"minutes of a cost must be a number above 0, not 0"),
+        ("minutes = 0.1", 'minutes = 1, device = "tpu"', r"device"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(configs, old, new, message):

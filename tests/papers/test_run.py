@@ -1,35 +1,73 @@
 import json
 import sys
-from typing import Any
 
 import pytest
 
 from ntk_repro.__main__ import main
 from ntk_repro.data import dataset_sizes
 from ntk_repro.errors import UserError
-from ntk_repro.papers import draw_figure, presets, reproduce
+from ntk_repro.papers import draw_figure, presets, reproduce, study_settings
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
 
 FIG2, FIG13 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig13"]
-FILE = '[quick]\ncost = "none"\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
+FILE = '[quick]\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
 
 
-def test_a_figure_is_computed_drawn_and_judged(tmp_path, monkeypatch):
-    (tmp_path / "ortiz2021").mkdir()
-    (tmp_path / "ortiz2021" / "fig2.toml").write_text(FILE)
-    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+@pytest.fixture
+def replace_run(monkeypatch):
+    """Makes a function of the settings, or of them and the folder of runs, compute the runs of a figure."""
+
+    def replaced(figure, run):
+        study = study_of(figure)
+        for module in (presets, sys.modules["ntk_repro.papers.run"]):
+            monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
+
+    return replaced
+
+
+@pytest.fixture
+def configs_of(tmp_path, monkeypatch, replace_run):
+    """Makes a figure without computing or drawing it; returns the settings of its runs."""
+    monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "draw_figure", lambda *args, **kwargs: None)
+
+    def made(figure_id, preset="quick", **changes):
+        configs, figure = [], FIGURES[figure_id]
+
+        def run(config, root):
+            configs.append(config.resolved())
+            return RunFolder(tmp_path, {}, None, None)
+
+        replace_run(figure, run)
+        reproduce(figure, preset, root=tmp_path, **changes)
+        return configs
+
+    return made
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Writes the presets of Figure 2."""
+
+    def write(text):
+        (tmp_path / "ortiz2021").mkdir()
+        (tmp_path / "ortiz2021" / "fig2.toml").write_text(text)
+        monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+
+    return write
+
+
+def test_a_figure_is_computed_drawn_and_judged(tmp_path, file, replace_run):
+    file(FILE)
     computed = []
 
     def run(config, root):
         computed.append(config.seed)
         return finished_run(root, config.net, config.seed)
 
-    study = Study("eigentasks", study_of(FIG2).config, run)
-    for module in (presets, sys.modules["ntk_repro.papers.run"]):
-        monkeypatch.setattr(module, "study_of", lambda figure: study)
+    replace_run(FIG2, run)
     made = reproduce(FIG2, "quick", root=tmp_path / "runs", out=tmp_path / "out")
 
     assert computed == [0, 1]
@@ -45,83 +83,58 @@ def test_a_figure_is_computed_drawn_and_judged(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def computed(tmp_path, monkeypatch):
-    """The configs that `reproduce` has computed, without computing them."""
-    (tmp_path / "ortiz2021").mkdir()
-    text = FILE.replace("seeds = [0, 1]", "n_train = 4000\nn_test = 300\nseeds = [0, 1]")
-    (tmp_path / "ortiz2021" / "fig2.toml").write_text(text)
-    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
-    configs = []
-
-    def run(config, root):
-        configs.append(config)
-        return RunFolder(tmp_path, {}, None, None)
-
-    study = Study("eigentasks", study_of(FIG2).config, run)
-    for module in (presets, sys.modules["ntk_repro.papers.run"]):
-        monkeypatch.setattr(module, "study_of", lambda figure: study)
-    monkeypatch.setattr(sys.modules["ntk_repro.papers.run"], "draw_figure", lambda *args, **kwargs: None)
-    return configs
+def computed(file, configs_of):
+    """The settings of Figure 2's runs, of 4,000 and 300 images each."""
+    file(FILE.replace("seeds = [0, 1]", "n_train = 4000\nn_test = 300\nseeds = [0, 1]"))
+    return lambda **changes: configs_of("ortiz2021/fig2", **changes)
 
 
-def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed, tmp_path, capsys):
-    reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits")
-    assert [(config.n_train, config.n_test) for config in computed] == [(1442, 300)] * 2
+def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed, capsys):
+    assert [(config.n_train, config.n_test) for config in computed(data="digits")] == [(1442, 300)] * 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
     assert "1,442 training images, not the 4,000 of the preset: all are taken" in line
     assert " test images" not in line
 
 
 @pytest.mark.slow
-def test_counts_that_are_asked_for_and_counts_that_fit_stay(computed, tmp_path, capsys):
-    reproduce(FIG2, "quick", root=tmp_path / "runs", data="digits", n_train=5000)
-    reproduce(FIG2, "quick", root=tmp_path / "runs", data="mnist5k")
-    reproduce(FIG2, "quick", root=tmp_path / "runs")
-    assert [config.n_train for config in computed[::2]] == [5000, 4000, 4000]
+@pytest.mark.parametrize("changes", [{"data": "digits", "n_train": 5000}, {"data": "mnist5k"}, {}])
+def test_counts_that_are_asked_for_and_counts_that_fit_stay(changes, computed, capsys):
+    assert [config.n_train for config in computed(**changes)] == [changes.get("n_train", 4000)] * 2
     assert "all are taken" not in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(computed, tmp_path, capsys):
-    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=40, n_test=20)
-    assert max(max(config.indices) for config in computed) <= 60
-    assert all(len(config.indices) > 1 for config in computed)
+def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(computed, capsys):
+    configs = computed(n_train=40, n_test=20)
+    assert max(max(config.indices) for config in configs) <= 60
+    assert all(len(config.indices) > 1 for config in configs)
     assert "60 images have 60 eigenfunctions: indices beyond are left out" in capsys.readouterr().err
 
 
-def test_fewer_images_than_a_batch_are_one_batch(computed, tmp_path, capsys):
-    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=25, n_test=20)
-    assert {config.batch_size for config in computed} == {25}
+def test_fewer_images_than_a_batch_are_one_batch(computed, capsys):
+    assert {config.batch_size for config in computed(n_train=25, n_test=20)} == {25}
     assert "all 25 training images are one batch, not" in capsys.readouterr().err
-    reproduce(FIG2, "quick", root=tmp_path / "runs", n_train=1000, n_test=20)
-    assert {config.batch_size for config in computed[2:]}.isdisjoint({25, 1000})
+    assert {config.batch_size for config in computed(n_train=1000, n_test=20)}.isdisjoint({25, 1000})
     assert "are one batch" not in capsys.readouterr().err
 
 
 def test_the_baseline_can_be_left_out(computed, monkeypatch):
     monkeypatch.setattr(sys.modules["ntk_repro.__main__"], "_show", lambda made: None)
+    found = []
+    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda figure, preset, **own: found.append(own))
     main(["run", "ortiz2021/fig2", "--no-baseline"])
     main(["run", "ortiz2021/fig2"])
-    assert [config.baseline for config in computed] == [False, False, True, True]
+    assert [own.get("baseline") for own in found] == [False, None]
+    assert [config.baseline for config in computed(baseline=False) + computed()] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop"])
 @pytest.mark.parametrize("figure", [id for id in FIGURES if id.startswith("lee2019/")])
-def test_every_figure_of_lee2019_fits_smaller_data(figure, preset, tmp_path, monkeypatch):
-    configs = []
-
-    def run(config, root):
-        configs.append(config.resolved())
-        return RunFolder(tmp_path, {}, None, None)
-
-    study, module = study_of(FIGURES[figure]), sys.modules["ntk_repro.papers.run"]
-    fields = study.config.__dataclass_fields__
-    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
-    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
-    changes: dict[str, Any] = {"data": "digits"} if "data" in fields else {}
-    reproduce(FIGURES[figure], preset, root=tmp_path, **changes)
+def test_every_figure_of_lee2019_fits_smaller_data(figure, preset, configs_of):
+    has_data = "data" in study_settings(FIGURES[figure])
+    configs = configs_of(figure, preset, **({"data": "digits"} if has_data else {}))
     assert configs
-    for config in configs if changes else []:
+    for config in configs if has_data else []:
         assert config.data == "digits"
         sizes = dataset_sizes("digits", classes=getattr(config, "classes", None))
         for part, most in zip(("n_train", "n_test"), sizes, strict=True):
@@ -129,12 +142,8 @@ def test_every_figure_of_lee2019_fits_smaller_data(figure, preset, tmp_path, mon
             assert 1 <= (most if count is None else count) <= most
 
 
-def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch, capsys):
-    configs, study, module = [], study_of(FIGURES["lee2019/figS5"]), sys.modules["ntk_repro.papers.run"]
-    run = lambda config, root: configs.append(config) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
-    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
-    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
-    reproduce(FIGURES["lee2019/figS5"], "laptop", root=tmp_path, data="digits")
+def test_sizes_beyond_the_images_are_left_out_of_figure_s5(configs_of, capsys):
+    configs = configs_of("lee2019/figS5", "laptop", data="digits")
     train, test = dataset_sizes("digits", classes=(7, 0))
     assert {(config.sizes, config.n_test) for config in configs} == {((32, 64, 128, 256), test)}
     assert f"sizes beyond {train} training images are left out" in capsys.readouterr().err
@@ -143,29 +152,8 @@ def test_sizes_beyond_the_images_are_left_out_of_figure_s5(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("figure", "data"), [("fig1", "toy"), ("fig4", "gaussian"), ("fig10", "gaussian"), ("theorem1", "gaussian")]
 )
-def test_inputs_that_are_drawn_have_no_counts_to_fit(figure, data, tmp_path, monkeypatch):
-    configs, study, module = [], study_of(FIGURES[f"ortiz2021/{figure}"]), sys.modules["ntk_repro.papers.run"]
-    run = lambda config, root: configs.append(config.resolved()) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
-    monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
-    monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
-    reproduce(FIGURES[f"ortiz2021/{figure}"], "quick", root=tmp_path, data=data)
-    assert {config.data for config in configs} == {data}
-
-
-@pytest.fixture
-def widths_configs(tmp_path, monkeypatch):
-    """Makes a figure of samarin2022 without computing it; returns the settings of its runs."""
-
-    def made(name, preset, **changes):
-        configs, figure = [], FIGURES[f"samarin2022/{name}"]
-        study, module = study_of(figure), sys.modules["ntk_repro.papers.run"]
-        run = lambda config, root: configs.append(config.resolved()) or RunFolder(tmp_path, {}, None, None)  # noqa: E731
-        monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))
-        monkeypatch.setattr(module, "draw_figure", lambda *args, **kwargs: None)
-        reproduce(figure, preset, root=tmp_path, **changes)
-        return configs
-
-    return made
+def test_inputs_that_are_drawn_have_no_counts_to_fit(figure, data, configs_of):
+    assert {config.data for config in configs_of(f"ortiz2021/{figure}", data=data)} == {data}
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop"])
@@ -173,8 +161,8 @@ def widths_configs(tmp_path, monkeypatch):
     "changes", [{"data": "digits"}, pytest.param({"n_train": 300}, marks=pytest.mark.slow)], ids=["data", "n_train"]
 )
 @pytest.mark.parametrize("figure", ["table1", "table2", "fig2", "fig6"])
-def test_every_figure_of_samarin2022_fits_fewer_images(figure, changes, preset, widths_configs, dataset_sizes_of_mnist):
-    for config in widths_configs(figure, preset, **changes):
+def test_every_figure_of_samarin2022_fits_fewer_images(figure, changes, preset, configs_of, dataset_sizes_of_mnist):
+    for config in configs_of(f"samarin2022/{figure}", preset, **changes):
         most = config.n_train or dataset_sizes("digits")[0]
         assert most <= 1442
         assert max(getattr(config, "sizes", None) or (0,)) <= most
@@ -190,14 +178,14 @@ def dataset_sizes_of_mnist(monkeypatch):
 
 
 @pytest.mark.slow
-def test_sizes_beyond_the_training_images_become_all_of_them(widths_configs, capsys):
-    configs = widths_configs("table1", "quick", n_train=600)
+def test_sizes_beyond_the_training_images_become_all_of_them(configs_of, capsys):
+    configs = configs_of("samarin2022/table1", n_train=600)
     assert {config.sizes[-1] for config in configs} == {600}
     assert "600 training images: the largest size is all of them" in capsys.readouterr().err
 
 
-def test_runs_on_snakes_are_made_without_asking_for_their_number(widths_configs, dataset_sizes_of_mnist):
-    configs = widths_configs("fig6", "paper", n_train=100, imagenet="here", data_dir="prepared")
+def test_runs_on_snakes_are_made_without_asking_for_their_number(configs_of, dataset_sizes_of_mnist):
+    configs = configs_of("samarin2022/fig6", "paper", n_train=100, imagenet="here", data_dir="prepared")
     snakes = [config for config in configs if config.data == "snakes"]
     assert {(config.n_train, config.imagenet) for config in snakes} == {(100, "here")}
     assert {config.imagenet for config in configs if config.data != "snakes"} == {None}

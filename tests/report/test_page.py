@@ -11,8 +11,10 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, find_figures
-from ntk_repro.report import Entry, PresetState, RunFacts, Shown, page, write_report
-from ntk_repro.report.page import PAPERS
+from ntk_repro.papers.costs import Cost
+from ntk_repro.papers.listing import PresetState
+from ntk_repro.papers.presets import Preset
+from ntk_repro.report import Entry, Result, Shown, page, write_report
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
 VOID = {"meta", "link", "img", "br"}
@@ -53,12 +55,14 @@ def claim(**changes):
     return {**own, "note": "", **changes}
 
 
-RUNS = (RunFacts("study/0123", 61.2, "cpu: cpu", "abcdef0123", {}, {}),)
-
-
-def entry(*claims, runs=RUNS):
-    states = (PresetState("quick", "a minute", 1, 1), PresetState("laptop", "an hour", 0, 3))
-    return Entry(find_figures("lee2019/fig1")[0], states, Shown("quick", "MNIST", PNG, {}, list(claims), runs))
+def entry(*claims, seconds=(61.2,)):
+    figure, folder = FIGURES["lee2019/fig1"], Path("study/0123")
+    states = (
+        PresetState(Preset("quick", Cost(1), ()), (folder,), 1),
+        PresetState(Preset("laptop", Cost(60), ()), (folder,) * 3, 0),
+    )
+    result = Result(figure, "quick", "MNIST", [], {}, ["cpu: cpu"], [], ["study/0123"], None, list(claims), {})
+    return Entry(figure, states, Shown(result, PNG, seconds))
 
 
 def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
@@ -70,7 +74,8 @@ def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
     assert [len(elements.of("article")), len(elements.of("h1")), len(elements.of("main"))] == [2, 1, 1]
     assert "Not computed yet. ntk-repro run lee2019/fig1 --preset quick : 0 of 3 runs done" in elements.text
     assert "Again: ntk-repro run ortiz2021/fig1 --preset quick" in elements.text
-    shown = entries[1].shown.claims[0]
+    assert "0 of 3 runs done; 2 minutes on two cores" in elements.text
+    shown = entries[1].shown.result.claims[0]
     assert f"{shown['number']:.4g}" in elements.text
 
 
@@ -95,7 +100,7 @@ def test_a_number_stands_beside_the_papers_with_the_difference():
 def test_verdicts_are_counted_and_named():
     rows = [claim(), claim(holds=False, number=-2.0), claim(holds=None, number=None)]
     elements = Elements(page([entry(*rows)]))
-    assert "1 hold , 1 do not, 1 are undetermined" in elements.text
+    assert "On them 1 of 3 claims hold, 1 undetermined ." in elements.text
     assert [a["class"] for a in elements.of("td") if a.get("class") in ("yes", "no", "open")] == ["yes", "no", "open"]
     assert "1 of 3 claims hold, 1 undetermined" in (elements.of("img")[0]["alt"] or "")
 
@@ -112,12 +117,7 @@ def test_what_runs_say_is_text_and_never_markup():
     [((61.2,), "0:01:02"), ((None,), "not recorded"), ((3600.0, None), "1:00:00 (1 of 2 runs not recorded)")],
 )
 def test_run_times_are_added_up(seconds, said):
-    runs = tuple(RunFacts(f"study/{i}", value, "cpu: cpu", "", {}, {}) for i, value in enumerate(seconds))
-    assert f"run time {said} device" in Elements(page([entry(claim(), runs=runs)])).text
-
-
-def test_every_paper_has_a_title():
-    assert {figure.paper for figure in FIGURES.values()} == set(PAPERS)
+    assert f"run time {said} device" in Elements(page([entry(claim(), seconds=seconds)])).text
 
 
 @pytest.mark.slow

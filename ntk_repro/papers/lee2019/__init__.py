@@ -1,4 +1,4 @@
-"""Lee et al. 2019, Wide neural networks of any depth evolve as linear models under gradient descent."""
+"""Lee et al. 2019."""
 
 from ntk_repro.papers.figure import in_order
 from ntk_repro.papers.lee2019 import parameterization, predictive, trajectories, width

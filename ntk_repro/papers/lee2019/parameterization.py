@@ -1,77 +1,69 @@
 """Figure S7: NTK against standard parameterization."""
 
 import math
-from collections.abc import Iterator, Mapping
-from statistics import median
-from typing import Any
+from collections.abc import Iterator
 
-from ntk_repro.papers.claims import Claim, Verdict
-from ntk_repro.papers.figure import Figure
+import numpy as np
+
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
+from ntk_repro.papers.lee2019.paper import PAPER
 
 __all__ = ["FIGURES"]
-
-Numbers = Mapping[str, Any]
 
 _SIMILAR = 0.02  # accuracy: twice and more the sampling error of the smallest test sets
 _EXACT = 1e-10
 
 
-def _curves(numbers: Numbers) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _curves(numbers: Numbers) -> Iterator[tuple[str, Numbers]]:
     for panel in numbers["panels"]:
         for curve in panel["curves"]:
             yield f"{panel['data']}, {curve['name']}", curve
 
 
-def _best_is_alike(numbers: Numbers) -> Iterator[Verdict]:
-    meaning = "difference of the best accuracies"
+def _best_is_similar(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        ntk, standard = (_best(curve["log2_eta"], curve[f"{name}_accuracy"]) for name in ("ntk", "standard"))
-        if ntk is None or standard is None:
-            yield Verdict(subject, False, math.nan, meaning, note="no training converged")
-            continue
-        note = (
-            f"{ntk[1]:.1%} at eta 2^{ntk[0]} in NTK, {standard[1]:.1%} at 2^{standard[0]} in standard parameterization"
-        )
-        yield Verdict(subject, abs(ntk[1] - standard[1]) <= _SIMILAR, ntk[1] - standard[1], meaning, note=note)
+        (ntk_eta, ntk), (eta, standard) = (_best(curve, name) for name in ("ntk", "standard"))
+        apart, note = ntk - standard, "no training converged"
+        if math.isfinite(apart):
+            note = f"{ntk:.1%} at eta 2^{ntk_eta} in NTK, {standard:.1%} at 2^{eta} in standard parameterization"
+        yield judged(subject, abs(apart) <= _SIMILAR, apart, "difference of the best accuracies", note)
 
 
-def _best(etas: list[int], accuracies: list[float | None]) -> tuple[int, float] | None:
-    there = [(eta, accuracy) for eta, accuracy in zip(etas, accuracies, strict=True) if accuracy is not None]
-    return max(there, key=lambda pair: pair[1]) if there else None
+def _best(curve: Numbers, name: str) -> tuple[float, float]:
+    accuracies = np.array(curve[f"{name}_accuracy"], float)
+    if np.isnan(accuracies).all():
+        return math.nan, math.nan
+    best = int(np.nanargmax(accuracies))
+    return curve["log2_eta"][best], accuracies[best]
 
 
-def _alike_at_the_same_rate(numbers: Numbers) -> Iterator[Verdict]:
-    meaning = "median difference of the accuracies"
+def _similar_at_the_same_rate(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        pairs = list(zip(curve["ntk_accuracy"], curve["standard_accuracy"], strict=True))
-        both = [abs(ntk - standard) for ntk, standard in pairs if ntk is not None and standard is not None]
-        if not both:
-            yield Verdict(subject, False, math.nan, meaning, note="no learning rate at which both converge")
-            continue
-        left_out = len(pairs) - len(both)
-        note = f"at {len(both)} rates, largest {max(both):.3f}"
-        note += f", {left_out} left out where one diverged" if left_out else ""
-        yield Verdict(subject, median(both) <= _SIMILAR, median(both), meaning, note=note)
+        ntk, standard = (np.array(curve[f"{name}_accuracy"], float) for name in ("ntk", "standard"))
+        apart = np.abs(ntk - standard)
+        both = apart[np.isfinite(apart)]
+        median, note = math.nan, "no learning rate at which both converge"
+        if len(both):
+            left_out = len(apart) - len(both)
+            median, note = float(np.median(both)), f"at {len(both)} rates, largest {both.max():.3f}"
+            note += f", {left_out} left out where one diverged" if left_out else ""
+        yield judged(subject, median <= _SIMILAR, median, "median difference of the accuracies", note)
 
 
 def _one_step_is_identical(numbers: Numbers) -> Iterator[Verdict]:
+    meaning = "how far one step ends apart, as a share of the step"
     for subject, curve in _curves(numbers):
         apart = curve["one_step_apart"]
-        meaning = "how far one step ends apart, as a share of the step"
-        yield Verdict(subject, apart <= _EXACT, apart, meaning, note="in float64, layer-wise rates of Eq. S37")
+        yield judged(subject, apart <= _EXACT, apart, meaning, "in float64, layer-wise rates of Eq. S37")
 
 
 FIGURES = (
-    Figure(
-        id="lee2019/figS7",
-        title="test accuracy against the learning rate, NTK and standard parameterization",
-        source="Lee et al. 2019, Figure S7",
-        study="wide_limit.parameterization",
-        script="lee2019/figS7.py",
-        claims=(
-            Claim("both parameterizations reach similar accuracy (best within 2 points)", _best_is_alike),
-            Claim("accuracies are alike at the same normalised rate (median within 2 points)", _alike_at_the_same_rate),
-            Claim("with the layer-wise rates of Eq. S37 one step of training is identical", _one_step_is_identical),
-        ),
+    PAPER.figure(
+        "figS7",
+        "test accuracy against the learning rate, NTK and standard parameterization",
+        "wide_limit.parameterization",
+        Claim("both parameterizations reach similar accuracy (best within 2 points)", _best_is_similar),
+        Claim("accuracies are alike at the same normalised rate (median within 2 points)", _similar_at_the_same_rate),
+        Claim("with the layer-wise rates of Eq. S37 one step of training is identical", _one_step_is_identical),
     ),
 )

@@ -1,17 +1,17 @@
 """Figures 3, 4, S2, S3, S4 and S8: a network and its linearization through training."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Verdict, monotone, spearman
-from ntk_repro.papers.figure import Figure
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged, trend
+from ntk_repro.papers.lee2019.paper import PAPER
 
 __all__ = ["FIGURES"]
 
-Numbers = Mapping[str, Any]
+_of_run = partial(Claim, over="trajectories")
 
 _APART = 0.2  # of how far the network's own outputs have moved
 _LOSS = 0.05  # of the loss at the start
@@ -19,153 +19,142 @@ _ACCURACY = 0.03
 _WEIGHTS = 0.5
 _SAME = 1e-3  # relative: a closed form and float32 training of the same linear model
 _EARLY, _HALF_WAY = 0.1, 0.5  # of the steps
+_MODELS = ("network", "linearized")
 
 
-def _subject(run: Mapping[str, Any]) -> str:
+def _subject(run: Numbers) -> str:
     return f"{run['net']}, width {run['width']:,}" + (f", seed {run['seed']}" if run["seed"] else "")
 
 
-def _curve(run: Mapping[str, Any], name: str) -> np.ndarray:
+def _curve(run: Numbers, name: str) -> np.ndarray:
     # Where a training diverged, the numbers are null.
     return np.array(run[name], float)
 
 
-def _moved(run: Mapping[str, Any]) -> float:
+def _moved(run: Numbers) -> float:
     """How far the network's test outputs are from where they began, at the end (root mean square)."""
     return float(_curve(run, "network_rms_change")[-1])
 
 
-def _outputs_agree(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        ratio = float(_curve(run, "linearized_rmse").max()) / _moved(run)
-        meaning = "largest RMSE of test outputs over how far the network's moved (RMS)"
-        yield Verdict(_subject(run), ratio <= _APART, ratio, meaning)
+def _outputs_agree(run: Numbers) -> Iterator[Verdict]:
+    meaning = "largest RMSE of test outputs over how far the network's moved (RMS)"
+    ratio = float(_curve(run, "linearized_rmse").max()) / _moved(run)
+    yield judged(_subject(run), ratio <= _APART, ratio, meaning)
 
 
-def _losses_agree(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        for part in ("train", "test"):
-            network, linearized = (_curve(run, f"{kind}_{part}_loss") for kind in ("network", "linearized"))
-            apart = float(np.abs(network - linearized).max() / network[0])
-            meaning = "largest difference of the losses over the loss at the start"
-            ends = (_ratio(losses[-1], network[0]) for losses in (network, linearized))
-            note = "at the end {} of it, linearization {}".format(*ends)
-            yield Verdict(f"{_subject(run)}, {part}", apart <= _LOSS, apart, meaning, None, note)
+def _losses_agree(run: Numbers) -> Iterator[Verdict]:
+    meaning = "largest difference of the losses over the loss at the start"
+    for part in ("train", "test"):
+        network, linearized = (_curve(run, f"{kind}_{part}_loss") for kind in _MODELS)
+        apart = float(np.abs(network - linearized).max() / network[0])
+        ends = (_ratio(losses[-1], network[0]) for losses in (network, linearized))
+        note = "at the end {} of it, linearization {}".format(*ends)
+        yield judged(f"{_subject(run)}, {part}", apart <= _LOSS, apart, meaning, note)
 
 
 def _ratio(loss: float, start: float) -> str:
     return f"{loss / start:.3g}" if start and math.isfinite(loss / start) else "undetermined"
 
 
-def _accuracies_agree(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        network, linearized = (float(_curve(run, f"{kind}_test_accuracy")[-1]) for kind in ("network", "linearized"))
-        note = f"network {network:.1%}, linearization {linearized:.1%}"
-        apart = network - linearized
-        yield Verdict(_subject(run), abs(apart) <= _ACCURACY, apart, "difference of the test accuracies", None, note)
+def _accuracies_agree(run: Numbers) -> Iterator[Verdict]:
+    network, linearized = (float(_curve(run, f"{kind}_test_accuracy")[-1]) for kind in _MODELS)
+    note, apart = f"network {network:.1%}, linearization {linearized:.1%}", network - linearized
+    yield judged(_subject(run), abs(apart) <= _ACCURACY, apart, "difference of the test accuracies", note)
 
 
-def _weights_agree(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        network, linearized = (_curve(run, f"{kind}_weights")[-1] for kind in ("network", "linearized"))
-        apart = float(np.linalg.norm(network - linearized) / np.linalg.norm(network))
-        meaning = "difference of the weights' changes over the changes (norms)"
-        yield Verdict(_subject(run), apart <= _WEIGHTS, apart, meaning)
+def _weights_agree(run: Numbers) -> Iterator[Verdict]:
+    meaning = "difference of the weights' changes over the changes (norms)"
+    network, linearized = (_curve(run, f"{kind}_weights")[-1] for kind in _MODELS)
+    apart = float(np.linalg.norm(network - linearized) / np.linalg.norm(network))
+    yield judged(_subject(run), apart <= _WEIGHTS, apart, meaning)
 
 
-def _empirical_is_closer(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        if "analytic" in run["kinds"]:
-            empirical, analytic = (float(_curve(run, f"{kind}_rmse").mean()) for kind in ("empirical", "analytic"))
-            note = f"{empirical:.4f} against {analytic:.4f}, means over the steps shown"
-            meaning = "RMSE with the empirical kernel over that with the analytic one"
-            yield Verdict(_subject(run), empirical < analytic, empirical / analytic, meaning, None, note)
+def _empirical_is_closer(run: Numbers) -> Iterator[Verdict]:
+    meaning = "RMSE with the empirical kernel over that with the analytic one"
+    if "analytic" in run["kinds"]:
+        empirical, analytic = (float(_curve(run, f"{kind}_rmse").mean()) for kind in ("empirical", "analytic"))
+        note = f"{empirical:.4f} against {analytic:.4f}, means over the steps shown"
+        yield judged(_subject(run), empirical < analytic, empirical / analytic, meaning, note)
 
 
-def _prediction_is_the_linearization(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        if "empirical_apart" in run:
-            ratio = float(_curve(run, "empirical_apart").max()) / _moved(run)
-            meaning = "largest RMSE between the two over how far the network's outputs moved (RMS)"
-            yield Verdict(_subject(run), ratio <= _SAME, ratio, meaning)
+def _prediction_is_the_linearization(run: Numbers) -> Iterator[Verdict]:
+    meaning = "largest RMSE between the two over how far the network's outputs moved (RMS)"
+    if "empirical_apart" in run:
+        ratio = float(_curve(run, "empirical_apart").max()) / _moved(run)
+        yield judged(_subject(run), ratio <= _SAME, ratio, meaning)
 
 
-def _deviation(run: Mapping[str, Any], share: float) -> float:
+def _deviation(run: Numbers, share: float) -> float:
     """The deviation after this share of the steps."""
-    rmse, steps = _curve(run, "linearized_rmse"), np.asarray(run["steps"], float)
-    return float(np.interp(share * steps[-1], steps, rmse))
+    steps = np.asarray(run["steps"], float)
+    return float(np.interp(share * steps[-1], steps, _curve(run, "linearized_rmse")))
 
 
 def _late_follows_early(numbers: Numbers) -> Iterator[Verdict]:
-    early, late = ([_deviation(run, share) for run in numbers["trajectories"]] for share in (_EARLY, 1))
-    rho = spearman(early, late)
-    note = ", ".join(
-        f"width {run['width']:,}: {a:.3f} then {b:.3f}"
-        for run, a, b in zip(numbers["trajectories"], early, late, strict=True)
-    )
-    meaning = "Spearman correlation of the deviation after a tenth of the steps and at the end"
-    yield Verdict("all widths", monotone(rho, +1), rho, meaning, None, note)
+    runs = numbers["trajectories"]
+    early, late = ([_deviation(run, share) for run in runs] for share in (_EARLY, 1))
+    rows = zip(runs, early, late, strict=True)
+    note = ", ".join(f"width {run['width']:,}: {a:.3f} then {b:.3f}" for run, a, b in rows)
+    yield trend("all widths", early, late, +1, "of the deviation after a tenth of the steps and at the end", note)
 
 
-def _deviation_grows(numbers: Numbers) -> Iterator[Verdict]:
-    for run in numbers["trajectories"]:
-        half_way, late = _deviation(run, _HALF_WAY), _deviation(run, 1)
-        ratio = late / half_way if half_way else math.nan
-        yield Verdict(_subject(run), ratio > 1, ratio, "deviation at the end over that after half of the steps")
+def _deviation_grows(run: Numbers) -> Iterator[Verdict]:
+    half_way, late = _deviation(run, _HALF_WAY), _deviation(run, 1)
+    ratio = late / half_way if half_way else math.nan
+    yield judged(_subject(run), ratio > 1, ratio, "deviation at the end over that after half of the steps")
 
 
 def _deviation_falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
     runs = numbers["trajectories"]
-    rho = spearman([run["width"] for run in runs], [_deviation(run, 1) for run in runs])
-    yield Verdict("all widths", monotone(rho, -1), rho, "Spearman correlation of width and deviation at the end")
+    deviations = [_deviation(run, 1) for run in runs]
+    yield trend("all widths", [run["width"] for run in runs], deviations, -1, "of width and deviation at the end")
 
 
-_OUTPUTS = Claim("the linearization's test outputs follow the network's (RMSE <= 20 % of their change)", _outputs_agree)
-_LOSSES = Claim("training and test loss agree (within 5 % of the loss at the start)", _losses_agree)
-_ACCURACIES = Claim("the test accuracies agree (within 3 points)", _accuracies_agree)
-_SINGLE_WEIGHTS = Claim("single weights move alike (difference <= half of the change)", _weights_agree)
-_CLOSER = Claim("the empirical kernel predicts the outputs better than the analytic one", _empirical_is_closer)
-_CLOSED_FORM = Claim(
-    "the closed form is what training the linearization gives (within 0.1 %)", _prediction_is_the_linearization
+_OUTPUTS = _of_run(
+    "the linearization's test outputs follow the network's (RMSE <= 20 % of their change)",
+    _outputs_agree,
+)
+_LOSSES = _of_run("training and test loss agree (within 5 % of the loss at the start)", _losses_agree)
+_ACCURACIES = _of_run("the test accuracies agree (within 3 points)", _accuracies_agree)
+_SINGLE_WEIGHTS = _of_run("single weights move alike (difference <= half of the change)", _weights_agree)
+_CLOSER = _of_run("the empirical kernel predicts the outputs better than the analytic one", _empirical_is_closer)
+_CLOSED_FORM = _of_run(
+    "the closed form is what training the linearization gives (within 0.1 %)",
+    _prediction_is_the_linearization,
 )
 
 
-def _figure(name: str, title: str, number: str, *claims: Claim) -> Figure:
-    return Figure(
-        id=f"lee2019/{name}",
-        title=title,
-        source=f"Lee et al. 2019, Figure {number}",
-        study="wide_limit.trajectories",
-        script=f"lee2019/{name}.py",
-        claims=claims,
-    )
-
-
 FIGURES = (
-    _figure(
-        "fig3", "outputs, weights and loss through training, against the closed form, fully connected network", "3",
+    PAPER.figure(
+        "fig3", "outputs, weights and loss through training, against the closed form, fully connected network",
+        "wide_limit.trajectories",
         _CLOSER, _OUTPUTS, _LOSSES, _SINGLE_WEIGHTS, _CLOSED_FORM,
     ),
-    _figure(
-        "fig4", "a wide residual network and its linearization, SGD with momentum on the squared loss", "4",
+    PAPER.figure(
+        "fig4", "a wide residual network and its linearization, SGD with momentum on the squared loss",
+        "wide_limit.trajectories",
         _OUTPUTS, _LOSSES, _ACCURACIES,
     ),
-    _figure(
-        "figS2", "a convolutional network and its linearization, full batch with momentum", "S2",
+    PAPER.figure(
+        "figS2", "a convolutional network and its linearization, full batch with momentum",
+        "wide_limit.trajectories",
         _OUTPUTS, _LOSSES, _ACCURACIES, _SINGLE_WEIGHTS, _CLOSED_FORM,
     ),
-    _figure(
-        "figS3", "a network and its linearization, SGD with momentum on cross-entropy", "S3",
+    PAPER.figure(
+        "figS3", "a network and its linearization, SGD with momentum on cross-entropy",
+        "wide_limit.trajectories",
         _OUTPUTS, _LOSSES, _ACCURACIES, _SINGLE_WEIGHTS,
     ),
-    _figure(
-        "figS4", "deviation of the logits under cross-entropy, narrow to wide", "S4",
+    PAPER.figure(
+        "figS4", "deviation of the logits under cross-entropy, narrow to wide",
+        "wide_limit.trajectories",
         Claim("logits that deviate early deviate late (Spearman >= 0.8)", _late_follows_early),
-        Claim("the deviation grows late in training (after half of the steps)", _deviation_grows),
+        _of_run("the deviation grows late in training (after half of the steps)", _deviation_grows),
         Claim("the deviation falls with the width (Spearman <= -0.8)", _deviation_falls_with_width),
     ),
-    _figure(
-        "figS8", "the trajectories of Figure 3 in standard parameterization", "S8",
+    PAPER.figure(
+        "figS8", "the trajectories of Figure 3 in standard parameterization",
+        "wide_limit.trajectories",
         _CLOSER, _OUTPUTS, _LOSSES, _ACCURACIES, _SINGLE_WEIGHTS, _CLOSED_FORM,
     ),
 )  # fmt: skip

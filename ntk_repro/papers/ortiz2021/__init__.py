@@ -1,4 +1,4 @@
-"""Ortiz-Jimenez et al. 2021, What can linearized neural networks actually say about generalization?"""
+"""Ortiz-Jimenez et al. 2021."""
 
 from ntk_repro.papers.figure import in_order
 from ntk_repro.papers.ortiz2021 import eigentasks, nads, rotation

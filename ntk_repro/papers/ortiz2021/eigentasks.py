@@ -1,18 +1,16 @@
 """Figures 2, 3 and 11 to 14: eigenfunctions of the NTK as tasks."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from ntk_repro.papers.claims import Claim, Verdict, ahead_until_crossing
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
 from ntk_repro.papers.figure import Figure
-from ntk_repro.papers.ortiz2021.accuracies import margin
-from ntk_repro.papers.ortiz2021.trends import trend
+from ntk_repro.papers.ortiz2021.paper import PAPER
+from ntk_repro.papers.ortiz2021.trends import trend_of_nets
 from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.statistics import Lead, ahead_until_crossing, margin
 
 __all__ = ["FIGURES"]
-
-Numbers = Mapping[str, Any]
 
 _AROUND = 2.0  # "around" an index: within this factor of it
 # The one curve whose missing values mean something: never reached is later than everything.
@@ -21,34 +19,32 @@ _NEVER_IS_LAST = "epochs_to_target_loss"
 
 def _monotone(curve: str, sign: int) -> Claim:
     """The claim that a curve falls (sign -1) or grows (sign +1) with the index."""
-    verb = "falls" if sign < 0 else "grows"
-    what = f"{curve.replace('_', ' ')} {verb} with the eigenfunction's index"
-    return trend(what, curve, "index", sign, missing="last" if curve == _NEVER_IS_LAST else "drop")
+    statement = f"{curve.replace('_', ' ')} {'falls' if sign < 0 else 'grows'} with the eigenfunction's index"
+    return trend_of_nets(statement, curve, "index", sign, missing="last" if curve == _NEVER_IS_LAST else "drop")
 
 
-def _linearization_ahead(*without: str) -> Callable[[Numbers], Iterator[Verdict]]:
-    def predicate(numbers: Numbers) -> Iterator[Verdict]:
-        for net, curves in numbers["nets"].items():
-            if net in without:
-                continue
-            lead = ahead_until_crossing(curves["index"], curves["linearized_accuracy"], curves["network_accuracy"])
-            left_out = len(curves["index"]) - lead.compared
-            notes = [f"no number at {left_out} of {len(curves['index'])} indices, left out"] if left_out else []
-            if lead.share == 1.0:
-                notes.insert(0, "no crossing")
-            elif lead.crossing is not None:
-                notes.insert(0, f"behind beyond index {lead.crossing:.0f}")
-            elif lead.compared:
-                notes.insert(0, "ahead at the last index, behind before")
-            why = _behind_by_noise(curves)
-            notes += [why] if why else []
-            holds, meaning = None if why else lead.share == 1.0, "share of indices at which it is ahead"
-            yield Verdict(net, holds, lead.share, meaning, note="; ".join(notes))
-
-    return predicate
+def _lead(curves: Numbers) -> Lead:
+    return ahead_until_crossing(curves["index"], curves["linearized_accuracy"], curves["network_accuracy"])
 
 
-def _behind_by_noise(curves: Mapping[str, Any]) -> str:
+def _linearization_ahead(net: str, curves: Numbers, without: str = "") -> Iterator[Verdict]:
+    if net == without:
+        return
+    lead, count = _lead(curves), len(curves["index"])
+    note = ""
+    if lead.share == 1.0:
+        note = "no crossing"
+    elif lead.crossing is not None:
+        note = f"behind beyond index {lead.crossing:.0f}"
+    elif lead.compared:
+        note = "ahead at the last index, behind before"
+    left_out = count - lead.compared
+    missing = f"no number at {left_out} of {count} indices, left out" if left_out else ""
+    holds, why = lead.share == 1.0, _behind_by_noise(curves)
+    yield judged(net, holds, lead.share, "share of indices at which it is ahead", note, missing, unless=why)
+
+
+def _behind_by_noise(curves: Numbers) -> str:
     """What to say of a linearization that is behind somewhere, but nowhere by more than the noise; else ""."""
     samples, accuracies = curves["n_test"], zip(curves["linearized_accuracy"], curves["network_accuracy"], strict=True)
     there = [(one, two) for one, two in accuracies if None not in (one, two)]
@@ -56,8 +52,8 @@ def _behind_by_noise(curves: Mapping[str, Any]) -> str:
     if not behind or any(short > noise for short, noise in behind):
         return ""
     short, noise = max(behind)
-    said = f"2 standard errors of {samples:,} test images are {100 * noise:.1f}"
-    return f"not judged: {100 * short:.1f} points behind at most, {said}"
+    errors = f"2 standard errors of {samples:,} test images are {100 * noise:.1f}"
+    return f"{100 * short:.1f} points behind at most, {errors}"
 
 
 def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
@@ -66,88 +62,69 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
         paper = printed["crossing_index"].get(net)
         if paper is None:
             continue
-        lead = ahead_until_crossing(curves["index"], curves["linearized_accuracy"], curves["network_accuracy"])
-        if lead.crossing is None:
-            number, notes = max(curves["index"]), ["no crossing up to this index"]
-        else:
-            number, notes = lead.crossing, [f"ahead at {lead.below:.0%} of the indices below it"]
-        near = paper / _AROUND <= number <= paper * _AROUND
-        holds: bool | None = lead.crossing is not None and lead.below == 1.0 and near
+        lead, why = _lead(curves), ""
         images = (curves["n_train"] or 0) + (curves["n_test"] or 0)
         if numbers["data"] != "mnist" or images != printed["images"]:
-            holds = None  # the spectrum, and with it where the curves meet, depends on the images
-            if lead.crossing is None:
-                number, notes = math.nan, [f"no crossing up to index {max(curves['index']):,}"]
-            notes.append(f"not judged: {images:,} images of {numbers['data']}, not all of MNIST")
-        yield Verdict(
-            net, holds, number if lead.compared else math.nan, "index of the crossing", paper, "; ".join(notes)
-        )
+            # The spectrum, and with it where the curves meet, depends on the images.
+            why = f"{images:,} images of {numbers['data']}, not all of MNIST"
+        crossing, note = lead.crossing, f"ahead at {lead.below:.0%} of the indices below it"
+        if crossing is None:
+            last = max(curves["index"])
+            crossing, note = last, "no crossing up to this index"
+            if why:
+                crossing, note = math.nan, f"no crossing up to index {last:,}"
+        crossing = crossing if lead.compared else math.nan
+        near = paper / _AROUND <= crossing <= paper * _AROUND
+        holds = lead.crossing is not None and lead.below == 1.0 and near
+        yield judged(net, holds, crossing, "index of the crossing", note, unless=why, paper=paper)
 
 
 def _baseline_as_printed(numbers: Numbers) -> Iterator[Verdict]:
     if not str(numbers["data"]).startswith("cifar10"):
         return  # the paper's numbers are for CIFAR-10
     printed = printed_numbers("ortiz2021")["fig2"]
-    theirs = (printed["baseline_train_images"], printed["baseline_epochs"])
+    images, epochs = printed["baseline_train_images"], printed["baseline_epochs"]
     for net, curves in numbers["nets"].items():
         ours, paper = curves["baseline_accuracy"], printed["baseline_accuracy"].get(net)
         if ours is None or paper is None or curves["width"] != 1:
             continue
-        note, holds = (
-            f"{curves['n_train'] or 0:,} training images, {curves['epochs']} epochs",
-            abs(ours - paper) <= 0.03,
-        )
-        if (curves["n_train"], curves["epochs"]) != theirs:
-            holds, note = None, f"not judged: {note}; the paper's {theirs[0]:,} and {theirs[1]}"
-        yield Verdict(net, holds, ours, "accuracy on CIFAR2", paper, note)
+        note, why = f"{curves['n_train'] or 0:,} training images, {curves['epochs']} epochs", ""
+        if (curves["n_train"], curves["epochs"]) != (images, epochs):
+            note, why = "", f"{note}; the paper's {images:,} and {epochs}"
+        yield judged(net, abs(ours - paper) <= 0.03, ours, "accuracy on CIFAR2", note, unless=why, paper=paper)
 
 
-def _training_metrics(name: str, net: str, number: int) -> Figure:
-    return Figure(
-        id=f"ortiz2021/{name}",
-        title=f"training metrics against eigenfunction index, {net}",
-        source=f"Ortiz-Jimenez et al. 2021, Figure {number}",
-        study="eigentasks",
-        script=f"ortiz2021/{name}.py",
-        claims=(
-            _monotone("epochs_to_target_loss", +1),
-            _monotone("l2_distance", +1),
-            _monotone("cosine_distance", +1),
-        ),
-    )
+def _training_metrics(name: str, net: str) -> Figure:
+    claims = (_monotone(curve, +1) for curve in (_NEVER_IS_LAST, "l2_distance", "cosine_distance"))
+    return PAPER.figure(name, f"training metrics against eigenfunction index, {net}", "eigentasks", *claims)
 
 
-def _accuracies(number: int, what: str, ahead: Claim, *more: Claim) -> Figure:
-    return Figure(
-        id=f"ortiz2021/fig{number}",
-        title=f"test accuracy against eigenfunction index, networks and their linearizations{what}",
-        source=f"Ortiz-Jimenez et al. 2021, Figure {number}",
-        study="eigentasks",
-        script=f"ortiz2021/fig{number}.py",
-        claims=(_monotone("network_accuracy", -1), _monotone("linearized_accuracy", -1), ahead, *more),
-    )
+def _accuracies(name: str, setting: str, *claims: Claim) -> Figure:
+    title = f"test accuracy against eigenfunction index, networks and their linearizations{setting}"
+    falls = (_monotone(f"{model}_accuracy", -1) for model in ("network", "linearized"))
+    return PAPER.figure(name, title, "eigentasks", *falls, *claims)
 
 
-_AHEAD = Claim("the linearization is ahead at every index", _linearization_ahead())
+_AHEAD = Claim("the linearization is ahead at every index", _linearization_ahead, over="nets")
 
 FIGURES = (
     _accuracies(
-        2,
+        "fig2",
         "",
         _AHEAD,
         Claim("the network's accuracy on CIFAR2 is the paper's (within 3 points)", _baseline_as_printed),
     ),
-    _training_metrics("fig3", "ResNet18", 3),
-    _accuracies(11, ", with Adam", _AHEAD),
+    _training_metrics("fig3", "ResNet18"),
+    _accuracies("fig11", ", with Adam", _AHEAD),
     _accuracies(
-        12,
+        "fig12",
         ", on MNIST",
-        Claim("the linearization is ahead at every index (but LeNet's)", _linearization_ahead("lenet")),
+        Claim("the linearization is ahead at every index (but LeNet's)", _linearization_ahead, ("lenet",), over="nets"),
         Claim(
             "LeNet's linearization is ahead up to a crossing around phi_500 (on all of MNIST between 250 and 1,000)",
             _crossing_as_printed,
         ),
     ),
-    _training_metrics("fig13", "MLP", 13),
-    _training_metrics("fig14", "LeNet", 14),
+    _training_metrics("fig13", "MLP"),
+    _training_metrics("fig14", "LeNet"),
 )

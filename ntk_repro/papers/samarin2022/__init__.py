@@ -1,4 +1,4 @@
-"""Samarin et al. 2022, Feature learning and random features in standard finite-width convolutional neural networks."""
+"""Samarin et al. 2022."""
 
 from ntk_repro.papers.figure import in_order
 from ntk_repro.papers.samarin2022 import spectra, tables, widths

@@ -11,8 +11,8 @@ from ntk_repro.report import gather
 def test_what_is_computed_is_shown_and_the_rest_is_counted(entries):
     missing, there = entries
     assert missing.shown is None
-    assert [(p.name, p.done) for p in missing.presets] == [("quick", 0), ("laptop", 0), ("paper", 0)]
-    assert there.shown.preset == "quick"
+    assert [(p.preset.name, p.done) for p in missing.presets] == [("quick", 0), ("laptop", 0), ("paper", 0)]
+    assert there.shown.result.preset == "quick"
     assert [p.done for p in there.presets] == [1, 0, 0]
     assert there.shown.picture.startswith(b"\x89PNG")
 
@@ -25,17 +25,19 @@ def test_its_claims_are_those_of_its_run_folder(entries, runs, tmp_path):
         for config in load_figure_preset(figure, "quick").configs
     ]
     made = draw_figure(figure, folders, preset="quick", out=tmp_path)
-    assert entries[1].shown.claims == made.claims
+    assert entries[1].shown.result.claims == made.claims
     assert made.claims == json.loads(made.files[-1].read_text())["claims"]
 
 
 def test_time_device_and_commit_are_those_of_the_run(entries, runs):
-    (facts,) = entries[1].shown.runs
-    environment = RunFolder.read(runs / facts.path).environment
-    assert facts.device == "cpu: cpu"
-    assert facts.seconds == environment["seconds"] > 0
+    shown = entries[1].shown
+    (path,) = shown.result.runs
+    environment = RunFolder.read(runs / path).environment
+    assert shown.result.devices == ["cpu: cpu"]
+    assert shown.seconds == (environment["seconds"],)
+    assert shown.result.seconds == round(environment["seconds"], 1) > 0
     git = environment["git"]
-    assert facts.commit == (git["commit"][:10] + "+" * git["changed"] if git else "")
+    assert shown.result.commits == ([git["commit"][:10] + "+" * git["changed"]] if git else [])
 
 
 @pytest.mark.slow
@@ -49,7 +51,7 @@ def test_the_largest_preset_that_is_done_is_drawn(runs, tmp_path):
     shutil.copytree(source, target)  # drawn from, whatever its numbers
     (entry,) = gather([figure], tmp_path / "pictures", root)
     assert entry.shown is not None
-    assert entry.shown.preset == "paper"
+    assert entry.shown.result.preset == "paper"
     assert [p.done for p in entry.presets][::2] == [1, 1]
 
 

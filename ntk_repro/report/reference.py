@@ -1,61 +1,21 @@
 """Reference results on disk: of each figure and preset the plotted numbers, the claims and the picture."""
 
+import dataclasses
 import io
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
-from ntk_repro.report import Entry, Shown, gather
+from ntk_repro.report.results import Result, Shown, gather
 
-__all__ = ["Result", "each_once", "read_results", "write_results"]
+__all__ = ["read_results", "write_results"]
 
 _DIGITS = 6
 _COLORS = 64
-# What is worth knowing of the data; the seeds are in the presets.
-_PROVENANCE = ("label", "source", "version", "n_train", "n_test", "sha256", "note", "classes")
-
-
-@dataclass(frozen=True)
-class Result:
-    """One figure at one preset, as it was computed once.
-
-    Attributes:
-        figure: the figure's id.
-        preset: the preset.
-        data: the data set as a reader knows it.
-        provenance: where the data of the runs came from, each once.
-        versions: of Python and the packages that the numbers hang on.
-        devices: what the runs were computed on, each once.
-        commits: of the source that computed them, each once; "+" where files differed from the commit.
-        runs: study and hash of each, by which a changed preset is noticed.
-        cost: what the preset says that they cost.
-        seconds: of all runs together; None where a run has none on record.
-        claims: the verdicts, see `ntk_repro.papers.claims.evaluate`.
-        numbers: what is plotted, to six digits.
-    """
-
-    figure: str
-    preset: str
-    data: str
-    provenance: list[dict[str, Any]]
-    versions: dict[str, str]
-    devices: list[str]
-    commits: list[str]
-    runs: list[str]
-    cost: str
-    seconds: float | None
-    claims: list[dict[str, Any]]
-    numbers: dict[str, Any]
-
-    @property
-    def stem(self) -> str:
-        """Its files below the folder of references, without their endings: "quick/ortiz2021_fig2"."""
-        return _stem(self.figure, self.preset)
 
 
 def write_results(
@@ -89,7 +49,7 @@ def write_results(
     for entry in entries:  # before any is replaced
         if entry.trouble:
             raise UserError(f"{entry.figure.id} cannot be drawn: {entry.trouble}")
-    return [_kept(entry, entry.shown, folder) for entry in entries if entry.shown is not None]
+    return [_kept(entry.shown, folder) for entry in entries if entry.shown is not None]
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -101,10 +61,10 @@ def read_results(folder: Path) -> list[Result]:
     found = []
     for figure in FIGURES.values():
         for preset in preset_names(figure):
-            path = folder / f"{_stem(figure.id, preset)}.json"
+            path = folder / f"{stem(figure, preset)}.json"
             if path.exists():
                 try:
-                    found.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
+                    found.append(Result(**json.loads(path.read_text(encoding="utf-8")) | {"figure": figure}))
                 except (ValueError, TypeError):
                     raise UserError(
                         f"{path} is no reference result: take it from the repository again, or write it with "
@@ -118,45 +78,22 @@ def read_results(folder: Path) -> list[Result]:
     return found
 
 
-def _stem(figure: str, preset: str) -> str:
-    return f"{preset}/{figure.replace('/', '_')}"
+def stem(figure: Figure, preset: str) -> str:
+    """The files of a result below the folder of references, without their endings: "quick/ortiz2021_fig2"."""
+    return f"{preset}/{figure.id.replace('/', '_')}"
 
 
-def _kept(entry: Entry, shown: Shown, folder: Path) -> Result:
-    seconds = [run.seconds for run in shown.runs]
-    result = Result(
-        figure=entry.figure.id,
-        preset=shown.preset,
-        data=shown.data,
-        provenance=each_once(
-            {key: run.provenance[key] for key in _PROVENANCE if run.provenance.get(key)} for run in shown.runs
-        ),
-        versions={name: version for name, version in shown.runs[0].versions.items() if version},
-        devices=each_once(run.device for run in shown.runs),
-        commits=each_once(run.commit for run in shown.runs if run.commit),
-        runs=[run.path for run in shown.runs],
-        cost=next(state.cost for state in entry.presets if state.name == shown.preset),
-        seconds=None if None in seconds else round(sum(s for s in seconds if s is not None), 1),
-        claims=_rounded(shown.claims),
-        # Where the runs lay is no result.
-        numbers=_rounded({key: value for key, value in shown.numbers.items() if key != "runs"}),
-    )
-    path = folder / f"{result.stem}.json"
+def _kept(shown: Shown, folder: Path) -> Result:
+    # Where the runs lay is no result.
+    numbers = {key: value for key, value in shown.result.numbers.items() if key != "runs"}
+    result = dataclasses.replace(shown.result, claims=_rounded(shown.result.claims), numbers=_rounded(numbers))
+    path = folder / f"{stem(result.figure, result.preset)}.json"
     with write_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, _lines(asdict(result)) + "\n")
+        write_text(path, _lines(vars(result) | {"figure": result.figure.id}) + "\n")
         with atomic_file(path.with_suffix(".png")) as handle:
             handle.write(_small(shown.picture))
     return result
-
-
-def each_once(values: Iterable[Any]) -> list[Any]:
-    """The values that are not empty, without repetitions, in their order."""
-    found = []
-    for value in values:
-        if value and value not in found:
-            found.append(value)
-    return found
 
 
 def _rounded(value: Any) -> Any:
@@ -171,16 +108,12 @@ def _lines(value: dict[str, Any]) -> str:
     """JSON with a line for each claim and for each plotted quantity: short, and a change is seen in its line."""
     parts = []
     for key, item in value.items():
-        if key in ("claims", "numbers") and item:
-            rows = (
-                [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in item.items()]
-                if isinstance(item, dict)
-                else [f"  {json.dumps(row)}" for row in item]
-            )
-            brackets = "{}" if isinstance(item, dict) else "[]"
-            text = f"{brackets[0]}\n" + ",\n".join(rows) + f"\n {brackets[1]}"
-        else:
-            text = json.dumps(item)
+        text = json.dumps(item)
+        if key == "claims" and item:
+            text = "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in item) + "\n ]"
+        elif key == "numbers" and item:
+            rows = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in item.items())
+            text = "{\n" + ",\n".join(rows) + "\n }"
         parts.append(f" {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}"
 

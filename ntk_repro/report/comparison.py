@@ -9,6 +9,8 @@ from ntk_repro.errors import UserError
 
 __all__ = ["Comparison", "Tolerance", "compare"]
 
+Outcome = Literal["agrees", "turned", "differs", "new", "gone"]
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -35,7 +37,6 @@ class Comparison:
     Attributes:
         statement: the claim.
         subject: what it was tested on.
-        meaning: what the number is.
         before: the reference's number; None where it is undetermined, or where the claim is new.
         after: the number now; None where it is undetermined, or where the claim is gone.
         outcome: "agrees": number within the tolerance, same verdict; "turned": number within the tolerance, another
@@ -44,10 +45,9 @@ class Comparison:
 
     statement: str
     subject: str
-    meaning: str
     before: float | None
     after: float | None
-    outcome: Literal["agrees", "turned", "differs", "new", "gone"]
+    outcome: Outcome
 
     @property
     def fails(self) -> bool:
@@ -72,19 +72,8 @@ def compare(
     found = []
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key), after.get(key)
-        shown = old or new
-        assert shown is not None
-        number_before, number_after = (None if row is None else row["number"] for row in (old, new))
-        found.append(
-            Comparison(
-                statement=shown["statement"],
-                subject=shown["subject"],
-                meaning=shown["meaning"],
-                before=number_before,
-                after=number_after,
-                outcome=_outcome(old, new, tolerance),
-            )
-        )
+        numbers = [None if row is None else row["number"] for row in (old, new)]
+        found.append(Comparison(key[0], key[1], numbers[0], numbers[1], _outcome(old, new, tolerance)))
     return found
 
 
@@ -96,9 +85,7 @@ def _keyed(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], Mapp
     return found
 
 
-def _outcome(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, tolerance: Tolerance
-) -> Literal["agrees", "turned", "differs", "new", "gone"]:
+def _outcome(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, tolerance: Tolerance) -> Outcome:
     if old is None:
         return "new"
     if new is None:

@@ -6,7 +6,7 @@ import pytest
 
 from ntk_repro.__main__ import main
 from ntk_repro.errors import UserError
-from ntk_repro.reference.pages import BEGIN, END
+from ntk_repro.report.markdown import BEGIN, END
 
 FILE = "quick/ortiz2021_fig1.json"
 
@@ -31,7 +31,7 @@ def changed(reference, **changes):
 def clean(monkeypatch):
     """A clone at some commit, without changes."""
     state = {"commit": "0123", "changed": False}
-    monkeypatch.setattr("ntk_repro.reference.check.git_state", lambda: state)
+    monkeypatch.setattr("ntk_repro.report.check.git_state", lambda: state)
     return state
 
 
@@ -93,7 +93,7 @@ def made(reference, monkeypatch):
             raise errors.pop()
         return SimpleNamespace(claims=claims)
 
-    monkeypatch.setattr("ntk_repro.reference.check.reproduce", reproduce)
+    monkeypatch.setattr("ntk_repro.report.check.reproduce", reproduce)
     return found, errors
 
 
@@ -128,7 +128,7 @@ def test_a_figure_that_cannot_be_made_is_named_and_fails(reference, tmp_path, mo
     def broken(*_, **__):
         raise KeyError("lost")
 
-    monkeypatch.setattr("ntk_repro.reference.check.reproduce", broken)
+    monkeypatch.setattr("ntk_repro.report.check.reproduce", broken)
     assert check(reference, tmp_path / "check") == 1
     assert "ortiz2021/fig1 could not be made: KeyError: 'lost'" in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ from PIL import Image
 from ntk_repro.errors import UserError
 from ntk_repro.papers import draw_figure, find_figures, load_figure_preset
 from ntk_repro.record import RunFolder
-from ntk_repro.reference.results import read_results, write_results
+from ntk_repro.report.reference import read_results, write_results
 
 FIGURE = find_figures("ortiz2021/fig1")[0]
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES, reproduce
+from ntk_repro.papers import reproduce
 from ntk_repro.progress import console
 from ntk_repro.record import git_state, read_json, write_errors_explained, write_text
-from ntk_repro.reference.comparison import Comparison, Tolerance, compare
-from ntk_repro.reference.results import Result, read_results
+from ntk_repro.report.comparison import Comparison, Tolerance, compare
+from ntk_repro.report.reference import read_results
+from ntk_repro.report.results import Result, error_text
 
 __all__ = ["Check", "check_reference"]
 
@@ -59,7 +60,7 @@ def check_reference(
     Raises:
         UserError: a figure has no reference at this preset, or the folder cannot be used.
     """
-    known = {result.figure: result for result in read_results(reference) if result.preset == preset}
+    known = {result.figure.id: result for result in read_results(reference) if result.preset == preset}
     missing = [figure for figure in figures if figure not in known]
     if missing or not known:
         raise UserError(
@@ -72,13 +73,14 @@ def check_reference(
     _say(f"{len(results)} figures; for the reference their runs took {_minutes(results)}")
     compared, failed = {}, {}
     for number, result in enumerate(results, 1):
-        _say(f"({number} of {len(results)}) {result.figure}")
+        figure = result.figure
+        _say(f"({number} of {len(results)}) {figure.id}")
         try:
-            made = reproduce(FIGURES[result.figure], preset, root=root / _FRESH, out=root / "pictures")
+            made = reproduce(figure, preset, root=root / _FRESH, out=root / "pictures")
         except Exception as error:  # one figure does not take the others with it
-            failed[result.figure] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            failed[figure.id] = error_text(error)
         else:
-            compared[result.figure] = compare(result.claims, made.claims, tolerance or Tolerance())
+            compared[figure.id] = compare(result.claims, made.claims, tolerance or Tolerance())
         _forget()
     if not failed:  # else the next check keeps the good runs, and makes what data or disk space was missing for
         write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import from_dict
-from ntk_repro.reference.results import Result
+from ntk_repro.report.results import Result
 
 __all__ = ["Difference", "read_differences", "unexplained"]
 
@@ -17,7 +17,7 @@ STATES = ("explained", "open")
 
 @dataclass(frozen=True)
 class Difference:
-    """A word on claims of one figure that do not hold, or stay undetermined.
+    """An explanation of claims of one figure that do not hold, or stay undetermined.
 
     Attributes:
         figure: the figure's id.
@@ -36,9 +36,9 @@ class Difference:
     subjects: tuple[str, ...] = ()
 
     def concerns(self, result: Result, claim: dict[str, Any]) -> bool:
-        """Whether it speaks of this verdict."""
+        """Whether it explains this verdict."""
         return (
-            self.figure == result.figure
+            self.figure == result.figure.id
             and claim["statement"].startswith(self.claim)
             and result.preset in self.presets
             and claim["subject"] in (self.subjects or (claim["subject"],))
@@ -69,7 +69,7 @@ def read_differences(path: Path) -> list[Difference]:
 def unexplained(
     results: Iterable[Result], differences: Iterable[Difference]
 ) -> Iterator[tuple[Result, dict[str, Any]]]:
-    """The claims that do not hold and that no difference speaks of; one that is undetermined says why itself."""
+    """The claims that do not hold and that no difference explains; one that is undetermined says why itself."""
     known = list(differences)
     for result in results:
         for claim in result.claims:

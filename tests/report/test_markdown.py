@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES, evaluate, load_figure_preset
+from ntk_repro.papers import FIGURES, evaluate, load_figure_preset, presets
 from ntk_repro.record import RunFolder
-from ntk_repro.reference.comparison import Tolerance, compare
-from ntk_repro.reference.differences import read_differences, unexplained
-from ntk_repro.reference.pages import BEGIN, END, pages, with_table
-from ntk_repro.reference.results import read_results
+from ntk_repro.report.comparison import Tolerance, compare
+from ntk_repro.report.differences import read_differences, unexplained
+from ntk_repro.report.markdown import BEGIN, END, pages, with_table
+from ntk_repro.report.reference import read_results
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -42,7 +42,7 @@ def test_the_page_of_figures_has_the_table_of_the_results(committed):
 
 def test_the_results_are_those_of_the_presets(committed):
     for result in committed:
-        figure = FIGURES[result.figure]
+        figure = result.figure
         configs = load_figure_preset(figure, result.preset).configs
         runs = [RunFolder.locate(figure.folder, config.resolved()) for config in configs]
         ids = list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
@@ -53,16 +53,16 @@ def test_the_results_are_those_of_the_presets(committed):
 
 def test_the_claims_are_those_that_the_numbers_give_today(committed):
     for result in committed:
-        rows = compare(result.claims, evaluate(FIGURES[result.figure].claims, result.numbers), Tolerance(1e-2, 1e-5))
+        rows = compare(result.claims, evaluate(result.figure.claims, result.numbers), Tolerance(1e-2, 1e-5))
         assert [row for row in rows if row.fails] == [], "draw it again: run `ntk-repro reference`"
 
 
 def test_every_figure_has_a_reference_at_quick(committed):
-    assert [result.figure for result in committed if result.preset == "quick"] == list(FIGURES)
+    assert [result.figure for result in committed if result.preset == "quick"] == list(FIGURES.values())
 
 
 def test_every_claim_that_does_not_hold_has_a_word_and_every_word_a_claim(committed, said):
-    assert [(r.figure, r.preset, c["statement"], c["subject"]) for r, c in unexplained(committed, said)] == []
+    assert [(r.figure.id, r.preset, c["statement"], c["subject"]) for r, c in unexplained(committed, said)] == []
     for difference in said:
         assert any(
             difference.concerns(result, claim) and not claim["holds"] for result in committed for claim in result.claims
@@ -109,15 +109,17 @@ def test_a_page_shows_number_paper_and_difference(kept):
     assert "![Figure 1 at preset quick" in text
 
 
-def test_minutes_that_are_not_on_record_are_the_presets(kept):
+@pytest.mark.parametrize(
+    ("seconds", "cost", "shown"),
+    [(61.0, "cost = { minutes = 60 }", "1.1"), (None, "cost = { minutes = 2 }", "2"), (None, "", "not recorded")],
+)
+def test_minutes_that_are_not_on_record_are_the_presets(seconds, cost, shown, kept, tmp_path, monkeypatch):
     (result,) = read_results(kept)
-    for seconds, cost, said in (
-        (61.0, "an hour", "1.1"),
-        (None, "2 minutes on two cores", "2"),
-        (None, "", "not recorded"),
-    ):
-        index = pages([dataclasses.replace(result, seconds=seconds, cost=cost)], [])["index.md"]
-        assert f"| quick | {said} |" in index
+    (tmp_path / "ortiz2021").mkdir()
+    (tmp_path / "ortiz2021" / "fig1.toml").write_text(f"[quick]\n{cost}")
+    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
+    index = pages([dataclasses.replace(result, seconds=seconds)], [])["index.md"]
+    assert f"| quick | {shown} |" in index
 
 
 def test_the_table_has_a_row_for_every_figure_and_leaves_the_rest_alone(kept):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
-from ntk_repro.reference.comparison import Tolerance, compare
+from ntk_repro.report.comparison import Tolerance, compare
 
 FINITE = st.floats(-1e6, 1e6)
 

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.reference.differences import Difference, read_differences, unexplained
-from ntk_repro.reference.results import read_results
+from ntk_repro.report.differences import Difference, read_differences, unexplained
+from ntk_repro.report.reference import read_results
 
 FAILING = {"statement": "it grows (Spearman >= 0.8)", "subject": "mlp", "holds": False}
 

@@ -1,0 +1,50 @@
+"""What the runs of a preset cost, as numbers and as text."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ntk_repro.errors import UserError
+
+__all__ = ["Cost", "duration"]
+
+_UNITS = (("week", 7 * 24 * 60), ("day", 24 * 60), ("hour", 60), ("minute", 1), ("second", 1 / 60))
+_DEVICES = {"cpu": "two cores", "gpu": "a GPU"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How long the runs of a preset take, if none of them is done.
+
+    Attributes:
+        minutes: measured on two cores; on a GPU an estimate, good to its order of magnitude.
+        device: what it is meant for.
+        needs: what the machine must have besides, such as "ImageNet".
+        shared: how much of it other figures have computed already, such as "half of it Figure 2's".
+    """
+
+    minutes: float
+    device: Literal["cpu", "gpu"] = "cpu"
+    needs: str = ""
+    shared: str = ""
+
+    def __post_init__(self):
+        if not (math.isfinite(self.minutes) and self.minutes > 0):
+            raise UserError(f"minutes of a cost must be a number above 0, not {self.minutes}")
+
+    def __str__(self) -> str:
+        about = "about " if self.device == "gpu" else ""
+        text = f"{about}{duration(self.minutes)} on {_DEVICES[self.device]}"
+        text += f", needs {self.needs}" if self.needs else ""
+        return text + (f", {self.shared}" if self.shared else "")
+
+
+def duration(minutes: float) -> str:
+    """A time in the largest unit that it has one of, to two digits.
+
+    >>> duration(2.5), duration(60), duration(3 * 24 * 60), duration(0.2)
+    ('2.5 minutes', '1 hour', '3 days', '12 seconds')
+    """
+    unit, length = next(((unit, length) for unit, length in _UNITS if minutes >= length), _UNITS[-1])
+    amount = f"{minutes / length:.2g}"
+    return f"{amount} {unit}" + ("" if amount == "1" else "s")

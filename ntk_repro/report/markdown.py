@@ -1,0 +1,125 @@
+"""Reference results as Markdown: an index, a page a paper, and a table of all figures."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import FIGURES, Figure, load_figure_preset
+from ntk_repro.papers.claims import tally
+from ntk_repro.record import write_text, write_texts
+from ntk_repro.report.comparison import Tolerance
+from ntk_repro.report.differences import Difference
+from ntk_repro.report.reference import stem
+from ntk_repro.report.results import Result, each_once
+from ntk_repro.report.templates import template
+
+__all__ = ["pages", "with_table", "write_pages"]
+
+BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
+
+
+def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, str]:
+    """The pages of a folder of references by file name: index.md, then <paper>.md for each paper.
+
+    Args:
+        results: as `read_results` gives them.
+        differences: what is said of the claims that do not hold.
+    """
+    papers = [
+        (paper, [(figure, list(same)) for figure, same in groupby(of_paper, key=attrgetter("figure"))])
+        for paper, of_paper in groupby(results, key=attrgetter("figure.paper"))
+    ]
+    facts = {
+        "presets": {name: [r for r in results if r.preset == name] for name in each_once(r.preset for r in results)},
+        "provenance": each_once(row for result in results for row in map(_data_line, result.provenance)),
+        "versions": each_once(", ".join(f"{n} {v}" for n, v in result.versions.items()) for result in results),
+        "devices": each_once(device for result in results for device in result.devices),
+        "tolerance": Tolerance(),
+        "differences": differences,
+        "figures": FIGURES,
+    }
+    shared = {"cell": _cell, "minutes": _minutes, "link": _link, "by_statement": _by_statement, "stem": stem}
+    made = {"index.md": template("index.md.j2").render(papers=papers, **facts, **shared)}
+    for paper, figures in papers:
+        said = {"paper": paper, "figures": figures, "differences_of": lambda result: _concerning(result, differences)}
+        made[f"{paper.name}.md"] = template("paper.md.j2").render(**said, **shared)
+    return made
+
+
+def write_pages(
+    folder: Path, results: Sequence[Result], differences: Sequence[Difference], table: Path | None = None
+) -> None:
+    """Writes the pages into a folder of references, and renews the table of figures in another page beside it.
+
+    Raises:
+        UserError: as `with_table`, or a file cannot be written.
+    """
+    renewed = None if table is None else with_table(table.read_text(encoding="utf-8"), results, folder.name)
+    write_texts(folder, pages(results, differences))
+    if table is not None and renewed is not None:
+        write_text(table, renewed)
+
+
+def with_table(page: str, results: Sequence[Result], folder: str) -> str:
+    """A page's text with its table of figures renewed: figure, command, minutes and claims at `quick`.
+
+    Args:
+        page: the text, with two marks for the table to stand between.
+        results: as `read_results` gives them.
+        folder: how the page's links name the folder of references.
+
+    Raises:
+        UserError: the text has no place for the table.
+    """
+    before, begin, behind = page.partition(BEGIN)
+    _, end, after = behind.partition(END)
+    if not begin or not end:
+        raise UserError(f"there are no lines {BEGIN} and {END} for the table of figures to stand between: add them")
+    lines = ["| figure | shows | command | minutes | claims that hold |", "|---|---|---|---|---|"]
+    for figure in FIGURES.values():
+        of_figure = [result for result in results if result.figure == figure]
+        name = f"{figure.paper.first_author}, {figure.label}"
+        link = f"[{name}]({folder}/{_link(figure)})" if of_figure else name
+        held = "; ".join(
+            tally(result.claims).short + (f" (`{result.preset}`)" if result.preset != "quick" else "")
+            for result in of_figure
+        )
+        minutes = "".join(_minutes(result) for result in of_figure if result.preset == "quick")
+        lines.append(f"| {link} | {figure.title} | `make {figure.id.replace('/', '-')}` | {minutes} | {held} |")
+    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after
+
+
+def _by_statement(result: Result) -> list[tuple[str, list[dict[str, Any]]]]:
+    return [(statement, list(rows)) for statement, rows in groupby(result.claims, key=itemgetter("statement"))]
+
+
+def _concerning(result: Result, differences: Sequence[Difference]) -> list[Difference]:
+    failing = [claim for claim in result.claims if not claim["holds"]]
+    return [one for one in differences if any(one.concerns(result, claim) for claim in failing)]
+
+
+def _data_line(provenance: dict[str, Any]) -> str:
+    """One line on where data came from, without the number of images, in which runs differ."""
+    source = f"from {provenance['source']} {provenance.get('version', '')}".strip() if "source" in provenance else ""
+    return "; ".join(filter(None, (provenance.get("label"), source, provenance.get("note"))))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _minutes(result: Result) -> str:
+    """As measured, else as the preset says."""
+    if result.seconds is not None:
+        return f"{max(0.1, math.ceil(result.seconds / 6) / 10):.1f}"
+    cost = load_figure_preset(result.figure, result.preset).cost
+    return f"{cost.minutes:g}" if cost else "not recorded"
+
+
+def _link(figure: Figure) -> str:
+    """Where a figure stands, from the folder of references: its heading, on GitHub as in the built documentation."""
+    return f"{figure.paper.name}.md#{figure.label.lower().replace(' ', '-')}"

@@ -1,0 +1,26 @@
+"""The templates of the pages, with what they share: how verdicts are shown and counted."""
+
+from typing import TYPE_CHECKING
+
+from ntk_repro.papers.claims import cells, tally
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["template"]
+
+
+def template(name: str) -> "Template":
+    """A template of this room; in one for HTML text cannot become markup."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ntk_repro.report", "."),
+        autoescape=name.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"cells": cells, "tally": tally}
+    return environment.get_template(name)

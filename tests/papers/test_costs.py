@@ -1,0 +1,32 @@
+import pytest
+
+from ntk_repro.errors import UserError
+from ntk_repro.papers import FIGURES, Cost, load_figure_preset, preset_names
+from ntk_repro.papers.costs import duration
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [(1.5, "1.5 minutes"), (1, "1 minute"), (60, "1 hour"), (90, "1.5 hours"), (4320, "3 days"), (0.1, "6 seconds")],
+)
+def test_a_time_is_in_the_largest_unit_that_it_has_one_of(minutes, text):
+    assert duration(minutes) == text
+
+
+def test_a_cost_is_a_sentence_of_its_numbers():
+    assert str(Cost(2)) == "2 minutes on two cores"
+    assert str(Cost(3, shared="half of it Figure 2's")) == "3 minutes on two cores, half of it Figure 2's"
+    assert str(Cost(30240, "gpu", needs="ImageNet")) == "about 3 weeks on a GPU, needs ImageNet"
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
+def test_a_cost_of_no_time_is_refused(minutes):
+    with pytest.raises(UserError, match="must be a number above 0"):
+        Cost(minutes)
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.id)
+def test_every_preset_has_a_cost_or_draws_the_runs_of_another_figure(figure):
+    for name in preset_names(figure):
+        preset = load_figure_preset(figure, name)
+        assert preset.cost or preset.runs_of

@@ -1,0 +1,141 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ntk_repro.papers.statistics import (
+    ahead_until_crossing,
+    left_the_majority,
+    margin,
+    monotone,
+    power_law_fit,
+    spearman,
+    student_interval,
+)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30), st.randoms())
+def test_spearman_is_scipys_where_nothing_is_missing(x, random):
+    y = random.sample(x, len(x))
+    if len(set(x)) > 1:
+        assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-12)
+
+
+def test_a_missing_value_is_left_out_or_ranks_last():
+    x, y = [1, 2, 3, 4], [1.0, 2.0, None, math.nan]
+    assert spearman(x, y, missing="last") == pytest.approx(spearman(x, [1, 2, 9, 9]))
+    assert spearman([1, 2, 3], [None, 1.0, 0.5], missing="last") == pytest.approx(-1.0)
+    assert spearman([*x, 5], [*y, 3.0]) == pytest.approx(1.0)
+    assert math.isnan(spearman(x, y))  # two points are left, which always correlate perfectly
+    assert spearman([1, 2, 3, 4], [9.0, 8.0, None, 7.0]) == pytest.approx(-1.0)
+    assert math.isnan(spearman(x, [1.0, None, None, None]))
+
+
+def test_spearman_of_a_constant_is_undetermined():
+    assert math.isnan(spearman([1, 2, 3], [0.5, 0.5, 0.5]))
+    assert math.isnan(spearman([1, 2, 3], [None, None, None]))
+    assert math.isnan(spearman([1, 2, 3], [None, None, None], missing="last"))
+
+
+@pytest.mark.parametrize(
+    ("rho", "grows", "falls"),
+    [
+        (0.8, True, False),
+        (0.8 - 1e-12, True, False),
+        (0.799, False, False),
+        (-0.8 + 1e-12, False, True),
+        (math.nan, False, False),
+    ],
+)
+def test_a_correlation_of_the_bound_says_that_something_grows_or_falls(rho, grows, falls):
+    assert (monotone(rho, +1), monotone(rho, -1)) == (grows, falls)
+    assert monotone(rho, +1, 0.9) is False
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share", "crossing"),
+    [
+        ([9, 8, 7, 6], [5, 4, 3, 2], 1.0, None),
+        ([9, 8, 1, 1], [5, 4, 3, 2], 1.0, 20 + 10 * 4 / 6),
+        ([9, 1, 7, 1], [5, 4, 3, 2], 2 / 3, 38),
+        ([1, 8, 7, 6], [5, 4, 3, 2], 3 / 4, None),
+        ([1, 1, 1, 1], [5, 4, 3, 2], 0.0, 10),
+        ([5, 4, 3, 2], [5, 4, 3, 2], 0.0, 10),
+    ],
+)
+def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, share, crossing):
+    overall = sum(a > b for a, b in zip(first, second, strict=True)) / 4
+    crossing = None if crossing is None else pytest.approx(crossing)
+    expected = (pytest.approx(share), crossing, pytest.approx(overall), 4)
+    assert ahead_until_crossing([10, 20, 30, 40], first, second) == expected
+    shuffled = ([values[i] for i in (2, 0, 3, 1)] for values in ([10, 20, 30, 40], first, second))
+    assert ahead_until_crossing(*shuffled) == expected
+
+
+def test_indices_without_both_values_are_left_out_of_the_crossing():
+    whole = ahead_until_crossing([10, 20, 40], [9, 8, 1], [5, 4, 3])
+    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, None, 1], [5, 4, 3.5, 3]) == whole
+    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, 7, 1], [5, 4, math.nan, 3]) == whole
+    none = ahead_until_crossing([10, 20], [None, 1.0], [1.0, None])
+    assert math.isnan(none.share)
+    assert (none.crossing, none.compared) == (None, 0)
+
+
+def test_a_power_law_is_found_exactly():
+    fit = power_law_fit([64, 128, 256, 512], 3 * np.array([64, 128, 256, 512.0]) ** -0.5)
+    assert fit.exponent == pytest.approx(-0.5, abs=1e-12)
+    assert fit.prefactor == pytest.approx(3)
+    assert fit.high - fit.low < 1e-6
+
+
+def test_a_power_law_leaves_out_what_has_no_logarithm():
+    fit = power_law_fit([1, 2, 4, 8, 16], [1, 0.5, None, 0, 0.0625])
+    assert fit.exponent == pytest.approx(-1)
+
+
+def test_two_points_determine_no_power_law():
+    assert np.isnan(power_law_fit([1, 2], [1, 2]).exponent)
+    assert np.isnan(power_law_fit([1, 1, 2, 2], [1, 2, 3, 4]).exponent)
+
+
+def test_the_confidence_interval_covers_the_true_exponent_nineteen_times_in_twenty():
+    rng, x = np.random.default_rng(0), 2.0 ** np.arange(6, 12)
+    for seeds in (1, 5):
+        covered = 0
+        for _ in range(400):
+            y = x**-1.0 * np.exp(0.1 * rng.normal(size=(seeds, 6)))
+            fit = power_law_fit(x, y if seeds > 1 else y[0])
+            covered += fit.low <= -1 <= fit.high
+        assert 0.92 < covered / 400 < 0.98
+
+
+def test_the_margin_is_two_standard_errors_of_independent_accuracies():
+    rng = np.random.default_rng(0)
+    one, two = rng.binomial(400, 0.7, 20000) / 400, rng.binomial(400, 0.9, 20000) / 400
+    assert margin(0.7, 0.9, 400) == pytest.approx(2 * np.std(one - two), rel=0.02)
+    assert margin(1.0, 1.0, 400) == 0
+    assert math.isnan(margin(math.nan, 0.5, 400))
+
+
+def test_who_guesses_has_not_left_the_majority():
+    rng = np.random.default_rng(0)
+    guessed = rng.binomial(250, 0.5, 5000) / 250
+    assert left_the_majority(guessed.tolist(), 0.5, 250).mean() < 0.003
+    assert left_the_majority([0.62, 0.62, None], 0.52, [100, 400, 400]).tolist() == [False, True, False]
+
+
+def test_the_interval_is_that_of_students_t():
+    values = [0.1, 0.4, 0.35, 0.2]
+    exact = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    found = student_interval([*values, None, math.nan])
+    assert found.seeds == 4
+    assert (found.low, found.high) == pytest.approx(exact)
+
+
+def test_one_value_has_no_interval_and_none_no_mean():
+    assert student_interval([0.5])[0] == 0.5
+    assert math.isnan(student_interval([0.5]).low)
+    assert math.isnan(student_interval([None]).mean)
