@@ -21,7 +21,8 @@ import tyro
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import unknown_name
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import check_seed
 
@@ -142,9 +143,7 @@ class DataSource(DataFolder):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        for name, count in (("n_train", self.n_train), ("n_test", self.n_test)):
-            if count is not None and count < 1:
-                raise UserError(f"{name} must be at least 1, not {count}")
+        check_counts(n_train=self.n_train, n_test=self.n_test)
         check_seed(self.data_seed, "data_seed")
         return {**super().canonical(), **({} if self.is_subset else self.defaults("data_seed"))}
 

@@ -27,6 +27,7 @@ ORDER = (
             "progress",
             "_neural_tangents",
             "precision",
+            "ranges",
             "seeds",
             "loss_curves",
             "network_names",

@@ -7,6 +7,7 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
+from ntk_repro.ranges import check_positive
 
 __all__ = ["checked_start", "checked_steps", "checked_times"]
 
@@ -46,6 +47,5 @@ def checked_steps(steps: Any, learning_rate: float, *, whole: bool = True) -> np
     numbers = checked_times(steps)
     if whole and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
         raise UserError("gradient descent takes whole steps; for times in between take the flow, `outputs`")
-    if np.ndim(learning_rate) or not (np.isfinite(learning_rate) and learning_rate > 0):
-        raise UserError(f"the learning rate must be one finite number above 0, not {learning_rate}")
+    check_positive(learning_rate=learning_rate)
     return numbers

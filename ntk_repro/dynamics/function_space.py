@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.dynamics.arguments import checked_start
-from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, stability_limit
+from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
+from ntk_repro.ranges import check_not_negative
 
 __all__ = ["LOSSES", "DivergedError", "FunctionSpaceTraining", "train_in_function_space"]
 
@@ -100,13 +101,13 @@ def train_in_function_space(
     steps = len(batches)
     rates = checked_array(learning_rate, f"learning_rate for {steps} steps", (), (steps,), dtype=dtype)
     rates = np.broadcast_to(rates, steps)
-    check_not_negative("learning_rate", rates.min())
+    check_not_negative(learning_rate=rates.min())
     if loss not in LOSSES:
         raise unknown_name("loss", loss, LOSSES)
     if loss == "binary_cross_entropy":
         check_binary_labels(y)
     check_momentum(momentum)
-    check_not_negative("weight_decay", weight_decay)
+    check_not_negative(weight_decay=weight_decay)
     f0 = checked_start(fx_train_0, "fx_train_0", y.shape, dtype)
     test_0 = None
     if k_test_train is not None:

@@ -15,7 +15,6 @@ from ntk_repro.gram.store import GramStore
 __all__ = [
     "averaged_loss_time",
     "check_momentum",
-    "check_not_negative",
     "eta_critical",
     "max_learning_rate",
     "neural_tangents_time",
@@ -70,16 +69,6 @@ def check_momentum(momentum: float) -> None:
     """
     if not 0 <= momentum < 1:
         raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
-
-
-def check_not_negative(name: str, value: float) -> None:
-    """Checks a learning rate, a weight decay or another number that is at least 0.
-
-    Raises:
-        UserError: it is negative, infinite or nan.
-    """
-    if not 0 <= value < np.inf:
-        raise UserError(f"{name} must be finite and not negative, not {value}")
 
 
 def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int) -> Any:

@@ -19,6 +19,7 @@ from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.memory import host_available_bytes, readable_bytes
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_not_negative
 
 __all__ = ["LEAST_SQUARES_METHODS", "LeastSquares", "least_squares_bytes", "solve_least_squares"]
 
@@ -130,8 +131,7 @@ def solve_least_squares(
     """
     if method not in LEAST_SQUARES_METHODS:
         raise unknown_name("method", method, LEAST_SQUARES_METHODS)
-    if not (np.isfinite(ridge) and ridge >= 0):
-        raise UserError(f"the ridge must be 0 or above, not {ridge}")
+    check_not_negative(ridge=ridge)
     if ridge and method == "primal":
         raise UserError('a ridge is solved by the kernel: take method="dual" or "auto", or leave the ridge out')
     if cutoff is not None and not 0 <= cutoff < 1:

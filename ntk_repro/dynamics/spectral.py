@@ -15,6 +15,7 @@ from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
+from ntk_repro.ranges import check_not_negative
 
 __all__ = ["NullSpace", "SpectralDynamics", "Spectrum", "TrainKernel", "decompose"]
 
@@ -83,8 +84,7 @@ def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | Non
     Raises:
         UserError: for a matrix that is not square, symmetric and finite, one that does not fit, and a negative ridge.
     """
-    if np.ndim(ridge) or not (np.isfinite(ridge) and ridge >= 0):
-        raise UserError(f"the ridge must be one finite number, not negative, not {ridge}")
+    check_not_negative(ridge=ridge)
     if not isinstance(kernel, Eigenpairs):
         matrix = SymmetricMatrix.of(kernel, "k_train_train")
         if num_eigenpairs is None or num_eigenpairs == matrix.n:

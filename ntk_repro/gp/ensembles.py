@@ -17,6 +17,7 @@ from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.memory import available_bytes
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.gradient_descent import GradientDescent
@@ -82,8 +83,7 @@ def ensemble(
     Raises:
         UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized anew.
     """
-    if num_networks < 1 or (networks_per_block is not None and networks_per_block < 1):
-        raise UserError(f"num_networks and networks_per_block must be at least 1: {num_networks}, {networks_per_block}")
+    check_counts(num_networks=num_networks, networks_per_block=networks_per_block)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     x_train, x_test = np.asarray(x_train), np.asarray(x_test)
     if x_test.shape[1:] != x_train.shape[1:] or not len(x_test):

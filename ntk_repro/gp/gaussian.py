@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntk_repro.errors import UserError
 from ntk_repro.precision import float64_scope
+from ntk_repro.ranges import check_counts
 
 __all__ = ["Gaussian"]
 
@@ -42,8 +42,7 @@ class Gaussian:
         Raises:
             UserError: for a number below 1.
         """
-        if num < 1:
-            raise UserError(f"num must be at least 1, not {num}")
+        check_counts(num=num)
         key = jax.random.key(key) if isinstance(key, int | np.integer) else key
         with float64_scope():
             noise = np.asarray(jax.random.normal(key, (num, *self.mean.shape[-2:]), np.float64))

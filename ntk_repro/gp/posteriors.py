@@ -9,9 +9,9 @@ from jaxtyping import Float
 from ntk_repro.dynamics.arguments import checked_times
 from ntk_repro.dynamics.filters import GradientFlow
 from ntk_repro.dynamics.spectral import Spectrum, decompose
-from ntk_repro.errors import UserError
 from ntk_repro.gp.gaussian import Gaussian
 from ntk_repro.gram.checks import checked_array
+from ntk_repro.ranges import check_not_negative
 
 __all__ = ["nngp_posterior", "ntk_gp_posterior", "readout_posterior"]
 
@@ -48,8 +48,7 @@ def nngp_posterior(
     (1.0, 0.75)
     """
     k, k_test_train, k_test_test, y = _checked(nngp_train_train, nngp_test_train, nngp_test_test, y_train)
-    if not 0 <= observation_noise < np.inf:
-        raise UserError(f"observation_noise is a variance, finite and at least 0, not {observation_noise}")
+    check_not_negative(observation_noise=observation_noise)
     # Without noise the kernel as it came: its type says how large its rounding is.
     spectrum = decompose(k + observation_noise * np.eye(len(k)) if observation_noise else nngp_train_train)
     _warn_of_contradictions(spectrum, y)

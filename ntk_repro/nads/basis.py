@@ -19,6 +19,7 @@ from ntk_repro.nads.settings import InputSettings, Samples
 from ntk_repro.nads.streams import BASIS_RANDOM, BASIS_SAMPLES
 from ntk_repro.network import check_network
 from ntk_repro.network_names import display_name
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 
 __all__ = ["Config", "concentration", "fourier_magnitude", "load", "run", "show"]
@@ -55,8 +56,7 @@ class Config(DataFolder, InputSettings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         check_precision(self.precision)
-        if self.samples < 1:
-            raise UserError(f"samples must be at least 1, not {self.samples}")
+        check_counts(samples=self.samples)
         drawn = self.data in _DRAWN
         _check_shown(self.shown, self.dimension if drawn else None)
         unused = () if drawn else ("size", "channels")
@@ -64,8 +64,7 @@ class Config(DataFolder, InputSettings):
 
 
 def _check_shown(shown: int, d: int | None) -> None:
-    if shown < 1:
-        raise UserError(f"shown must be at least 1, not {shown}")
+    check_counts(shown=shown)
     if d is not None and shown > d:
         raise UserError(f"shown must be from 1 to the {d} directions that there are, not {shown}")
 

@@ -7,6 +7,7 @@ from jaxtyping import Float32, Int32
 
 from ntk_repro.errors import UserError
 from ntk_repro.nads.streams import SEPARABLE_TEST, SEPARABLE_TRAIN
+from ntk_repro.ranges import check_counts, check_positive
 
 __all__ = ["SeparableData", "linearly_separable"]
 
@@ -49,11 +50,8 @@ def linearly_separable(
     Raises:
         UserError: sizes below 1, epsilon or sigma that are not positive and finite, a direction of length 0.
     """
-    if min(train_size, test_size) < 1:
-        raise UserError(f"train_size and test_size must be at least 1, not {train_size} and {test_size}")
-    for name, value in (("epsilon", epsilon), ("sigma", sigma)):
-        if not 0 < value < np.inf:
-            raise UserError(f"{name} must be above 0 and finite, not {value}")
+    check_counts(train_size=train_size, test_size=test_size)
+    check_positive(epsilon=epsilon, sigma=sigma)
     u = np.asarray(direction, np.float64).ravel()
     norm = np.linalg.norm(u)
     if not 0 < norm < np.inf:

@@ -10,6 +10,7 @@ from ntk_repro.experiments import StudyConfig
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_counts
 from ntk_repro.seeds import INIT, key_for
 
 __all__ = ["InitialNetwork", "InputSettings", "Samples"]
@@ -72,9 +73,7 @@ class InputSettings(InitialNetwork):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        for name, value in (("size", self.size), ("channels", self.channels)):
-            if value < 1:
-                raise UserError(f"{name} must be at least 1, not {value}")
+        check_counts(size=self.size, channels=self.channels)
         _ = self.memory_bytes
         return super().canonical()
 

@@ -18,6 +18,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.nads.settings import Samples
 from ntk_repro.precision import float64_scope
+from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 
@@ -52,8 +53,8 @@ class Config(StudyConfig):
         """As `Settings.canonical`."""
         if len(self.widths) < 2 or list(self.widths) != sorted(set(self.widths)) or self.widths[0] < 1:
             raise UserError(f"widths must be two or more, rising, from 1 on, not {self.widths}")
-        if self.steps < 1 or not self.radius > 0 or not self.learning_rate > 0:
-            raise UserError("steps must be at least 1, radius and learning_rate above 0")
+        check_counts(steps=self.steps)
+        check_positive(radius=self.radius, learning_rate=self.learning_rate)
         return super().canonical()
 
 

@@ -23,6 +23,7 @@ from ntk_repro.gram.eigenfunctions import gram_folder
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import Settings
 from ntk_repro.rotation.task import NO_CLASSES, batches_for, identity_of, images, network_for
@@ -52,8 +53,7 @@ class Config(Settings):
                 f"{min(self.sizes)} training images are fewer than a batch of {self.batch_size}: leave that size out, "
                 "or lower --batch-size"
             )
-        if self.epochs < 1:
-            raise UserError(f"epochs must be at least 1, not {self.epochs}")
+        check_counts(epochs=self.epochs)
         return {**super().canonical(), "sizes": tuple(sorted(set(self.sizes)))}
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.dynamics import eta_critical, train_in_function_space
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import alignment_from_gram, gram_store, top_eigenpairs
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import TaskSettings, checked_epochs
 from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
@@ -41,8 +41,7 @@ class Config(TaskSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with the epochs to linearize at."""
-        if self.epochs < 1:
-            raise UserError(f"epochs must be at least 1, not {self.epochs}")
+        check_counts(epochs=self.epochs)
         at = checked_epochs(self.linearize_at, self.epochs, "linearize-at")
         return {**super().canonical(), "linearize_at": at}
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.data import Dataset
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
+from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
 from ntk_repro.rotation.settings import TaskSettings, checked_epochs
@@ -42,14 +42,10 @@ class Config(TaskSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with the epochs to measure at."""
-        for name in ("top", "kernel_images"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be at least 1, not {value}")
+        check_counts(top=self.top, kernel_images=self.kernel_images)
         if self.kernel_images is not None:
             check_eigenpair_count(self.top, self.kernel_images, "--top")
-        if self.num_eigenfunctions < 0 or self.epochs < 0:
-            raise UserError("num_eigenfunctions and epochs must be at least 0")
+        check_not_negative(num_eigenfunctions=self.num_eigenfunctions, epochs=self.epochs)
         return {**super().canonical(), "track": checked_epochs(self.track, self.epochs, "track")}
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_counts
 
 __all__ = ["check_batch_size", "epoch_ends", "epoch_means", "minibatches"]
 
@@ -19,8 +20,7 @@ def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarr
     Raises:
         UserError: when a batch is larger than the training set, or a number is below 1.
     """
-    if min(n, batch_size, epochs) < 1:
-        raise UserError(f"samples, batch_size and epochs must be at least 1, not {n}, {batch_size} and {epochs}")
+    check_counts(n=n, batch_size=batch_size, epochs=epochs)
     check_batch_size(batch_size, n)
     rng = np.random.default_rng(seed)
     rows = np.concatenate([rng.permutation(n).astype(np.int32) for _ in range(epochs)])

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative, eta_critical
+from ntk_repro.dynamics.learning_rates import check_momentum, eta_critical
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training.losses import DESCENT_LOSSES, Loss
 from ntk_repro.training.problem import Problem
@@ -185,9 +186,8 @@ class GradientDescent(Problem):
             UserError: for shapes that do not fit, unknown names and numbers out of range.
         """
         check_momentum(momentum)
-        check_not_negative("learning_rate", learning_rate)
-        if steps < 1:
-            raise UserError(f"steps must be at least 1, not {steps}")
+        check_not_negative(learning_rate=learning_rate)
+        check_counts(steps=steps)
         self.observe_at = [int(step) for step in observe_at]
         if sorted({*self.observe_at}) != self.observe_at or not all(0 <= step <= steps for step in self.observe_at):
             raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {self.observe_at}")

@@ -8,8 +8,9 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from ntk_repro.dynamics.learning_rates import check_momentum, check_not_negative
+from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.training.batches import check_batch_size
 from ntk_repro.training.losses import LOSSES, Loss
 
@@ -58,13 +59,8 @@ class Recipe:
             if name not in known:
                 raise unknown_name(kind, name, known)
         check_momentum(self.momentum)
-        check_not_negative("learning_rate", self.learning_rate)
-        check_not_negative("weight_decay", self.weight_decay)
-        if min(self.batch_size, self.epochs, self.decay_epochs) < 1:
-            raise UserError(
-                f"batch_size, epochs and decay_epochs must be at least 1, not {self.batch_size}, {self.epochs} and "
-                f"{self.decay_epochs}"
-            )
+        check_not_negative(learning_rate=self.learning_rate, weight_decay=self.weight_decay)
+        check_counts(batch_size=self.batch_size, epochs=self.epochs, decay_epochs=self.decay_epochs)
 
     def steps(self, n: int) -> int:
         """The number of steps on n training samples: the whole batches in `epochs` passes.

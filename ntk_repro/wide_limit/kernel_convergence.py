@@ -12,10 +12,10 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import WidthsSettings
@@ -47,8 +47,7 @@ class Config(WidthsSettings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         checked_increasing("samples", self.samples)
-        if min(self.input_size, self.num_inputs) < 1:
-            raise UserError("input_size and num_inputs must be at least 1")
+        check_counts(input_size=self.input_size, num_inputs=self.num_inputs)
         return super().canonical()
 
     def inputs(self) -> Float[np.ndarray, "n d"]:

@@ -18,6 +18,7 @@ from ntk_repro.experiments import DataSettings, EpochSettings, experiment
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
+from ntk_repro.ranges import check_counts, check_not_negative, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
@@ -55,13 +56,9 @@ class Config(EpochSettings, Subset, DataSettings, FcnSettings):
         """As `Settings.canonical`, the learning rates in rising order, each once."""
         if not self.log2_etas:
             raise UserError("--log2-etas is empty: name at least one exponent, such as --log2-etas -3 -1 1")
-        for name in ("hidden", "depth", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 < self.sigma_w_squared < np.inf:
-            raise UserError(f"sigma_w_squared must be above 0, not {self.sigma_w_squared}: 2 suits ReLU layers")
-        if not 0 <= self.sigma_b_squared < np.inf:
-            raise UserError(f"sigma_b_squared must be 0 (no biases) or above, not {self.sigma_b_squared}")
+        check_counts(hidden=self.hidden, depth=self.depth, batch_size=self.batch_size, epochs=self.epochs)
+        check_positive(sigma_w_squared=self.sigma_w_squared)
+        check_not_negative(sigma_b_squared=self.sigma_b_squared)
         return {**super().canonical(), "log2_etas": tuple(sorted(set(self.log2_etas)))}
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
+from ntk_repro.ranges import check_counts
 from ntk_repro.wide_limit.widths import checked_increasing, displayed_widths
 
 __all__ = ["DescentSettings", "FcnSettings", "RegressionSettings", "StepSettings", "Subset", "WidthsSettings"]
@@ -96,8 +96,7 @@ class StepSettings(DescentSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        if self.steps < 1:
-            raise UserError(f"steps must be at least 1, not {self.steps}")
+        check_counts(steps=self.steps)
         return super().canonical()
 
     @property

@@ -17,6 +17,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, MinibatchSettings, experiment
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import critical_learning_rate, minibatches, train_pair
@@ -93,9 +94,8 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         self.network(1)
-        for name in ("steps", "observations", "num_observed", "num_weights"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_counts(steps=self.steps, observations=self.observations)
+        check_counts(num_observed=self.num_observed, num_weights=self.num_weights)
         if self.loss == "cross_entropy" and self.classes is not None and len(self.classes) == 2:
             raise UserError("cross_entropy needs an output for each class: name three classes or more, or none for all")
         unused = {"hidden", "channels", "depth", "blocks", "batch_norm"} - set(_SETTINGS[self.net])

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ntk_repro.data import Dataset
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import accuracy
 from ntk_repro.widths.settings import Images
@@ -34,8 +34,7 @@ class Config(Images):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        if self.ridge < 0:
-            raise UserError(f"ridge must be 0 or more, not {self.ridge}")
+        check_not_negative(ridge=self.ridge)
         return super().canonical()
 
 

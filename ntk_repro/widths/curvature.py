@@ -24,6 +24,7 @@ from ntk_repro.models import NetworkChoice
 from ntk_repro.network import check_network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.widths.settings import Images, Settings
 from ntk_repro.widths.task import images, network_for, targets
@@ -58,10 +59,8 @@ class Config(Images, NetworkChoice, StudyConfig):
         """As `Settings.canonical`."""
         if not self.widths:
             raise UserError("name at least one of --widths")
-        if min(self.batch_size, self.batches) < 1:
-            raise UserError("batch_size and batches must be at least 1")
-        if not (np.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise UserError(f"learning_rate must be above 0, not {self.learning_rate}")
+        check_counts(batch_size=self.batch_size, batches=self.batches)
+        check_positive(learning_rate=self.learning_rate)
         check_momentum(self.momentum)
         if self.n_test != 1:
             raise UserError("the curvature is that on training images: leave --n-test out")

@@ -6,6 +6,7 @@ from typing import Any
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.models import NetworkSettings
+from ntk_repro.ranges import check_counts, check_not_negative
 
 __all__ = ["Images", "Settings", "SgdSettings"]
 
@@ -35,10 +36,8 @@ class Images(DataSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        if self.resize is not None and self.resize < 1:
-            raise UserError(f"resize must be at least 1, not {self.resize}")
-        if self.shift < 0:
-            raise UserError(f"shift must be 0 or more pixels, not {self.shift}")
+        check_counts(resize=self.resize)
+        check_not_negative(shift=self.shift)
         if self.data != "snakes" and (self.imagenet or self.wordnet_ids):
             raise UserError("--imagenet and --wordnet-ids are for --data snakes: add that, or leave them out")
         return super().canonical()

@@ -22,6 +22,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy
 from ntk_repro.widths.baselines import Config as BaselinesConfig
@@ -67,8 +68,7 @@ class Config(SgdSettings, Settings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the sizes in order."""
         _ = self.recipe
-        if self.kernel_ridge < 0:
-            raise UserError(f"kernel_ridge must be 0 or more, not {self.kernel_ridge}")
+        check_not_negative(kernel_ridge=self.kernel_ridge)
         sizes = self.sizes
         if sizes is not None:
             sizes = tuple(sorted(set(sizes) - {0}))

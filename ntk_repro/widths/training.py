@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.data import Dataset
-from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, landmark_epochs
 from ntk_repro.widths.baselines import Config as BaselinesConfig
@@ -53,8 +53,7 @@ class Config(SgdSettings, Settings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         _ = self.recipe
-        if self.follow < 0:
-            raise UserError(f"follow must be 0 or more test images, not {self.follow}")
+        check_not_negative(follow=self.follow)
         return super().canonical()
 
     @property

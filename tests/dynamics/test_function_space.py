@@ -265,7 +265,7 @@ def test_inputs_are_left_alone():
         ({"batches": np.array([0, 3])}, "integer row indices"),
         ({"batches": np.array([[0.0, 3.0]])}, "integer row indices"),
         ({"learning_rate": np.ones(59)}, "60 steps"),
-        ({"learning_rate": -0.1}, "not negative"),
+        ({"learning_rate": -0.1}, "learning_rate must be at least 0"),
         ({"momentum": 1.0}, "momentum"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"loss": "binary_crossentropy"}, "binary_cross_entropy"),

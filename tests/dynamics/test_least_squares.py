@@ -206,7 +206,7 @@ def test_what_cannot_be_solved_is_refused():
     bad: list[tuple[dict[str, Any], str]] = [
         ({"method": "qr"}, "unknown method 'qr'"),
         ({"method": "primal", "ridge": 0.1}, "a ridge is solved by the kernel"),
-        ({"ridge": -1.0}, "ridge must be 0 or above"),
+        ({"ridge": -1.0}, "ridge must be at least 0"),
         ({"cutoff": 1.0}, "cutoff must be a share"),
         ({"method": "cholesky", "x_train": X[:LARGE], "y_train": Y[:LARGE]}, "kernel of 120 rows is singular within"),
         ({"y_train": y[:, :1]}, r"y_train must be of shape \(8, 2\), not \(8, 1\)"),

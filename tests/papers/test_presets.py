@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from ntk_repro.errors import UserError
@@ -19,6 +21,11 @@ runs = [{ net = "mlp" }, { net = "lenet", epochs = 5, seeds = [7] }]
 """
 
 
+def configs_of(figure, preset, **options) -> Any:
+    """The settings of the runs; which there are depends on the study."""
+    return load_figure_preset(figure, preset, **options).configs
+
+
 @pytest.fixture
 def configs(tmp_path, monkeypatch):
     def write(**files):
@@ -32,27 +39,30 @@ def configs(tmp_path, monkeypatch):
 
 def test_runs_take_shared_keys_then_their_own_once_for_each_seed(configs):
     configs(fig2=FILE)
-    preset = load_figure_preset(FIG2, "quick")
-    assert preset.cost == Cost(0.1)
-    assert [(c.net, c.seed, c.epochs) for c in preset.configs] == [("mlp", 0, 3), ("mlp", 1, 3), ("lenet", 7, 5)]
+    assert load_figure_preset(FIG2, "quick").cost == Cost(0.1)
+    assert [(c.net, c.seed, c.epochs) for c in configs_of(FIG2, "quick")] == [
+        ("mlp", 0, 3),
+        ("mlp", 1, 3),
+        ("lenet", 7, 5),
+    ]
 
 
 def test_the_command_line_replaces_and_selects(configs):
     configs(fig2=FILE)
-    preset = load_figure_preset(FIG2, "quick", nets=("lenet",), seeds=(3,), data="digits", n_train=None)
-    assert [(c.net, c.seed, c.data, c.n_train) for c in preset.configs] == [("lenet", 3, "digits", None)]
+    found = configs_of(FIG2, "quick", nets=("lenet",), seeds=(3,), data="digits", n_train=None)
+    assert [(c.net, c.seed, c.data, c.n_train) for c in found] == [("lenet", 3, "digits", None)]
 
 
 def test_runs_from_draws_the_very_runs_of_another_figure(configs):
     configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nnets = ["lenet"]')
-    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
     assert mine == theirs[2:]
 
 
 @pytest.mark.parametrize("preset", ["laptop", "paper"])
 def test_figures_3_13_and_14_share_figure_2s_runs(preset):
-    shared = {config_hash(c.resolved()) for c in load_figure_preset(FIG2, preset).configs}
-    own = [load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs for name in ("fig3", "fig13", "fig14")]
+    shared = {config_hash(c.resolved()) for c in configs_of(FIG2, preset)}
+    own = [configs_of(FIGURES[f"ortiz2021/{name}"], preset) for name in ("fig3", "fig13", "fig14")]
     assert sorted(config_hash(c.resolved()) for configs in own for c in configs) == sorted(shared)
     assert [{c.net for c in configs} for configs in own] == [{"resnet18"}, {"mlp"}, {"lenet"}]
 
@@ -89,20 +99,20 @@ def test_settings_beside_runs_from_are_refused(configs):
 
 def test_runs_from_keeps_the_runs_of_any_setting(configs):
     configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nkeep = { epochs = 3 }')
-    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
     assert mine == theirs[:2]
 
 
 def test_runs_from_takes_the_networks_that_the_source_draws(configs):
     configs(fig2=FILE.replace("seeds = [0, 1]", 'nets = ["lenet"]', 1), fig14='[quick]\nruns_from = "fig2"')
-    mine, theirs = load_figure_preset(FIG14, "quick").configs, load_figure_preset(FIG2, "quick").configs
+    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
     assert mine == theirs
     assert {config.net for config in mine} == {"lenet"}
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
 def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
-    mine, theirs = (load_figure_preset(FIGURES[f"lee2019/{name}"], preset).configs for name in ("figS10", "figS9"))
+    mine, theirs = (configs_of(FIGURES[f"lee2019/{name}"], preset) for name in ("figS10", "figS9"))
     assert mine == tuple(config for config in theirs if config.depth == 1)
     assert len(mine) < len(theirs)
 
@@ -144,7 +154,7 @@ FIG5, FIG6 = (FIGURES[f"samarin2022/{name}"] for name in ("fig5", "fig6"))
 
 
 def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
-    configs = load_figure_preset(FIG6, "paper", imagenet="here", data_dir="prepared").configs
+    configs = configs_of(FIG6, "paper", imagenet="here", data_dir="prepared")
     assert {(config.data, config.imagenet) for config in configs} == {("mnist", None), ("snakes", "here")}
     assert all(config.resolved() for config in configs)
     with pytest.raises(
@@ -153,14 +163,14 @@ def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
         load_figure_preset(FIG6, "quick", imagenet="here")
     with pytest.raises(UserError, match="have no setting imagenet"):
         load_figure_preset(FIG2, "quick", imagenet="here")
-    (first, *_) = load_figure_preset(FIG5, "quick", imagenet="here", data="snakes").configs
+    (first, *_) = configs_of(FIG5, "quick", imagenet="here", data="snakes")
     assert (first.data, first.imagenet) == ("snakes", "here")
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
 def test_table_a2_has_the_very_runs_of_figures_2_3_and_4(preset):
     runs = {
-        name: {config_hash(c.resolved()) for c in load_figure_preset(FIGURES[f"samarin2022/{name}"], preset).configs}
+        name: {config_hash(c.resolved()) for c in configs_of(FIGURES[f"samarin2022/{name}"], preset)}
         for name in ("fig2", "fig3", "fig4", "tableA2")
     }
     # At quick Figure 4 has digits in place of CIFAR-10, so the table leaves it out.

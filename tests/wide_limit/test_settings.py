@@ -47,7 +47,7 @@ RUN = {module.Config: module.run for module in MODULES}
         (RATES, {"hidden": 0}, "hidden must be at least 1"),
         (RATES, {"epochs": 0}, "epochs must be at least 1"),
         (RATES, {"sigma_w_squared": 0.0}, "sigma_w_squared must be above 0"),
-        (RATES, {"sigma_b_squared": -1.0}, "sigma_b_squared must be 0"),
+        (RATES, {"sigma_b_squared": -1.0}, "sigma_b_squared must be at least 0"),
         (ENSEMBLE, {"observe_at": (0,)}, "observe_at must be steps from 0 on"),
         (ENSEMBLE, {"observe_at": (-1, 4)}, "observe_at must be steps from 0 on"),
         (ENSEMBLE, {"num_networks": 1}, "raise num_networks from 1"),

@@ -65,5 +65,5 @@ def test_a_fit_of_other_images_is_refused(tmp_path):
 
 
 def test_a_negative_ridge_is_refused():
-    with pytest.raises(UserError, match="ridge must be 0 or more"):
+    with pytest.raises(UserError, match="ridge must be at least 0"):
         baselines.Config(ridge=-1.0).resolved()

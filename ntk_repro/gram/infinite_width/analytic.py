@@ -19,6 +19,7 @@ from ntk_repro.models.infinite_width import CLOSED_FORM, NUMERICAL_DEGREE
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
+from ntk_repro.ranges import check_counts
 
 __all__ = ["AnalyticKernel", "analytic_kernel", "stax_twin"]
 
@@ -105,8 +106,7 @@ def analytic_kernel(
                 raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
         n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
         check_result_fits(n1, 2 * n2, 1, 8)
-        if batch_size is not None and batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, not {batch_size}")
+        check_counts(batch_size=batch_size)
         if degree < 2:
             raise UserError(f"degree counts the points of a quadrature and must be at least 2, not {degree}")
         size = min(batch_size or _fitting_batch(module, x1.shape[1:], degree), max(n1, n2))

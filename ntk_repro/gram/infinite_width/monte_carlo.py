@@ -22,6 +22,7 @@ from ntk_repro.gram.structured.features import Plan, features_of
 from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
+from ntk_repro.ranges import check_counts
 
 __all__ = ["MonteCarloKernels", "monte_carlo_kernels"]
 
@@ -82,8 +83,7 @@ def monte_carlo_kernels(
     increasing = bool(counts) and counts[0] >= 1 and all(a < b for a, b in itertools.pairwise(counts))
     if asked.ndim > 1 or asked.dtype.kind not in "iu" or not increasing:
         raise UserError(f"num_samples must be at least 1, several of them increasing, and whole, not {num_samples}")
-    if block is not None and block < 1:
-        raise UserError(f"block counts networks and must be at least 1, not {block}")
+    check_counts(block=block)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     readout_features_fn(module)  # refuses what has no readout
     first = Network.create(module, jax.random.fold_in(key, 0), np.shape(x1)[1:])

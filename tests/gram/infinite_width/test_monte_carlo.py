@@ -82,7 +82,7 @@ def test_bad_arguments_are_refused(monkeypatch):
     for num_samples in wrong:
         with pytest.raises(UserError, match="num_samples must be at least 1"):
             monte_carlo_kernels(FCN, 0, num_samples, X)
-    with pytest.raises(UserError, match="block counts networks"):
+    with pytest.raises(UserError, match="block must be at least 1"):
         monte_carlo_kernels(FCN, 0, 2, X, block=0)
     with pytest.raises(UserError, match="MLP has no sigma_w"):
         monte_carlo_kernels(build_model("mlp"), 0, 2, X)
