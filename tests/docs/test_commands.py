@@ -212,15 +212,11 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
                 importlib.import_module("ntk_repro.eigentasks.__main__").main(["--help"])
             assert "--indices" in capsys.readouterr().out
             return
-        case ["python", "-m", "ntk_repro.eigentasks", *arguments]:
-            program = importlib.import_module("ntk_repro.eigentasks.__main__")
-            monkeypatch.setattr(program, "run", lambda config: done.append(config.resolved()))
-            monkeypatch.setattr(program, "show", lambda folder: None)
-            program.main(arguments)
-        case ["python", "-m", module, experiment, *arguments]:
+        case ["python", "-m", module, *arguments]:
+            experiment = "study" if module == "ntk_repro.eigentasks" else arguments[0]
             study = importlib.import_module(f"{module}.{experiment}")
             folder = SimpleNamespace(path="")
             monkeypatch.setattr(study, "run", lambda config: (done.append(config.resolved()), folder)[1])
             monkeypatch.setattr(study, "show", lambda folder: None)
-            importlib.import_module(f"{module}.__main__").main([experiment, *arguments])
+            importlib.import_module(f"{module}.__main__").main(arguments)
     assert len(done) == 1
