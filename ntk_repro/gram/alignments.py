@@ -186,6 +186,8 @@ def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[
 
 
 def _checked_targets(targets: Any, n: int) -> Float[np.ndarray, "n T"]:
+    if np.iscomplexobj(targets):
+        raise UserError("the targets are complex: pass real and imaginary parts as targets of their own")
     targets = np.asarray(targets, dtype=np.float64)
     targets = targets[:, None] if targets.ndim == 1 else targets
     if targets.ndim != 2 or len(targets) != n or not targets.shape[1]:
