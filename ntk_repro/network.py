@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +14,15 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.models import NetworkSpec, is_nnx, last_line, network_spec
-from ntk_repro.parameters import check_names, detached, kind_of, leaf_names, with_real_parameters
+from ntk_repro.parameters import (
+    check_names,
+    detached,
+    has_statistics,
+    kind_of,
+    leaf_names,
+    with_complex_pairs,
+    with_real_parameters,
+)
 
 __all__ = ["ApplyFn", "Network", "check_network"]
 
@@ -126,11 +134,12 @@ class Network:
         except Exception as error:  # whatever the code of a module raises
             raise UserError(
                 f"{type(module).__name__} does not run on inputs {input_shape} of type {jnp.dtype(input_dtype)} "
-                f"({last_line(error)}): give the shape of one sample, and input_dtype=jnp.int32 for tokens"
+                f"({last_line(error)}): fix the module, or give the shape of one sample and the input_dtype that it is "
+                "made for, jnp.int32 for tokens"
             ) from error
         params = variables.pop("params", {})
-        made = with_real_parameters(params, variables, *_linen_functions(module))
-        return cls(*made, module, input_shape=input_shape)
+        params, apply_fn, training_fn = with_real_parameters(params, *_linen_functions(module))
+        return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
 
     @classmethod
     def _custom(cls, spec: NetworkSpec, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
@@ -158,17 +167,20 @@ class Network:
             raise UserError(
                 f"Network.from_apply takes a function and its parameters, in this order, not {type(apply_fn).__name__}"
             )
-        if isinstance(params, Mapping) and {"params", "batch_stats"} <= set(params):
+        if has_statistics(params):
             raise UserError(
-                "these are Flax variables, of which only 'params' are parameters: use Network.create(module, seed, "
-                "input_shape).replace(params=variables['params'], state={'batch_stats': variables['batch_stats']})"
+                "these hold running statistics, which are no parameters: use Network.create(module, seed, input_shape)"
+                ".replace(params=variables['params'], state={'batch_stats': variables['batch_stats']}), or of an NNX "
+                "module Network.create(module)"
             )
-        return cls(*with_real_parameters(params, {}, *_plain_functions(apply_fn)))
+        params, inference_fn, training_fn = with_real_parameters(params, *_plain_functions(apply_fn))
+        return cls(params, {}, inference_fn, training_fn)
 
     @classmethod
     def _from_nnx(cls, module: Any) -> "Network":
         from flax import nnx
 
+        _check_call_arguments(module)
         graph, params, state = nnx.split(module, nnx.Param, ...)
 
         def run(params, state, x, train):
@@ -178,14 +190,13 @@ class Network:
             fx = _two_dimensional(copy(x, **_mode_arguments(copy, train)))
             return fx, nnx.state(copy, nnx.Not(nnx.Param))
 
-        return cls(
-            *with_real_parameters(
-                params,
-                state,
-                lambda params, state, x: run(params, state, x, train=False)[0],
-                functools.partial(run, train=True),
-            )
+        def inference_fn(params, state, x):
+            return run(params, state, x, train=False)[0]
+
+        params, inference_fn, training_fn = with_real_parameters(
+            params, inference_fn, functools.partial(run, train=True)
         )
+        return cls(params, state, inference_fn, training_fn)
 
     def apply(self, params: PyTree, x: Float[Array | np.ndarray, "n ..."]) -> Float[Array, "n k"]:
         """f(params, x) in inference mode with `state` frozen; traceable by JAX transformations."""
@@ -214,6 +225,8 @@ class Network:
         Raises:
             UserError: for params and state with other names than the network's.
         """
+        if "params" in changes:
+            changes["params"] = with_complex_pairs(changes["params"])
         for kind in changes.keys() & {"params", "state"}:
             check_names(kind, getattr(self, kind), changes[kind])
         return dataclasses.replace(self, **changes)
@@ -371,19 +384,23 @@ def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
     return linearized_fn, lambda params, frozen, x: (linearized_fn(params, frozen, x), frozen)
 
 
-def _check_call_arguments(module: nn.Module) -> None:
-    """Refuses a module whose call needs more than its inputs and the switch to inference."""
-    _, *others = inspect.signature(module.__call__).parameters.values()
+def _check_call_arguments(module: Any) -> None:
+    """Refuses a module whose call takes no inputs, or needs more than these and the switch to inference."""
+    name = type(module).__name__
+    call = getattr(module, "__call__", None)  # noqa: B004
+    taken = list(inspect.signature(call).parameters.values()) if call is not None else []
+    if not taken:
+        raise UserError(f"{name} has no __call__ that takes inputs: define __call__(self, x)")
     needed = [
         one.name
-        for one in others
+        for one in taken[1:]
         if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
         if one.name not in _MODE_ARGUMENTS
     ]
     if needed:
         raise UserError(
-            f"{type(module).__name__}.__call__ needs {', '.join(needed)} beside its inputs: give it a default, or wrap "
-            "it, Network.from_apply(lambda params, x: module.apply({'params': params}, x, ...), params)"
+            f"{name}.__call__ needs {', '.join(needed)} beside its inputs: give it a default, or wrap the module in a "
+            "function of params and x for Network.from_apply"
         )
 
 

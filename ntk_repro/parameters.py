@@ -1,5 +1,6 @@
 """The parameters of a network as real arrays of its own, whatever they came as, and the names that its trees have."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,16 @@ from jax.core import Tracer
 
 from ntk_repro.errors import UserError
 
-__all__ = ["ComplexParameter", "check_names", "detached", "kind_of", "leaf_names", "with_real_parameters"]
+__all__ = [
+    "ComplexParameter",
+    "check_names",
+    "detached",
+    "has_statistics",
+    "kind_of",
+    "leaf_names",
+    "with_complex_pairs",
+    "with_real_parameters",
+]
 
 PyTree = Any
 
@@ -22,25 +32,32 @@ class ComplexParameter(NamedTuple):
     imag: Any
 
 
-def leaf_names(tree: PyTree) -> list[tuple[str, ...]]:
-    """The names on the way to each leaf, no two alike; the same for all containers of the same names."""
-    names = []
-    for number, (keys, _) in enumerate(jax.tree_util.tree_flatten_with_path(tree)[0]):
-        name = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in keys]
-        if len(name) > 1 and name[-1] == "value" and isinstance(keys[-1], jax.tree_util.GetAttrKey):
-            name.pop()  # of an NNX variable, or of a partitioned parameter
-        names.append(tuple(name) if tuple(name) not in names else (*name, str(number)))
-    return names
+def leaf_names(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[tuple[str, ...]]:
+    """The path of each leaf, all distinct, and the same for all containers of the same names."""
+    paths = [keys for keys, _ in jax.tree_util.tree_flatten_with_path(tree, is_leaf)[0]]
+    names = [tuple(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in keys) for keys in paths]
+    siblings = Counter(name[:-1] for name in names)
+    found: dict[tuple[str, ...], None] = {}
+    for number, (keys, name) in enumerate(zip(paths, names, strict=True)):
+        boxed = len(name) > 1 and name[-1] == "value" and isinstance(keys[-1], jax.tree_util.GetAttrKey)
+        if boxed and siblings[name[:-1]] == 1:
+            name = name[:-1]  # of an NNX variable, or of a partitioned parameter
+        found[name if name not in found else (*name, str(number))] = None
+    return list(found)
 
 
 def check_names(kind: str, own: PyTree, given: PyTree) -> None:
-    """Refuses a tree that lacks names of the network's or, of parameters, has others."""
+    """Refuses a tree that lacks names of the network's or, of parameters, has others.
+
+    Raises:
+        UserError: says which, and what to pass.
+    """
     own_names, names = set(leaf_names(own)), set(leaf_names(given))
     missing, unexpected = sorted(own_names - names), sorted(names - own_names) if kind == "params" else []
     if not missing and not unexpected:
         return
     differ = [f"{word} {'/'.join(found[0])}" for word, found in (("lack", missing), ("have", unexpected)) if found]
-    remedy = "pass a tree with the names of net.params"
+    remedy = "pass a tree with the names of net.params, without leaves that are no parameters"
     if kind == "state":
         remedy = "pass a tree with the names of net.state, such as {'batch_stats': variables['batch_stats']}"
     elif any(name[:1] == ("params",) for name in unexpected):
@@ -49,7 +66,7 @@ def check_names(kind: str, own: PyTree, given: PyTree) -> None:
 
 
 def detached(tree: PyTree) -> PyTree:
-    """The same values in containers and arrays of their own; JAX's arrays never change."""
+    """The same values in containers and NumPy arrays of their own; JAX's arrays never change."""
 
     def leaf(value):
         if isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted():
@@ -60,46 +77,62 @@ def detached(tree: PyTree) -> PyTree:
 
 
 def kind_of(leaf: Any) -> str:
-    """Whether a leaf is a real or a complex parameter, an array without gradient, or no array at all."""
-    if not hasattr(leaf, "dtype") and not isinstance(leaf, bool | int | float | complex):
-        return "static"
-    dtype = jnp.result_type(leaf)
-    if jnp.issubdtype(dtype, jnp.floating):
-        return "real"
-    return "complex" if jnp.issubdtype(dtype, jnp.complexfloating) else "fixed"
+    """Whether a leaf is a "real" or a "complex" parameter, or "fixed": an integer, a key, a function."""
+    try:
+        dtype = jnp.result_type(leaf)
+    except TypeError:
+        return "fixed"
+    if isinstance(leaf, str) or not jnp.issubdtype(dtype, jnp.inexact):
+        return "fixed"
+    return "real" if jnp.issubdtype(dtype, jnp.floating) else "complex"
+
+
+def has_statistics(tree: PyTree) -> bool:
+    """Whether a tree holds Flax's running statistics: a `batch_stats` collection, or NNX variables of that kind."""
+    nodes = jax.tree.leaves(tree, is_leaf=lambda node: type(node).__name__ == "BatchStat")
+    nnx = any(type(node).__name__ == "BatchStat" and type(node).__module__.startswith("flax.nnx") for node in nodes)
+    return nnx or any("batch_stats" in name for name in leaf_names(tree))
+
+
+def with_complex_pairs(params: PyTree) -> PyTree:
+    """Every complex leaf as a `ComplexParameter`."""
+
+    def pair(leaf):
+        return ComplexParameter(jnp.real(leaf), jnp.imag(leaf)) if kind_of(leaf) == "complex" else leaf
+
+    return jax.tree.map(pair, params)
 
 
 def with_real_parameters(
-    params: PyTree, state: PyTree, apply_fn: Callable, training_fn: Callable
-) -> tuple[PyTree, PyTree, Callable, Callable]:
-    """Parameters that are real throughout, state, and the functions of them; unchanged where they are real already."""
-    leaves, structure = jax.tree.flatten(params)
+    params: PyTree, apply_fn: Callable, training_fn: Callable
+) -> tuple[PyTree, Callable, Callable]:
+    """Parameters that are real throughout, and the functions of these; unchanged where they are real already.
+
+    A complex leaf becomes a `ComplexParameter`. Where a leaf is fixed None stands, and the functions keep its value.
+    """
+    names, (leaves, structure) = leaf_names(params), jax.tree.flatten(params)
     kinds = [kind_of(leaf) for leaf in leaves]
     if set(kinds) <= {"real"}:
-        return params, state, apply_fn, training_fn
+        return params, apply_fn, training_fn
+    leaves = [jnp.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]  # of the network alone
 
-    def given(params, fixed):
-        """The parameters as the functions know them."""
-        found, fixed = [], iter(fixed)
-        for kind, leaf, value in zip(kinds, leaves, structure.flatten_up_to(params), strict=True):
-            if kind == "complex":
-                value = jax.lax.complex(value.real, value.imag)
-            elif kind != "real":
-                value = next(fixed) if kind == "fixed" else leaf
-            found.append(value)
+    def given(params):
+        """The parameters as the functions know them, from any container of the same names."""
+        values = jax.tree.leaves(params, is_leaf=_is_complex)
+        by_name = dict(zip(leaf_names(params, _is_complex), values, strict=True))
+        found = []
+        for name, kind, leaf in zip(names, kinds, leaves, strict=True):
+            value = leaf if kind == "fixed" else by_name[name]
+            found.append(jax.lax.complex(value.real, value.imag) if kind == "complex" else value)
         return structure.unflatten(found)
 
-    def real_apply_fn(params, state, x):
-        return apply_fn(given(params, state["fixed"]), state["state"], x)
+    parameters = [None if kind == "fixed" else leaf for kind, leaf in zip(kinds, leaves, strict=True)]
+    return (
+        with_complex_pairs(structure.unflatten(parameters)),
+        lambda params, state, x: apply_fn(given(params), state, x),
+        lambda params, state, x: training_fn(given(params), state, x),
+    )
 
-    def real_training_fn(params, state, x):
-        fx, new_state = training_fn(given(params, state["fixed"]), state["state"], x)
-        return fx, {**state, "state": new_state}
 
-    fixed = [jnp.asarray(leaf) for kind, leaf in zip(kinds, leaves, strict=True) if kind == "fixed"]
-    real_leaves = []
-    for kind, leaf in zip(kinds, leaves, strict=True):
-        if kind == "complex":
-            leaf = ComplexParameter(jnp.real(leaf), jnp.imag(leaf))
-        real_leaves.append(leaf if kind in ("real", "complex") else None)
-    return structure.unflatten(real_leaves), {"fixed": fixed, "state": state}, real_apply_fn, real_training_fn
+def _is_complex(value: Any) -> bool:
+    return isinstance(value, ComplexParameter)

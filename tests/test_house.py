@@ -50,7 +50,6 @@ PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "mars
 NO_JAX_HERE = {"jax", "jaxlib", "flax", "optax", "neural_tangents"}
 MIRRORED_BESIDE_ROOMS = {"figures", "benchmarks", "docs", "configs"}
 LARGEST = 2**20
-LONGEST = 400
 
 
 class Import(NamedTuple):
@@ -228,12 +227,6 @@ def orphaned_test_folders(root: Path) -> list[str]:
     return broken
 
 
-def long_files(root: Path) -> list[str]:
-    paths = python_files(root, PACKAGE, "figures", "benchmarks", "tests")
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
-    return [f"{path.relative_to(root)}: {length} lines" for path, length in lengths.items() if length >= LONGEST]
-
-
 def large_files(root: Path, tracked: list[str]) -> list[str]:
     return [name for name in tracked if (root / name).is_file() and (root / name).stat().st_size > LARGEST]
 
@@ -269,7 +262,6 @@ RULES = {
         pickles,
         unlabelled_rooms,
         orphaned_test_folders,
-        long_files,
     )
 }
 
@@ -330,7 +322,6 @@ BAD = [
     ("unlabelled_rooms", "ntk_repro/gram/__init__.py", '"""A room."""\n\n__all__ = ["missing"]\n'),
     ("orphaned_test_folders", "tests/attic/__init__.py", ""),
     ("orphaned_test_folders", "tests/record/test_folder.py", ""),
-    ("long_files", "ntk_repro/gram/bad.py", "\n" * LONGEST),
 ]
 
 

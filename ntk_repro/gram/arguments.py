@@ -4,6 +4,7 @@ import contextlib
 import operator
 from collections.abc import Iterator
 
+import flax.errors
 import jax
 import numpy as np
 
@@ -39,8 +40,11 @@ def checked_arguments(
         x1 = checked_samples(x1, "x1", dtype)
         if x2 is not None:
             x2 = checked_samples(x2, "x2", dtype)
-            if x1.shape[1:] != x2.shape[1:]:
-                raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
+            if (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
+                raise UserError(
+                    f"one sample of x1 has shape {x1.shape[1:]} and type {x1.dtype}, one of x2 {x2.shape[1:]} and "
+                    f"{x2.dtype}: they must agree"
+                )
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
         try:
             fx = outputs_of_one_sample(net, x1)
@@ -60,16 +64,35 @@ def checked_arguments(
 
 
 def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
-    if precision == "float64" and isinstance(error, TypeError) and "carry" in str(error):
+    if isinstance(error, flax.errors.ModifyScopeVariableError):
         return UserError(
-            "the network has a loop that begins with float32 values whatever its parameters are: make its recurrent "
-            'cells with param_dtype=jnp.float64, or take precision="float32"'
+            "the network updates its statistics at inference: call BatchNorm with use_running_average=not train, and "
+            "give the module a train argument"
         )
-    made_for = "" if net.input_shape in (None, x.shape[1:]) else f", it was made for {net.input_shape}"
+    if isinstance(error, flax.errors.InvalidRngError):
+        return UserError(
+            "the network draws random numbers at inference (dropout): give the module a train or deterministic argument"
+        )
+    if precision == "float64" and _runs_in_float32(net, x):
+        return UserError(
+            f"the network runs in float32 alone ({last_line(error)}): make its recurrent cells with "
+            'param_dtype=jnp.float64, or take precision="float32"'
+        )
+    made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (the network was made for {net.input_shape})"
     return UserError(
         f"the network does not take samples of shape {x.shape[1:]} and type {x.dtype}{made_for} ({last_line(error)}): "
         "samples are the rows of x, each of the shape that the network was made for"
     )
+
+
+def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
+    single = np.dtype("float32")
+    try:
+        params, state, one = cast((net.params, net.state, x[:1]), single)
+        jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), params, state, one)
+    except Exception:
+        return False
+    return True
 
 
 def _checked_outputs(outputs: str | int) -> str | int:
@@ -94,7 +117,11 @@ def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim < 2 or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
+    if np.iscomplexobj(x):
+        raise UserError(f"{name} is complex: pass real and imaginary parts along an axis and join them in the network")
     if np.issubdtype(x.dtype, np.integer):
+        if dtype == np.float32 and x.dtype.itemsize > 4 and np.abs(x).max() >= 2**31:
+            raise UserError(f'{name} has integers beyond 32 bits: take precision="float64", or smaller numbers')
         return x
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():

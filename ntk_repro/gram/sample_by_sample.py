@@ -1,4 +1,4 @@
-"""Whether a network treats its samples one by one and answers alike each time, as every kernel here assumes."""
+"""Whether a network treats its samples one by one and gives the same outputs each time, as every kernel assumes."""
 
 import dataclasses
 import re
@@ -6,31 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.probing import LIGHT, evaluated, moved_off, signature, tolerance
+from ntk_repro.gram.probing import LIGHT, RecentlyUsed, evaluated, moved_off, signature, tolerance
 from ntk_repro.network import Network
+from ntk_repro.parameters import detached
 
 __all__ = ["outputs_of_one_sample"]
 
-_MOST_REMEMBERED = 16
-_MOST_SEARCHED = 64  # samples, for one that differs from the first
+_NOISE = 1e-3  # of the size of each parameter: little enough to stay where iterations converge
+_MOST_SEARCHED = 64  # samples, for some that differ
 
 
 def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
     """The shape (1, k) and dtype of a network's outputs, after a check that each depends on its own sample alone.
 
-    The network is traced on one sample at each call. The first time also its outputs on two samples together are held
-    against those on each alone, at a random point near its parameters, for coupling may be hidden where they are (by a
-    gate that is 0). Later its equations are held against those of the first time: what has been compiled since then
-    would not follow a function that has changed.
+    The network is traced on one sample at each call. The first time its outputs on three samples together are compared
+    with those on each alone, at a random point near its parameters, for coupling may be hidden where they are (by a
+    gate that is 0). Later its equations are compared with those of the time before: what has been compiled since would
+    not follow a function that has changed.
 
     Args:
         net: the network.
-        x: its samples, of which one or two are taken.
+        x: its samples, of which a few are taken.
 
     Raises:
         UserError: outputs that depend on other samples, on random numbers or on values outside of the network.
@@ -39,17 +41,22 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
     (outputs,) = traced.closed.out_avals
     if outputs.shape[0] != 1 or not outputs.shape[1]:
         raise UserError(
-            f"for 1 sample the network returns {outputs.shape[0]} rows of {outputs.shape[1]} outputs: it must map n "
-            "samples to (n, k) or (n,) outputs, also for n = 1 (squeeze(-1), not squeeze())"
+            f"for 1 sample the network returns outputs of shape {outputs.shape}: it must map n samples to (n, k) or "
+            "(n,) outputs, also for n = 1 (squeeze(-1), not squeeze())"
+        )
+    if jnp.issubdtype(outputs.dtype, jnp.float64) and re.search("random_bits|threefry", traced.text):
+        raise UserError(
+            "the network draws random numbers from a key of its own, and JAX draws others in float64: draw them "
+            'outside and pass them among params, or take precision="float32"'
         )
     key = signature(net, x)
-    if key not in _seen:
-        _check_alone_as_together(net, _two_different(x))
-    elif not traced.same_as(_seen[key]):
-        _check_unchanged(net, x[:1], _seen.pop(key), traced)
+    before = _seen.get(key)
+    if before is None or not traced.same_as(before):
+        samples = _three_samples(x)
+        if before is not None:
+            _check_unchanged(net, samples[:1], before, traced)
+        _check_alone_as_together(net, samples)
     _seen[key] = traced
-    if len(_seen) > _MOST_REMEMBERED:
-        del _seen[next(iter(_seen))]
     return jax.ShapeDtypeStruct(outputs.shape, outputs.dtype)
 
 
@@ -64,26 +71,28 @@ class _Traced:
     def of(cls, net: Network, x: jax.ShapeDtypeStruct) -> "_Traced":
         # A function of its own each time: JAX would not call one again that it has traced before.
         closed = jax.make_jaxpr(lambda *arguments: net.apply_fn(*arguments))(net.params, net.state, x)
-        return cls(closed, re.sub(r"0x[0-9a-f]+", "", str(closed)))  # without addresses of functions
+        text = re.sub(r"0x[0-9a-f]+", "", str(closed))  # without addresses of functions
+        # Copies of NumPy arrays: whoever owns them may write into them.
+        return cls(ClosedJaxpr(closed.jaxpr, detached(list(closed.consts))), text)
 
     def same_as(self, other: "_Traced") -> bool:
         constants = zip(self.closed.consts, other.closed.consts, strict=False)
         return self.text == other.text and all(a is b or np.array_equal(a, b) for a, b in constants)
 
-    def __call__(self, net: Network, x: np.ndarray) -> np.ndarray:
+    def __call__(self, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
         run = jax.jit(jaxpr_as_fun(self.closed), compiler_options=LIGHT)
-        return np.asarray(run(*jax.tree.leaves((net.params, net.state, x)))[0])
+        return np.asarray(run(*jax.tree.leaves((params, state, x)))[0])
 
 
-_seen: dict[tuple, _Traced] = {}
+_seen = RecentlyUsed()
 
 
 def _check_alone_as_together(net: Network, x: np.ndarray) -> None:
-    for params in (moved_off(net.params), net.params):
+    for params in (moved_off(net.params, _NOISE), net.params):
         together, alone, limit = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
         if together.shape != alone.shape:
             raise UserError(
-                f"on two samples together the network's outputs have shape {together.shape}, on each alone "
+                f"on {len(x)} samples together the network's outputs have shape {together.shape}, on each alone "
                 f"{alone.shape}: give one row of outputs a sample"
             )
         where = _difference(together, alone, limit)
@@ -92,16 +101,17 @@ def _check_alone_as_together(net: Network, x: np.ndarray) -> None:
             _refuse_other_answers(alone, again, limit)
             raise UserError(
                 f"the network does not treat its samples one by one: near its parameters, output {where[1]} of a sample"
-                f" is {alone[where]:.6g} alone and {together[where]:.6g} beside another sample, and a kernel needs "
-                "outputs that depend on their own sample alone: take out what runs over the batch (a mean over axis 0, "
-                "BatchNorm in training mode, random numbers for each row)"
+                f" is {alone[where]:.6g} alone and {together[where]:.6g} beside others; a kernel needs outputs that "
+                "depend on their own sample alone: take out what runs over the batch (a mean over axis 0, batch "
+                "statistics, random numbers for each row)"
             )
         if np.isfinite(alone).all():
             return
 
 
-def _check_unchanged(net: Network, x: np.ndarray, first: _Traced, now: _Traced) -> None:
-    _refuse_other_answers(first(net, x), now(net, x), tolerance(now.text))
+def _check_unchanged(net: Network, x: np.ndarray, before: _Traced, now: _Traced) -> None:
+    for params in (moved_off(net.params, _NOISE), net.params):
+        _refuse_other_answers(before(params, net.state, x), now(params, net.state, x), tolerance(now.closed))
 
 
 def _refuse_other_answers(first: np.ndarray, second: np.ndarray, limit: float) -> None:
@@ -117,9 +127,13 @@ def _refuse_other_answers(first: np.ndarray, second: np.ndarray, limit: float) -
 def _difference(
     first: Float[np.ndarray, "n k"], second: Float[np.ndarray, "n k"], limit: float
 ) -> tuple[int, int] | None:
-    """Row and output of the largest difference above `limit` times the largest output, or None."""
-    scale = np.abs(first, where=np.isfinite(first), out=np.zeros_like(first)).max()
-    close = np.isclose(first, second, rtol=0, atol=limit * scale, equal_nan=True)
+    """Row and output of the largest difference beyond rounding, or None.
+
+    Rounding is `limit` times the size of that output, or the square of it times the size of all.
+    """
+    sizes = np.abs(first, where=np.isfinite(first), out=np.zeros_like(first)).max(axis=0)
+    rounding = limit * sizes + 64 * limit**2 * sizes.max()
+    close = np.isclose(first, second, rtol=0, atol=rounding, equal_nan=True)
     if close.all():
         return None
     gap = np.where(close, 0, np.nan_to_num(np.abs(first - second), nan=np.inf))
@@ -135,15 +149,18 @@ def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, np.ndarray], 
 
     def run(params, state, x):
         traced = jax.jit(both, compiler_options=LIGHT).trace(params, state, x)
-        return *traced.lower().compile()(params, state, x), tolerance(str(traced.jaxpr))
+        return *traced.lower().compile()(params, state, x), tolerance(traced.jaxpr)
 
     return run
 
 
-def _two_different(x: np.ndarray) -> np.ndarray:
-    """The first sample and one that differs from it; equal ones would hide that a batch is centred."""
+def _three_samples(x: np.ndarray) -> np.ndarray:
+    """The first samples that differ, filled up with changed ones: equal samples would hide that a batch is centred."""
+    found = [x[0]]
     for other in x[1:_MOST_SEARCHED]:
-        if not np.array_equal(other, x[0]):
-            return np.stack([x[0], other])
-    halved = x[0] // 2 if np.issubdtype(x.dtype, np.integer) else x[0] / 2
-    return np.stack([x[0], halved if x[0].any() else np.ones_like(x[0])]).astype(x.dtype)
+        if len(found) < 3 and not any(np.array_equal(other, one) for one in found):
+            found.append(other)
+    while len(found) < 3:
+        halved = found[-1] // 2 if np.issubdtype(x.dtype, np.integer) else found[-1] / 2
+        found.append((halved if not np.array_equal(halved, found[-1]) else found[-1] + 1).astype(x.dtype))
+    return np.stack(found)

@@ -175,6 +175,16 @@ def test_a_complex_linen_module():
     assert relative_error(empirical_gram(net, X), dense_kernel(by_parts, X)) < 3e-6
 
 
+@pytest.mark.parametrize("name", ["FrozenDict", "OrderedDict"])
+def test_complex_and_fixed_leaves_in_another_container(name):
+    params = COMPLEX | {"act": jnp.tanh, "times": 2}
+    net = Network.from_apply(lambda p, x: complex_net(p, x) * p["times"], params)
+    other = net.replace(params=CONTAINERS[name](net.params))
+    assert relative_error(empirical_gram(other, X), empirical_gram(net, X)) < 3e-6
+    complex_ones = {name: COMPLEX[name] for name in ("w", "v", "scale")} | {"act": None, "times": None}
+    np.testing.assert_array_equal(empirical_gram(net.replace(params=complex_ones), X), empirical_gram(net, X))
+
+
 # Leaves without a gradient are kept as they are.
 
 
@@ -215,11 +225,67 @@ def test_an_equinox_module_is_a_network():
     assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(net, X)) < 3e-6
 
 
+def test_an_equinox_module_with_dropout_and_flags():
+    layers = [
+        eqx.nn.Linear(5, 6, key=jax.random.key(0)),
+        eqx.nn.Dropout(0.5),
+        eqx.nn.Linear(6, 2, key=jax.random.key(1)),
+    ]
+    module = eqx.nn.inference_mode(eqx.nn.Sequential(layers))
+    arrays, static = eqx.partition(module, eqx.is_inexact_array)
+    net = Network.from_apply(lambda module, x: jax.vmap(module)(x), module)
+    oracle = jax.jacrev(lambda arrays: jax.vmap(eqx.combine(arrays, static))(jnp.asarray(X)))(arrays)
+    j = np.concatenate([np.asarray(leaf).reshape(8, -1) for leaf in jax.tree.leaves(oracle)], axis=1)
+    assert relative_error(empirical_gram(net, X, outputs="full"), j @ j.T) < 3e-6
+
+
+class Attention(NamedTuple):
+    """A field that is called as NNX calls the inside of a variable."""
+
+    query: Any
+    value: Any
+
+
+def test_a_parameter_may_be_called_value():
+    params = {"query": normal(5, 2), "value": normal(5, 2)}
+    net = Network.from_apply(
+        lambda p, x: jnp.tanh(x @ p["a"].query) + jnp.tanh(x @ p["a"].value), {"a": Attention(**params)}
+    )
+    assert len(structured.structured_plan(net, X, "full", 2).layers) == 2
+    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(net, X)) < 3e-6
+    named = Network.from_apply(lambda p, x: x @ p["a"]["query"], {"a": params})
+    assert named.replace(params={"a": Attention(**params)}).num_params == 20
+
+
+def test_running_statistics_are_no_parameters():
+    class Normalised(nnx.Module):
+        def __init__(self, rngs):
+            self.dense, self.norm = nnx.Linear(5, 4, rngs=rngs), nnx.BatchNorm(4, use_running_average=True, rngs=rngs)
+
+        def __call__(self, x):
+            return self.norm(self.dense(x))
+
+    module = Normalised(nnx.Rngs(0))
+    graph, everything = nnx.split(module)
+    variables = {"params": {"w": W.real}, "batch_stats": {"mean": np.zeros(3, np.float32)}}
+    wrong = [
+        (lambda s, x: nnx.merge(graph, s)(x), everything),
+        (lambda m, x: m(x), module),
+        (lambda v, x: x @ v["model"]["params"]["w"], {"model": variables}),
+    ]
+    for f, params in wrong:
+        with pytest.raises(UserError, match="these hold running statistics, which are no parameters"):
+            Network.from_apply(f, params)
+    assert Network.create(module).num_params == 5 * 4 + 4 + 4 + 4
+
+
 def test_parameters_without_a_gradient_are_refused_by_name_in_replace():
     net = Network.from_apply(lambda p, x: x @ p["w"], {"w": normal(5, 2)})
-    for wrong, kind in ((np.ones((5, 2), int), "int64"), (W, "complex64"), (jnp.tanh, "")):
+    for wrong, kind in ((np.ones((5, 2), int), "int64"), (jnp.tanh, "")):
         with pytest.raises(UserError, match=f"parameter w is {kind}.*make the network anew"):
             net.replace(params={"w": wrong})
+    with pytest.raises(UserError, match=r"they lack w and have w/imag; pass a tree with the names of net.params"):
+        net.replace(params={"w": W})
 
 
 # Many parameters outside of the recognised layers.

@@ -33,7 +33,7 @@ def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> t
     """
     if not layers:
         return layers
-    found = evaluated(_probe_fn(net.apply_fn, layers), moved_off(net.params), net.state, x)
+    found = evaluated(_probe_fn(net.apply_fn, layers), moved_off(net.params, 0.5), net.state, x)
     kept = []
     for layer, captured, autodiff in zip(layers, *found, strict=True):
         scale = np.abs(autodiff).max()

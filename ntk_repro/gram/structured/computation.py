@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
-from ntk_repro.gram.probing import signature
+from ntk_repro.gram.probing import RecentlyUsed, signature
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import Features, Plan, features_of, plan_for
@@ -45,13 +45,10 @@ def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
         if kept != layers:
             return kept
         _checked[key] = layers
-        if len(_checked) > _MOST_CHECKED:
-            del _checked[next(iter(_checked))]
     return _checked[key]
 
 
-_MOST_CHECKED = 16
-_checked: dict[tuple, tuple[Layer, ...]] = {}
+_checked = RecentlyUsed()
 
 
 def structured_gram(
