@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
-from ntk_repro.gram.checks import check_finite
+from ntk_repro.gram.checks import check_finite, check_no_overflow
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import available_bytes
 from ntk_repro.network import Network
@@ -78,8 +78,7 @@ def alignment(
             for start in range(0, weights.shape[1], count):
                 parts.append(_squared_norms(net, x, weights[:, start : start + count], chosen, terms, block, advance))
     alpha = np.concatenate(parts) / (terms * len(x) ** 2)
-    if not np.isfinite(alpha).all():
-        raise UserError("the alignment is not finite: the network overflows, or its parameters are broken")
+    check_no_overflow(alpha, "the alignment")
     return alpha
 
 

@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_eigenpair_count", "check_finite", "check_shape", "checked_array"]
+__all__ = ["check_eigenpair_count", "check_finite", "check_no_overflow", "check_shape", "checked_array"]
 
 
 def check_finite(array: Any, name: str) -> None:
@@ -18,6 +18,16 @@ def check_finite(array: Any, name: str) -> None:
     """
     if not np.all(np.isfinite(array)):
         raise UserError(f"{name} has entries that are not finite; look for NaN in the data or the parameters")
+
+
+def check_no_overflow(result: Any, name: str) -> None:
+    """Refuses a result that is not finite although its inputs were.
+
+    Raises:
+        UserError: names the result.
+    """
+    if not np.all(np.isfinite(result)):
+        raise UserError(f"{name} is not finite: the network overflows on these inputs, or its parameters are broken")
 
 
 def check_shape(array: Any, name: str, *shapes: tuple[int | str, ...]) -> None:

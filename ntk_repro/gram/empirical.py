@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.jacobian import jacobian_gram
 from ntk_repro.gram.memory import check_result_fits
 from ntk_repro.gram.structured.computation import structured_gram
@@ -68,6 +69,5 @@ def empirical_gram(
         else:
             k = METHODS[method](net, x1, x2, outputs, num_outputs)
     # A sample whose gradient is not finite shows in its whole row and column.
-    if not (np.isfinite(k[0]).all() and np.isfinite(k[:, 0]).all()):
-        raise UserError("the kernel is not finite: the network overflows on these inputs, or its parameters are broken")
+    check_no_overflow(np.concatenate([k[0], k[:, 0]]), "the kernel")
     return k

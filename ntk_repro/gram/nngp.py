@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_samples
+from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import check_result_fits
 from ntk_repro.network import Network, _cached
 from ntk_repro.precision import cast, precision_scope
@@ -61,8 +62,7 @@ def empirical_nngp(
 
         one = features(x1)
         k = one @ (one if x2 is None else features(x2)).T
-    if not np.isfinite(k.sum()):
-        raise UserError("the kernel is not finite: the network overflows on these inputs, or its parameters are broken")
+    check_no_overflow(k.sum(), "the kernel")
     return (k + k.T) / 2 if x2 is None else k
 
 

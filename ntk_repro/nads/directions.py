@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
+from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.spectrum.eigenpairs import signs
 from ntk_repro.nads.gram_of_directions import gram_of_directions
 from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
@@ -96,8 +97,7 @@ def neural_anisotropy_directions(
         derivative = derivative_at(net, samples[0], number) if single else averaged_derivative(net, samples, number)
         shape = samples.shape[1:]
         gram = gram_of_directions(derivative, shape, samples.dtype, memory=memory, folder=folder)
-    if not np.isfinite(gram).all():
-        raise UserError("the mixed derivative is not finite: the network overflows there, or its parameters are broken")
+    check_no_overflow(gram, "the mixed derivative")
     return _from_gram(gram, shape, _NULL_BELOW[precision] if null_below is None else null_below)
 
 

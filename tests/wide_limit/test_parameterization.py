@@ -5,6 +5,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit import parameterization
 from ntk_repro.wide_limit.parameterization import Config, run, show
+from tests.wide_limit.interruption import interrupted
 
 CONFIG = Config(
     loss="half_mean_squared_error",

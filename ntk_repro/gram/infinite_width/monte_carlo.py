@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.capture import capture_fn
+from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.nngp import readout_features_fn
 from ntk_repro.gram.structured.computation import structured_plan
@@ -108,8 +109,7 @@ def monte_carlo_kernels(
                     if average.count in counts:
                         seen.append((average.mean.copy(), average.error()))
                 advance(min(block, counts[-1] - start))
-    if not all(np.isfinite(mean.sum()) for mean, _ in seen):
-        raise UserError("a kernel is not finite: the network overflows on these inputs")
+    check_no_overflow([mean.sum() for mean, _ in seen], "a kernel")
     means, errors = (np.stack(parts) if several else parts[0] for parts in zip(*seen, strict=True))
     (nngp, ntk), (nngp_error, ntk_error) = (np.moveaxis(a, -3, 0) for a in (means, errors))
     return MonteCarloKernels(nngp, ntk, nngp_error, ntk_error, counts if several else counts[0])
