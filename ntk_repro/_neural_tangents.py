@@ -5,8 +5,8 @@ back the names that it takes from JAX and that JAX has since moved; a name that 
 `neural_tangents.experimental` serves TensorFlow models only and would import TensorFlow for seconds: it is skipped here
 and can still be imported by its full name.
 
-Where a function of JAX is called differently now, or is gone, the function of neural-tangents that calls it is replaced:
-`REPLACED` lists them. With these, `empirical_kernel_fn` runs in every implementation, 0 to 3, on every JAX of the range.
+Where JAX has changed how a function is called, or has dropped it, the function of neural-tangents that calls it is
+written anew, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on every JAX of the range.
 """
 
 import importlib
@@ -138,9 +138,9 @@ def _import_neural_tangents() -> ModuleType:
 def _get_primals_out_and_pullback(
     fn: Callable[[Any], Any], mode: Any, _j_rules: bool, _s_rules: bool, _fwd: bool | None, params: Any
 ) -> tuple[Any, Callable[..., Any]]:
-    """The outputs of `fn`, and what implementation 3 collects from the linear program: cotangents or Jacobians by `mode`.
+    """The outputs of `fn`, and a function that collects cotangents or Jacobians (by `mode`) for implementation 3.
 
-    The linear program is traced anew by public functions, because `ad.linearize` differs between versions of JAX.
+    It linearizes `fn` by public functions, because `ad.linearize` differs between versions of JAX.
     """
     leaves, tree = jax.tree_util.tree_flatten((params,))
     with jax.disable_jit():  # the rules are for single operations, so none may be hidden in a compiled function
@@ -216,7 +216,7 @@ stax: Any = nt.stax
 _empirical: Any = nt._src.empirical
 
 REPLACED = (_get_primals_out_and_pullback, _eqn_vjp_fn, _read_primal, _write_cotangent, _get_flops)
-"""The functions of `neural_tangents._src.empirical` that are written anew here, under the names that they have there."""
+"""The functions of `neural_tangents._src.empirical` that are written anew here, with the names that they have there."""
 
 for _function in REPLACED:
     setattr(_empirical, _function.__name__, _function)
