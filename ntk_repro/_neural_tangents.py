@@ -6,7 +6,7 @@ back the names that it takes from JAX and that JAX has since moved; a name that 
 and can still be imported by its full name.
 
 Where JAX has changed how a function is called, or has dropped it, the function of neural-tangents that calls it is
-written anew, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on every JAX of the range.
+written anew, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on all JAX of the range.
 """
 
 import importlib
