@@ -5,8 +5,8 @@ back the names that it takes from JAX and that JAX has since moved; a name that 
 `neural_tangents.experimental` serves TensorFlow models only and would import TensorFlow for seconds: it is skipped here
 and can still be imported by its full name.
 
-`empirical_kernel_fn` runs in implementations 1 and 2 on every JAX of the range; implementation 3 (structured
-derivatives) needs code that is gone, and runs on JAX 0.5 alone.
+Where JAX has changed how a function is called, or has dropped it, the function of neural-tangents that calls it is
+written anew, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on all JAX of the range.
 """
 
 import importlib
@@ -15,14 +15,18 @@ import inspect
 import sys
 import types
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import jax
+import numpy as np
 import scipy.linalg
+from jax.interpreters import ad
 
 from ntk_repro.errors import UserError
 
-__all__ = ["SUPPORTED_JAX", "UnsupportedJaxError", "nt", "put_back", "stax"]
+__all__ = ["REPLACED", "SUPPORTED_JAX", "UnsupportedJaxError", "nt", "put_back", "stax"]
 
 SUPPORTED_JAX = ("0.5.3", "0.13")
 """The oldest JAX that is supported, and the first version after the newest one that the tests have run on."""
@@ -42,7 +46,6 @@ _MOVED = (
     ("jax.util", "safe_zip", "jax._src.util:safe_zip"),
     ("jax.interpreters.ad", "zeros_like_p", "jax._src.ad_util:zeros_like_p"),
     ("jax.interpreters.ad", "source_info_util", "jax._src.source_info_util"),
-    ("jax.interpreters.ad", "config", "jax._src.config:config"),
 )
 
 
@@ -132,6 +135,74 @@ def _import_neural_tangents() -> ModuleType:
     return package
 
 
+def _get_primals_out_and_pullback(
+    fn: Callable[[Any], Any], mode: Any, _j_rules: bool, _s_rules: bool, _fwd: bool | None, params: Any
+) -> tuple[Any, Callable[..., Any]]:
+    """The outputs of `fn`, and a function that collects cotangents or Jacobians (by `mode`) for implementation 3.
+
+    It linearizes `fn` by public functions, because `ad.linearize` differs between versions of JAX.
+    """
+    leaves, tree = jax.tree_util.tree_flatten((params,))
+    with jax.disable_jit():  # the rules are for single operations, so none may be hidden in a compiled function
+        outputs, linear = jax.linearize(lambda *leaves: fn(*tree.unflatten(leaves)), *leaves)
+        program = jax.make_jaxpr(linear)(*leaves)
+
+    def pullback(cotangents: Any) -> Any:
+        try:
+            collected = _empirical._backward_pass(
+                program.jaxpr,
+                mode=mode,
+                consts=program.consts,
+                primals_in=[ad.UndefinedPrimal(variable.aval) for variable in program.jaxpr.invars],
+                cotangents_in=jax.tree_util.tree_leaves(cotangents),
+                _j_rules=_j_rules,
+                _s_rules=_s_rules,
+                _fwd=_fwd,
+            )
+        except NotImplementedError as error:
+            raise UserError(
+                "structured derivatives (implementation=3) do not cover an operation of this network: pass "
+                "implementation=1 (Jacobian contraction) or 2 (NTK-vector products)"
+            ) from error
+        return tree.unflatten(collected)
+
+    return outputs, pullback
+
+
+def _eqn_vjp_fn(eqn: Any, cotangent: Any, *values: Any) -> Any:
+    """The cotangents of the inputs of one operation of a linear program; `eqn` None is the identity."""
+    if eqn is None:
+        return (cotangent,)
+    return ad.get_primitive_transpose(eqn.primitive)(cotangent, *values, **eqn.params)
+
+
+def _read_primal(values: dict[Any, Any], variable: Any) -> Any:
+    """The value of a variable of a linear program, undefined where it depends on the parameters."""
+    if isinstance(variable, _empirical.Literal):
+        return variable.val
+    return values.get(variable, ad.UndefinedPrimal(variable.aval))
+
+
+def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any, cotangent: Any) -> None:
+    """Adds a cotangent to what a variable of a linear program has already."""
+    if cotangent is None or isinstance(cotangent, ad.Zero) or isinstance(variable, _empirical.Literal):
+        return
+    if variable in cotangents:
+        cotangent = ad.add_tangents(cotangents[variable], cotangent)
+    cotangents[variable] = cotangent
+
+
+def _get_flops(f: Callable[..., Any], _optimize: bool, *args: Any, **kwargs: Any) -> float:
+    """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity for what does not run here."""
+    try:
+        analysis = jax.jit(f).lower(*args, **kwargs).compile().cost_analysis()
+    except UserError:
+        return np.inf
+    if isinstance(analysis, list):  # one for each device, in older versions of JAX
+        analysis = analysis[0]
+    return analysis["flops"]
+
+
 def _eigvalsh(a: Any, *, eigvals: tuple[int, int]) -> Any:
     """`scipy.linalg.eigvalsh` with its argument `subset_by_index` under the name it had before SciPy 1.14."""
     return scipy.linalg.eigvalsh(a, subset_by_index=eigvals)
@@ -141,6 +212,14 @@ nt: Any = _import_neural_tangents()
 """The package `neural_tangents`."""
 stax: Any = nt.stax
 """`neural_tangents.stax`: infinite-width layers."""
+
+_empirical: Any = nt._src.empirical
+
+REPLACED = (_get_primals_out_and_pullback, _eqn_vjp_fn, _read_primal, _write_cotangent, _get_flops)
+"""The functions of `neural_tangents._src.empirical` that are written anew here, with the names that they have there."""
+
+for _function in REPLACED:
+    setattr(_empirical, _function.__name__, _function)
 
 if "eigvals" not in inspect.signature(scipy.linalg.eigvalsh).parameters:
     # predict.max_learning_rate is the only place that uses SciPy there, and it passes the argument of that name.

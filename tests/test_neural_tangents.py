@@ -1,6 +1,7 @@
 """neural-tangents runs on the installed JAX, gives known answers, and nothing of JAX is shadowed."""
 
 import importlib.metadata
+import inspect
 import subprocess
 import sys
 from types import ModuleType
@@ -14,10 +15,6 @@ from jax import random
 from ntk_repro import _neural_tangents
 from ntk_repro._neural_tangents import _MOVED, UnsupportedJaxError, _version, nt, put_back, stax
 from ntk_repro.errors import UserError
-
-NEEDS_OLD_JAX = pytest.mark.skipif(
-    _version(jax.__version__) >= (0, 6), reason="neural-tangents' structured derivatives need JAX 0.5"
-)
 
 
 def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +56,7 @@ class TestKnownAnswers:
         np.testing.assert_allclose(kernel.ntk, (kappa_1 + np.cos(theta) * kappa_0) / 4, atol=1e-6)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("implementation", [1, 2, pytest.param(3, marks=NEEDS_OLD_JAX)])
+    @pytest.mark.parametrize("implementation", [0, 1, 2, 3])
     def test_empirical_ntk_equals_autodiff(self, network, implementation):
         apply_fn, _, params, x1, x2 = network
         kernel_fn = nt.empirical_kernel_fn(apply_fn, trace_axes=(), implementation=implementation)
@@ -127,6 +124,74 @@ class TestKnownAnswers:
         assert nt.predict.max_learning_rate(kernel, y_train_size=2, momentum=0.9) == pytest.approx(2 * 1.9 * 2 / 4)
 
 
+def dense_shared(params, x):
+    """The same weights twice, in parallel and one after the other, and a bias that also multiplies."""
+    w, b = params
+    return jax.nn.relu(x @ w + b) @ w + jnp.tanh(x @ w) * b
+
+
+def recurrent(params, x):
+    """Weights shared over the steps of a scan, inside a compiled function."""
+    w, b = params
+    return jax.jit(lambda x: jax.lax.scan(lambda h, _: (jnp.tanh(h @ w + b), None), x, length=3)[0])(x)
+
+
+def solved(params, x):
+    """A linear solve, one operation with several outputs."""
+    w, b = params
+    return jnp.linalg.solve(2 * jnp.eye(3) + w, (x + b).T).T
+
+
+def convolved(params, x):
+    """A convolution with a normalization of its features, whose weights are used again at the end."""
+    w, b = params
+    images = jax.lax.conv_general_dilated(x[:, None, :], w[:, None, :], (1,), "SAME") + b[:, None]
+    images = (images - images.mean(1, keepdims=True)) / jnp.sqrt(images.var(1, keepdims=True) + 0.1)
+    return jnp.concatenate([images.mean(2), jnp.tanh(images).mean(2) @ w], axis=1)
+
+
+class TestImplementations:
+    @pytest.fixture(scope="class")
+    def inputs(self):
+        keys = random.split(random.PRNGKey(1), 4)
+        params = (random.normal(keys[0], (3, 3)), random.normal(keys[1], (3,)))
+        return params, random.normal(keys[2], (4, 3)), random.normal(keys[3], (2, 3))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("f", [dense_shared, recurrent, convolved])
+    @pytest.mark.parametrize("implementation", [0, 3])
+    def test_each_equals_jacobian_contraction(self, inputs, f, implementation):
+        params, x1, x2 = inputs
+        for options in ({}, {"vmap_axes": 0, "trace_axes": ()}):
+            expected = nt.empirical_ntk_fn(f, implementation=1, **options)(x1, x2, params)
+            kernel = nt.empirical_ntk_fn(f, implementation=implementation, **options)
+            for found in (kernel(x1, x2, params), jax.jit(kernel)(x1, x2, params)):
+                np.testing.assert_allclose(found, expected, atol=2e-6 * float(jnp.abs(expected).max()))
+
+    @pytest.mark.slow
+    def test_an_operation_without_structure_is_refused_by_3_and_passed_over_by_auto(self, inputs):
+        params, x1, x2 = inputs
+        with pytest.raises(UserError, match=r"implementation=3.*pass implementation=1 .* or 2") as caught:
+            nt.empirical_ntk_fn(solved, implementation=3)(x1, x2, params)
+        assert "\n" not in str(caught.value)
+        expected = nt.empirical_ntk_fn(solved, implementation=1)(x1, x2, params)
+        found = nt.empirical_ntk_fn(solved, implementation=0)(x1, x2, params)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6 * float(jnp.abs(expected).max()))
+
+    @pytest.mark.slow
+    def test_structured_derivatives_run_under_jax_checks(self, inputs):
+        params, x1, _ = inputs
+        expected = nt.empirical_ntk_fn(dense_shared, implementation=1)(x1, None, params)
+        with jax.enable_checks(True):
+            found = nt.empirical_ntk_fn(dense_shared, implementation=3)(x1, None, params)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6 * float(jnp.abs(expected).max()))
+
+    @pytest.mark.parametrize("function", _neural_tangents.REPLACED)
+    def test_a_function_written_anew_stands_in_the_place_of_one_of_theirs(self, function):
+        assert f"\ndef {function.__name__}(" in inspect.getsource(nt._src.empirical)
+        assert getattr(nt._src.empirical, function.__name__) is function
+
+
 class TestImport:
     def test_imports_no_tensorflow_and_prints_nothing(self):
         code = """
@@ -144,7 +209,7 @@ assert "neural_tangents.experimental" not in sys.modules
 import sys, types
 package, experimental = types.ModuleType("neural_tangents"), types.ModuleType("neural_tangents.experimental")
 package.experimental, package.stax = experimental, types.ModuleType("neural_tangents.stax")
-package._src = types.SimpleNamespace(predict=types.SimpleNamespace())
+package._src = types.SimpleNamespace(predict=types.SimpleNamespace(), empirical=types.SimpleNamespace())
 sys.modules.update({"neural_tangents": package, "neural_tangents.experimental": experimental})
 import ntk_repro._neural_tangents as ours
 assert ours.nt is package and package.experimental is experimental
