@@ -175,5 +175,5 @@ def test_times_and_steps():
     with pytest.raises(UserError, match="whole steps"):
         checked_steps([1, 2.5], 0.1)
     for rate in (0.0, -1.0, np.nan, np.inf, np.ones(2)):
-        with pytest.raises(UserError, match="learning rate"):
+        with pytest.raises(UserError, match="learning_rate"):
             checked_steps(1, rate)  # pyright: ignore[reportArgumentType]
