@@ -195,7 +195,7 @@ def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any,
 def _get_flops(f: Callable[..., Any], _optimize: bool, *args: Any, **kwargs: Any) -> float:
     """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity for what does not run here."""
     try:
-        analysis = jax.jit(f).lower(*args, **kwargs).compile().cost_analysis()
+        analysis: Any = jax.jit(f).lower(*args, **kwargs).compile().cost_analysis()
     except UserError:
         return np.inf
     if isinstance(analysis, list):  # one for each device, in older versions of JAX
