@@ -294,7 +294,7 @@ def experiment(
     the run is not done.
 
     Args:
-        name: of the folder of these runs, the study's and the experiment's, such as "widths_spectra".
+        name: of the folder of these runs, the study's and the experiment's, such as "finite_width_spectra".
         load: (config) -> data, with `provenance` (that of a data set, or a mapping of what is recorded). All that can
             be refused is refused here, before there is a folder. It is called for a finished run too: only the data
             tell whether it was computed from these.

@@ -2,17 +2,18 @@
 
 import dataclasses
 import importlib
+import runpy
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from ntk_repro import nads, rotation, wide_limit, widths
+from ntk_repro import finite_width, nads, rotation, wide_limit
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, MinibatchSettings, StudyConfig, experiment, experiment_command
 from ntk_repro.record import RunFolder
 
-STUDIES = {"nads": nads, "rotation": rotation, "wide_limit": wide_limit, "widths": widths}
+STUDIES = {"nads": nads, "rotation": rotation, "wide_limit": wide_limit, "finite_width": finite_width}
 NAMES = [f"ntk_repro.{study}.{name}" for study, package in STUDIES.items() for name in package.EXPERIMENTS]
 SMALL = "--net mlp --width 0.1 --data digits"
 
@@ -37,7 +38,7 @@ def test_without_an_experiment_they_are_listed(study, args, capsys):
 
 @pytest.mark.parametrize(
     ("study", "name", "nearest"),
-    [("nads", "separabel", "separable"), ("rotation", "trackin", "tracking"), ("widths", "spectrum", "spectra")],
+    [("nads", "separabel", "separable"), ("rotation", "trackin", "tracking"), ("finite_width", "spectrum", "spectra")],
 )
 def test_an_unknown_experiment_is_answered_with_the_nearest(study, name, nearest, capsys):
     with pytest.raises(SystemExit) as stopped:
@@ -46,11 +47,22 @@ def test_an_unknown_experiment_is_answered_with_the_nearest(study, name, nearest
     assert f"did you mean {nearest!r}" in capsys.readouterr().err
 
 
+def test_the_former_name_of_a_study_is_refused_with_the_new_one():
+    with pytest.raises(SystemExit, match=r"error: .* is now ntk_repro\.finite_width"):
+        runpy.run_module("ntk_repro.widths", run_name="__main__")
+    with pytest.raises(ImportError, match=r"is now ntk_repro\.finite_width"):
+        importlib.import_module("ntk_repro.widths")
+
+
 @pytest.mark.parametrize(
     ("study", "args", "shown"),
     [
         ("rotation", f"tracking {SMALL} --n-train 60 --n-test 20 --epochs 0 --top 5", ["on 60 images"]),
-        ("widths", f"{SMALL} --n-train 40 --n-test 20 --epochs 1 --shift 1 --no-baseline", ["mlp x0.1", "linearized"]),
+        (
+            "finite_width",
+            f"{SMALL} --n-train 40 --n-test 20 --epochs 1 --shift 1 --no-baseline",
+            ["mlp x0.1", "linearized"],
+        ),
     ],
 )
 def test_a_run_is_computed_and_shown(study, args, shown, capsys):

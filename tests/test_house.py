@@ -31,6 +31,7 @@ ORDER = (
             "seeds",
             "loss_curves",
             "network_names",
+            "widths",
             "parameters",
             "record",
         )

@@ -10,7 +10,7 @@ from ntk_repro.__main__ import main as ntk_repro
 from ntk_repro.experiments import experiment_command
 from ntk_repro.papers import FIGURES
 
-STUDIES = ("wide_limit", "nads", "rotation", "widths")
+STUDIES = ("wide_limit", "nads", "rotation", "finite_width")
 DIGITS = "--data digits"
 IMAGES = f"{DIGITS} --n-train 60 --n-test 20"
 TRAINING = "--net mlp --width 0.1 --batch-size 20 --epochs 2"
@@ -31,9 +31,9 @@ TINY = {
     "rotation tracking": f"{IMAGES} {TRAINING} --top 5",
     "rotation cifar2": f"{DIGITS} --sizes 20 40 --n-test 20 {TRAINING}",
     "rotation pretrained": f"{IMAGES} {TRAINING}",
-    "widths training": f"{IMAGES} {TRAINING}",
-    "widths spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
-    "widths solver": f"{IMAGES} {TRAINING}",
+    "finite_width training": f"{IMAGES} {TRAINING}",
+    "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
+    "finite_width solver": f"{IMAGES} {TRAINING}",
 }
 
 

@@ -40,7 +40,7 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """
     panels: dict[tuple, dict[str, Any]] = {}
     seen = set()
-    check_study(runs, "widths_training")
+    check_study(runs, "finite_width_training")
     for run in runs:
         identity = json.dumps(run.config, sort_keys=True)
         if identity in seen:

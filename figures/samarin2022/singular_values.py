@@ -26,7 +26,7 @@ def lines_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
         UserError: for runs of another experiment, and the same run twice.
     """
     groups: dict[tuple, list[RunFolder]] = {}
-    check_study(runs, "widths_spectra")
+    check_study(runs, "finite_width_spectra")
     for run in runs:
         groups.setdefault(tuple(run.config.get(name) for name in _OF_LINE), []).append(run)
     return [_line(dict(zip(_OF_LINE, key, strict=True)), group) for key, group in groups.items()]

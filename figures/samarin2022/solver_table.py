@@ -23,7 +23,7 @@ def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     Raises:
         UserError: for runs of another experiment, runs that differ in more than width and sizes, and two of one width.
     """
-    check_study(runs, "widths_solver")
+    check_study(runs, "finite_width_solver")
     columns = []
     for run in runs:
         differing = [k for k, v in runs[0].config.items() if k not in _FREE and run.config.get(k) != v]

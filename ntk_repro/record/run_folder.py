@@ -43,6 +43,7 @@ _CONFIG, _ENVIRONMENT, _METRICS, _RESULT, _DONE = (
     "DONE",
 )
 _PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"
+_FORMER_NAME = ("finite_width_", "widths_")  # its runs are found under both
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
 
 
@@ -73,7 +74,8 @@ class RunFolder:
         """Where the run of this config lies, or would lie; touches nothing."""
         if not _NAME.fullmatch(study):
             raise UserError(f"study name {study!r} cannot be a folder name: use letters, digits and underscores")
-        return runs_root(root) / study / config_hash(config)
+        path, former = (runs_root(root) / name / config_hash(config) for name in (study, study.replace(*_FORMER_NAME)))
+        return former if former.exists() and not path.exists() else path
 
     @classmethod
     def is_done(cls, study: str, config: Any, *, root: Path | str | None = None) -> bool:
@@ -168,7 +170,9 @@ class RunFolder:
     @property
     def study(self) -> str:
         """Name of the study that wrote it."""
-        return self._path.parent.name
+        new, former = _FORMER_NAME
+        name = self._path.parent.name
+        return name.replace(former, new, 1) if name.startswith(former) else name
 
     @property
     def config(self) -> dict[str, Any]:

@@ -80,14 +80,14 @@ COMMANDS: dict[str, Covered | Unrun] = {
         "tests/gram/test_main.py::test_processes_share_one_store"
     ),
     # docs/samarin2022.md
-    "python -m ntk_repro.widths curvature --batches 2 --seed 0": Covered(
-        "tests/widths/test_curvature.py::test_a_run_is_shown"
+    "python -m ntk_repro.finite_width curvature --batches 2 --seed 0": Covered(
+        "tests/finite_width/test_curvature.py::test_a_run_is_shown"
     ),
     "ntk-repro run samarin2022/fig5 --preset paper --imagenet imagenet/": Covered(
         "tests/papers/test_presets.py::test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only"
     ),
-    "python -m ntk_repro.widths grid --width 4 --slurm-jobs 10 --slurm-gpus 1 --slurm-memory 32": Covered(
-        "tests/widths/test_grid.py::test_jobs_of_submitit_compute_the_grid"
+    "python -m ntk_repro.finite_width grid --width 4 --slurm-jobs 10 --slurm-gpus 1 --slurm-memory 32": Covered(
+        "tests/finite_width/test_grid.py::test_jobs_of_submitit_compute_the_grid"
     ),
     # docs/measurements.md
     "make bench": Covered("tests/benchmarks/test_main.py::test_all_parts_are_written_and_drawn"),

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import solver, spectra, training
+from ntk_repro.finite_width.output_statistics import output_statistics
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.drawing import plain
 from ntk_repro.papers.samarin2022 import FIGURES
 from ntk_repro.record import RunFolder
-from ntk_repro.widths import solver, spectra, training
-from ntk_repro.widths.output_statistics import output_statistics
 from tests.figures.scripts import kept_run, load_script
 
 SCRIPTS = Path(__file__).parents[2] / "figures" / "samarin2022"
@@ -44,7 +44,7 @@ def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
         arrays |= {f"{kind}_{name}": value for name, value in STATISTICS(outputs, y).items()}
     if config.baseline:
         arrays |= {"logistic_train_accuracy": 0.93, "logistic_test_accuracy": 0.89}
-    return finished("widths_training", config, root, arrays)
+    return finished("finite_width_training", config, root, arrays)
 
 
 def widening(root, shift=0, **settings):
@@ -226,7 +226,7 @@ def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, vanishing=0
     }
     if config.direct_images:
         arrays |= {"direct_images": 5, "direct_effective_rank": 50.0, "direct_from_kernel": 50.01}
-    return finished("widths_spectra", config, root, arrays)
+    return finished("finite_width_spectra", config, root, arrays)
 
 
 def test_effective_ranks_are_plotted_and_judged(tmp_path, draw):
@@ -295,7 +295,7 @@ def solved(
         "network_train_accuracy": 1.0,
         "network_test_accuracy": 0.9989,
     }
-    return finished("widths_solver", config, root, arrays)
+    return finished("finite_width_solver", config, root, arrays)
 
 
 def test_a_table_holds_ours_and_the_papers_numbers(tmp_path, draw):

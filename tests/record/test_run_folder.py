@@ -31,6 +31,15 @@ def finished(root, **kw):
     return run.path
 
 
+def test_a_run_under_the_former_name_of_its_study_is_found(tmp_path):
+    with RunFolder.open("widths_training", Config(), root=tmp_path) as run:
+        run.finish(x=np.ones(2))
+    assert RunFolder.is_done("finite_width_training", Config(), root=tmp_path)
+    with RunFolder.open("finite_width_training", Config(), root=tmp_path) as found:
+        assert (found.path, found.study) == (run.path, "finite_width_training")
+    assert not RunFolder.is_done("finite_width_training", Config(n_train=1), root=tmp_path)
+
+
 def test_a_run_is_written_and_read(tmp_path):
     config = Config(n_train=10)
     with RunFolder.open("study", config, root=tmp_path) as run:

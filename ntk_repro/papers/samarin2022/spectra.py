@@ -101,12 +101,12 @@ _DISTRIBUTIONS = (
 
 FIGURES = (
     PAPER.figure(
-        "fig6", "effective rank of the Jacobian against width", "widths.spectra",
+        "fig6", "effective rank of the Jacobian against width", "finite_width.spectra",
         Claim("the effective rank grows with the width (Spearman >= 0.8)", _grows_with_width),
         Claim("the effective rank is far below the number of rows (at most half of it)", _far_below_the_rows),
         Claim("it grows less on shifted digits", _less_pronounced_when_shifted),
         _of_line("the kernel's square roots have the effective rank of the Jacobian (to 0.1 %)", _same_from_both_sides),
     ),
-    PAPER.figure("fig7", "singular values of the Jacobian, LeNet", "widths.spectra", *_DISTRIBUTIONS),
-    PAPER.figure("figA3", "singular values of the Jacobian, AlexNet", "widths.spectra", *_DISTRIBUTIONS),
+    PAPER.figure("fig7", "singular values of the Jacobian, LeNet", "finite_width.spectra", *_DISTRIBUTIONS),
+    PAPER.figure("figA3", "singular values of the Jacobian, AlexNet", "finite_width.spectra", *_DISTRIBUTIONS),
 )  # fmt: skip

@@ -152,7 +152,7 @@ def _as_printed(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 def _table(name: str, title: str) -> Figure:
     return PAPER.figure(
-        name, title, "widths.solver",
+        name, title, "finite_width.solver",
         Claim("the solver fits all training images while they are no more than the live parameters",
               _solver_fits, (name,)),
         Claim("a solver that fits all images with at most 2 live parameters an image generalizes worse than SGD",

@@ -255,21 +255,21 @@ _GROWS = _of_panel("the linearization's test accuracy grows with the width", _li
 
 FIGURES = (
     PAPER.figure(
-        "fig1", "four regimes: usual and wide, networks and linearizations", "widths.training",
+        "fig1", "four regimes: usual and wide, networks and linearizations", "finite_width.training",
         _of_panel("networks and linearizations become more alike with width", _gap_shrinks), _GROWS,
     ),
     PAPER.figure(
-        "fig2", "accuracy against width, LeNet and its linearization on MNIST", "widths.training",
+        "fig2", "accuracy against width, LeNet and its linearization on MNIST", "finite_width.training",
         _of_panel(_AHEAD, _network_ahead, ("fig2",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig2",)), _GROWS,
         _of_panel("at x1 the linearization is just above logistic regression (by at most 2 points)", _above_logistic),
     ),
     PAPER.figure(
-        "fig3", "accuracy against width, LeNet and its linearization on shifted MNIST", "widths.training",
+        "fig3", "accuracy against width, LeNet and its linearization on shifted MNIST", "finite_width.training",
         _of_panel(_AHEAD, _network_ahead, ("fig3",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig3",)), _GROWS,
         Claim("the gap grows with the shift", _gap_grows_with_shift),
     ),
     PAPER.figure(
-        "fig4", "accuracy against width, LeNet and its linearization on CIFAR-10", "widths.training",
+        "fig4", "accuracy against width, LeNet and its linearization on CIFAR-10", "finite_width.training",
         _of_panel(_AHEAD, _network_ahead, ("fig4",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig4",)), _GROWS,
         _of_panel(
             "the widest linearization is ahead of the narrowest network, in training and test accuracy",
@@ -277,12 +277,13 @@ FIGURES = (
         ),
     ),
     PAPER.figure(
-        "fig5", "accuracy against width, AlexNet and its linearization on ten classes of snakes", "widths.training",
+        "fig5", "accuracy against width, AlexNet and its linearization on ten classes of snakes",
+        "finite_width.training",
         _of_panel("at the network's learning rate the gap is above 20 points at every width", _large_gap),
         _of_panel(f"at the best settings of each {_SHRINKS}", _gap_shrinks, ("fig5", True)), _GROWS,
     ),
     PAPER.figure(
-        "figA2", "statistics of the outputs through training, network and linearization", "widths.training",
+        "figA2", "statistics of the outputs through training, network and linearization", "finite_width.training",
         Claim("the statistics of the outputs become more alike with width", _statistics_become_similar),
         Claim(
             "output by output the two are not close (apart by half their standard deviation or more; limit ours)",
@@ -290,12 +291,12 @@ FIGURES = (
         ),
     ),
     PAPER.figure(
-        "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "widths.training",
+        "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "finite_width.training",
         _of_panel("at the best settings of each the network is ahead at every width", _network_ahead, ("fig5", True)),
         _GROWS,
     ),
     PAPER.figure(
-        "tableA2", "accuracies of LeNet and its linearization, all data sets and widths", "widths.training",
+        "tableA2", "accuracies of LeNet and its linearization, all data sets and widths", "finite_width.training",
         _of_panel(_AHEAD, _network_ahead), _of_panel(_SHRINKS, _gap_shrinks),
         _of_panel("the network's accuracy hardly depends on the seed (standard deviation up to 1 point)", _seeds_agree),
     ),

@@ -6,8 +6,8 @@ from PIL import Image
 
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
-from ntk_repro.widths.settings import Images
-from ntk_repro.widths.task import batches_for, images, targets
+from ntk_repro.finite_width.settings import Images
+from ntk_repro.finite_width.task import batches_for, images, targets
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import grid, solver, spectra, training
 from ntk_repro.record import config_hash
-from ntk_repro.widths import grid, solver, spectra, training
 
 
 @pytest.mark.parametrize(

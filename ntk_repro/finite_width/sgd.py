@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.data import Dataset
+from ntk_repro.finite_width.task import Targets
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, Training, train
-from ntk_repro.widths.task import Targets
 
 __all__ = ["KINDS", "Trained", "followed_images", "train_one"]
 

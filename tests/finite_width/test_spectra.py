@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import spectra
+from ntk_repro.finite_width.spectra import spectrum_facts
+from ntk_repro.finite_width.task import images, network_for
 from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
-from ntk_repro.widths import spectra
-from ntk_repro.widths.spectra import spectrum_facts
-from ntk_repro.widths.task import images, network_for
-from tests.widths.small import SMALL
+from tests.finite_width.small import SMALL
 
 CONFIG = spectra.Config(**{**SMALL, "n_train": 12, "n_test": 1}, direct_images=5)
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ntk_repro.widths.output_statistics import output_statistics
+from ntk_repro.finite_width.output_statistics import output_statistics
 
 
 def test_outputs_with_target_one_and_zero_are_told_apart():

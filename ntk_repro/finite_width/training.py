@@ -14,18 +14,18 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.experiments import experiment
+from ntk_repro.finite_width.baselines import Config as BaselinesConfig
+from ntk_repro.finite_width.baselines import run as run_baselines
+from ntk_repro.finite_width.output_statistics import output_statistics
+from ntk_repro.finite_width.settings import Settings, SgdSettings
+from ntk_repro.finite_width.sgd import KINDS, followed_images, train_one
+from ntk_repro.finite_width.task import Targets, batches_for, checked_images, network_for, targets
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, landmark_epochs
-from ntk_repro.widths.baselines import Config as BaselinesConfig
-from ntk_repro.widths.baselines import run as run_baselines
-from ntk_repro.widths.output_statistics import output_statistics
-from ntk_repro.widths.settings import Settings, SgdSettings
-from ntk_repro.widths.sgd import KINDS, followed_images, train_one
-from ntk_repro.widths.task import Targets, batches_for, checked_images, network_for, targets
 
 __all__ = ["Config", "run", "show"]
 
@@ -82,7 +82,7 @@ class Config(SgdSettings, Settings):
         return landmark_epochs(self.epochs)
 
 
-@experiment("widths_training", load=checked_images)
+@experiment("finite_width_training", load=checked_images)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains both models, or continues a run that was interrupted, or returns one that is done.
 

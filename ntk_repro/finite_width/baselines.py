@@ -8,12 +8,12 @@ import numpy as np
 
 from ntk_repro.data import Dataset
 from ntk_repro.experiments import experiment
+from ntk_repro.finite_width.settings import Images
+from ntk_repro.finite_width.task import images, targets
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import accuracy
-from ntk_repro.widths.settings import Images
-from ntk_repro.widths.task import images, targets
 
 __all__ = ["Config", "run"]
 
@@ -38,7 +38,7 @@ class Config(Images):
         return super().canonical()
 
 
-@experiment("widths_baselines", load=images, wait=True)
+@experiment("finite_width_baselines", load=images, wait=True)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Fits both, or returns what is there; waits for another process that fits the same.
 

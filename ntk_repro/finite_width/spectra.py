@@ -15,6 +15,8 @@ from rich.table import Table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
+from ntk_repro.finite_width.settings import Settings
+from ntk_repro.finite_width.task import checked_images, network_for, targets
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
@@ -22,8 +24,6 @@ from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
-from ntk_repro.widths.settings import Settings
-from ntk_repro.widths.task import checked_images, network_for, targets
 
 __all__ = ["Config", "run", "show", "spectrum_facts"]
 
@@ -66,7 +66,7 @@ def _load(config: Config) -> Dataset:
     return data
 
 
-@experiment("widths_spectra", load=_load)
+@experiment("finite_width_spectra", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes the singular values of one width, or returns them where they are there.
 

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ntk_repro.finite_width import training
+from ntk_repro.finite_width.task import batches_for, images, network_for, targets
 from ntk_repro.training import train
-from ntk_repro.widths import training
-from ntk_repro.widths.task import batches_for, images, network_for, targets
-from tests.widths.small import TRAINING
+from tests.finite_width.small import TRAINING
 
 CONFIG = training.Config(**TRAINING)
 

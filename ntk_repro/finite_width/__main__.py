@@ -1,4 +1,4 @@
-"""`python -m ntk_repro.widths [experiment]`: one run of an experiment (training where none is named but options)."""
+"""`python -m ntk_repro.finite_width [experiment]`: one run of an experiment (training by default)."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from ntk_repro.experiments import experiment_command
 
 def main(args: Sequence[str] | None = None) -> None:
     """See `ntk_repro.experiments`."""
-    experiment_command("widths", args, default="training")
+    experiment_command("finite_width", args, default="training")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from rich.table import Table
 
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import training
+from ntk_repro.finite_width.task import images
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
-from ntk_repro.widths import training
-from ntk_repro.widths.task import images
 
 __all__ = ["Config", "run", "show"]
 
@@ -99,7 +99,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     data = images(config)
     provenance = data.provenance.as_dict()
     failed: list[str] = []
-    if not RunFolder.is_done("widths_grid", config, root=root):
+    if not RunFolder.is_done("finite_width_grid", config, root=root):
         if config.slurm_jobs:
             failed = _through_slurm(config, root)
         else:
@@ -107,7 +107,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             _compute(config.points()[index::count], root, data)
     # Not open before: shares of one grid do not wait for each other.
     texts = config.source_texts()
-    with RunFolder.open("widths_grid", config, root=root, wait=True, provenance=provenance, source=texts) as folder:
+    with RunFolder.open(
+        "finite_width_grid", config, root=root, wait=True, provenance=provenance, source=texts
+    ) as folder:
         if not folder.done and not _left(config.points(), root):
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
@@ -135,7 +137,7 @@ def _compute(points: list[training.Config], root: Path | None, data: Dataset) ->
 
 
 def _left(points: list[training.Config], root: Path | None) -> list[training.Config]:
-    return [point for point in points if not RunFolder.is_done("widths_training", point.resolved(), root=root)]
+    return [point for point in points if not RunFolder.is_done("finite_width_training", point.resolved(), root=root)]
 
 
 def _gathered(config: Config, root: Path | None, data: Dataset) -> dict[str, np.ndarray]:
@@ -159,7 +161,7 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
             "INDEX COUNT"
         ) from error
     root = runs_root(root).resolve()
-    executor: Any = submitit.AutoExecutor(folder=str(root / "widths_grid" / "slurm"))
+    executor: Any = submitit.AutoExecutor(folder=str(root / "finite_width_grid" / "slurm"))
     settings: dict[str, Any] = {
         "timeout_min": max(1, round(60 * config.slurm_hours)),
         "name": "ntk_repro_grid",

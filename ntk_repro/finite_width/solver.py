@@ -18,6 +18,11 @@ from ntk_repro.dynamics.function_space import DivergedError
 from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
+from ntk_repro.finite_width.baselines import Config as BaselinesConfig
+from ntk_repro.finite_width.baselines import run as run_baselines
+from ntk_repro.finite_width.settings import Settings, SgdSettings
+from ntk_repro.finite_width.sgd import train_one
+from ntk_repro.finite_width.task import batches_for, checked_images, network_for, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
@@ -25,11 +30,6 @@ from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy
-from ntk_repro.widths.baselines import Config as BaselinesConfig
-from ntk_repro.widths.baselines import run as run_baselines
-from ntk_repro.widths.settings import Settings, SgdSettings
-from ntk_repro.widths.sgd import train_one
-from ntk_repro.widths.task import batches_for, checked_images, network_for, targets
 
 __all__ = ["MODELS", "Config", "run", "show"]
 
@@ -106,7 +106,7 @@ def _load(config: Config) -> Dataset:
     return data
 
 
-@experiment("widths_solver", load=_load)
+@experiment("finite_width_solver", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one width, or continues a run that was interrupted, or returns one that is done.
 

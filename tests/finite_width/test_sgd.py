@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ntk_repro.finite_width.sgd import followed_images
+from ntk_repro.finite_width.training import Config
 from ntk_repro.network import Network
 from ntk_repro.training import train
-from ntk_repro.widths.sgd import followed_images
-from ntk_repro.widths.training import Config
 
 SETTINGS = {"learning_rate": 0.1, "weight_decay": 0.02, "momentum": 0.9, "batch_size": 4, "epochs": 2}
 

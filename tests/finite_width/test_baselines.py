@@ -5,9 +5,9 @@ import pytest
 import sklearn.linear_model
 
 from ntk_repro.errors import UserError
-from ntk_repro.widths import baselines
-from ntk_repro.widths.settings import Images
-from ntk_repro.widths.task import images, targets
+from ntk_repro.finite_width import baselines
+from ntk_repro.finite_width.settings import Images
+from ntk_repro.finite_width.task import images, targets
 
 IMAGES = {"data": "digits", "n_train": 60, "n_test": 30}
 
@@ -60,7 +60,7 @@ def test_a_fit_of_other_images_is_refused(tmp_path):
     baselines.run(config, root=tmp_path)
     data = images(config)
     other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
-    with pytest.raises(UserError, match=r"are not those that .*widths_baselines.* was begun with"):
+    with pytest.raises(UserError, match=r"are not those that .*finite_width_baselines.* was begun with"):
         baselines.run(config, root=tmp_path, data=other)
 
 

@@ -9,10 +9,10 @@ from jaxtyping import Float32, Int
 
 from ntk_repro.data import SNAKES, Dataset, load_image_folder, one_hot, shifted
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width.settings import Images, Settings
 from ntk_repro.network import Network, check_network
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import minibatches
-from ntk_repro.widths.settings import Images, Settings
 
 __all__ = ["Targets", "batches_for", "checked_images", "images", "network_for", "targets"]
 

@@ -7,9 +7,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import curvature, training
+from ntk_repro.finite_width.task import images, network_for, targets
 from ntk_repro.training import train
-from ntk_repro.widths import curvature, training
-from ntk_repro.widths.task import images, network_for, targets
 
 CONFIG = curvature.Config(
     net="mlp", data="digits", n_train=60, widths=(0.02, 0.1), batch_size=3, batches=2, learning_rate=0.05

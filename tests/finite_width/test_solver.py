@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import solver
+from ntk_repro.finite_width.task import images, network_for
 from ntk_repro.training import accuracy
-from ntk_repro.widths import solver
-from ntk_repro.widths.task import images, network_for
-from tests.widths.small import SMALL
+from tests.finite_width.small import SMALL
 
 CONFIG = solver.Config(**SMALL, positive=3, sizes=(20, 60), epochs=3, batch_size=20, learning_rate=0.05)
 

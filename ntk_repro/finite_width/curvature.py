@@ -19,6 +19,8 @@ from ntk_repro.data import Dataset
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
+from ntk_repro.finite_width.settings import Images, Settings
+from ntk_repro.finite_width.task import images, network_for, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
 from ntk_repro.network import check_network
@@ -26,8 +28,6 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
-from ntk_repro.widths.settings import Images, Settings
-from ntk_repro.widths.task import images, network_for, targets
 
 __all__ = ["Config", "curvatures", "run", "show"]
 
@@ -115,7 +115,7 @@ def _load(config: Config) -> Dataset:
     return data
 
 
-@experiment("widths_curvature", load=_load)
+@experiment("finite_width_curvature", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes the curvatures of all widths, or returns them where they are there.
 

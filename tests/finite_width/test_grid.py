@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
+from ntk_repro.finite_width import grid, training
 from ntk_repro.record import RunInUseError
-from ntk_repro.widths import grid, training
-from tests.widths.small import TRAINING
+from tests.finite_width.small import TRAINING
 
 CONFIG = grid.Config(**TRAINING, baseline=False, learning_rates=(0.01, 0.1), weight_decays=(5e-5,))
 
@@ -81,7 +81,7 @@ def test_a_grid_of_other_images_is_refused(done, root, monkeypatch):
     real = grid.images(CONFIG)
     other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="0" * 64))
     monkeypatch.setattr(grid, "images", lambda config: other)
-    with pytest.raises(UserError, match=r"are not those that .*widths_grid.* was begun with"):
+    with pytest.raises(UserError, match=r"are not those that .*finite_width_grid.* was begun with"):
         grid.run(CONFIG, root=root)
 
 
