@@ -31,7 +31,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup report check-reference test test-fast test-oldest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report check-reference test test-fast test-shapes test-oldest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,15 +72,22 @@ test: $(INSTALLED_DEV)  ## Run all tests
 test-fast: $(INSTALLED_DEV)  ## Run the tests that take a second or less, some of every study among them
 	$(PY) $(PYTEST) -m "not slow" $(ARGS)
 
+# tests/shapes.py says which functions are checked.
+NUMERICAL := gram dynamics training gp nads
+test-shapes: $(INSTALLED_DEV)  ## Run the tests of the numerical rooms with types and shapes checked (jaxtyping, beartype)
+	$(PY) $(PYTEST) -p tests.shapes --jaxtyping-packages="$(NUMERICAL:%=ntk_repro.%,)tests.shapes.checked_if_private" \
+	  $(NUMERICAL:%=tests/%) $(ARGS)
+
 test-oldest: .venv-oldest/.installed-dev  ## Run all tests on the oldest JAX declared, in .venv-oldest
 	.venv-oldest/bin/python $(PYTEST) $(ARGS)
 
 test-python3.12: .venv-python3.12/.installed-dev  ## Run all tests on Python 3.12 and its newest JAX, in .venv-python3.12
 	.venv-python3.12/bin/python $(PYTEST) $(ARGS)
 
-lint: $(INSTALLED_DEV)  ## Check style (ruff) and types (pyright)
+lint: $(INSTALLED_DEV)  ## Check style (ruff), types (pyright) and who imports whom (import-linter)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache pyproject.toml
 	$(PY) -m pyright --pythonpath $(PY)
 
 docs: $(INSTALLED_DEV)  ## Build the documentation, docs/_build/html

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import os
+import pkgutil
 import re
 import sys
 import textwrap
@@ -55,7 +56,10 @@ def setup(app: Any) -> None:
     for page in (Path(__file__).parent / "api").glob("*.md"):
         for name in re.findall(r"^\.\. automodule:: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             load_all_names(name)
+    for study in studies():
+        load_all_names(study)
     app.connect("source-read", with_reference_results)
+    app.connect("source-read", with_studies)
     app.connect("doctree-read", with_breaks_in_tables)
     app.connect("doctree-read", with_links_to_names)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
@@ -70,6 +74,28 @@ def with_reference_results(app: Any, page: str, source: list[str]) -> None:
     elif page == "reference/index":
         others = "\n".join(sorted(set(pages) - {"index"}))
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{others}\n```\n"
+
+
+def studies() -> list[str]:
+    """The packages whose docstring begins with "Study:"."""
+    found = [f"ntk_repro.{module.name}" for module in pkgutil.iter_modules(ntk_repro.__path__) if module.ispkg]
+    return [name for name in found if (importlib.import_module(name).__doc__ or "").startswith("Study:")]
+
+
+def with_studies(app: Any, page: str, source: list[str]) -> None:
+    """Adds a section for each study to its page, and one for each module of the study."""
+    if page != "api/studies":
+        return
+    for study in studies():
+        package = importlib.import_module(study)
+        names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+        modules = [
+            f"{study}.{name}" for name in names if name not in ("__main__", "settings")
+        ]  # inherited: shown there
+        for name in (study, *modules):
+            heading = "##" if name == study else "###"
+            directive = f".. automodule:: {name}\n   :members:\n   :inherited-members:"
+            source[0] += f"\n{heading} {name}\n\n```{{eval-rst}}\n{directive}\n```\n"
 
 
 def with_links_to_names(app: Any, doctree: nodes.document) -> None:

@@ -13,39 +13,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ntk_repro"
 
-STUDIES = tuple(
-    path.parent.name
-    for path in sorted((ROOT / PACKAGE).glob("*/__init__.py"))
-    if path.read_text(encoding="utf-8").startswith('"""Study:')
-)
-# A room imports only rooms to its left; rooms of one group do not import each other.
-ORDER = (
-    *[
-        (room,)
-        for room in (
-            "errors",
-            "progress",
-            "_neural_tangents",
-            "precision",
-            "ranges",
-            "seeds",
-            "loss_curves",
-            "network_names",
-            "widths",
-            "parameters",
-            "record",
-        )
-    ],
-    *[
-        (room,)
-        for room in ("data", "command_line", "experiments", "models", "network", "gram", "dynamics", "training", "gp")
-    ],
-    STUDIES,
-    *[(room,) for room in ("papers", "report", "doctor", "completion", "__main__")],
-)
-assert len({room for group in ORDER for room in group}) == sum(map(len, ORDER))
-RANK = {room: rank for rank, group in enumerate(ORDER) for room in group}
-
 SHAPELESS = {"utils", "util", "misc", "helpers", "helper", "common"}
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 NO_JAX_HERE = {"jax", "jaxlib", "flax", "optax", "neural_tangents"}
@@ -101,37 +68,14 @@ def _imports(path: Path, root: Path, changed: int) -> list[Import]:
     return found
 
 
-def room_of(path: Path, root: Path) -> str:
-    first = path.relative_to(root / PACKAGE).parts[0]
-    return first.removesuffix(".py")
-
-
-def imports_to_the_right(root: Path) -> list[str]:
-    broken = []
-    for path in python_files(root, PACKAGE):
-        room = room_of(path, root)
-        if room == "__init__":
-            continue  # the public names, which belong to all rooms and are loaded lazily
-        if room not in RANK:
-            broken.append(f"{path.relative_to(root)}: the room {room} has no place in the order of the house")
-            continue
-        for name, line, _ in imports(path, root):
-            package, _, rest = name.partition(".")
-            other = rest.split(".")[0]
-            if package != PACKAGE or other == "__version__":
-                continue
-            if other != room and (other not in RANK or RANK[other] >= RANK[room]):
-                broken.append(f"{path.relative_to(root)}:{line}: {room} imports {name}")
-    return broken
-
-
-def studies_importing_studies(root: Path) -> list[str]:
+def public_names_inside(root: Path) -> list[str]:
+    """Uses of `ntk_repro`'s own names, which stand above all rooms, in a room."""
+    names = {path.relative_to(root / PACKAGE).parts[0].removesuffix(".py") for path in python_files(root, PACKAGE)}
     return [
-        f"{path.relative_to(root)}:{line}: {name}"
-        for path in python_files(root, *(f"{PACKAGE}/{study}" for study in STUDIES))
-        for name, line, _ in imports(path, root)
-        for study in STUDIES
-        if f"{name}.".startswith(f"{PACKAGE}.{study}.") and study != room_of(path, root)
+        f"{path.relative_to(root)}:{one.line}: {one.name}"
+        for path in python_files(root, PACKAGE)
+        for one in imports(path, root)
+        if one.name == PACKAGE or (one.name.startswith(f"{PACKAGE}.") and one.name.split(".")[1] not in names)
     ]
 
 
@@ -255,8 +199,7 @@ def tracked_files() -> list[str]:
 RULES = {
     rule.__name__: rule
     for rule in (
-        imports_to_the_right,
-        studies_importing_studies,
+        public_names_inside,
         strays_of_neural_tangents,
         jax_where_none_belongs,
         shapeless_names,
@@ -300,14 +243,8 @@ GOOD = {
     "tests/figures/__init__.py": "",
 }
 BAD = [
-    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ntk_repro.eigentasks import run\n"),
-    ("imports_to_the_right", "ntk_repro/gram/bad.py", "def f():\n    import ntk_repro.papers\n"),
-    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ..papers import drawing\n"),
-    ("imports_to_the_right", "ntk_repro/gram/bad.py", "from ntk_repro import Network\n"),
-    ("imports_to_the_right", "ntk_repro/gram/bad.py", "import ntk_repro\n"),
-    ("imports_to_the_right", "ntk_repro/attic/__init__.py", ROOM),
-    ("studies_importing_studies", "ntk_repro/nads/bad.py", "from ntk_repro.eigentasks import run\n"),
-    ("studies_importing_studies", "ntk_repro/nads/bad.py", "from ntk_repro import eigentasks\n"),
+    ("public_names_inside", "ntk_repro/gram/bad.py", "from ntk_repro import Network\n"),
+    ("public_names_inside", "ntk_repro/gram/bad.py", "import ntk_repro\n"),
     ("strays_of_neural_tangents", "ntk_repro/gram/bad.py", "def f():\n    from neural_tangents import stax\n"),
     ("strays_of_neural_tangents", "tests/gram/test_bad.py", "import neural_tangents as nt\n"),
     ("jax_where_none_belongs", "figures/paper/bad.py", "import jax.numpy as jnp\n"),

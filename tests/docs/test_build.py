@@ -20,8 +20,9 @@ API = {page.stem: page.read_text() for page in (DOCS / "api").glob("*.md")}
 MODULES = sorted(
     {name for text in API.values() for name in re.findall(r"^\.\. automodule:: (\S+)", text, re.MULTILINE)}
 )
+STUDIES = {path.parent.name for path in (ROOT / "ntk_repro").glob("*/__init__.py") if "Study:" in path.read_text()}
 # Rooms that are programs or shims, with nothing for a reader to call.
-WITHOUT_A_PAGE = {"__main__", "_neural_tangents"}
+WITHOUT_A_PAGE = {"__main__", "_neural_tangents", "widths"}
 
 
 class Page(NamedTuple):
@@ -128,7 +129,7 @@ def test_every_public_name_is_described(built):
 def test_every_room_has_a_place_among_the_pages():
     package = Path(ntk_repro.__file__).parent
     rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
-    with_a_page = {module.split(".")[1] for module in MODULES}
+    with_a_page = {module.split(".")[1] for module in MODULES} | STUDIES
     assert rooms - with_a_page - WITHOUT_A_PAGE - {"__init__"} == set()
 
 
