@@ -23,6 +23,7 @@ ORDER = (
     *[
         (room,)
         for room in (
+            "lazy_names",
             "errors",
             "progress",
             "_neural_tangents",

@@ -1,45 +1,34 @@
 """The package's public names resolve, are seen by type checkers, and cost nothing until they are used."""
 
-import ast
 import importlib
 import importlib.metadata
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import ntk_repro
+from ntk_repro.lazy_names import homes
 
-LAZY = sorted(set(ntk_repro.__all__) - {"__version__"})
+LAZY = [
+    (package, name, home)
+    for package in ("ntk_repro", "ntk_repro.gram", "ntk_repro.dynamics", "ntk_repro.nads")
+    for name, home in homes(importlib.import_module(package).__name__).items()
+]
 
 
-@pytest.mark.parametrize("name", LAZY)
-def test_the_name_resolves_to_its_home(name):
-    home = importlib.import_module(ntk_repro._HOMES[name])
-    value = getattr(ntk_repro, name)
-    assert value is getattr(home, name)
-    assert name in home.__all__
+@pytest.mark.parametrize(("package", "name", "home"), LAZY)
+def test_the_name_resolves_to_the_home_that_type_checkers_see(package, name, home):
+    value = getattr(importlib.import_module(package), name)
+    assert value is getattr(importlib.import_module(home), name)
+    assert name in importlib.import_module(home).__all__
     assert value.__doc__
 
 
 def test_all_names_are_listed_once_and_sorted():
     assert sorted(set(ntk_repro.__all__)) == ntk_repro.__all__
-    assert set(LAZY) == set(ntk_repro._HOMES)
+    assert set(ntk_repro.__all__) == {*homes("ntk_repro"), "__version__"}
     assert set(ntk_repro.__all__) <= set(dir(ntk_repro))
-
-
-def test_type_checkers_see_the_same_names_from_the_same_homes():
-    tree = ast.parse(Path(ntk_repro.__file__).read_text(encoding="utf-8"))
-    seen = {
-        alias.name: statement.module
-        for block in tree.body
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for statement in block.body
-        if isinstance(statement, ast.ImportFrom)
-        for alias in statement.names
-    }
-    assert seen == ntk_repro._HOMES
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -47,8 +36,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = ntk_repro.no_such_name  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_importing_the_package_imports_nothing_heavy():
-    code = """
+NOTHING_HEAVY = """
 import sys
 before = set(sys.modules)
 import ntk_repro
@@ -56,13 +44,7 @@ dir(ntk_repro)
 new = {name.split(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)
 assert new == {"ntk_repro"}, new
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.slow
-def test_using_every_name_imports_no_tensorflow_and_no_plotting():
-    code = """
+NO_PLOTTING = """
 import sys
 import ntk_repro
 for name in ntk_repro.__all__:
@@ -70,7 +52,11 @@ for name in ntk_repro.__all__:
 heavy = {"tensorflow", "tf2jax", "keras", "tensorflow_datasets", "matplotlib", "pandas", "sklearn", "mlxtend", "torch"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("program", [NOTHING_HEAVY, pytest.param(NO_PLOTTING, marks=pytest.mark.slow)])
+def test_importing_the_package_and_using_its_names_stay_light(program):
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 

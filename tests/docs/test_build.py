@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import ntk_repro
+from ntk_repro.lazy_names import homes
 from tests.docs.blocks import DOCS, ROOT
 
 pytestmark = pytest.mark.slow
@@ -138,6 +139,6 @@ def test_names_in_the_table_of_equations_are_links(built, pages):
     targets = {urlsplit(link).fragment for link in pages[built / "equations.html"].links}
     for name in names:
         first, *rest = name.removeprefix("ntk_repro.").split(".")
-        home = ntk_repro._HOMES.get(first, "ntk_repro")
+        home = homes("ntk_repro").get(first, "ntk_repro")
         target = ".".join([home, first, *rest])
         assert target in targets or f"module-{target}" in targets, name
