@@ -1,10 +1,13 @@
 """Ranges of numbers: each rule once, with one message."""
 
+import numbers
+from typing import Any
+
 import numpy as np
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_counts", "check_not_negative", "check_positive"]
+__all__ = ["check_counts", "check_not_negative", "check_positive", "check_seed", "check_whole"]
 
 
 def check_counts(**counts: int | None) -> None:
@@ -38,3 +41,24 @@ def check_not_negative(**values: float) -> None:
     for name, value in values.items():
         if np.ndim(value) or not 0 <= value < np.inf:
             raise UserError(f"{name} must be at least 0 and finite, not {value}")
+
+
+def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = None) -> None:
+    """Refuses what is not a whole number in a range, such as a number of layers.
+
+    Raises:
+        UserError: names it and the range.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < lowest or (highest is not None and value > highest):
+        allowed = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise UserError(f"{name} must be a whole number {allowed}, not {value!r}")
+
+
+def check_seed(seed: int, name: str = "seed") -> None:
+    """Refuses what is not a seed of both JAX and NumPy: a whole number from 0 of at most 32 bits.
+
+    Raises:
+        UserError: names it.
+    """
+    check_whole(name, seed, 0, 2**32 - 1)

@@ -8,7 +8,7 @@ from ntk_repro.data.source import Decoded, Source
 
 __all__ = ["digits", "mnist5k", "stratified_split"]
 
-# Fixed for ever: which digits are the test digits of these two sets must not depend on a user's seed.
+# Never changes: which digits are the test digits of these two sets must not depend on a user's seed.
 _SPLIT_SEED = 20_21
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from ntk_repro.data.dataset import Dataset
-from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_whole
 
 __all__ = ["draw_shifts", "shift_images", "shifted"]
 
@@ -28,7 +28,9 @@ def shifted(dataset: Dataset, max_shift: int, seed: int = 0) -> Dataset:
     Raises:
         UserError: for a max_shift or seed that is no whole number in its range.
     """
-    _checked(dataset.x_train.shape[1:3], max_shift, seed)
+    height, width = dataset.x_train.shape[1:3]
+    check_whole(f"max_shift of {height} x {width} images", max_shift, 0, min(height, width) - 1)
+    check_whole("seed of the shifts", seed, 0)
     if max_shift == 0:
         return dataset
     # A data set that was not standardised has black at 0.
@@ -81,14 +83,3 @@ def shift_images(
 
 def _overlap(distance: int, size: int) -> slice:
     return slice(max(0, distance), size + min(0, distance))
-
-
-def _checked(shape: tuple[int, ...], max_shift: int, seed: int) -> None:
-    whole = isinstance(max_shift, int | np.integer) and not isinstance(max_shift, bool)
-    if not whole or not 0 <= max_shift < min(shape):
-        raise UserError(
-            f"max_shift must be a whole number of pixels from 0 to {min(shape) - 1}, not {max_shift!r}: the images "
-            f"are {shape[0]} x {shape[1]}"
-        )
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise UserError(f"the seed of the shifts must be a whole number from 0, not {seed!r}: change it")

@@ -22,7 +22,11 @@ class Decoded:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The four arrays by name."""
-        return {"x_train": self.x_train, "y_train": self.y_train, "x_test": self.x_test, "y_test": self.y_test}
+        return dict(vars(self))
+
+    def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of the part "train" or "test"."""
+        return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
 
 @dataclass(frozen=True)
