@@ -1,4 +1,4 @@
-"""Files that are either written whole or not written at all."""
+"""Files that are written completely or not at all."""
 
 import errno
 import json
@@ -55,7 +55,7 @@ def write_errors_explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` only when the body has ended well.
+    """A binary file that appears at `path` only when the body ends without an error.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and are then moved over `path` in
     one step. Whatever interrupts the body, `path` is what it was before and the temporary file is removed; only a
@@ -100,17 +100,17 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
         UserError: an array of Python objects (which only pickle could store) or of a type that is not NumPy's own
             (bfloat16); full disk; no permission.
     """
-    plain = {name: np.asarray(array) for name, array in arrays.items()}
-    for name, array in plain.items():
+    converted = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in converted.items():
         if array.dtype.hasobject:
             raise UserError(f"{name!r} is an array of Python objects and cannot be saved: give numbers or strings")
         if array.dtype.kind == "V" and array.dtype.names is None:  # it would come back as bytes without meaning
             raise UserError(f"{name!r} is of type {array.dtype}, which .npz cannot hold: convert it to float32")
     # np.savez takes the names as keyword arguments, so an array called "file" would clash; members are written here.
     with atomic_file(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in plain.items():
+        for name, array in converted.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
