@@ -68,7 +68,7 @@ def load_image_folder(
             `load_dataset` refuses.
     """
     folder, classes = Path(folder).expanduser(), tuple(classes)
-    check_whole("crop", crop, 1, resize)
+    check_whole(f"crop of images with a shorter side of {resize} pixels", crop, 1, resize)
     check_classes(classes)
     if not folder.is_dir():
         raise UserError(f"there is no image folder {folder}: give the folder that holds train/ and val/")
