@@ -49,8 +49,8 @@ def load_custom(custom: CustomName) -> NetworkSpec:
     digest = source.digest
     if custom.digest not in ("", digest):
         raise UserError(
-            f"{custom.place} is not as it was when it was {custom.digest} (now {digest}): bring it back, or leave out "
-            f"@{custom.digest} to run it as it is"
+            f"the source of {custom.place} has changed since {custom.digest} (now {digest}): restore it, or leave out "
+            f"@{custom.digest} to run it as it is now"
         )
     module = _load_file(file, source) if custom.in_file else _import(custom.place, source)
     definition = getattr(module, custom.name, None)

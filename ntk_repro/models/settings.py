@@ -65,7 +65,7 @@ class NetworkChoice(Settings):
         elif instead and (network, settings["activation"]) not in _REPORTED:
             _REPORTED.add((network, settings["activation"]))
             console.print(
-                f"{network.display_name} is built with activation {settings['activation']} in place of its own "
+                f"{network.display_name} is built with activation {settings['activation']} in place of its default "
                 f"{instead}: --activation names another",
                 style="yellow", highlight=False, soft_wrap=True,
             )  # fmt: skip
