@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 
 __all__ = ["SHELLS", "completion_script"]
 
@@ -27,9 +27,9 @@ def completion_script(
     choices: Mapping[str, Sequence[str]],
     paths: Mapping[str, str],
 ) -> str:
-    """The script by which a shell completes the commands of a program, their options and what options take.
+    """The script by which a shell completes the commands of a program, their options and the values of options.
 
-    The script is complete in itself: no Python starts when TAB is pressed.
+    The script needs no Python when TAB is pressed.
 
     Args:
         prog: the program's name.
@@ -43,16 +43,15 @@ def completion_script(
     """
     import shtab
 
-    if shell not in SHELLS:
-        raise unknown_name("shell", shell, SHELLS)
+    check_name("shell", shell, SHELLS)
     parser = argparse.ArgumentParser(prog)
     commands_of = parser.add_subparsers()
     for name, command in commands.items():
-        said = _first_sentence(command.__doc__)
-        own = commands_of.add_parser(name, help=said, description=said)
+        summary = re.split(r"[:.]", (command.__doc__ or "").strip(), maxsplit=1)[0]
+        options = commands_of.add_parser(name, help=summary, description=summary)
         hints = typing.get_type_hints(command, include_extras=True)
         for field in dataclasses.fields(command):
-            _add(own, field.name, hints[field.name], choices.get(field.name), paths.get(field.name))
+            _add(options, field.name, hints[field.name], choices.get(field.name), paths.get(field.name))
     return shtab.complete(parser, shell)
 
 
@@ -81,7 +80,7 @@ def _add(
 
 
 def _names_or_files(name: str, choices: Sequence[str]) -> dict[str, Any]:
-    """What shtab hands to each shell for a word that is one of some names or a file; tcsh offers the names alone."""
+    """What shtab inserts for each shell where a word is a name or a file; tcsh offers the names alone."""
     function, words = f"_ntk_repro_{name}", " ".join(choices)
     return {
         "bash": f"{function}_names_or_files",
@@ -103,7 +102,3 @@ def _names_or_files(name: str, choices: Sequence[str]) -> dict[str, Any]:
 """,
         },
     }
-
-
-def _first_sentence(text: str | None) -> str:
-    return re.split(r"[:.]", (text or "").strip(), maxsplit=1)[0]

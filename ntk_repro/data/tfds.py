@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ntk_repro.data.source import Decoded, Source
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.progress import progress
 from ntk_repro.record import load_arrays
 
@@ -119,8 +119,7 @@ def _decode(prepared: Path) -> Decoded:
 
 def _download(name: str, data_dir: Path) -> None:
     policy = os.environ.get("NTK_REPRO_DOWNLOAD", "auto")
-    if policy not in ("auto", "always", "never"):
-        raise unknown_name("value of NTK_REPRO_DOWNLOAD", policy, ("auto", "always", "never"))
+    check_name("value of NTK_REPRO_DOWNLOAD", policy, ("auto", "always", "never"))
     if policy == "never":
         raise _missing(name, data_dir, "NTK_REPRO_DOWNLOAD=never forbids the download")
     fault = _unreachable(_PROBES[name]) if policy == "auto" else None

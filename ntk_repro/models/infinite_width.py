@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 from ntk_repro.models.activations import ACTIVATIONS
 
 __all__ = ["CLOSED_FORM", "NUMERICAL_DEGREE", "InfiniteWidth"]
@@ -56,8 +56,7 @@ class InfiniteWidth:
         """An activation, by closed form where there is one and else by quadrature."""
         if name in CLOSED_FORM:
             return getattr(self.stax, CLOSED_FORM[name])()
-        if name not in _DERIVATIVES:
-            raise unknown_name("activation with an analytic kernel", name, (*CLOSED_FORM, *_DERIVATIVES))
+        check_name("activation with an analytic kernel", name, (*CLOSED_FORM, *_DERIVATIVES))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is numerical, which AnalyticKernel.exact says
             return self.stax.ElementwiseNumerical(ACTIVATIONS[name], self.degree, _DERIVATIVES[name])

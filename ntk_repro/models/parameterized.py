@@ -8,7 +8,7 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.models.infinite_width import InfiniteWidth
 from ntk_repro.ranges import check_whole
 
@@ -19,7 +19,7 @@ PARAMETERIZATIONS = ("ntk", "standard")
 
 @dataclasses.dataclass(frozen=True)
 class Parameterization:
-    """Where the scale of a layer sits: in its equation ("ntk") or in its initialization ("standard").
+    """Where the scale of a layer enters: in its equation ("ntk") or in its initialization ("standard").
 
     With fan_in inputs to an output and omega, beta ~ N(0, 1) at initialization, both compute
 
@@ -39,8 +39,7 @@ class Parameterization:
     sigma_b: float
 
     def __post_init__(self):
-        if self.name not in PARAMETERIZATIONS:
-            raise unknown_name("parameterization", self.name, PARAMETERIZATIONS)
+        check_name("parameterization", self.name, PARAMETERIZATIONS)
         if not 0 < self.sigma_w < math.inf:
             raise UserError(f"sigma_w must be above 0, not {self.sigma_w}: 2**0.5 keeps the scale through ReLU layers")
         if not 0 <= self.sigma_b < math.inf:

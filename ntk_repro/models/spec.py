@@ -7,7 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name, unknown_name
 from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
@@ -155,8 +155,7 @@ class NetworkSpec(str):
             )
         if name != "parameterization":
             raise unknown_name(f"setting of {self.name}", name, self.takes)
-        if value not in PARAMETERIZATIONS:
-            raise unknown_name("parameterization", value, PARAMETERIZATIONS)
+        check_name("parameterization", value, PARAMETERIZATIONS)
         if value != "standard":
             raise UserError(
                 f"{self.name} exists in standard parameterization only: take fcn, cnn or wide_resnet for "

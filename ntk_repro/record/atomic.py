@@ -27,8 +27,14 @@ __all__ = [
 ]
 
 _SUFFIX = ".tmp"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_WRITE_ERRORS = {
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "no space left while writing {path}: free some disk space and give the "
+    "same command again (finished work is saved)",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "{path} cannot be written ({error}): make its folder writable or choose "
+    "another one",
+    (errno.ENOTDIR, errno.EEXIST): "{path} cannot be written because a file stands where a folder is needed: move that "
+    "file away",
+}
 
 
 @contextmanager
@@ -41,15 +47,9 @@ def write_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            message = f"no space left while writing {path}: free some disk space and give the same command again"
-            raise UserError(f"{message} (what was finished before is kept)") from error
-        if error.errno in _FORBIDDEN:
-            message = f"{path} cannot be written ({error.strerror}): make its folder writable or choose another one"
-            raise UserError(message) from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            message = f"{path} cannot be written because a file stands where a folder is needed: move that file away"
-            raise UserError(message) from error
+        for numbers, message in _WRITE_ERRORS.items():
+            if error.errno in numbers:
+                raise UserError(message.format(path=path, error=error.strerror)) from error
         raise
 
 

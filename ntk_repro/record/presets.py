@@ -4,7 +4,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.record.config import parse_toml, restore_none
 
 __all__ = ["load_preset", "load_presets"]
@@ -45,6 +45,5 @@ def load_preset(source: Path | Traversable, preset: str) -> dict[str, Any]:
         UserError: as `load_presets`, or an unknown preset (with the nearest known one).
     """
     presets = load_presets(source)
-    if preset not in presets:
-        raise unknown_name("preset", preset, presets)
+    check_name("preset", preset, presets)
     return presets[preset]

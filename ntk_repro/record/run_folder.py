@@ -57,10 +57,14 @@ class RunFolder:
     Holds `config.toml`, `environment.json`, `metrics.jsonl`, `result.npz` and, last, `DONE`; while the run is in
     progress also `parts/<name>.npz`. Every file but `metrics.jsonl` is written atomically, so a killed run continues
     with the parts that it had finished. Made by `open` (to write) or `read`.
+
+    Attributes:
+        path: the folder.
+        config: the config's identity, as values of TOML and None.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], lock: FileLock | None, session: dict[str, Any] | None):
-        self._path, self._config, self._lock, self._session = path, config, lock, session
+        self.path, self.config, self._lock, self._session = path, config, lock, session
         self._result: dict[str, np.ndarray] | None = None
         self._opened = time.monotonic()
 
@@ -152,42 +156,31 @@ class RunFolder:
         return cls(path, _read_config(path), None, None)
 
     @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._path
-
-    @property
     def root(self) -> Path:
         """The folder of all runs that it lies in."""
-        return self._path.parents[1]
+        return self.path.parents[1]
 
     @property
     def study(self) -> str:
         """Name of the study that wrote it."""
         new, former = _FORMER_NAME
-        name = self._path.parent.name
-        return name.replace(former, new, 1) if name.startswith(former) else name
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The config's identity, as plain values."""
-        return self._config
+        return re.sub(f"^{former}", new, self.path.parent.name)
 
     @property
     def done(self) -> bool:
         """Whether the run is finished."""
-        return (self._path / _DONE).exists()
+        return (self.path / _DONE).exists()
 
     @property
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`; empty before the run has begun."""
-        return read_json(self._path / _ENVIRONMENT) or {}
+        return read_json(self.path / _ENVIRONMENT) or {}
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to `environment.json` at once, for example `provenance=data.provenance.as_dict()`."""
         session = self._writable()
         session.update(facts)
-        write_text(self._path / _ENVIRONMENT, _json(session))
+        write_text(self.path / _ENVIRONMENT, _json(session))
 
     def save_part(self, name: str, **arrays: Any) -> None:
         """Saves a finished piece of the work, so that it survives a kill.
@@ -224,7 +217,7 @@ class RunFolder:
         that the line belongs to: a kill in between leaves the line twice, in the other order it would lose it.
         """
         self._writable()
-        path = self._path / _METRICS
+        path = self.path / _METRICS
         line = (json.dumps(scalars, default=_number) + "\n").encode()
         with write_errors_explained(path), open(path, "ab", buffering=0) as handle:
             before = handle.tell()
@@ -245,7 +238,7 @@ class RunFolder:
         try:
             return [json.loads(line) for line in self._complete_lines().splitlines()]
         except ValueError as error:
-            message = f"{self._path / _METRICS} is damaged ({error}): delete the folder and run again"
+            message = f"{self.path / _METRICS} is damaged ({error}): delete the folder and run again"
             raise UserError(message) from error
 
     def finish(self, **arrays: Any) -> None:
@@ -255,12 +248,12 @@ class RunFolder:
             arrays: the result, which `result` gives back.
         """
         self._writable()
-        path = self._path
-        save_arrays(path / _RESULT, arrays)
-        # Again, now that the device is known; what was described stays. The seconds are those of the last session.
+        result = self.path / _RESULT
+        save_arrays(result, arrays)
+        # The device is known only now; other facts stay. The seconds are those of the last session.
         self.describe(**environment(), seconds=round(time.monotonic() - self._opened, 3))
-        write_text(path / _DONE, _json({"result_bytes": (path / _RESULT).stat().st_size}))
-        shutil.rmtree(path / _PARTS, ignore_errors=True)
+        write_text(self.path / _DONE, _json({"result_bytes": result.stat().st_size}))
+        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def result(self) -> dict[str, np.ndarray]:
         """The arrays given to `finish`, read from the disk once.
@@ -269,12 +262,12 @@ class RunFolder:
             UserError: the run is not finished, or its result is damaged.
         """
         if not self.done:
-            raise UserError(f"the run in {self._path} is not finished: give the command that started it again")
-        _check_result(self._path)
+            raise UserError(f"the run in {self.path} is not finished: give the command that started it again")
+        _check_result(self.path)
         if self._result is None:
-            self._result = load_arrays(self._path / _RESULT)
+            self._result = load_arrays(self.path / _RESULT)
         if self._result is None:
-            raise _damaged(self._path)
+            raise _damaged(self.path)
         return dict(self._result)
 
     def close(self) -> None:
@@ -291,22 +284,22 @@ class RunFolder:
 
     def __repr__(self) -> str:
         state = "done" if self.done else "reading" if self._session is None else "writing"
-        return f"RunFolder({str(self._path)!r}, {state})"
+        return f"RunFolder({str(self.path)!r}, {state})"
 
     def _begin(self, config: Any) -> None:
         """Prepares the locked folder: repairs what a kill left, checks or writes the config."""
-        path = self._path
+        path = self.path
         remove_leftovers(path)
         if (path / _PARTS).is_dir():
             remove_leftovers(path / _PARTS)
         unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
         if (path / _CONFIG).exists():
-            _check_same(path, _read_config(path), self._config)
+            _check_same(path, _read_config(path), self.config)
         elif unexpected:
             message = f"{path} holds {unexpected[0]} but no {_CONFIG}, so it cannot be matched to a run"
             raise UserError(f"{message}: move the folder away or delete it")
         else:
-            write_text(path / _CONFIG, config_to_toml(self._config))
+            write_text(path / _CONFIG, config_to_toml(self.config))
         metrics, lines = path / _METRICS, self._complete_lines()
         if metrics.exists() and metrics.stat().st_size > len(lines):
             with write_errors_explained(metrics):
@@ -325,27 +318,27 @@ class RunFolder:
         begun = {session["provenance"].get("sha256") for session in sessions if "provenance" in session}
         if begun - {provenance["sha256"]}:
             raise UserError(
-                f"the images of {provenance['name']} are not those that {self._path} was begun with: bring them back, "
+                f"the images of {provenance['name']} are not those that {self.path} was begun with: bring them back, "
                 "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
             )
 
     def _complete_lines(self) -> bytes:
         """The lines of `metrics.jsonl` without one that a kill cut short at the end."""
-        path = self._path / _METRICS
+        path = self.path / _METRICS
         content = path.read_bytes() if path.exists() else b""
         return content[: content.rfind(b"\n") + 1]
 
     def _writable(self) -> dict[str, Any]:
         if self._session is None:
-            raise UserError(f"the run in {self._path} is open for reading only: open it with RunFolder.open to write")
+            raise UserError(f"the run in {self.path} is open for reading only: open it with RunFolder.open to write")
         if self.done:
-            raise UserError(f"the run in {self._path} is finished: delete the folder to compute it again")
+            raise UserError(f"the run in {self.path} is finished: delete the folder to compute it again")
         return self._session
 
     def _part(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise UserError(f"part name {name!r} cannot be a file name: use letters, digits and any of _ . = + -")
-        return self._path / _PARTS / f"{name}.npz"
+        return self.path / _PARTS / f"{name}.npz"
 
 
 def _read_config(path: Path) -> dict[str, Any]:
