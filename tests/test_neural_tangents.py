@@ -17,15 +17,6 @@ from ntk_repro._neural_tangents import _MOVED, UnsupportedJaxError, _version, nt
 from ntk_repro.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def network():
-    """A small convolutional network of stax with its parameters and two batches."""
-    init_fn, apply_fn, kernel_fn = stax.serial(stax.Conv(4, (3, 3)), stax.Relu(), stax.Flatten(), stax.Dense(2))
-    keys = random.split(random.PRNGKey(0), 3)
-    _, params = init_fn(keys[0], (-1, 5, 5, 1))
-    return apply_fn, kernel_fn, params, random.normal(keys[1], (6, 5, 5, 1)), random.normal(keys[2], (4, 5, 5, 1))
-
-
 def dense_ntk(apply_fn, params, x1, x2):
     """The NTK by autodiff, (n1, n2, k, k)."""
 
@@ -41,78 +32,25 @@ def assert_kernels_equal(found, expected, atol=2e-6):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=atol * float(jnp.abs(expected).max()))
 
 
-class TestKnownAnswers:
-    @pytest.mark.slow
-    def test_one_hidden_relu_layer_has_the_arc_cosine_kernel(self):
-        _, _, kernel_fn = stax.serial(stax.Dense(8), stax.Relu(), stax.Dense(1))
-        # Unit vectors in the plane: x.x' is the cosine of the angle between them, d = 2. No angle comes twice: at zero
-        # angle the kernel goes through a square root and float32 loses half of its digits.
-        angles_1, angles_2 = np.array([0.0, 0.4, 1.5]), np.array([0.9, 2.2, 3.0])
-        x1, x2 = (jnp.stack([jnp.cos(a), jnp.sin(a)], axis=1) for a in (angles_1, angles_2))
-        theta = np.abs(np.subtract.outer(angles_1, angles_2))
-        kappa_0 = (np.pi - theta) / np.pi
-        kappa_1 = (np.sin(theta) + (np.pi - theta) * np.cos(theta)) / np.pi
-        kernel = kernel_fn(x1, x2, ("nngp", "ntk"))
-        np.testing.assert_allclose(kernel.nngp, kappa_1 / 4, atol=1e-6)
-        np.testing.assert_allclose(kernel.ntk, (kappa_1 + np.cos(theta) * kappa_0) / 4, atol=1e-6)
+# Its analytic kernels, linearize and predict are tested against ours: in tests/gram, tests/dynamics and tests/gp.
+@pytest.mark.parametrize(
+    ("implementation", "batch_size"), [*(pytest.param(i, 0, marks=pytest.mark.slow) for i in range(4)), (1, 2)]
+)
+def test_empirical_ntk_equals_autodiff(implementation, batch_size):
+    init_fn, apply_fn, _ = stax.serial(stax.Conv(4, (3, 3)), stax.Relu(), stax.Flatten(), stax.Dense(2))
+    keys = random.split(random.PRNGKey(0), 3)
+    _, params = init_fn(keys[0], (-1, 5, 5, 1))
+    x1, x2 = random.normal(keys[1], (6, 5, 5, 1)), random.normal(keys[2], (4, 5, 5, 1))
+    kernel_fn = nt.empirical_kernel_fn(apply_fn, trace_axes=(), implementation=implementation)
+    if batch_size:
+        kernel_fn = nt.batch(kernel_fn, batch_size=batch_size, device_count=0)
+    assert_kernels_equal(kernel_fn(x1, x2, "ntk", params), dense_ntk(apply_fn, params, x1, x2), atol=1e-5)
 
-    @pytest.mark.parametrize(
-        ("implementation", "batch_size"), [*(pytest.param(i, 0, marks=pytest.mark.slow) for i in range(4)), (1, 2)]
-    )
-    def test_empirical_ntk_equals_autodiff(self, network, implementation, batch_size):
-        apply_fn, _, params, x1, x2 = network
-        kernel_fn = nt.empirical_kernel_fn(apply_fn, trace_axes=(), implementation=implementation)
-        if batch_size:
-            kernel_fn = nt.batch(kernel_fn, batch_size=batch_size, device_count=0)
-        assert_kernels_equal(kernel_fn(x1, x2, "ntk", params), dense_ntk(apply_fn, params, x1, x2), atol=1e-5)
 
-    @pytest.mark.slow
-    def test_analytic_kernel_under_batch_equals_the_whole(self, network):
-        _, kernel_fn, _, x1, x2 = network
-        batched = nt.batch(kernel_fn, batch_size=2, device_count=0)
-        np.testing.assert_allclose(batched(x1, x2, "ntk"), kernel_fn(x1, x2, "ntk"), rtol=1e-5, atol=1e-7)
-
-    @pytest.mark.slow
-    def test_linearize_is_the_first_order_taylor_expansion(self, network):
-        apply_fn, _, params_0, x, _ = network
-        linear_fn = nt.linearize(apply_fn, params_0)
-        change = jax.tree.map(lambda p: 0.3 * jnp.cos(jnp.arange(p.size, dtype=p.dtype)).reshape(p.shape), params_0)
-        params = jax.tree.map(jnp.add, params_0, change)
-        fx_0, dfx = jax.jvp(lambda p: apply_fn(p, x), (params_0,), (change,))
-        np.testing.assert_allclose(linear_fn(params, x), fx_0 + dfx, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(linear_fn(params_0, x), apply_fn(params_0, x), rtol=1e-6, atol=1e-6)
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize("t", [0.0, 0.7, 40.0])
-    def test_gradient_descent_mse_is_the_matrix_exponential(self, t):
-        rng = np.random.default_rng(0)
-        factor = rng.normal(size=(5, 5))
-        k_train_train, k_test_train = factor @ factor.T + 0.5 * np.eye(5), rng.normal(size=(3, 5))
-        y_train, fx_train_0, fx_test_0 = rng.normal(size=(5, 2)), rng.normal(size=(5, 2)), rng.normal(size=(3, 2))
-        # The loss there is a mean over y_train.size, which divides the time.
-        values, vectors = np.linalg.eigh(k_train_train)
-        decay = vectors @ np.diag(np.exp(-values * t / y_train.size)) @ vectors.T
-        gap = (np.eye(5) - decay) @ (y_train - fx_train_0)
-        predict_fn = nt.predict.gradient_descent_mse(jnp.asarray(k_train_train), jnp.asarray(y_train))
-        fx_train_t, fx_test_t = predict_fn(
-            t, jnp.asarray(fx_train_0), jnp.asarray(fx_test_0), jnp.asarray(k_test_train)
-        )
-        np.testing.assert_allclose(fx_train_t, fx_train_0 + gap, atol=5e-5)
-        np.testing.assert_allclose(fx_test_t, fx_test_0 + k_test_train @ np.linalg.solve(k_train_train, gap), atol=5e-5)
-
-    @pytest.mark.slow
-    def test_gradient_descent_mse_at_infinity_interpolates(self):
-        k_train_train = jnp.array([[2.0, 0.5], [0.5, 1.0]])
-        y_train = jnp.array([[1.0], [-1.0]])
-        predict_fn = nt.predict.gradient_descent_mse(k_train_train, y_train)
-        fx_train_t, fx_test_t = predict_fn(None, jnp.zeros((2, 1)), jnp.zeros((1, 1)), k_train_train[:1])
-        np.testing.assert_allclose(fx_train_t, y_train, atol=1e-6)
-        np.testing.assert_allclose(fx_test_t, y_train[:1], atol=1e-6)  # the test point is the first training point
-
-    def test_max_learning_rate_is_two_over_the_largest_eigenvalue(self):
-        kernel = jnp.array([[3.0, 1.0], [1.0, 3.0]])  # eigenvalues 2 and 4
-        assert nt.predict.max_learning_rate(kernel, y_train_size=1) == pytest.approx(2 / 4)
-        assert nt.predict.max_learning_rate(kernel, y_train_size=2, momentum=0.9) == pytest.approx(2 * 1.9 * 2 / 4)
+def test_max_learning_rate_is_two_over_the_largest_eigenvalue():
+    kernel = jnp.array([[3.0, 1.0], [1.0, 3.0]])  # eigenvalues 2 and 4
+    assert nt.predict.max_learning_rate(kernel, y_train_size=1) == pytest.approx(2 / 4)
+    assert nt.predict.max_learning_rate(kernel, y_train_size=2, momentum=0.9) == pytest.approx(2 * 1.9 * 2 / 4)
 
 
 def dense_shared(params, x):

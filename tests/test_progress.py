@@ -26,20 +26,22 @@ def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):
     ]
 
 
-def test_what_an_earlier_run_left_is_no_speed(clock, capsys):
+@pytest.mark.parametrize(
+    ("steps", "printed"),
+    [
+        (
+            [(0, 80), (60, 5)],
+            "tiles: 85 of 100, 0:01:00, 0:03:00 left\n",
+        ),  # 80 of an earlier run
+        ([(19, 1), (19, 1), (19, 1)], ""),  # short work
+    ],
+)
+def test_earlier_work_counts_no_time_and_short_work_prints_nothing(clock, capsys, steps, printed):
     with progress("tiles", 100) as advance:
-        advance(80)
-        clock[0] += 60
-        advance(5)
-    assert capsys.readouterr().err == "tiles: 85 of 100, 0:01:00, 0:03:00 left\n"
-
-
-def test_short_work_says_nothing_in_a_log(clock, capsys):
-    with progress("tiles", 3) as advance:
-        for _ in range(3):
-            clock[0] += 19
-            advance()
-    assert capsys.readouterr().err == ""
+        for seconds, amount in steps:
+            clock[0] += seconds
+            advance(amount)
+    assert capsys.readouterr().err == printed
 
 
 def test_the_note_is_kept_until_it_changes_and_inner_work_is_silent(clock, capsys):
