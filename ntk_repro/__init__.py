@@ -1,6 +1,6 @@
-"""Three papers on neural tangent kernels, figure by figure, and what they are made of as a library.
+"""Three papers on neural tangent kernels, reproduced figure by figure, and a library of the methods behind them.
 
-The public names are loaded when they are first used: importing the package imports nothing else, not even JAX.
+The public names are imported when they are first used: importing the package imports nothing else, not even JAX.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Completion of a command line by the TAB key of a shell, as a script that the shell reads."""
+"""Completion of a command line by the TAB key of a shell, as a script that the shell runs."""
 
 import argparse
 import dataclasses
@@ -35,8 +35,8 @@ def completion_script(
         prog: the program's name.
         shell: one of `SHELLS`.
         commands: the dataclass of each subcommand.
-        choices: what a field of that name may be.
-        paths: fields that may be a path though their type does not say so, and of what: "file" or "directory".
+        choices: the values of a field of that name.
+        paths: fields that may also be a path, which their type does not show: of a "file" or a "directory".
 
     Raises:
         UserError: for another shell.
@@ -58,7 +58,7 @@ def completion_script(
 def _add(
     parser: argparse.ArgumentParser, name: str, hint: Any, choices: Sequence[str] | None, path: str | None
 ) -> None:
-    """An option or a positional argument, as tyro names it."""
+    """Adds an option or a positional argument, under the name that tyro gives it."""
     import shtab
 
     positional = any(mark in _POSITIONAL for mark in getattr(hint, "__metadata__", ()))

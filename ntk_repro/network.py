@@ -1,4 +1,4 @@
-"""A network at one point of its parameter space: what kernels, linearizations and training start from."""
+"""A network at one point of its parameter space: the input of kernels, linearizations and training."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ __all__ = ["ApplyFn", "Network", "check_network", "does_not_run"]
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
 
-# How Flax modules call the switch between training and inference, and its value at inference.
+# The names that Flax modules give to the switch between training and inference, and its value at inference.
 _MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_training": False, "deterministic": True,
                    "inference": True, "use_running_average": True}  # fmt: skip
 
@@ -39,8 +39,8 @@ class Network:
     """A function f(params, x) and a point in its parameter space.
 
     Made by `Network.create` from a Flax module or the name of an architecture, or by `Network.from_apply` from any
-    JAX function. `state` holds what is not trained by gradients (BatchNorm statistics); every kernel and linearization
-    keeps it frozen, and inference mode is the rule.
+    JAX function. `state` holds what gradients do not train (BatchNorm statistics); every kernel and linearization
+    freezes it, and the default is inference mode.
 
     A network is a value: later changes to the module, the containers and the NumPy arrays that it was made from do not
     affect it. All its parameters are real: a complex one is a `ComplexParameter`, and leaves without a gradient
@@ -72,7 +72,7 @@ class Network:
                 kind = getattr(leaf, "dtype", type(leaf).__name__)
                 raise UserError(
                     f"parameter {'/'.join(name) or '(root)'} is {kind}: parameters are real floating-point arrays; "
-                    "make the network anew from these by Network.create or Network.from_apply"
+                    "make a new network from these by Network.create or Network.from_apply"
                 )
 
     @classmethod
@@ -173,7 +173,7 @@ class Network:
         graph, params, state = nnx.split(module, nnx.Param, ...)
 
         def run(params, state, x, train):
-            # Merging shares the variables, and training would change the caller's; mapping makes new ones.
+            # Merging shares the variables, and training would change the caller's: these are copies.
             copy = nnx.merge(graph, *detached((params, state)))
             copy.train() if train else copy.eval()
             fx = _two_dimensional(copy(x, **_mode_arguments(copy, train)))
@@ -198,9 +198,9 @@ class Network:
         if n == 0:
             raise UserError("no inputs: x has no rows")
         size = min(batch_size, n)
-        forward = jax.jit(self.apply_fn)  # JAX keeps what it compiled for as long as the function lives
+        forward = jax.jit(self.apply_fn)  # JAX caches the compiled code for as long as the function exists
         outputs = []
-        # The precision of the kernels, so that a linearization in function space starts where the network is.
+        # The precision of the kernels, so that a linearization in function space starts at the network's outputs.
         with jax.default_matmul_precision("highest"):
             for start in range(0, n, size):
                 block = x[start : start + size]
@@ -209,7 +209,7 @@ class Network:
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":
-        """A copy at other `params` or with another `state`, in any container that has the same names.
+        """A copy at other `params` or with another `state`, in any container with the same names.
 
         Raises:
             UserError: for params and state with other names than the network's.
@@ -253,12 +253,12 @@ class Network:
 
 
 def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, **model_kw: Any) -> None:
-    """Checks that a custom network takes such inputs and gives so many outputs; those of the package do.
+    """Checks that a custom network takes inputs of a shape and has a number of outputs; those of the package do.
 
     Args:
         name: the network's name.
         input_shape: of one input.
-        outputs: how many outputs are needed, None for any number.
+        outputs: the number of outputs that are needed, None for any number.
         **model_kw: as in `Network.create`.
 
     Raises:
@@ -295,8 +295,8 @@ def does_not_run(name: str, shape: tuple[int, ...], dtype: Any, error: Exception
 def _two_dimensional(fx: Any) -> Any:
     if not isinstance(fx, jax.Array | np.ndarray):
         raise UserError(
-            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs that are "
-            "meant, such as lambda params, x: f(params, x)[0]"
+            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs alone, "
+            "such as lambda params, x: f(params, x)[0]"
         )
     if not jnp.issubdtype(fx.dtype, jnp.floating):
         remedy = "real and imaginary parts as separate outputs"
@@ -331,7 +331,7 @@ def _cached(function: Callable) -> Callable:
 
 @_cached
 def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
-    # Under jit: the forward pass that shapes the parameters is never run, and thousands of small dispatches become one.
+    # Under jit: the forward pass that gives the shapes is not run, and thousands of small dispatches become one.
     mode = _mode_arguments(module, train=False)
     return jax.jit(lambda key: module.init(key, jnp.zeros(shape, dtype), **mode))
 
@@ -363,7 +363,7 @@ def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
 
 
 def _check_call_arguments(module: Any) -> None:
-    """Refuses a module whose call takes no inputs, or needs more than these and the switch to inference."""
+    """Refuses a module whose call takes no inputs, or needs more than inputs and the switch to inference."""
     name = type(module).__name__
     call = getattr(module, "__call__", None)  # noqa: B004
     taken = list(inspect.signature(call).parameters.values()) if call is not None else []
@@ -377,12 +377,12 @@ def _check_call_arguments(module: Any) -> None:
     ]
     if needed:
         raise UserError(
-            f"{name}.__call__ needs {', '.join(needed)} beside its inputs: give it a default, or wrap the module in a "
+            f"{name}.__call__ needs {', '.join(needed)} besides its inputs: give it a default, or wrap the module in a "
             "function of params and x for Network.from_apply"
         )
 
 
 def _mode_arguments(module: Any, train: bool) -> dict[str, Any]:
-    """The keyword argument that puts a module into training or inference mode, where it has one."""
+    """The keyword argument that sets training or inference mode, if the module has one."""
     known = inspect.signature(type(module).__call__).parameters
     return {name: at_inference != train for name, at_inference in _MODE_ARGUMENTS.items() if name in known}

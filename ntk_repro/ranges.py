@@ -11,7 +11,7 @@ __all__ = ["check_counts", "check_not_negative", "check_positive", "check_seed",
 
 
 def check_counts(**counts: int | None) -> None:
-    """Refuses numbers of things below 1; None is no number.
+    """Refuses counts below 1; None is not checked.
 
     Raises:
         UserError: names the first one.
@@ -22,7 +22,7 @@ def check_counts(**counts: int | None) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Refuses what is not a finite number above 0, such as a radius.
+    """Refuses values that are not finite numbers above 0, such as a radius.
 
     Raises:
         UserError: names the first one.
@@ -33,7 +33,7 @@ def check_positive(**values: float) -> None:
 
 
 def check_not_negative(**values: float) -> None:
-    """Refuses what is not a finite number of at least 0, such as a learning rate, a weight decay or a ridge.
+    """Refuses values that are not finite numbers of at least 0, such as a learning rate or a ridge.
 
     Raises:
         UserError: names the first one.
@@ -44,7 +44,7 @@ def check_not_negative(**values: float) -> None:
 
 
 def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = None) -> None:
-    """Refuses what is not a whole number in a range, such as a number of layers.
+    """Refuses a value that is not a whole number in a range, such as a number of layers.
 
     Raises:
         UserError: names it and the range.
@@ -56,7 +56,7 @@ def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = No
 
 
 def check_seed(seed: int, name: str = "seed") -> None:
-    """Refuses what is not a seed of both JAX and NumPy: a whole number from 0 of at most 32 bits.
+    """Refuses a value that is not a seed of both JAX and NumPy: a whole number from 0, of at most 32 bits.
 
     Raises:
         UserError: names it.

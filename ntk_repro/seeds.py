@@ -1,4 +1,4 @@
-"""One root key for a run, and what is folded into it: no two uses of it draw the same numbers."""
+"""One root key for a run, with a purpose folded in: no two purposes draw the same numbers."""
 
 import jax
 import numpy as np

@@ -179,7 +179,9 @@ def test_a_network_does_not_follow_the_arrays_and_containers_it_was_made_from():
 def test_donated_parameters_are_refused_in_one_line():
     net = Network.from_apply(lambda w, x: x.reshape(len(x), -1) @ w, jnp.ones((40, 1)))
     jax.jit(lambda w: w + 1, donate_argnums=0)(net.params)
-    with pytest.raises(UserError, match="was donated to a jitted function and is gone: give that function a copy"):
+    with pytest.raises(
+        UserError, match="was donated to a jitted function and no longer exists: give that function a copy"
+    ):
         empirical_gram(net, X)
 
 
@@ -228,7 +230,7 @@ VARIABLES: Any = {"params": {"w": jnp.ones((2, 1))}, "batch_stats": {"mean": jnp
         (lambda: Network.create(nn.Dense(1), 0, X.shape[1:])(X), r"not to shape \(7, 5, 4, 1\)"),
         (
             lambda: Network.create(NeedsMask(), 0, (2,)),
-            "Mask.__call__ needs mask beside its inputs: give it a",
+            "Mask.__call__ needs mask besides its inputs: give it a",
         ),
         (lambda: Network.create(nn.Embed(5, 2), 0, (3,)), r"Embed does not run .* jnp\.int32 for tokens"),
         (lambda: Network.create(nn.Dense(1).bind({}), 0, (3,)), "is bound to parameters"),

@@ -48,13 +48,13 @@ class Provenance:
 
     name: str
     label: str
-    """What a picture calls the data, for example "CIFAR-10 (JPEG copy)"."""
+    """The name of the data in figures, for example "CIFAR-10 (JPEG copy)"."""
     source: str
     version: str
     n_train: int
     n_test: int
     seed: int
-    """Seed of the subset; without effect where a part was taken whole."""
+    """Seed of the subset; without effect on a part of which all images were taken."""
     standardized: bool
     mean: tuple[float, ...]
     """Mean of each channel over the training part, before standardisation (uint8 images counted as 0 to 1)."""
@@ -113,10 +113,10 @@ def load_dataset(
         n_test: the same for the test part.
         seed: of the subsets. Each seed, 0 included, is a random draw.
         classes: take only the images of these classes, and number them 0, 1, ... in the order named; None takes all
-            as they are. Numbers of images count these only.
+            of them unchanged. Numbers of images count these only.
         standardize: subtract the mean and divide by the standard deviation of each channel, both taken from the
             training images that were chosen. A channel that is constant there is only shifted. Without it, uint8
-            images are scaled to 0..1 and others are left as they are.
+            images are scaled to 0..1 and others are not changed.
 
     Raises:
         UserError: unknown name; data missing; a class that has no images; more images asked for than there are; images
@@ -170,14 +170,14 @@ def dataset_of(
 def dataset_sizes(
     name: str | Path, data_dir: Path | str | None = None, *, classes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """How many training and test images there are; arguments and errors as in `load_dataset`."""
+    """The numbers of training and test images; arguments and errors as in `load_dataset`."""
     source = _find(name, data_dir)
     decoded = _of_classes(decode_cached(source), classes, source.name)
     return len(decoded.y_train), len(decoded.y_test)
 
 
 def available(data_dir: Path | str | None = None) -> dict[str, str]:
-    """For each data set, where it is, or that it is missing; downloads nothing and imports no TensorFlow."""
+    """For each data set its place, or "missing"; downloads nothing and imports no TensorFlow."""
     places = {}
     for name, locate in DATASETS.items():
         prepared = find_prepared(name, data_dir) if name in LABELS else None
@@ -241,13 +241,13 @@ def _check_images(x: Shaped[np.ndarray, "n H W C"], rows: Int[np.ndarray, " n"],
             first = int(rows[bad].min())
             message = f"{bad.sum():,} images in {name} have NaN or infinite values (the first at index {first:,})"
             raise UserError(f"{message}: remove or correct them")
-    # A few pixels clear nearly all images; only those that look blank in them are read whole.
+    # A few pixels are enough for nearly all images; of those that look blank there all pixels are read.
     constant = (flat[:, :: max(1, flat.shape[1] // 32)] == flat[:, :1]).all(axis=(1, 2))
     constant[constant] = (flat[constant] == flat[constant, :1]).all(axis=(1, 2))
     if constant.any():
         first = int(rows[constant].min())
         message = f"{constant.sum():,} images in {name} have one value everywhere (the first at index {first:,})"
-        raise UserError(f"{message}: remove them, a blank image carries no information")
+        raise UserError(f"{message}: remove them, blank images carry no information")
 
 
 def _as_float(x: Shaped[np.ndarray, "n H W C"]) -> Float32[np.ndarray, "n H W C"]:

@@ -26,7 +26,7 @@ SNAKES = (
 vine and night snake, boa constrictor. Samarin et al. 2022 took ten without naming them."""
 
 _SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-_SPLIT_SEED = 20_22  # fixed for ever, like the splits of the embedded sets
+_SPLIT_SEED = 20_22  # never changes, like the splits of the embedded sets
 _TEST_SHARE = 0.1
 
 
@@ -43,13 +43,13 @@ def load_image_folder(
 ) -> Dataset:
     """A data set of the images under `folder`/train/CLASS and `folder`/val/CLASS (or test/CLASS).
 
-    Where neither folder is there, images are taken from `folder`/CLASS, and a tenth of each class, always the same, is
-    for testing. Images of any mode become RGB. The shorter side is resized to `resize` pixels (bilinear), then the
-    central `crop` x `crop` pixels are cut out, as torchvision does. Files that are no readable images are skipped; they
-    are counted in the provenance and named on the terminal when they are first met. The decoded arrays are cached:
-    they are decoded again when a file changes.
+    If neither folder exists, images are taken from `folder`/CLASS, and a tenth of each class, always the same, is for
+    testing. Images of any mode become RGB. The shorter side is resized to `resize` pixels (bilinear), then the
+    central `crop` x `crop` pixels are cut out, as torchvision does. Files that are not readable images are skipped;
+    they are counted in the provenance, and named on the terminal when they are first read. The decoded arrays are
+    cached: they are decoded again when a file changes.
 
-    The ten snakes take 2 GB as decoded, four times that as float32.
+    The ten snakes take 2 GB when decoded, four times that in float32.
 
     Source: Samarin et al. 2022, section 4 (resize 256, central crop 224).
 
@@ -116,8 +116,8 @@ def _listed(folder: Path, classes: tuple[str, ...]) -> dict[str, list[list[Path]
 
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        beside = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
-        known = f"{', '.join(beside[:5])}{', ...' if len(beside) > 5 else ''}" if beside else "no folders at all"
+        existing = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+        known = ", ".join([*existing[:5], *(["..."] if len(existing) > 5 else [])]) or "no folders"
         raise UserError(
             f"there is no class folder {folder} ({folder.parent} has {known}): unpack that class, or name the classes "
             "that are there"
@@ -157,7 +157,7 @@ def _decode(files: dict[str, list[list[Path]]], classes: tuple[str, ...], resize
             found |= {f"x_{part}": x[: len(y)], f"y_{part}": np.array(y, np.int32)}
     if broken:
         names = ", ".join(path.name for path in broken[:5]) + (", ..." if len(broken) > 5 else "")
-        console.print(f"{len(broken)} files are no readable images and were skipped: {names}", style="yellow")
+        console.print(f"{len(broken)} files are not readable images and were skipped: {names}", style="yellow")
     return Decoded(**found)
 
 

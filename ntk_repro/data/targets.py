@@ -1,4 +1,4 @@
-"""Integer classes as what networks are trained on: signs and one-hot rows."""
+"""Training targets from integer classes: signs and one-hot rows."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -33,10 +33,10 @@ def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], I
 
     Args:
         data: the images.
-        remedy: what to do where there is no such task, for the message.
+        remedy: what to do if there is no such task, for the message.
 
     Raises:
-        UserError: other classes, or training images of one kind only.
+        UserError: other classes, or training images of one of the two labels only.
     """
     name = data.provenance.name
     if data.y.min() < 0 or data.y.max() > 9:
@@ -46,7 +46,7 @@ def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], I
         )
     y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
     if len(np.unique(y_train)) < 2:
-        raise UserError(f"the training images of {name} are all of classes 0 to 4, or none is: {remedy}")
+        raise UserError(f"the training images of {name} are all of classes 0 to 4, or all of 5 to 9: {remedy}")
     return y_train, y_test
 
 

@@ -28,9 +28,9 @@ from ntk_repro.network_names import CustomName
 
 __all__ = ["load_custom"]
 
-# Files that networks' files import from beside them.
+# Files beside the files of networks, which these import.
 _BESIDE: set[Path] = set()
-# The texts that modules of packages were imported from.
+# The texts from which modules of packages were imported.
 _IMPORTED: dict[Path, str] = {}
 
 
@@ -72,7 +72,7 @@ def _file(custom: CustomName) -> Path:
 
 
 def _load_file(file: Path, source: Source) -> types.ModuleType:
-    """The module in a file, run once for each state of its source."""
+    """The module in a file, which is run once for each version of its source."""
     name = f"ntk_repro_custom_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{source.digest}"
     if name in sys.modules:
         return sys.modules[name]
@@ -104,7 +104,7 @@ def _load_file(file: Path, source: Source) -> types.ModuleType:
 
 
 def _import(module: str, source: Source) -> types.ModuleType:
-    """An importable module, which Python imports once: refused where its source was edited since."""
+    """An importable module, which Python imports once: refused if its source was edited since."""
     files = source.files
     loaded = set(_loaded(files).values())
     for file in files:

@@ -100,7 +100,7 @@ class ParameterizedNetwork(nn.Module, kw_only=True):
     parameterization: str = "ntk"
 
     def __post_init__(self):
-        _ = self.finite  # which refuses what is out of range
+        _ = self.finite  # which refuses values out of range
         for field in dataclasses.fields(self):
             if field.type is int:
                 check_whole(field.name, getattr(self, field.name))

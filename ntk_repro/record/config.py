@@ -1,4 +1,4 @@
-"""A frozen dataclass as a run's identity: its hash, its TOML, and the way back from a mapping."""
+"""A frozen dataclass as a run's identity: its hash, its TOML, and how it is built from a mapping."""
 
 import dataclasses
 import hashlib
@@ -27,12 +27,12 @@ _UNSET = "unset"
 def config_to_dict(config: Any) -> dict[str, Any]:
     """The identity of a config: its fields as plain values (str, int, float, bool, None, list, dict).
 
-    Fields with `metadata={"identity": False}` (where the data lie, how progress is shown) do not enter: they change
-    nothing in the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
+    Fields with `metadata={"identity": False}` (where the data are, how progress is shown) are left out: they do not
+    change the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
     `float` becomes a float, so that 1 and 1.0 are one config.
 
     Raises:
-        UserError: a value that has no place in a config (an array, a function).
+        UserError: a value that a config cannot hold (an array, a function).
     """
     return _fields_to_dict(config, identity=True)
 
@@ -48,7 +48,7 @@ def config_hash(config: Any) -> str:
 
 
 def canonical(mapping: Mapping[str, Any]) -> str:
-    """JSON that is equal for equal mappings: sorted keys, no spaces, NaN and Infinity by name."""
+    """JSON that is equal for equal mappings: sorted keys, no spaces, NaN and Infinity as names."""
     return json.dumps(mapping, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 

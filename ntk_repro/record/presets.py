@@ -13,9 +13,9 @@ __all__ = ["load_preset", "load_presets"]
 def load_presets(source: Path | Traversable) -> dict[str, dict[str, Any]]:
     """All presets of a TOML file by name.
 
-    Every table at the top of the file is a preset; values that stand at the top, outside any table, hold for all
-    presets, and a preset may override them. A preset lists under `unset` what is to be None, since TOML has no null.
-    The values are not checked here: `from_dict` does that, where the dataclass they are for is known.
+    Every top-level table of the file is a preset; values outside any table hold for all presets, and a preset may
+    override them. A preset lists under `unset` what is to be None, since TOML has no null.
+    The values are not checked here: `from_dict` does that, for the dataclass that they are for.
 
     Args:
         source: the file.

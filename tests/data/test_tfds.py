@@ -36,10 +36,7 @@ def fake_data_dir(tmp_path_factory):
 
 @pytest.fixture
 def no_tensorflow(monkeypatch):
-    def refuse(*arguments):
-        raise AssertionError(f"TensorFlow was started: {arguments}")
-
-    monkeypatch.setattr(tfds_module, "_child", refuse)
+    monkeypatch.setattr(tfds_module, "_child", lambda *arguments: pytest.fail(f"TensorFlow was started: {arguments}"))
 
 
 @pytest.mark.slow
@@ -51,7 +48,6 @@ def test_the_images_are_read_with_their_labels_once(fake_data_dir, monkeypatch, 
     assert ("JPEG" in data.provenance.note) == (encoding == "jpeg")
     for part, (x, y) in fake_parts(shape).items():
         read, labels = np.round(getattr(data, f"x_{part}") * 255), getattr(data, f"y_{part}")
-        assert read.shape == x.shape
         # TFDS shuffles on writing: each image that was written is found by its nearest neighbour, with its label.
         distance = np.abs(read[:, None] - x[None].astype(np.float64)).mean(axis=(2, 3, 4))
         nearest = distance.argmin(axis=1)
@@ -65,7 +61,7 @@ def test_the_images_are_read_with_their_labels_once(fake_data_dir, monkeypatch, 
 
 
 @pytest.mark.slow
-def test_tensorflow_stays_out_of_this_process_and_says_nothing(fake_data_dir, tmp_path):
+def test_tensorflow_stays_out_of_this_process_and_prints_nothing(fake_data_dir, tmp_path):
     code = f"""
 import sys
 from ntk_repro.data import load_dataset

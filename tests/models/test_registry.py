@@ -49,12 +49,12 @@ def test_residual_scale_zero_leaves_hardly_any_gradients():
 def test_batch_statistics_are_used_in_training_only():
     net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
     x = 3 + np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
-    alone = np.concatenate([net(x[i : i + 1]) for i in range(6)])
-    np.testing.assert_allclose(net(x), alone, rtol=1e-5)  # inference: samples do not see each other
+    single = np.concatenate([net(x[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(net(x), single, rtol=1e-5)  # at inference samples do not affect each other
     fx, state = net.training_fn(net.params, net.state, x)
-    assert np.abs(np.asarray(fx) - alone).max() > 0.1 * np.abs(alone).max()
-    stem = net.state["batch_stats"]["norm_init"]["mean"], state["batch_stats"]["norm_init"]["mean"]
-    assert np.abs(stem[1] - stem[0]).max() > 1e-3
+    assert np.abs(np.asarray(fx) - single).max() > 0.1 * np.abs(single).max()
+    before, after = (s["batch_stats"]["norm_init"]["mean"] for s in (net.state, state))
+    assert np.abs(after - before).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -88,7 +88,7 @@ def test_settings_of_the_architectures():
     assert network_spec("mlp").settings == network_spec("lenet").settings == ()
 
 
-def test_what_settings_hold_for_a_network():
+def test_the_settings_that_a_network_is_given():
     given = {"width": 0.5, "activation": "gelu"}
     residual = ResidualNetworkSettings(net="resnet18", residual_scale_init=1.0, **given)
     assert residual.model_settings == {**given, "residual_scale_init": 1.0}
