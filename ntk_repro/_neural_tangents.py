@@ -12,6 +12,7 @@ replaced, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementati
 import importlib
 import importlib.metadata
 import inspect
+import itertools
 import sys
 import types
 import warnings
@@ -55,12 +56,7 @@ def _unsupported(why: str) -> UnsupportedJaxError:
 
 def _version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: "0.5.3.dev1" is (0, 5, 3)."""
-    numbers: list[int] = []
-    for part in text.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    return tuple(map(int, itertools.takewhile(str.isdigit, text.split("."))))
 
 
 def put_back(module: str, name: str, home: str) -> bool:
