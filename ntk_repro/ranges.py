@@ -1,6 +1,5 @@
 """Ranges of numbers: each rule once, with one message."""
 
-import numbers
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,7 @@ def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = No
     Raises:
         UserError: names it and the range.
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < lowest or (highest is not None and value > highest):
         allowed = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
         raise UserError(f"{name} must be a whole number {allowed}, not {value!r}")

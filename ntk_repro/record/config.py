@@ -131,16 +131,14 @@ _ACCEPTED = {list: (list, tuple), tuple: (list, tuple), dict: Mapping, float: (i
 
 def _converted(value: Any, hint: Any, name: str) -> Any:
     """`value` as the type `hint` asks for; UserError where it is not of that type."""
-    kind = typing.get_origin(hint) or hint
+    kind: Any = typing.get_origin(hint) or hint
     if kind is Any:
         return value
     if kind in (Union, types.UnionType):
         return _of_union(value, hint, name)
     if kind is Literal:
         return _of_choices(value, hint, name)
-    is_table = dataclasses.is_dataclass(kind)
-    accepted = (kind, Mapping) if is_table else _ACCEPTED.get(kind, kind)
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+    if not _takes(kind, value):
         raise _refusal(value, hint, name)
     if kind in (list, tuple):
         items = _entry_hints(hint, len(value))
@@ -148,12 +146,18 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
             raise UserError(f"option {name} must have {len(items)} entries, not {len(value)}: change it")
         pairs = enumerate(zip(value, items, strict=True))
         return kind(_converted(entry, item, f"{name}[{i}]") for i, (entry, item) in pairs)
-    if isinstance(value, Mapping):
-        if is_table:
-            return from_dict(kind, value, name)
+    if kind is dict:
         _, item = typing.get_args(hint) or (Any, Any)
         return {key: _converted(entry, item, f"{name}.{key}") for key, entry in value.items()}
+    if isinstance(value, Mapping):
+        return from_dict(kind, value, name)
     return kind(value) if kind in (float, Path) else value
+
+
+def _takes(kind: Any, value: Any) -> bool:
+    """Whether an option of a type takes a value, before its entries are checked."""
+    accepted: Any = (kind, Mapping) if dataclasses.is_dataclass(kind) else _ACCEPTED.get(kind, kind)
+    return isinstance(value, accepted) and not (isinstance(value, bool) and kind is not bool)
 
 
 def _of_union(value: Any, hint: Any, name: str) -> Any:

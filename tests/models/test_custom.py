@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import flax.linen as nn
@@ -58,8 +59,9 @@ def test_a_default_activation_that_is_replaced_is_named(name, activation, replac
 def test_a_study_reports_a_replaced_activation_once(capsys):
     GramConfig(net="nets.py:Sized").resolved()
     assert "built with activation relu in place of its default tanh: --activation" in capsys.readouterr().err
-    for settings in ({}, {"width": 2.0}, {"activation": "tanh"}):
-        GramConfig(net="nets.py:Sized", **settings).resolved()
+    again = GramConfig(net="nets.py:Sized")
+    for config in (again, replace(again, width=2.0), replace(again, activation="tanh")):
+        config.resolved()
     assert "activation" not in capsys.readouterr().err
 
 

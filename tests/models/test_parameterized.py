@@ -8,7 +8,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.structured import structured_plan
-from ntk_repro.models import PARAMETERIZATIONS, build_model
+from ntk_repro.models import MODELS, PARAMETERIZATIONS, build_model
 from tests.models.stax_parameters import cnn, fcn, same_parameters, wide_resnet
 
 GROUPS = [f"group_{g}_block_0/{name}" for g in range(3) for name in ("conv_0", "conv_1", "conv_skip")]
@@ -51,7 +51,7 @@ def test_structured_gram_is_that_of_jacobians(name, outputs, settings):
 @pytest.mark.parametrize(("name", "size"), [("fcn", "hidden"), ("cnn", "channels"), ("wide_resnet", "blocks")])
 def test_sizes_below_1_are_refused(name, size):
     with pytest.raises(UserError, match=f"{size} must be a whole number of at least 1, not 0"):
-        build_model(name, **{size: 0})
+        MODELS[name](**{size: 0})
 
 
 def test_with_batch_norm_there_is_no_twin():
