@@ -41,8 +41,8 @@ class Run:
     n_test: int | None = None
     """Number of test images in place of the preset's."""
     baseline: bool = True
-    """Whether to compute, where the preset does, what eigenfunctions and networks are compared with: a training on the
-    classes 0 to 4 against 5 to 9 (ortiz2021), a logistic regression on the pixels (samarin2022)."""
+    """Whether to compute the baseline, if the preset does: a training on the classes 0 to 4 against 5 to 9 (ortiz2021),
+    a logistic regression on the pixels (samarin2022)."""
     nets: tuple[str, ...] = ()
     """Those of the preset's networks to compute; none named: all of them."""
     seeds: tuple[int, ...] = ()
@@ -92,13 +92,13 @@ class Draw:
 
 @dataclass(frozen=True)
 class List:
-    """List the figures that can be made, their presets, what those cost and whether they are computed."""
+    """List the figures that can be made, their presets, the cost of these and whether they are computed."""
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[PAPER|FIGURE]")] = None
     """A paper (ortiz2021), a figure of one (ortiz2021/fig2) or of all (fig2); none: everything."""
 
     def __call__(self) -> None:
-        """Prints a block a figure, its presets below its title."""
+        """Prints a block for each figure, with its presets below its title."""
         from ntk_repro.papers.listing import figures_named, listing
 
         for line in listing(self.name, min(Console().width, 110)):
@@ -113,7 +113,7 @@ class Report:
     """Make one HTML page of all figures: pictures, claims and the papers' numbers, from the runs that are done."""
 
     out: Path = Path("report.html")
-    """The page; its pictures are also kept in a folder beside it."""
+    """The page; its pictures are also saved in a folder beside it."""
 
     def __call__(self) -> None:
         """Draws what is computed and writes the page."""
@@ -177,7 +177,7 @@ class CheckReference:
     """... this much."""
 
     def __call__(self) -> None:
-        """Prints what differs; the process ends with status 1 where anything does."""
+        """Prints the differences; the process ends with status 1 if there are any."""
         from ntk_repro.papers import find_figures
         from ntk_repro.report import Tolerance, check_reference
 

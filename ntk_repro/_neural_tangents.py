@@ -168,7 +168,7 @@ def _read_primal(values: dict[Any, Any], variable: Any) -> Any:
 
 
 def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any, cotangent: Any) -> None:
-    """Adds a cotangent to what a variable of a linear program has already."""
+    """Adds a cotangent to the cotangent of a variable of a linear program."""
     if cotangent is None or isinstance(cotangent, ad.Zero) or isinstance(variable, _empirical.Literal):
         return
     if variable in cotangents:
@@ -177,7 +177,7 @@ def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any,
 
 
 def _get_flops(f: Callable[..., Any], _optimize: bool, *args: Any, **kwargs: Any) -> float:
-    """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity for what does not run here."""
+    """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity if it does not run on this JAX."""
     try:
         analysis: Any = jax.jit(f).lower(*args, **kwargs).compile().cost_analysis()
     except UserError:

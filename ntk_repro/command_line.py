@@ -20,7 +20,7 @@ def command(body: Callable[[], None], again: str = "the same command continues w
     Warnings become one line each.
 
     Args:
-        body: what the command does.
+        body: the work of the command.
         again: what to print after Ctrl-C.
     """
     warnings.showwarning = _one_line

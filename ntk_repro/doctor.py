@@ -23,9 +23,9 @@ __all__ = ["Finding", "examine"]
 
 _GIB = 2**30
 # Studies that hold a Gram matrix of all their images, and how many training and test images those are where a preset
-# takes a whole data set.
+# takes a complete data set.
 _WITH_GRAM = ("eigentasks", "rotation")
-_WHOLE = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
+_SIZES = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Finding:
 
     Attributes:
         name: of the thing.
-        found: what there is of it.
-        remedy: what to do about it, "" where all is well.
+        found: its version, place or size.
+        remedy: what to do about it, "" if nothing.
     """
 
     name: str
@@ -114,8 +114,8 @@ def _preset(name: str, missing: set[str], on_cpu: bool) -> Finding:
 
 def _images_of(config: DataSource) -> int:
     """The images that a run has the Gram matrix of: those that it asks for, else all of its data set, or of MNIST."""
-    whole = _WHOLE.get(config.data, _WHOLE["mnist"])
-    return sum(most if count is None else count for count, most in zip(config.gram_counts, whole, strict=True))
+    sizes = _SIZES.get(config.data, _SIZES["mnist"])
+    return sum(size if count is None else count for count, size in zip(config.gram_counts, sizes, strict=True))
 
 
 def _images_in_memory() -> int:

@@ -48,7 +48,7 @@ class Network:
 
     Attributes:
         params: the point, a pytree of real floating-point arrays.
-        state: the collections that are not parameters, {} where there are none; of a linearization its origin too.
+        state: the collections that are not parameters, {} if there are none; for a linearization its origin, too.
         apply_fn: (params, state, x) -> outputs in inference mode.
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
         module: the Linen module, or None for other functions.
@@ -94,7 +94,7 @@ class Network:
             key: a PRNG key or a seed.
             input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
             input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding.
-            **model_kw: for a name: width, num_outputs, activation and the architecture's own settings.
+            **model_kw: for a name: width, num_outputs, activation and the settings of the architecture.
 
         Raises:
             UserError: for an unknown name or setting, and for arguments that are missing or have no use.

@@ -56,7 +56,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error():
         ({"JAX_COMPILATION_CACHE_DIR": "/mine"}, "/mine"),
     ],
 )
-def test_compiled_programs_are_kept_unless_turned_off(tmp_path, monkeypatch, settings, expected):
+def test_compiled_programs_are_cached_unless_turned_off(tmp_path, monkeypatch, settings, expected):
     for name in ("NTK_REPRO_COMPILATION_CACHE", "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NTK_REPRO_CACHE": str(tmp_path), **settings}.items():

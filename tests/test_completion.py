@@ -1,4 +1,4 @@
-"""Completion in a real shell: what the TAB key offers."""
+"""Completion in a real shell: the words that the TAB key offers."""
 
 import re
 import shutil

@@ -29,9 +29,9 @@ def test_same_key_same_network_and_seeds_are_keys():
 @pytest.mark.slow
 def test_evaluation_drops_no_sample_whatever_the_batch():
     net = lenet(num_outputs=3)
-    whole = np.asarray(net.apply(net.params, X))
+    at_once = np.asarray(net.apply(net.params, X))
     for batch_size in (1, 2, 3, 7, 100):
-        np.testing.assert_allclose(net(X, batch_size), whole, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(net(X, batch_size), at_once, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow

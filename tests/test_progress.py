@@ -9,7 +9,7 @@ from ntk_repro.progress import progress
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that the test moves, in place of time's."""
+    """A clock that the test advances, in place of time's."""
     now = [1000.0]
     monkeypatch.setattr(progress_file.time, "monotonic", lambda: now[0])
     return now
@@ -44,7 +44,7 @@ def test_earlier_work_counts_no_time_and_short_work_prints_nothing(clock, capsys
     assert capsys.readouterr().err == printed
 
 
-def test_the_note_is_kept_until_it_changes_and_inner_work_is_silent(clock, capsys):
+def test_a_note_remains_until_it_changes_and_inner_work_is_not_shown(clock, capsys):
     with progress("epochs", 4) as advance:
         clock[0] += 30
         advance(1, note="loss 0.3")

@@ -34,7 +34,7 @@ def stratified_split(y: np.ndarray, test_share: float, seed: int) -> tuple[np.nd
 
     Args:
         y: labels (n,).
-        test_share: share of each class that goes to the test part, rounded down to whole samples.
+        test_share: share of each class that goes to the test part, rounded down to a number of samples.
         seed: of the shuffle.
     """
     rng = np.random.default_rng(seed)

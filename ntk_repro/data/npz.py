@@ -63,7 +63,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if "allow_pickle" not in str(error) or not zipfile.is_zipfile(path):  # NumPy takes any text for a pickle
             raise _unreadable(path) from error
         message = f"{path} holds Python objects, which are not read because they can run code"
-        raise UserError(f"{message}: save plain numeric arrays with numpy.savez") from error
+        raise UserError(f"{message}: save numeric arrays with numpy.savez") from error
     except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path) from error
 
@@ -80,7 +80,7 @@ def _images(x: np.ndarray, name: str) -> np.ndarray:
     if 0 in x.shape:
         raise UserError(f"{name} has shape {x.shape}, which holds no pixels: put at least one image into it")
     if x.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and infinite images are refused by index
+        with np.errstate(over="ignore"):  # too large values become infinite, and infinite images are refused by index
             x = x.astype(np.float32)
     return x[..., None] if x.ndim == 3 else x
 

@@ -19,9 +19,9 @@ from ntk_repro.record import load_arrays
 __all__ = ["LABELS", "find_prepared", "tfds_dir", "tfds_source"]
 
 LABELS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
-"""The TFDS data sets that are offered, and what pictures call them."""
+"""The TFDS data sets that can be loaded, and their names in figures."""
 
-# One file of each set's own download, asked for (headers only) before a download of minutes is begun.
+# One file of each data set's download, requested (headers only) before a download of minutes is started.
 _PROBES = {
     "cifar10": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     "mnist": "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
@@ -56,7 +56,7 @@ def tfds_source(name: str, data_dir: Path | str | None = None) -> Source:
     `always` or `never`.
 
     Raises:
-        UserError: the given data directory does not exist; the data set is neither there nor can be downloaded.
+        UserError: the given data directory does not exist; the data set is neither in it nor can be downloaded.
     """
     if data_dir is not None and not tfds_dir(data_dir).is_dir():
         raise UserError(f"there is no data directory {data_dir}: create it, or leave --data-dir out")
@@ -148,7 +148,7 @@ def _unreachable(url: str, seconds: float = _PROBE_SECONDS) -> str | None:
             with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds):
                 answer.append(None)
         except urllib.error.HTTPError as error:
-            # Any other answer, "moved" and "not found" among them, shows a network: TFDS knows its own addresses.
+            # Any other answer, also "moved" and "not found", shows that there is a network: TFDS knows the addresses.
             refused = error.code in _REFUSED
             answer.append(f"{error.code} {error.reason}" if refused else None)
         except (OSError, ValueError) as error:
@@ -164,7 +164,7 @@ def _unreachable(url: str, seconds: float = _PROBE_SECONDS) -> str | None:
 def _child(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs TensorFlow in a separate process.
 
-    So its log, its threads and its memory are apart from JAX's, and it cannot take the GPU.
+    So it shares no log, threads or memory with JAX, and it cannot take the GPU.
     """
     settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, "-m", "ntk_repro.data.tfds_process", *arguments]

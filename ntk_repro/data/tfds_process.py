@@ -25,7 +25,7 @@ def decode(prepared: Path) -> Decoded:
     version, name, data_dir = prepared.name, prepared.parent.name, prepared.parents[1]
     parts = {}
     for split in ("train", "test"):
-        # `download=False` and the version by number: what is on disk is read, whatever this TFDS would fetch.
+        # `download=False` and the version by number: the version on disk is read, whichever this TFDS would download.
         tensors = tfds.load(
             f"{name}:{version}",
             split=split,

@@ -88,7 +88,7 @@ def _load_file(file: Path, source: Source) -> types.ModuleType:
     bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(file.parent))  # as for a script, which can import the files beside it
     try:
-        # The text that the digest is of, not what the file may hold by now.
+        # The text that has the digest: the file may have changed since.
         exec(compile(source.texts[file.name], str(file), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:  # whatever a user's code raises
         del sys.modules[name]

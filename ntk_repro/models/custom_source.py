@@ -24,7 +24,7 @@ class Source:
 
     Attributes:
         root: the folder from which its modules are imported.
-        texts: the text of each file, by path from there.
+        texts: the text of each file, by path from `root`.
     """
 
     root: Path

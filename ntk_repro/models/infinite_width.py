@@ -29,7 +29,7 @@ class InfiniteWidth:
 
     In standard parameterization they describe networks of the widths that the layers are given, to leading order in
     them (`nt.stax` with parameterization="standard" and s = (1, 1)): a layer of fan_in inputs adds fan_in E[x x'] + 1
-    (1 for the bias, where there is one) to the NTK where NTK parameterization adds sigma_w^2 E[x x'] + sigma_b^2.
+    (1 for the bias, if there is one) to the NTK, and NTK parameterization adds sigma_w^2 E[x x'] + sigma_b^2.
     """
 
     parameterization: str

@@ -85,7 +85,7 @@ class Parameterization:
 
 
 class ParameterizedNetwork(nn.Module, kw_only=True):
-    """What the networks of Lee et al. 2019 share: the parameterization of their layers, here and at infinite width.
+    """The common part of the networks of Lee et al. 2019: the parameterization of their finite and infinite layers.
 
     Source: Lee et al. 2019; `Parameterization` says what sigma_w, sigma_b and parameterization mean.
 

@@ -58,7 +58,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` only when the body ends without an error.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and are then moved over `path` in
-    one step. Whatever interrupts the body, `path` is what it was before and the temporary file is removed; only a
+    one step. Whatever interrupts the body, `path` is unchanged and the temporary file is removed; only a
     killed process leaves one, which `remove_leftovers` finds.
 
     Raises:
@@ -106,7 +106,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
             raise UserError(f"{name!r} is an array of Python objects and cannot be saved: give numbers or strings")
         if array.dtype.kind == "V" and array.dtype.names is None:  # it would come back as bytes without meaning
             raise UserError(f"{name!r} is of type {array.dtype}, which .npz cannot hold: convert it to float32")
-    # np.savez takes the names as keyword arguments, so an array called "file" would clash; members are written here.
+    # np.savez takes names as keyword arguments, so an array called "file" would clash: members are written one by one.
     with atomic_file(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, array in converted.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -20,7 +20,7 @@ __all__ = ["config_from_toml", "config_hash", "config_to_dict", "config_to_toml"
 
 T = TypeVar("T")
 
-# TOML has no null: the dotted names of the fields that are None stand in this list at the top of the file.
+# TOML has no null: the dotted names of the fields that are None are listed at the top of the file.
 _UNSET = "unset"
 
 
@@ -125,7 +125,7 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
     return cls(**{name: _converted(value, hints[name], prefix + name) for name, value in mapping.items()})
 
 
-# The types of values that an option of a type takes, where it takes others than its own.
+# The types of the values that an option takes, if it takes values of other types than its own.
 _ACCEPTED = {list: (list, tuple), tuple: (list, tuple), dict: Mapping, float: (int, float), Path: (str, Path)}
 
 
@@ -155,7 +155,7 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
 
 
 def _takes(kind: Any, value: Any) -> bool:
-    """Whether an option of a type takes a value, before its entries are checked."""
+    """Whether an option of type `kind` takes a value; its entries are not checked."""
     accepted: Any = (kind, Mapping) if dataclasses.is_dataclass(kind) else _ACCEPTED.get(kind, kind)
     return isinstance(value, accepted) and not (isinstance(value, bool) and kind is not bool)
 

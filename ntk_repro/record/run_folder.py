@@ -100,7 +100,7 @@ class RunFolder:
 
         Args:
             study: name of the study, the folder between the root and the hash.
-            config: instance of a frozen dataclass; see `config_hash` for what identifies it.
+            config: instance of a frozen dataclass; `config_hash` is of the fields that identify it.
             root: see `runs_root`.
             wait: whether to wait for another process that has the folder open, rather than to refuse.
             provenance: of the run's data, `data.provenance.as_dict()`: recorded, and compared by its `sha256` with that
@@ -157,7 +157,7 @@ class RunFolder:
 
     @property
     def root(self) -> Path:
-        """The folder of all runs that it lies in."""
+        """The folder of all runs, which contains it."""
         return self.path.parents[1]
 
     @property
@@ -187,7 +187,7 @@ class RunFolder:
 
         Args:
             name: letters, digits and any of `_ . = + -`.
-            arrays: what `load_part` gives back.
+            arrays: by name, as `load_part` returns them.
         """
         self._writable()
         path = self._part(name)
@@ -245,7 +245,7 @@ class RunFolder:
         """Writes `result.npz`, `environment.json` and, last, `DONE`; then removes the parts.
 
         Args:
-            arrays: the result, which `result` gives back.
+            arrays: the result, which `result` returns.
         """
         self._writable()
         result = self.path / _RESULT
@@ -347,7 +347,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = (path / _CONFIG).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError(f"{path} has no {_CONFIG}, so it is no run folder: name one, or compute the run") from error
+        raise UserError(f"{path} has no {_CONFIG}, so it is not a run folder: name one, or compute the run") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path / _CONFIG} is damaged: delete the folder and run again") from error
     return config_from_toml(text, str(path / _CONFIG))

@@ -45,7 +45,7 @@ def test_projected_kernels_are_right_on_average(captured, centred):
         assert error < 0.4  # 30 independent errors leave about 1/5 of one
 
 
-def test_the_mean_gradient_is_kept_exactly(captured):
+def test_the_mean_gradient_is_exact(captured):
     _, _, plan, capture = captured
     exact, kernels = sketch._kernels(plan, capture, variants(16), 1)
     for kernel in kernels.values():
@@ -57,11 +57,11 @@ def test_a_kronecker_projection_is_of_the_gradient():
     a, d = RNG.standard_normal((3, 5, 7)), RNG.standard_normal((3, 1, 5, 6))
     inputs, cotangents = {layer.path: [jnp.array(a)]}, {layer.path: [jnp.array(d)]}
     capture = sketch.Capture(inputs, cotangents, rest=jnp.zeros((3, 1, 0)))
-    whole = np.einsum("nsi,ncso->nio", a, d)
-    made = sketch._by_kronecker(layer, capture, whole.reshape(3, -1), 12, np.random.default_rng(1))
+    gradients = np.einsum("nsi,ncso->nio", a, d)
+    made = sketch._by_kronecker(layer, capture, gradients.reshape(3, -1), 12, np.random.default_rng(1))
     again = np.random.default_rng(1)
     left, right = sketch._gaussian(7, 3, again), sketch._gaussian(6, 4, again)
-    np.testing.assert_allclose(made, (left.T @ whole @ right).reshape(3, -1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(made, (left.T @ gradients @ right).reshape(3, -1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("d_in", "d_out", "size"), [(25, 6, 1024), (576, 64, 4096), (9, 500, 100), (2000, 1, 64)])

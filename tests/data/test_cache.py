@@ -32,7 +32,7 @@ def source(**changes):
 
 
 def decodings(one, times=2) -> int:
-    """How often a source is decoded in all when it is asked for its arrays some times more."""
+    """How often a source was decoded in all, after its arrays are read this many times."""
     for _ in range(times):
         decode_cached(one)
     return one.decode.calls

@@ -50,11 +50,12 @@ def test_a_subset_is_the_beginning_of_a_larger_one(n, more, seed):
 
 
 def test_a_subset_holds_images_of_its_own_part_each_once_with_its_label():
-    whole = load_dataset("digits", standardize=False)
+    everything = load_dataset("digits", standardize=False)
     subset = load_dataset("digits", n_train=1442, n_test=355, seed=3, standardize=False)
     for part in ("train", "test"):
         stored, drawn = (
-            np.column_stack([getattr(d, f"x_{part}").reshape(-1, 64), getattr(d, f"y_{part}")]) for d in (whole, subset)
+            np.column_stack([getattr(d, f"x_{part}").reshape(-1, 64), getattr(d, f"y_{part}")])
+            for d in (everything, subset)
         )
         assert not np.array_equal(stored, drawn)
         np.testing.assert_array_equal(stored[np.lexsort(stored.T)], drawn[np.lexsort(drawn.T)])

@@ -48,7 +48,7 @@ def test_classes_are_numbered_in_the_order_named(folder):
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (31, 64), (9, 9)])
 def test_the_shorter_side_is_resized_and_the_middle_cut_out(folder, size):
-    """A smooth picture keeps its values: at the cut-out's pixel what the original has at that place."""
+    """A smooth picture has the same values: the crop's at a pixel are the original's at that place."""
     height, width = size[1], size[0]
     rows, columns = np.mgrid[:height, :width]
     smooth = np.stack([100 * (rows + 0.5) / height + 50, 100 * (columns + 0.5) / width + 50, rows * 0], -1)
@@ -66,7 +66,7 @@ def test_the_shorter_side_is_resized_and_the_middle_cut_out(folder, size):
 
 
 def test_pixels_are_torchvisions_pipeline(folder):
-    """Pillow's own resize and crop, step by step."""
+    """Pillow's resize and crop, step by step."""
     image = picture(0).resize((21, 16), Image.Resampling.BILINEAR).crop((4, 2, 16, 14))
     data = load_image_folder(folder, standardize=False, **SMALL)
     np.testing.assert_array_equal(np.round(data.x_train[0] * 255).astype(np.uint8), np.asarray(image))
@@ -83,8 +83,8 @@ def test_every_mode_becomes_rgb(folder, mode):
 
 
 def test_broken_files_are_skipped_and_counted(folder):
-    whole = (folder / "train" / "adder" / "0.png").read_bytes()
-    (folder / "train" / "adder" / "a_cut.png").write_bytes(whole[: len(whole) // 2])
+    content = (folder / "train" / "adder" / "0.png").read_bytes()
+    (folder / "train" / "adder" / "a_cut.png").write_bytes(content[: len(content) // 2])
     (folder / "train" / "boa" / "empty.jpeg").write_bytes(b"")
     (folder / "val" / "boa" / "text.JPEG").write_text("no picture")
     (folder / "val" / "boa" / "readme.txt").write_text("is not listed at all")

@@ -1,4 +1,4 @@
-"""Images moved at random: how far, where to, and what comes in."""
+"""Images shifted at random: how far, where to, and which pixels are new."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_seed_fixes_both_parts(digits):
         assert (x != getattr(other, part)).any()
         assert (x != getattr(digits, part)).any()
     np.testing.assert_array_equal(first.y_train, digits.y_train)
-    # Training and test images do not move alike.
+    # Training and test images have different shifts.
     assert (draw_shifts(100, 2, 5, stream=0) != draw_shifts(100, 2, 5, stream=1)).any()
 
 

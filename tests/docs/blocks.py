@@ -36,7 +36,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page; a block `text` right after another is what that one prints."""
+    """The fenced blocks of a page; a block `text` right after another is the output of that one."""
     found: list[Block] = []
     text = page.read_text(encoding="utf-8")
     for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):

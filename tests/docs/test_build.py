@@ -67,7 +67,7 @@ def test_every_page_can_be_reached_from_the_first(built, pages):
     first = pages[built / "index.html"]
     linked = {(built / urlsplit(link).path).resolve() for link in first.links if not urlsplit(link).scheme}
     names = {path for path in pages if path.name not in ("genindex.html", "search.html", "py-modindex.html")}
-    # The contents on the left name all pages but those below the API's, which its own page names.
+    # The contents on the left name all pages except those below the API's, which its page names.
     api = {(built / "api" / urlsplit(link).path).resolve() for link in pages[built / "api/index.html"].links}
     assert names <= linked | api | {built / "index.html"}
 

@@ -17,7 +17,7 @@ from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, commands, comman
 # The commands of this page are run as shown, by tests/docs/test_pages.py.
 RUN_AS_SHOWN = DOCS / "tutorial.md"
 
-# For every command the test that does at a small size what it does ...
+# For every command the test that does the same at a small size ...
 COVERED = {
     # README.md and docs/figures.md
     "papers/test_run.py::test_a_figure_is_computed_drawn_and_judged": ["make fig2", "make ortiz2021-fig2"],
@@ -147,7 +147,7 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
         case ["make", *targets]:
             if shutil.which("make") is None:
                 pytest.skip("needs make")
-            # A target that there is not is only told, so that a dry run of it ends well.
+            # An unknown target is only reported, so that its dry run ends without an error.
             done = subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True, capture_output=True, text=True)
             assert "there is no target" not in done.stdout + done.stderr
             return

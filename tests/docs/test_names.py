@@ -8,7 +8,7 @@ import pytest
 from tests.docs.blocks import DOCS, PAGES, ROOT
 
 NAMES = sorted({name for page in PAGES.values() for name in re.findall(r"`(ntk_repro(?:\.\w+)+)", page.read_text())})
-# The last column of the tables of equations, and what other pages say.
+# The last column of the tables of equations, and other pages.
 TESTS = sorted(
     {name for page in DOCS.glob("*.md") for name in re.findall(r"`((?:\w+/)*test_\w+\.py)`", page.read_text())}
 )

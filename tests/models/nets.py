@@ -1,4 +1,4 @@
-"""Networks of several kinds, and what is none: read as text by `tests/models/test_custom.py`."""
+"""Networks of several kinds, and definitions that are not networks: read as text by `tests/models/test_custom.py`."""
 
 from collections.abc import Callable
 

@@ -42,7 +42,7 @@ def test_residual_scale_zero_leaves_hardly_any_gradients():
         share[scale] = sum(int((leaf != 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
     projections_stem_and_norms = 1.7e5 / 11.2e6
     assert 0.6 * projections_stem_and_norms < share[0.0] < 1.4 * projections_stem_and_norms
-    assert share[1.0] > 0.5  # the rest feeds dead units
+    assert share[1.0] > 0.5  # all others feed dead units
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_batch_statistics_are_used_in_training_only():
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_activation_reaches_the_network(name):
+def test_every_activation_is_used_by_the_network(name):
     x = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype(np.float32)
     net = Network.create("mlp", 0, (4, 4, 1), activation=name)
     first = x.reshape(3, -1) @ net.params["Dense_0"]["kernel"]
@@ -99,7 +99,7 @@ def test_the_settings_that_a_network_is_given():
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 1), (1, 8, 8), (2, 12, 8, 8, 1)])
-def test_lenet_refuses_what_its_poolings_leave_nothing_of(shape):
+def test_lenet_refuses_images_too_small_for_its_poolings(shape):
     sides = " x ".join(map(str, shape[1:]))
     with pytest.raises(UserError, match=f"of at least 4 x 4 pixels, not {sides}"):
         jax.eval_shape(build_model("lenet").init, jax.random.key(0), np.zeros(shape, np.float32))

@@ -29,7 +29,7 @@ def assert_is_pytorchs(net: Network, theirs: Any, layers: list[str], grid: tuple
 def torch_parameters(module: Any, params: Any, layers: list[str], grid: tuple[int, int, int]) -> dict[str, Any]:
     """The state of a torch module whose layers with weights are `layers`, in their order.
 
-    `grid` is (rows, columns, channels) of what the first dense layer gets, which PyTorch flattens channels first.
+    `grid` is (rows, columns, channels) of the input of the first dense layer, which PyTorch flattens channels first.
     """
     import torch  # pyright: ignore[reportMissingImports]
 

@@ -78,8 +78,8 @@ def test_where_the_data_lie_is_not_part_of_the_identity():
 
 
 def test_one_and_one_point_zero_are_one_learning_rate():
-    whole, numpy_one = Recipe(learning_rate=1), Recipe(learning_rate=np.float64(1.0))  # pyright: ignore
-    assert config_hash(whole) == config_hash(numpy_one) == config_hash(Recipe(learning_rate=1.0))
+    integer, numpy_one = Recipe(learning_rate=1), Recipe(learning_rate=np.float64(1.0))  # pyright: ignore
+    assert config_hash(integer) == config_hash(numpy_one) == config_hash(Recipe(learning_rate=1.0))
     assert config_hash(Config("mlp", widths={"mlp": 1})) == config_hash(Config("mlp", widths={"mlp": 1.0}))
     assert config_hash(Config("mlp", shape=(1, 2))) == config_hash(Config("mlp", shape=(1, 2.0)))
 
