@@ -117,10 +117,3 @@ def test_a_reader_that_closes_the_pipe_ends_it_without_an_error(program):
     done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writes)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_it_starts_without_jax():
-    heavy = "('jax', 'tensorflow', 'matplotlib')"
-    program = f"import ntk_repro.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
