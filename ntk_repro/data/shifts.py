@@ -73,7 +73,7 @@ def shift_images(
     moved[:] = fill
     # Images with the same shift are copied together: a few hundred copies of blocks instead of one for each image.
     distances, group = np.unique(shifts, axis=0, return_inverse=True)
-    for number, (down, right) in enumerate(distances):
+    for number, (down, right) in enumerate(distances.tolist()):
         rows = np.flatnonzero(group.ravel() == number)
         to, start = _overlap(down, height), _overlap(-down, height)
         across, begin = _overlap(right, width), _overlap(-right, width)

@@ -1,5 +1,7 @@
 """Standardisation per channel, from the training part."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -49,7 +51,7 @@ def standardise(
     return rows.reshape(x.shape)
 
 
-def _blocks(x: np.ndarray):
+def _blocks(x: Float32[np.ndarray, "n H W C"]) -> Iterator[Float64[np.ndarray, "C pixels"]]:
     """The channels of the images, some images at a time: (C, pixels) in float64, contiguous."""
     for start in range(0, len(x), _BLOCK):
         yield x[start : start + _BLOCK].reshape(-1, x.shape[-1]).T.astype(np.float64, order="C")

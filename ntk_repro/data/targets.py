@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32, Int, Shaped
 
 from ntk_repro.errors import UserError
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["binary_labels", "class_labels", "one_hot", "signed_targets"]
 
 
-def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
+def binary_labels(
+    y: Shaped[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)
+) -> Float32[np.ndarray, " n"]:
     """+1 for the classes in `positive` and -1 for the others.
 
     With the default this is CIFAR2 for CIFAR-10, and the same rule (first five classes against the last five) for any
@@ -50,7 +52,7 @@ def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], I
     return y_train, y_test
 
 
-def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
+def signed_targets(y: Shaped[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
     """+1 for class 0 and -1 for class 1, as the one column of targets of a network with one output.
 
     Source: Lee et al. 2019, Section 3 (two classes with targets +-1).
@@ -65,7 +67,7 @@ def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
     return np.where(y == 0, 1.0, -1.0).astype(np.float32)[:, None]
 
 
-def one_hot(y: Int[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
+def one_hot(y: Shaped[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
     """Rows with a 1 at the class and 0 elsewhere.
 
     Raises:
@@ -77,7 +79,7 @@ def one_hot(y: Int[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
     return (y[:, None] == np.arange(k)).astype(np.float32)
 
 
-def _classes(y: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+def _classes(y: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     y = np.asarray(y)
     if y.dtype.kind not in "iu":
         raise UserError(f"labels must be integer classes, not {y.dtype}: give Dataset.y_train or similar")

@@ -231,7 +231,7 @@ def unreachable(monkeypatch):
 def test_a_server_is_reachable_unless_a_proxy_refuses(unreachable, code, fault):
     with HTTPServer(("127.0.0.1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert unreachable(server.server_port, code, seconds=60).startswith(fault)
+        assert unreachable(server.server_port, code, seconds=60.0).startswith(fault)
         server.shutdown()
 
 
@@ -239,7 +239,7 @@ def test_a_silent_server_and_a_closed_port_are_unreachable(unreachable):
     with socket.create_server(("127.0.0.1", 0)) as listening:  # takes the connection and sends nothing
         port = listening.getsockname()[1]
         assert unreachable(port, seconds=0.2) in ("no answer within 0.2 seconds", "timed out")
-    assert "refused" in unreachable(port, seconds=60)
+    assert "refused" in unreachable(port, seconds=60.0)
 
 
 def test_a_cached_data_set_needs_its_folder_only(tmp_path, monkeypatch, no_tensorflow):
