@@ -48,10 +48,11 @@ def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = No
     Raises:
         UserError: names it and the range.
     """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < lowest or (highest is not None and value > highest):
-        allowed = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise UserError(f"{name} must be a whole number {allowed}, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise UserError(f"{name} must be a whole number, not {value!r}")
+    if value < lowest or (highest is not None and value > highest):
+        allowed = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise UserError(f"{name} must be {allowed}, not {value}")
 
 
 def check_seed(seed: int, name: str = "seed") -> None:

@@ -128,7 +128,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
 
 
 def test_settings_out_of_range_are_refused(folder):
-    with pytest.raises(UserError, match="shorter side of 16 pixels must be a whole number from 1 to 16, not 17"):
+    with pytest.raises(UserError, match="shorter side of 16 pixels must be from 1 to 16, not 17"):
         load_image_folder(folder, **{**SMALL, "crop": 17})
     for classes in ((), ("boa", "boa")):
         with pytest.raises(UserError, match="classes must name each class once"):

@@ -95,7 +95,7 @@ def test_provenance_records_the_shift(digits):
 
 @pytest.mark.parametrize("bad", [-1, 8, 2.5, True])
 def test_shifts_and_seeds_out_of_range_are_refused(digits, bad):
-    with pytest.raises(UserError, match="max_shift of 8 x 8 images must be a whole number from 0 to 7, not"):
+    with pytest.raises(UserError, match=r"max_shift of 8 x 8 images must be (from 0 to 7|a whole number), not"):
         shifted(digits, bad)
-    with pytest.raises(UserError, match="seed of the shifts must be a whole number of at least 0, not -1"):
+    with pytest.raises(UserError, match="seed of the shifts must be at least 0, not -1"):
         shifted(digits, 2, -1)

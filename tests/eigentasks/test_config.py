@@ -78,7 +78,7 @@ def test_every_other_setting_makes_another_run(field):
         ({"num_eigenfunctions": 8}, "index 9 is beyond the 8 eigenpairs.*--num-eigenfunctions to 9"),
         ({"optimizer": "adam", "linearized_training": "function_space"}, "--linearized-training weight_space"),
         ({"n_train": 0}, "n_train must be at least 1"),
-        ({"seed": 2**64}, "seed must be a whole number from 0 to 4294967295"),
+        ({"seed": 2**64}, "seed must be from 0 to 4294967295"),
         ({"data_seed": -1}, "data_seed must be from 0"),
     ],
 )

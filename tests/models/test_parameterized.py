@@ -50,7 +50,7 @@ def test_structured_gram_is_that_of_jacobians(name, outputs, settings):
 
 @pytest.mark.parametrize(("name", "size"), [("fcn", "hidden"), ("cnn", "channels"), ("wide_resnet", "blocks")])
 def test_sizes_below_1_are_refused(name, size):
-    with pytest.raises(UserError, match=f"{size} must be a whole number of at least 1, not 0"):
+    with pytest.raises(UserError, match=f"{size} must be at least 1, not 0"):
         MODELS[name](**{size: 0})
 
 

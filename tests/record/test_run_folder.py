@@ -149,7 +149,7 @@ def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
     (path / "config.toml").unlink()
     with pytest.raises(UserError, match=r"holds \S+ but no config.toml.*: move the folder away or delete it"):
         RunFolder.open("study", Config(), root=tmp_path)
-    with pytest.raises(UserError, match=r"has no config.toml, so it is no run folder"):
+    with pytest.raises(UserError, match=r"has no config.toml, so it is not a run folder"):
         RunFolder.read(path)
 
 
