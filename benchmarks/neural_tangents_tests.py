@@ -18,9 +18,6 @@ import tyro
 from benchmarks.child_process import ROOT
 from ntk_repro.record import environment
 
-# Names of JAX that the tests use and neural-tangents itself does not: put back in the process of the tests alone.
-_TEST_NAMES = (("jax", "tree_map", "jax.tree_util:tree_map"),)
-
 
 class _Lines(unittest.TestResult):
     """Writes the outcome of each test as a line of JSON, so that those of a file that is stopped are known too."""
@@ -59,8 +56,7 @@ def run_here(source: str, file: str, lines: str, cases: int) -> None:
     """Runs one test file in this process, where `tests` and `examples` are those of the checkout from now on."""
     from ntk_repro._neural_tangents import put_back
 
-    for module, name, home in _TEST_NAMES:
-        put_back(module, name, home)
+    put_back("jax", "tree_map", "jax.tree_util")  # which the tests use, and neural-tangents itself does not
     sys.path[:] = [source, *(folder for folder in sys.path if folder not in ("", str(ROOT)))]
     sys.argv = [file, f"--nt_num_generated_cases={cases}"]  # a flag of theirs, read when a test file is imported
     results = _Lines(Path(lines))

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the clone's package, insta
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import ntk_repro
+from ntk_repro.lazy_names import homes
 
 project = "ntk_repro"
 author = "the authors of ntk_repro"
@@ -104,7 +105,7 @@ def with_links_to_names(app: Any, doctree: nodes.document) -> None:
         name = "".join(str(part) for part in code.findall(nodes.Text) if not isinstance(part.parent, nodes.raw))
         dotted = re.fullmatch(r"ntk_repro\.(\w+)[\w.]*", name)
         public = dotted[1] if dotted else name
-        home = ntk_repro._HOMES.get(public)
+        home = homes("ntk_repro").get(public)
         known = dotted or (home and not public.islower()) or (home and "_" in public)
         if isinstance(code.parent, addnodes.pending_xref) or not known:
             continue

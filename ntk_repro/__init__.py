@@ -1,10 +1,11 @@
-"""Three papers on neural tangent kernels, figure by figure, and what they are made of as a library.
+"""Three papers on neural tangent kernels, reproduced figure by figure, and a library of the methods behind them.
 
-The public names are loaded when they are first used: importing the package imports nothing else, not even JAX.
+The public names are imported when they are first used: importing the package imports nothing else, not even JAX.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ntk_repro.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ntk_repro.data import Dataset, load_dataset
@@ -74,48 +75,4 @@ __all__ = [
     "train_pair",
 ]
 
-_HOMES = {
-    "Dataset": "ntk_repro.data",
-    "Eigenpairs": "ntk_repro.gram",
-    "Gaussian": "ntk_repro.gp",
-    "GramStore": "ntk_repro.gram",
-    "Network": "ntk_repro.network",
-    "UserError": "ntk_repro.errors",
-    "alignment": "ntk_repro.gram",
-    "analytic_kernel": "ntk_repro.gram",
-    "build_model": "ntk_repro.models",
-    "cross_entropy_dynamics": "ntk_repro.dynamics",
-    "descend": "ntk_repro.training",
-    "effective_rank": "ntk_repro.gram",
-    "eigenbasis": "ntk_repro.gram",
-    "eigenfunction_labels": "ntk_repro.gram",
-    "empirical_gram": "ntk_repro.gram",
-    "energy_concentration": "ntk_repro.gram",
-    "ensemble": "ntk_repro.gp",
-    "eta_critical": "ntk_repro.dynamics",
-    "gram_store": "ntk_repro.gram",
-    "load_dataset": "ntk_repro.data",
-    "momentum_dynamics": "ntk_repro.dynamics",
-    "mse_dynamics": "ntk_repro.dynamics",
-    "neural_anisotropy_directions": "ntk_repro.nads",
-    "nngp_posterior": "ntk_repro.gp",
-    "ntk_gp_posterior": "ntk_repro.gp",
-    "nystrom_eigenpairs": "ntk_repro.gram",
-    "nystrom_extension": "ntk_repro.gram",
-    "readout_posterior": "ntk_repro.gp",
-    "top_eigenpairs": "ntk_repro.gram",
-    "train_in_function_space": "ntk_repro.dynamics",
-    "train_pair": "ntk_repro.training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value  # found once, an ordinary attribute afterwards
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__)

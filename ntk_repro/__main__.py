@@ -41,12 +41,12 @@ class Run:
     n_test: int | None = None
     """Number of test images in place of the preset's."""
     baseline: bool = True
-    """Whether to compute, where the preset does, what eigenfunctions and networks are compared with: a training on the
-    classes 0 to 4 against 5 to 9 (ortiz2021), a logistic regression on the pixels (samarin2022)."""
+    """Whether to compute the baseline, if the preset does: a training on the classes 0 to 4 against 5 to 9 (ortiz2021),
+    a logistic regression on the pixels (samarin2022)."""
     nets: tuple[str, ...] = ()
-    """Networks to keep of the preset's; none named: all of them."""
+    """Those of the preset's networks to compute; none named: all of them."""
     seeds: tuple[int, ...] = ()
-    """Seeds in place of the preset's, each a run of its own: drawn are their means, or the first; claims are on all."""
+    """Seeds in place of the preset's, a run for each: drawn are their means, or the first; claims are on all."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
 
@@ -56,15 +56,13 @@ class Run:
 
         figures = find_figures(self.figure)
         use_compilation_cache()
-        wanted = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
-        wanted |= {"net": self.nets or None, "baseline": None if self.baseline else False}
-        named = {key: value for key, value in wanted.items() if value is not None}
-        applied = _applicable(figures, named)
-        changes = [{"nets" if key == "net" else key: named[key] for key in applied[figure.id]} for figure in figures]
-        for figure, own in zip(figures, changes, strict=True):  # what is wrong is told before any of them is computed
-            checked_configs(figure, self.preset, seeds=self.seeds, **own)
-        for figure, own in zip(figures, changes, strict=True):
-            _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **own))
+        given = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
+        given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
+        changes = _applicable(figures, {key: value for key, value in given.items() if value is not None})
+        for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
+            checked_configs(figure, self.preset, seeds=self.seeds, **changed)
+        for figure, changed in zip(figures, changes, strict=True):
+            _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **changed))
         _show_next()
 
 
@@ -84,7 +82,7 @@ class Draw:
         from ntk_repro.papers import draw_figure, find_figures
 
         figures = find_figures(self.figure)
-        if len(figures) > 1:  # of several papers' Figure 2, the one that these runs belong to
+        if len(figures) > 1:  # of several papers' Figure 2, the one of these runs
             studies = {run.absolute().parent.name for run in self.runs}
             figures = [figure for figure in figures if figure.folder in studies] or figures[:1]
         for figure in figures:
@@ -94,13 +92,13 @@ class Draw:
 
 @dataclass(frozen=True)
 class List:
-    """List the figures that can be made, their presets, what those cost and whether they are computed."""
+    """List the figures that can be made, their presets, the cost of these and whether they are computed."""
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[PAPER|FIGURE]")] = None
     """A paper (ortiz2021), a figure of one (ortiz2021/fig2) or of all (fig2); none: everything."""
 
     def __call__(self) -> None:
-        """Prints a block a figure, its presets below its title."""
+        """Prints a block for each figure, with its presets below its title."""
         from ntk_repro.papers.listing import figures_named, listing
 
         for line in listing(self.name, min(Console().width, 110)):
@@ -115,7 +113,7 @@ class Report:
     """Make one HTML page of all figures: pictures, claims and the papers' numbers, from the runs that are done."""
 
     out: Path = Path("report.html")
-    """The page; its pictures are also kept in a folder beside it."""
+    """The page; its pictures are also saved in a folder beside it."""
 
     def __call__(self) -> None:
         """Draws what is computed and writes the page."""
@@ -134,16 +132,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Reference:
-    """Keep what is computed as reference results: numbers, claims and pictures, with pages and the table of figures."""
+    """Save the results of all finished runs as reference: numbers, claims and pictures, with pages and a table."""
 
     reference: Path = Path("docs/reference")
     """The folder of reference results, in a clone."""
     scratch: Path = Path("figures/out/reference")
     """Folder for the pictures as they are drawn."""
     presets: tuple[str, ...] = ()
-    """Presets to take of what is computed, such as laptop; none: all."""
+    """Presets whose runs are taken, such as laptop; none: all."""
     redraw: bool = True
-    """Whether to take what is computed; --no-redraw only writes the pages anew, from the results that are kept."""
+    """Whether to take finished runs; --no-redraw only rewrites the pages, from the saved results."""
 
     def __call__(self) -> None:
         """Writes them and names the claims that do not hold and are not explained yet."""
@@ -158,12 +156,12 @@ class Reference:
             print(f"not explained yet: {result.figure.id}, {result.preset}: {claim['statement']} ({claim['subject']})")
         print(f"{len(written)} of {len(results)} results are from the runs at hand")
         print(self.reference / "index.md")
-        print("next: read it, and say in differences.toml why claims do not hold")
+        print("next: read it, and explain in differences.toml why claims do not hold")
 
 
 @dataclass(frozen=True)
 class CheckReference:
-    """Compute figures anew and compare the number behind every claim with the reference."""
+    """Compute figures again and compare the number behind every claim with the reference."""
 
     figures: tuple[str, ...] = ()
     """Such as ortiz2021/fig2 or fig2; none: all that have a reference."""
@@ -172,14 +170,14 @@ class CheckReference:
     reference: Path = Path("docs/reference")
     """The folder of reference results, in a clone."""
     root: Path = Path("runs/check")
-    """Folder for fresh runs and pictures; a check that did not make all figures continues there, others begin anew."""
+    """Folder for new runs and pictures; a check that did not make all figures continues there, others start again."""
     relative: float = 0.05
-    """A number may lie this share of the reference away from it, and beyond that ..."""
+    """A number may differ from the reference by this share of it, and beyond that ..."""
     absolute: float = 0.01
     """... this much."""
 
     def __call__(self) -> None:
-        """Prints what differs; the process ends with status 1 where anything does."""
+        """Prints the differences; the process ends with status 1 if there are any."""
         from ntk_repro.papers import find_figures
         from ntk_repro.report import Tolerance, check_reference
 
@@ -187,7 +185,7 @@ class CheckReference:
         use_compilation_cache()
         tolerance = Tolerance(self.relative, self.absolute)
         check = check_reference(self.reference, self.root, figures=wanted, preset=self.preset, tolerance=tolerance)
-        rows = [(figure, row) for figure, found in check.compared.items() for row in found]
+        rows = [(figure, row) for figure, compared in check.compared.items() for row in compared]
         table = Table("figure", "claim", "on", "reference", "now", "outcome")
         for figure, row in rows:
             if row.outcome != "agrees":
@@ -201,20 +199,20 @@ class CheckReference:
         print(f"{agreeing} of {len(rows)} verdicts and numbers agree with the reference")
         print(f"fresh pictures: {self.root / 'pictures'}")
         runs = shlex.quote(str(self.root / "fresh"))
-        print(f"next: NTK_REPRO_RUNS={runs} {this_program()} reference keeps these results in place of the others")
+        print(f"next: NTK_REPRO_RUNS={runs} {this_program()} reference saves these results in place of the others")
         if not check.agrees:
             raise SystemExit(1)
 
 
 @dataclass(frozen=True)
 class Doctor:
-    """Print versions, devices, precision, data sets, memory and disk, and what is missing with its remedy."""
+    """Print versions, devices, precision, data sets, memory and disk, and a remedy for what is missing."""
 
     data_dir: str | None = None
     """Folder of prepared TensorFlow data sets to look into; none: $TFDS_DATA_DIR, then its usual place."""
 
     def __call__(self) -> None:
-        """Prints what was found."""
+        """Prints the findings."""
         from ntk_repro.doctor import examine
 
         table = Table("checked", "found", "remedy", show_lines=False)
@@ -264,22 +262,23 @@ class Completion:
 Command = Run | Draw | List | Report | Reference | CheckReference | Doctor | Completion
 
 
-def _applicable(figures: Sequence["Figure"], named: Mapping[str, Any]) -> dict[str, list[str]]:
-    """For each figure the named settings that its runs have.
+def _applicable(figures: Sequence["Figure"], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For each figure the given settings that its runs have.
 
-    What only others of several figures have, and a data folder where no data are used, is left out, which is said; what
-    none has is kept, for `checked_configs` to refuse.
+    A setting that only others of several figures have, and a data folder where no data are used, is left out and
+    reported; one that no figure has is not, for `checked_configs` to refuse.
     """
     from ntk_repro.papers import study_settings
 
-    settings = {figure.id: study_settings(figure) for figure in figures}
-    somewhere = frozenset.union(*settings.values()) | {"data_dir"}
-    applied = {}
-    for figure, own in settings.items():
-        applied[figure] = [key for key in named if key in own or key not in somewhere]
-        for key in named.keys() - set(applied[figure]):
-            print(f"{figure} has no setting {'nets' if key == 'net' else key.replace('_', '-')}: made without it")
-    return applied
+    settings = [study_settings(figure) for figure in figures]
+    known = frozenset.union(*settings) | {"data_dir"}
+    changes = []
+    for figure, has in zip(figures, settings, strict=True):
+        for key in given.keys() & known - has:
+            print(f"{figure.id} has no setting {'nets' if key == 'net' else key.replace('_', '-')}: made without it")
+        applied = {key: value for key, value in given.items() if key in has or key not in known}
+        changes.append({"nets" if key == "net" else key: value for key, value in applied.items()})
+    return changes
 
 
 def _show(made: "Reproduction") -> None:
@@ -287,15 +286,14 @@ def _show(made: "Reproduction") -> None:
     from ntk_repro.papers.claims import cells
 
     rows = [cells(claim) for claim in made.claims]
-    printed = any(row["paper"] for row in rows)
-    table = Table("claim", "on", "verdict", "number", *(["paper"] if printed else []))
-    table.title = f"{made.figure.source} ({made.figure.id})"
+    columns = ("claim", "on", "verdict", "number", "paper")[: 5 if any(row["paper"] for row in rows) else 4]
+    table = Table(*columns, title=f"{made.figure.source} ({made.figure.id})")
     previous = ""
     for claim, row in zip(made.claims, rows, strict=True):
         statement = row["statement"] if row["statement"] != previous else ""
         number = f"{row['number'] or row['verdict']} {row['meaning']}"
         verdict = f"[{_COLORS[claim['holds']]}]{row['verdict']}[/]"
-        table.add_row(statement, row["subject"], verdict, number, *([row["paper"]] if printed else []))
+        table.add_row(*(statement, row["subject"], verdict, number, row["paper"])[: len(columns)])
         previous = row["statement"]
     Console().print(table)
     for path in (*made.runs, *made.files):
@@ -308,10 +306,10 @@ def _show_next() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
-    # Parsing is a part of the command: the reader of --help may leave, too.
+    # Parsing is a part of the command: the reader of --help may close the pipe, too.
     command(
         lambda: tyro.cli(Command, prog="ntk-repro", description=__doc__, args=args)(),
-        again="what is done is kept; the same command continues",
+        again="finished work is saved; the same command continues",
     )
 
 

@@ -1,17 +1,18 @@
-"""neural-tangents on today's JAX: the one file that imports it; everyone else takes `nt` and `stax` from here.
+"""neural-tangents on today's JAX: the only file that imports it; all others import `nt` and `stax` from here.
 
-neural-tangents 0.6.5 is its last release and was written for the JAX of its day. Before it is imported, this file puts
-back the names that it takes from JAX and that JAX has since moved; a name that JAX still has is left alone. Its part
-`neural_tangents.experimental` serves TensorFlow models only and would import TensorFlow for seconds: it is skipped here
+neural-tangents 0.6.5 is its last release and was written for the JAX of its time. Before it is imported, this file puts
+back the names that it takes from JAX and that JAX has since moved; a name that JAX still has is not changed. Its part
+`neural_tangents.experimental` is for TensorFlow models only and would import TensorFlow for seconds: it is skipped here
 and can still be imported by its full name.
 
-Where JAX has changed how a function is called, or has dropped it, the function of neural-tangents that calls it is
-written anew, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on all JAX of the range.
+Where JAX has changed how a function is called, or has removed it, the function of neural-tangents that calls it is
+replaced, see `REPLACED`. With these, `empirical_kernel_fn` runs in implementations 0 to 3 on every supported JAX.
 """
 
 import importlib
 import importlib.metadata
 import inspect
+import itertools
 import sys
 import types
 import warnings
@@ -31,22 +32,14 @@ __all__ = ["REPLACED", "SUPPORTED_JAX", "UnsupportedJaxError", "nt", "put_back",
 SUPPORTED_JAX = ("0.5.3", "0.13")
 """The oldest JAX that is supported, and the first version after the newest one that the tests have run on."""
 
-# (module, name, where JAX keeps the object now: "module:name", or "module" for a module itself).
-_MOVED = (
-    ("jax.core", "Jaxpr", "jax.extend.core:Jaxpr"),
-    ("jax.core", "JaxprEqn", "jax.extend.core:JaxprEqn"),
-    ("jax.core", "Literal", "jax.extend.core:Literal"),
-    ("jax.core", "Primitive", "jax.extend.core:Primitive"),
-    ("jax.core", "Var", "jax.extend.core:Var"),
-    ("jax.core", "AbstractValue", "jax._src.core:AbstractValue"),
-    ("jax.core", "ShapedArray", "jax._src.core:ShapedArray"),
-    ("jax.core", "Value", "jax._src.core:Value"),
-    ("jax.core", "eval_context", "jax._src.core:eval_context"),
-    ("jax.util", "safe_map", "jax._src.util:safe_map"),
-    ("jax.util", "safe_zip", "jax._src.util:safe_zip"),
-    ("jax.interpreters.ad", "zeros_like_p", "jax._src.ad_util:zeros_like_p"),
-    ("jax.interpreters.ad", "source_info_util", "jax._src.source_info_util"),
-)
+# Names by the module that had them, and the one that has them now.
+_MOVED = {
+    ("jax.core", "jax.extend.core"): ("Jaxpr", "JaxprEqn", "Literal", "Primitive", "Var"),
+    ("jax.core", "jax._src.core"): ("AbstractValue", "ShapedArray", "Value", "eval_context"),
+    ("jax.util", "jax._src.util"): ("safe_map", "safe_zip"),
+    ("jax.interpreters.ad", "jax._src.ad_util"): ("zeros_like_p",),
+    ("jax.interpreters.ad", "jax._src"): ("source_info_util",),
+}
 
 
 class UnsupportedJaxError(UserError, ImportError):
@@ -63,25 +56,20 @@ def _unsupported(why: str) -> UnsupportedJaxError:
 
 def _version(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: "0.5.3.dev1" is (0, 5, 3)."""
-    numbers: list[int] = []
-    for part in text.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    return tuple(map(int, itertools.takewhile(str.isdigit, text.split("."))))
 
 
 def put_back(module: str, name: str, home: str) -> bool:
-    """Give `module` the attribute `name`, found at `home` ("module" or "module:attribute"), unless it has it already.
+    """Gives `module` the attribute `name` of the module `home`, unless it has one.
 
-    A module that is gone altogether is made anew, empty but for this name. A name that exists is never touched, even
-    when it is deprecated.
+    A module that no longer exists is created with this name alone. A name that exists is never changed, even when it is
+    deprecated.
 
     Returns:
         Whether anything was put back.
 
     Raises:
-        ImportError, AttributeError: the home is gone too.
+        ImportError, AttributeError: the home has no such name.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # asking whether a deprecated name exists warns
@@ -91,45 +79,41 @@ def put_back(module: str, name: str, home: str) -> bool:
             holder = ModuleType(module, "Names that neural-tangents needs, put back by ntk_repro.")
         if hasattr(holder, name):
             return False
-        home_module, _, attribute = home.partition(":")
-        found: Any = importlib.import_module(home_module)
-        if attribute:
-            found = getattr(found, attribute)
-    setattr(holder, name, found)
+        setattr(holder, name, getattr(importlib.import_module(home), name))
     if module not in sys.modules:
         sys.modules[module] = holder
         parent, _, child = module.rpartition(".")
-        if parent:
-            setattr(importlib.import_module(parent), child, holder)
+        setattr(importlib.import_module(parent), child, holder)
     return True
 
 
 def _import_neural_tangents() -> ModuleType:
     if _version(importlib.metadata.version("jax")) < _version(SUPPORTED_JAX[0]):
         raise _unsupported("too old")
-    for module, name, home in _MOVED:
-        try:
-            put_back(module, name, home)
-        except (ImportError, AttributeError) as error:
-            raise _unsupported(f"{module}.{name} is gone from it, and from {home.replace(':', '.')}") from error
+    for (module, home), names in _MOVED.items():
+        for name in names:
+            try:
+                put_back(module, name, home)
+            except (ImportError, AttributeError) as error:
+                raise _unsupported(f"{module}.{name} is neither there nor in {home}") from error
 
     experimental = "neural_tangents.experimental"
-    skip = "neural_tangents" not in sys.modules  # when the user has imported it already, it is complete
+    skip = "neural_tangents" not in sys.modules  # a user who has imported it before has all of it
     if skip:
         sys.modules[experimental] = ModuleType(experimental)
     try:
         with warnings.catch_warnings():
-            # Not the user's to mend: names deprecated in JAX, and escapes in docstrings that Python 3.12 warns of.
+            # A user cannot fix these: names deprecated in JAX, and escapes in docstrings that Python 3.12 warns of.
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", SyntaxWarning)
             package = importlib.import_module("neural_tangents")
     except (ImportError, AttributeError) as error:
         if getattr(error, "name", None) in ("neural_tangents", "frozendict"):
-            raise  # it is not installed at all, and says so itself
+            raise  # it is not installed, as this error says
         raise _unsupported(str(error)) from error
     finally:
         if skip:
-            del sys.modules[experimental]  # whoever asks for it by name gets the real one
+            del sys.modules[experimental]  # an import by its full name loads the real one
     if skip and hasattr(package, "experimental"):
         delattr(package, "experimental")
     return package
@@ -184,7 +168,7 @@ def _read_primal(values: dict[Any, Any], variable: Any) -> Any:
 
 
 def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any, cotangent: Any) -> None:
-    """Adds a cotangent to what a variable of a linear program has already."""
+    """Adds a cotangent to the cotangent of a variable of a linear program."""
     if cotangent is None or isinstance(cotangent, ad.Zero) or isinstance(variable, _empirical.Literal):
         return
     if variable in cotangents:
@@ -193,7 +177,7 @@ def _write_cotangent(_primitive: Any, cotangents: dict[Any, Any], variable: Any,
 
 
 def _get_flops(f: Callable[..., Any], _optimize: bool, *args: Any, **kwargs: Any) -> float:
-    """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity for what does not run here."""
+    """Floating-point operations of the compiled `f`, by which AUTO chooses; infinity if it does not run on this JAX."""
     try:
         analysis: Any = jax.jit(f).lower(*args, **kwargs).compile().cost_analysis()
     except UserError:
@@ -216,7 +200,7 @@ stax: Any = nt.stax
 _empirical: Any = nt._src.empirical
 
 REPLACED = (_get_primals_out_and_pullback, _eqn_vjp_fn, _read_primal, _write_cotangent, _get_flops)
-"""The functions of `neural_tangents._src.empirical` that are written anew here, with the names that they have there."""
+"""The functions that replace those of the same names in `neural_tangents._src.empirical`."""
 
 for _function in REPLACED:
     setattr(_empirical, _function.__name__, _function)

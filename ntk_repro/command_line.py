@@ -1,4 +1,4 @@
-"""What every command of the package does alike: one sentence for an error, one for Ctrl-C, and a compilation cache."""
+"""What all commands of the package share: one line for an error, one for Ctrl-C, and a compilation cache."""
 
 import os
 import shutil
@@ -20,8 +20,8 @@ def command(body: Callable[[], None], again: str = "the same command continues w
     Warnings become one line each.
 
     Args:
-        body: what the command does.
-        again: what to tell after Ctrl-C.
+        body: the work of the command.
+        again: what to print after Ctrl-C.
     """
     warnings.showwarning = _one_line
     try:
@@ -34,30 +34,29 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         print(f"\nstopped: {again}", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
-        # The reader (head, less) has left. Python would complain once more on closing standard output.
+        # The reader (head, less) has ended. Python would report that once more on closing standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
 
 
 def this_program() -> str:
-    """How `ntk-repro` is called here: by its name where the shell finds it, else by its path."""
+    """The command that runs `ntk-repro` on this machine: its name if the shell finds it, else its path."""
     program = Path(sys.executable).with_name("ntk-repro")
     if shutil.which("ntk-repro") or not program.exists():
         return "ntk-repro"
-    here = Path.cwd()
-    return str(program.relative_to(here) if program.is_relative_to(here) else program)
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
-    # Where in the source a warning was raised tells a user nothing.
+    # The line of the source that raised a warning does not help a user.
     console.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
 
 
 def use_compilation_cache() -> None:
     """Lets JAX keep compiled programs between processes; $NTK_REPRO_COMPILATION_CACHE=off turns that off.
 
-    They lie in `jax` under the cache folder of `ntk_repro.data.cache_dir`, unless $JAX_COMPILATION_CACHE_DIR names
-    another place.
+    They are in `jax` under the cache folder of `ntk_repro.data.cache_dir`, unless $JAX_COMPILATION_CACHE_DIR names
+    another folder.
     """
     if os.environ.get("NTK_REPRO_COMPILATION_CACHE", "").lower() in ("off", "0", "no", "false"):
         return
@@ -65,5 +64,5 @@ def use_compilation_cache() -> None:
 
     if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
-    # The many small programs of a run add up: keep everything that took longer than reading it back.
+    # A run has many small programs: keep all that take longer to compile than to read back.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

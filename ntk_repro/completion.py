@@ -1,4 +1,4 @@
-"""Completion of a command line by the TAB key of a shell, as a script that the shell reads."""
+"""Completion of a command line by the TAB key of a shell, as a script that the shell runs."""
 
 import argparse
 import dataclasses
@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 
 __all__ = ["SHELLS", "completion_script"]
 
@@ -27,39 +27,38 @@ def completion_script(
     choices: Mapping[str, Sequence[str]],
     paths: Mapping[str, str],
 ) -> str:
-    """The script by which a shell completes the commands of a program, their options and what options take.
+    """The script by which a shell completes the commands of a program, their options and the values of options.
 
-    The script is complete in itself: no Python starts when TAB is pressed.
+    The script needs no Python when TAB is pressed.
 
     Args:
         prog: the program's name.
         shell: one of `SHELLS`.
         commands: the dataclass of each subcommand.
-        choices: what a field of that name may be.
-        paths: fields that may be a path though their type does not say so, and of what: "file" or "directory".
+        choices: the values of a field of that name.
+        paths: fields that may also be a path, which their type does not show: of a "file" or a "directory".
 
     Raises:
         UserError: for another shell.
     """
     import shtab
 
-    if shell not in SHELLS:
-        raise unknown_name("shell", shell, SHELLS)
+    check_name("shell", shell, SHELLS)
     parser = argparse.ArgumentParser(prog)
     commands_of = parser.add_subparsers()
     for name, command in commands.items():
-        said = _first_sentence(command.__doc__)
-        own = commands_of.add_parser(name, help=said, description=said)
+        summary = re.split(r"[:.]", (command.__doc__ or "").strip(), maxsplit=1)[0]
+        options = commands_of.add_parser(name, help=summary, description=summary)
         hints = typing.get_type_hints(command, include_extras=True)
         for field in dataclasses.fields(command):
-            _add(own, field.name, hints[field.name], choices.get(field.name), paths.get(field.name))
+            _add(options, field.name, hints[field.name], choices.get(field.name), paths.get(field.name))
     return shtab.complete(parser, shell)
 
 
 def _add(
     parser: argparse.ArgumentParser, name: str, hint: Any, choices: Sequence[str] | None, path: str | None
 ) -> None:
-    """An option or a positional argument, as tyro names it."""
+    """Adds an option or a positional argument, under the name that tyro gives it."""
     import shtab
 
     positional = any(mark in _POSITIONAL for mark in getattr(hint, "__metadata__", ()))
@@ -81,7 +80,7 @@ def _add(
 
 
 def _names_or_files(name: str, choices: Sequence[str]) -> dict[str, Any]:
-    """What shtab hands to each shell for a word that is one of some names or a file; tcsh offers the names alone."""
+    """What shtab inserts for each shell where a word is a name or a file; tcsh offers the names alone."""
     function, words = f"_ntk_repro_{name}", " ".join(choices)
     return {
         "bash": f"{function}_names_or_files",
@@ -103,7 +102,3 @@ def _names_or_files(name: str, choices: Sequence[str]) -> dict[str, Any]:
 """,
         },
     }
-
-
-def _first_sentence(text: str | None) -> str:
-    return re.split(r"[:.]", (text or "").strip(), maxsplit=1)[0]

@@ -1,5 +1,6 @@
-"""A check of the installation: what is there, and for what is missing the remedy."""
+"""A check of the installation: what was found, and a remedy for what is missing."""
 
+import contextlib
 import os
 import shutil
 import time
@@ -22,9 +23,9 @@ __all__ = ["Finding", "examine"]
 
 _GIB = 2**30
 # Studies that hold a Gram matrix of all their images, and how many training and test images those are where a preset
-# takes a whole data set.
+# takes a complete data set.
 _WITH_GRAM = ("eigentasks", "rotation")
-_WHOLE = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
+_SIZES = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Finding:
 
     Attributes:
         name: of the thing.
-        found: what there is of it.
-        remedy: what to do about it, "" where all is well.
+        found: its version, place or size.
+        remedy: what to do about it, "" if nothing.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Finding:
 
 
 def examine(data_dir: str | None = None) -> Iterator[Finding]:
-    """Looks at packages, devices, precision, data sets, memory and disk; changes and downloads nothing.
+    """Checks packages, devices, precision, data sets, memory and disk; changes and downloads nothing.
 
     Args:
         data_dir: folder of prepared TensorFlow data sets, None for the usual one.
@@ -51,7 +52,6 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     import jax
 
     places = available(data_dir)
-
     facts = environment()
     for package, version in facts["versions"].items():
         yield Finding(package, version or "missing", "" if version else f"pip install {package}")
@@ -65,31 +65,33 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
             yield Finding(name, "missing", str(error))
     for number, device in enumerate(facts["device"]):
         yield Finding(f"device {number}", device)
-    if jax.default_backend() == "cpu":
-        yield Finding("accelerator", "none, computing on the CPU", _accelerator_remedy())
+    on_cpu = jax.default_backend() == "cpu"
+    if on_cpu:
+        remedy = "with an NVIDIA GPU: pip install 'ntk_repro[cuda]'" if shutil.which("nvidia-smi") else ""
+        yield Finding("accelerator", "none, computing on the CPU", remedy)
     precision = f"{facts['matmul_precision']}; Gram matrices: float32 at highest, float64 on request"
     yield Finding("matmul precision", precision)
     yield Finding("float64", "on everywhere" if facts["x64"] else "where it is asked for")
     for name, place in places.items():
         remedy = "downloaded at first use, or name its folder: --data-dir" if place == "missing" else ""
         yield Finding(f"data {name}", place, remedy)
-    yield from _room()
+    yield from _memory_and_disk()
     for preset in ("quick", "laptop", "paper"):
-        yield _preset(preset, {name for name, place in places.items() if place == "missing"})
+        yield _preset(preset, {name for name, place in places.items() if place == "missing"}, on_cpu)
 
 
-def _preset(name: str, missing: set[str]) -> Finding:
-    """How long all figures of a preset take, and what they need that is not here."""
+def _preset(name: str, missing: set[str], on_cpu: bool) -> Finding:
+    """How long all figures of a preset take, and what this machine lacks for them."""
     presets = {figure: load_figure_preset(figure, name) for figure in FIGURES.values() if name in preset_names(figure)}
     costs = {figure: preset.cost for figure, preset in presets.items() if preset.cost}
     on_gpu = sum(cost.device == "gpu" for cost in costs.values())
-    # At most: some figures share runs, and each says what all of its own take.
+    # At most: some figures share runs, and each gives the cost of all of its own.
     time = "at most " + duration(sum(cost.minutes for cost in costs.values() if cost.device == "cpu"))
     found, lacks = f"all {len(presets)} figures: {time} on two cores (here: {os.cpu_count()})", []
     if on_gpu:
         found = f"{on_gpu} of {len(presets)} figures are meant for a GPU, for minutes to weeks"
         found += f"; {len(presets) - on_gpu}: {time} on two cores"
-        if not _has_accelerator():
+        if on_cpu:
             lacks.append("take a machine with a GPU")
     needs = defaultdict(list)
     for figure, cost in costs.items():
@@ -112,14 +114,8 @@ def _preset(name: str, missing: set[str]) -> Finding:
 
 def _images_of(config: DataSource) -> int:
     """The images that a run has the Gram matrix of: those that it asks for, else all of its data set, or of MNIST."""
-    whole = _WHOLE.get(config.data, _WHOLE["mnist"])
-    return sum(most if count is None else count for count, most in zip(config.gram_counts, whole, strict=True))
-
-
-def _has_accelerator() -> bool:
-    import jax
-
-    return jax.default_backend() != "cpu"
+    sizes = _SIZES.get(config.data, _SIZES["mnist"])
+    return sum(size if count is None else count for count, size in zip(config.gram_counts, sizes, strict=True))
 
 
 def _images_in_memory() -> int:
@@ -128,42 +124,36 @@ def _images_in_memory() -> int:
 
 
 def _size(folder: Path) -> int:
-    """Bytes below a folder; files that vanish meanwhile count nothing."""
-    sizes = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            try:
-                sizes += os.lstat(os.path.join(where, name)).st_size
-            except OSError:
-                continue
-    return sizes
+    """Bytes below a folder, without files that are removed meanwhile."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += 0 if path.is_dir() else path.lstat().st_size
+    return size
 
 
 def _neural_tangents() -> Finding:
     started = time.monotonic()
     try:
         from ntk_repro._neural_tangents import nt  # noqa: F401
-    except Exception as error:  # whatever a foreign import raises is what the user has to see
+    except Exception as error:  # whatever the import raises
         return Finding("neural-tangents import", type(error).__name__, str(error))
     return Finding("neural-tangents import", f"works ({time.monotonic() - started:.1f} s)")
 
 
-def _accelerator_remedy() -> str:
-    return "with an NVIDIA GPU: pip install 'ntk_repro[cuda]'" if shutil.which("nvidia-smi") else ""
-
-
-def _room() -> Iterator[Finding]:
+def _memory_and_disk() -> Iterator[Finding]:
     memory = psutil.virtual_memory().available
     images = _images_in_memory() // 1000 * 1000
     yield Finding("free memory", f"{memory / _GIB:.1f} GiB: a Gram matrix of about {images:,} images")
     for name, folder in (("runs", runs_root()), ("cache", cache_dir())):
-        there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-        free = shutil.disk_usage(there).free
-        remedy = "" if os.access(there, os.W_OK) else f"{there} cannot be written: choose another folder"
+        existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+        free, remedy = shutil.disk_usage(existing).free, ""
         if free < _GIB:
-            remedy = f"less than 1 GiB free in {there}: free some, or choose another folder"
-        if remedy:
-            remedy += f" ({'NTK_REPRO_RUNS' if name == 'runs' else 'NTK_REPRO_CACHE'})"
+            remedy = (
+                f"less than 1 GiB free in {existing}: free some, or choose another folder (NTK_REPRO_{name.upper()})"
+            )
+        elif not os.access(existing, os.W_OK):
+            remedy = f"{existing} cannot be written: choose another folder (NTK_REPRO_{name.upper()})"
         held = _held(name, folder)
         yield Finding(f"{name} folder", f"{folder.absolute()} ({held}{free / _GIB:.0f} GiB free)", remedy)
 

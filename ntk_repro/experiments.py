@@ -22,9 +22,8 @@ import tyro
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
 from ntk_repro.errors import unknown_name
-from ntk_repro.ranges import check_counts
+from ntk_repro.ranges import check_counts, check_seed
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import check_seed
 
 __all__ = [
     "DataFolder",

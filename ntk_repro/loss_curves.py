@@ -1,4 +1,4 @@
-"""What is read off a curve of losses; without JAX, so that drawing scripts can."""
+"""Quantities of loss curves; without JAX, so that figure scripts can import them."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,7 +7,7 @@ __all__ = ["epochs_to_loss"]
 
 
 def epochs_to_loss(loss: Float[np.ndarray, "*T epochs"], threshold: float) -> Float[np.ndarray, "*T"]:
-    """After how many epochs each curve was first at most `threshold`; nan where it never was.
+    """The number of epochs after which each curve is first at most `threshold`; nan where it never is.
 
     Source: Ortiz-Jimenez et al. 2021, Figure 3 (there with a threshold of 0.01).
     """

@@ -1,4 +1,4 @@
-"""A network at one point of its parameter space: what kernels, linearizations and training start from."""
+"""A network at one point of its parameter space: the input of kernels, linearizations and training."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import NetworkSpec, is_nnx, last_line, network_spec
+from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
     check_names,
     detached,
@@ -24,12 +24,12 @@ from ntk_repro.parameters import (
     with_real_parameters,
 )
 
-__all__ = ["ApplyFn", "Network", "check_network"]
+__all__ = ["ApplyFn", "Network", "check_network", "does_not_run"]
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
 
-# How Flax modules call the switch between training and inference, and its value at inference.
+# The names that Flax modules give to the switch between training and inference, and its value at inference.
 _MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_training": False, "deterministic": True,
                    "inference": True, "use_running_average": True}  # fmt: skip
 
@@ -39,21 +39,21 @@ class Network:
     """A function f(params, x) and a point in its parameter space.
 
     Made by `Network.create` from a Flax module or the name of an architecture, or by `Network.from_apply` from any
-    JAX function. `state` holds what is not trained by gradients (BatchNorm statistics); every kernel and linearization
-    keeps it frozen, and inference mode is the rule.
+    JAX function. `state` holds what gradients do not train (BatchNorm statistics); every kernel and linearization
+    freezes it, and the default is inference mode.
 
-    A network is a value: what becomes of the module, the containers and the NumPy arrays that it was made from changes
-    nothing in it. All its parameters are real: a complex one is a `ComplexParameter`, and leaves without a gradient
-    (integers, keys, functions) are kept fixed, with None in their place.
+    A network is a value: later changes to the module, the containers and the NumPy arrays that it was made from do not
+    affect it. All its parameters are real: a complex one is a `ComplexParameter`, and leaves without a gradient
+    (integers, keys, functions) are fixed, with None in their place.
 
     Attributes:
         params: the point, a pytree of real floating-point arrays.
-        state: the collections that are not parameters, {} where there are none; of a linearization its origin too.
+        state: the collections that are not parameters, {} if there are none; for a linearization its origin, too.
         apply_fn: (params, state, x) -> outputs in inference mode.
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
         module: the Linen module, or None for other functions.
         origin: of a linearization the parameters it is taken at, else None.
-        input_shape: the shape of one input, without the sample axis, where it was said.
+        input_shape: the shape of one input, without the sample axis, where it is known.
     """
 
     params: PyTree
@@ -72,7 +72,7 @@ class Network:
                 kind = getattr(leaf, "dtype", type(leaf).__name__)
                 raise UserError(
                     f"parameter {'/'.join(name) or '(root)'} is {kind}: parameters are real floating-point arrays; "
-                    "make the network anew from these by Network.create or Network.from_apply"
+                    "make a new network from these by Network.create or Network.from_apply"
                 )
 
     @classmethod
@@ -94,16 +94,19 @@ class Network:
             key: a PRNG key or a seed.
             input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
             input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding.
-            **model_kw: for a name: width, num_outputs, activation and the architecture's own settings.
+            **model_kw: for a name: width, num_outputs, activation and the settings of the architecture.
 
         Raises:
             UserError: for an unknown name or setting, and for arguments that are missing or have no use.
         """
-        spec = network_spec(name_or_module) if isinstance(name_or_module, str) else None
-        if spec is not None and spec.custom is not None:
-            return cls._custom(spec, key, input_shape, input_dtype, model_kw)
-        if spec is not None:
-            module: Any = spec.build(**model_kw)
+        if input_shape is not None:
+            input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        if isinstance(name_or_module, str):
+            settings = {"num_outputs": 1, **model_kw}
+            module: Any = network_spec(name_or_module).build(key=key, input_shape=input_shape, **settings)
+            if is_nnx(type(module)):
+                return dataclasses.replace(cls._from_nnx(module), input_shape=input_shape)
         elif model_kw:
             raise UserError(f"{', '.join(model_kw)}: only named architectures take settings; set them on the module")
         else:
@@ -121,8 +124,6 @@ class Network:
             )
         if key is None or input_shape is None:
             raise UserError("Network.create needs a key (or seed) and the input shape without the sample axis")
-        input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
         if module.scope is not None:
             raise UserError(
                 f"this {type(module).__name__} is bound to parameters: pass module.unbind()[0], and then the "
@@ -132,29 +133,10 @@ class Network:
         try:
             variables = dict(_init_fn(module, (1, *input_shape), jnp.dtype(input_dtype))(key))
         except Exception as error:  # whatever the code of a module raises
-            raise UserError(
-                f"{type(module).__name__} does not run on inputs {input_shape} of type {jnp.dtype(input_dtype)} "
-                f"({last_line(error)}): fix the module, or give the shape of one sample and the input_dtype that it is "
-                "made for, jnp.int32 for tokens"
-            ) from error
+            raise does_not_run(type(module).__name__, input_shape, jnp.dtype(input_dtype), error) from error
         params = variables.pop("params", {})
         params, apply_fn, training_fn = with_real_parameters(params, *_linen_functions(module))
         return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
-
-    @classmethod
-    def _custom(cls, spec: NetworkSpec, key: Any, input_shape: Any, input_dtype: Any, model_kw: Any) -> "Network":
-        """A custom network: whatever its code raises is reported as one line."""
-        shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
-        module = spec.build(key=key, input_shape=shape, **{"num_outputs": 1, **model_kw})
-        if is_nnx(type(module)):
-            return dataclasses.replace(cls._from_nnx(module), input_shape=None if shape is None else tuple(shape))
-        try:
-            return cls.create(module, key, shape, input_dtype=input_dtype)
-        except UserError:
-            raise
-        except Exception as error:
-            raise _does_not_run(spec, shape, error) from error
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
@@ -173,8 +155,15 @@ class Network:
                 ".replace(params=variables['params'], state={'batch_stats': variables['batch_stats']}), or of an NNX "
                 "module Network.create(module)"
             )
-        params, inference_fn, training_fn = with_real_parameters(params, *_plain_functions(apply_fn))
-        return cls(params, {}, inference_fn, training_fn)
+
+        def inference_fn(params, state, x):
+            return _two_dimensional(apply_fn(params, x))
+
+        def training_fn(params, state, x):
+            return inference_fn(params, state, x), state
+
+        params, inference, training = with_real_parameters(params, inference_fn, training_fn)
+        return cls(params, {}, inference, training)
 
     @classmethod
     def _from_nnx(cls, module: Any) -> "Network":
@@ -184,7 +173,7 @@ class Network:
         graph, params, state = nnx.split(module, nnx.Param, ...)
 
         def run(params, state, x, train):
-            # Merging shares the variables, and training would change the caller's; mapping makes new ones.
+            # Merging shares the variables, and training would change the caller's: these are copies.
             copy = nnx.merge(graph, *detached((params, state)))
             copy.train() if train else copy.eval()
             fx = _two_dimensional(copy(x, **_mode_arguments(copy, train)))
@@ -209,9 +198,9 @@ class Network:
         if n == 0:
             raise UserError("no inputs: x has no rows")
         size = min(batch_size, n)
-        forward = jax.jit(self.apply_fn)  # JAX keeps what it compiled for as long as the function lives
+        forward = jax.jit(self.apply_fn)  # JAX caches the compiled code for as long as the function exists
         outputs = []
-        # The precision of the kernels, so that a linearization in function space starts where the network is.
+        # The precision of the kernels, so that a linearization in function space starts at the network's outputs.
         with jax.default_matmul_precision("highest"):
             for start in range(0, n, size):
                 block = x[start : start + size]
@@ -220,7 +209,7 @@ class Network:
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":
-        """A copy at other `params` or with another `state`, in any container that has the same names.
+        """A copy at other `params` or with another `state`, in any container with the same names.
 
         Raises:
             UserError: for params and state with other names than the network's.
@@ -251,8 +240,8 @@ class Network:
         return nt.linearize(self.apply, self.params)
 
     def linearization(self) -> "Network":
-        """The linearized network as a network of its own, at the same point; training it moves `params` only."""
-        # The point of expansion travels as an argument: as a constant, millions of weights would be compiled in.
+        """The linearized network as a `Network` at the same point; training it changes `params` only."""
+        # The point of expansion is an argument: as a constant, millions of weights would be compiled in.
         frozen = {"origin": self.params, "state": self.state}
         return Network(
             self.params,
@@ -264,12 +253,12 @@ class Network:
 
 
 def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, **model_kw: Any) -> None:
-    """Checks that a custom network takes such inputs and gives so many outputs; those of the package do.
+    """Checks that a custom network takes inputs of a shape and has a number of outputs; those of the package do.
 
     Args:
         name: the network's name.
         input_shape: of one input.
-        outputs: how many outputs are needed, None for any number.
+        outputs: the number of outputs that are needed, None for any number.
         **model_kw: as in `Network.create`.
 
     Raises:
@@ -285,32 +274,32 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
     except UserError:
         raise
     except Exception as error:  # whatever a user's code raises
-        raise _does_not_run(spec, input_shape, error) from error
+        raise does_not_run(spec.display_name, input_shape, jnp.dtype("float32"), error) from error
     if fx.shape[0] != 2:
         raise UserError(f"{spec.display_name} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
     if outputs is not None and fx.shape[1] != outputs:
         raise UserError(
-            f"{spec.display_name} gives {_counted(fx.shape[1])} where {outputs} "
-            f"{'is' if outputs == 1 else 'are'} needed: let it take num_outputs, or change its last layer"
+            f"{spec.display_name} gives outputs (n, {fx.shape[1]}) where (n, {outputs}) is needed: let it take "
+            "num_outputs, or change its last layer"
         )
 
 
-def _counted(outputs: int) -> str:
-    return "1 output" if outputs == 1 else f"{outputs} outputs"
-
-
-def _does_not_run(spec: NetworkSpec, input_shape: Any, error: Exception) -> UserError:
-    return UserError(f"{spec.display_name} does not run on inputs {input_shape} ({last_line(error)}): fix it")
+def does_not_run(name: str, shape: tuple[int, ...], dtype: Any, error: Exception) -> UserError:
+    """The error for a network whose code raised `error` on inputs of that shape (of one sample) and type."""
+    return UserError(
+        f"{name} does not run on inputs {shape} of type {dtype} ({last_line(error)}): fix it, or give inputs of the "
+        "shape (of one sample) and the type that it is made for, jnp.int32 for tokens"
+    )
 
 
 def _two_dimensional(fx: Any) -> Any:
     if not isinstance(fx, jax.Array | np.ndarray):
         raise UserError(
-            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs that are "
-            "meant, such as lambda params, x: f(params, x)[0]"
+            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs alone, "
+            "such as lambda params, x: f(params, x)[0]"
         )
     if not jnp.issubdtype(fx.dtype, jnp.floating):
-        remedy = "real and imaginary parts as outputs of their own"
+        remedy = "real and imaginary parts as separate outputs"
         if not jnp.issubdtype(fx.dtype, jnp.complexfloating):
             remedy = "the logits, not the class"
         raise UserError(f"a network must return real floating-point outputs, not {fx.dtype}: return {remedy}")
@@ -342,7 +331,7 @@ def _cached(function: Callable) -> Callable:
 
 @_cached
 def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
-    # Under jit: the forward pass that shapes the parameters is never run, and thousands of small dispatches become one.
+    # Under jit: the forward pass that gives the shapes is not run, and thousands of small dispatches become one.
     mode = _mode_arguments(module, train=False)
     return jax.jit(lambda key: module.init(key, jnp.zeros(shape, dtype), **mode))
 
@@ -353,25 +342,14 @@ def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     training = _mode_arguments(module, train=True)
 
     def apply_fn(params, state, x):
-        fx: Any = module.apply({"params": params, **state}, x, **inference)
-        return _two_dimensional(fx)
+        return _two_dimensional(module.apply({"params": params, **state}, x, **inference))
 
     def training_fn(params, state, x):
         variables = {"params": params, **state}
-        if not state:
-            fx: Any = module.apply(variables, x, **training)
-            return _two_dimensional(fx), state
         fx, new_state = module.apply(variables, x, **training, mutable=list(state))
         return _two_dimensional(fx), dict(new_state)
 
     return apply_fn, training_fn
-
-
-def _plain_functions(apply_fn: ApplyFn) -> tuple[Callable, Callable]:
-    return (
-        lambda params, state, x: _two_dimensional(apply_fn(params, x)),
-        lambda params, state, x: (_two_dimensional(apply_fn(params, x)), state),
-    )
 
 
 @_cached
@@ -385,7 +363,7 @@ def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
 
 
 def _check_call_arguments(module: Any) -> None:
-    """Refuses a module whose call takes no inputs, or needs more than these and the switch to inference."""
+    """Refuses a module whose call takes no inputs, or needs more than inputs and the switch to inference."""
     name = type(module).__name__
     call = getattr(module, "__call__", None)  # noqa: B004
     taken = list(inspect.signature(call).parameters.values()) if call is not None else []
@@ -399,12 +377,12 @@ def _check_call_arguments(module: Any) -> None:
     ]
     if needed:
         raise UserError(
-            f"{name}.__call__ needs {', '.join(needed)} beside its inputs: give it a default, or wrap the module in a "
+            f"{name}.__call__ needs {', '.join(needed)} besides its inputs: give it a default, or wrap the module in a "
             "function of params and x for Network.from_apply"
         )
 
 
 def _mode_arguments(module: Any, train: bool) -> dict[str, Any]:
-    """The keyword argument that puts a module into training or inference mode, where it has one."""
+    """The keyword argument that sets training or inference mode, if the module has one."""
     known = inspect.signature(type(module).__call__).parameters
     return {name: at_inference != train for name, at_inference in _MODE_ARGUMENTS.items() if name in known}

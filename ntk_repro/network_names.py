@@ -1,4 +1,4 @@
-"""How networks are named: those of the package by a word, custom networks by where they are written."""
+"""How networks are named: those of the package by a word, custom networks by their file or module."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class CustomName:
     Attributes:
         place: path of a Python file, or the dotted name of a module.
         name: of a class, a function or a finished module in it.
-        digest: of the source, where the name is that of a finished run (`my_network.py:MyNet@0f3c5a...`), else "".
+        digest: of the source, in the name of a finished run (`my_network.py:MyNet@0f3c5a...`), else "".
     """
 
     place: str
@@ -45,7 +45,7 @@ def custom_name(net: str) -> CustomName | None:
 
 
 def display_name(net: str) -> str:
-    """A network's name in tables and pictures: of a custom network the class alone.
+    """A network's name in tables and figures: of a custom network the class alone.
 
     >>> display_name("mine.py:MyNet@0f3c"), display_name("lenet")
     ('MyNet', 'lenet')
@@ -55,7 +55,7 @@ def display_name(net: str) -> str:
 
 
 def display_names(nets: Iterable[str]) -> dict[str, str]:
-    """The display names of networks, by their names; where two are the same, custom networks keep their digest.
+    """The display names of networks, by their names; where two are the same, with the digests of custom networks.
 
     >>> display_names(["mine.py:MyNet@0f3c", "mine.py:MyNet@77a1", "lenet"])
     {'mine.py:MyNet@0f3c': 'MyNet@0f3c', 'mine.py:MyNet@77a1': 'MyNet@77a1', 'lenet': 'lenet'}

@@ -1,4 +1,4 @@
-"""The parameters of a network as real arrays of its own, whatever they came as, and the names that its trees have."""
+"""The parameters of a network as real arrays that nothing else can change, and the names in its trees."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,14 +26,14 @@ PyTree = Any
 
 
 class ComplexParameter(NamedTuple):
-    """A complex parameter as the two real ones that it stands for: all gradients are with respect to these."""
+    """A complex parameter as two real ones: all gradients are with respect to these."""
 
     real: Any
     imag: Any
 
 
 def leaf_names(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[tuple[str, ...]]:
-    """The path of each leaf, all distinct, and the same for all containers of the same names."""
+    """The path of each leaf: all distinct, and equal for all containers with the same names."""
     paths = [keys for keys, _ in jax.tree_util.tree_flatten_with_path(tree, is_leaf)[0]]
     names = [tuple(str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))) for k in keys) for keys in paths]
     siblings = Counter(name[:-1] for name in names)
@@ -46,14 +46,14 @@ def leaf_names(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> li
     return list(found)
 
 
-def check_names(kind: str, own: PyTree, given: PyTree) -> None:
-    """Refuses a tree that lacks names of the network's or, of parameters, has others.
+def check_names(kind: str, expected: PyTree, given: PyTree) -> None:
+    """Refuses a tree that lacks names of the network's tree or, for parameters, has others.
 
     Raises:
-        UserError: says which, and what to pass.
+        UserError: names one of them, and what to pass.
     """
-    own_names, names = set(leaf_names(own)), set(leaf_names(given))
-    missing, unexpected = sorted(own_names - names), sorted(names - own_names) if kind == "params" else []
+    expected_names, names = set(leaf_names(expected)), set(leaf_names(given))
+    missing, unexpected = sorted(expected_names - names), sorted(names - expected_names) if kind == "params" else []
     if not missing and not unexpected:
         return
     differ = [f"{word} {'/'.join(found[0])}" for word, found in (("lack", missing), ("have", unexpected)) if found]
@@ -66,11 +66,13 @@ def check_names(kind: str, own: PyTree, given: PyTree) -> None:
 
 
 def detached(tree: PyTree) -> PyTree:
-    """The same values in containers and NumPy arrays of their own; JAX's arrays never change."""
+    """The same values in new containers and NumPy arrays; JAX's arrays never change."""
 
     def leaf(value):
         if isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted():
-            raise UserError("a parameter was donated to a jitted function and is gone: give that function a copy")
+            raise UserError(
+                "a parameter was donated to a jitted function and no longer exists: give that function a copy"
+            )
         return np.array(value) if isinstance(value, np.ndarray) else value
 
     return jax.tree.map(leaf, tree)
@@ -106,18 +108,18 @@ def with_complex_pairs(params: PyTree) -> PyTree:
 def with_real_parameters(
     params: PyTree, apply_fn: Callable, training_fn: Callable
 ) -> tuple[PyTree, Callable, Callable]:
-    """Parameters that are real throughout, and the functions of these; unchanged where they are real already.
+    """Parameters that are all real, and the functions of these; unchanged where they are real already.
 
-    A complex leaf becomes a `ComplexParameter`. Where a leaf is fixed None stands, and the functions keep its value.
+    A complex leaf becomes a `ComplexParameter`. A fixed leaf becomes None, and the functions hold its value.
     """
     names, (leaves, structure) = leaf_names(params), jax.tree.flatten(params)
     kinds = [kind_of(leaf) for leaf in leaves]
     if set(kinds) <= {"real"}:
         return params, apply_fn, training_fn
-    leaves = [jnp.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]  # of the network alone
+    leaves = [jnp.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]  # copies
 
     def given(params):
-        """The parameters as the functions know them, from any container of the same names."""
+        """The parameters as the functions take them, from any container of the same names."""
         values = jax.tree.leaves(params, is_leaf=_is_complex)
         by_name = dict(zip(leaf_names(params, _is_complex), values, strict=True))
         found = []

@@ -1,4 +1,4 @@
-"""The precision that kernels are computed in, scoped: nothing here changes JAX's global settings."""
+"""The precision that kernels are computed in, as a context: JAX's global settings do not change."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 
 __all__ = ["PRECISIONS", "cast", "float64_scope", "precision_scope"]
 
@@ -39,8 +39,7 @@ def precision_scope(precision: str) -> Iterator[Any]:
     Raises:
         UserError: for another name.
     """
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    check_name("precision", precision, PRECISIONS)
     with contextlib.ExitStack() as stack:
         if precision == "float64":
             stack.enter_context(float64_scope())

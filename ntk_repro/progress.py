@@ -14,10 +14,10 @@ __all__ = ["Advance", "console", "progress"]
 
 
 class Advance(Protocol):
-    """What the body of `progress` calls as the work advances."""
+    """The function that the body of `progress` calls as the work advances."""
 
     def __call__(self, amount: float = 1, note: str = "") -> None:
-        """Moves on by `amount` units of the total and, where given, changes the note behind them."""
+        """Adds `amount` units of finished work and, if given, changes the note at the end of the line."""
         ...
 
 
@@ -28,11 +28,11 @@ _shown = False
 
 
 @contextmanager
-def progress(what: str, total: float, unit: str = "") -> Iterator[Advance]:
+def progress(task: str, total: float, unit: str = "") -> Iterator[Advance]:
     """Shows progress over `total` units of work; yields the function that advances it.
 
-    On a terminal a bar is drawn live; elsewhere (the log of a cluster's job, CI) a line is printed each minute, so
-    short work prints nothing. Neither nests: inner work is silent while outer work is shown.
+    On a terminal it is a bar; elsewhere (the log of a cluster's job, CI) a line is printed each minute, so short work
+    prints nothing. Inner work is not shown while outer work is.
     """
     global _shown
     if _shown:
@@ -41,16 +41,16 @@ def progress(what: str, total: float, unit: str = "") -> Iterator[Advance]:
     _shown = True
     try:
         if sys.stderr.isatty():
-            with _bar(what, total, unit) as advance:
+            with _bar(task, total, unit) as advance:
                 yield advance
         else:
-            yield _lines(what, total, unit)
+            yield _lines(task, total, unit)
     finally:
         _shown = False
 
 
 @contextmanager
-def _bar(what: str, total: float, unit: str) -> Iterator[Advance]:
+def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -62,7 +62,7 @@ def _bar(what: str, total: float, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total, note="")
+        task = bar.add_task(name, total=total, note="")
 
         def advance(amount: float = 1, note: str = "") -> None:
             bar.update(task, advance=amount)
@@ -72,21 +72,21 @@ def _bar(what: str, total: float, unit: str) -> Iterator[Advance]:
         yield advance
 
 
-def _lines(what: str, total: float, unit: str) -> Advance:
+def _lines(name: str, total: float, unit: str) -> Advance:
     started = last = time.monotonic()
-    there, done, said = 0.0, 0.0, ""
+    earlier, done, shown_note = 0.0, 0.0, ""
 
     def advance(amount: float = 1, note: str = "") -> None:
-        nonlocal last, there, done, said
-        done, said, now = done + amount, note or said, time.monotonic()
+        nonlocal last, earlier, done, shown_note
+        done, shown_note, now = done + amount, note or shown_note, time.monotonic()
         if now - started < 1:
-            there = done  # found from an earlier run: nothing that the speed follows from
-        if now - last < _EVERY or done <= there:
+            earlier = done  # by an earlier run, so not counted in the speed
+        if now - last < _EVERY or done <= earlier:
             return
         last, elapsed = now, now - started
-        left = elapsed * max(total - done, 0.0) / (done - there)
-        counted = f"{what}: {done:,.0f} of {total:,.0f} {unit}".rstrip()
-        parts = [counted, _clock(elapsed), f"{_clock(left)} left", said]
+        left = elapsed * max(total - done, 0.0) / (done - earlier)
+        counted = f"{name}: {done:,.0f} of {total:,.0f} {unit}".rstrip()
+        parts = [counted, _clock(elapsed), f"{_clock(left)} left", shown_note]
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     return advance

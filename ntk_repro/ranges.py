@@ -1,14 +1,16 @@
 """Ranges of numbers: each rule once, with one message."""
 
+from typing import Any
+
 import numpy as np
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_counts", "check_not_negative", "check_positive"]
+__all__ = ["check_counts", "check_not_negative", "check_positive", "check_seed", "check_whole"]
 
 
 def check_counts(**counts: int | None) -> None:
-    """Refuses numbers of things below 1; None is no number.
+    """Refuses counts below 1; None is not checked.
 
     Raises:
         UserError: names the first one.
@@ -19,7 +21,7 @@ def check_counts(**counts: int | None) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Refuses what is not a finite number above 0, such as a radius.
+    """Refuses values that are not finite numbers above 0, such as a radius.
 
     Raises:
         UserError: names the first one.
@@ -30,7 +32,7 @@ def check_positive(**values: float) -> None:
 
 
 def check_not_negative(**values: float) -> None:
-    """Refuses what is not a finite number of at least 0, such as a learning rate, a weight decay or a ridge.
+    """Refuses values that are not finite numbers of at least 0, such as a learning rate or a ridge.
 
     Raises:
         UserError: names the first one.
@@ -38,3 +40,25 @@ def check_not_negative(**values: float) -> None:
     for name, value in values.items():
         if np.ndim(value) or not 0 <= value < np.inf:
             raise UserError(f"{name} must be at least 0 and finite, not {value}")
+
+
+def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = None) -> None:
+    """Refuses a value that is not a whole number in a range, such as a number of layers.
+
+    Raises:
+        UserError: names it and the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise UserError(f"{name} must be a whole number, not {value!r}")
+    if value < lowest or (highest is not None and value > highest):
+        allowed = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+        raise UserError(f"{name} must be {allowed}, not {value}")
+
+
+def check_seed(seed: int, name: str = "seed") -> None:
+    """Refuses a value that is not a seed of both JAX and NumPy: a whole number from 0, of at most 32 bits.
+
+    Raises:
+        UserError: names it.
+    """
+    check_whole(name, seed, 0, 2**32 - 1)

@@ -1,4 +1,4 @@
-"""What every test stands on: JAX on the CPU, and no file written outside of the test's own folder."""
+"""Settings of all tests: JAX on the CPU, and no file written outside of the test's folder."""
 
 import os
 from pathlib import Path
@@ -21,8 +21,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(monkeypatch, tmp_path):
-    """Runs and decoded data go to the test's own folder; nothing is downloaded, no compiled program is kept."""
+def _temporary_folders(monkeypatch, tmp_path):
+    """Runs and decoded data go to the test's own folder; nothing is downloaded, no compiled program is cached."""
     monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NTK_REPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "never")

@@ -7,24 +7,29 @@ from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
 
 
-def test_an_error_of_the_user_is_one_sentence_and_status_2(capsys):
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (UserError("too many images: ask for at most 10"), 2, "error: too many images: ask for at most 10\n"),
+        (KeyboardInterrupt(), 130, "\nstopped: go on with x\n"),
+    ],
+)
+def test_an_error_of_the_user_and_ctrl_c_are_one_line_and_a_status(error, status, message, capsys):
     def body():
-        raise UserError("too many images: ask for at most 10")
-
-    with pytest.raises(SystemExit) as ended:
-        command(body)
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "error: too many images: ask for at most 10\n"
-
-
-def test_ctrl_c_is_one_sentence_and_status_130(capsys):
-    def body():
-        raise KeyboardInterrupt
+        raise error
 
     with pytest.raises(SystemExit) as ended:
         command(body, again="go on with x")
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "\nstopped: go on with x\n"
+    assert (ended.value.code, capsys.readouterr().err) == (status, message)
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        command(lambda: print(1 / 0))
+
+
+def output_of(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
 
 def test_a_warning_is_one_line():
@@ -32,25 +37,13 @@ def test_a_warning_is_one_line():
         "import warnings; from ntk_repro.command_line import command;"
         "command(lambda: warnings.warn('residuals are large', stacklevel=1))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stderr == "warning: residuals are large\n"
+    assert output_of(program).stderr == "warning: residuals are large\n"
 
 
-def test_an_error_of_ours_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError):
-        command(lambda: print(1 / 0))
-
-
-def test_a_reader_that_leaves_is_no_error():
+def test_a_reader_that_closes_the_pipe_is_no_error():
     program = "from ntk_repro.command_line import command; command(lambda: print('line\\n' * 100_000))"
-    done = subprocess.run(
-        f'"{sys.executable}" -c "{program}" | head -1; exit "${{PIPESTATUS[0]}}"',
-        shell=True,
-        executable="/bin/bash",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    pipe = f'"{sys.executable}" -c "{program}" | head -1; exit "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(["/bin/bash", "-c", pipe], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("line\n", "", 0)
 
 
@@ -63,7 +56,7 @@ def test_a_reader_that_leaves_is_no_error():
         ({"JAX_COMPILATION_CACHE_DIR": "/mine"}, "/mine"),
     ],
 )
-def test_compiled_programs_are_kept_unless_turned_off(tmp_path, monkeypatch, settings, expected):
+def test_compiled_programs_are_cached_unless_turned_off(tmp_path, monkeypatch, settings, expected):
     for name in ("NTK_REPRO_COMPILATION_CACHE", "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NTK_REPRO_CACHE": str(tmp_path), **settings}.items():
@@ -72,5 +65,4 @@ def test_compiled_programs_are_kept_unless_turned_off(tmp_path, monkeypatch, set
         "from ntk_repro.command_line import use_compilation_cache as use; use(); import jax;"
         "print(jax.config.jax_compilation_cache_dir)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected.format(cache=tmp_path)
+    assert output_of(program).stdout.strip() == expected.format(cache=tmp_path)

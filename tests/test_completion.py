@@ -1,4 +1,4 @@
-"""Completion in a real shell: what the TAB key offers."""
+"""Completion in a real shell: the words that the TAB key offers."""
 
 import re
 import shutil
@@ -11,15 +11,11 @@ from ntk_repro.__main__ import main
 BASH = shutil.which("bash")
 
 
-@pytest.fixture(scope="module")
-def script(tmp_path_factory):
-    import contextlib
-    import io
-
-    with contextlib.redirect_stdout(io.StringIO()) as text:
-        main(["completion", "bash"])
-    path = tmp_path_factory.mktemp("completion") / "ntk-repro"
-    path.write_text(text.getvalue())
+@pytest.fixture
+def script(tmp_path, capsys):
+    main(["completion", "bash"])
+    path = tmp_path / "ntk-repro"
+    path.write_text(capsys.readouterr().out)
     return path
 
 
@@ -40,40 +36,39 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.skipif(BASH is None, reason="needs bash")
-def test_bash_completes_commands_figures_presets_and_options(script):
-    assert {"run", "draw", "list", "report", "doctor", "completion"} <= offered(script, "ntk-repro", "")
-    assert offered(script, "ntk-repro", "do") == {"doctor"}
-    assert {"ortiz2021/fig2", "ortiz2021/table1"} <= offered(script, "ntk-repro", "run", "ortiz2021/")
-    assert offered(script, "ntk-repro", "run", "lemma") == {"lemma1"}
-    assert offered(script, "ntk-repro", "run", "fig2", "--preset", "") == {"quick", "laptop", "paper"}
-    assert offered(script, "ntk-repro", "run", "fig2", "--data", "cif") == {"cifar10"}
-    assert offered(script, "ntk-repro", "reference", "--presets", "quick", "la") == {"laptop"}
-    assert "resnet18" in offered(script, "ntk-repro", "run", "fig2", "--nets", "lenet", "")
-    assert {"--preset", "--n-train", "--no-baseline"} <= offered(script, "ntk-repro", "run", "fig2", "--")
-    assert {"samarin2022", "samarin2022/fig2"} <= offered(script, "ntk-repro", "list", "samarin")
+def test_bash_completes_commands_figures_presets_options_and_files(script, tmp_path, monkeypatch):
+    def tab(words: str) -> set[str]:
+        return offered(script, "ntk-repro", *words.split(" "))
 
-
-@pytest.mark.skipif(BASH is None, reason="needs bash")
-def test_bash_completes_files_where_an_option_takes_one(script, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "page.html").write_text("")
-    (tmp_path / "mine.npz").write_text("")
-    (tmp_path / "images").mkdir()
-    assert offered(script, "ntk-repro", "report", "--out", "pa") == {"page.html"}
-    assert offered(script, "ntk-repro", "run", "fig2", "--data", "m") == {"mnist5k", "mnist", "mine.npz"}
+    assert {"run", "draw", "list", "report", "doctor", "completion"} <= tab("")
+    assert tab("do") == {"doctor"}
+    assert {"ortiz2021/fig2", "ortiz2021/table1"} <= tab("run ortiz2021/")
+    assert tab("run lemma") == {"lemma1"}
+    assert tab("run fig2 --preset ") == {"quick", "laptop", "paper"}
+    assert tab("run fig2 --data cif") == {"cifar10"}
+    assert tab("reference --presets quick la") == {"laptop"}
+    assert "resnet18" in tab("run fig2 --nets lenet ")
+    assert {"--preset", "--n-train", "--no-baseline"} <= tab("run fig2 --")
+    assert {"samarin2022", "samarin2022/fig2"} <= tab("list samarin")
+    (tmp_path / "there" / "images").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "there")
+    for name in ("page.html", "mine.npz"):
+        (tmp_path / "there" / name).write_text("")
+    assert tab("report --out pa") == {"page.html"}
+    assert tab("run fig2 --data m") == {"mnist5k", "mnist", "mine.npz"}
     for option in ("--imagenet", "--data-dir"):
-        assert offered(script, "ntk-repro", "run", "fig2", option, "") == {"images"}
+        assert tab(f"run fig2 {option} ") == {"images"}
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish", "tcsh", "powershell"])
-def test_other_shells_have_scripts_of_their_own(shell, capsys):
+def test_other_shells_have_their_own_scripts(shell, capsys):
     main(["completion", shell])
     script = capsys.readouterr().out
     assert "ortiz2021/fig2" in script
     assert {"laptop", "mnist5k", "check-reference"} <= set(re.findall(r"[\w-]+", script))
 
 
-def test_another_shell_is_refused_in_a_sentence(capsys):
+def test_an_unknown_shell_is_refused(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["completion", "bsh"])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""What `make` hands on to `ntk-repro run`, read off `make --dry-run`."""
+"""The options that `make` passes to `ntk-repro run`, from `make --dry-run`."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ def test_variables_become_options():
     assert made.endswith("run fig13 --preset laptop --data digits --data-dir here --n-train 100 --n-test 50")
 
 
-def test_what_is_not_set_is_left_to_the_preset(tmp_path):
+def test_variables_that_are_not_set_are_left_to_the_preset(tmp_path):
     assert command(f"SHARED_DATA={tmp_path}").endswith("run fig13 --preset quick")
 
 

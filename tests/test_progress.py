@@ -9,7 +9,7 @@ from ntk_repro.progress import progress
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that the test moves, in place of time's."""
+    """A clock that the test advances, in place of time's."""
     now = [1000.0]
     monkeypatch.setattr(progress_file.time, "monotonic", lambda: now[0])
     return now
@@ -26,23 +26,25 @@ def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):
     ]
 
 
-def test_what_an_earlier_run_left_is_no_speed(clock, capsys):
+@pytest.mark.parametrize(
+    ("steps", "printed"),
+    [
+        (
+            [(0, 80), (60, 5)],
+            "tiles: 85 of 100, 0:01:00, 0:03:00 left\n",
+        ),  # 80 of an earlier run
+        ([(19, 1), (19, 1), (19, 1)], ""),  # short work
+    ],
+)
+def test_earlier_work_counts_no_time_and_short_work_prints_nothing(clock, capsys, steps, printed):
     with progress("tiles", 100) as advance:
-        advance(80)
-        clock[0] += 60
-        advance(5)
-    assert capsys.readouterr().err == "tiles: 85 of 100, 0:01:00, 0:03:00 left\n"
+        for seconds, amount in steps:
+            clock[0] += seconds
+            advance(amount)
+    assert capsys.readouterr().err == printed
 
 
-def test_short_work_says_nothing_in_a_log(clock, capsys):
-    with progress("tiles", 3) as advance:
-        for _ in range(3):
-            clock[0] += 19
-            advance()
-    assert capsys.readouterr().err == ""
-
-
-def test_the_note_is_kept_until_it_changes_and_inner_work_is_silent(clock, capsys):
+def test_a_note_remains_until_it_changes_and_inner_work_is_not_shown(clock, capsys):
     with progress("epochs", 4) as advance:
         clock[0] += 30
         advance(1, note="loss 0.3")
@@ -66,15 +68,9 @@ def test_on_a_terminal_a_bar_is_drawn(monkeypatch):
     drawn = io.StringIO()
     monkeypatch.setattr(drawn, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", drawn)
-    monkeypatch.setattr(
-        progress_file,
-        "console",
-        progress_file.Console(
-            file=drawn, force_terminal=True, width=120, no_color=True, highlight=False, color_system=None
-        ),
-    )
+    terminal = progress_file.Console(file=drawn, force_terminal=True, width=120, highlight=False, color_system=None)
+    monkeypatch.setattr(progress_file, "console", terminal)
     with progress("tiles", 8, "of them") as advance:
         advance(8, note="all there")
-    assert "tiles" in drawn.getvalue()
-    assert "8/8 of them" in drawn.getvalue()
-    assert "all there" in drawn.getvalue()
+    for part in ("tiles", "8/8 of them", "all there"):
+        assert part in drawn.getvalue()

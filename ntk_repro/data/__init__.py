@@ -1,4 +1,4 @@
-"""Data sets: real images by name or from a file, standardised, cached, and with their provenance."""
+"""Data sets: real images by name or from a file, standardised, cached, with their provenance."""
 
 from ntk_repro.data.cache import cache_dir
 from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset

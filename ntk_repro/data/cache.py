@@ -1,4 +1,4 @@
-"""Decoded arrays kept on disk, so that a data set is decoded once and not once per run."""
+"""Decoded arrays cached on disk, so that a data set is decoded once and not once per run."""
 
 import hashlib
 import os
@@ -13,12 +13,12 @@ from ntk_repro.record import load_arrays, save_arrays
 
 __all__ = ["cache_dir", "cache_path", "decode_cached"]
 
-# Raised when the meaning of the cached arrays changes, so that old files are not taken for new ones.
+# Increased when the meaning of the cached arrays changes, so that old files are not used for new ones.
 _FORMAT = 1
 
 
 def cache_dir() -> Path:
-    """Where decoded data sets are kept: `$NTK_REPRO_CACHE`, else the platform's folder for caches."""
+    """Where decoded data sets are cached: `$NTK_REPRO_CACHE`, else the platform's folder for caches."""
     chosen = os.environ.get("NTK_REPRO_CACHE")
     if chosen:
         return Path(chosen)
@@ -30,7 +30,7 @@ def cache_dir() -> Path:
 
 
 def cache_path(source: Source) -> Path:
-    """The file that keeps this source's arrays; another version or another copy has another file."""
+    """The cache file of this source's arrays; another version or another copy has another file."""
     identity = f"{_FORMAT} {source.origin} {source.name} {source.version} {source.fingerprint}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9._-]", "_", f"{source.name}-{source.version}")
@@ -38,23 +38,23 @@ def cache_path(source: Source) -> Path:
 
 
 def decode_cached(source: Source) -> Decoded:
-    """The source's arrays: from the cache, or decoded and then kept. A damaged cache file is replaced.
+    """The source's arrays: from the cache, or decoded and then cached. A damaged cache file is replaced.
 
-    A cache that cannot be written (full disk, read-only home) costs one line on the terminal, nothing else.
+    A cache that cannot be written (full disk, read-only home) is reported in one line on the terminal.
     """
     if not source.cached:
         return source.decode()
     path = cache_path(source)
     try:
-        kept = load_arrays(path)
+        cached = load_arrays(path)
     except PermissionError:
-        kept = None
-    if kept is not None and set(kept) == set(Decoded.__dataclass_fields__):
-        return Decoded(**kept)
+        cached = None
+    if cached is not None and set(cached) == set(Decoded.__dataclass_fields__):
+        return Decoded(**cached)
     decoded = source.decode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_arrays(path, decoded.arrays())
     except (OSError, UserError) as error:
-        console.print(f"{source.name} could not be kept for the next run: {error}", style="yellow")
+        console.print(f"{source.name} could not be cached for the next run: {error}", style="yellow")
     return decoded

@@ -17,8 +17,18 @@ from ntk_repro.data.source import Decoded, Source
 from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.ranges import check_whole
 
-__all__ = ["DATASETS", "Dataset", "Provenance", "available", "dataset_of", "dataset_sizes", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Provenance",
+    "available",
+    "check_classes",
+    "dataset_of",
+    "dataset_sizes",
+    "load_dataset",
+]
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -29,19 +39,22 @@ DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
 """The data sets by name. A path that ends in `.npz` is taken as well."""
 
 
+_KINDS = {"train": "training", "test": "test"}
+
+
 @dataclass(frozen=True)
 class Provenance:
-    """Which images these are, and what was done to them; travels into every result."""
+    """Which images these are, and what was done to them; recorded with every result."""
 
     name: str
     label: str
-    """What a picture calls the data, for example "CIFAR-10 (JPEG copy)"."""
+    """The name of the data in figures, for example "CIFAR-10 (JPEG copy)"."""
     source: str
     version: str
     n_train: int
     n_test: int
     seed: int
-    """Seed of the subset; without effect where a part was taken whole."""
+    """Seed of the subset; without effect on a part of which all images were taken."""
     standardized: bool
     mean: tuple[float, ...]
     """Mean of each channel over the training part, before standardisation (uint8 images counted as 0 to 1)."""
@@ -52,7 +65,7 @@ class Provenance:
     classes: tuple[int, ...] | None = None
     """The classes taken, as the source numbers them; None: all."""
     num_classes: int | None = None
-    """How many classes the source has (or how many were taken), those among them that a subset happens to lack."""
+    """How many classes the source has, or how many were taken; a subset may lack some of them."""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values."""
@@ -90,7 +103,7 @@ def load_dataset(
     classes: Sequence[int] | None = None,
     standardize: bool = True,
 ) -> Dataset:
-    """Loads a data set by name, or a user's own `.npz`.
+    """Loads a data set by name, or from an `.npz` file.
 
     Args:
         name: one of `DATASETS`, or a path that ends in `.npz` (see `ntk_repro.data.npz`).
@@ -100,10 +113,10 @@ def load_dataset(
         n_test: the same for the test part.
         seed: of the subsets. Each seed, 0 included, is a random draw.
         classes: take only the images of these classes, and number them 0, 1, ... in the order named; None takes all
-            as they are. Numbers of images count these only.
+            of them unchanged. Numbers of images count these only.
         standardize: subtract the mean and divide by the standard deviation of each channel, both taken from the
             training images that were chosen. A channel that is constant there is only shifted. Without it, uint8
-            images are scaled to 0..1 and others are left as they are.
+            images are scaled to 0..1 and others are not changed.
 
     Raises:
         UserError: unknown name; data missing; a class that has no images; more images asked for than there are; images
@@ -123,14 +136,14 @@ def dataset_of(
 ) -> Dataset:
     """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
     decoded = _of_classes(decode_cached(source), classes, source.name)
-    taken = "" if classes is None else f" of the classes {', '.join(map(str, classes))}"
-    rows_train = _subset(source, decoded, "train", n_train, seed, taken)
-    rows_test = _subset(source, decoded, "test", n_test, seed, taken)
-    chosen = Decoded(
-        decoded.x_train[rows_train], decoded.y_train[rows_train], decoded.x_test[rows_test], decoded.y_test[rows_test]
-    )
-    _check_images(chosen.x_train, rows_train, f"x_train of {source.name}")
-    _check_images(chosen.x_test, rows_test, f"x_test of {source.name}")
+    taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
+    arrays = {}
+    for stream, (part, n) in enumerate((("train", n_train), ("test", n_test))):
+        x, y = decoded.part(part)
+        rows = _subset(len(y), part, n, [seed, stream], taken)
+        arrays |= {f"x_{part}": x[rows], f"y_{part}": y[rows]}
+        _check_images(arrays[f"x_{part}"], rows, f"x_{part} of {source.name}")
+    chosen = Decoded(**arrays)
     x_train, x_test = _as_float(chosen.x_train), _as_float(chosen.x_test)
     mean, std = channel_moments(x_train)
     if standardize:
@@ -157,23 +170,23 @@ def dataset_of(
 def dataset_sizes(
     name: str | Path, data_dir: Path | str | None = None, *, classes: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """How many training and test images there are; arguments and errors as in `load_dataset`."""
+    """The numbers of training and test images; arguments and errors as in `load_dataset`."""
     source = _find(name, data_dir)
     decoded = _of_classes(decode_cached(source), classes, source.name)
     return len(decoded.y_train), len(decoded.y_test)
 
 
 def available(data_dir: Path | str | None = None) -> dict[str, str]:
-    """For each data set, where it is, or that it is missing; downloads nothing and imports no TensorFlow."""
-    found = {}
-    for name in DATASETS:
-        if name not in LABELS:
-            source = DATASETS[name](None)
-            found[name] = f"inside {source.origin} {source.version}"
-            continue
-        prepared = find_prepared(name, data_dir)
-        found[name] = "missing" if prepared is None else f"{tfds_source(name, data_dir).label} in {prepared}"
-    return found
+    """For each data set its place, or "missing"; downloads nothing and imports no TensorFlow."""
+    places = {}
+    for name, locate in DATASETS.items():
+        prepared = find_prepared(name, data_dir) if name in LABELS else None
+        if name in LABELS and prepared is None:
+            places[name] = "missing"
+        else:
+            source = locate(data_dir)
+            places[name] = f"{source.label} in {prepared}" if prepared else f"inside {source.origin} {source.version}"
+    return places
 
 
 def _find(name: str | Path, data_dir: Path | str | None) -> Source:
@@ -184,57 +197,57 @@ def _find(name: str | Path, data_dir: Path | str | None) -> Source:
     return DATASETS[str(name)](data_dir)
 
 
+def check_classes(classes: Sequence[int] | Sequence[str]) -> None:
+    """Refuses a choice of classes that is empty or names one twice."""
+    if not classes or len(set(classes)) < len(classes):
+        raise UserError(f"classes must name each class once, and one at least, not {tuple(classes)}")
+
+
 def _of_classes(decoded: Decoded, classes: Sequence[int] | None, name: str) -> Decoded:
     if classes is None:
         return decoded
-    if not classes or len(set(classes)) < len(classes):
-        raise UserError(f"classes must name each class once, and one at least, not {tuple(classes)}")
+    check_classes(classes)
     parts = []
-    for x, y, part in (
-        (decoded.x_train, decoded.y_train, "training"),
-        (decoded.x_test, decoded.y_test, "test"),
-    ):
-        for wanted in classes:
-            if not (y == wanted).any():
-                raise UserError(f"{name} has no {part} images of class {wanted}: it has {np.unique(y).tolist()}")
-        rows = np.flatnonzero(np.isin(y, list(classes)))
-        number = {wanted: i for i, wanted in enumerate(classes)}
-        parts += [x[rows], np.array([number[int(label)] for label in y[rows]], y.dtype)]
+    for part, kind in _KINDS.items():
+        x, y = decoded.part(part)
+        matches = y == np.array(classes)[:, None]
+        for wanted, found in zip(classes, matches.any(axis=1), strict=True):
+            if not found:
+                raise UserError(f"{name} has no {kind} images of class {wanted}: it has {np.unique(y).tolist()}")
+        rows = np.flatnonzero(matches.any(axis=0))
+        parts += [x[rows], matches[:, rows].argmax(axis=0).astype(y.dtype)]
     return Decoded(*parts)
 
 
-def _subset(source: Source, decoded: Decoded, part: str, n: int | None, seed: int, taken: str) -> Int[np.ndarray, " n"]:
-    """Row indices of the images to take from one part."""
-    total, option = len(decoded.arrays()[f"y_{part}"]), f"n_{part}"
+def _subset(total: int, part: str, n: int | None, seed: list[int], taken: str) -> Int[np.ndarray, " n"]:
+    """Row indices of the images to take from one part, drawn by the seed and the number of the part."""
     if n is None:
         return np.arange(total)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise UserError(f"{option} must be a whole number from 1 to {total:,}, not {n!r}: change it")
+    check_whole(f"n_{part}", n)
     if n > total:
-        message = f"{source.name} has {total:,} {'training' if part == 'train' else 'test'} images{taken}"
-        raise UserError(f"{message}, fewer than {option}={n:,}: ask for at most {total:,}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise UserError(f"seed must be a whole number from 0, not {seed!r}: change it")
-    # A stream for each part, so that n_test does not move the training images.
-    rng = np.random.default_rng([int(seed), 0 if part == "train" else 1])
-    return rng.permutation(total)[:n]
+        raise UserError(
+            f"{taken} has {total:,} {_KINDS[part]} images, fewer than n_{part}={n:,}: ask for at most {total:,}"
+        )
+    check_whole("seed", seed[0], 0)
+    # A stream for each part, so that n_test does not change which training images are drawn.
+    return np.random.default_rng(seed).permutation(total)[:n]
 
 
-def _check_images(x: Shaped[np.ndarray, "n H W C"], rows: Int[np.ndarray, " n"], what: str) -> None:
+def _check_images(x: Shaped[np.ndarray, "n H W C"], rows: Int[np.ndarray, " n"], name: str) -> None:
     flat = x.reshape(len(x), -1, x.shape[-1])
     if x.dtype.kind == "f":
         bad = ~np.isfinite(flat).all(axis=(1, 2))
         if bad.any():
             first = int(rows[bad].min())
-            message = f"{bad.sum():,} images in {what} have NaN or infinite values (the first at index {first:,})"
-            raise UserError(f"{message}: remove or mend them")
-    # A few pixels clear nearly all images; only those that look blank in them are read whole.
+            message = f"{bad.sum():,} images in {name} have NaN or infinite values (the first at index {first:,})"
+            raise UserError(f"{message}: remove or correct them")
+    # A few pixels are enough for nearly all images; of those that look blank there all pixels are read.
     constant = (flat[:, :: max(1, flat.shape[1] // 32)] == flat[:, :1]).all(axis=(1, 2))
     constant[constant] = (flat[constant] == flat[constant, :1]).all(axis=(1, 2))
     if constant.any():
         first = int(rows[constant].min())
-        message = f"{constant.sum():,} images in {what} have one value everywhere (the first at index {first:,})"
-        raise UserError(f"{message}: remove them, a blank image carries no information")
+        message = f"{constant.sum():,} images in {name} have one value everywhere (the first at index {first:,})"
+        raise UserError(f"{message}: remove them, blank images carry no information")
 
 
 def _as_float(x: Shaped[np.ndarray, "n H W C"]) -> Float32[np.ndarray, "n H W C"]:

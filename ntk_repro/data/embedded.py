@@ -8,7 +8,7 @@ from ntk_repro.data.source import Decoded, Source
 
 __all__ = ["digits", "mnist5k", "stratified_split"]
 
-# Fixed for ever: which digits are the test digits of these two sets must not depend on a user's seed.
+# Never changes: which digits are the test digits of these two sets must not depend on a user's seed.
 _SPLIT_SEED = 20_21
 
 
@@ -34,7 +34,7 @@ def stratified_split(y: np.ndarray, test_share: float, seed: int) -> tuple[np.nd
 
     Args:
         y: labels (n,).
-        test_share: share of each class that goes to the test part, rounded down to whole samples.
+        test_share: share of each class that goes to the test part, rounded down to a number of samples.
         seed: of the shuffle.
     """
     rng = np.random.default_rng(seed)

@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ntk_repro.data.cache import decode_cached
-from ntk_repro.data.dataset import Dataset, dataset_of
+from ntk_repro.data.dataset import Dataset, check_classes, dataset_of
 from ntk_repro.data.embedded import stratified_split
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console, progress
+from ntk_repro.ranges import check_whole
 
 __all__ = ["SNAKES", "load_image_folder"]
 
@@ -25,8 +26,7 @@ SNAKES = (
 vine and night snake, boa constrictor. Samarin et al. 2022 took ten without naming them."""
 
 _SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-_TEST_FOLDERS = ("val", "test")
-_SPLIT_SEED = 20_22  # fixed for ever, like the splits of the embedded sets
+_SPLIT_SEED = 20_22  # never changes, like the splits of the embedded sets
 _TEST_SHARE = 0.1
 
 
@@ -43,13 +43,13 @@ def load_image_folder(
 ) -> Dataset:
     """A data set of the images under `folder`/train/CLASS and `folder`/val/CLASS (or test/CLASS).
 
-    Where neither folder is there, images are taken from `folder`/CLASS, and a tenth of each class, always the same, is
-    for testing. Images of any mode become RGB. The shorter side is resized to `resize` pixels (bilinear), then the
-    central `crop` x `crop` pixels are cut out, as torchvision does. Files that are no readable images are skipped; they
-    are counted in the provenance and named on the terminal when they are first met. The decoded arrays are cached:
-    they are decoded again when a file changes.
+    If neither folder exists, images are taken from `folder`/CLASS, and a tenth of each class, always the same, is for
+    testing. Images of any mode become RGB. The shorter side is resized to `resize` pixels (bilinear), then the
+    central `crop` x `crop` pixels are cut out, as torchvision does. Files that are not readable images are skipped;
+    they are counted in the provenance, and named on the terminal when they are first read. The decoded arrays are
+    cached: they are decoded again when a file changes.
 
-    The ten snakes take 2 GB as decoded, four times that as float32.
+    The ten snakes take 2 GB when decoded, four times that in float32.
 
     Source: Samarin et al. 2022, section 4 (resize 256, central crop 224).
 
@@ -68,10 +68,8 @@ def load_image_folder(
             `load_dataset` refuses.
     """
     folder, classes = Path(folder).expanduser(), tuple(classes)
-    if not 1 <= crop <= resize:
-        raise UserError(f"crop must be from 1 to resize={resize} pixels, not {crop}")
-    if not classes or len(set(classes)) < len(classes):
-        raise UserError(f"classes must name each class folder once, and one at least, not {classes}")
+    check_whole(f"crop of images with a shorter side of {resize} pixels", crop, 1, resize)
+    check_classes(classes)
     if not folder.is_dir():
         raise UserError(f"there is no image folder {folder}: give the folder that holds train/ and val/")
     files = _listed(folder, classes)
@@ -85,44 +83,41 @@ def load_image_folder(
     )
     decoded = decode_cached(source)
     skipped = sum(len(paths) for part in files.values() for paths in part) - len(decoded.y_train) - len(decoded.y_test)
-    note = (
-        f"classes {', '.join(classes)}; shorter side {resize}, central crop {crop}; {skipped} unreadable files skipped"
-    )
+    sizes = f"shorter side {resize}, central crop {crop}"
+    note = f"classes {', '.join(classes)}; {sizes}; {skipped} unreadable files skipped"
     source = dataclasses.replace(source, note=note, decode=lambda: decoded, cached=False)
     return dataset_of(source, n_train, n_test, seed, standardize=standardize)
 
 
 def _listed(folder: Path, classes: tuple[str, ...]) -> dict[str, list[list[Path]]]:
     """The image files of both parts, a list for each class."""
-    parts = {
-        "train": folder / "train",
-        "test": next((folder / name for name in _TEST_FOLDERS if (folder / name).is_dir()), None),
-    }
-    if parts["test"] is not None and parts["train"].is_dir():
-        return {part: [_images(place / name) for name in classes] for part, place in parts.items() if place is not None}
-    if parts["test"] is not None or parts["train"].is_dir():
-        missing = "train" if parts["test"] is not None else "val"
+    test_folder = "test" if (folder / "test").is_dir() and not (folder / "val").is_dir() else "val"
+    places = {"train": folder / "train", "test": folder / test_folder}
+    missing = [place.name for place in places.values() if not place.is_dir()]
+    if not missing:
+        return {part: [_images(place / name) for name in classes] for part, place in places.items()}
+    if len(missing) == 1:
         raise UserError(
-            f"{folder} has no folder {missing}/: add it, or give a folder that holds the classes themselves"
+            f"{folder} has no folder {missing[0]}/: add it, or give a folder that holds the classes themselves"
         )
-    whole = [_images(folder / name) for name in classes]
-    split: dict[str, list[list[Path]]] = {"train": [], "test": []}
-    for name, paths in zip(classes, whole, strict=True):
-        train, test = stratified_split(np.zeros(len(paths), int), _TEST_SHARE, _SPLIT_SEED)
-        if not len(train) or not len(test):
+    files: dict[str, list[list[Path]]] = {"train": [], "test": []}
+    for name in classes:
+        paths = _images(folder / name)
+        rows = stratified_split(np.zeros(len(paths), int), _TEST_SHARE, _SPLIT_SEED)
+        if not all(map(len, rows)):
             raise UserError(
                 f"class {name} has {len(paths)} images in {folder / name}, of which a tenth is for testing: put at "
                 "least two there, or give a folder that holds train/ and val/"
             )
-        split["train"].append([paths[i] for i in sorted(train)])
-        split["test"].append([paths[i] for i in sorted(test)])
-    return split
+        for part, chosen in zip(files.values(), rows, strict=True):
+            part.append([paths[i] for i in sorted(chosen)])
+    return files
 
 
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        beside = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
-        known = f"{', '.join(beside[:5])}{', ...' if len(beside) > 5 else ''}" if beside else "no folders at all"
+        existing = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
+        known = ", ".join([*existing[:5], *(["..."] if len(existing) > 5 else [])]) or "no folders"
         raise UserError(
             f"there is no class folder {folder} ({folder.parent} has {known}): unpack that class, or name the classes "
             "that are there"
@@ -162,7 +157,7 @@ def _decode(files: dict[str, list[list[Path]]], classes: tuple[str, ...], resize
             found |= {f"x_{part}": x[: len(y)], f"y_{part}": np.array(y, np.int32)}
     if broken:
         names = ", ".join(path.name for path in broken[:5]) + (", ..." if len(broken) > 5 else "")
-        console.print(f"{len(broken)} files are no readable images and were skipped: {names}", style="yellow")
+        console.print(f"{len(broken)} files are not readable images and were skipped: {names}", style="yellow")
     return Decoded(**found)
 
 

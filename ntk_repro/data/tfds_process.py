@@ -1,4 +1,4 @@
-"""What runs in the process of its own in which TensorFlow is imported; see `ntk_repro.data.tfds`."""
+"""The program of the separate process that imports TensorFlow; see `ntk_repro.data.tfds`."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ def decode(prepared: Path) -> Decoded:
     version, name, data_dir = prepared.name, prepared.parent.name, prepared.parents[1]
     parts = {}
     for split in ("train", "test"):
-        # `download=False` and the version by number: what is on disk is read, whatever this TFDS would fetch.
+        # `download=False` and the version by number: the version on disk is read, whichever this TFDS would download.
         tensors = tfds.load(
             f"{name}:{version}",
             split=split,
@@ -49,11 +49,11 @@ def download(name: str, data_dir: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """`decode <prepared folder> <target.npz>` or `download <name> <data dir>`."""
-    task, what, where = arguments
+    task, subject, target = arguments
     if task == "decode":
-        save_arrays(Path(where), decode(Path(what)).arrays())
+        save_arrays(Path(target), decode(Path(subject)).arrays())
     else:
-        download(what, Path(where))
+        download(subject, Path(target))
 
 
 if __name__ == "__main__":

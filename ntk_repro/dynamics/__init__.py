@@ -4,8 +4,9 @@ momentum, cross-entropy as an ODE, and minibatch SGD exactly, without weights.
 The names are loaded when they are first used, so that the closed forms, which need no JAX, do not wait for it.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ntk_repro.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ntk_repro.dynamics.columns import LiveColumns, live_columns
@@ -48,21 +49,4 @@ __all__ = [
     "weight_change",
 ]
 
-_HOMES = {
-    "function_space": {"LOSSES", "FunctionSpaceTraining", "train_in_function_space"},
-    "cross_entropy": {"CrossEntropyDynamics", "cross_entropy_dynamics"},
-    "learning_rates": {"averaged_loss_time", "eta_critical", "max_learning_rate", "neural_tangents_time"},
-    "least_squares": {"LeastSquares", "least_squares_bytes", "solve_least_squares"},
-    "columns": {"LiveColumns", "live_columns"},
-    "momentum": {"MomentumDynamics", "momentum_dynamics"},
-    "mse": {"MseDynamics", "TrainedModel", "mse_dynamics"},
-    "spectral": {"NullSpace", "Spectrum"},
-    "weights": {"weight_change"},
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__)

@@ -4,8 +4,9 @@ its eigenfunctions as tasks; NNGP and NTK at infinite width, and at finite width
 The names are loaded when they are first used, so that what needs no JAX (the store) does not wait for it.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ntk_repro.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ntk_repro.gram.alignments import alignment, alignment_from_gram, kernel_cosine_distance
@@ -73,28 +74,4 @@ __all__ = [
     "top_eigenpairs",
 ]
 
-_HOMES = {
-    "alignments": {"alignment", "alignment_from_gram", "kernel_cosine_distance"},
-    "eigenfunctions": {"Eigenbasis", "eigenbasis", "eigenfunction_labels"},
-    "empirical": {"METHODS", "empirical_gram"},
-    "infinite_width": {
-        "AnalyticKernel",
-        "MonteCarloKernels",
-        "analytic_kernel",
-        "erf_expectations",
-        "fcn_kernels",
-        "monte_carlo_kernels",
-        "relu_expectations",
-        "stax_twin",
-    },
-    "nngp": {"empirical_nngp"},
-    "store": {"GramStore"},
-    "on_disk": {"gram_store"},
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((module for module, names in _HOMES.items() if name in names), "spectrum")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+__getattr__, __dir__ = lazy_names(__name__)

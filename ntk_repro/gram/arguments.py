@@ -11,7 +11,7 @@ import numpy as np
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
-from ntk_repro.network import Network
+from ntk_repro.network import Network, does_not_run
 from ntk_repro.precision import cast, precision_scope
 
 __all__ = ["checked_arguments", "checked_samples"]
@@ -51,7 +51,7 @@ def checked_arguments(
         except UserError:
             raise
         except Exception as error:  # whatever a network raises on inputs that it was not made for
-            raise _does_not_run(net, x1, precision, error) from error
+            raise _network_fault(net, x1, precision, error) from error
         if precision == "float64" and fx.dtype != dtype:
             raise UserError(
                 f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
@@ -63,7 +63,7 @@ def checked_arguments(
         yield net, x1, x2, outputs, num_outputs
 
 
-def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
+def _network_fault(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
     if isinstance(error, flax.errors.ModifyScopeVariableError):
         return UserError(
             "the network updates its statistics at inference: call BatchNorm with use_running_average=not train, and "
@@ -78,11 +78,8 @@ def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception)
             f"the network runs in float32 alone ({last_line(error)}): make its recurrent cells with "
             'param_dtype=jnp.float64, or take precision="float32"'
         )
-    made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (the network was made for {net.input_shape})"
-    return UserError(
-        f"the network does not take samples of shape {x.shape[1:]} and type {x.dtype}{made_for} ({last_line(error)}): "
-        "samples are the rows of x, each of the shape that the network was made for"
-    )
+    made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (made for {net.input_shape})"
+    return does_not_run(f"the network{made_for}", x.shape[1:], x.dtype, error)
 
 
 def _runs_in_float32(net: Network, x: np.ndarray) -> bool:

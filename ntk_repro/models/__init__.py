@@ -1,6 +1,6 @@
-"""Architectures as Flax modules, one a file, and the registry that builds them by name.
+"""Architectures as Flax modules, one per file, and the registry that builds them by name.
 
-To add one, write its module in a file of its own and give it a line in `registry.MODELS`.
+To add one, write its module in a new file and add it to `registry.MODELS`.
 """
 
 from ntk_repro.models.activations import ACTIVATIONS, activation_fn

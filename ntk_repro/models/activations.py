@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 
 __all__ = ["ACTIVATIONS", "activation_fn"]
 
@@ -26,6 +26,5 @@ def activation_fn(name: str) -> Callable[[jax.Array], jax.Array]:
     Raises:
         UserError: for an unknown name, with the nearest known one.
     """
-    if name not in ACTIVATIONS:
-        raise unknown_name("activation", name, ACTIVATIONS)
+    check_name("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""AlexNet in torchvision's shape, as Samarin et al. 2022 took it."""
+"""AlexNet as in torchvision, which Samarin et al. 2022 used."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ __all__ = ["AlexNet"]
 
 _KERNELS, _STRIDES, _PADDINGS = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1), (2, 2, 1, 1, 1)
 _POOLED = (True, True, False, False, True)
-_GRID = 6  # rows and columns that the adaptive pooling leaves
-_SMALLEST = 63  # what leaves one pixel after the last pooling
+_GRID = 6  # rows and columns after the adaptive pooling
+_SMALLEST = 63  # of which one pixel remains after the last pooling
 
 
 class AlexNet(nn.Module):
     """Five convolutions, three of them with overlapping 3x3 max pooling, and three dense layers; no dropout.
 
     57,044,810 parameters on images of three channels with 10 outputs. An adaptive average pooling to 6x6 before the
-    dense layers lets it take images of any size from 63 x 63; at 224 x 224 it does nothing. PyTorch's default
-    initialization. torchvision's network but for the dropout, which the paper leaves out.
+    dense layers allows images of any size from 63 x 63; at 224 x 224 it changes nothing. PyTorch's default
+    initialization. torchvision's network except the dropout, which the paper leaves out.
 
     Source: Samarin et al. 2022, section 3; Krizhevsky 2014.
 
@@ -47,7 +47,7 @@ class AlexNet(nn.Module):
         height, width = x.shape[1:3]
         if min(height, width) < _SMALLEST:
             raise UserError(
-                f"alexnet needs images of at least {_SMALLEST} x {_SMALLEST} pixels, not {height} x {width}: take "
+                f"alexnet needs images of at least {_SMALLEST} x {_SMALLEST} pixels, not {height} x {width}: use "
                 "larger ones, or lenet5"
             )
         act = activation_fn(self.activation)

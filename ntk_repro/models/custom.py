@@ -1,15 +1,14 @@
 """Custom networks, from a file or an importable module: loaded and checked.
 
-What is named may be a `flax.linen.Module` or `flax.nnx.Module` class, a function that returns a module, or a finished
-Linen module. It is given those of a study's settings that it takes by name: `num_outputs`, `activation` (as a function
-where its default is one, else by name), its size `width`, or without one its `channels` and `hidden`, times the factor
-`width`, any other setting as it is; and for its initialization `rngs` (NNX) or `key`, and `input_shape`.
+The name is that of a `flax.linen.Module` or `flax.nnx.Module` class, of a function that returns a module, or of a
+finished Linen module. A class or function is given the settings of a study that it takes by name: `num_outputs`,
+`activation` (as a function where its default is one, else by name), its size `width`, or without one its `channels` and
+`hidden`, times the factor `width`, any other setting unchanged; and for its initialization `rngs` (NNX) or `key`, and
+`input_shape`.
 """
 
 import difflib
 import importlib
-import importlib.abc
-import importlib.util
 import inspect
 import re
 import sys
@@ -29,9 +28,9 @@ from ntk_repro.network_names import CustomName
 
 __all__ = ["load_custom"]
 
-# Files that networks' files import from beside them.
+# Files beside the files of networks, which these import.
 _BESIDE: set[Path] = set()
-# The texts that modules of packages were imported from.
+# The texts from which modules of packages were imported.
 _IMPORTED: dict[Path, str] = {}
 
 
@@ -39,8 +38,8 @@ def load_custom(custom: CustomName) -> NetworkSpec:
     """Finds, imports and checks a custom network.
 
     Raises:
-        UserError: no such file, module or name; source that cannot be imported or that has changed since the digest in
-            the name was taken; a name that is no network.
+        UserError: no such file, module or name; source that cannot be imported, or that does not have the digest in the
+            name; a name that is not a network.
     """
     if not custom.name.isidentifier():
         raise UserError(f"{custom} names no network: write FILE.py:NAME, such as my_network.py:MyNet")
@@ -49,62 +48,48 @@ def load_custom(custom: CustomName) -> NetworkSpec:
     digest = source.digest
     if custom.digest not in ("", digest):
         raise UserError(
-            f"{custom.place} is not as it was when it was {custom.digest} (now {digest}): bring it back, or leave out "
-            f"@{custom.digest} to run it as it is"
+            f"the source of {custom.place} has changed since {custom.digest} (now {digest}): restore it, or leave out "
+            f"@{custom.digest} to run it as it is now"
         )
     module = _load_file(file, source) if custom.in_file else _import(custom.place, source)
     definition = getattr(module, custom.name, None)
     if definition is None:
         raise unknown_name(f"network in {custom.place}", custom.name, _candidates(module))
     _check_definition(custom, definition)
-    # A run is recognised by the content of the file, wherever that lies.
+    # A run is recognised by the content of the file, in whatever folder that is.
     found = replace(custom, place=str(file.resolve()) if custom.in_file else custom.place, digest=digest)
     name = replace(found, place=file.name if custom.in_file else custom.place)
     return NetworkSpec(str(name), definition, found, source.texts)
 
 
-class _Text(importlib.abc.SourceLoader):
-    """Loads a module from a text that was read already, the very one that its digest is of, and not from bytecode."""
-
-    def __init__(self, file: Path, text: str):
-        self._file, self._text = file, text
-
-    def get_filename(self, fullname: str) -> str:
-        return str(self._file)
-
-    def get_data(self, path: Any) -> bytes:
-        return self._text.encode()
-
-
 def _file(custom: CustomName) -> Path:
     file = Path(custom.place).expanduser()
     if not file.is_file():
-        there = [path.name for path in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        nearest = difflib.get_close_matches(file.name, there, n=1)
+        nearest = difflib.get_close_matches(file.name, [path.name for path in file.parent.glob("*.py")], n=1)
         hint = f" (did you mean {file.with_name(nearest[0])}?)" if nearest else ""
         raise UserError(f"there is no file {custom.place}{hint}: check the path of {custom}")
     return file
 
 
 def _load_file(file: Path, source: Source) -> types.ModuleType:
-    """The module in a file, run once for each state of its source."""
+    """The module in a file, which is run once for each version of its source."""
     name = f"ntk_repro_custom_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{source.digest}"
     if name in sys.modules:
         return sys.modules[name]
     file = file.resolve()
-    # What lies beside it may have changed, or have the name of what lies beside another.
+    # The files beside it may have changed, or have the names of files beside another network.
     _BESIDE.update(source.files.keys() - {file})
     for other in _loaded(_BESIDE):
         del sys.modules[other]
-    loader = _Text(file, source.texts[file.name])
-    spec: Any = importlib.util.spec_from_file_location(name, file, loader=loader)
-    module = importlib.util.module_from_spec(spec)
+    module = types.ModuleType(name)
+    module.__file__ = str(file)
     sys.modules[name] = module  # dataclasses, which Linen modules are, look themselves up there
-    # No bytecode of what lies beside it: Python would take that for a file that is changed within a second.
+    # No bytecode of the files beside it: Python would use that for a file that is changed within a second.
     bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    sys.path.insert(0, str(file.parent))  # as for a script: what lies beside it can be imported
+    sys.path.insert(0, str(file.parent))  # as for a script, which can import the files beside it
     try:
-        loader.exec_module(module)
+        # The text that has the digest: the file may have changed since.
+        exec(compile(source.texts[file.name], str(file), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:  # whatever a user's code raises
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
@@ -119,7 +104,7 @@ def _load_file(file: Path, source: Source) -> types.ModuleType:
 
 
 def _import(module: str, source: Source) -> types.ModuleType:
-    """An importable module, which Python imports once: refused where its source was edited since."""
+    """An importable module, which Python imports once: refused if its source was edited since."""
     files = source.files
     loaded = set(_loaded(files).values())
     for file in files:

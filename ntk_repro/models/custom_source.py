@@ -1,4 +1,4 @@
-"""The source of a custom network: the file it is written in and what that imports from beside it."""
+"""The source of a custom network: its file, and the files beside it that this imports."""
 
 import hashlib
 import importlib.util
@@ -20,11 +20,11 @@ __all__ = ["Source", "last_line", "module_file", "read_source"]
 
 @dataclass(frozen=True)
 class Source:
-    """What a network is written in.
+    """The files of a custom network.
 
     Attributes:
         root: the folder from which its modules are imported.
-        texts: the text of each file, by path from there.
+        texts: the text of each file, by path from `root`.
     """
 
     root: Path
@@ -47,19 +47,19 @@ class Source:
 def read_source(file: Path, module: str = "") -> Source:
     """The text of a Python file and of every file beside or below it, or in its package, that it imports.
 
-    What is imported is read off the source, without running it; installed packages are left out.
+    Imports are found in the source, without running it; installed packages are left out.
 
     Args:
         file: the file.
-        module: its dotted name where it is imported by that.
+        module: its dotted name, if it is imported by that.
 
     Raises:
         UserError: text that is not Python.
     """
-    # Python looks beside the file that a link leads to for a script, beside the link for a module.
+    # For a script Python imports from beside the target of a link, for a module from beside the link.
     file = Path(os.path.abspath(file)) if module else file.resolve()
     root = file.parents[module.count(".") + (file.name == "__init__.py")] if module else file.parent
-    # Of what is installed all else lies beside it.
+    # Beside an installed module are all other packages.
     finder = _Beside((module or file.stem).partition(".")[0] if _installed(root) else "", path=[str(root)])
     try:
         finder.import_hook(module) if module else finder.run_script(str(file))
@@ -93,7 +93,7 @@ def module_file(module: str) -> Path:
     except (Exception, SystemExit) as error:  # whatever the package's __init__.py raises
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         named = missing is not None and f"{module}.".startswith(f"{missing}.")
-        if not (named or module == "" or module in sys.modules):  # __main__ is there, and has no place
+        if not (named or module == "" or module in sys.modules):  # __main__ is loaded, and has no spec
             raise UserError(f"module {module} cannot be imported ({last_line(error)}): fix its package") from error
         spec = None
     if spec is None:
@@ -104,7 +104,7 @@ def module_file(module: str) -> Path:
 
 
 class _Beside(ModuleFinder):
-    """Looks at what lies beside a file, or at one package, and at nothing that is installed."""
+    """Finds the files beside a file, or those of one package, and nothing that is installed."""
 
     def __init__(self, package: str, path: list[str]):
         super().__init__(path=path)
@@ -112,7 +112,7 @@ class _Beside(ModuleFinder):
 
     def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
         top = (parent.__name__ if parent is not None else name).partition(".")[0]
-        # A file in a clone of this package lies beside it.
+        # A file in a clone of this package is beside it.
         wanted = top in (self._package, "__init__") if self._package else top != "ntk_repro"
         if not wanted:
             raise ImportError(name)
@@ -124,7 +124,7 @@ class _Beside(ModuleFinder):
     def load_package(self, fqname: str, pathname: str) -> Any:
         if os.path.isfile(os.path.join(pathname, "__init__.py")):
             return super().load_package(fqname, pathname)
-        package: Any = self.add_module(fqname)  # a folder without __init__.py: only what is in it can be imported
+        package: Any = self.add_module(fqname)  # a folder without __init__.py: only its modules can be imported
         package.__path__ = [pathname]
         return package
 
@@ -134,14 +134,14 @@ _FOLDER = 5
 
 
 def _installed(folder: Path) -> bool:
-    """Whether packages are installed into a folder, or it is the standard library's."""
+    """Whether a folder holds installed packages or the standard library."""
     known = {Path(path).resolve() for name, path in sysconfig.get_paths().items() if name.endswith(("lib", "stdlib"))}
     return folder.resolve() in known or folder.name in ("site-packages", "dist-packages")
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # the mark that editors on Windows put first is not text
+        return path.read_text(encoding="utf-8-sig")  # without the byte order mark of editors on Windows
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not Python source in UTF-8: name a .py file") from error
     except OSError as error:

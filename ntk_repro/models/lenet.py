@@ -25,14 +25,13 @@ class LeNet(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n height width channels"]) -> Float[Array, "n outputs"]:
         """Maps images to `num_outputs` numbers each."""
-        smallest = 2 ** len(self.channels)  # what the poolings leave one pixel of
+        smallest = 2 ** len(self.channels)  # of which one pixel remains after the poolings
         if x.ndim != 4 or min(x.shape[1:3]) < smallest:
             sides = " x ".join(map(str, x.shape[1:]))
             raise UserError(f"lenet needs images (H, W, C) of at least {smallest} x {smallest} pixels, not {sides}")
         act = activation_fn(self.activation)
         for channels in self.channels:
-            x = act(nn.Conv(channels, (5, 5), padding="SAME")(x))
-            x = _halved(x)
+            x = _halved(act(nn.Conv(channels, (5, 5), padding="SAME")(x)))
         x = x.reshape(x.shape[0], -1)
         for features in self.hidden:
             x = act(nn.Dense(features)(x))
@@ -40,6 +39,6 @@ class LeNet(nn.Module):
 
 
 def _halved(x: Float[Array, "n height width channels"]) -> Float[Array, "n rows columns channels"]:
-    """nn.avg_pool over 2x2, a last odd row or column left out, whose derivative XLA makes slowly on a CPU."""
+    """nn.avg_pool over 2x2 without a last odd row or column, whose derivative is slow in XLA on a CPU."""
     n, rows, columns, channels = x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3]
     return x[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2, channels).mean((2, 4))

@@ -13,20 +13,20 @@ from ntk_repro.models.pytorch_initialization import conv, dense
 
 __all__ = ["LeNet5"]
 
-_SMALLEST = 16  # what two 5x5 convolutions and two poolings leave one pixel of
+_SMALLEST = 16  # of which one pixel remains after two 5x5 convolutions and two poolings
 
 
 class LeNet5(nn.Module):
     """Two 5x5 convolutions without padding, each with 2x2 max pooling, then three dense layers.
 
     61,706 parameters on images of one channel with 10 outputs. PyTorch's default initialization. Images smaller than
-    `image_size` are set in the middle of zeros (the mean pixel of standardised data), which for 28 x 28 is what a
-    first convolution with padding 2 does in PyTorch; larger ones are taken as they are.
+    `image_size` are padded with zeros (the mean pixel of standardised data), which for 28 x 28 is what a first
+    convolution with padding 2 does in PyTorch; larger ones are not changed.
 
     Source: Samarin et al. 2022, section 3 ("original LeNet-5 ... to use max-pooling and ReLU").
 
     Raises:
-        UserError: for an `image_size` below 16, which would leave nothing after the second pooling.
+        UserError: for an `image_size` below 16, of which nothing would remain after the second pooling.
     """
 
     channels: Sequence[int] = (6, 16)
@@ -46,7 +46,7 @@ class LeNet5(nn.Module):
         act = activation_fn(self.activation)
         missing = [max(0, self.image_size - side) for side in x.shape[1:3]]
         if any(missing):
-            x = jnp.pad(x, ((0, 0), *((rest // 2, rest - rest // 2) for rest in missing), (0, 0)))
+            x = jnp.pad(x, ((0, 0), *((pixels // 2, pixels - pixels // 2) for pixels in missing), (0, 0)))
         for channels in self.channels:
             x = max_pool(act(conv(x, channels, (5, 5))), size=2, strides=2)
         x = x.reshape(x.shape[0], -1)

@@ -8,16 +8,18 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
+from ntk_repro.models.infinite_width import InfiniteWidth
+from ntk_repro.ranges import check_whole
 
-__all__ = ["PARAMETERIZATIONS", "Parameterization"]
+__all__ = ["PARAMETERIZATIONS", "Parameterization", "ParameterizedNetwork"]
 
 PARAMETERIZATIONS = ("ntk", "standard")
 
 
 @dataclasses.dataclass(frozen=True)
 class Parameterization:
-    """Where the scale of a layer sits: in its equation ("ntk") or in its initialization ("standard").
+    """Where the scale of a layer enters: in its equation ("ntk") or in its initialization ("standard").
 
     With fan_in inputs to an output and omega, beta ~ N(0, 1) at initialization, both compute
 
@@ -37,8 +39,7 @@ class Parameterization:
     sigma_b: float
 
     def __post_init__(self):
-        if self.name not in PARAMETERIZATIONS:
-            raise unknown_name("parameterization", self.name, PARAMETERIZATIONS)
+        check_name("parameterization", self.name, PARAMETERIZATIONS)
         if not 0 < self.sigma_w < math.inf:
             raise UserError(f"sigma_w must be above 0, not {self.sigma_w}: 2**0.5 keeps the scale through ReLU layers")
         if not 0 <= self.sigma_b < math.inf:
@@ -69,17 +70,47 @@ class Parameterization:
 
     def _scaled(self, x: Array, fan_in: int, layer: Callable[..., Any]) -> Array:
         scale = self.sigma_w / math.sqrt(fan_in)
-        if self.name == "standard":
-            made = layer(
-                use_bias=self.use_bias,
-                kernel_init=nn.initializers.normal(scale),
-                bias_init=nn.initializers.normal(self.sigma_b),
-            )
-            return made(x)
+        kernel_std, bias_std = (scale, self.sigma_b) if self.name == "standard" else (1.0, 1.0)
         made = layer(
-            use_bias=self.use_bias, kernel_init=nn.initializers.normal(1.0), bias_init=nn.initializers.normal(1.0)
+            use_bias=self.use_bias,
+            kernel_init=nn.initializers.normal(kernel_std),
+            bias_init=nn.initializers.normal(bias_std),
         )
-        # Scaled outside of the layer, which so stays a plain nn.Dense or nn.Conv that the Gram engine knows.
+        if self.name == "standard":
+            return made(x)
+        # Scaled outside of the layer, so that it remains an nn.Dense or nn.Conv, which the Gram engine knows.
         if not self.use_bias:
             return made(x * scale)
         return self.sigma_b * made(x * (scale / self.sigma_b))
+
+
+class ParameterizedNetwork(nn.Module, kw_only=True):
+    """The common part of the networks of Lee et al. 2019: the parameterization of their finite and infinite layers.
+
+    Source: Lee et al. 2019; `Parameterization` says what sigma_w, sigma_b and parameterization mean.
+
+    Raises:
+        UserError: for sizes below 1, and what `Parameterization` refuses.
+    """
+
+    num_outputs: int = 1
+    activation: str = "relu"
+    sigma_w: float = 2**0.5
+    sigma_b: float = 0.0
+    parameterization: str = "ntk"
+
+    def __post_init__(self):
+        _ = self.finite  # which refuses values out of range
+        for field in dataclasses.fields(self):
+            if field.type is int:
+                check_whole(field.name, getattr(self, field.name))
+        super().__post_init__()
+
+    @property
+    def finite(self) -> Parameterization:
+        """The layers of the network."""
+        return Parameterization(self.parameterization, self.sigma_w, self.sigma_b)
+
+    def infinite(self, degree: int) -> InfiniteWidth:
+        """The layers of its twin by `nt.stax`; `degree` is of its quadrature."""
+        return InfiniteWidth(self.parameterization, self.sigma_w, self.sigma_b, degree)

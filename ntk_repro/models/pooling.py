@@ -1,4 +1,4 @@
-"""Poolings: the largest of windows, and averages over a grid of any size."""
+"""Poolings: the maximum of each window, and averages over a grid of any size."""
 
 import functools
 
@@ -10,7 +10,7 @@ __all__ = ["adaptive_average_pool", "max_pool"]
 
 
 def max_pool(x: Float[Array, "n height width c"], size: int, strides: int) -> Float[Array, "n rows columns c"]:
-    """The largest of every size x size window, windows `strides` apart; what does not fill a window is left out.
+    """The maximum of every size x size window, windows `strides` apart; incomplete windows are left out.
 
     As the maximum of shifted images: with a window reduction LeNet-5's step, and that of its linearization, takes 1.3
     times as long on a CPU core. Equal entries of a window share the derivative.

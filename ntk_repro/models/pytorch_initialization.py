@@ -1,4 +1,4 @@
-"""Dense and convolutional layers that start as PyTorch's do."""
+"""Dense and convolutional layers initialized as in PyTorch."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ def uniform_by_fan_in(fan_in: int) -> jax.nn.initializers.Initializer:
 
 
 def dense(x: Float[Array, "... d_in"], features: int, name: str | None = None) -> Float[Array, "... d_out"]:
-    """A new nn.Dense of the calling compact module, applied to x; started as torch.nn.Linear."""
+    """A new nn.Dense of the calling compact module, applied to x; initialized as torch.nn.Linear."""
     init = uniform_by_fan_in(x.shape[-1])
     return nn.Dense(features, kernel_init=init, bias_init=init, name=name)(x)
 
@@ -39,7 +39,7 @@ def conv(
     padding: int = 0,
     name: str | None = None,
 ) -> Float[Array, "n rows columns c_out"]:
-    """A new nn.Conv of the calling compact module, applied to x; started as torch.nn.Conv2d.
+    """A new nn.Conv of the calling compact module, applied to x; initialized as torch.nn.Conv2d.
 
     Args:
         x: images.

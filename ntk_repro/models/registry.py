@@ -33,7 +33,7 @@ MODELS: dict[str, type[nn.Module]] = {
 
 
 def network_spec(net: str) -> NetworkSpec:
-    """The network of that name; one that was parsed already as it is.
+    """The network of that name; one that was parsed before is returned unchanged.
 
     Args:
         net: one of `MODELS`, or a custom network, `my_network.py:MyNet` (see `ntk_repro.models.custom`).
@@ -56,7 +56,7 @@ def network_spec(net: str) -> NetworkSpec:
     raise UserError(f"{unknown_name('network', net, MODELS)}; a custom one: FILE.py:NAME")
 
 
-# In another process, which may have started in another folder, the source is loaded (and checked) again.
+# In another process, which may have another working folder, the source is loaded (and checked) again.
 copyreg.pickle(NetworkSpec, lambda spec: (network_spec, (str(spec.custom or spec.name),)))  # type: ignore[arg-type]
 
 
@@ -75,8 +75,8 @@ def build_model(
         width: factor on every channel count and hidden width, rounded, at least 1 unit each.
         num_outputs: number of outputs (logits).
         activation: one of `ntk_repro.models.ACTIVATIONS`; None for relu, of a custom network for its default.
-        parameterization: "ntk" or "standard"; None for the architecture's own: "ntk" for fcn, cnn and wide_resnet,
-            which a key initializes to the same function in both; all others have "standard" alone.
+        parameterization: "ntk" or "standard"; None for the architecture's default: "ntk" for fcn, cnn and
+            wide_resnet, which a key initializes to the same function in both; all others have "standard" alone.
         **model_kw: fields of the architecture, such as `residual_scale_init` of resnet18.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Settings of a network: fields that studies share, and what the network is given of them."""
+"""Settings of a network: fields that studies share, and those of them that the network takes."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from ntk_repro.progress import console
 
 __all__ = ["NetworkChoice", "NetworkSettings", "ResidualNetworkSettings"]
 
-# Networks whose activation was reported to be replaced, and by which: settings are checked more than once.
+# Networks whose replaced activation was reported, with the new one: settings are checked more than once.
 _REPORTED: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
 class NetworkChoice(Settings):
-    """Which network: one of the package's, or a custom one."""
+    """Which network: one of the package or a custom one."""
 
     net: str = "lenet"
     """Architecture: mlp, lenet, resnet18 or another of the package; or your own: my_network.py:MyNet, or
@@ -27,7 +27,7 @@ class NetworkChoice(Settings):
 
     @property
     def network(self) -> NetworkSpec:
-        """The network; of checked settings that which was parsed then, whatever became of its file.
+        """The network; of checked settings the one that was parsed then, even if its file has changed since.
 
         Raises:
             UserError: for an unknown network.
@@ -36,14 +36,14 @@ class NetworkChoice(Settings):
 
     @property
     def display_name(self) -> str:
-        """The network's name in tables and pictures."""
+        """The network's name in tables and figures."""
         return display_name(self.net)
 
     @property
     def model_settings(self) -> dict[str, Any]:
-        """The settings that the network is given beside the number of outputs, by the names of `build_model`.
+        """The settings that the network is given besides the number of outputs, by the names of `build_model`.
 
-        Those that it has; of a custom network also what was set though it does not take it, to be refused.
+        Those that it has; for a custom network also any that was changed and that it does not take, to be refused.
 
         Raises:
             UserError: for an unknown network.
@@ -59,14 +59,14 @@ class NetworkChoice(Settings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`: the network is parsed, and refuses settings that it does not take."""
         network, settings = self.network, self.model_settings
-        instead = network.replaced_activation(network.arguments(**{"num_outputs": 1, **settings}))
+        replaced = network.replaced_activation(network.arguments(**{"num_outputs": 1, **settings}))
         if network.custom is None:
             network.build(**settings)
-        elif instead and (network, settings["activation"]) not in _REPORTED:
+        elif replaced and (network, settings["activation"]) not in _REPORTED:
             _REPORTED.add((network, settings["activation"]))
             console.print(
-                f"{network.display_name} is built with activation {settings['activation']} in place of its own "
-                f"{instead}: --activation names another",
+                f"{network.display_name} is built with activation {settings['activation']} in place of its default "
+                f"{replaced}: --activation names another",
                 style="yellow", highlight=False, soft_wrap=True,
             )  # fmt: skip
         return {**super().canonical(), "net": network}

@@ -1,4 +1,4 @@
-"""A network that settings name, parsed once: what people call it, what a run is recognised by, and how it is built."""
+"""A network that settings name, parsed once: its name in tables, its name in a run's identity, and how it is built."""
 
 import inspect
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name, unknown_name
 from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
@@ -21,15 +21,15 @@ _INITIALIZATION = ("rngs", "key", "input_shape")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkSpec(str):
-    """A network and its name in a run's identity, which it is as a string: settings, TOML files and hashes hold that.
+    """A network, which as a string is its name in a run's identity: settings, TOML files and hashes hold that.
 
     Made by `ntk_repro.models.network_spec`.
 
     Attributes:
-        name: "lenet", or of a custom network "my_network.py:MyNet@0f3c5a0f3c5a", with the digest of its source.
+        name: "lenet", or for a custom network "my_network.py:MyNet@0f3c5a0f3c5a", with the digest of its source.
         definition: a Flax class, a function that returns a module, or a finished Linen module.
-        custom: where a custom network is found, a file by its whole path; None for those of the package.
-        texts: the source of a custom network, by path from the file's folder or, of a module in a package, from the
+        custom: the place of a custom network, a file by its full path; None for those of the package.
+        texts: the source of a custom network, by path from the file's folder or, for a module in a package, from the
             package's.
     """
 
@@ -44,7 +44,7 @@ class NetworkSpec(str):
 
     @property
     def display_name(self) -> str:
-        """Its name in tables and pictures."""
+        """Its name in tables and figures."""
         return display_name(self.name)
 
     @property
@@ -54,7 +54,7 @@ class NetworkSpec(str):
 
     @property
     def place(self) -> str:
-        """The network and, of a custom one, where it is written, for messages."""
+        """The network and, if it is a custom one, its file or module, for messages."""
         return f"{self.display_name} in {self.name.rpartition(':')[0]}" if self.custom else self.name
 
     @property
@@ -62,7 +62,7 @@ class NetworkSpec(str):
         """The settings that it takes by name."""
         if isinstance(self.definition, nn.Module):
             return {}
-        nnx = isinstance(self.definition, type) and is_nnx(self.definition)  # whose metaclass takes anything
+        nnx = isinstance(self.definition, type) and is_nnx(self.definition)  # whose metaclass takes any argument
         found = inspect.signature(self.definition.__init__ if nnx else self.definition).parameters
         by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         linen = isinstance(self.definition, type) and issubclass(self.definition, nn.Module)
@@ -71,19 +71,19 @@ class NetworkSpec(str):
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """Those of them that are neither sizes, outputs, activation nor what an initialization takes."""
+        """Those of them that are not sizes, outputs, activation or arguments of an initialization."""
         others = (*_SIZES, *_INITIALIZATION, "num_outputs", "activation")
         return tuple(name for name in self.takes if name not in others)
 
     def arguments(self, **settings: Any) -> dict[str, Any]:
         """The given settings as the network takes them.
 
-        Sizes are multiplied by the factor `width`, unless they are given; an activation becomes a function where the
-        network has one by default. None is left out.
+        Sizes are multiplied by the factor `width`, unless they are given; an activation becomes a function if the
+        network's default is one. None is left out.
 
         Raises:
-            UserError: a setting that it does not take (num_outputs apart, for which its outputs are counted), a value
-                that no network has, or a setting that it needs and that nothing gives.
+            UserError: a setting that it does not take (except num_outputs, for which its outputs are counted), a value
+                that no network has, or a setting that it needs and that is not given.
         """
         width, outputs = settings.pop("width", None), settings.get("num_outputs")
         if width is not None and not width > 0:
@@ -106,7 +106,7 @@ class NetworkSpec(str):
         return given
 
     def replaced_activation(self, given: Mapping[str, Any]) -> str:
-        """The default activation where the `arguments` have another, else "" (or where there is no default)."""
+        """The default activation if the `arguments` have another one, else "" (also without a default)."""
         default = self.takes["activation"].default if "activation" in given else inspect.Parameter.empty
         if default in (inspect.Parameter.empty, None, given.get("activation")):
             return ""
@@ -116,12 +116,12 @@ class NetworkSpec(str):
         """The Linen or NNX module.
 
         Args:
-            key: a PRNG key, for what is initialized as it is built.
+            key: a PRNG key, for networks that are initialized when they are built.
             input_shape: of one input, for the same.
             **settings: as in `arguments`.
 
         Raises:
-            UserError: from `arguments`; what is built is no module, or the building fails.
+            UserError: from `arguments`; the result is not a module, or building it fails.
         """
         given, takes = self.arguments(**settings), self.takes
         if isinstance(self.definition, nn.Module):
@@ -147,7 +147,7 @@ class NetworkSpec(str):
         return module
 
     def _refuse(self, name: str, value: Any) -> None:
-        """Refuses a setting that the network does not take; what all of the package's have needs no setting."""
+        """Refuses a setting that the network does not take, except the one parameterization that it has."""
         if self.custom is not None:
             option, known = name.replace("_", "-"), ", ".join(self.takes) or "none"
             raise UserError(
@@ -155,8 +155,7 @@ class NetworkSpec(str):
             )
         if name != "parameterization":
             raise unknown_name(f"setting of {self.name}", name, self.takes)
-        if value not in PARAMETERIZATIONS:
-            raise unknown_name("parameterization", value, PARAMETERIZATIONS)
+        check_name("parameterization", value, PARAMETERIZATIONS)
         if value != "standard":
             raise UserError(
                 f"{self.name} exists in standard parameterization only: take fcn, cnn or wide_resnet for "
@@ -164,7 +163,7 @@ class NetworkSpec(str):
             )
 
     def _sizes(self, factor: float) -> dict[str, Any]:
-        """The network's sizes times a factor; one that takes `width` sets its other sizes by it."""
+        """The network's sizes times a factor; a network that takes `width` computes its other sizes from it."""
         defaults = {name: one.default for name, one in self.takes.items() if name in _SIZES}
         sizes = {name: _scaled(value, factor) for name, value in defaults.items() if _is_size(value)}
         if not sizes:
@@ -177,7 +176,7 @@ class NetworkSpec(str):
 
 def is_nnx(cls: type) -> bool:
     """Whether a class is a `flax.nnx.Module`."""
-    # By name, so that flax.nnx is imported only for those who use it.
+    # By name, so that flax.nnx is imported only where it is used.
     return any(base.__module__.startswith("flax.nnx") for base in cls.__mro__)
 
 
@@ -187,14 +186,14 @@ def _is_size(value: Any) -> bool:
 
 
 def _scaled(size: Any, factor: float) -> Any:
-    """A size, or each of several, times a factor: a count is rounded, and 1 or more."""
+    """A size, or each of several, times a factor: a count is rounded, to 1 or more."""
     if isinstance(size, tuple):
         return tuple(_scaled(one, factor) for one in size)
     return max(1, round(size * factor)) if isinstance(size, int) else size * factor
 
 
 def _activation(parameter: inspect.Parameter, name: str) -> Any:
-    """The activation as the network takes it: a function where its default or its annotation is one."""
+    """The activation as the network takes it: a function if its default or its annotation is one."""
     function = activation_fn(name)
     annotation = str(parameter.annotation)
     return function if callable(parameter.default) or "Callable" in annotation else name

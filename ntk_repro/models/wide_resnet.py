@@ -1,6 +1,7 @@
 """The wide residual network of Lee et al. 2019, Table S1, with its infinite-width twin where there is one."""
 
 from collections.abc import Callable
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,8 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.models.activations import activation_fn
-from ntk_repro.models.infinite_width import NUMERICAL_DEGREE, InfiniteWidth, checked_sizes
-from ntk_repro.models.parameterized import Parameterization
+from ntk_repro.models.infinite_width import NUMERICAL_DEGREE
+from ntk_repro.models.parameterized import Parameterization, ParameterizedNetwork
 
 __all__ = ["WideResNet", "WideResNetBlock"]
 
@@ -42,7 +43,7 @@ class WideResNetBlock(nn.Module):
         return skip + y
 
 
-class WideResNet(nn.Module):
+class WideResNet(ParameterizedNetwork):
     """A 3x3 convolution, three groups of `blocks` residual blocks with strides 1, 2, 2, an average over all pixels and
     a dense readout.
 
@@ -50,31 +51,20 @@ class WideResNet(nn.Module):
     average. BatchNorm uses its stored statistics unless `train` is set. With `batch_norm=False` the same without it.
 
     Source: Lee et al. 2019, Table S1 and Figure 4 (N = `blocks` = 1, 1,024 channels); skip connections and the last
-    BatchNorm, which the table leaves out, as in Zagoruyko and Komodakis 2016.
-
-    Raises:
-        UserError: for sizes below 1, and what `Parameterization` refuses.
+    BatchNorm, which the table leaves out, as in Zagoruyko and Komodakis 2016. Further settings and errors as in
+    `ParameterizedNetwork`.
     """
 
     channels: int = 1024
     blocks: int = 1
     batch_norm: bool = True
-    num_outputs: int = 1
-    activation: str = "relu"
-    sigma_w: float = 1.0
-    sigma_b: float = 0.0
-    parameterization: str = "ntk"
-
-    def __post_init__(self):
-        Parameterization(self.parameterization, self.sigma_w, self.sigma_b)
-        checked_sizes("wide_resnet", channels=self.channels, blocks=self.blocks)
-        super().__post_init__()
+    sigma_w: float = field(default=1.0, kw_only=True)
 
     @nn.compact
     def __call__(self, x: Float[Array, "n height width channels"], train: bool = False) -> Float[Array, "n outputs"]:
         """Maps images to `num_outputs` numbers each; with `train` by the statistics of this very batch."""
         act = activation_fn(self.activation)
-        how = Parameterization(self.parameterization, self.sigma_w, self.sigma_b)
+        how = self.finite
         norm = partial(_normalised, train=train) if self.batch_norm else _unchanged
         x = how.conv(x, self.channels, name="conv_init")
         for group, stride in enumerate(_STRIDES):
@@ -96,22 +86,20 @@ class WideResNet(nn.Module):
                 "wide_resnet has no analytic kernel with BatchNorm: build it with batch_norm=False, or take its "
                 "empirical kernel (empirical_gram)"
             )
-        infinite = InfiniteWidth(self.parameterization, self.sigma_w, self.sigma_b, degree)
-
-        def act():
-            return infinite.activation(self.activation)
-
+        infinite = self.infinite(degree)
+        stax = infinite.stax
+        act = partial(infinite.activation, self.activation)
         layers = [infinite.conv(self.channels)]
         for stride in _STRIDES:
             for block in range(self.blocks):
                 s = stride if block == 0 else 1
                 main = (infinite.conv(self.channels, strides=s), act(), infinite.conv(self.channels))
                 if s == 1:
-                    layers.append(infinite.residual(infinite.identity(), infinite.serial(act(), *main)))
+                    layers.append(infinite.residual(stax.Identity(), stax.serial(act(), *main)))
                 else:
                     skip = infinite.conv(self.channels, (1, 1), s)
-                    layers += [act(), infinite.residual(skip, infinite.serial(*main))]
-        return infinite.serial(*layers, act(), infinite.global_average(), infinite.dense(self.num_outputs))
+                    layers += [act(), infinite.residual(skip, stax.serial(*main))]
+        return stax.serial(*layers, act(), stax.GlobalAvgPool(), infinite.dense(self.num_outputs))
 
 
 def _normalised(x: Array, name: str, train: bool) -> Array:

@@ -6,8 +6,9 @@ file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names th
 Source: Ortiz-Jimenez et al. 2021, section 3.2, appendices C and D.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ntk_repro.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from ntk_repro.nads.directions import NADs, neural_anisotropy_directions
@@ -33,15 +34,4 @@ DRAWN_AS = {
 }
 """The figure that draws one run of an experiment, where there is one."""
 
-_HOMES = {
-    "NADs": "directions",
-    "SeparableData": "separable_data",
-    "linearly_separable": "separable_data",
-    "neural_anisotropy_directions": "directions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__)

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: the run folder with its config, environment, metrics and result, and how it is resumed."""
+"""Runs on disk: the run folder with its config, environment, metrics and result, and how it is resumed."""
 
 from ntk_repro.record.atomic import (
     atomic_file,

@@ -1,4 +1,4 @@
-"""Files that are either written whole or not written at all."""
+"""Files that are written completely or not at all."""
 
 import errno
 import json
@@ -27,8 +27,14 @@ __all__ = [
 ]
 
 _SUFFIX = ".tmp"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_WRITE_ERRORS = {
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "no space left while writing {path}: free some disk space and give the "
+    "same command again (finished work is saved)",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "{path} cannot be written ({error}): make its folder writable or choose "
+    "another one",
+    (errno.ENOTDIR, errno.EEXIST): "{path} cannot be written because a file stands where a folder is needed: move that "
+    "file away",
+}
 
 
 @contextmanager
@@ -41,24 +47,18 @@ def write_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            message = f"no space left while writing {path}: free some disk space and give the same command again"
-            raise UserError(f"{message} (what was finished before is kept)") from error
-        if error.errno in _FORBIDDEN:
-            message = f"{path} cannot be written ({error.strerror}): make its folder writable or choose another one"
-            raise UserError(message) from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            message = f"{path} cannot be written because a file stands where a folder is needed: move that file away"
-            raise UserError(message) from error
+        for numbers, message in _WRITE_ERRORS.items():
+            if error.errno in numbers:
+                raise UserError(message.format(path=path, error=error.strerror)) from error
         raise
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` only when the body has ended well.
+    """A binary file that appears at `path` only when the body ends without an error.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and are then moved over `path` in
-    one step. Whatever interrupts the body, `path` is what it was before and the temporary file is removed; only a
+    one step. Whatever interrupts the body, `path` is unchanged and the temporary file is removed; only a
     killed process leaves one, which `remove_leftovers` finds.
 
     Raises:
@@ -100,17 +100,17 @@ def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
         UserError: an array of Python objects (which only pickle could store) or of a type that is not NumPy's own
             (bfloat16); full disk; no permission.
     """
-    plain = {name: np.asarray(array) for name, array in arrays.items()}
-    for name, array in plain.items():
+    converted = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in converted.items():
         if array.dtype.hasobject:
             raise UserError(f"{name!r} is an array of Python objects and cannot be saved: give numbers or strings")
         if array.dtype.kind == "V" and array.dtype.names is None:  # it would come back as bytes without meaning
             raise UserError(f"{name!r} is of type {array.dtype}, which .npz cannot hold: convert it to float32")
-    # np.savez takes the names as keyword arguments, so an array called "file" would clash; members are written here.
+    # np.savez takes names as keyword arguments, so an array called "file" would clash: members are written one by one.
     with atomic_file(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in plain.items():
+        for name, array in converted.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:

@@ -1,7 +1,8 @@
-"""A frozen dataclass as a run's identity: its hash, its TOML, and the way back from a mapping."""
+"""A frozen dataclass as a run's identity: its hash, its TOML, and how it is built from a mapping."""
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import tomllib
@@ -19,19 +20,19 @@ __all__ = ["config_from_toml", "config_hash", "config_to_dict", "config_to_toml"
 
 T = TypeVar("T")
 
-# TOML has no null: the dotted names of the fields that are None stand in this list at the top of the file.
+# TOML has no null: the dotted names of the fields that are None are listed at the top of the file.
 _UNSET = "unset"
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
     """The identity of a config: its fields as plain values (str, int, float, bool, None, list, dict).
 
-    Fields with `metadata={"identity": False}` (where the data lie, how progress is shown) do not enter: they change
-    nothing in the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
+    Fields with `metadata={"identity": False}` (where the data are, how progress is shown) are left out: they do not
+    change the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
     `float` becomes a float, so that 1 and 1.0 are one config.
 
     Raises:
-        UserError: a value that has no place in a config (an array, a function).
+        UserError: a value that a config cannot hold (an array, a function).
     """
     return _fields_to_dict(config, identity=True)
 
@@ -47,7 +48,7 @@ def config_hash(config: Any) -> str:
 
 
 def canonical(mapping: Mapping[str, Any]) -> str:
-    """JSON that is equal for equal mappings: sorted keys, no spaces, NaN and Infinity by name."""
+    """JSON that is equal for equal mappings: sorted keys, no spaces, NaN and Infinity as names."""
     return json.dumps(mapping, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -70,11 +71,15 @@ def config_from_toml(text: str, source: str = "the TOML text") -> dict[str, Any]
     Raises:
         UserError: text that is not TOML, or an `unset` that is not a list of names of absent fields.
     """
+    return restore_none(parse_toml(text, source), source)
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """The tables of a TOML text, as they are written."""
     try:
-        mapping = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source} is not valid TOML ({error}): fix that line") from error
-    return restore_none(mapping, source)
 
 
 def restore_none(mapping: dict[str, Any], source: str) -> dict[str, Any]:
@@ -120,62 +125,77 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
     return cls(**{name: _converted(value, hints[name], prefix + name) for name, value in mapping.items()})
 
 
+# The types of the values that an option takes, if it takes values of other types than its own.
+_ACCEPTED = {list: (list, tuple), tuple: (list, tuple), dict: Mapping, float: (int, float), Path: (str, Path)}
+
+
 def _converted(value: Any, hint: Any, name: str) -> Any:
-    """`value` as the type `hint` asks for; UserError where it is none."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
+    """`value` as the type `hint` asks for; UserError where it is not of that type."""
+    kind: Any = typing.get_origin(hint) or hint
+    if kind is Any:
         return value
-    if origin is Literal:
-        if value in arguments and type(value) in {type(argument) for argument in arguments}:
-            return value
-        if isinstance(value, str) and all(isinstance(argument, str) for argument in arguments):
-            raise unknown_name(f"value of {name}", value, arguments)
-    elif origin in (Union, types.UnionType):
-        # Exact types first, so that an int in `float | int` stays one.
-        for option in sorted(arguments, key=lambda option: type(value) is not option):
-            try:
-                return _converted(value, option, name)
-            except UserError:
-                continue
-        dataclass_options = [option for option in arguments if dataclasses.is_dataclass(option)]
-        if isinstance(value, Mapping) and len(dataclass_options) == 1:
-            return _converted(value, dataclass_options[0], name)  # to name the key that is wrong inside
-        if isinstance(value, str):
-            for option in arguments:
-                if typing.get_origin(option) is Literal:
-                    return _converted(value, option, name)  # to name the nearest choice
-    elif hint in (list, tuple) and isinstance(value, list | tuple):
-        return hint(value)
-    elif origin in (list, tuple):
-        if isinstance(value, list | tuple):
-            return _converted_sequence(value, origin, arguments, name)
-    elif origin is dict:
-        if isinstance(value, Mapping):
-            return {key: _converted(item, arguments[1], f"{name}.{key}") for key, item in value.items()}
-    elif dataclasses.is_dataclass(hint):
-        if isinstance(value, hint):
-            return value
-        if isinstance(value, Mapping):
-            return from_dict(hint, value, name)
-    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    elif hint in (Path, os.PathLike) and isinstance(value, str | Path):
-        return Path(value)
-    elif hint in (None, type(None)) and value is None:
-        return None
-    elif isinstance(hint, type) and isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
-        return value
-    raise UserError(f"option {name} must be {_described(hint)}, not {value!r}: change it")
+    if kind in (Union, types.UnionType):
+        return _of_union(value, hint, name)
+    if kind is Literal:
+        return _of_choices(value, hint, name)
+    if not _takes(kind, value):
+        raise _refusal(value, hint, name)
+    if kind in (list, tuple):
+        items = _entry_hints(hint, len(value))
+        if len(items) != len(value):
+            raise UserError(f"option {name} must have {len(items)} entries, not {len(value)}: change it")
+        pairs = enumerate(zip(value, items, strict=True))
+        return kind(_converted(entry, item, f"{name}[{i}]") for i, (entry, item) in pairs)
+    if kind is dict:
+        _, item = typing.get_args(hint) or (Any, Any)
+        return {key: _converted(entry, item, f"{name}.{key}") for key, entry in value.items()}
+    if isinstance(value, Mapping):
+        return from_dict(kind, value, name)
+    return kind(value) if kind in (float, Path) else value
 
 
-def _converted_sequence(value: list | tuple, origin: type, arguments: tuple, name: str) -> Any:
-    items = arguments
-    if origin is list or (len(arguments) == 2 and arguments[1] is Ellipsis):
-        items = (arguments[0],) * len(value)
-    if len(items) != len(value):
-        raise UserError(f"option {name} must have {len(items)} entries, not {len(value)}: change it")
-    pairs = enumerate(zip(value, items, strict=True))
-    return origin(_converted(entry, item, f"{name}[{i}]") for i, (entry, item) in pairs)
+def _takes(kind: Any, value: Any) -> bool:
+    """Whether an option of type `kind` takes a value; its entries are not checked."""
+    accepted: Any = (kind, Mapping) if dataclasses.is_dataclass(kind) else _ACCEPTED.get(kind, kind)
+    return isinstance(value, accepted) and not (isinstance(value, bool) and kind is not bool)
+
+
+def _of_union(value: Any, hint: Any, name: str) -> Any:
+    options = _members(hint)
+    # Exact types first, so that an int in `float | int` stays an int.
+    for option in sorted(options, key=lambda option: type(value) is not option):
+        try:
+            return _converted(value, option, name)
+        except UserError:
+            continue
+    # The message of the option that was meant names the wrong key of a table, or the nearest choice.
+    tables = [option for option in options if isinstance(value, Mapping) and dataclasses.is_dataclass(option)]
+    choices = [option for option in options if isinstance(value, str) and typing.get_origin(option) is Literal]
+    meant = tables if len(tables) == 1 else choices
+    if meant:
+        return _converted(value, meant[0], name)
+    raise _refusal(value, hint, name)
+
+
+def _of_choices(value: Any, hint: Any, name: str) -> Any:
+    choices = typing.get_args(hint)
+    if value in choices and type(value) in map(type, choices):
+        return value
+    if isinstance(value, str) and all(isinstance(choice, str) for choice in choices):
+        raise unknown_name(f"value of {name}", value, choices)
+    raise _refusal(value, hint, name)
+
+
+def _refusal(value: Any, hint: Any, name: str) -> UserError:
+    return UserError(f"option {name} must be {_described(hint)}, not {value!r}: change it")
+
+
+def _entry_hints(hint: Any, count: int) -> tuple:
+    """The types of the entries of a list or tuple of that many."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple and arguments[1:] != (Ellipsis,):
+        return arguments
+    return (arguments[0] if arguments else Any,) * count
 
 
 def _described(hint: Any) -> str:
@@ -213,14 +233,11 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, list | tuple):
-        arguments = [a for a in _members_arguments(hint) if a is not Ellipsis]
-        repeated = len(arguments) != len(value)
-        inner = [(arguments[0] if arguments else Any) if repeated else arguments[i] for i in range(len(value))]
-        return [_plain(entry, inner[i], f"{name}[{i}]") for i, entry in enumerate(value)]
+        items = itertools.chain(_entry_hints(_member(hint, list, tuple), len(value)), itertools.repeat(Any))
+        return [_plain(entry, item, f"{name}[{i}]") for i, (entry, item) in enumerate(zip(value, items, strict=False))]
     if isinstance(value, Mapping):
-        arguments = _members_arguments(hint)
-        inner_hint = arguments[1] if len(arguments) == 2 else Any
-        return {str(key): _plain(entry, inner_hint, f"{name}.{key}") for key, entry in value.items()}
+        _, item = typing.get_args(_member(hint, dict)) or (Any, Any)
+        return {str(key): _plain(entry, item, f"{name}.{key}") for key, entry in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return config_to_dict(value)
     raise UserError(f"config field {name} holds a {type(value).__name__}: use numbers, strings, tuples and dataclasses")
@@ -230,12 +247,9 @@ def _members(hint: Any) -> tuple:
     return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _members_arguments(hint: Any) -> tuple:
-    """The arguments of the first container type in `hint`."""
-    for member in _members(hint):
-        if typing.get_origin(member) in (list, tuple, dict):
-            return typing.get_args(member)
-    return ()
+def _member(hint: Any, *kinds: type) -> Any:
+    """The first of these kinds in `hint`, with the types of its entries; Any where there is none."""
+    return next((member for member in _members(hint) if typing.get_origin(member) in kinds), Any)
 
 
 def _without_none(mapping: Mapping[str, Any], prefix: str, unset: list[str]) -> dict[str, Any]:

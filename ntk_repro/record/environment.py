@@ -1,4 +1,4 @@
-"""What a result was computed with: commit, versions, device, precision, time."""
+"""The environment of a result: commit, versions, device, precision, time."""
 
 import importlib.metadata
 import platform
@@ -58,7 +58,7 @@ def git_state() -> dict[str, Any] | None:
 
 
 def _git(clone: Path, *arguments: str) -> str:
-    # Optional locks off: a recording must not touch the index of a clone that someone is working in.
+    # Without optional locks: a run must not change the index of a clone that someone is working in.
     command = ["git", "--no-optional-locks", "-C", str(clone), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 

@@ -35,13 +35,8 @@ from ntk_repro.record.environment import environment
 
 __all__ = ["RunFolder", "RunInUseError", "runs_root"]
 
-_CONFIG, _ENVIRONMENT, _METRICS, _RESULT, _DONE = (
-    "config.toml",
-    "environment.json",
-    "metrics.jsonl",
-    "result.npz",
-    "DONE",
-)
+_CONFIG, _ENVIRONMENT, _METRICS = "config.toml", "environment.json", "metrics.jsonl"
+_RESULT, _DONE = "result.npz", "DONE"
 _PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"
 _FORMER_NAME = ("finite_width_", "widths_")  # its runs are found under both
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
@@ -59,27 +54,32 @@ class RunInUseError(UserError):
 class RunFolder:
     """One run on disk, at `<root>/<study>/<config hash>/`.
 
-    Holds `config.toml`, `environment.json`, `metrics.jsonl`, `result.npz` and, last, `DONE`; while the run is under
-    way also `parts/<name>.npz`. Every file but `metrics.jsonl` is written atomically, so a killed run continues with
-    the parts that it had finished. Made by `open` (to write) or `read`.
+    Holds `config.toml`, `environment.json`, `metrics.jsonl`, `result.npz` and, last, `DONE`; while the run is in
+    progress also `parts/<name>.npz`. Every file but `metrics.jsonl` is written atomically, so a killed run continues
+    with the parts that it had finished. Made by `open` (to write) or `read`.
+
+    Attributes:
+        path: the folder.
+        config: the config's identity, as values of TOML and None.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], lock: FileLock | None, session: dict[str, Any] | None):
-        self._path, self._config, self._lock, self._session = path, config, lock, session
+        self.path, self.config, self._lock, self._session = path, config, lock, session
         self._result: dict[str, np.ndarray] | None = None
         self._opened = time.monotonic()
 
     @staticmethod
     def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
-        """Where the run of this config lies, or would lie; touches nothing."""
+        """The folder of the run of this config, whether it exists or not; changes nothing."""
         if not _NAME.fullmatch(study):
             raise UserError(f"study name {study!r} cannot be a folder name: use letters, digits and underscores")
-        path, former = (runs_root(root) / name / config_hash(config) for name in (study, study.replace(*_FORMER_NAME)))
+        names = (study, study.replace(*_FORMER_NAME))
+        path, former = (runs_root(root) / name / config_hash(config) for name in names)
         return former if former.exists() and not path.exists() else path
 
     @classmethod
     def is_done(cls, study: str, config: Any, *, root: Path | str | None = None) -> bool:
-        """Whether the run of this config is finished; touches nothing."""
+        """Whether the run of this config is finished; changes nothing."""
         return (cls.locate(study, config, root=root) / _DONE).exists()
 
     @classmethod
@@ -100,12 +100,12 @@ class RunFolder:
 
         Args:
             study: name of the study, the folder between the root and the hash.
-            config: instance of a frozen dataclass; see `config_hash` for what identifies it.
+            config: instance of a frozen dataclass; `config_hash` is of the fields that identify it.
             root: see `runs_root`.
             wait: whether to wait for another process that has the folder open, rather than to refuse.
             provenance: of the run's data, `data.provenance.as_dict()`: recorded, and compared by its `sha256` with that
                 of the data the run was begun with, since a file or a data folder may have changed.
-            source: the source of a custom network, text by path: kept in `source/`.
+            source: the source of a custom network, text by path: saved in `source/`.
 
         Raises:
             UserError: the folder belongs to another config or was begun with other data, is half-written or damaged, or
@@ -125,17 +125,15 @@ class RunFolder:
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
-                if wait:
-                    console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
-                    lock.acquire()
-                    lock.release()
-                    return cls.open(study, config, root=root, wait=True, provenance=provenance, source=source)
-                message = f"run folder {path} is being written by another process: wait for it, or stop it"
-                raise RunInUseError(message) from error
+                if not wait:
+                    message = f"run folder {path} is being written by another process: wait for it, or stop it"
+                    raise RunInUseError(message) from error
+                console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
+                lock.acquire()
         try:
-            if (path / _DONE).exists():  # the other process finished between our two looks
+            if (path / _DONE).exists():  # the other process has finished meanwhile
                 lock.release()
-                return cls.open(study, config, root=root, wait=wait, provenance=provenance, source=source)
+                return cls.open(study, config, root=root, provenance=provenance)
             run = cls(path, identity, lock, {})
             run._begin(config)
             write_texts(path / _SOURCE, source or {})
@@ -158,49 +156,38 @@ class RunFolder:
         return cls(path, _read_config(path), None, None)
 
     @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._path
-
-    @property
     def root(self) -> Path:
-        """The folder of all runs that it lies in."""
-        return self._path.parents[1]
+        """The folder of all runs, which contains it."""
+        return self.path.parents[1]
 
     @property
     def study(self) -> str:
         """Name of the study that wrote it."""
         new, former = _FORMER_NAME
-        name = self._path.parent.name
-        return name.replace(former, new, 1) if name.startswith(former) else name
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The config's identity, as plain values."""
-        return self._config
+        return re.sub(f"^{former}", new, self.path.parent.name)
 
     @property
     def done(self) -> bool:
         """Whether the run is finished."""
-        return (self._path / _DONE).exists()
+        return (self.path / _DONE).exists()
 
     @property
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`; empty before the run has begun."""
-        return read_json(self._path / _ENVIRONMENT) or {}
+        return read_json(self.path / _ENVIRONMENT) or {}
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to `environment.json` at once, for example `provenance=data.provenance.as_dict()`."""
         session = self._writable()
         session.update(facts)
-        write_text(self._path / _ENVIRONMENT, _json(session))
+        write_text(self.path / _ENVIRONMENT, _json(session))
 
     def save_part(self, name: str, **arrays: Any) -> None:
         """Saves a finished piece of the work, so that it survives a kill.
 
         Args:
             name: letters, digits and any of `_ . = + -`.
-            arrays: what `load_part` gives back.
+            arrays: by name, as `load_part` returns them.
         """
         self._writable()
         path = self._part(name)
@@ -213,7 +200,7 @@ class RunFolder:
         return load_arrays(self._part(name))
 
     def part(self, name: str, compute: Callable[..., Mapping[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
-        """The arrays saved under this name; where there are none, those that `compute(*arguments)` gives, now saved.
+        """The arrays saved under this name; without any, those of `compute(*arguments)`, which are then saved.
 
         What `compute` logs is in `metrics.jsonl` before they are saved.
         """
@@ -226,17 +213,17 @@ class RunFolder:
     def log(self, **scalars: Any) -> None:
         """Appends one line of JSON to `metrics.jsonl`.
 
-        A run that was killed repeats what it had done since its last part, and logs it again. So log before the part
-        that the line belongs to is saved: killed in between, the line is there twice; the other way it is lost.
+        A run that was killed repeats the work since its last part, and logs it again. So log before saving the part
+        that the line belongs to: a kill in between leaves the line twice, in the other order it would lose it.
         """
         self._writable()
-        path = self._path / _METRICS
+        path = self.path / _METRICS
         line = (json.dumps(scalars, default=_number) + "\n").encode()
         with write_errors_explained(path), open(path, "ab", buffering=0) as handle:
             before = handle.tell()
             try:
                 written = 0
-                while written < len(line):  # a nearly full disk takes a part of the line before it refuses the rest
+                while written < len(line):  # a nearly full disk takes a part of the line before it refuses more
                     written += handle.write(line[written:]) or 0
             except OSError:
                 handle.truncate(before)
@@ -248,44 +235,43 @@ class RunFolder:
         Raises:
             UserError: a damaged line that is not the last.
         """
-        path = self._path / _METRICS
-        whole, _ = _split_torn(path.read_bytes()) if path.exists() else (b"", b"")
         try:
-            return [json.loads(line) for line in whole.splitlines()]
+            return [json.loads(line) for line in self._complete_lines().splitlines()]
         except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}): delete the folder and run again") from error
+            message = f"{self.path / _METRICS} is damaged ({error}): delete the folder and run again"
+            raise UserError(message) from error
 
     def finish(self, **arrays: Any) -> None:
         """Writes `result.npz`, `environment.json` and, last, `DONE`; then removes the parts.
 
         Args:
-            arrays: the result, which `result` gives back.
+            arrays: the result, which `result` returns.
         """
         self._writable()
-        path = self._path
-        save_arrays(path / _RESULT, arrays)
-        # Again, now that the device is known; what was described stays. The seconds are those of the last session.
+        result = self.path / _RESULT
+        save_arrays(result, arrays)
+        # The device is known only now; other facts stay. The seconds are those of the last session.
         self.describe(**environment(), seconds=round(time.monotonic() - self._opened, 3))
-        write_text(path / _DONE, _json({"result_bytes": (path / _RESULT).stat().st_size}))
-        shutil.rmtree(path / _PARTS, ignore_errors=True)
+        write_text(self.path / _DONE, _json({"result_bytes": result.stat().st_size}))
+        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
 
     def result(self) -> dict[str, np.ndarray]:
-        """The arrays given to `finish`; read from the disk once, then kept.
+        """The arrays given to `finish`, read from the disk once.
 
         Raises:
             UserError: the run is not finished, or its result is damaged.
         """
         if not self.done:
-            raise UserError(f"the run in {self._path} is not finished: give the command that started it again")
-        _check_result(self._path)
+            raise UserError(f"the run in {self.path} is not finished: give the command that started it again")
+        _check_result(self.path)
         if self._result is None:
-            self._result = load_arrays(self._path / _RESULT)
+            self._result = load_arrays(self.path / _RESULT)
         if self._result is None:
-            raise _damaged(self._path)
+            raise _damaged(self.path)
         return dict(self._result)
 
     def close(self) -> None:
-        """Releases the folder. What is not finished can be continued by opening it again."""
+        """Releases the folder. An unfinished run can be continued by opening it again."""
         if self._lock is not None:
             self._lock.release()
         self._session = None
@@ -298,28 +284,26 @@ class RunFolder:
 
     def __repr__(self) -> str:
         state = "done" if self.done else "reading" if self._session is None else "writing"
-        return f"RunFolder({str(self._path)!r}, {state})"
+        return f"RunFolder({str(self.path)!r}, {state})"
 
     def _begin(self, config: Any) -> None:
-        """Takes up the folder, under the lock: repairs what a kill left, checks or writes the config."""
-        path = self._path
+        """Prepares the locked folder: repairs what a kill left, checks or writes the config."""
+        path = self.path
         remove_leftovers(path)
         if (path / _PARTS).is_dir():
             remove_leftovers(path / _PARTS)
         unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
         if (path / _CONFIG).exists():
-            _check_same(path, _read_config(path), self._config)
+            _check_same(path, _read_config(path), self.config)
         elif unexpected:
             message = f"{path} holds {unexpected[0]} but no {_CONFIG}, so it cannot be matched to a run"
             raise UserError(f"{message}: move the folder away or delete it")
         else:
-            write_text(path / _CONFIG, config_to_toml(self._config))
-        metrics = path / _METRICS
-        if metrics.exists():
-            whole, torn = _split_torn(metrics.read_bytes())
-            if torn:
-                with write_errors_explained(metrics):
-                    os.truncate(metrics, len(whole))
+            write_text(path / _CONFIG, config_to_toml(self.config))
+        metrics, lines = path / _METRICS, self._complete_lines()
+        if metrics.exists() and metrics.stat().st_size > len(lines):
+            with write_errors_explained(metrics):
+                os.truncate(metrics, len(lines))
         # Work that another session finished may come from another commit or device: that is recorded too.
         earlier = read_json(path / _ENVIRONMENT)
         sessions = [*earlier.pop("earlier_sessions", []), earlier] if earlier else []
@@ -334,21 +318,27 @@ class RunFolder:
         begun = {session["provenance"].get("sha256") for session in sessions if "provenance" in session}
         if begun - {provenance["sha256"]}:
             raise UserError(
-                f"the images of {provenance['name']} are not those that {self._path} was begun with: bring them back, "
+                f"the images of {provenance['name']} are not those that {self.path} was begun with: bring them back, "
                 "delete that folder, or name another folder for runs in NTK_REPRO_RUNS"
             )
 
+    def _complete_lines(self) -> bytes:
+        """The lines of `metrics.jsonl` without one that a kill cut short at the end."""
+        path = self.path / _METRICS
+        content = path.read_bytes() if path.exists() else b""
+        return content[: content.rfind(b"\n") + 1]
+
     def _writable(self) -> dict[str, Any]:
         if self._session is None:
-            raise UserError(f"the run in {self._path} is open for reading only: open it with RunFolder.open to write")
+            raise UserError(f"the run in {self.path} is open for reading only: open it with RunFolder.open to write")
         if self.done:
-            raise UserError(f"the run in {self._path} is finished: delete the folder to compute it again")
+            raise UserError(f"the run in {self.path} is finished: delete the folder to compute it again")
         return self._session
 
     def _part(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise UserError(f"part name {name!r} cannot be a file name: use letters, digits and any of _ . = + -")
-        return self._path / _PARTS / f"{name}.npz"
+        return self.path / _PARTS / f"{name}.npz"
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -357,24 +347,22 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = (path / _CONFIG).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError(f"{path} has no {_CONFIG}, so it is no run folder: name one, or compute the run") from error
+        raise UserError(f"{path} has no {_CONFIG}, so it is not a run folder: name one, or compute the run") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path / _CONFIG} is damaged: delete the folder and run again") from error
     return config_from_toml(text, str(path / _CONFIG))
 
 
-def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    if canonical(there) == canonical(here):
-        return
-    for name in sorted({*there, *here}):
-        old, new = there.get(name, "absent"), here.get(name, "absent")
+def _check_same(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name in sorted({*saved, *wanted}):
+        old, new = saved.get(name, "absent"), wanted.get(name, "absent")
         if canonical({"": old}) != canonical({"": new}):
             message = f"run folder {path} was written by another config ({name}: {old!r} there, {new!r} now)"
             raise UserError(f"{message}: delete it, or choose another folder for runs with NTK_REPRO_RUNS")
 
 
 def _check_result(path: Path) -> None:
-    """A cheap look at a finished run: the result is there with the length that `DONE` names."""
+    """A cheap check of a finished run: its result has the length that `DONE` records."""
     done, result = read_json(path / _DONE), path / _RESULT
     if done is None or not result.exists() or result.stat().st_size != done.get("result_bytes"):
         raise _damaged(path)
@@ -384,18 +372,12 @@ def _damaged(path: Path) -> UserError:
     return UserError(f"{path} is marked {_DONE} but its {_RESULT} is missing or damaged: delete the folder, run again")
 
 
-def _split_torn(content: bytes) -> tuple[bytes, bytes]:
-    """The whole lines, and what stands behind the last line end."""
-    end = content.rfind(b"\n") + 1
-    return content[:end], content[end:]
-
-
 def _json(mapping: Mapping[str, Any]) -> str:
     return json.dumps(mapping, indent=2, default=_number) + "\n"
 
 
 def _number(value: Any) -> Any:
-    """What json cannot write itself: NumPy and JAX scalars and arrays, paths."""
+    """JSON of what json cannot write itself: NumPy and JAX scalars and arrays, paths."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, os.PathLike):

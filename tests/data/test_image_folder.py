@@ -42,17 +42,13 @@ def test_classes_are_numbered_in_the_order_named(folder):
     np.testing.assert_allclose(data.x_train.mean((0, 1, 2)), 0, atol=1e-6)
     other = load_image_folder(folder, **{**SMALL, "classes": CLASSES[::-1]})
     np.testing.assert_array_equal(data.x_train[:3], other.x_train[3:])
-
-
-def test_subsets_are_drawn_by_seed(folder):
-    some = load_image_folder(folder, n_train=4, n_test=1, seed=1, **SMALL)
-    assert (len(some.x_train), len(some.x_test)) == (4, 1)
-    assert some.provenance.n_train == 4
+    subset = load_image_folder(folder, n_train=4, n_test=1, seed=1, **SMALL)
+    assert (len(subset.x_train), len(subset.x_test), subset.provenance.n_train) == (4, 1, 4)
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (31, 64), (9, 9)])
 def test_the_shorter_side_is_resized_and_the_middle_cut_out(folder, size):
-    """A smooth picture keeps its values: at the cut-out's pixel what the original has at that place."""
+    """A smooth picture has the same values: the crop's at a pixel are the original's at that place."""
     height, width = size[1], size[0]
     rows, columns = np.mgrid[:height, :width]
     smooth = np.stack([100 * (rows + 0.5) / height + 50, 100 * (columns + 0.5) / width + 50, rows * 0], -1)
@@ -70,7 +66,7 @@ def test_the_shorter_side_is_resized_and_the_middle_cut_out(folder, size):
 
 
 def test_pixels_are_torchvisions_pipeline(folder):
-    """Pillow's own resize and crop, step by step."""
+    """Pillow's resize and crop, step by step."""
     image = picture(0).resize((21, 16), Image.Resampling.BILINEAR).crop((4, 2, 16, 14))
     data = load_image_folder(folder, standardize=False, **SMALL)
     np.testing.assert_array_equal(np.round(data.x_train[0] * 255).astype(np.uint8), np.asarray(image))
@@ -87,8 +83,8 @@ def test_every_mode_becomes_rgb(folder, mode):
 
 
 def test_broken_files_are_skipped_and_counted(folder):
-    whole = (folder / "train" / "adder" / "0.png").read_bytes()
-    (folder / "train" / "adder" / "a_cut.png").write_bytes(whole[: len(whole) // 2])
+    content = (folder / "train" / "adder" / "0.png").read_bytes()
+    (folder / "train" / "adder" / "a_cut.png").write_bytes(content[: len(content) // 2])
     (folder / "train" / "boa" / "empty.jpeg").write_bytes(b"")
     (folder / "val" / "boa" / "text.JPEG").write_text("no picture")
     (folder / "val" / "boa" / "readme.txt").write_text("is not listed at all")
@@ -112,12 +108,9 @@ def test_classes_without_parts_are_split(tmp_path):
     data = load_image_folder(tmp_path / "flat", **SMALL)
     assert np.bincount(data.y_train).tolist() == [18, 18]
     assert np.bincount(data.y_test).tolist() == [2, 2]
-
-
-def test_a_class_too_small_to_be_split_is_named(tmp_path):
-    fill(tmp_path / "flat", 1)
+    fill(tmp_path / "single", 1)
     with pytest.raises(UserError, match=r"has 1 images in .*, of which a tenth is for testing: put at least two"):
-        load_image_folder(tmp_path / "flat", **SMALL)
+        load_image_folder(tmp_path / "single", **SMALL)
 
 
 def test_what_is_missing_is_named(folder, tmp_path):
@@ -135,10 +128,10 @@ def test_what_is_missing_is_named(folder, tmp_path):
 
 
 def test_settings_out_of_range_are_refused(folder):
-    with pytest.raises(UserError, match="crop must be from 1 to resize=16 pixels, not 17"):
+    with pytest.raises(UserError, match="shorter side of 16 pixels must be from 1 to 16, not 17"):
         load_image_folder(folder, **{**SMALL, "crop": 17})
     for classes in ((), ("boa", "boa")):
-        with pytest.raises(UserError, match="name each class folder once"):
+        with pytest.raises(UserError, match="classes must name each class once"):
             load_image_folder(folder, **{**SMALL, "classes": classes})
 
 

@@ -29,21 +29,14 @@ def test_images_and_labels_are_taken_in_their_order(tmp_path):
     assert (data.provenance.name, data.provenance.label, data.provenance.source) == ("mine.npz", "mine", "npz")
 
 
-def test_floats_are_taken_as_they_are(tmp_path):
+def test_floats_grey_images_and_further_arrays_are_taken(tmp_path):
     x = arrays()["x_train"] * 3.0 - 100
-    data = load_dataset(str(saved(tmp_path, x_train=x, x_test=x[:3], y_test=[0, 1, 2])), standardize=False)
+    path = saved(tmp_path, x_train=x, x_test=x[:3], y_test=[0, 1, 2], notes=np.array("mine"), objects=np.array([None]))
+    data = load_dataset(str(path), standardize=False)
     np.testing.assert_array_equal(data.x_train, x)
     assert data.x_train.dtype == np.float32
-
-
-def test_gray_images_get_a_channel(tmp_path):
-    gray = {key: value[..., 0] for key, value in arrays().items() if key.startswith("x")}
-    data = load_dataset(saved(tmp_path, **gray))
-    assert data.x_train.shape == (12, 4, 5, 1)
-
-
-def test_further_arrays_in_the_file_do_no_harm(tmp_path):
-    assert len(load_dataset(saved(tmp_path, notes=np.array("mine"), objects=np.array([None]))).y) == 18
+    grey = {key: value[..., 0] for key, value in arrays().items() if key.startswith("x")}
+    assert load_dataset(saved(tmp_path, **grey)).x_train.shape == (12, 4, 5, 1)
 
 
 FLOATS = arrays()["x_train"].astype(float)
@@ -74,14 +67,8 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
         ({"y_train": np.zeros(11, int)}, "has 12 images in x_train but 11 labels in y_train"),
         ({"y_train": np.full(12, 2**40)}, "labels beyond 32 bits"),
         ({"y_train": np.full(12, None)}, "holds Python objects, which are not read"),
-        (
-            {"x_train": NAN, "x_test": FLOATS[:6]},
-            r"2 images in x_train of mine.npz have NaN or infinite values \(the first at index 3\)",
-        ),
-        (
-            {"x_train": FLOATS, "x_test": INFINITE},
-            r"1 images in x_test of mine.npz have NaN or infinite values \(the first at index 2\)",
-        ),
+        ({"x_train": NAN, "x_test": FLOATS[:6]}, r"2 images in x_train of mine.npz have NaN .* first at index 3\)"),
+        ({"x_train": FLOATS, "x_test": INFINITE}, r"1 images in x_test of mine.npz have NaN .* first at index 2\)"),
         ({"x_train": TOO_BIG, "x_test": FLOATS[:6]}, "12 images in x_train of mine.npz have NaN or infinite values"),
         ({"x_train": BLANK}, r"4 images in x_train of mine.npz have one value everywhere \(the first at index 4\)"),
     ],
@@ -97,27 +84,22 @@ def test_the_index_named_is_that_in_the_file_also_for_a_subset(tmp_path):
         load_dataset(path, n_train=12)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then rubbish", b"text"])
-def test_a_file_that_is_no_npz_is_one_sentence(tmp_path, content):
-    (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"a\.npz is not a readable .npz file: write it again with numpy.savez"):
-        load_dataset(tmp_path / "a.npz")
+CUT, BARE = "an npz without its end", "one array"
 
 
-def test_a_cut_file_is_one_sentence(tmp_path):
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then rubbish", b"text", CUT, BARE])
+def test_a_file_that_is_not_an_npz_is_refused(tmp_path, content):
     path = saved(tmp_path)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"is not a readable .npz file: write it again with numpy.savez"):
+    if content == CUT:
+        content = path.read_bytes()[:-30]
+    if content == BARE:
+        np.save(tmp_path / "bare.npy", np.zeros(3))
+        content = (tmp_path / "bare.npy").read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"mine\.npz is not a readable .npz file: write it again with numpy.savez"):
         load_dataset(path)
 
 
-def test_a_bare_array_is_one_sentence(tmp_path):
-    with open(tmp_path / "a.npz", "wb") as handle:
-        np.save(handle, np.zeros(3))
-    with pytest.raises(UserError, match=r"is not a readable .npz file"):
-        load_dataset(tmp_path / "a.npz")
-
-
-def test_a_missing_file_is_one_sentence(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no data file .*absent.npz: check the path, or name a data set"):
         load_dataset(tmp_path / "absent.npz")

@@ -1,6 +1,4 @@
-"""Images moved at random: how far, where to, and what comes in."""
-
-from typing import Any
+"""Images shifted at random: how far, where to, and which pixels are new."""
 
 import numpy as np
 import pytest
@@ -51,7 +49,7 @@ def test_distances_are_uniform_and_reach_both_ends():
     np.testing.assert_array_equal(draw_shifts(9, 3, seed=0), shifts[:9])
 
 
-def test_shifts_are_drawn_apart_from_subsets():
+def test_shifts_are_drawn_by_other_streams_than_subsets():
     """Subsets permute by the streams (seed, 0) and (seed, 1): the same would tie an image's shift to its place."""
     for stream in (0, 1):
         ours = draw_shifts(50, 3, 0, stream)
@@ -69,12 +67,12 @@ def test_a_seed_fixes_both_parts(digits):
         assert (x != getattr(other, part)).any()
         assert (x != getattr(digits, part)).any()
     np.testing.assert_array_equal(first.y_train, digits.y_train)
-    # Training and test images do not move alike.
+    # Training and test images have different shifts.
     assert (draw_shifts(100, 2, 5, stream=0) != draw_shifts(100, 2, 5, stream=1)).any()
 
 
 def test_black_comes_in(digits):
-    """Of an image of full brightness moved to the corner, the rest is what a black pixel is after standardisation."""
+    """Of an image of full brightness moved to the corner, the remainder is a black pixel after standardisation."""
     black = np.float32(-digits.provenance.mean[0] / digits.provenance.std[0])
     assert digits.x_train.min() == pytest.approx(black, rel=1e-6)
     moved = shifted(digits, 7, 0)
@@ -82,26 +80,22 @@ def test_black_comes_in(digits):
     shifts = draw_shifts(300, 7, 0)
     far = int(np.argmax(shifts[:, 0]))
     np.testing.assert_allclose(moved.x_train[far, : shifts[far, 0]], black, rtol=1e-6)
-
-
-def test_black_is_zero_where_nothing_was_standardised():
     raw = load_dataset("digits", n_train=20, n_test=10, standardize=False)
     moved = shifted(raw, 6, 0)
     assert moved.x_train.min() == 0
     assert moved.x_train.sum() < raw.x_train.sum()
 
 
-def test_provenance_says_so(digits):
+def test_provenance_records_the_shift(digits):
     provenance = shifted(digits, 2, 5).provenance
     assert provenance.label == "digits (8x8), shifted by up to 2"
     assert provenance.note == f"{digits.provenance.note}; every image moved by up to 2 pixels, seed 5"
     assert shifted(digits, 0) is digits
 
 
-def test_what_is_no_shift_is_refused(digits):
-    wrong: tuple[Any, ...] = (-1, 8, 2.5, True)
-    for bad in wrong:
-        with pytest.raises(UserError, match="max_shift must be a whole number of pixels from 0 to 7"):
-            shifted(digits, bad)
-    with pytest.raises(UserError, match="seed of the shifts must be a whole number from 0, not -1"):
+@pytest.mark.parametrize("bad", [-1, 8, 2.5, True])
+def test_shifts_and_seeds_out_of_range_are_refused(digits, bad):
+    with pytest.raises(UserError, match=r"max_shift of 8 x 8 images must be (from 0 to 7|a whole number), not"):
+        shifted(digits, bad)
+    with pytest.raises(UserError, match="seed of the shifts must be at least 0, not -1"):
         shifted(digits, 2, -1)

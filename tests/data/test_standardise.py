@@ -58,6 +58,6 @@ def test_a_nearly_constant_channel_is_not_taken_for_constant():
     assert std[0] > 0
 
 
-def test_a_wholly_constant_training_part_is_refused():
-    with pytest.raises(UserError, match="one and the same constant: give images that differ"):
+def test_a_constant_training_part_is_refused():
+    with pytest.raises(UserError, match="are one constant image: give images that differ"):
         channel_moments(np.full((5, 2, 2, 2), 0.1, np.float32))

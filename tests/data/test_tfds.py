@@ -15,12 +15,11 @@ from ntk_repro.data.tfds import find_prepared, tfds_source
 from ntk_repro.errors import UserError
 from tests.data.fake_tfds import FAKES, fake_parts
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "tfds"
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"
 
 
 def prepared_folder(data_dir, name="mnist", version="3.0.1", image=PNG, padding=b"\n\x05image"):
-    """The look of a prepared data set, without examples that could be decoded."""
+    """The files of a prepared data set, without examples that could be decoded."""
     folder = data_dir / name / version
     folder.mkdir(parents=True)
     (folder / "dataset_info.json").write_text("{}")
@@ -37,10 +36,7 @@ def fake_data_dir(tmp_path_factory):
 
 @pytest.fixture
 def no_tensorflow(monkeypatch):
-    def refuse(*arguments):
-        raise AssertionError(f"TensorFlow was started: {arguments}")
-
-    monkeypatch.setattr(tfds_module, "_child", refuse)
+    monkeypatch.setattr(tfds_module, "_child", lambda *arguments: pytest.fail(f"TensorFlow was started: {arguments}"))
 
 
 @pytest.mark.slow
@@ -52,7 +48,6 @@ def test_the_images_are_read_with_their_labels_once(fake_data_dir, monkeypatch, 
     assert ("JPEG" in data.provenance.note) == (encoding == "jpeg")
     for part, (x, y) in fake_parts(shape).items():
         read, labels = np.round(getattr(data, f"x_{part}") * 255), getattr(data, f"y_{part}")
-        assert read.shape == x.shape
         # TFDS shuffles on writing: each image that was written is found by its nearest neighbour, with its label.
         distance = np.abs(read[:, None] - x[None].astype(np.float64)).mean(axis=(2, 3, 4))
         nearest = distance.argmin(axis=1)
@@ -66,7 +61,7 @@ def test_the_images_are_read_with_their_labels_once(fake_data_dir, monkeypatch, 
 
 
 @pytest.mark.slow
-def test_tensorflow_stays_out_of_this_process_and_says_nothing(fake_data_dir, tmp_path):
+def test_tensorflow_stays_out_of_this_process_and_prints_nothing(fake_data_dir, tmp_path):
     code = f"""
 import sys
 from ntk_repro.data import load_dataset
@@ -90,47 +85,37 @@ def test_a_folder_that_cannot_be_decoded_is_one_sentence(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (REAL / "cifar10").is_dir(), reason="needs ../shared/tfds")
-def test_the_real_cifar10_has_the_known_means():
-    data = load_dataset("cifar10", REAL, standardize=False)
-    assert data.x_train.shape == (50_000, 32, 32, 3)
-    assert data.provenance.label == "CIFAR-10 (JPEG copy)"
-    np.testing.assert_allclose(data.provenance.mean, [0.4914, 0.4822, 0.4465], atol=3e-4)
-    np.testing.assert_allclose(data.provenance.std, [0.2470, 0.2435, 0.2616], atol=2e-3)
-    assert (np.bincount(data.y_train) == 5000).all()
-    assert (np.bincount(data.y_test) == 1000).all()
+@pytest.mark.parametrize(
+    ("name", "label", "shapes", "mean", "std", "atol"),
+    [
+        ("cifar10", "CIFAR-10 (JPEG copy)", ((50_000, 32, 32, 3), (10_000, 32, 32, 3)),
+         [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616], (3e-4, 2e-3)),
+        ("mnist", "MNIST", ((60_000, 28, 28, 1), (10_000, 28, 28, 1)), [0.1307], [0.3081], (5e-5, 5e-5)),
+    ],
+)  # fmt: skip
+def test_the_real_data_sets_have_the_known_moments(tfds_dir, name, label, shapes, mean, std, atol):
+    data = load_dataset(name, tfds_dir, standardize=False)
+    assert data.provenance.label == label
+    assert (data.x_train.shape, data.x_test.shape) == shapes
+    np.testing.assert_allclose(data.provenance.mean, mean, atol=atol[0])
+    np.testing.assert_allclose(data.provenance.std, std, atol=atol[1])
+    if name == "cifar10":
+        assert (np.bincount(data.y_train) == 5000).all()
+        assert (np.bincount(data.y_test) == 1000).all()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="needs ../shared/tfds")
-def test_the_real_mnist_has_the_known_moments():
-    data = load_dataset("mnist", REAL)
-    assert data.provenance.label == "MNIST"
-    assert (data.x_train.shape, data.x_test.shape) == ((60_000, 28, 28, 1), (10_000, 28, 28, 1))
-    np.testing.assert_allclose(data.provenance.mean, [0.1307], atol=5e-5)
-    np.testing.assert_allclose(data.provenance.std, [0.3081], atol=5e-5)
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/tfds")
-def test_the_jpeg_copy_is_told_from_its_first_bytes():
-    found = available(REAL)
-    assert found["cifar10"] == f"CIFAR-10 (JPEG copy) in {REAL / 'cifar10' / '3.0.2'}"
-    assert found["mnist"] == f"MNIST in {REAL / 'mnist' / '3.0.1'}"
+def test_available_names_the_jpeg_copy(tfds_dir):
+    found = available(tfds_dir)
+    assert found["cifar10"] == f"CIFAR-10 (JPEG copy) in {tfds_dir / 'cifar10' / '3.0.2'}"
+    assert found["mnist"] == f"MNIST in {tfds_dir / 'mnist' / '3.0.1'}"
 
 
 @pytest.mark.parametrize(
-    ("start", "label"),
-    [
-        (PNG, "MNIST"),
-        (JPEG, "MNIST (JPEG copy)"),
-        (PNG + JPEG, "MNIST"),
-        (JPEG + PNG, "MNIST (JPEG copy)"),
-        (b"", "MNIST"),
-    ],
+    ("start", "is_copy"), [(PNG, False), (JPEG, True), (PNG + JPEG, False), (JPEG + PNG, True), (b"", False)]
 )
-def test_the_first_image_tells_how_images_are_stored(tmp_path, start, label):
+def test_the_first_image_decides_about_the_label(tmp_path, start, is_copy):
     prepared_folder(tmp_path, image=start)
-    assert tfds_source("mnist", tmp_path).label == label
+    assert tfds_source("mnist", tmp_path).label == "MNIST" + " (JPEG copy)" * is_copy
 
 
 def test_the_newest_prepared_version_is_taken(tmp_path):
@@ -144,13 +129,15 @@ def test_the_newest_prepared_version_is_taken(tmp_path):
 
 
 def test_another_copy_has_another_fingerprint(tmp_path):
-    prepared_folder(tmp_path / "png")
-    prepared_folder(tmp_path / "jpeg", image=JPEG)
-    prepared_folder(tmp_path / "longer", padding=b"\n\x06image ")
-    prints = {tfds_source("mnist", tmp_path / copy).fingerprint for copy in ("png", "jpeg", "longer")}
-    prepared_folder(tmp_path / "same")
-    assert len(prints) == 3
-    assert tfds_source("mnist", tmp_path / "same").fingerprint in prints
+    for copy, changes in {
+        "png": {}, "same": {}, "jpeg": {"image": JPEG}, "longer": {"padding": b"\n\x06image "}
+    }.items():  # fmt: skip
+        prepared_folder(tmp_path / copy, **changes)
+    png, same, jpeg, longer = (
+        tfds_source("mnist", tmp_path / copy).fingerprint for copy in ("png", "same", "jpeg", "longer")
+    )
+    assert png == same
+    assert len({png, jpeg, longer}) == 3
 
 
 def test_the_data_directory_comes_from_the_argument_the_variable_or_home(tmp_path, monkeypatch):
@@ -163,37 +150,36 @@ def test_the_data_directory_comes_from_the_argument_the_variable_or_home(tmp_pat
     assert find_prepared("mnist", tmp_path / "argument") == tmp_path / "argument/mnist/3.0.1"
 
 
-THREE_WAYS = r"on a network so that it is downloaded, .*--data-dir \(or TFDS_DATA_DIR\), .*--data mnist5k$"
+THREE_REMEDIES = r"on a network so that it is downloaded, .*--data-dir \(or TFDS_DATA_DIR\), .*--data mnist5k$"
 
 
 @pytest.mark.usefixtures("no_tensorflow")
 @pytest.mark.parametrize("name", ["cifar10", "mnist", "fashion_mnist"])
-def test_offline_the_three_ways_out_are_named(tmp_path, monkeypatch, name):
-    monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "auto")
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("auto", "its server cannot be reached: no such host"),
+        ("never", "NTK_REPRO_DOWNLOAD=never forbids the download"),
+    ],
+)
+def test_without_a_download_the_three_remedies_are_named(tmp_path, monkeypatch, name, policy, reason):
+    monkeypatch.setenv("NTK_REPRO_DOWNLOAD", policy)
     monkeypatch.setattr(tfds_module, "_unreachable", lambda url: "no such host")
-    sentence = f"{name} is not in .* and its server cannot be reached: no such host; .*{THREE_WAYS}"
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=f"{name} is not in .* and {reason}; .*{THREE_REMEDIES}"):
         load_dataset(name, tmp_path)
 
 
 @pytest.mark.usefixtures("no_tensorflow")
-def test_downloads_can_be_forbidden(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfds_module, "_unreachable", lambda url: None)
-    with pytest.raises(UserError, match=f"NTK_REPRO_DOWNLOAD=never forbids the download; .*{THREE_WAYS}"):
-        load_dataset("mnist", tmp_path)
+def test_an_unknown_policy_and_a_missing_data_directory_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"there is no data directory .*absent: create it, or leave --data-dir out"):
+        load_dataset("mnist", tmp_path / "absent")
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "nevr")
     with pytest.raises(UserError, match="unknown value of NTK_REPRO_DOWNLOAD 'nevr'; did you mean 'never'"):
         load_dataset("mnist", tmp_path)
 
 
-@pytest.mark.usefixtures("no_tensorflow")
-def test_a_data_directory_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"there is no data directory .*absent: create it, or leave --data-dir out"):
-        load_dataset("mnist", tmp_path / "absent")
-
-
-@pytest.mark.parametrize(("wish", "answer"), [("auto", None), ("always", "no such host")])
-def test_with_a_network_the_data_set_is_downloaded(tmp_path, monkeypatch, wish, answer):
+@pytest.mark.parametrize(("policy", "answer"), [("auto", None), ("always", "no such host")])
+def test_with_a_network_the_data_set_is_downloaded(tmp_path, monkeypatch, policy, answer):
     asked = []
 
     def child(*arguments):
@@ -201,11 +187,11 @@ def test_with_a_network_the_data_set_is_downloaded(tmp_path, monkeypatch, wish, 
         prepared_folder(tmp_path)
         return subprocess.CompletedProcess([], 0, "", "")
 
-    monkeypatch.setenv("NTK_REPRO_DOWNLOAD", wish)
+    monkeypatch.setenv("NTK_REPRO_DOWNLOAD", policy)
     monkeypatch.setattr(tfds_module, "_unreachable", lambda url: answer)
     monkeypatch.setattr(tfds_module, "_child", child)
-    assert tfds_source("mnist", tmp_path).version == "3.0.1"
-    assert tfds_source("mnist", tmp_path).version == "3.0.1"
+    for _ in range(2):
+        assert tfds_source("mnist", tmp_path).version == "3.0.1"
     assert asked == [("download", "mnist", str(tmp_path))]
 
 
@@ -213,15 +199,15 @@ def test_with_a_network_the_data_set_is_downloaded(tmp_path, monkeypatch, wish, 
     ("returncode", "stderr", "sentence"),
     [
         (1, "Traceback\nConnectionError: cut off\n", "the download failed: ConnectionError: cut off; "),
-        (1, "", "the download failed: the process ended without a word; "),
-        (0, "", "the download left nothing behind; "),
+        (1, "", "the download failed: the process ended without an error message; "),
+        (0, "", "the download left no files; "),
     ],
 )
 def test_a_download_that_fails_names_the_ways_out(tmp_path, monkeypatch, returncode, stderr, sentence):
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "always")
     ended = subprocess.CompletedProcess([], returncode, "", stderr)
     monkeypatch.setattr(tfds_module, "_child", lambda *arguments: ended)
-    with pytest.raises(UserError, match=sentence + ".*" + THREE_WAYS):
+    with pytest.raises(UserError, match=sentence + ".*" + THREE_REMEDIES):
         load_dataset("mnist", tmp_path)
 
 
@@ -234,43 +220,38 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize(("code", "fault"), [(200, None), (404, None), (403, "403 Forbidden"), (503, "503 Service")])
-def test_the_look_at_the_server_tells_its_answer(monkeypatch, code, fault):
+@pytest.fixture
+def unreachable(monkeypatch):
+    """Why a port of this machine does not answer."""
     monkeypatch.setenv("no_proxy", "*")
-    server = HTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        answer = tfds_module._unreachable(f"http://127.0.0.1:{server.server_port}/{code}", seconds=60)
-    finally:
+    return lambda port, path="", **kw: str(tfds_module._unreachable(f"http://127.0.0.1:{port}/{path}", **kw))
+
+
+@pytest.mark.parametrize(("code", "fault"), [(200, "None"), (404, "None"), (403, "403 Forb"), (503, "503 Service")])
+def test_a_server_is_reachable_unless_a_proxy_refuses(unreachable, code, fault):
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert unreachable(server.server_port, code, seconds=60.0).startswith(fault)
         server.shutdown()
-        server.server_close()
-    assert answer is fault or (answer is not None and fault is not None and answer.startswith(fault))
 
 
-def test_the_look_at_a_server_that_never_answers_ends(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    with socket.create_server(("127.0.0.1", 0)) as listening:  # takes the connection and stays silent
-        answer = tfds_module._unreachable(f"http://127.0.0.1:{listening.getsockname()[1]}/", seconds=0.2)
-    assert answer in ("no answer within 0.2 seconds", "timed out")
-
-
-def test_a_closed_port_is_no_network(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def test_a_silent_server_and_a_closed_port_are_unreachable(unreachable):
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # takes the connection and sends nothing
         port = listening.getsockname()[1]
-    assert "refused" in str(tfds_module._unreachable(f"http://127.0.0.1:{port}/", seconds=60))
+        assert unreachable(port, seconds=0.2) in ("no answer within 0.2 seconds", "timed out")
+    assert "refused" in unreachable(port, seconds=60.0)
 
 
-def test_a_kept_data_set_needs_its_folder_only(tmp_path, monkeypatch, no_tensorflow):
+def test_a_cached_data_set_needs_its_folder_only(tmp_path, monkeypatch, no_tensorflow):
     from ntk_repro.data.cache import cache_path
     from ntk_repro.record import save_arrays
 
     monkeypatch.setenv("NTK_REPRO_CACHE", str(tmp_path / "cache"))
     prepared_folder(tmp_path)
-    kept = cache_path(tfds_source("mnist", tmp_path))
-    kept.parent.mkdir()
+    cached = cache_path(tfds_source("mnist", tmp_path))
+    cached.parent.mkdir()
     x, y = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28, 1), np.array([4, 9], np.int32)
-    save_arrays(kept, {"x_train": x, "y_train": y, "x_test": x, "y_test": y})
+    save_arrays(cached, {"x_train": x, "y_train": y, "x_test": x, "y_test": y})
     np.testing.assert_array_equal(load_dataset("mnist", tmp_path).y, [4, 9, 4, 9])
     shutil.rmtree(tmp_path / "mnist")
     with pytest.raises(UserError, match="mnist is not in"):

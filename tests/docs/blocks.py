@@ -4,6 +4,7 @@ import importlib
 import io
 import re
 import shlex
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +30,13 @@ class Block(NamedTuple):
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block is to be written into, from a first line `# file: name`."""
+        """The name of the file to write the block into, from a first line `# file: name`."""
         found = re.match(r"# file: (\S+)\n", self.text)
         return found[1] if found else None
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page; a block `text` right after another is what that one prints."""
+    """The fenced blocks of a page; a block `text` right after another is the output of that one."""
     found: list[Block] = []
     text = page.read_text(encoding="utf-8")
     for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -59,29 +60,31 @@ def commands_of(block: Block) -> list[str]:
 
 
 def run(block: Block, page: str, names: dict[str, Any]) -> str:
-    """Runs a Python block in the working folder, or writes it into its file; what it printed."""
+    """Runs a Python block in the working folder, or writes it into its file, and returns what it printed."""
     if block.file:
         Path(block.file).write_text(block.text, encoding="utf-8")
         return ""
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        # Line numbers of a traceback are those of the page.
-        exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), names)
-    return printed.getvalue()
+    # Line numbers of a traceback are those of the page.
+    code = compile("\n" * (block.line - 1) + block.text, page, "exec")
+    return _printed(lambda: exec(code, names))
 
 
 def run_command(command: str) -> str:
-    """Runs `python -m <module> <arguments>` of this package in this process; what it printed."""
+    """Runs `python -m <module> <arguments>` of this package in this process, and returns what it printed."""
     python, flag, module, *arguments = shlex.split(command)
     assert (python, flag) == ("python", "-m"), f"{command}: only modules of this package are run here"
+    return _printed(lambda: importlib.import_module(f"{module}.__main__").main(arguments))
+
+
+def _printed(call: Callable[[], object]) -> str:
     printed = io.StringIO()
     with redirect_stdout(printed):
-        importlib.import_module(f"{module}.__main__").main(arguments)
+        call()
     return printed.getvalue()
 
 
 def differences(shown: str, printed: str, relative: float = 0.03) -> list[str]:
-    """Where a printed text is not what a page shows: words must be equal, numbers nearly so.
+    """Where a printed text differs from what a page shows: words must be equal, numbers nearly equal.
 
     Numbers may differ by one unit of their last digit shown, or by `relative`. `...` in a shown line stands for
     anything up to the end of the line, a line of `...` alone for any number of lines.
@@ -92,15 +95,15 @@ def differences(shown: str, printed: str, relative: float = 0.03) -> list[str]:
         if line == "...":
             anywhere = True
             continue
-        found = [i for i in range(at, len(lines)) if _alike(line, lines[i], relative)]
+        found = [i for i in range(at, len(lines)) if _nearly_equal(line, lines[i], relative)]
         if not found or (found[0] > at and not anywhere):
-            there = lines[at] if at < len(lines) else "(the end)"
-            return [f"shown: {line}\nprinted: {there}\nin all:\n{printed}"]
+            next_line = lines[at] if at < len(lines) else "(the end)"
+            return [f"shown: {line}\nprinted: {next_line}\nin all:\n{printed}"]
         at, anywhere = found[0] + 1, False
     return [] if anywhere or at == len(lines) else [f"printed beyond what is shown:\n{lines[at]}"]
 
 
-def _alike(shown: str, printed: str, relative: float) -> bool:
+def _nearly_equal(shown: str, printed: str, relative: float) -> bool:
     shown, dots, _ = shown.partition("...")
     if dots:
         printed = printed[: len(shown)]

@@ -14,7 +14,7 @@ PICTURES = {"tutorial": ("eigenfunctions", "intervals"), "extending": ()}
 
 
 def outputs(page: Path, languages: tuple[str, ...] = ("python", "sh")) -> Iterator[tuple[Block, str]]:
-    """Every block of a page with what it prints, run in order in the working folder."""
+    """Every block of a page with its output, run in order in the working folder."""
     names: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page):
         if block.language not in languages:

@@ -6,45 +6,40 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 import ntk_repro
+from ntk_repro.lazy_names import homes
 from tests.docs.blocks import DOCS, ROOT
 
 pytestmark = pytest.mark.slow
 
 API = {page.stem: page.read_text() for page in (DOCS / "api").glob("*.md")}
-MODULES = sorted(
-    {name for text in API.values() for name in re.findall(r"^\.\. automodule:: (\S+)", text, re.MULTILINE)}
-)
+MODULES = sorted(set(re.findall(r"^\.\. automodule:: (\S+)", "\n".join(API.values()), re.MULTILINE)))
 STUDIES = {path.parent.name for path in (ROOT / "ntk_repro").glob("*/__init__.py") if "Study:" in path.read_text()}
 # Rooms that are programs or shims, with nothing for a reader to call.
 WITHOUT_A_PAGE = {"__main__", "_neural_tangents", "widths"}
 
 
-class Page(NamedTuple):
-    """What is read off an HTML page."""
+class Page(HTMLParser):
+    """The anchors, links and resources of an HTML page."""
 
-    anchors: set[str]
-    links: list[str]
-    resources: list[str]
-
-
-class _Reader(HTMLParser):
-    def __init__(self):
+    def __init__(self, text: str):
         super().__init__()
-        self.page = Page(set(), [], [])
+        self.anchors: set[str] = set()
+        self.links: list[str] = []
+        self.resources: list[str] = []
+        self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         found = {name: value for name, value in attrs if value is not None}
-        self.page.anchors.update(found[name] for name in ("id", "name") if name in found)
+        self.anchors.update(found[name] for name in ("id", "name") if name in found)
         if tag == "a" and "href" in found:
-            self.page.links.append(found["href"])
+            self.links.append(found["href"])
         elif "src" in found or (tag == "link" and "href" in found):
-            self.page.resources.append(found.get("src", found.get("href", "")))
+            self.resources.append(found.get("src", found.get("href", "")))
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +55,7 @@ def built(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(built) -> dict[Path, Page]:
-    found = {}
-    for path in sorted(built.rglob("*.html")):
-        reader = _Reader()
-        reader.feed(path.read_text(encoding="utf-8"))
-        found[path] = reader.page
-    return found
+    return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(built.rglob("*.html"))}
 
 
 def test_the_pages_build_without_a_warning(built):
@@ -78,7 +68,7 @@ def test_every_page_can_be_reached_from_the_first(built, pages):
     first = pages[built / "index.html"]
     linked = {(built / urlsplit(link).path).resolve() for link in first.links if not urlsplit(link).scheme}
     names = {path for path in pages if path.name not in ("genindex.html", "search.html", "py-modindex.html")}
-    # The contents on the left name all pages but those below the API's, which its own page names.
+    # The contents on the left name all pages except those below the API's, which its page names.
     api = {(built / "api" / urlsplit(link).path).resolve() for link in pages[built / "api/index.html"].links}
     assert names <= linked | api | {built / "index.html"}
 
@@ -139,6 +129,6 @@ def test_names_in_the_table_of_equations_are_links(built, pages):
     targets = {urlsplit(link).fragment for link in pages[built / "equations.html"].links}
     for name in names:
         first, *rest = name.removeprefix("ntk_repro.").split(".")
-        home = ntk_repro._HOMES.get(first, "ntk_repro")
+        home = homes("ntk_repro").get(first, "ntk_repro")
         target = ".".join([home, first, *rest])
         assert target in targets or f"module-{target}" in targets, name

@@ -1,8 +1,9 @@
-"""The Python of the pages runs as it stands there, and prints what they show."""
+"""The Python of the pages runs as shown, and prints what they show."""
 
 import os
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,20 +16,15 @@ from tests.docs.renew import PICTURES, outputs
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
-    """A folder to work in, as a reader has one; what a page adds to the package is taken back."""
+    """A working folder, as a reader has one; what a page adds to the package is removed afterwards."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
-    registries: list[tuple[dict[str, Any], dict[str, Any]]] = [
-        (registry, dict(registry)) for registry in (MODELS, DATASETS)
-    ]
-    yield tmp_path
-    for registry, entries in registries:
-        registry.clear()
-        registry.update(entries)
+    with patch.dict(MODELS), patch.dict(DATASETS):
+        yield tmp_path
     for name in set(sys.modules) - before:
         if os.path.dirname(getattr(sys.modules[name], "__file__", None) or "") == str(tmp_path):
             del sys.modules[name]
@@ -56,12 +52,9 @@ def test_the_commands_of_the_tutorial_print_what_it_shows(reader):
     for block in blocks(DOCS / "tutorial.md"):
         if block.file == "my_network.py" or "np.savez" in block.text:
             run(block, "tutorial.md", {"__name__": "tutorial"})
-    told = 0
-    for block, printed in outputs(DOCS / "tutorial.md", ("sh",)):
-        assert block.shown is not None
-        assert differences(block.shown, printed) == [], f"line {block.line}"
-        told += 1
-    assert told == 1
+    ((block, printed),) = outputs(DOCS / "tutorial.md", ("sh",))
+    assert block.shown is not None
+    assert differences(block.shown, printed) == [], f"line {block.line}"
 
 
 @pytest.mark.slow
@@ -85,13 +78,8 @@ def test_the_python_of_the_gram_page_runs(reader):
     from ntk_repro import Network
 
     x_all = np.random.default_rng(0).normal(size=(1700, 40)).astype(np.float32)
-    names: dict[str, Any] = {
-        "np": np,
-        "net": Network.create("mlp", 0, (40,)),
-        "x": x_all[:1600],
-        "x_new": x_all[1600:],
-        "x_all": x_all,
-    }
+    names: dict[str, Any] = {"np": np, "net": Network.create("mlp", 0, (40,)), "x_all": x_all}
+    names |= {"x": x_all[:1600], "x_new": x_all[1600:]}
     found = [run(block, "gram.md", names) for block in blocks(DOCS / "gram.md") if block.language == "python"]
     assert len(found) >= 5
     np.testing.assert_array_equal(names["k"], names["store"].array())  # read by tensorstore alone

@@ -102,7 +102,7 @@ def test_too_many_outputs_are_told_before_a_folder_is_made(mine, capsys):
     mine.write_text(NET.replace("Dense(1)", "Dense(10)"))
     with pytest.raises(SystemExit):
         main(ARGS)
-    assert "Shallow gives 10 outputs where 1 is needed" in capsys.readouterr().err
+    assert "gives outputs (n, 10) where (n, 1) is needed" in capsys.readouterr().err
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 

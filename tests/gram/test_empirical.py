@@ -203,7 +203,7 @@ def test_bad_input_is_refused_in_a_sentence():
         with pytest.raises(UserError, match=r"must be a Network, not .* make one by Network\.create"):
             empirical_gram(wrong, x)
     for wrong in (x[:, 1:], x[0]):
-        with pytest.raises(UserError, match=r"does not take samples of shape .* each of the shape"):
+        with pytest.raises(UserError, match=r"does not run on inputs .* shape \(of one sample\) and the type"):
             empirical_gram(net, wrong)
     for wrong in (2.0, None, True):
         with pytest.raises(UserError, match='must be "mean", "full" or the number'):

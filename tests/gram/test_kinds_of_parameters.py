@@ -282,7 +282,7 @@ def test_running_statistics_are_no_parameters():
 def test_parameters_without_a_gradient_are_refused_by_name_in_replace():
     net = Network.from_apply(lambda p, x: x @ p["w"], {"w": normal(5, 2)})
     for wrong, kind in ((np.ones((5, 2), int), "int64"), (jnp.tanh, "")):
-        with pytest.raises(UserError, match=f"parameter w is {kind}.*make the network anew"):
+        with pytest.raises(UserError, match=f"parameter w is {kind}.*make a new network"):
             net.replace(params={"w": wrong})
     with pytest.raises(UserError, match=r"they lack w and have w/imag; pass a tree with the names of net.params"):
         net.replace(params={"w": W})

@@ -1,6 +1,6 @@
 """AlexNet: sizes, the function against PyTorch, images of other sizes."""
 
-from typing import Any
+from functools import partial
 
 import jax
 import numpy as np
@@ -9,27 +9,19 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.models import build_model
 from tests.models.stax_parameters import drawn_network
-from tests.models.torch_parameters import torch_parameters
+from tests.models.torch_parameters import assert_is_pytorchs, count_parameters
 
 SMALL = {"channels": (3, 4, 5, 4, 2), "hidden": (7, 6), "num_outputs": 3}
 LAYERS = [*(f"Conv_{i}" for i in range(5)), *(f"Dense_{i}" for i in range(3))]
-
-
-def shapes(**settings: Any) -> Any:
-    module = build_model("alexnet", num_outputs=10, **settings)
-    return jax.eval_shape(module.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32))["params"]
-
-
-def count(tree: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def test_parameter_counts():
     """torchvision's 61,100,840 with 1,000 outputs, less 990 outputs; four times the width has the paper's 960 million
     within 10 %.
     """
-    assert count(shapes()) == 61_100_840 - 990 * 4097 == 57_044_810
-    assert abs(count(shapes(width=4)) / 960e6 - 1) < 0.1
+    count = partial(count_parameters, "alexnet", (224, 224, 3), num_outputs=10)
+    assert count() == 61_100_840 - 990 * 4097 == 57_044_810
+    assert abs(count(width=4) / 960e6 - 1) < 0.1
     assert build_model("alexnet", width=0.5).channels == (32, 96, 192, 128, 128)
 
 
@@ -49,10 +41,7 @@ def test_the_function_is_pytorchs(side):
     )  # fmt: skip
     x = np.random.default_rng(0).normal(size=(2, side, 63, 3)).astype(np.float32)
     ours = drawn_network(build_model("alexnet", **SMALL), x.shape[1:], scale=0.2)
-    theirs.load_state_dict(torch_parameters(theirs, ours.params, LAYERS, grid=(6, 6, c[4])))
-    with torch.no_grad():
-        expected = theirs(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy()
-    np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-4)
+    assert_is_pytorchs(ours, theirs, LAYERS, (6, 6, c[4]), x, atol=1e-4)
 
 
 def test_what_it_cannot_take_is_refused():

@@ -1,35 +1,26 @@
 """LeNet-5: sizes, the function against PyTorch, padding, widths."""
 
-from typing import Any
+from functools import partial
 
-import jax
 import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.models import LeNet5, build_model, network_spec
 from tests.models.stax_parameters import drawn_network
-from tests.models.torch_parameters import torch_parameters
+from tests.models.torch_parameters import assert_is_pytorchs, count_parameters
 
 X = np.random.default_rng(0).normal(size=(3, 28, 28, 1)).astype(np.float32)
 
 
-def shapes(shape: tuple[int, ...], **settings: Any) -> Any:
-    module = build_model("lenet5", **settings)
-    return jax.eval_shape(module.init, jax.random.key(0), np.zeros((1, *shape), np.float32))["params"]
-
-
-def count(tree: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
-
-
 def test_parameter_counts():
     """61,706 on MNIST with ten outputs; about 240k at twice the width and 216 million at sixty times."""
-    assert count(shapes((28, 28, 1), num_outputs=10)) == count(shapes((32, 32, 1), num_outputs=10)) == 61_706
-    assert count(shapes((28, 28, 1))) == 61_706 - 9 * 85
-    assert count(shapes((32, 32, 3), num_outputs=10)) == 61_706 + 2 * 25 * 6
-    assert 240e3 < count(shapes((28, 28, 1), num_outputs=10, width=2)) < 245e3
-    assert count(shapes((28, 28, 1), num_outputs=10, width=60)) == pytest.approx(216e6, rel=0.01)
+    count = partial(count_parameters, "lenet5")
+    assert count((28, 28, 1), num_outputs=10) == count((32, 32, 1), num_outputs=10) == 61_706
+    assert count((28, 28, 1)) == 61_706 - 9 * 85
+    assert count((32, 32, 3), num_outputs=10) == 61_706 + 2 * 25 * 6
+    assert 240e3 < count((28, 28, 1), num_outputs=10, width=2) < 245e3
+    assert count((28, 28, 1), num_outputs=10, width=60) == pytest.approx(216e6, rel=0.01)
 
 
 @pytest.mark.slow
@@ -43,10 +34,7 @@ def test_the_function_is_pytorchs():
     )  # fmt: skip
     ours = drawn_network(build_model("lenet5", num_outputs=10), (28, 28, 1), scale=0.1)
     layers = ["Conv_0", "Conv_1", "Dense_0", "Dense_1", "Dense_2"]
-    theirs.load_state_dict(torch_parameters(theirs, ours.params, layers, grid=(5, 5, 16)))
-    with torch.no_grad():
-        expected = theirs(torch.from_numpy(X.transpose(0, 3, 1, 2).copy())).numpy()
-    np.testing.assert_allclose(ours(X), expected, rtol=1e-4, atol=1e-5)
+    assert_is_pytorchs(ours, theirs, layers, (5, 5, 16), X, atol=1e-5)
 
 
 def test_small_images_are_set_in_the_middle_of_zeros():

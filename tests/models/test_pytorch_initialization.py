@@ -16,7 +16,7 @@ FAN_IN = {"Conv_0": 25, "Conv_1": 25 * 24, "Dense_0": 25 * 64, "Dense_1": 480, "
 
 @pytest.mark.slow
 def test_every_array_is_uniform_within_one_over_the_root_of_fan_in():
-    """Kolmogorov-Smirnov against U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), weights and biases alike."""
+    """Kolmogorov-Smirnov against U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), for weights and biases."""
     module = build_model("lenet5", width=4, num_outputs=10)
     params: Any = Network.create(module, 0, (28, 28, 1)).params
     assert set(params) == set(FAN_IN)
@@ -38,7 +38,7 @@ def test_the_same_distribution_as_pytorchs():
         (torch.nn.Linear(99, 200), 99, (99, 200)),
     ):
         init = uniform_by_fan_in(fan_in)
-        for theirs, own in ((layer.weight, shape), (layer.bias, shape[-1:])):
-            ours = np.asarray(init(jax.random.key(1), own)).ravel()
+        for theirs, size in ((layer.weight, shape), (layer.bias, shape[-1:])):
+            ours = np.asarray(init(jax.random.key(1), size)).ravel()
             compared: Any = stats.ks_2samp(ours, theirs.detach().numpy().ravel())
             assert compared.pvalue > 1e-3

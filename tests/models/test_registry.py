@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.models import ACTIVATIONS, MODELS, ResidualNetworkSettings, build_model, network_spec
+from ntk_repro.models import ACTIVATIONS, ResidualNetworkSettings, build_model, network_spec
 from ntk_repro.network import Network
+from tests.models.torch_parameters import count_parameters
 
 
 def test_parameter_counts_by_hand():
@@ -19,9 +20,7 @@ def test_parameter_counts_by_hand():
     norms = 2 * (5 * 64 + 5 * 128 + 5 * 256 + 5 * 512)
     resnet18 = convolutions + projections + norms + 512 + 1
     for name, expected in {"mlp": mlp, "lenet": lenet, "resnet18": resnet18}.items():
-        module = build_model(name)
-        shapes = jax.eval_shape(module.init, jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32))["params"]
-        assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == expected
+        assert count_parameters(name, (32, 32, 3)) == expected
 
 
 def test_width_scales_every_size_and_rounds_to_at_least_one():
@@ -43,23 +42,23 @@ def test_residual_scale_zero_leaves_hardly_any_gradients():
         share[scale] = sum(int((leaf != 0).sum()) for leaf in leaves) / sum(leaf.size for leaf in leaves)
     projections_stem_and_norms = 1.7e5 / 11.2e6
     assert 0.6 * projections_stem_and_norms < share[0.0] < 1.4 * projections_stem_and_norms
-    assert share[1.0] > 0.5  # the rest feeds dead units
+    assert share[1.0] > 0.5  # all others feed dead units
 
 
 @pytest.mark.slow
 def test_batch_statistics_are_used_in_training_only():
     net = Network.create("resnet18", 0, (8, 8, 3), width=1 / 16, residual_scale_init=1.0)
     x = 3 + np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
-    alone = np.concatenate([net(x[i : i + 1]) for i in range(6)])
-    np.testing.assert_allclose(net(x), alone, rtol=1e-5)  # inference: samples do not see each other
+    single = np.concatenate([net(x[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(net(x), single, rtol=1e-5)  # at inference samples do not affect each other
     fx, state = net.training_fn(net.params, net.state, x)
-    assert np.abs(np.asarray(fx) - alone).max() > 0.1 * np.abs(alone).max()
-    stem = net.state["batch_stats"]["norm_init"]["mean"], state["batch_stats"]["norm_init"]["mean"]
-    assert np.abs(stem[1] - stem[0]).max() > 1e-3
+    assert np.abs(np.asarray(fx) - single).max() > 0.1 * np.abs(single).max()
+    before, after = (s["batch_stats"]["norm_init"]["mean"] for s in (net.state, state))
+    assert np.abs(after - before).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_activation_reaches_the_network(name):
+def test_every_activation_is_used_by_the_network(name):
     x = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype(np.float32)
     net = Network.create("mlp", 0, (4, 4, 1), activation=name)
     first = x.reshape(3, -1) @ net.params["Dense_0"]["kernel"]
@@ -68,39 +67,39 @@ def test_every_activation_reaches_the_network(name):
     np.testing.assert_allclose(net(x), by_hand, rtol=1e-4, atol=1e-5)
 
 
-def test_unknown_names_are_answered_with_the_nearest():
-    with pytest.raises(UserError, match="unknown network 'resnet'; did you mean 'resnet18'"):
-        build_model("resnet")
-    with pytest.raises(UserError, match="did you mean 'gelu'"):
-        build_model("mlp", activation="gellu")
-    with pytest.raises(UserError, match="did you mean 'residual_scale_init'"):
-        build_model("resnet18", residual_scale=1.0)
-    with pytest.raises(UserError, match="setting of lenet"):
-        build_model("lenet", residual_scale_init=1.0)
-    with pytest.raises(UserError, match="width must be above 0"):
-        build_model("lenet", width=0)
-    assert "residual_scale_init" in network_spec("resnet18").settings
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("resnet", {}, "unknown network 'resnet'; did you mean 'resnet18'"),
+        ("mlp", {"activation": "gellu"}, "did you mean 'gelu'"),
+        ("resnet18", {"residual_scale": 1.0}, "did you mean 'residual_scale_init'"),
+        ("lenet", {"residual_scale_init": 1.0}, "setting of lenet"),
+        ("lenet", {"width": 0}, "width must be above 0"),
+        ("mlp", {"num_outputs": 0}, "1 output or more, not 0"),
+    ],
+)
+def test_unknown_names_and_values_out_of_range_are_refused(name, settings, message):
+    with pytest.raises(UserError, match=message):
+        build_model(name, **settings)
+
+
+def test_settings_of_the_architectures():
+    assert network_spec("resnet18").settings == ("stage_sizes", "residual_scale_init")
     assert network_spec("mlp").settings == network_spec("lenet").settings == ()
-    assert set(MODELS) >= {"mlp", "lenet", "resnet18"}
 
 
-def test_what_settings_hold_for_a_network():
-    own = {"width": 0.5, "activation": "gelu"}
-    residual = ResidualNetworkSettings(net="resnet18", residual_scale_init=1.0, **own)
-    assert residual.model_settings == {**own, "residual_scale_init": 1.0}
-    assert dataclasses.replace(residual, net="mlp").model_settings == own
+def test_the_settings_that_a_network_is_given():
+    given = {"width": 0.5, "activation": "gelu"}
+    residual = ResidualNetworkSettings(net="resnet18", residual_scale_init=1.0, **given)
+    assert residual.model_settings == {**given, "residual_scale_init": 1.0}
+    assert dataclasses.replace(residual, net="mlp").model_settings == given
     assert dataclasses.replace(residual, net="mlp").resolved().residual_scale_init == 0
     with pytest.raises(UserError, match="did you mean 'mlp'"):
         _ = dataclasses.replace(residual, net="mlpp").model_settings
 
 
-def test_a_network_without_outputs_is_refused():
-    with pytest.raises(UserError, match="1 output or more, not 0"):
-        build_model("mlp", num_outputs=0)
-
-
 @pytest.mark.parametrize("shape", [(1, 3, 8, 1), (1, 8, 8), (2, 12, 8, 8, 1)])
-def test_lenet_refuses_what_its_poolings_leave_nothing_of(shape):
+def test_lenet_refuses_images_too_small_for_its_poolings(shape):
     sides = " x ".join(map(str, shape[1:]))
     with pytest.raises(UserError, match=f"of at least 4 x 4 pixels, not {sides}"):
         jax.eval_shape(build_model("lenet").init, jax.random.key(0), np.zeros(shape, np.float32))

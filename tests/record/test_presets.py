@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from ntk_repro.errors import UserError
@@ -25,41 +23,36 @@ nets = ["resnet18"]
 """
 
 
-def test_shared_values_hold_for_every_preset_and_can_be_overridden():
-    presets = load_presets(TEXT)
-    assert presets == {
-        "quick": {
-            "nets": ["mlp", "lenet"],
-            "n_train": 100,
-            "data": "mnist5k",
-            "recipe": {"epochs": 20},
-            "runs": [{"net": "mlp"}],
-        },
-        "paper": {"nets": ["resnet18"], "n_train": None, "n_test": None, "data": "cifar10"},
-    }
-
-
-def test_a_file_reads_like_its_text(tmp_path):
+@pytest.fixture
+def file(tmp_path):
     path = tmp_path / "fig2.toml"
     path.write_text(TEXT)
-    assert load_preset(path, "quick") == load_preset(str(path), "quick") == load_preset(TEXT, "quick")
+    return path
 
 
-def test_an_unknown_preset_is_refused_with_the_nearest_name():
+def test_shared_values_hold_for_every_preset_and_can_be_overridden(file):
+    shared = {"nets": ["mlp", "lenet"], "n_train": 100}
+    quick = {**shared, "data": "mnist5k", "recipe": {"epochs": 20}, "runs": [{"net": "mlp"}]}
+    paper = {"nets": ["resnet18"], "n_train": None, "n_test": None, "data": "cifar10"}
+    assert load_presets(file) == {"quick": quick, "paper": paper}
+    assert load_preset(file, "quick") == quick
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name(file):
     with pytest.raises(UserError, match="unknown preset 'quikc'; did you mean 'quick'"):
-        load_preset(TEXT, "quikc")
+        load_preset(file, "quikc")
 
 
 @pytest.mark.parametrize(
-    ("source", "sentence"),
+    ("text", "sentence"),
     [
-        (Path("absent.toml"), "absent.toml cannot be read"),
-        ("absent.toml", "absent.toml cannot be read"),
-        ("a = = 1", "not valid TOML"),
+        (None, "fig2.toml cannot be read"),
+        ("a = = 1", "fig2.toml is not valid TOML"),
         ("a = 1", "has no preset"),
-        ("[quick]\na = 1\nunset = ['a']", r"\[quick\] of the TOML text both sets 'a'"),
+        ("[quick]\na = 1\nunset = ['a']", r"\[quick\] of .*fig2.toml both sets 'a'"),
     ],
 )
-def test_faulty_files_are_named(source, sentence):
+def test_faulty_files_are_named(file, text, sentence):
+    file.unlink() if text is None else file.write_text(text)
     with pytest.raises(UserError, match=sentence):
-        load_presets(source)
+        load_presets(file)

@@ -1,11 +1,12 @@
+import contextlib
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
-import textwrap
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,25 @@ class Config:
     data_dir: str | None = field(default=None, metadata={"identity": False})
 
 
-def finished(root, **kw):
-    with RunFolder.open("study", Config(**kw), root=root) as run:
-        run.save_part("one", x=np.arange(3))
-        run.log(loss=1.0)
-        run.finish(accuracy=np.array([0.9, 0.8]))
+def run_path(root, done=True):
+    """The folder of a run that is finished or only begun."""
+    with RunFolder.open("study", Config(), root=root) as run:
+        if done:
+            run.save_part("one", x=np.arange(3))
+            run.log(loss=1.0)
+            run.finish(accuracy=np.array([0.9, 0.8]))
     return run.path
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """The system refuses to write beyond this size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_run_under_the_former_name_of_its_study_is_found(tmp_path):
@@ -40,14 +54,16 @@ def test_a_run_under_the_former_name_of_its_study_is_found(tmp_path):
     assert not RunFolder.is_done("finite_width_training", Config(n_train=1), root=tmp_path)
 
 
-def test_a_run_is_written_and_read(tmp_path):
+def test_a_run_is_written_in_two_sessions_and_read(tmp_path):
     config = Config(n_train=10)
     with RunFolder.open("study", config, root=tmp_path) as run:
         assert run.path == tmp_path / "study" / config_hash(config) == RunFolder.locate("study", config, root=tmp_path)
-        assert not run.done
         assert run.load_part("one") is None
         run.save_part("one", x=np.arange(3))
         run.log(step=1, loss=np.float32(0.5))
+    with RunFolder.open("study", replace(config, data_dir="elsewhere"), root=tmp_path) as run:
+        assert not run.done
+        np.testing.assert_array_equal(run.part("one", pytest.fail)["x"], [0, 1, 2])
         run.log(step=2, loss=float("inf"), grid=np.arange(2))
         run.describe(provenance={"name": "digits"})
         run.finish(accuracy=[0.9])
@@ -57,9 +73,10 @@ def test_a_run_is_written_and_read(tmp_path):
     assert read.config == {"net": "mlp", "n_train": 10, "learning_rate": 0.05}
     assert read.metrics() == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": float("inf"), "grid": [0, 1]}]
     np.testing.assert_array_equal(read.result()["accuracy"], [0.9])
+    (earlier,) = read.environment["earlier_sessions"]
+    assert earlier["settings"] == {"data_dir": None}
+    assert read.environment["settings"] == {"data_dir": "elsewhere"}
     assert read.environment["provenance"] == {"name": "digits"}
-    assert read.environment["earlier_sessions"] == []
-    assert read.environment["settings"] == {"data_dir": None}
     assert not (run.path / "parts").exists()
 
 
@@ -73,24 +90,8 @@ def test_the_root_comes_from_the_environment_or_is_runs(tmp_path, monkeypatch):
         assert (tmp_path / "runs" / "s" / config_hash(Config()) / "config.toml").exists()
 
 
-def test_a_run_continues_with_its_parts(tmp_path):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        run.save_part("one", x=np.arange(3))
-        run.log(step=1)
-    with RunFolder.open("study", Config(data_dir="elsewhere"), root=tmp_path) as run:
-        part = run.load_part("one")
-        assert part is not None
-        np.testing.assert_array_equal(part["x"], [0, 1, 2])
-        run.log(step=2)
-        assert run.metrics() == [{"step": 1}, {"step": 2}]
-        run.finish()
-    (earlier,) = run.environment["earlier_sessions"]
-    assert earlier["settings"] == {"data_dir": None}
-    assert run.environment["settings"] == {"data_dir": "elsewhere"}
-
-
 def test_a_finished_run_is_opened_for_reading_at_once(tmp_path):
-    path = finished(tmp_path)
+    path = run_path(tmp_path)
     before = {p.name: p.stat().st_mtime_ns for p in path.iterdir()}
     with RunFolder.open("study", Config(), root=tmp_path) as run, RunFolder.open("study", Config(), root=tmp_path):
         assert run.done
@@ -100,38 +101,25 @@ def test_a_finished_run_is_opened_for_reading_at_once(tmp_path):
     assert before == {p.name: p.stat().st_mtime_ns for p in path.iterdir()}
 
 
-def test_nothing_is_written_after_finish_or_through_read(tmp_path):
+def test_a_run_that_is_finished_closed_or_read_is_not_written(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        pass
+    for closed in (run, RunFolder.read(run.path)):
+        with pytest.raises(UserError, match=r"open for reading only: open it with RunFolder.open"):
+            closed.log(a=1)
+        with pytest.raises(UserError, match="is not finished: give the command that started it again"):
+            closed.result()
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.finish(a=1)
         for write in (lambda: run.log(a=1), lambda: run.save_part("p", a=1), lambda: run.finish(a=2), run.describe):
             with pytest.raises(UserError, match="is finished: delete the folder"):
                 write()
-    with pytest.raises(UserError, match=r"open for reading only: open it with RunFolder.open"):
-        RunFolder.read(run.path).save_part("p", a=1)
-
-
-def test_a_closed_run_is_not_written_any_more(tmp_path):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        pass
-    with pytest.raises(UserError, match="open for reading only"):
-        run.log(a=1)
-
-
-def test_the_result_of_an_unfinished_run_is_refused(tmp_path):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        pass
-    with pytest.raises(UserError, match="is not finished: give the command that started it again"):
-        RunFolder.read(run.path).result()
 
 
 @pytest.mark.parametrize("done", [False, True])
 def test_a_folder_of_another_config_is_refused(tmp_path, done):
     other = RunFolder.locate("study", Config(learning_rate=0.1), root=tmp_path)
-    if done:
-        finished(tmp_path)
-    else:
-        RunFolder.open("study", Config(), root=tmp_path).close()
-    RunFolder.locate("study", Config(), root=tmp_path).rename(other)
+    run_path(tmp_path, done).rename(other)
     sentence = r"another config \(learning_rate: 0.05 there, 0.1 now\): delete it, or choose .* NTK_REPRO_RUNS"
     with pytest.raises(UserError, match=sentence):
         RunFolder.open("study", Config(learning_rate=0.1), root=tmp_path)
@@ -140,13 +128,12 @@ def test_a_folder_of_another_config_is_refused(tmp_path, done):
 @pytest.mark.parametrize("done", [False, True])
 def test_data_that_differ_from_those_a_run_was_begun_with_are_refused(tmp_path, done):
     one, other = ({"name": "digits", "sha256": digest} for digest in ("a", "b"))
-    for _ in range(2):  # begun, then continued with the same data
+    for finish in (False, done):  # begun, then continued with the same data
         with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
             assert run.environment["provenance"] == one
-    if done:
-        with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
-            run.finish(x=np.zeros(1))
-    for _ in range(2):  # the refusal is no beginning with the other data
+            if finish:
+                run.finish(x=np.zeros(1))
+    for _ in range(2):  # a refused run is not begun with the other data
         with pytest.raises(UserError, match=r"the images of digits are not those that .* was begun with"):
             RunFolder.open("study", Config(), root=tmp_path, provenance=other)
     with RunFolder.open("study", Config(), root=tmp_path, provenance=one) as run:
@@ -162,74 +149,62 @@ def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
     (path / "config.toml").unlink()
     with pytest.raises(UserError, match=r"holds \S+ but no config.toml.*: move the folder away or delete it"):
         RunFolder.open("study", Config(), root=tmp_path)
-    with pytest.raises(UserError, match=r"has no config.toml, so it is no run folder"):
+    with pytest.raises(UserError, match=r"has no config.toml, so it is not a run folder"):
         RunFolder.read(path)
 
 
-@pytest.mark.parametrize("content", [b"net = ", b"\xff\xfe"])
-def test_a_damaged_config_is_refused(tmp_path, content):
-    RunFolder.open("study", Config(), root=tmp_path).close()
-    path = RunFolder.locate("study", Config(), root=tmp_path)
-    (path / "config.toml").write_bytes(content)
-    with pytest.raises(UserError, match=r"config.toml is (not valid TOML|damaged)"):
-        RunFolder.open("study", Config(), root=tmp_path)
-
-
-def test_reading_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match=r"there is no run folder .*: compute that run first"):
-        RunFolder.read(tmp_path / "absent")
-
-
-def damage_missing(path):
-    (path / "result.npz").unlink()
-
-
-def damage_cut(path):
-    (path / "result.npz").write_bytes((path / "result.npz").read_bytes()[:-1])
-
-
-def damage_mark(path):
-    (path / "DONE").write_text("")
-
-
-@pytest.mark.parametrize("damage", [damage_missing, damage_cut, damage_mark])
-def test_done_without_its_result_is_refused(tmp_path, damage):
-    path = finished(tmp_path)
-    damage(path)
-    sentence = "is marked DONE but its result.npz is missing or damaged: delete the folder, run again"
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"net = ", "config.toml is not valid TOML"),
+        (b"\xff\xfe", "config.toml is damaged"),
+        (None, "there is no run folder .*: compute that run first"),
+    ],
+)
+def test_a_damaged_config_and_a_missing_folder_are_refused(tmp_path, content, sentence):
+    path = run_path(tmp_path, done=False)
+    path.joinpath("config.toml").write_bytes(content) if content else shutil.rmtree(path)
     with pytest.raises(UserError, match=sentence):
-        RunFolder.open("study", Config(), root=tmp_path)
-    with pytest.raises(UserError, match=sentence):
-        RunFolder.read(path).result()
+        RunFolder.read(path)
 
 
-def test_whether_a_run_is_done_is_told_without_opening_it(tmp_path):
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[content.find(np.array([0.9, 0.8]).tobytes())] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("result.npz", Path.unlink),
+        ("result.npz", lambda path: path.write_bytes(path.read_bytes()[:-1])),
+        ("result.npz", flip_a_bit),
+        ("DONE", lambda path: path.write_text("")),
+    ],
+)
+def test_done_without_its_result_is_refused(tmp_path, file, damage):
+    path = run_path(tmp_path)
+    damage(path / file)
+    for read in (RunFolder.read, lambda path: RunFolder.open("study", Config(), root=tmp_path)):
+        with pytest.raises(UserError, match=r"is marked DONE but its result.npz is missing or damaged: delete the"):
+            read(path).result()
+
+
+def test_is_done_changes_nothing(tmp_path):
     assert not RunFolder.is_done("study", Config(), root=tmp_path)
     assert list(tmp_path.iterdir()) == []
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        assert not RunFolder.is_done("study", Config(), root=tmp_path)
-        run.finish(x=np.ones(2))
+    run_path(tmp_path, done=False)
+    assert not RunFolder.is_done("study", Config(), root=tmp_path)
+    run_path(tmp_path)
     assert RunFolder.is_done("study", Config(), root=tmp_path)
 
 
 def test_the_result_is_read_once(tmp_path, monkeypatch):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        run.finish(x=np.ones(2))
-    run = RunFolder.read(run.path)
-    first = run.result()
-    first.pop("x")  # what a caller does to the mapping is no one else's
+    run = RunFolder.read(run_path(tmp_path))
+    run.result().clear()  # the caller's own mapping
     monkeypatch.setattr("ntk_repro.record.run_folder.load_arrays", None)
-    np.testing.assert_array_equal(run.result()["x"], np.ones(2))
-
-
-def test_a_flipped_bit_in_the_result_is_noticed_on_reading(tmp_path):
-    path = finished(tmp_path) / "result.npz"
-    content = bytearray(path.read_bytes())
-    at = content.find(np.array([0.9, 0.8]).tobytes())
-    content[at] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="missing or damaged"):
-        RunFolder.read(path.parent).result()
+    np.testing.assert_array_equal(run.result()["accuracy"], [0.9, 0.8])
 
 
 def test_a_damaged_part_counts_as_absent(tmp_path):
@@ -238,40 +213,31 @@ def test_a_damaged_part_counts_as_absent(tmp_path):
         (part,) = (run.path / "parts").iterdir()
         part.write_bytes(part.read_bytes()[:500])
         assert run.load_part("one") is None
-        run.save_part("one", x=np.arange(2))
-        again = run.load_part("one")
-        assert again is not None
-        np.testing.assert_array_equal(again["x"], [0, 1])
+        np.testing.assert_array_equal(run.part("one", lambda: {"x": np.arange(2)})["x"], [0, 1])
+        np.testing.assert_array_equal(run.part("one", pytest.fail)["x"], [0, 1])
 
 
-def test_a_torn_last_line_is_dropped_when_the_run_continues(tmp_path):
+def test_an_incomplete_last_line_is_dropped_and_a_damaged_one_in_the_middle_reported(tmp_path):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.log(step=1)
-    with open(run.path / "metrics.jsonl", "a") as handle:
-        handle.write('{"step": 2, "lo')
+    metrics = run.path / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"step": 2, "lo')
     assert RunFolder.read(run.path).metrics() == [{"step": 1}]
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.log(step=2)
         assert run.metrics() == [{"step": 1}, {"step": 2}]
-
-
-def test_a_damaged_line_in_the_middle_is_reported(tmp_path):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        (run.path / "metrics.jsonl").write_text('{"step"\n{"step": 2}\n')
+        metrics.write_text('{"step"\n{"step": 2}\n')
         with pytest.raises(UserError, match=r"metrics.jsonl is damaged .*: delete the folder and run again"):
             run.metrics()
 
 
-def test_a_line_that_does_not_fit_on_the_disk_leaves_the_earlier_ones_whole(tmp_path):
+def test_a_line_that_cannot_be_written_leaves_the_earlier_ones_intact(tmp_path):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.log(step=1)
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-        try:
-            with pytest.raises(UserError, match="no space left"):
-                run.log(step=2, text="x" * 2000)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with largest_file(1000), pytest.raises(UserError, match="no space left"):
+            run.log(step=2, text="x" * 2000)
+        with pytest.raises(UserError, match="cannot be recorded"):
+            run.log(step=2, b=object())
         run.log(step=3)
         assert run.metrics() == [{"step": 1}, {"step": 3}]
 
@@ -285,71 +251,59 @@ def test_names_that_are_no_file_names_are_refused(tmp_path, name):
             RunFolder.open(name, Config(), root=tmp_path)
 
 
-def test_what_json_cannot_hold_is_refused_and_not_half_written(tmp_path):
-    with RunFolder.open("study", Config(), root=tmp_path) as run:
-        with pytest.raises(UserError, match="cannot be recorded"):
-            run.log(a=1, b=object())
-        assert run.metrics() == []
-
-
 def test_two_processes_do_not_write_one_run(tmp_path):
-    code = """
-    import sys
-    from tests.record.test_run_folder import Config
-    from ntk_repro.record import RunFolder
-    from ntk_repro.errors import UserError
-    try:
-        RunFolder.open("study", Config(), root=sys.argv[1])
-    except UserError as error:
-        sys.exit(str(error))
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    code = "import sys; from tests.record.test_run_folder import run_path; run_path(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    sentence = "is being written by another process: wait for it, or stop it"
     with RunFolder.open("study", Config(), root=tmp_path):
-        refused = subprocess.run(command, capture_output=True, text=True)
-        assert "is being written by another process: wait for it, or stop it" in refused.stderr
-        with pytest.raises(UserError, match="being written by another process"):
+        assert sentence in subprocess.run(command, capture_output=True, text=True).stderr
+        with pytest.raises(UserError, match=sentence):
             RunFolder.open("study", Config(), root=tmp_path)
     assert subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_an_error_on_opening_releases_the_folder(tmp_path, monkeypatch):
-    RunFolder.open("study", Config(), root=tmp_path).close()
+    path = run_path(tmp_path, done=False)
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "_begin", lambda self, config: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             RunFolder.open("study", Config(), root=tmp_path)
-    RunFolder.open("study", Config(), root=tmp_path).close()
+    assert run_path(tmp_path) == path
 
 
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
-def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path, monkeypatch, code):
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (errno.EROFS, "cannot be written .*make its folder writable or choose another one"),
+        (errno.EACCES, "cannot be written .*make its folder writable or choose another one"),
+        (errno.ENOTDIR, "a file stands where a folder is needed"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_reported_in_one_sentence(tmp_path, monkeypatch, code, sentence):
     def forbidden(self, *arguments, **kw):
         raise OSError(code, os.strerror(code), str(self))
 
-    monkeypatch.setattr(Path, "mkdir", forbidden)
-    with pytest.raises(UserError, match=r"cannot be written .*make its folder writable or choose another one"):
+    if code == errno.ENOTDIR:
+        (tmp_path / "study").touch()
+    else:
+        monkeypatch.setattr(Path, "mkdir", forbidden)
+    with pytest.raises(UserError, match=sentence):
         RunFolder.open("study", Config(), root=tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_root_is_one_sentence_and_finished_runs_in_it_are_read(tmp_path):
-    path = finished(tmp_path)
-    path.chmod(0o500)
-    path.parent.chmod(0o500)
+def test_a_read_only_root_is_refused_and_finished_runs_in_it_are_read(tmp_path):
+    path = run_path(tmp_path)
+    for folder in (path, path.parent):
+        folder.chmod(0o500)
     try:
         with RunFolder.open("study", Config(), root=tmp_path) as run:
             assert run.result().keys() == {"accuracy"}
         with pytest.raises(UserError, match="make its folder writable"):
             RunFolder.open("study", Config(net="lenet"), root=tmp_path)
     finally:
-        path.parent.chmod(0o700)
-        path.chmod(0o700)
-
-
-def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
-    (tmp_path / "study").touch()
-    with pytest.raises(UserError, match="a file stands where a folder is needed"):
-        RunFolder.open("study", Config(), root=tmp_path)
+        for folder in (path.parent, path):
+            folder.chmod(0o700)
 
 
 def test_a_process_that_may_wait_waits_for_the_one_that_writes(tmp_path, capfd):

@@ -41,7 +41,7 @@ def test_a_run_killed_at_random_moments_continues_and_ends(tmp_path):
         kills += child.wait() == -signal.SIGKILL
         child.stdout.close()
         run = RunFolder.read(path)
-        for i in range(60):  # a part is there whole or not at all, whenever the kill came
+        for i in range(60):  # a part is complete or absent, whenever the kill came
             part = run.load_part(str(i))
             assert part is None or (part["x"] == i).all()
             assert (run.path / "parts" / f"{i}.npz").exists() == (part is not None)
