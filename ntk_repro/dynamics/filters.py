@@ -1,30 +1,61 @@
-"""What full-batch training does along one eigenvector of the kernel: flow and descent, with and without momentum.
+"""Full-batch training along one eigenvector of the kernel: flow and descent, with and without momentum.
 
 Along an eigenvector v with eigenvalue lambda, training on 1/2 ||f - y||^2 is a scalar problem: with c the coefficient
 of v in theta_t = theta_0 + J^T c, in units of v's part of y - f_0, a share lambda c of that part is learned. A filter
-gives both for all times and eigenvalues at once.
+gives both for all times and eigenvalues at once. `checked_times` and `checked_steps` parse its times.
 """
 
 import abc
 import dataclasses
 import warnings
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_positive
 
-__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow"]
+__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow", "checked_steps", "checked_times"]
 
-_LARGEST_EXPONENT = 600.0  # e^600: room is left for the outputs' own size
+_LARGEST_EXPONENT = 600.0  # e^600: float64 has room left for the size of the outputs
+
+
+def checked_times(t: Any) -> Float[np.ndarray, "*T"]:
+    """Times in float64; None is infinity.
+
+    Raises:
+        UserError: times below 0 or not numbers.
+    """
+    times = np.array(np.inf if t is None else t, dtype=np.float64)
+    if np.any(np.isnan(times)) or np.any(times < 0):
+        raise UserError("times must be numbers that are not negative: pass infinity (or None) for the limit")
+    return times
+
+
+def checked_steps(steps: Any, learning_rate: float, *, whole: bool = True) -> Float[np.ndarray, "*T"]:
+    """Numbers of steps in float64; None is infinity.
+
+    Args:
+        steps: the numbers.
+        learning_rate: of these steps.
+        whole: whether fractions are refused.
+
+    Raises:
+        UserError: negative or fractional steps, and a learning rate that is not finite and positive.
+    """
+    numbers = checked_times(steps)
+    if whole and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
+        raise UserError("gradient descent takes whole steps: for times between them use the flow, `outputs`")
+    check_positive(learning_rate=learning_rate)
+    return numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Filter(abc.ABC):
-    """Training seen along eigenvectors, at times of any shape *T (numbers of steps, where it is made of steps)."""
+    """Training along eigenvectors, at times of any shape *T (numbers of steps for training in steps)."""
 
     times: Float[np.ndarray, "*T"]
 
@@ -69,7 +100,7 @@ class GradientFlow(Filter):
         """(1 - exp(-lambda t)) / lambda at 0: t."""
         return self.times
 
-    # What bounds on the error of a truncated spectrum are made of (see `truncation`).
+    # For the bounds on the error of a truncated spectrum (see `truncation`).
 
     def perturbed(self, values: np.ndarray) -> np.ndarray:
         """The largest factor on a residual ||K v - lambda v|| in the part of y - f_0 along v."""
@@ -99,7 +130,7 @@ class Steps(Filter):
     momentum: float = 0.0
 
     def check(self, largest: float) -> None:
-        """Diverging is reported: the steps themselves would."""
+        """As `Filter.check`: steps above the stability limit diverge."""
         limit = stability_limit(largest, self.momentum)
         if self.learning_rate < limit:
             return

@@ -8,39 +8,33 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import checked_steps, checked_times
-from ntk_repro.dynamics.filters import Filter, GradientDescent, GradientFlow, HeavyBall
+from ntk_repro.dynamics.filters import Filter, GradientDescent, GradientFlow, HeavyBall, checked_steps, checked_times
 from ntk_repro.dynamics.learning_rates import stability_limit
-from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
+from ntk_repro.dynamics.spectral import SpectralDynamics, Targets, TrainKernel, decompose_for
 from ntk_repro.dynamics.truncation import truncation_bounds
-from ntk_repro.dynamics.weights import initial_outputs, moved_weights
 from ntk_repro.errors import UserError
 
-if TYPE_CHECKING:
-    from jaxtyping import PyTree  # loads JAX
-
+if TYPE_CHECKING:  # loads JAX, which the closed forms do without
     from ntk_repro.network import Network
 
 __all__ = ["MseDynamics", "Outputs", "TrainedModel", "mse_dynamics"]
 
+PyTree = Any
 Times = ArrayLike | None
 Inputs = Float[np.ndarray, "n ..."]
 TestKernel = Float[np.ndarray, "m n"] | None
+Diagonal = Float[np.ndarray, " m"] | None
 Bounds = tuple[Float[np.ndarray, "*T k"], Any]
 Outputs = tuple[Float[np.ndarray, "*T n k"], Any]
-"""Outputs on the training samples, and on the test samples (*T, m, k): None where no test kernel was given. The second
-is not typed: the caller knows which it is."""
+"""Outputs on the training samples, and on the test samples (*T, m, k), which are None without a test kernel. The second
+is not typed, as the caller knows which of the two it is."""
 
 _CHUNK_BYTES = 2**26  # of the coefficients of one chunk of times
 _FEW_DIGITS = 1e-3  # a rounding error above this share of y - f_0 is warned about
 
 
 def mse_dynamics(
-    k_train_train: TrainKernel,
-    y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
-    ridge: float = 0.0,
-    *,
-    num_eigenpairs: int | None = None,
+    k_train_train: TrainKernel, y_train: Targets, ridge: float = 0.0, *, num_eigenpairs: int | None = None
 ) -> "MseDynamics":
     """The dynamics of full-batch training on 1/2 sum (f - y)^2, from the kernel alone: one eigendecomposition.
 
@@ -70,9 +64,10 @@ def mse_dynamics(
     >>> d.outputs([0.0, 0.5, np.inf])[0][:, 0].round(4).tolist()
     [0.0, 0.6321, 1.0]
     """
-    return MseDynamics(k_train_train, y_train, ridge, num_eigenpairs)
+    return MseDynamics(*decompose_for(k_train_train, y_train, ridge, num_eigenpairs))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class TrainedModel:
     """A linear model at times of its training on squared error; from `flow` and `descent` of its dynamics.
 
@@ -82,12 +77,14 @@ class TrainedModel:
         c = V (w(lambda) / lambda) V^T (y - f_0):
 
     the weights are theta_0 + J^T c, and the outputs f_0(x) + Theta(x, X) c.
+
+    Attributes:
+        dynamics: kernel and targets.
+        filter: w, at the times of the model.
     """
 
-    def __init__(self, dynamics: SpectralDynamics, filter_: Filter):
-        """The dynamics, and the filter of their training along each eigenvector."""
-        self.dynamics = dynamics
-        self.filter = filter_
+    dynamics: SpectralDynamics
+    filter: Filter
 
     def coefficients(self, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
         """c with theta_t = theta_0 + J^T c and f_t(x) = f_0(x) + Theta(x, X) c.
@@ -107,10 +104,10 @@ class TrainedModel:
         (c,) = self._sums((self._residual(fx_train_0), self.dynamics.spectrum.vectors.T))
         return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
-    def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> "PyTree":
+    def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> PyTree:
         """The weights of the linearized network, theta_0 + J^T c; axes *T first.
 
-        They are those of the network's training where the kernel is the network's own, of all its outputs.
+        Training the linearization gives the same weights if the kernel is the network's NTK, of all its outputs.
 
         Source: Lee et al. 2019, Eq. (8).
 
@@ -119,6 +116,8 @@ class TrainedModel:
             x_train: the training samples, in the kernel's order.
             fx_train_0: outputs at the start; None: computed by the network.
         """
+        from ntk_repro.dynamics.weights import initial_outputs, moved_weights  # loads JAX
+
         y = self.dynamics.y_train
         start = initial_outputs(net, x_train).reshape(y.shape) if fx_train_0 is None else fx_train_0
         c = self.coefficients(start)
@@ -155,17 +154,14 @@ class TrainedModel:
         return train, None if test_0 is None else test[0].reshape(*times.shape, *test_0.shape) + test_0
 
     def error_bound(
-        self,
-        fx_train_0: ArrayLike = 0.0,
-        k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        self, fx_train_0: ArrayLike = 0.0, k_test_train: TestKernel = None, k_test_test_diagonal: Diagonal = None
     ) -> Bounds:
-        """How far `outputs` of a truncated or approximate spectrum can be off, rounding apart.
+        """Bounds on the error of `outputs` from a truncated or approximate spectrum, beside rounding.
 
         The first bounds the error's Euclidean norm over the training samples, the second the error at each test sample
-        (None without K(x, x) at the test samples). Both are 0, but for rounding, where the spectrum is complete, and
-        infinite where gradient descent diverges. What they stand on: `truncation_bounds`. A kernel of (n k, n k) is one
-        column: k is then 1, and m counts its rows.
+        (None without K(x, x) at the test samples). Both are 0 up to rounding where the spectrum is complete, and
+        infinite where gradient descent diverges. See `truncation_bounds` for the derivation. A kernel of (n k, n k) is
+        one column: k is then 1, and m counts its rows.
 
         Raises:
             UserError: eigenpairs without residuals, shapes that do not fit, and training with momentum.
@@ -185,8 +181,8 @@ class TrainedModel:
     def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.
 
-        In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is that of training, later,
-        where it would amplify the rounding of K(x, X) v without end, it decays to 0.
+        In the null space J^T v is 0 or nearly, so that c may be anything. At early times it is that of training. Later,
+        where it would amplify the rounding of K(x, X) v without limit, it decays to 0.
         """
         spectrum = self.dynamics.spectrum
         shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
@@ -197,7 +193,7 @@ class TrainedModel:
         return shares
 
     def _sums(self, *terms: tuple[np.ndarray, ...]) -> list[Float[np.ndarray, "T rows columns"]]:
-        """Of each term, a residual and factors: the shares of the residual times the factors, in the cheapest order."""
+        """For each term (a residual, factors): the shares of the residual times the factors, in the cheapest order."""
         r, columns = terms[0][0].shape
         sums = [np.empty((self.filter.times.size, factors[-1].shape[1], columns)) for _, *factors in terms]
         for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
@@ -215,8 +211,8 @@ class TrainedModel:
         if inside > 1e-8 and np.max(self.filter.learned(np.array([space.floor])), initial=0.0) > _FEW_DIGITS:
             warnings.warn(
                 f"{space.count} of {len(null)} eigenvalues of the kernel are 0 within rounding (below "
-                f"{space.floor:.2g}): {inside:.1%} of y - f_0 lies along them and stays as it is (duplicated samples, "
-                "more outputs than parameters, or a kernel in too low a precision)",
+                f"{space.floor:.2g}): {inside:.1%} of y - f_0 lies along them and stays as it is: look for duplicated "
+                "samples, more outputs than parameters, or a kernel in too low a precision",
                 stacklevel=4,
             )
 
@@ -231,24 +227,25 @@ class TrainedModel:
         lost = spectrum.eps * np.sqrt(np.max(np.sum(kernel**2, axis=1))) * size / scale
         if lost > _FEW_DIGITS:
             warnings.warn(
-                f"the kernel is so near to singular that rounding may move the test outputs by {lost:.1g} times the "
-                "size of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
+                f"the kernel is nearly singular, and rounding may move the test outputs by {lost:.1g} times the size "
+                "of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
                 stacklevel=4,
             )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class SquaredErrorDynamics(SpectralDynamics):
     """Gradient descent on squared error, with or without momentum, and short forms of its results.
 
     A time or number of steps may be an array of any shape, which then leads the result's axes.
     """
 
-    momentum = 0.0
+    momentum: float = 0.0
 
     def descent(self, steps: Times, learning_rate: float) -> TrainedModel:
         """The model after so many steps of gradient descent: (1 - eta Theta)^i in place of exp(-Theta t).
 
-        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
+        Above `max_learning_rate` it diverges, as gradient descent does, with a warning.
 
         Source: Lee et al. 2019, end of section 2.1; with momentum Eq. (S2), solved.
 
@@ -281,7 +278,7 @@ class SquaredErrorDynamics(SpectralDynamics):
 
     def weights_after(
         self, net: "Network", x_train: Inputs, steps: Times, learning_rate: float, fx_train_0: ArrayLike | None = None
-    ) -> "PyTree":
+    ) -> PyTree:
         """Short for `descent(steps, learning_rate).weights(...)`."""
         return self.descent(steps, learning_rate).weights(net, x_train, fx_train_0)
 
@@ -291,7 +288,7 @@ class SquaredErrorDynamics(SpectralDynamics):
         learning_rate: float,
         fx_train_0: ArrayLike = 0.0,
         k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        k_test_test_diagonal: Diagonal = None,
     ) -> Bounds:
         """Short for `descent(steps, learning_rate).error_bound(...)`."""
         return self.descent(steps, learning_rate).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
@@ -321,11 +318,7 @@ class MseDynamics(SquaredErrorDynamics):
         return stability_limit(self._largest + smallest + self.ridge)
 
     def outputs(
-        self,
-        t: Times,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: TestKernel = None,
+        self, t: Times, fx_train_0: ArrayLike = 0.0, fx_test_0: ArrayLike | None = None, k_test_train: TestKernel = None
     ) -> Outputs:
         """Short for `flow(t).outputs(...)`."""
         return self.flow(t).outputs(fx_train_0, fx_test_0, k_test_train)
@@ -334,7 +327,7 @@ class MseDynamics(SquaredErrorDynamics):
         """Short for `flow(t).coefficients(...)`."""
         return self.flow(t).coefficients(fx_train_0)
 
-    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> "PyTree":
+    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> PyTree:
         """Short for `flow(t).weights(...)`."""
         return self.flow(t).weights(net, x_train, fx_train_0)
 
@@ -343,7 +336,7 @@ class MseDynamics(SquaredErrorDynamics):
         t: Times,
         fx_train_0: ArrayLike = 0.0,
         k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        k_test_test_diagonal: Diagonal = None,
     ) -> Bounds:
         """Short for `flow(t).error_bound(...)`."""
         return self.flow(t).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)

@@ -1,4 +1,4 @@
-"""How far outputs from a truncated or approximate spectrum can be from those of the whole kernel."""
+"""Bounds on the error of outputs that come from a truncated or approximate spectrum."""
 
 import numpy as np
 from jaxtyping import Float

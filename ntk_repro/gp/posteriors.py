@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.dynamics.arguments import checked_times
-from ntk_repro.dynamics.filters import GradientFlow
+from ntk_repro.dynamics.filters import GradientFlow, checked_times
 from ntk_repro.dynamics.spectral import Spectrum, decompose
 from ntk_repro.gp.gaussian import Gaussian
 from ntk_repro.gram.checks import checked_array

@@ -6,8 +6,14 @@ import scipy.integrate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.dynamics.arguments import checked_steps, checked_times
-from ntk_repro.dynamics.filters import GradientDescent, GradientFlow, HeavyBall, HeavyBallFlow
+from ntk_repro.dynamics.filters import (
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    HeavyBallFlow,
+    checked_steps,
+    checked_times,
+)
 from ntk_repro.errors import UserError
 
 EPS = np.finfo(float).eps
