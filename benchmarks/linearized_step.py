@@ -80,7 +80,7 @@ def _trained(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]
     recipe = Recipe(learning_rate=0.01, weight_decay=5e-5, batch_size=BATCH, loss="half_squared_error", epochs=1)
     batches = minibatches(0, len(x), BATCH, 1)
     live, rates = net.origin is None, recipe.learning_rates(len(x))
-    problem = Problem(net, x, y, loss=Loss.named(recipe.loss), rule=recipe.rule, rates=rates, batches=batches)
+    problem = Problem(net, x, y, Loss.named(recipe.loss), recipe.rule, rates, batches)
     program, data = problem.program(net, live=live), problem.data(net, live)
     carry = [problem.start(*jax.tree.map(jnp.copy, (net.params, net.state if live else None)))]
     done = [0]

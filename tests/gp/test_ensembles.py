@@ -132,7 +132,7 @@ def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
         more = run(6, networks_per_block=1, folder=folder)
         assert len(blocks) == 5
         np.testing.assert_array_equal(more[:5], whole)
-        with pytest.raises(UserError, match="of another ensemble under ensemble_00000"):
+        with pytest.raises(UserError, match="of another training under ensemble_00000"):
             run(learning_rate=0.1, folder=folder)
     np.testing.assert_allclose(more[:5], singles, rtol=0, atol=2e-6)
 
