@@ -1,4 +1,3 @@
-import dataclasses
 import os
 import subprocess
 import sys
@@ -17,8 +16,9 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training import descend
+from ntk_repro.training import Recipe, descend
 from ntk_repro.training.gradient_descent import GradientDescent
+from tests.training.small import Killed
 
 N, M, K, STEPS = 10, 6, 2, 40
 AT = (0, 5, STEPS)
@@ -82,10 +82,7 @@ def test_momentum_and_cross_entropy_are_those_of_descend():
 
 @pytest.mark.slow
 def test_wide_networks_are_distributed_as_the_ntk_gp_says():
-    num, module = (
-        400,
-        build_model("fcn", hidden=512, depth=1, activation="erf", num_outputs=K, sigma_w=1.5, sigma_b=0.3),
-    )
+    module = build_model("fcn", hidden=512, depth=1, activation="erf", num_outputs=K, sigma_w=1.5, sigma_b=0.3)
     num, at = 400, (0, 20, 120)
     kernel = analytic_kernel(module, np.concatenate([X_TEST, X]))
     tests, train = slice(None, M), slice(M, None)
@@ -103,15 +100,6 @@ def test_wide_networks_are_distributed_as_the_ntk_gp_says():
     assert np.max(np.abs(found.mean(axis=0) - readout.mean)[-1] / error[-1]) > 20
 
 
-class Killed(Exception):
-    pass
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    seed: int = 0
-
-
 def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
     whole, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
 
@@ -122,7 +110,7 @@ def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
         return exact(*arguments, **settings)
 
     monkeypatch.setattr(ensembles, "run_steps", killed)
-    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
             run(networks_per_block=2, folder=folder)
         found = run(networks_per_block=2, folder=folder)
@@ -148,12 +136,8 @@ np.save(sys.argv[1], run())
 @pytest.mark.slow
 def test_eight_devices_change_nothing_but_rounding(singles, tmp_path):
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    subprocess.run(
-        [sys.executable, "-c", CHILD, tmp_path / "found.npy"],
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        check=True,
-    )
+    command = [sys.executable, "-c", CHILD, tmp_path / "found.npy"]
+    subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), singles, rtol=0, atol=2e-6)
 
 

@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,17 +5,12 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Checkpoint, checkpoints
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    seed: int = 0
+from ntk_repro.training import Checkpoint, Recipe, checkpoints
 
 
 @pytest.fixture
 def folder(tmp_path):
-    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         yield folder
 
 
