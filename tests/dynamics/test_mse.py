@@ -157,12 +157,11 @@ def test_at_the_start_nothing_has_moved(problem, dynamics):
 
 @pytest.mark.parametrize("t", [None, np.inf, 1e30])
 def test_in_the_limit_the_outputs_interpolate(problem, dynamics, t):
-    expected = problem.test_f0 + problem.test_kernel @ np.linalg.solve(problem.kernel, problem.y - problem.f0)
     with_momentum = momentum_dynamics(problem.kernel, problem.y, 0.999)
     for model in (
         dynamics.flow(t), dynamics.descent(t, 0.1), with_momentum.flow(t, 1e-6), with_momentum.descent(t, 1e-6),
     ):  # fmt: skip
-        assert_near(model.outputs(*problem.starts), (problem.y, expected), 1e-11)
+        assert_near(model.outputs(*problem.starts), problem.ridge_regression(), 1e-11)
 
 
 @settings(max_examples=20)
@@ -182,9 +181,8 @@ def test_training_on_is_training_longer(first, second, seed):
 def test_coefficients_give_the_outputs(problem, momentum):
     d = dynamics_of(problem.kernel, problem.y, momentum)
     for model in (d.descent([3, 70], 0.1), d.flow(TIMES) if momentum is None else d.flow(TIMES, 0.1)):
-        c = model.coefficients(problem.f0)
-        expected = problem.f0 + problem.kernel @ c, problem.test_f0 + problem.test_kernel @ c
-        assert_near(model.outputs(*problem.starts), expected, 1e-11)
+        weights = problem.features.T @ model.coefficients(problem.f0)
+        assert_near(model.outputs(*problem.starts), problem.at(weights), 1e-11)
 
 
 def test_coefficients_are_those_of_training_in_function_space(problem, dynamics):
@@ -203,9 +201,7 @@ def test_a_ridge_is_descent_with_weight_decay_and_its_limit_ridge_regression(pro
     assert_near(d.outputs_after(steps, 0.05, *problem.starts), by_descent(problem, steps, 0.05, ridge=0.3), 1e-11)
     found = momentum_dynamics(problem.kernel, problem.y, 0.9, ridge=0.2).outputs_after([40], 0.1, *problem.starts)
     assert_near(found, by_descent(problem, [40], 0.1, 0.9, ridge=0.2), 1e-12)
-    solved = np.linalg.solve(problem.kernel + 0.3 * np.eye(12), problem.y - problem.f0)
-    expected = problem.f0 + problem.kernel @ solved, problem.test_f0 + problem.test_kernel @ solved
-    assert_near(d.outputs(np.inf, *problem.starts), expected, 1e-12)
+    assert_near(d.outputs(np.inf, *problem.starts), problem.ridge_regression(0.3), 1e-12)
     with float64_scope():
         predict = nt.predict.gradient_descent_mse(problem.kernel, problem.y, diag_reg=0.3, diag_reg_absolute_scale=True)
         expected = predict(neural_tangents_time(2.0, problem.y.size), *problem.starts)[1]
