@@ -8,7 +8,6 @@ gives both for all times and eigenvalues at once. `checked_times` and `checked_s
 import abc
 import dataclasses
 import warnings
-from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -79,11 +78,9 @@ class Filter(abc.ABC):
         """
         return  # a flow never diverges
 
-    def chunks(self, size: int) -> Iterator[tuple[slice, Self]]:
-        """The same filter for at most `size` of the times at once, and which of all times these are."""
-        for start in range(0, self.times.size, size):
-            rows = slice(start, start + size)
-            yield rows, dataclasses.replace(self, times=self.times.reshape(-1)[rows])
+    def at(self, times: Float[np.ndarray, "*T"]) -> Self:
+        """The same filter at other times."""
+        return dataclasses.replace(self, times=times)
 
 
 class GradientFlow(Filter):
@@ -213,7 +210,7 @@ class HeavyBall(Steps):
         a = np.array([[-x, np.full_like(x, -beta)], [x, np.full_like(x, beta - 1)]])
         remaining = np.where(np.isinf(self.times), 0.0, self.times)
         learned, decrease = np.zeros((2, *self.times.shape, len(x)))
-        with np.errstate(over="ignore", invalid="ignore"):  # of the last square, which nothing uses
+        with np.errstate(over="ignore", invalid="ignore"):  # in the last square, which is not used
             while np.any(remaining > 0):
                 odd = remaining % 2 == 1
                 e, d = 1 - learned[odd], decrease[odd]
@@ -224,7 +221,7 @@ class HeavyBall(Steps):
         return _with_limit(learned, self.times, x)
 
     def duration(self) -> np.ndarray:
-        """As under a constant force, to which friction sets a speed of eta / (1 - beta)."""
+        """The motion under a constant force: friction limits its speed to eta / (1 - beta)."""
         i, beta = self.times, self.momentum
         return self.learning_rate * (i + beta * np.expm1(i * np.log(beta)) / (1 - beta)) / (1 - beta)
 

@@ -89,8 +89,8 @@ class TrainedModel:
     def coefficients(self, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
         """c with theta_t = theta_0 + J^T c and f_t(x) = f_0(x) + Theta(x, X) c.
 
-        In the null space, where J^T c is 0 whatever c, c grows with t as it does in training, until late in training
-        it is set to 0.
+        In the null space J^T c is 0 for any c. There c grows with t as it does in training, and late in training it
+        decays to 0.
 
         Source: Lee et al. 2019, Eq. (8).
 
@@ -178,13 +178,13 @@ class TrainedModel:
         d = self.dynamics
         return d.spectrum.vectors.T @ d._flat(d.y_train - d._start(fx_train_0))
 
-    def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
+    def _shares(self, times: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.
 
         In the null space J^T v is 0 or nearly, so that c may be anything. At early times it is that of training. Later,
         where it would amplify the rounding of K(x, X) v without limit, it decays to 0.
         """
-        spectrum = self.dynamics.spectrum
+        spectrum, filter_ = self.dynamics.spectrum, self.filter.at(times)
         shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
         late = 0.1 / (np.sqrt(spectrum.eps) * max(spectrum.values[0], 1e-290))
         early = filter_.duration()[:, None]
@@ -196,8 +196,10 @@ class TrainedModel:
         """For each term (a residual, factors): the shares of the residual times the factors, in the cheapest order."""
         r, columns = terms[0][0].shape
         sums = [np.empty((self.filter.times.size, factors[-1].shape[1], columns)) for _, *factors in terms]
-        for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
-            shares = self._shares(part)[:, None, :]
+        size = max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))
+        for start in range(0, self.filter.times.size, size):
+            rows = slice(start, start + size)
+            shares = self._shares(self.filter.times.reshape(-1)[rows])[:, None, :]
             for result, (residual, *factors) in zip(sums, terms, strict=True):
                 product = np.linalg.multi_dot([(shares * residual.T).reshape(-1, r), *factors])
                 result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
@@ -221,8 +223,7 @@ class TrainedModel:
         scale = np.linalg.norm(residual) / np.sqrt(len(spectrum.vectors))
         if scale == 0 or not times.size:
             return
-        latest = dataclasses.replace(self.filter, times=np.array([times.max()]))
-        shares = self._shares(latest)[0, ~spectrum.null]  # coefficients grow with time
+        shares = self._shares(times.reshape(-1).max(keepdims=True))[0, ~spectrum.null]  # coefficients grow with time
         size = np.linalg.norm(shares[:, None] * residual[~spectrum.null])
         lost = spectrum.eps * np.sqrt(np.max(np.sum(kernel**2, axis=1))) * size / scale
         if lost > _FEW_DIGITS:

@@ -26,7 +26,7 @@ _SPECTRUM_TOLERANCE = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class NullSpace:
-    """Eigenvalues that are 0 but for rounding: training never moves the outputs along their eigenvectors.
+    """Eigenvalues that are 0 up to rounding: training never changes the outputs along their eigenvectors.
 
     Attributes:
         count: how many eigenvalues are at most `floor`.
@@ -101,10 +101,10 @@ def _dense(kernel: SymmetricMatrix, ridge: float) -> Spectrum:
     n, eps = kernel.n, float(np.finfo(kernel.dtype).eps)
     remedy = "pass num_eigenpairs for the largest ones alone"
     check_memory(f"the eigendecomposition of {n:,} outputs", 4 * 8 * n**2, host_available_bytes(), remedy)
-    # In Fortran's order LAPACK works in place; of a symmetric matrix both orders hold the same.
+    # In Fortran's order LAPACK works in place; a symmetric matrix is the same in both orders.
     matrix = np.array(kernel.dense(), dtype=np.float64, order="F")
     values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    vectors = np.asfortranarray(vectors[:, ::-1])  # once, or every product with them would copy them
+    vectors = np.asfortranarray(vectors[:, ::-1])  # one copy here, instead of one in every product
     return _spectrum(values[::-1], vectors, np.zeros(n), eps, ridge, 0)
 
 
@@ -179,7 +179,7 @@ class SpectralDynamics:
 
     @property
     def null_space(self) -> NullSpace:
-        """How many eigenvalues are 0 but for rounding."""
+        """The eigenvalues that are 0 up to rounding."""
         return self.spectrum.null_space
 
     @property

@@ -23,14 +23,9 @@ CLASSES = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
 BATCHES = rng.integers(0, N, (STEPS, 6))
 
 
-class Convolution(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        x = nn.Conv(3, (3,))(x[:, :, None])
-        return nn.Dense(K)(nn.tanh(x).reshape(len(x), -1))
-
-
+CONVOLUTION = [lambda x: x[:, :, None], nn.Conv(3, (3,)), nn.tanh, lambda x: x.reshape(len(x), -1), nn.Dense(K)]
 NET = Network.create(Small(K), 0, (5,))
+CONVOLUTION_NET = Network.create(nn.Sequential(CONVOLUTION), 0, (5,))
 LINEAR = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
 
 
@@ -46,7 +41,7 @@ def run(net=NET, y=Y, **changes):
         pytest.param(NET, None, 0.0, "half_mean_squared_error", id="full batch"),
         pytest.param(NET, BATCHES, 0.9, "half_mean_squared_error", id="momentum"),
         pytest.param(NET, BATCHES, 0.0, "cross_entropy", id="cross entropy"),
-        pytest.param(Network.create(Convolution(), 0, (5,)), None, 0.5, "half_mean_squared_error", id="convolution"),
+        pytest.param(CONVOLUTION_NET, None, 0.5, "half_mean_squared_error", id="convolution"),
         pytest.param(NET.linearization(), None, 0.5, "half_mean_squared_error", id="linearization"),
     ],
 )
