@@ -118,7 +118,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         """
         check_momentum(momentum)
         root = np.sqrt(learning_rate)
-        times, damping = root * checked_steps(steps, learning_rate, whole=False), (1 - momentum) / root
+        times, damping = root * checked_steps(steps, learning_rate, fractions=True), (1 - momentum) / root
         return self._integrated(times, damping, (fx_train_0, fx_test_0, k_test_train), tolerance, max_steps)
 
     def _integrated(

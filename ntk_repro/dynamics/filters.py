@@ -34,19 +34,19 @@ def checked_times(t: Any) -> Float[np.ndarray, "*T"]:
     return times
 
 
-def checked_steps(steps: Any, learning_rate: float, *, whole: bool = True) -> Float[np.ndarray, "*T"]:
+def checked_steps(steps: Any, learning_rate: float, *, fractions: bool = False) -> Float[np.ndarray, "*T"]:
     """Numbers of steps in float64; None is infinity.
 
     Args:
         steps: the numbers.
         learning_rate: of these steps.
-        whole: whether fractions are refused.
+        fractions: whether fractions are allowed.
 
     Raises:
         UserError: negative or fractional steps, and a learning rate that is not finite and positive.
     """
     numbers = checked_times(steps)
-    if whole and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
+    if not fractions and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
         raise UserError("gradient descent takes whole steps: for times between them use the flow, `outputs`")
     check_positive(learning_rate=learning_rate)
     return numbers

@@ -211,9 +211,9 @@ def _dual(gram: np.ndarray, residual: np.ndarray, share: float, ridge: float):
     values, vectors = scipy.linalg.eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
     limit = share * values[-1]
     first = int(np.searchsorted(values, limit, side="right"))
-    kept = vectors[:, first:]
-    coefficients = kept @ (kept.T @ residual / (values[first:] + ridge))
-    return coefficients, kept.shape[1], values[::-1], float(limit)
+    basis = vectors[:, first:]
+    coefficients = basis @ (basis.T @ residual / (values[first:] + ridge))
+    return coefficients, basis.shape[1], values[::-1], float(limit)
 
 
 def _cholesky(gram: np.ndarray, residual: np.ndarray, share: float, ridge: float):

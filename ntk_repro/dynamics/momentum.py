@@ -59,7 +59,7 @@ class MomentumDynamics(SquaredErrorDynamics):
         Raises:
             UserError: for negative steps.
         """
-        numbers = checked_steps(steps, learning_rate, whole=False)
+        numbers = checked_steps(steps, learning_rate, fractions=True)
         return TrainedModel(self, HeavyBallFlow(numbers, learning_rate, self.momentum))
 
     @property

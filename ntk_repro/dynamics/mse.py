@@ -42,8 +42,8 @@ def mse_dynamics(
     (n k, n k), sample-major as `empirical_gram(..., outputs="full")` gives it, couples them. With the kernel of the
     readout layer alone (`empirical_nngp`) this is the training of the readout layer, Eq. (S20).
 
-    Eigenvalues that are 0 within rounding are 0 here, so that along them outputs stay where they start, whatever the
-    time; `null_space` counts them, and a warning says so where it matters.
+    Eigenvalues that are 0 within rounding are taken as 0, so that along them outputs stay at the start at all times.
+    `null_space` counts them, and a warning tells if it matters.
 
     Source: Lee et al. 2019, Eqs. (8)-(11); its remark on discrete steps at the end of section 2.1; Eq. (S20).
 
@@ -52,7 +52,7 @@ def mse_dynamics(
         y_train: targets.
         ridge: for the loss with ridge / 2 ||theta - theta_0||^2 more: Theta + ridge takes Theta's place in the
             coefficients c, and train and test outputs are both f_0 + Theta(x, X) c. (neural-tangents' `diag_reg` gives
-            the same test outputs; for such train outputs it wants k_train_train as the test kernel.)
+            the same test outputs, and the same train outputs if k_train_train is passed as the test kernel.)
         num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start, and
             `error_bound` says how far that may be off. None: all of them, or all that Eigenpairs hold.
 
@@ -207,8 +207,8 @@ class TrainedModel:
 
     def _warn_of_null_space(self, residual: np.ndarray) -> None:
         space, null = self.dynamics.null_space, self.dynamics.spectrum.null
-        whole = np.linalg.norm(residual)
-        inside = np.linalg.norm(residual[null]) / whole if whole > 0 else 0.0
+        norm = np.linalg.norm(residual)
+        inside = np.linalg.norm(residual[null]) / norm if norm > 0 else 0.0
         # At early times it makes no difference whether such an eigenvalue is 0 or as large as the floor.
         if inside > 1e-8 and np.max(self.filter.learned(np.array([space.floor])), initial=0.0) > _FEW_DIGITS:
             warnings.warn(

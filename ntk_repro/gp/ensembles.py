@@ -81,7 +81,7 @@ def ensemble(
         name: of this ensemble in the folder.
 
     Raises:
-        UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized anew.
+        UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized.
     """
     check_counts(num_networks=num_networks, networks_per_block=networks_per_block)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key

@@ -59,7 +59,7 @@ class Recipe:
         check_counts(batch_size=self.batch_size, epochs=self.epochs, decay_epochs=self.decay_epochs)
 
     def steps(self, n: int) -> int:
-        """The number of steps on n training samples: the whole batches in `epochs` passes.
+        """The number of steps on n training samples: the full batches in `epochs` passes.
 
         Raises:
             UserError: when a batch is larger than the training set.

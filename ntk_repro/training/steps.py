@@ -192,8 +192,8 @@ def run_steps(
         UserError: for a network that draws random numbers.
     """
     done, pace, steps, last = 0, 1, len(data.rates), np.zeros(())
-    if checkpoint and (kept := checkpoint.load(carry)):
-        done, carry, observer.seen = kept
+    if checkpoint and (saved := checkpoint.load(carry)):
+        done, carry, observer.seen = saved
     begun = done
     full_precision = jax.default_matmul_precision("highest")
     with full_precision, progress(label, total=steps, unit="steps") as advance:

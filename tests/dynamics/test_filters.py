@@ -163,7 +163,7 @@ def test_divergence_is_reported(kind, momentum):
 def test_times_and_steps():
     assert filters.checked_times(None) == np.inf
     assert filters.checked_times(np.zeros((2, 3))).shape == (2, 3)
-    assert filters.checked_steps(2.5, 0.1, whole=False) == 2.5
+    assert filters.checked_steps(2.5, 0.1, fractions=True) == 2.5
     for bad in (-1, np.nan):
         with pytest.raises(UserError, match="not negative"):
             filters.checked_times(bad)

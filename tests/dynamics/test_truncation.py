@@ -92,9 +92,9 @@ def test_what_lies_outside_of_the_pairs_stays_as_it_is():
 @pytest.mark.parametrize("pairs", [None, 8])
 def test_a_store_gives_what_the_matrix_does(tmp_path, pairs):
     problem = steep()
-    whole = mse_dynamics(stored(problem.kernel, tmp_path / "gram"), problem.y, num_eigenpairs=pairs)
+    found = mse_dynamics(stored(problem.kernel, tmp_path / "gram"), problem.y, num_eigenpairs=pairs)
     expected = mse_dynamics(problem.kernel, problem.y, num_eigenpairs=pairs).outputs(TIMES, *problem.starts)
-    assert_near(whole.outputs(TIMES, *problem.starts), expected, 1e-8)
+    assert_near(found.outputs(TIMES, *problem.starts), expected, 1e-8)
 
 
 def test_diverging_descent_is_bounded_by_nothing():

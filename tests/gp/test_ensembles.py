@@ -94,7 +94,7 @@ def test_wide_networks_are_distributed_as_the_ntk_gp_says():
 
 
 def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
-    whole, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
+    uninterrupted, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
 
     def killed(*arguments, **settings):
         blocks.append(1)
@@ -108,11 +108,11 @@ def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
             run(networks_per_block=2, folder=folder)
         found = run(networks_per_block=2, folder=folder)
         assert len(blocks) == 4  # one, one killed, then the two that were missing
-        np.testing.assert_array_equal(found, whole)
+        np.testing.assert_array_equal(found, uninterrupted)
         # More of them, in blocks of another size, go on from there.
         more = run(6, networks_per_block=1, folder=folder)
         assert len(blocks) == 5
-        np.testing.assert_array_equal(more[:5], whole)
+        np.testing.assert_array_equal(more[:5], uninterrupted)
         with pytest.raises(UserError, match="of another training under ensemble_00000"):
             run(learning_rate=0.1, folder=folder)
     np.testing.assert_allclose(more[:5], singles, rtol=0, atol=2e-6)

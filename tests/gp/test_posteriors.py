@@ -167,7 +167,7 @@ def test_a_scaled_tangent_kernel_is_a_scaled_time(problem, scale):
     arrays.arrays(np.float64, (7, 9), elements=st.floats(-2, 2)),
     st.sampled_from([0.0, 0.1, 1e3, np.inf]),
 )
-def test_the_covariance_is_positive_semidefinite_whatever_the_kernels(tangent, prior, t):
+def test_the_covariance_is_positive_semidefinite_for_any_kernels(tangent, prior, t):
     # Four training and three test samples; the tangent kernel has rank 3 at most.
     theta, k = tangent @ tangent.T, prior @ prior.T
     found = ntk_gp_posterior(theta[:4, :4], theta[4:, :4], k[:4, :4], k[4:, :4], k[4:, 4:], np.zeros(4), t=t)

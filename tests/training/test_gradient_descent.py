@@ -96,7 +96,7 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
             raise Killed
         return {"sum": sum(leaf.sum() for leaf in jax.tree.leaves(params)), "bias": params["Dense_1"]["bias"]}
 
-    whole = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
+    uninterrupted = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
     calls.clear()
     with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
@@ -105,14 +105,14 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
         assert state is not None
         assert 7 < int(state["steps"]) <= 30
         calls.clear()
-        for fresh in (2, 1):  # the second time everything is kept, and one call shows the observations' structure
+        for fresh in (2, 1):  # the second time all is saved, and one call shows the structure of observations
             again = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES, folder=folder, name="a")
             assert len(calls) == fresh
             calls.clear()
             for name in ("steps", "train_loss", "loss"):
-                np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
-            jax.tree.map(np.testing.assert_array_equal, again.observations, whole.observations)
-            jax.tree.map(np.testing.assert_array_equal, again.network.params, whole.network.params)
+                np.testing.assert_array_equal(getattr(again, name), getattr(uninterrupted, name))
+            jax.tree.map(np.testing.assert_array_equal, again.observations, uninterrupted.observations)
+            jax.tree.map(np.testing.assert_array_equal, again.network.params, uninterrupted.network.params)
         with pytest.raises(UserError, match="another training under a_state"):
             run(net, momentum=0.8, folder=folder, name="a")
 
