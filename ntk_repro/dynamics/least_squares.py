@@ -181,7 +181,7 @@ def _lost_to_rounding(eigenvalues: np.ndarray, cutoff: float | None) -> bool:
 
 def _solved(
     method: str, net: Network, x, columns: LiveColumns, residual: np.ndarray, cutoff: float | None, ridge: float
-):
+) -> tuple[PyTree, int, np.ndarray, float]:
     """u as a tree, and the rank, eigenvalues and cut-off of `LeastSquares`."""
     if method == "primal":
         return _primal(net, x, columns, residual, cutoff)
@@ -190,8 +190,8 @@ def _solved(
     share = len(gram) * np.finfo(float).eps if cutoff is None else cutoff
     # The transpose of a symmetric matrix in C order is the same matrix in LAPACK's order, so that nothing is copied.
     solve = _dual if method == "dual" else _cholesky
-    coefficients, *found = solve(gram.T, residual.reshape(-1), share, ridge)
-    return weight_change(net, x, coefficients.reshape(residual.shape)), *found
+    coefficients, rank, eigenvalues, limit = solve(gram.T, residual.reshape(-1), share, ridge)
+    return weight_change(net, x, coefficients.reshape(residual.shape)), rank, eigenvalues, limit
 
 
 def _primal(net: Network, x, columns: LiveColumns, residual: np.ndarray, cutoff: float | None):

@@ -21,7 +21,7 @@ from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.training.checkpoints import Checkpoint, load_part_of
 from ntk_repro.training.gradient_descent import GradientDescent
-from ntk_repro.training.steps import Carry, Observer, has_convolutions, run_steps
+from ntk_repro.training.steps import Observer, has_convolutions, run_steps
 
 __all__ = ["ensemble"]
 
@@ -177,7 +177,7 @@ class _Trainer:
             mesh = Mesh(np.array(self.devices), ("networks",))
             by_network = NamedSharding(mesh, PartitionSpec("networks"))
             by_step = NamedSharding(mesh, PartitionSpec(None, "networks"))
-            carry = jax.device_put(carry, Carry(by_network, None, by_network, by_step))
+            carry = jax.device_put(carry, carry._replace(params=by_network, moments=by_network, losses=by_step))
             data = jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
 
         def outputs(params: PyTree) -> np.ndarray:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ class Noisy(nn.Module):
         return nn.Dense(K)(x) + shift.value
 
 
-def run(num=5, module=SMALL, y=Y, x_test=X_TEST, **changes):
+def run(num=5, module: Any = SMALL, y=Y, x_test=X_TEST, **changes):
     return ensemble(module, KEY, num, X, y, x_test, **{**SETTINGS, **changes})
 
 

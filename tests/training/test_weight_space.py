@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +26,7 @@ def recipe(**settings):
     return Recipe(**{"learning_rate": 0.1, "batch_size": BATCH, "epochs": EPOCHS, **settings})
 
 
-def run(net=NET, y=Y, x=X, batches=BATCHES, arguments=None, **settings):
+def run(net=NET, y: Any = Y, x=X, batches=BATCHES, arguments=None, **settings):
     """A training with the default recipe but for these settings, and `train` with these further arguments."""
     return train(net, x, y, recipe=recipe(**settings), batches=batches, **(arguments or {}))
 
