@@ -148,7 +148,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         """u at increasing times, where f = f_0 + V sqrt(Lambda) u; with damping by the flow of momentum."""
         factor = self.spectrum.vectors * np.sqrt(self.spectrum.values)
         if not len(times) or times[-1] == 0 or not np.any(factor):
-            return np.zeros((len(times), factor.shape[1], self._flat(fx_0).shape[1]))
+            return np.zeros((len(times), factor.shape[1], fx_0.size // len(factor)))
         # Of samples whose K(x, x) is like the mean over the training samples, so that logits keep the tolerance.
         length = np.sqrt(max(np.sum(factor**2) / len(factor), np.finfo(np.float64).tiny))
         # Filled up with the last time, so that programs are compiled for few numbers of times only.
@@ -171,17 +171,13 @@ def _compiled(with_momentum: bool, max_steps: int) -> Any:
     import jax
     import jax.numpy as jnp
 
-    def downhill(u: Any, data: Any) -> Any:
-        factor, fx_0, y, _ = data
+    def flow(t: Any, state: Any, data: Any) -> Any:
+        factor, fx_0, y, damping = data
+        u, velocity = state if with_momentum else (state, None)
         fx = fx_0 + (factor @ u).reshape(fx_0.shape)
         guess = jax.nn.sigmoid(fx) if fx.shape[1] == 1 else jax.nn.softmax(fx, axis=1)
-        return factor.T @ (y - guess).reshape(len(factor), -1)
-
-    def flow(t: Any, state: Any, data: Any) -> Any:
-        if not with_momentum:
-            return downhill(state, data)
-        u, velocity = state
-        return velocity, downhill(u, data) - data[3] * velocity
+        downhill = factor.T @ (y - guess).reshape(len(factor), -1)
+        return (velocity, downhill - damping * velocity) if with_momentum else downhill
 
     @jax.jit
     def solve(factor: Any, fx_0: Any, y: Any, times: Any, damping: Any, rtol: Any, atol: Any) -> Any:

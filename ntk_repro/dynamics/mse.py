@@ -170,13 +170,11 @@ class TrainedModel:
         if not isinstance(self.filter, GradientFlow | GradientDescent):
             raise UserError("no bound on the error of a truncated spectrum is known with momentum: take `mse_dynamics`")
         kernel, _ = d._test_arguments(0.0, None, k_test_train)
-        error_0 = d._flat(d.y_train - d._start(fx_train_0))
-        return truncation_bounds(d.spectrum, self.filter, error_0, kernel, k_test_test_diagonal)
+        return truncation_bounds(d.spectrum, self.filter, d._error_0(fx_train_0), kernel, k_test_test_diagonal)
 
     def _residual(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "r columns"]:
         """V^T (y - f_0)."""
-        d = self.dynamics
-        return d.spectrum.vectors.T @ d._flat(d.y_train - d._start(fx_train_0))
+        return self.dynamics.spectrum.vectors.T @ self.dynamics._error_0(fx_train_0)
 
     def _shares(self, times: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.

@@ -187,10 +187,6 @@ class SpectralDynamics:
         """The largest eigenvalue, with the ridge."""
         return float(self.spectrum.regularized[0])
 
-    def _flat(self, fx: Targets) -> Float[np.ndarray, "rows columns"]:
-        """Outputs on the training samples as columns for the kernel to act on: one column if it couples the outputs."""
-        return fx.reshape(len(self.spectrum.vectors), -1)
-
     def _start(self, fx_train_0: ArrayLike) -> Targets:
         """Outputs at the training samples at the start of training, checked.
 
@@ -198,6 +194,10 @@ class SpectralDynamics:
             UserError: for a shape that does not fit, and entries that are not finite.
         """
         return np.broadcast_to(checked_start(fx_train_0, "fx_train_0", self.y_train.shape), self.y_train.shape)
+
+    def _error_0(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "rows columns"]:
+        """y - f_0 as columns for the kernel to act on: one column if it couples the outputs."""
+        return (self.y_train - self._start(fx_train_0)).reshape(len(self.spectrum.vectors), -1)
 
     def _test_arguments(
         self, fx_train_0: ArrayLike, fx_test_0: ArrayLike | None, k_test_train: Float[np.ndarray, "m n"] | None
