@@ -99,7 +99,7 @@ def test_equals_optax_sgd_on_the_linearized_network(layers, loss, dtype, toleran
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_tasks_do_not_touch_each_other(loss):
+def test_tasks_are_independent(loss):
     together = trained(loss=loss)
     for task in range(TASKS):
         alone = trained(y_train=problem()["y_train"][:, [task]], loss=loss)
@@ -185,7 +185,7 @@ def test_without_a_test_kernel_there_are_no_test_outputs():
     assert trained(k_test_train=None).fx_test is None
 
 
-def test_inputs_are_left_alone():
+def test_inputs_are_unchanged():
     p = problem()
     trained(p)
     for name, value in problem().items():

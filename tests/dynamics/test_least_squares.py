@@ -137,7 +137,7 @@ def test_a_cutoff_leaves_the_smallest_directions_out():
 
 
 @pytest.mark.slow
-def test_gradient_flow_ends_here():
+def test_gradient_flow_has_this_limit():
     """Lee et al. 2019, Eqs. (9)-(11) at t = infinity."""
     p = linearized()
     ours: Any = solve_least_squares(p.net, p.x, p.y, p.x_test)
@@ -168,7 +168,7 @@ def test_targets_may_be_a_vector_for_one_output():
     np.testing.assert_allclose(solve_least_squares(net, X[:2], np.array([1, 2])).fx_train, [[1.0], [2.0]], atol=1e-12)
 
 
-def test_memory_is_asked_first(monkeypatch):
+def test_memory_is_checked_first(monkeypatch):
     # The Jacobian, its live columns, and the square to which LAPACK reduces many more columns than rows.
     assert least_squares_bytes(1000, 60_000, "primal", 50_000) == 8 * (60e6 + 50e6 + 1e6)
     assert least_squares_bytes(1000, 1200, "primal") == 8 * 2 * 1.2e6
@@ -180,7 +180,7 @@ def test_memory_is_asked_first(monkeypatch):
             solve_least_squares(network(), X[:SMALL], Y[:SMALL], method=method)
 
 
-def test_what_cannot_be_solved_is_refused():
+def test_problems_that_cannot_be_solved_are_refused():
     net, x, y = network(), X[:SMALL], Y[:SMALL]
     bad: list[tuple[dict[str, Any], str]] = [
         ({"method": "qr"}, "unknown method 'qr'"),

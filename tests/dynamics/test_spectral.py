@@ -143,7 +143,7 @@ def test_eigenpairs_have_the_null_space_of_the_kernel_they_are_of(dtype, tmp_pat
     assert len({d.spectrum.eps for d in found}) == 1
 
 
-def test_all_eigenpairs_are_as_good_as_the_kernel_which_is_left_alone():
+def test_all_eigenpairs_give_what_the_kernel_gives_and_leave_it_unchanged():
     problem = random_problem()
     kernel = np.asfortranarray(problem.kernel)
     pairs = top_eigenpairs(problem.kernel, 12)

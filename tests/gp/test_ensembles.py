@@ -94,7 +94,7 @@ def test_wide_networks_are_distributed_as_the_ntk_gp_says():
     assert np.max(np.abs(found.mean(axis=0) - readout.mean)[-1] / error[-1]) > 20
 
 
-def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
+def test_networks_trained_before_a_kill_are_saved(singles, monkeypatch, tmp_path):
     uninterrupted, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
 
     def killed(*arguments, **settings):

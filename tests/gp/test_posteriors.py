@@ -120,7 +120,7 @@ def test_the_start_is_the_prior(problem, kernel):
 
 
 @kernels
-def test_all_ways_to_say_forever_agree(problem, kernel):
+def test_all_infinite_times_agree(problem, kernel):
     limit = ntk_gp_posterior(**problem.both) if kernel == "ntk" else nngp_posterior(**problem.nngp)
     for t in (None, np.inf, 1e30):
         assert_same(trained(problem, kernel, t), limit, 1e-12)

@@ -29,7 +29,7 @@ def test_each_task_has_its_own_accuracy():
     np.testing.assert_array_equal(binary_accuracies(fx, np.array([[1, 1], [1, 1]])), [1.0, 0.5])
 
 
-def test_who_always_says_the_same_is_right_at_the_majority_rate():
+def test_a_constant_prediction_has_the_majority_rate():
     y = np.array([[1, 1], [0, -1], [1, -1], [1, -1]])
     np.testing.assert_array_equal(majority_rate(y), [0.75, 0.75])
     assert float(majority_rate(y[:, 0])) == accuracy(np.ones((4, 1)), y[:, 0])

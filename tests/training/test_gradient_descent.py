@@ -72,7 +72,7 @@ def test_a_network_in_float64_trains_in_float64():
     assert descent.loss.dtype == np.float64
 
 
-def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
+def test_the_given_network_and_observed_copies_are_unchanged():
     before = jax.tree.map(np.array, NET.params)
     descent = run(observe_fn=lambda params: params["Dense_0"]["kernel"][0])
     jax.tree.map(np.testing.assert_array_equal, NET.params, before)
@@ -130,7 +130,7 @@ def test_batch_statistics_are_live_when_asked_for():
         run(Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
 
 
-def test_divergence_warns_and_what_was_to_come_is_nan():
+def test_divergence_warns_and_later_results_are_nan():
     calls = []
 
     def observe(params):
@@ -174,7 +174,7 @@ def test_above_the_critical_rate_descent_is_unstable_and_refused(momentum, limit
 
 
 @pytest.mark.slow
-def test_many_rows_stand_for_all(capsys):
+def test_many_rows_are_estimated_from_some(capsys):
     x = np.tile(X, (40, 1))
     linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, 1)))
     train_pair(linear, x, x[:, :1], learning_rate=1e-3, steps=1)
@@ -232,7 +232,7 @@ def test_both_of_a_pair_are_trained_and_observed_as_if_alone(capsys):
     np.testing.assert_allclose(linearization.observations[-1], expected.fx_train, atol=2e-5)
 
 
-def test_the_observer_of_a_pair_is_given_the_network_as_it_is():
+def test_the_observer_of_a_pair_takes_the_network_at_its_step():
     def observe(net, params):
         assert net.params is params
         return net(X), jnp.asarray(net.origin is not None)

@@ -29,7 +29,7 @@ def program(stacked=False, called=False):
 
 
 @pytest.mark.parametrize("called", [False, True])
-def test_stops_on_the_way_change_no_bit(called):
+def test_interruptions_change_no_bit(called):
     at_once, last = program(called=called)(start(NETS, False), DATA, 0, STEPS)
     carry = start(NETS, False)
     for begin, end in ((0, 1), (1, 2), (2, 17), (17, STEPS)):
