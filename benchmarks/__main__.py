@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: runs measurements; keeps their numbers and pictures in benchmarks/out/NAME.*."""
+"""`python -m benchmarks [NAME ...]`: runs measurements, saves numbers and pictures in benchmarks/out/NAME.*."""
 
 import importlib
 import json
@@ -16,12 +16,12 @@ NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes", "ensemble", "
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
-    """Runs measurements, one at a time; leave the machine alone meanwhile.
+    """Runs measurements, one at a time; run nothing else on the machine meanwhile.
 
     Args:
         names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes, ensemble,
-            dynamics, hard_cases, sketch, linearized_step, same_bits, checks, code_lines. One part of a
-            measurement: NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
+            dynamics, hard_cases, sketch, linearized_step, same_bits, checks, code_lines. For one part of a
+            measurement NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
         out: folder for numbers and pictures.
     """
     try:
@@ -34,7 +34,7 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: P
 
 
 def _chosen(text: str) -> tuple[str, list[str]]:
-    """A benchmark and the parts of it to run: all of them, or the one named; none where it has no parts."""
+    """A benchmark and its parts to run: all of them, or the named one; none if it has no parts."""
     name, _, part = text.partition(":")
     if name not in NAMED:
         raise unknown_name("benchmark", name, NAMED)
@@ -50,13 +50,13 @@ def _measure(name: str, parts: list[str], out: Path) -> None:
     module, path = _module(name), out / f"{name}.json"
     found: dict[str, Any] = {}
     if parts:
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        found = {part: kept[part] for part in module.PARTS if part in kept}
+        earlier = json.loads(path.read_text()) if path.exists() else {}
+        found = {part: earlier[part] for part in module.PARTS if part in earlier}
         for part in parts:
             print(f"== {name}: {part}", flush=True)
             found[part] = {**module.PARTS[part](), "environment": environment()}
             summary = {"summary": module.summary(found)} if hasattr(module, "summary") else {}
-            _write(path, {**found, **summary})  # now, lest a later part be stopped
+            _write(path, {**found, **summary})  # after each part, in case a later one is stopped
     else:
         print(f"== {name}", flush=True)
         found = {**module.run(), "environment": environment()}

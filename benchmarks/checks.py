@@ -1,4 +1,4 @@
-"""What the checks before a kernel cost: that samples are treated one by one, and that layers are what they seem."""
+"""The cost of the checks before a kernel: that samples are independent, and that layers are recognized correctly."""
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ NETWORKS = {
 
 
 def run() -> dict[str, dict[str, float]]:
-    """Seconds by network: a trace of its shapes, needed anyway, and both checks, at the first and at later calls."""
+    """Seconds for each network: a trace of its shapes, needed in any case, and both checks, first and later calls."""
     found = {}
     for name, (shape, settings) in NETWORKS.items():
         net = Network.create(name.removesuffix("_narrow"), 0, shape, **settings)

@@ -1,7 +1,7 @@
-"""A command run in a process of its own, with its wall time and its peak memory.
+"""Runs a command in a separate process and measures its wall time and peak memory.
 
-`python -m benchmarks.child_process COMMAND ...` is the small process in between. Linux counts what the parent held when
-it started the command towards the command's peak, so the parent must be one that holds nothing.
+`python -m benchmarks.child_process COMMAND ...` is a small process in between. Linux counts the memory of the parent at
+the start of the command towards the command's peak, so the parent must be a process that uses little.
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ _OUT = Path(__file__).parent / "out"
 
 @dataclasses.dataclass(frozen=True)
 class Child:
-    """What became of a command.
+    """The result of a command.
 
     Attributes:
         seconds: wall time from its start to its end.
-        peak_bytes: the most memory that was resident at once.
-        output: what it wrote to standard output.
+        peak_bytes: its peak resident memory.
+        output: its standard output.
     """
 
     seconds: float
@@ -39,10 +39,10 @@ def run_child(command: Sequence[str], environment: Mapping[str, str] | None = No
 
     Args:
         command: program and arguments.
-        environment: variables added to this process's own.
+        environment: variables added to those of this process.
 
     Raises:
-        RuntimeError: it did not end well; what it said is on standard error.
+        RuntimeError: it failed; its messages are on standard error.
     """
     between = [sys.executable, "-m", "benchmarks.child_process", *command]
     variables = {**os.environ, **(environment or {})}
@@ -55,14 +55,14 @@ def run_child(command: Sequence[str], environment: Mapping[str, str] | None = No
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A fresh folder on the project's disk, gone afterwards."""
+    """A temporary folder on the project's disk."""
     _OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=_OUT) as folder:
         yield Path(folder)
 
 
 def main() -> None:
-    """Runs the command of this process's arguments and reports on the last line of standard output."""
+    """Runs the command given as arguments and reports on the last line of standard output."""
     start = time.perf_counter()
     child = subprocess.Popen(sys.argv[1:])
     _, status, usage = os.wait4(child.pid, 0)

@@ -14,11 +14,11 @@ REPEATS = 3
 
 
 def run(n: int = 2000, m: int = 1000, num_times: int = 1000, repeats: int = REPEATS) -> dict[str, Any]:
-    """Seconds for the outputs of n training and m test samples at all times, the eigendecomposition included and apart.
+    """Seconds for the outputs of n training and m test samples at all times, with the eigendecomposition and without.
 
-    Both get the same kernels and times; neural-tangents is measured in float64, which is what we compute in, and
-    in float32, its default. The shortest of several runs, each of which decomposes anew. "again" is a second call with
-    the decomposition at hand.
+    Both get the same kernels and times; neural-tangents is measured in float64, which is our type, and in float32, its
+    default. The shortest of several runs, each with its own decomposition. "again" is a second call that reuses the
+    decomposition.
     """
     train, test, y, f0, test_f0 = _problem(n, m)
     values = np.linalg.eigvalsh(train)
@@ -78,7 +78,7 @@ def _problem(n: int, m: int, inputs: int = 50) -> tuple[np.ndarray, ...]:
     x = rng.standard_normal((n + m, inputs))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     cosine = np.clip(x @ x[:n].T, -1, 1)
-    rest = np.pi - np.arccos(cosine)
-    kernel = (np.sqrt(1 - cosine**2) + 2 * rest * cosine) / np.pi
+    angle = np.arccos(cosine)
+    kernel = (np.sqrt(1 - cosine**2) + 2 * (np.pi - angle) * cosine) / np.pi
     y, f0 = rng.standard_normal((2, n + m, 1))
     return (kernel[:n] + kernel[:n].T) / 2, kernel[n:], np.sign(y[:n]), f0[:n], f0[n:]

@@ -16,7 +16,7 @@ PAPER = {"mlp": 0.260, "lenet": 0.258}
 
 
 def run() -> dict[str, Any]:
-    """||Phi y|| / ||y|| on the first 50 eigenvectors of 12,000 training images, three initializations a network."""
+    """||Phi y|| / ||y|| on the first 50 eigenvectors of 12,000 training images, three initializations per network."""
     data = load_dataset("cifar10", n_train=SAMPLES)
     labels = binary_labels(data.y_train)
     found: dict[str, Any] = {"data": data.provenance.label}

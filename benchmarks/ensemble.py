@@ -26,7 +26,7 @@ def wide(
 def narrow(
     width: int = 16, networks: int = 100, steps: int = 5000, samples: int = 16, inputs: int = 4
 ) -> dict[str, Any]:
-    """100 networks of 3 hidden layers of 16 units on 16 points, where a single network leaves the processor idle."""
+    """100 networks of 3 hidden layers of 16 units on 16 points, where one network does not use the full processor."""
     return compare(width, networks, steps, samples, inputs)
 
 
@@ -34,7 +34,7 @@ PARTS = {"wide": wide, "narrow": narrow}
 
 
 def compare(width: int, networks: int, steps: int, samples: int, inputs: int) -> dict[str, Any]:
-    """Seconds of both, compilation apart, and the largest difference between their outputs at 20 test inputs."""
+    """Seconds of both, without compilation, and the largest difference between their outputs at 20 test inputs."""
     rng = np.random.default_rng(0)
     x, x_test = (rng.normal(size=(n, inputs)).astype(np.float32) for n in (samples, 20))
     y = np.sign(rng.normal(size=(samples, 1))).astype(np.float32)
@@ -42,7 +42,7 @@ def compare(width: int, networks: int, steps: int, samples: int, inputs: int) ->
     key = jax.random.key(0)
     first = Network.create(module, jax.random.fold_in(key, 0), (inputs,))
     critical = critical_learning_rate(first, x, 1)
-    rate = min(LEARNING_RATE, 0.02 * critical)  # nearer to the critical one narrow networks amplify rounding
+    rate = min(LEARNING_RATE, 0.02 * critical)  # closer to the critical rate narrow networks amplify rounding
     step = _step(first, rate)
 
     def ours(num):
@@ -57,11 +57,11 @@ def compare(width: int, networks: int, steps: int, samples: int, inputs: int) ->
         "parameters": first.num_params, "devices": len(jax.local_devices()), "backend": jax.default_backend(),
     }  # fmt: skip
     outputs = {}
-    for what, work in (("ensemble", ours), ("loop", loop)):
-        work(networks if what == "ensemble" else 1)  # compiles: blocks are as many networks as there are, at most
+    for method, work in (("ensemble", ours), ("loop", loop)):
+        work(networks if method == "ensemble" else 1)  # compiles; a block holds at most all networks
         started = time.perf_counter()
-        outputs[what] = work(networks)
-        found[what] = time.perf_counter() - started
+        outputs[method] = work(networks)
+        found[method] = time.perf_counter() - started
     found["ratio"] = found["loop"] / found["ensemble"]
     found["difference"] = float(np.abs(outputs["ensemble"] - outputs["loop"]).max())
     # The inputs have no gradient, so the first layer has two products a step and the others three.

@@ -26,7 +26,7 @@ REPEATS = 2
 
 
 def lenet(sizes=SIZES, far: int = FAR, settings=LENET_SETTINGS, torch_samples: int = TORCH_SAMPLES) -> dict[str, Any]:
-    """LeNet: both at each size, neural-tangents' time carried on to `far`, where ours is measured; and PyTorch's."""
+    """LeNet: both at each size, at `far` ours measured and neural-tangents' time extrapolated; and PyTorch's."""
     net, x = Network.create("lenet", 0, SHAPE), _images(far)
     best, tried = fastest(net, x, settings)
     rows = []
@@ -52,7 +52,7 @@ def lenet(sizes=SIZES, far: int = FAR, settings=LENET_SETTINGS, torch_samples: i
 
 
 def resnet18(n: int = RESNET_SAMPLES, settings=RESNET_SETTINGS, width: float = 1.0) -> dict[str, Any]:
-    """ResNet18, each residual block's last scale beginning at 1: both measured at n samples."""
+    """ResNet18, each residual block's last scale initialized at 1: both measured at n samples."""
     net = Network.create("resnet18", 0, SHAPE, width=width, residual_scale_init=1.0)
     x = _images(n)
     ours, k_ours = warmed(lambda: empirical_gram(net, x), REPEATS)
@@ -74,9 +74,9 @@ def resnet18(n: int = RESNET_SAMPLES, settings=RESNET_SETTINGS, width: float = 1
 
 
 def tiles(n: int = TILE_SAMPLES) -> dict[str, Any]:
-    """Speed of LeNet's tiles from features that are at hand, copied out into a whole matrix, as a share of the peak."""
+    """Speed of LeNet's tiles from precomputed features, copied into the full matrix, as a share of the peak."""
     peaks = [gemm_peak()]
-    out = np.zeros((n, n), np.float32)  # zeros are not there until they are written: what is timed pays for it
+    out = np.zeros((n, n), np.float32)  # pages of zeros are allocated when they are written, within the timed part
     with checked_arguments(Network.create("lenet", 0, SHAPE), _images(n), None, "mean", "float32") as checked:
         net, x = checked[:2]
         plan = structured_plan(net, x, "mean", 1)

@@ -73,7 +73,7 @@ def _problem(case: Case) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]
     n, m = len(case.values), 6
     rng = np.random.default_rng(0)
     hadamard = scipy.linalg.hadamard(n).astype(Exact)
-    # Rows i and i + n / 2 agree in the first half of the columns: samples are twice there when only those count.
+    # Rows i and i + n / 2 agree in the first half of the columns: samples occur twice if only these have eigenvalues.
     q, values = hadamard / np.sqrt(Exact(n)), case.values.astype(Exact)
     features = rng.integers(-4, 5, (m, n)).astype(Exact) / 4  # test samples in the eigenbasis
     y, f0 = (rng.integers(-8, 9, (2, n, 1)) / 8).astype(Exact)
@@ -81,9 +81,9 @@ def _problem(case: Case) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]
     time = Exact(np.inf) if case.t is None else Exact(case.t)
     with np.errstate(invalid="ignore"):
         learned = np.where(values > 0, -np.expm1(-values * time), Exact(0))
-    reach = np.divide(learned, values, out=np.zeros_like(values), where=values > 0)  # times lambda = 0 otherwise
-    rest = q.T @ (y - f0)
-    exact = f0 + q @ (learned[:, None] * rest), test_f0 + (features * values) @ (reach[:, None] * rest)
+    shares = np.divide(learned, values, out=np.zeros_like(values), where=values > 0)  # multiplied by lambda = 0 else
+    residual = q.T @ (y - f0)
+    exact = f0 + q @ (learned[:, None] * residual), test_f0 + (features * values) @ (shares[:, None] * residual)
     kernels = (q * values) @ q.T, (features * values) @ q.T
     return tuple(a.astype(np.float64) for a in (*kernels, y, f0, test_f0)), exact
 

@@ -1,4 +1,4 @@
-"""A kernel's computation from features that are at hand, so that its tiles are timed alone."""
+"""A kernel's computation from precomputed features, so that only its tiles are timed."""
 
 import dataclasses
 from typing import Self
@@ -12,7 +12,7 @@ from ntk_repro.gram.structured.schedule import Blocks
 
 @dataclasses.dataclass(frozen=True)
 class HeldFeatures(Computation):
-    """A computation whose features were made before."""
+    """A computation with precomputed features."""
 
     blocks: tuple[Features, ...]
 
@@ -23,7 +23,7 @@ class HeldFeatures(Computation):
         return cls(**fields, blocks=blocks)
 
     def features(self, x: np.ndarray, blocks: Blocks, index: int) -> Features:
-        """Nothing is left to compute."""
+        """The precomputed features of a block."""
         return self.blocks[index]
 
 

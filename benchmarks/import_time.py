@@ -1,4 +1,4 @@
-"""What `import ntk_repro` adds to `import jax, flax.linen`."""
+"""The time that `import ntk_repro` adds to `import jax, flax.linen`."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ REPEATS = 7
 
 
 def run() -> dict[str, Any]:
-    """Seconds in a fresh process, the shortest of several, in turn."""
+    """Seconds in a fresh process, the shortest of several alternating runs."""
     base, ours = [], []
     for _ in range(REPEATS):
         base.append(_seconds("import jax, flax.linen"))

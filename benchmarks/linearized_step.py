@@ -1,5 +1,5 @@
 """A step of training a linearized network with ten outputs: one derivative forward and one back, against L backward
-passes (the paper's way), a step of the network itself, and PyTorch's where that is installed.
+passes (the paper's way), a step of the network itself, and PyTorch's if that is installed.
 """
 
 import time
@@ -21,10 +21,10 @@ BATCH, OUTPUTS, SHAPE = 32, 10, (28, 28, 1)
 
 
 def run(widths: tuple[float, ...] = WIDTHS, steps: int = 10, repeats: int = 5) -> dict[str, Any]:
-    """Seconds a step of LeNet-5 and of its linearization at each width, batch 32, SGD with momentum and weight decay.
+    """Seconds per step of LeNet-5 and of its linearization at each width, batch 32, SGD with momentum and weight decay.
 
-    All kinds take turns of `steps` steps, the ten backward passes of a tenth of that, `repeats` times; of each the
-    shortest turn counts. Before that, the gradients of both ways of training the linearization are compared.
+    All kinds take turns of `steps` steps, the ten backward passes turns of a tenth of that, `repeats` times; the
+    shortest turn of each counts. Before that, the gradients of both ways of training the linearization are compared.
     """
     found: dict[str, Any] = {"batch": BATCH, "outputs": OUTPUTS, "steps": steps, "repeats": repeats, "widths": {}}
     for width in widths:
@@ -76,11 +76,11 @@ def _measured(width: float, steps: int, repeats: int) -> dict[str, Any]:
 
 
 def _trained(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]:
-    """A function that makes so many steps and nothing else: those of `train`, called as `train` calls them."""
+    """A function that makes a number of steps and nothing else: those of `train`, called as `train` calls them."""
     recipe = Recipe(learning_rate=0.01, weight_decay=5e-5, batch_size=BATCH, loss="half_squared_error", epochs=1)
     batches = minibatches(0, len(x), BATCH, 1)
     live, rates = net.origin is None, recipe.learning_rates(len(x))
-    problem = Problem(net, x, y, loss=Loss.named(recipe.loss), rule=recipe.rule, rates=rates, batches=batches)
+    problem = Problem(net, x, y, Loss.named(recipe.loss), recipe.rule, rates, batches)
     program, data = problem.program(net, live=live), problem.data(net, live)
     carry = [problem.start(*jax.tree.map(jnp.copy, (net.params, net.state if live else None)))]
     done = [0]
@@ -96,10 +96,10 @@ def _trained(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]
 
 
 def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int], Any], float]:
-    """Eq. (3) of Samarin et al. 2022 as it is written: a gradient for every sample and output; SGD with momentum.
+    """Eq. (3) of Samarin et al. 2022, literally: a gradient for every sample and output; SGD with momentum.
 
-    Outputs come one after the other, for the gradients of all of them would not fit into memory at large widths. Also
-    returns how far the gradient is from that of one derivative forward and one back, relative to its largest entry.
+    One output after the other, as the gradients of all of them do not fit into memory at large widths. Also returns the
+    difference from the gradient by one derivative forward and one back, relative to its largest entry.
     """
     linear = net.linearization()
 
@@ -116,7 +116,7 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
         return jax.tree.map(lambda old, g: old + jnp.tensordot(residual, g, 1), total, grads)
 
     def gradient(params, origin, x, y):
-        # From Python: inside of a compiled loop XLA's convolutions are several times slower on a CPU.
+        # A loop in Python: inside a compiled loop XLA's convolutions are several times slower on a CPU.
         total = jax.tree.map(jnp.zeros_like, params)
         for output in range(OUTPUTS):
             total = add(total, output, params, origin, x, y)
@@ -140,17 +140,13 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
     moved = jax.tree.map(lambda leaf: leaf + 0.01 * jnp.sin(jnp.arange(leaf.size)).reshape(leaf.shape), net.params)
 
     def loss(params):
-        return (
-            jnp.sum((linear.apply_fn(params, {"origin": net.params, "state": net.state}, x_batch) - y_batch) ** 2)
-            / 2
-            / len(x)
-        )
+        fx = linear.apply_fn(params, {"origin": net.params, "state": net.state}, x_batch)
+        return jnp.sum((fx - y_batch) ** 2) / 2 / len(x)
 
-    ours, theirs = (
-        jax.tree.leaves(tree) for tree in (jax.jit(jax.grad(loss))(moved), gradient(moved, net.params, x, y))
-    )
-    apart = max(float(jnp.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
-    return go, apart / max(float(jnp.abs(a).max()) for a in ours)
+    ours = jax.tree.leaves(jax.jit(jax.grad(loss))(moved))
+    theirs = jax.tree.leaves(gradient(moved, net.params, x, y))
+    difference = max(float(jnp.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+    return go, difference / max(float(jnp.abs(a).max()) for a in ours)
 
 
 def _pytorch(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]:

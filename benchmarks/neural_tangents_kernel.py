@@ -1,4 +1,4 @@
-"""neural-tangents' empirical kernel at its fastest on this machine: its implementations and batch sizes, tried."""
+"""neural-tangents' empirical kernel at its fastest on this machine, over implementations and batch sizes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ LONG = 5.0  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A compiled kernel of two batches, and what it took when it was tried.
+    """A compiled kernel of two batches, and its measured time.
 
     Attributes:
-        batch: samples a batch.
+        batch: samples per batch.
         implementation: of `nt.empirical_kernel_fn`.
         compiled: (params, state, x1, x2) -> the kernel of two batches.
         seconds: of one pair of batches.
@@ -36,13 +36,13 @@ class Setting:
         return self.seconds / self.batch**2
 
     def as_dict(self) -> dict[str, Any]:
-        """For the record."""
+        """The setting as numbers for JSON."""
         return {"batch": self.batch, "implementation": self.implementation, "seconds_of_a_pair": self.seconds}
 
     def kernel(self, net: Network, x: np.ndarray) -> np.ndarray:
-        """The kernel of x with itself, by all pairs of batches; a whole number of batches.
+        """The kernel of x with itself, by all pairs of batches; the batch size divides the samples.
 
-        Without `nt.batch`, which walks the same pairs with more work on the host.
+        Without `nt.batch`, which goes through the same pairs with more work on the host.
         """
         k = np.empty((len(x), len(x)), np.float32)
         for i in range(0, len(x), self.batch):
@@ -53,12 +53,12 @@ class Setting:
 
 
 def fastest(net: Network, x: np.ndarray, settings: Sequence[tuple[int, int]]) -> tuple[Setting, list]:
-    """The setting with the least time an entry, and a record of all that were tried.
+    """The setting with the least time per entry, and a record of all settings.
 
     Args:
         net: the network, of one output.
-        x: samples, as many as the largest batch at least.
-        settings: (batch, implementation) of each; those that memory cannot hold are left out.
+        x: samples, at least as many as the largest batch.
+        settings: (batch, implementation) of each; those that do not fit into memory are skipped.
     """
     tried = []
     for batch, implementation in settings:
@@ -68,12 +68,12 @@ def fastest(net: Network, x: np.ndarray, settings: Sequence[tuple[int, int]]) ->
         needed = getattr(compiled.memory_analysis(), "temp_size_in_bytes", 0)
         name = f"  neural-tangents, batches of {batch}, implementation {implementation}"
         if needed > 0.8 * available_bytes():
-            print(f"{name}: needs {readable_bytes(needed)}, left out", flush=True)
+            print(f"{name}: needs {readable_bytes(needed)}, skipped", flush=True)
             continue
         time = timed(lambda c=compiled, a=arguments: c(*a))[0]
-        if time < LONG:  # what the first call does once shows in short ones
+        if time < LONG:  # in short calls the overhead of the first one shows
             time = min(timed(lambda c=compiled, a=arguments: c(*a))[0] for _ in range(2))
         tried.append(Setting(batch, implementation, compiled, time))
-        print(f"{name}: {time:.3f} s a pair, {tried[-1].per_entry * 1e6:.2f} s for 1,000 x 1,000", flush=True)
+        print(f"{name}: {time:.3f} s per pair, {tried[-1].per_entry * 1e6:.2f} s for 1,000 x 1,000", flush=True)
     best = min(tried, key=lambda setting: setting.per_entry)
     return best, [setting.as_dict() for setting in tried]

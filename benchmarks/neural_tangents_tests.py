@@ -20,7 +20,7 @@ from ntk_repro.record import environment
 
 
 class _Lines(unittest.TestResult):
-    """Writes the outcome of each test as a line of JSON, so that those of a file that is stopped are known too."""
+    """Writes the outcome of each test as a line of JSON, so that outcomes before a stop are known too."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def run_here(source: str, file: str, lines: str, cases: int) -> None:
 
 
 def run_file(source: Path, file: str, cases: int, minutes: float) -> dict[str, Any]:
-    """Runs one test file in a process of its own: its number of tests and, for each outcome, tests and reasons."""
+    """Runs one test file in a separate process: its number of tests and, for each outcome, tests and reasons."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "lines")
         arguments = (str(source.resolve()), file, str(path), cases)

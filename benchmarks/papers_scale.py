@@ -1,4 +1,4 @@
-"""The papers' Gram matrices, from the command line as a user gives it, each in a process of its own: wall time, memory.
+"""The papers' Gram matrices by the command line, each in a separate process: wall time and memory.
 
 Needs CIFAR-10: TFDS_DATA_DIR names its folder, else ../shared/tfds beside the project is taken where it is. Minutes to
 tens of minutes; `papers_scale:lenet` and so on runs one part.
@@ -32,7 +32,7 @@ def measured(net: str, *options: str, minutes: float, gibibytes: float) -> dict[
     arguments = ["-m", "ntk_repro.gram", "--net", net, *options]
     name = options[options.index("--data") + 1]
     with scratch() as folder:
-        # Compiled anew, so that a repetition measures the same; decoding the data once and for all is not part of it.
+        # An empty compilation cache, so that repetitions measure the same; decoding the data is not part of the time.
         environment = {
             **_data_folder(),
             "NTK_REPRO_RUNS": str(folder / "runs"),
@@ -41,21 +41,21 @@ def measured(net: str, *options: str, minutes: float, gibibytes: float) -> dict[
         decoding = f"from ntk_repro.data import load_dataset; load_dataset({name!r})"
         run_child([sys.executable, "-c", decoding], environment)
         child = run_child([sys.executable, *arguments], environment)
-        kept = _kept(folder / "runs")
+        on_disk = _results_on_disk(folder / "runs")
     found = {
         "command": " ".join(["python", *arguments]),
         "seconds": child.seconds,
         "peak_bytes": child.peak_bytes,
         "allowed": {"seconds": 60 * minutes, "peak_bytes": gibibytes * 2**30, "residual": TOLERANCE},
-        **kept,
+        **on_disk,
         "output": child.output,
     }
     found["kept_within"] = (
         child.seconds <= 60 * minutes
         and child.peak_bytes <= gibibytes * 2**30
-        and kept.get("residual", 0.0) <= TOLERANCE
+        and on_disk.get("residual", 0.0) <= TOLERANCE
     )
-    residual = f", residuals up to {kept['residual']:.2g}" if "residual" in kept else ""
+    residual = f", residuals up to {on_disk['residual']:.2g}" if "residual" in on_disk else ""
     print(f"{found['command']}\n  {child.seconds:.0f} s of {60 * minutes:.0f}", end="")
     print(f", {child.peak_bytes / 2**30:.1f} GiB of {gibibytes:g}{residual}", flush=True)
     return found
@@ -96,8 +96,8 @@ def _data_folder() -> dict[str, str]:
     return {"TFDS_DATA_DIR": str(beside)} if beside.is_dir() and "TFDS_DATA_DIR" not in os.environ else {}
 
 
-def _kept(runs: Path) -> dict[str, Any]:
-    """What a run has left on disk: of its store, and of its eigenpairs where there are some."""
+def _results_on_disk(runs: Path) -> dict[str, Any]:
+    """The results of a run on disk: of its store and, if there are any, of its eigenpairs."""
     (folder,) = (path.parent for path in runs.glob("gram/*/manifest.json"))
     store = GramStore.read(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -38,7 +38,7 @@ def run(samples: int = SAMPLES, shape: tuple[int, ...] = (32, 32, 3)) -> dict[st
             found[way] = {"seconds": time.perf_counter() - start, "processes": len(options)}
             contents[way] = _contents(folder / way)
             if not contents[way]:
-                raise RuntimeError(f"{way}: no finished store was left")
+                raise RuntimeError(f"{way}: there is no finished store")
     for way in ways:
         found[way]["same_bytes"] = contents[way] == contents["one"]
         same = "the same bytes" if found[way]["same_bytes"] else "other bytes"
@@ -63,12 +63,12 @@ def draw(found: dict[str, Any]) -> Any:
 
 def _gram(data: Path, runs: Path, options: list[str]) -> None:
     command = [sys.executable, "-m", "ntk_repro.gram", "--net", "lenet", "--data", str(data), *options]
-    # Each way compiles anew: what one has compiled would be a head start for the next.
+    # An empty compilation cache for each way, so that none profits from the one before.
     run_child(command, {"NTK_REPRO_RUNS": str(runs), "JAX_COMPILATION_CACHE_DIR": str(runs / "jax")})
 
 
 def _contents(runs: Path) -> dict[str, str]:
-    """Of the finished store's tiles and checksums, name and SHA-256; empty where there is none."""
+    """Name and SHA-256 of the finished store's tiles and checksums; empty if there is no store."""
     found = {}
     for done in runs.glob("gram/*/DONE"):
         folder = done.parent

@@ -1,4 +1,4 @@
-"""Digests of the kernels of all test networks: commits whose kernels are the same to the last bit print the same."""
+"""Digests of the kernels of all test networks: equal for commits whose kernels are equal to the last bit."""
 
 import hashlib
 import warnings
@@ -8,7 +8,7 @@ from tests.gram.cases import CASES, samples
 
 
 def run() -> dict[str, str]:
-    """By network and precision the first digits of the SHA-256 of its kernel on 9 samples, all outputs."""
+    """For each network and precision, the first digits of the SHA-256 of its kernel on 9 samples, all outputs."""
     found = {}
     for name, (network, *_) in CASES.items():
         for precision in ("float32", "float64"):

@@ -1,6 +1,6 @@
 """Time and memory of LeNet's Gram matrix, stored on disk, against the number of samples.
 
-Each size runs in a process of its own: `python -m benchmarks.scaling N FOLDER MEMORY` measures one and prints it.
+Each size runs in a separate process: `python -m benchmarks.scaling N FOLDER MEMORY` measures one and prints it.
 """
 
 import functools
@@ -23,7 +23,7 @@ def measured(n: int, memory: str = MEMORY) -> dict[str, Any]:
     with scratch() as folder:
         child = run_child([sys.executable, "-m", "benchmarks.scaling", str(n), str(folder / "store"), memory])
     found = {**json.loads(child.output.splitlines()[-1]), "peak_bytes": child.peak_bytes}
-    # What is neither there before (images, compiled programs) nor features, which grow with n: tiles in flight.
+    # Tiles in progress: without images and compiled programs, and without features, which grow with n.
     found["working_bytes"] = max(found["peak_bytes"] - found["bytes_before"] - found["feature_bytes"], 1)
     for stage in ("features", "tiles"):
         print(f"n = {n:,}: {stage} {found[stage]:.2f} s, predicted {found[f'predicted_{stage}']:.2f} s")
@@ -32,8 +32,8 @@ def measured(n: int, memory: str = MEMORY) -> dict[str, Any]:
 
 
 def measure_here(n: int, folder: Path, memory: str, shape: tuple[int, ...] = (32, 32, 3)) -> dict[str, Any]:
-    """Seconds of features and of tiles (on their way to the disk) in this process, and what was predicted of both."""
-    import jax  # here: the process that starts the others needs none of it
+    """Seconds of features and of tiles (written to disk) in this process, and the predictions of both."""
+    import jax  # here, as the process that starts the others does not need it
     import psutil
 
     from benchmarks.held_features import HeldFeatures, make_all

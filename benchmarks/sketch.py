@@ -1,12 +1,12 @@
 """Random projections of the per-sample gradients in place of the exact kernel: how accurate, and at what cost.
 
-Each layer's gradient (d_in x d_out) is projected to so many numbers, the mean gradient taken out first: its products
-are kept exactly, as they would otherwise drown the small eigenvalues in their error. Kinds of projection:
+Each layer's gradient (d_in x d_out) is projected to a given number of entries, after the mean gradient is subtracted:
+products with the mean stay exact, as their errors would exceed the small eigenvalues. Kinds of projection:
 
-- "kronecker": P G Q^T with Gaussian P and Q; from inputs and cotangents, the gradient itself is never made;
-- "count_sketch": every entry added, with a random sign, to one of the numbers;
-- "cosine": random signs, a cosine transform of the whole, a random part of the result (a subsampled randomised
-  transform, the fast relative of a Gaussian projection).
+- "kronecker": P G Q^T with Gaussian P and Q; from inputs and cotangents, without forming the gradient;
+- "count_sketch": every entry is added, with a random sign, to one entry of the result;
+- "cosine": random signs, a cosine transform, and a random subset of the result (a subsampled randomized transform, a
+  fast alternative to a Gaussian projection).
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def lenet(n: int = 1000, sizes=SIZES, top=TOP, seeds: int = SEEDS, width: float 
 
 
 def resnet18(n: int = 300, sizes=SIZES, top=TOP, seeds: int = SEEDS, width: float = 0.25, data: str = "mnist5k"):
-    """A narrow ResNet18, each residual block's last scale beginning at 1; and what full width would cost."""
+    """A narrow ResNet18, each residual block's last scale initialized at 1; and the cost at full width."""
     return _measured("resnet18", n, sizes, top, seeds, data, width=width, residual_scale_init=1.0)
 
 
@@ -47,13 +47,13 @@ PARTS = {"lenet": lenet, "resnet18": resnet18}
 
 
 class Variant(NamedTuple):
-    """One way to make the kernel.
+    """One way to compute the kernel.
 
     Attributes:
         kind: of projection.
-        size: numbers kept of a layer.
+        size: entries of a layer's projection.
         cheaper: project only layers where that saves multiplications, otherwise all with more than `size` parameters.
-        centred: take the mean gradient out first.
+        centred: subtract the mean gradient first.
     """
 
     kind: str
@@ -86,8 +86,8 @@ def _measured(name: str, n: int, sizes, top, seeds: int, data: str, **settings: 
         )
         _print(rows[-1], top)
     offered = [row for row in rows if row[f"overlap_{top[-1]}"] >= ENOUGH and row["times_fewer"] >= CLEARLY]
-    said = f"overlap >= {ENOUGH} at k = {top[-1]} and {CLEARLY:g} times fewer multiplications"
-    print(f"  {said}: {len(offered)} of {len(rows)}")
+    criterion = f"overlap >= {ENOUGH} at k = {top[-1]} and {CLEARLY:g} times fewer multiplications"
+    print(f"  {criterion}: {len(offered)} of {len(rows)}")
     full = {} if settings["width"] == 1 else {"full_width": _at_full_width(name, x, sizes, settings)}
     found = {"n": n, "data": data, **settings, "exact_multiplications_per_pair": plan.multiplications_per_pair}
     return {**found, "rows": rows, "accurate_and_cheaper": offered, **full}
@@ -96,11 +96,11 @@ def _measured(name: str, n: int, sizes, top, seeds: int, data: str, **settings: 
 def _kernels(
     plan: Plan, capture: Capture, variants: list[Variant], seeds: int
 ) -> tuple[Kernel, dict[tuple[Variant, int], Kernel]]:
-    """The exact kernel and that of each variant and seed; gradients of one layer at a time are at hand."""
+    """The exact kernel and that of each variant and seed; memory holds the gradients of one layer at a time."""
     exact = _kernel(np.asarray(capture.rest[:, 0], np.float64))
     kernels = {(variant, seed): exact.copy() for variant in variants for seed in range(seeds)}
     projected_layers = {variant: _projected_layers(plan, variant) for variant in variants}
-    # Variants of one projection side by side, so that it is made once.
+    # Variants of one projection in succession, so that it is computed once.
     ordered = sorted(kernels.items(), key=lambda item: (item[0][0][:2], item[0][1]))
     for number, layer in enumerate(plan.layers):
         rows = _gradients(layer, capture)
@@ -118,7 +118,7 @@ def _kernels(
                 }
             projected = made[key]
             if variant.centred:
-                # Projections are linear: the mean of the projected is the projected mean, whose products stay exact.
+                # Projections are linear, so that the mean is projected too, and its products stay exact.
                 kernel += with_mean[:, None] + with_mean - with_mean.mean()
                 projected = projected - projected.mean(axis=0)
             kernel += _kernel(projected)
@@ -192,7 +192,7 @@ def _by_kronecker(layer: Layer, capture: Capture, rows: Rows, size: int, rng: np
 
 
 def kronecker_sizes(d_in: int, d_out: int, size: int) -> tuple[int, int]:
-    """How many numbers either side keeps: as equal as their product `size` allows, all where there are fewer."""
+    """Rows of P and Q: as equal as their product `size` allows, and no more than the dimensions."""
     left = min(d_in, round(size**0.5))
     right = min(d_out, size // left)
     return min(d_in, size // right), right

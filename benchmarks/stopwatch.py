@@ -1,4 +1,4 @@
-"""Timing of repeated calls, and the matrix-product peak that other speeds are shares of."""
+"""Timing of repeated calls, and the peak speed of matrix products, to which other speeds are compared."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""LeNet in PyTorch, where that is installed: for its speed only, the weights are its own."""
+"""LeNet in PyTorch, if that is installed: to compare speed only, with PyTorch's initialization."""
 
 import importlib.util
 from typing import Any

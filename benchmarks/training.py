@@ -1,4 +1,4 @@
-"""An epoch of training LeNet, against PyTorch's where PyTorch is installed."""
+"""An epoch of training LeNet, against PyTorch's if PyTorch is installed."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def run() -> dict[str, Any]:
 
 
 def _epoch(train_for) -> float:
-    """An epoch alone: three epochs less one, so that what happens once (evaluation, copies) drops out."""
+    """One epoch: half the difference of three epochs and one, without one-time work (evaluation, copies)."""
     return (seconds(lambda: train_for(3)) - seconds(lambda: train_for(1))) / 2
 
 

@@ -1,6 +1,5 @@
 """Training of a linear(ized) model on cross-entropy as an ODE, integrated with error control."""
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -8,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import checked_steps, checked_times
+from ntk_repro.dynamics.filters import checked_steps, checked_times
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.dynamics.mse import Outputs, TestKernel
-from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
+from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel, decompose_for
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
+from ntk_repro.precision import float64_scope
 
 __all__ = ["CrossEntropyDynamics", "cross_entropy_dynamics"]
 
@@ -28,7 +28,7 @@ def cross_entropy_dynamics(
 
     There is no closed form; diffrax integrates the ODE in float64 with error control (dopri5, as in the paper). What is
     integrated is the weights' displacement in the kernel's eigenbasis, u with f_train = f_0 + V sqrt(Lambda) u: an
-    error in u bounds the errors of train and test outputs alike (by sqrt(K(x, x)) times it), and the null space drops
+    error in u bounds the errors of both train and test outputs (by sqrt(K(x, x)) times it), and the null space drops
     out.
 
     Source: Lee et al. 2019, Eqs. (S5)-(S11).
@@ -42,7 +42,14 @@ def cross_entropy_dynamics(
     Raises:
         UserError: as `mse_dynamics`, and for targets that are not distributions.
     """
-    return CrossEntropyDynamics(k_train_train, y_train, num_eigenpairs)
+    targets = checked_array(y_train, "y_train", ("n", "k"))
+    sums = targets.sum(axis=1) if targets.shape[1] > 1 else 1.0
+    if not (np.all(targets >= 0) and np.all(targets <= 1) and np.allclose(sums, 1, atol=1e-6)):
+        raise UserError(
+            "cross-entropy takes probabilities: rows that sum to 1 (for classes, ntk_repro.data.one_hot), or one "
+            "column in [0, 1]"
+        )
+    return CrossEntropyDynamics(*decompose_for(k_train_train, targets, num_eigenpairs=num_eigenpairs))
 
 
 class CrossEntropyDynamics(SpectralDynamics):
@@ -51,19 +58,6 @@ class CrossEntropyDynamics(SpectralDynamics):
     Times are in units of learning rate times steps on the summed loss; for the loss averaged over n samples divide by
     n.
     """
-
-    def __init__(
-        self, k_train_train: TrainKernel, y_train: Float[np.ndarray, "n k"], num_eigenpairs: int | None = None
-    ):
-        """Decomposes the kernel, once."""
-        targets = checked_array(y_train, "y_train", ("n", "k"))
-        sums = targets.sum(axis=1) if targets.shape[1] > 1 else 1.0
-        if not (np.all(targets >= 0) and np.all(targets <= 1) and np.allclose(sums, 1, atol=1e-6)):
-            raise UserError(
-                "cross-entropy takes probabilities: rows that sum to 1 (for classes, ntk_repro.data.one_hot), or one "
-                "column in [0, 1]"
-            )
-        super().__init__(k_train_train, targets, 0.0, num_eigenpairs)
 
     def outputs(
         self,
@@ -89,10 +83,9 @@ class CrossEntropyDynamics(SpectralDynamics):
             max_steps: of the solver, which takes about t lambda_max / 4 of them.
 
         Raises:
-            UserError: for shapes that do not fit, infinite times, and a solver that did not get there.
+            UserError: for shapes that do not fit, infinite times, and more solver steps than `max_steps`.
         """
-        solver = _Solver(None, tolerance, max_steps)
-        return self._integrated(checked_times(t), solver, fx_train_0, fx_test_0, k_test_train)
+        return self._integrated(checked_times(t), None, (fx_train_0, fx_test_0, k_test_train), tolerance, max_steps)
 
     def outputs_with_momentum(
         self,
@@ -106,7 +99,7 @@ class CrossEntropyDynamics(SpectralDynamics):
         tolerance: float = 1e-8,
         max_steps: int = _MAX_STEPS,
     ) -> Outputs:
-        """Logits after so many steps of the flow that momentum follows; its time, steps sqrt(learning_rate), inside.
+        """Logits after so many steps of the flow that momentum follows; its time is steps sqrt(learning_rate).
 
         Source: Lee et al. 2019, Eqs. (S3) and (S4) with the loss of (S5).
 
@@ -114,7 +107,7 @@ class CrossEntropyDynamics(SpectralDynamics):
             steps: number or numbers of steps, fractions allowed.
             learning_rate: of the summed loss; for the one averaged over samples divide by n.
             momentum: at least 0 and below 1.
-            fx_train_0: see `outputs`, as all that follow.
+            fx_train_0: logits at the start, at the training samples; see `outputs` for this and all that follow.
             fx_test_0: logits at the start, at the test samples.
             k_test_train: the kernel between test and training samples.
             tolerance: of a solver's step.
@@ -124,24 +117,24 @@ class CrossEntropyDynamics(SpectralDynamics):
             UserError: as `outputs`, and for a momentum outside [0, 1).
         """
         check_momentum(momentum)
-        numbers, root = checked_steps(steps, learning_rate, whole=False), np.sqrt(learning_rate)
-        solver = _Solver((1 - momentum) / root, tolerance, max_steps)
-        return self._integrated(root * numbers, solver, fx_train_0, fx_test_0, k_test_train)
+        root = np.sqrt(learning_rate)
+        times, damping = root * checked_steps(steps, learning_rate, fractions=True), (1 - momentum) / root
+        return self._integrated(times, damping, (fx_train_0, fx_test_0, k_test_train), tolerance, max_steps)
 
     def _integrated(
-        self, times: np.ndarray, solver: "_Solver", fx_train_0: Any, fx_test_0: Any, k_test_train: TestKernel
+        self, times: np.ndarray, damping: float | None, starts: tuple[Any, Any, Any], tolerance: float, max_steps: int
     ) -> Outputs:
         if not np.all(np.isfinite(times)):
             raise UserError(
                 "cross-entropy has no limit in infinite time where the data can be separated: give finite times"
             )
-        start = self._start(fx_train_0)
-        kernel, test_0 = self._test_arguments(fx_train_0, fx_test_0, k_test_train)
+        if not 0 < tolerance < 1:
+            raise UserError(f"the tolerance must be between 0 and 1, not {tolerance}")
+        start = self._start(starts[0])
+        kernel, test_0 = self._test_arguments(*starts)
         vectors, roots = self.spectrum.vectors, np.sqrt(self.spectrum.values)
         unique, where = np.unique(times, return_inverse=True)
-        u = np.zeros((len(unique), len(roots), self._flat(start).shape[1]))
-        if len(unique) and unique[-1] > 0 and roots[0] > 0:
-            u = solver.solve(vectors * roots, start, self.y_train, unique)
+        u = self._displacements(start, unique, damping, tolerance, max_steps)
         train = (vectors * roots @ u)[where].reshape(*times.shape, *start.shape) + start
         if kernel is None or test_0 is None:
             return train, None
@@ -149,35 +142,22 @@ class CrossEntropyDynamics(SpectralDynamics):
         inverse = np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
         return train, (kernel @ vectors * inverse @ u)[where].reshape(*times.shape, *test_0.shape) + test_0
 
-
-@dataclasses.dataclass(frozen=True)
-class _Solver:
-    """An ODE solver with error control; with damping the flow of momentum."""
-
-    damping: float | None
-    tolerance: float
-    max_steps: int
-
-    def __post_init__(self):
-        if not 0 < self.tolerance < 1:
-            raise UserError(f"the tolerance must be between 0 and 1, not {self.tolerance}")
-
-    def solve(self, factor: np.ndarray, fx_0: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """u at increasing times (T, r, columns), where f = f_0 + factor u."""
-        import diffrax
-
-        from ntk_repro.precision import float64_scope
-
+    def _displacements(
+        self, fx_0: np.ndarray, times: np.ndarray, damping: float | None, tolerance: float, max_steps: int
+    ) -> Float[np.ndarray, "T r columns"]:
+        """u at increasing times, where f = f_0 + V sqrt(Lambda) u; with damping by the flow of momentum."""
+        factor = self.spectrum.vectors * np.sqrt(self.spectrum.values)
+        if not len(times) or times[-1] == 0 or not np.any(factor):
+            return np.zeros((len(times), factor.shape[1], fx_0.size // len(factor)))
         # Of samples whose K(x, x) is like the mean over the training samples, so that logits keep the tolerance.
         length = np.sqrt(max(np.sum(factor**2) / len(factor), np.finfo(np.float64).tiny))
         # Filled up with the last time, so that programs are compiled for few numbers of times only.
         padded = np.full(max(_FEWEST_TIMES, 1 << (len(times) - 1).bit_length()), times[-1])
         padded[: len(times)] = times
         with float64_scope():
-            program = _compiled(self.damping is not None, self.max_steps)
-            damping = 0.0 if self.damping is None else self.damping
-            u, result, taken = program(factor, fx_0, y, padded, damping, self.tolerance, self.tolerance / length)
-            if not bool(result == diffrax.RESULTS.successful):
+            program = _compiled(damping is not None, max_steps)
+            u, done, taken = program(factor, fx_0, self.y_train, padded, damping or 0.0, tolerance, tolerance / length)
+            if not done:
                 raise UserError(
                     f"the solver did not reach t = {times[-1]:.4g} in {int(taken):,} steps: ask for earlier times, a "
                     "larger tolerance, or more max_steps"
@@ -191,17 +171,13 @@ def _compiled(with_momentum: bool, max_steps: int) -> Any:
     import jax
     import jax.numpy as jnp
 
-    def downhill(u: Any, data: Any) -> Any:
-        factor, fx_0, y, _ = data
+    def flow(t: Any, state: Any, data: Any) -> Any:
+        factor, fx_0, y, damping = data
+        u, velocity = state if with_momentum else (state, None)
         fx = fx_0 + (factor @ u).reshape(fx_0.shape)
         guess = jax.nn.sigmoid(fx) if fx.shape[1] == 1 else jax.nn.softmax(fx, axis=1)
-        return factor.T @ (y - guess).reshape(len(factor), -1)
-
-    def flow(t: Any, state: Any, data: Any) -> Any:
-        if not with_momentum:
-            return downhill(state, data)
-        u, velocity = state
-        return velocity, downhill(u, data) - data[3] * velocity
+        downhill = factor.T @ (y - guess).reshape(len(factor), -1)
+        return (velocity, downhill - damping * velocity) if with_momentum else downhill
 
     @jax.jit
     def solve(factor: Any, fx_0: Any, y: Any, times: Any, damping: Any, rtol: Any, atol: Any) -> Any:
@@ -220,6 +196,7 @@ def _compiled(with_momentum: bool, max_steps: int) -> Any:
             throw=False,
         )
         moved: Any = solution.ys
-        return moved[0] if with_momentum else moved, solution.result, solution.stats["num_steps"]
+        done = solution.result == diffrax.RESULTS.successful
+        return moved[0] if with_momentum else moved, done, solution.stats["num_steps"]
 
     return solve

@@ -1,30 +1,60 @@
-"""What full-batch training does along one eigenvector of the kernel: flow and descent, with and without momentum.
+"""Full-batch training along one eigenvector of the kernel: flow and descent, with and without momentum.
 
 Along an eigenvector v with eigenvalue lambda, training on 1/2 ||f - y||^2 is a scalar problem: with c the coefficient
 of v in theta_t = theta_0 + J^T c, in units of v's part of y - f_0, a share lambda c of that part is learned. A filter
-gives both for all times and eigenvalues at once.
+gives both for all times and eigenvalues at once. `checked_times` and `checked_steps` parse its times.
 """
 
 import abc
 import dataclasses
 import warnings
-from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_positive
 
-__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow"]
+__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow", "checked_steps", "checked_times"]
 
-_LARGEST_EXPONENT = 600.0  # e^600: room is left for the outputs' own size
+_LARGEST_EXPONENT = 600.0  # e^600: float64 has room left for the size of the outputs
+
+
+def checked_times(t: Any) -> Float[np.ndarray, "*T"]:
+    """Times in float64; None is infinity.
+
+    Raises:
+        UserError: times below 0 or not numbers.
+    """
+    times = np.array(np.inf if t is None else t, dtype=np.float64)
+    if np.any(np.isnan(times)) or np.any(times < 0):
+        raise UserError("times must be numbers that are not negative: pass infinity (or None) for the limit")
+    return times
+
+
+def checked_steps(steps: Any, learning_rate: float, *, fractions: bool = False) -> Float[np.ndarray, "*T"]:
+    """Numbers of steps in float64; None is infinity.
+
+    Args:
+        steps: the numbers.
+        learning_rate: of these steps.
+        fractions: whether fractions are allowed.
+
+    Raises:
+        UserError: negative or fractional steps, and a learning rate that is not finite and positive.
+    """
+    numbers = checked_times(steps)
+    if not fractions and np.any(np.isfinite(numbers) & (numbers != np.floor(numbers))):
+        raise UserError("gradient descent takes whole steps: for times between them use the flow, `outputs`")
+    check_positive(learning_rate=learning_rate)
+    return numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Filter(abc.ABC):
-    """Training seen along eigenvectors, at times of any shape *T (numbers of steps, where it is made of steps)."""
+    """Training along eigenvectors, at times of any shape *T (numbers of steps for training in steps)."""
 
     times: Float[np.ndarray, "*T"]
 
@@ -48,11 +78,9 @@ class Filter(abc.ABC):
         """
         return  # a flow never diverges
 
-    def chunks(self, size: int) -> Iterator[tuple[slice, Self]]:
-        """The same filter for at most `size` of the times at once, and which of all times these are."""
-        for start in range(0, self.times.size, size):
-            rows = slice(start, start + size)
-            yield rows, dataclasses.replace(self, times=self.times.reshape(-1)[rows])
+    def at(self, times: Float[np.ndarray, "*T"]) -> Self:
+        """The same filter at other times."""
+        return dataclasses.replace(self, times=times)
 
 
 class GradientFlow(Filter):
@@ -69,7 +97,7 @@ class GradientFlow(Filter):
         """(1 - exp(-lambda t)) / lambda at 0: t."""
         return self.times
 
-    # What bounds on the error of a truncated spectrum are made of (see `truncation`).
+    # For the bounds on the error of a truncated spectrum (see `truncation`).
 
     def perturbed(self, values: np.ndarray) -> np.ndarray:
         """The largest factor on a residual ||K v - lambda v|| in the part of y - f_0 along v."""
@@ -99,7 +127,7 @@ class Steps(Filter):
     momentum: float = 0.0
 
     def check(self, largest: float) -> None:
-        """Diverging is reported: the steps themselves would."""
+        """As `Filter.check`: steps above the stability limit diverge."""
         limit = stability_limit(largest, self.momentum)
         if self.learning_rate < limit:
             return
@@ -182,7 +210,7 @@ class HeavyBall(Steps):
         a = np.array([[-x, np.full_like(x, -beta)], [x, np.full_like(x, beta - 1)]])
         remaining = np.where(np.isinf(self.times), 0.0, self.times)
         learned, decrease = np.zeros((2, *self.times.shape, len(x)))
-        with np.errstate(over="ignore", invalid="ignore"):  # of the last square, which nothing uses
+        with np.errstate(over="ignore", invalid="ignore"):  # in the last square, which is not used
             while np.any(remaining > 0):
                 odd = remaining % 2 == 1
                 e, d = 1 - learned[odd], decrease[odd]
@@ -193,7 +221,7 @@ class HeavyBall(Steps):
         return _with_limit(learned, self.times, x)
 
     def duration(self) -> np.ndarray:
-        """As under a constant force, to which friction sets a speed of eta / (1 - beta)."""
+        """The motion under a constant force: friction limits its speed to eta / (1 - beta)."""
         i, beta = self.times, self.momentum
         return self.learning_rate * (i + beta * np.expm1(i * np.log(beta)) / (1 - beta)) / (1 - beta)
 

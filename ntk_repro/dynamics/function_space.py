@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics.arguments import checked_start
 from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
+from ntk_repro.dynamics.spectral import checked_start
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
@@ -22,18 +22,18 @@ from ntk_repro.ranges import check_not_negative
 __all__ = ["LOSSES", "DivergedError", "FunctionSpaceTraining", "train_in_function_space"]
 
 LOSSES = ("binary_cross_entropy", "half_squared_error")
-_CHUNK_FLOP = 2e10  # about as much as runs between two looks at the progress bar (and at Ctrl-C)
+_CHUNK_FLOP = 2e10  # work between two updates of the progress bar (where Ctrl-C is noticed)
 _CHUNK_ROWS = 2.5e8  # bytes of kernel rows copied at a time when the kernel stays on the host
 _COPY_BELOW = 1e9  # bytes
 
 
 class DivergedError(UserError):
-    """A training whose outputs are no longer finite."""
+    """Training diverged: outputs are no longer finite."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FunctionSpaceTraining:
-    """What a linear model trained by minibatch SGD has become, for T label vectors.
+    """A linear model after training by minibatch SGD, for T label vectors.
 
     Attributes:
         fx_train: outputs at the training samples after the last step.
@@ -77,8 +77,8 @@ def train_in_function_space(
     Args:
         k_train_train: the kernel of one output on the training samples. On a CPU a contiguous array or memory map is
             used in place where it is large, and of others (a view) only the rows of the next batches are copied.
-        y_train: one label vector a column; in {0, 1} for binary_cross_entropy.
-        batches: row indices, one batch a row; repeated indices count as often as they occur.
+        y_train: one label vector per column; in {0, 1} for binary_cross_entropy.
+        batches: row indices, one batch per row; repeated indices count as often as they occur.
         learning_rate: for every step or one per step, for the loss averaged over the batch.
         momentum: heavy-ball momentum, in [0, 1).
         weight_decay: on theta - theta_0, added to the gradient.
@@ -132,29 +132,27 @@ def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss):
     n, tasks = y.shape
     steps, b = batches.shape
     dtype = kernel.dtype
-    # On a CPU JAX reads contiguous, aligned memory (every memory map) in place. Where it cannot, a small kernel is
-    # copied once, and of a large one only the rows of the next batches. An accelerator gets all of it, once.
+    # On a CPU JAX reads contiguous, aligned memory (every memory map) in place. Otherwise a small kernel is copied
+    # once, and of a large one only the rows of the next batches. An accelerator gets the full kernel, once.
     in_place = kernel.flags.c_contiguous and kernel.ctypes.data % 64 == 0
     resident = jax.default_backend() != "cpu" or in_place or kernel.nbytes <= _COPY_BELOW
     chunk = _CHUNK_FLOP / (2 * b * n * tasks)
     if not resident:
         chunk = min(chunk, _CHUNK_ROWS / (b * n * dtype.itemsize))
     chunk = int(np.clip(chunk, 1, min(steps, 2000)))
-    chunk = -(-steps // -(-steps // chunk))  # of equal length, as nearly as can be
+    chunk = -(-steps // -(-steps // chunk))  # as nearly equal as possible
     on_device = jax.device_put(np.ascontiguousarray(kernel), may_alias=True) if resident else None
     y, f0 = jnp.asarray(y), jnp.asarray(np.broadcast_to(f0, (n, 1)) if f0.ndim == 0 else f0)
     state = (jnp.zeros((n, tasks), dtype), jnp.zeros((n, tasks), dtype))
     losses = np.empty((steps, tasks), dtype)
     with progress(f"{tasks} linearized task{'s' * (tasks > 1)}", total=steps, unit="steps") as advance:
         for start in range(0, steps, chunk):
-            rows = batches[start : start + chunk]
-            done = len(rows)
+            done = min(chunk, steps - start)
             # The last chunk is filled up with steps of rate 0, which change no output: nothing is compiled again.
-            rows = np.concatenate([rows, np.repeat(rows[-1:], chunk - done, axis=0)])
-            rate = np.concatenate([rates[start : start + done], np.zeros(chunk - done, dtype)])
-            if on_device is not None:
-                k, where = on_device, rows
-            else:
+            rows = np.pad(batches[start : start + done], [(0, chunk - done), (0, 0)], mode="edge")
+            rate = np.pad(rates[start : start + done], (0, chunk - done))
+            k, where = on_device, rows
+            if k is None:
                 k, where = kernel[rows.ravel()], np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
             state, chunk_loss = _steps(
                 state, k, y, f0, rows, where, rate, dtype.type(momentum), dtype.type(weight_decay), loss=loss
@@ -188,7 +186,7 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
 def checked_batches(
     batches: Int[np.ndarray, "steps b"], n: int, steps: int | None = None, batch_size: int | None = None
 ) -> Int[np.ndarray, "steps b"]:
-    """Row indices of n samples, a row for each step.
+    """Checks row indices of n samples, one row of them per step.
 
     Raises:
         UserError: for other shapes and types, and indices outside 0..n-1.
@@ -197,8 +195,8 @@ def checked_batches(
     fits = batches.ndim == 2 and batches.shape == (steps or len(batches), batch_size or batches.shape[1])
     if not (fits and batches.size and np.issubdtype(batches.dtype, np.integer)):
         raise UserError(
-            f"batches must be integer row indices ({steps or 'steps'}, {batch_size or 'b'}), a row for each step (see "
-            f"minibatches), not {batches.dtype} {batches.shape}"
+            f"batches must be integer row indices of shape ({steps or 'steps'}, {batch_size or 'b'}), a row for each "
+            f"step, not {batches.dtype} {batches.shape}: see minibatches"
         )
     if batches.min() < 0 or batches.max() >= n:
         raise UserError(f"batches must index rows 0 to {n - 1}, not {batches.min()} to {batches.max()}")
@@ -221,7 +219,8 @@ def _warn_if_unstable(kernel, batch, rate, momentum, weight_decay) -> None:
     limit = stability_limit(curvature, momentum)
     if rate > limit:
         warnings.warn(
-            f"learning_rate {rate:.3g} is above {limit:.3g}, the stability limit of the first batch", stacklevel=3
+            f"learning_rate {rate:.3g} is above {limit:.3g}, the stability limit of the first batch: lower it",
+            stacklevel=3,
         )
 
 

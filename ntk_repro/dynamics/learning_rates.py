@@ -34,7 +34,7 @@ def eta_critical(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> f
     """2 / (lambda_min + lambda_max), below which the paper's theorem on gradient descent holds.
 
     In units of the summed loss 1/2 sum (f - y)^2; for the loss averaged over n k targets multiply by n k. Of a kernel
-    in a store, and of truncated eigenpairs, lambda_min is taken as 0, which it is nearly (relative error at most
+    in a store, and of truncated eigenpairs, lambda_min is taken as 0 (a relative error of at most
     lambda_min / lambda_max). Infinite for a kernel that is 0.
 
     Source: Lee et al. 2019, section 2.4 (Theorem 2.1).
@@ -62,10 +62,10 @@ def max_learning_rate(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs,
 
 
 def check_momentum(momentum: float) -> None:
-    """Checks that the momentum is one of a heavy ball that comes to rest.
+    """Checks that the momentum is in [0, 1), so that the heavy ball comes to rest.
 
     Raises:
-        UserError: it is not in [0, 1).
+        UserError: it is not.
     """
     if not 0 <= momentum < 1:
         raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
@@ -85,7 +85,7 @@ def averaged_loss_time(steps: ArrayLike, learning_rate: float, num_targets: int)
 
 
 def neural_tangents_time(t: ArrayLike, num_targets: int) -> Any:
-    """The time that `nt.predict.gradient_descent_mse` calls t where we do: it averages over n k targets, we sum."""
+    """Our time t as the time of `nt.predict.gradient_descent_mse`, whose loss is averaged over n k targets."""
     return np.multiply(t, num_targets)
 
 

@@ -1,21 +1,18 @@
 """Training of a linear(ized) model on squared error with momentum: step by step, and as a flow."""
 
-import numpy as np
-from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import checked_steps
-from ntk_repro.dynamics.filters import HeavyBallFlow
+from ntk_repro.dynamics.filters import HeavyBallFlow, checked_steps
 from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
 from ntk_repro.dynamics.mse import Outputs, SquaredErrorDynamics, TestKernel, Times, TrainedModel
-from ntk_repro.dynamics.spectral import TrainKernel
+from ntk_repro.dynamics.spectral import Targets, TrainKernel, decompose_for
 
 __all__ = ["MomentumDynamics", "momentum_dynamics"]
 
 
 def momentum_dynamics(
     k_train_train: TrainKernel,
-    y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
+    y_train: Targets,
     momentum: float = 0.9,
     ridge: float = 0.0,
     *,
@@ -39,7 +36,8 @@ def momentum_dynamics(
     Raises:
         UserError: as `mse_dynamics`, and for a momentum outside [0, 1).
     """
-    return MomentumDynamics(k_train_train, y_train, momentum, ridge, num_eigenpairs)
+    check_momentum(momentum)
+    return MomentumDynamics(*decompose_for(k_train_train, y_train, ridge, num_eigenpairs), momentum)
 
 
 class MomentumDynamics(SquaredErrorDynamics):
@@ -48,19 +46,6 @@ class MomentumDynamics(SquaredErrorDynamics):
     All methods take steps and a learning rate of the summed loss (for the averaged one divide it by the number of
     targets); the flow's time is steps times sqrt(learning_rate). Arrays of steps lead the results' axes.
     """
-
-    def __init__(
-        self,
-        k_train_train: TrainKernel,
-        y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
-        momentum: float,
-        ridge: float = 0.0,
-        num_eigenpairs: int | None = None,
-    ):
-        """Decomposes the kernel, once."""
-        check_momentum(momentum)
-        super().__init__(k_train_train, y_train, ridge, num_eigenpairs)
-        self.momentum = float(momentum)
 
     def flow(self, steps: Times, learning_rate: float) -> TrainedModel:
         """The model after so many steps (fractions allowed) of the flow: a damped oscillator along every eigenvector.
@@ -74,7 +59,7 @@ class MomentumDynamics(SquaredErrorDynamics):
         Raises:
             UserError: for negative steps.
         """
-        numbers = checked_steps(steps, learning_rate, whole=False)
+        numbers = checked_steps(steps, learning_rate, fractions=True)
         return TrainedModel(self, HeavyBallFlow(numbers, learning_rate, self.momentum))
 
     @property

@@ -8,39 +8,33 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ntk_repro.dynamics.arguments import checked_steps, checked_times
-from ntk_repro.dynamics.filters import Filter, GradientDescent, GradientFlow, HeavyBall
+from ntk_repro.dynamics.filters import Filter, GradientDescent, GradientFlow, HeavyBall, checked_steps, checked_times
 from ntk_repro.dynamics.learning_rates import stability_limit
-from ntk_repro.dynamics.spectral import SpectralDynamics, TrainKernel
+from ntk_repro.dynamics.spectral import SpectralDynamics, Targets, TrainKernel, decompose_for
 from ntk_repro.dynamics.truncation import truncation_bounds
-from ntk_repro.dynamics.weights import initial_outputs, moved_weights
 from ntk_repro.errors import UserError
 
-if TYPE_CHECKING:
-    from jaxtyping import PyTree  # loads JAX
-
+if TYPE_CHECKING:  # loads JAX, which the closed forms do without
     from ntk_repro.network import Network
 
 __all__ = ["MseDynamics", "Outputs", "TrainedModel", "mse_dynamics"]
 
+PyTree = Any
 Times = ArrayLike | None
 Inputs = Float[np.ndarray, "n ..."]
 TestKernel = Float[np.ndarray, "m n"] | None
+Diagonal = Float[np.ndarray, " m"] | None
 Bounds = tuple[Float[np.ndarray, "*T k"], Any]
 Outputs = tuple[Float[np.ndarray, "*T n k"], Any]
-"""Outputs on the training samples, and on the test samples (*T, m, k): None where no test kernel was given. The second
-is not typed: the caller knows which it is."""
+"""Outputs on the training samples, and on the test samples (*T, m, k), which are None without a test kernel. The second
+is not typed, as the caller knows which of the two it is."""
 
 _CHUNK_BYTES = 2**26  # of the coefficients of one chunk of times
 _FEW_DIGITS = 1e-3  # a rounding error above this share of y - f_0 is warned about
 
 
 def mse_dynamics(
-    k_train_train: TrainKernel,
-    y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
-    ridge: float = 0.0,
-    *,
-    num_eigenpairs: int | None = None,
+    k_train_train: TrainKernel, y_train: Targets, ridge: float = 0.0, *, num_eigenpairs: int | None = None
 ) -> "MseDynamics":
     """The dynamics of full-batch training on 1/2 sum (f - y)^2, from the kernel alone: one eigendecomposition.
 
@@ -48,8 +42,8 @@ def mse_dynamics(
     (n k, n k), sample-major as `empirical_gram(..., outputs="full")` gives it, couples them. With the kernel of the
     readout layer alone (`empirical_nngp`) this is the training of the readout layer, Eq. (S20).
 
-    Eigenvalues that are 0 within rounding are 0 here, so that along them outputs stay where they start, whatever the
-    time; `null_space` counts them, and a warning says so where it matters.
+    Eigenvalues that are 0 within rounding are taken as 0, so that along them outputs stay at the start at all times.
+    `null_space` counts them, and a warning tells if it matters.
 
     Source: Lee et al. 2019, Eqs. (8)-(11); its remark on discrete steps at the end of section 2.1; Eq. (S20).
 
@@ -58,7 +52,7 @@ def mse_dynamics(
         y_train: targets.
         ridge: for the loss with ridge / 2 ||theta - theta_0||^2 more: Theta + ridge takes Theta's place in the
             coefficients c, and train and test outputs are both f_0 + Theta(x, X) c. (neural-tangents' `diag_reg` gives
-            the same test outputs; for such train outputs it wants k_train_train as the test kernel.)
+            the same test outputs, and the same train outputs if k_train_train is passed as the test kernel.)
         num_eigenpairs: of a large kernel, compute only so many; outputs outside of their span stay at the start, and
             `error_bound` says how far that may be off. None: all of them, or all that Eigenpairs hold.
 
@@ -70,9 +64,10 @@ def mse_dynamics(
     >>> d.outputs([0.0, 0.5, np.inf])[0][:, 0].round(4).tolist()
     [0.0, 0.6321, 1.0]
     """
-    return MseDynamics(k_train_train, y_train, ridge, num_eigenpairs)
+    return MseDynamics(*decompose_for(k_train_train, y_train, ridge, num_eigenpairs))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class TrainedModel:
     """A linear model at times of its training on squared error; from `flow` and `descent` of its dynamics.
 
@@ -82,18 +77,20 @@ class TrainedModel:
         c = V (w(lambda) / lambda) V^T (y - f_0):
 
     the weights are theta_0 + J^T c, and the outputs f_0(x) + Theta(x, X) c.
+
+    Attributes:
+        dynamics: kernel and targets.
+        filter: w, at the times of the model.
     """
 
-    def __init__(self, dynamics: SpectralDynamics, filter_: Filter):
-        """The dynamics, and the filter of their training along each eigenvector."""
-        self.dynamics = dynamics
-        self.filter = filter_
+    dynamics: SpectralDynamics
+    filter: Filter
 
     def coefficients(self, fx_train_0: ArrayLike = 0.0) -> Float[np.ndarray, "*T n k"]:
         """c with theta_t = theta_0 + J^T c and f_t(x) = f_0(x) + Theta(x, X) c.
 
-        In the null space, where J^T c is 0 whatever c, c grows with t as it does in training, until late in training
-        it is set to 0.
+        In the null space J^T c is 0 for any c. There c grows with t as it does in training, and late in training it
+        decays to 0.
 
         Source: Lee et al. 2019, Eq. (8).
 
@@ -107,10 +104,10 @@ class TrainedModel:
         (c,) = self._sums((self._residual(fx_train_0), self.dynamics.spectrum.vectors.T))
         return c.reshape(*self.filter.times.shape, *self.dynamics.y_train.shape)
 
-    def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> "PyTree":
+    def weights(self, net: "Network", x_train: Inputs, fx_train_0: ArrayLike | None = None) -> PyTree:
         """The weights of the linearized network, theta_0 + J^T c; axes *T first.
 
-        They are those of the network's training where the kernel is the network's own, of all its outputs.
+        Training the linearization gives the same weights if the kernel is the network's NTK, of all its outputs.
 
         Source: Lee et al. 2019, Eq. (8).
 
@@ -119,6 +116,8 @@ class TrainedModel:
             x_train: the training samples, in the kernel's order.
             fx_train_0: outputs at the start; None: computed by the network.
         """
+        from ntk_repro.dynamics.weights import initial_outputs, moved_weights  # loads JAX
+
         y = self.dynamics.y_train
         start = initial_outputs(net, x_train).reshape(y.shape) if fx_train_0 is None else fx_train_0
         c = self.coefficients(start)
@@ -155,17 +154,14 @@ class TrainedModel:
         return train, None if test_0 is None else test[0].reshape(*times.shape, *test_0.shape) + test_0
 
     def error_bound(
-        self,
-        fx_train_0: ArrayLike = 0.0,
-        k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        self, fx_train_0: ArrayLike = 0.0, k_test_train: TestKernel = None, k_test_test_diagonal: Diagonal = None
     ) -> Bounds:
-        """How far `outputs` of a truncated or approximate spectrum can be off, rounding apart.
+        """Bounds on the error of `outputs` from a truncated or approximate spectrum, beside rounding.
 
         The first bounds the error's Euclidean norm over the training samples, the second the error at each test sample
-        (None without K(x, x) at the test samples). Both are 0, but for rounding, where the spectrum is complete, and
-        infinite where gradient descent diverges. What they stand on: `truncation_bounds`. A kernel of (n k, n k) is one
-        column: k is then 1, and m counts its rows.
+        (None without K(x, x) at the test samples). Both are 0 up to rounding where the spectrum is complete, and
+        infinite where gradient descent diverges. See `truncation_bounds` for the derivation. A kernel of (n k, n k) is
+        one column: k is then 1, and m counts its rows.
 
         Raises:
             UserError: eigenpairs without residuals, shapes that do not fit, and training with momentum.
@@ -174,21 +170,19 @@ class TrainedModel:
         if not isinstance(self.filter, GradientFlow | GradientDescent):
             raise UserError("no bound on the error of a truncated spectrum is known with momentum: take `mse_dynamics`")
         kernel, _ = d._test_arguments(0.0, None, k_test_train)
-        error_0 = d._flat(d.y_train - d._start(fx_train_0))
-        return truncation_bounds(d.spectrum, self.filter, error_0, kernel, k_test_test_diagonal)
+        return truncation_bounds(d.spectrum, self.filter, d._error_0(fx_train_0), kernel, k_test_test_diagonal)
 
     def _residual(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "r columns"]:
         """V^T (y - f_0)."""
-        d = self.dynamics
-        return d.spectrum.vectors.T @ d._flat(d.y_train - d._start(fx_train_0))
+        return self.dynamics.spectrum.vectors.T @ self.dynamics._error_0(fx_train_0)
 
-    def _shares(self, filter_: Filter) -> Float[np.ndarray, "T r"]:
+    def _shares(self, times: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T r"]:
         """w(lambda) / lambda.
 
-        In the null space J^T v is 0 or nearly, so that c may be anything: at early times it is that of training, later,
-        where it would amplify the rounding of K(x, X) v without end, it decays to 0.
+        In the null space J^T v is 0 or nearly, so that c may be anything. At early times it is that of training. Later,
+        where it would amplify the rounding of K(x, X) v without limit, it decays to 0.
         """
-        spectrum = self.dynamics.spectrum
+        spectrum, filter_ = self.dynamics.spectrum, self.filter.at(times)
         shares = filter_.learned(spectrum.regularized) / np.where(spectrum.null, 1, spectrum.regularized)
         late = 0.1 / (np.sqrt(spectrum.eps) * max(spectrum.values[0], 1e-290))
         early = filter_.duration()[:, None]
@@ -197,11 +191,13 @@ class TrainedModel:
         return shares
 
     def _sums(self, *terms: tuple[np.ndarray, ...]) -> list[Float[np.ndarray, "T rows columns"]]:
-        """Of each term, a residual and factors: the shares of the residual times the factors, in the cheapest order."""
+        """For each term (a residual, factors): the shares of the residual times the factors, in the cheapest order."""
         r, columns = terms[0][0].shape
         sums = [np.empty((self.filter.times.size, factors[-1].shape[1], columns)) for _, *factors in terms]
-        for rows, part in self.filter.chunks(max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))):
-            shares = self._shares(part)[:, None, :]
+        size = max(1, _CHUNK_BYTES // (8 * self.dynamics.y_train.size))
+        for start in range(0, self.filter.times.size, size):
+            rows = slice(start, start + size)
+            shares = self._shares(self.filter.times.reshape(-1)[rows])[:, None, :]
             for result, (residual, *factors) in zip(sums, terms, strict=True):
                 product = np.linalg.multi_dot([(shares * residual.T).reshape(-1, r), *factors])
                 result[rows] = product.reshape(-1, columns, product.shape[1]).swapaxes(1, 2)
@@ -209,14 +205,14 @@ class TrainedModel:
 
     def _warn_of_null_space(self, residual: np.ndarray) -> None:
         space, null = self.dynamics.null_space, self.dynamics.spectrum.null
-        whole = np.linalg.norm(residual)
-        inside = np.linalg.norm(residual[null]) / whole if whole > 0 else 0.0
+        norm = np.linalg.norm(residual)
+        inside = np.linalg.norm(residual[null]) / norm if norm > 0 else 0.0
         # At early times it makes no difference whether such an eigenvalue is 0 or as large as the floor.
         if inside > 1e-8 and np.max(self.filter.learned(np.array([space.floor])), initial=0.0) > _FEW_DIGITS:
             warnings.warn(
                 f"{space.count} of {len(null)} eigenvalues of the kernel are 0 within rounding (below "
-                f"{space.floor:.2g}): {inside:.1%} of y - f_0 lies along them and stays as it is (duplicated samples, "
-                "more outputs than parameters, or a kernel in too low a precision)",
+                f"{space.floor:.2g}): {inside:.1%} of y - f_0 lies along them and stays as it is: look for duplicated "
+                "samples, more outputs than parameters, or a kernel in too low a precision",
                 stacklevel=4,
             )
 
@@ -225,30 +221,30 @@ class TrainedModel:
         scale = np.linalg.norm(residual) / np.sqrt(len(spectrum.vectors))
         if scale == 0 or not times.size:
             return
-        latest = dataclasses.replace(self.filter, times=np.array([times.max()]))
-        shares = self._shares(latest)[0, ~spectrum.null]  # coefficients grow with time
+        shares = self._shares(times.reshape(-1).max(keepdims=True))[0, ~spectrum.null]  # coefficients grow with time
         size = np.linalg.norm(shares[:, None] * residual[~spectrum.null])
         lost = spectrum.eps * np.sqrt(np.max(np.sum(kernel**2, axis=1))) * size / scale
         if lost > _FEW_DIGITS:
             warnings.warn(
-                f"the kernel is so near to singular that rounding may move the test outputs by {lost:.1g} times the "
-                "size of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
+                f"the kernel is nearly singular, and rounding may move the test outputs by {lost:.1g} times the size "
+                "of y - f_0: compute the kernel in float64, stop earlier, or add a ridge",
                 stacklevel=4,
             )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class SquaredErrorDynamics(SpectralDynamics):
     """Gradient descent on squared error, with or without momentum, and short forms of its results.
 
     A time or number of steps may be an array of any shape, which then leads the result's axes.
     """
 
-    momentum = 0.0
+    momentum: float = 0.0
 
     def descent(self, steps: Times, learning_rate: float) -> TrainedModel:
         """The model after so many steps of gradient descent: (1 - eta Theta)^i in place of exp(-Theta t).
 
-        Above `max_learning_rate` gradient descent diverges; so does this, with a warning.
+        Above `max_learning_rate` it diverges, as gradient descent does, with a warning.
 
         Source: Lee et al. 2019, end of section 2.1; with momentum Eq. (S2), solved.
 
@@ -281,7 +277,7 @@ class SquaredErrorDynamics(SpectralDynamics):
 
     def weights_after(
         self, net: "Network", x_train: Inputs, steps: Times, learning_rate: float, fx_train_0: ArrayLike | None = None
-    ) -> "PyTree":
+    ) -> PyTree:
         """Short for `descent(steps, learning_rate).weights(...)`."""
         return self.descent(steps, learning_rate).weights(net, x_train, fx_train_0)
 
@@ -291,7 +287,7 @@ class SquaredErrorDynamics(SpectralDynamics):
         learning_rate: float,
         fx_train_0: ArrayLike = 0.0,
         k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        k_test_test_diagonal: Diagonal = None,
     ) -> Bounds:
         """Short for `descent(steps, learning_rate).error_bound(...)`."""
         return self.descent(steps, learning_rate).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)
@@ -321,11 +317,7 @@ class MseDynamics(SquaredErrorDynamics):
         return stability_limit(self._largest + smallest + self.ridge)
 
     def outputs(
-        self,
-        t: Times,
-        fx_train_0: ArrayLike = 0.0,
-        fx_test_0: ArrayLike | None = None,
-        k_test_train: TestKernel = None,
+        self, t: Times, fx_train_0: ArrayLike = 0.0, fx_test_0: ArrayLike | None = None, k_test_train: TestKernel = None
     ) -> Outputs:
         """Short for `flow(t).outputs(...)`."""
         return self.flow(t).outputs(fx_train_0, fx_test_0, k_test_train)
@@ -334,7 +326,7 @@ class MseDynamics(SquaredErrorDynamics):
         """Short for `flow(t).coefficients(...)`."""
         return self.flow(t).coefficients(fx_train_0)
 
-    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> "PyTree":
+    def weights(self, net: "Network", x_train: Inputs, t: Times, fx_train_0: ArrayLike | None = None) -> PyTree:
         """Short for `flow(t).weights(...)`."""
         return self.flow(t).weights(net, x_train, fx_train_0)
 
@@ -343,7 +335,7 @@ class MseDynamics(SquaredErrorDynamics):
         t: Times,
         fx_train_0: ArrayLike = 0.0,
         k_test_train: TestKernel = None,
-        k_test_test_diagonal: Float[np.ndarray, " m"] | None = None,
+        k_test_test_diagonal: Diagonal = None,
     ) -> Bounds:
         """Short for `flow(t).error_bound(...)`."""
         return self.flow(t).error_bound(fx_train_0, k_test_train, k_test_test_diagonal)

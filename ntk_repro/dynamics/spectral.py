@@ -1,4 +1,4 @@
-"""The eigenpairs of a kernel on training samples, and what all training dynamics share: kernel, targets, starts."""
+"""Eigenpairs of a kernel on training samples, and the base of all training dynamics: kernel, targets, starts."""
 
 import dataclasses
 import warnings
@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from ntk_repro.dynamics.arguments import checked_start
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
@@ -17,16 +16,17 @@ from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["NullSpace", "SpectralDynamics", "Spectrum", "TrainKernel", "decompose"]
+__all__ = ["NullSpace", "SpectralDynamics", "Spectrum", "TrainKernel", "checked_start", "decompose", "decompose_for"]
 
 TrainKernel = Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs
+Targets = Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]
 
 _SPECTRUM_TOLERANCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class NullSpace:
-    """Eigenvalues that are 0 but for rounding: training never moves the outputs along their eigenvectors.
+    """Eigenvalues that are 0 up to rounding: training never changes the outputs along their eigenvectors.
 
     Attributes:
         count: how many eigenvalues are at most `floor`.
@@ -101,10 +101,10 @@ def _dense(kernel: SymmetricMatrix, ridge: float) -> Spectrum:
     n, eps = kernel.n, float(np.finfo(kernel.dtype).eps)
     remedy = "pass num_eigenpairs for the largest ones alone"
     check_memory(f"the eigendecomposition of {n:,} outputs", 4 * 8 * n**2, host_available_bytes(), remedy)
-    # In Fortran's order LAPACK works in place; of a symmetric matrix both orders hold the same.
+    # In Fortran's order LAPACK works in place; a symmetric matrix is the same in both orders.
     matrix = np.array(kernel.dense(), dtype=np.float64, order="F")
     values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)
-    vectors = np.asfortranarray(vectors[:, ::-1])  # once, or every product with them would copy them
+    vectors = np.asfortranarray(vectors[:, ::-1])  # one copy here, instead of one in every product
     return _spectrum(values[::-1], vectors, np.zeros(n), eps, ridge, 0)
 
 
@@ -123,29 +123,49 @@ def _spectrum(
     return Spectrum(np.where(null | (values < 0), 0.0, values), vectors, residuals, space, eps, float(ridge))
 
 
+def checked_start(
+    fx_0: ArrayLike, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float64
+) -> Float[np.ndarray, "..."]:
+    """Outputs at the start of training: one number, one for each sample, or all of them; not broadcast.
+
+    Raises:
+        UserError: for another shape, and entries that are not finite.
+    """
+    return checked_array(fx_0, name, (), (*shape[:-1], 1), shape, dtype=dtype)
+
+
+def decompose_for(
+    kernel: TrainKernel, y_train: Targets, ridge: float = 0.0, num_eigenpairs: int | None = None
+) -> tuple[Targets, Spectrum]:
+    """The targets, checked, and the eigenpairs of a kernel that fits them.
+
+    Raises:
+        UserError: as `decompose`, and for a kernel or targets of a shape that does not fit.
+    """
+    y = checked_array(y_train, "y_train", ("n", "k"), ("n",))
+    rows = len(kernel.vectors) if isinstance(kernel, Eigenpairs) else len(kernel)
+    if rows not in (len(y), y.size):
+        raise UserError(
+            f"a kernel with {rows} rows does not fit y_train of shape {y.shape}: pass one row for each sample, or one "
+            "for each sample and output, sample-major"
+        )
+    return y, decompose(kernel, ridge, num_eigenpairs)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class SpectralDynamics:
     """Full-batch training of a linear model, in the eigenbasis of its kernel.
 
-    What its subclasses share: `MseDynamics` (squared error, by flow and gradient descent), `MomentumDynamics` and
+    The base of `MseDynamics` (squared error, by flow and gradient descent), `MomentumDynamics` and
     `CrossEntropyDynamics`.
+
+    Attributes:
+        y_train: targets, (n, k) or (n,).
+        spectrum: eigenpairs of the kernel on the training samples.
     """
 
-    def __init__(
-        self,
-        k_train_train: TrainKernel,
-        y_train: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"],
-        ridge: float = 0.0,
-        num_eigenpairs: int | None = None,
-    ):
-        """Decomposes the kernel, once."""
-        self.y_train = checked_array(y_train, "y_train", ("n", "k"), ("n",))
-        rows = len(k_train_train.vectors) if isinstance(k_train_train, Eigenpairs) else len(k_train_train)
-        if rows not in (len(self.y_train), self.y_train.size):
-            raise UserError(
-                f"a kernel with {rows} rows does not fit y_train of shape {self.y_train.shape}: it has one row for "
-                "each sample, or one for each sample and output, sample-major"
-            )
-        self.spectrum = decompose(k_train_train, ridge, num_eigenpairs)
+    y_train: Targets
+    spectrum: Spectrum
 
     @property
     def ridge(self) -> float:
@@ -159,7 +179,7 @@ class SpectralDynamics:
 
     @property
     def null_space(self) -> NullSpace:
-        """How many eigenvalues are 0 but for rounding."""
+        """The eigenvalues that are 0 up to rounding."""
         return self.spectrum.null_space
 
     @property
@@ -167,26 +187,26 @@ class SpectralDynamics:
         """The largest eigenvalue, with the ridge."""
         return float(self.spectrum.regularized[0])
 
-    def _flat(self, fx: Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]) -> Float[np.ndarray, "rows columns"]:
-        """Outputs on the training samples as the kernel acts on them: that of all outputs on one long column."""
-        return fx.reshape(len(self.spectrum.vectors), -1)
-
-    def _start(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]:
-        """Outputs at the start at the training samples, checked.
+    def _start(self, fx_train_0: ArrayLike) -> Targets:
+        """Outputs at the training samples at the start of training, checked.
 
         Raises:
             UserError: for a shape that does not fit, and entries that are not finite.
         """
         return np.broadcast_to(checked_start(fx_train_0, "fx_train_0", self.y_train.shape), self.y_train.shape)
 
+    def _error_0(self, fx_train_0: ArrayLike) -> Float[np.ndarray, "rows columns"]:
+        """y - f_0 as columns for the kernel to act on: one column if it couples the outputs."""
+        return (self.y_train - self._start(fx_train_0)).reshape(len(self.spectrum.vectors), -1)
+
     def _test_arguments(
         self, fx_train_0: ArrayLike, fx_test_0: ArrayLike | None, k_test_train: Float[np.ndarray, "m n"] | None
     ) -> tuple[Float[np.ndarray, "m n"], np.ndarray] | tuple[None, None]:
-        """The kernel between test and training samples, and the outputs at the start at the test samples, checked.
+        """The kernel between test and training samples, and the outputs at the test samples at the start, checked.
 
         Raises:
-            UserError: for shapes that do not fit, entries that are not finite, and no start where the training samples'
-                is not 0.
+            UserError: for shapes that do not fit, entries that are not finite, and a missing `fx_test_0` where
+                `fx_train_0` is not 0.
         """
         if k_test_train is None:
             if fx_test_0 is not None:

@@ -1,4 +1,4 @@
-"""How far outputs from a truncated or approximate spectrum can be from those of the whole kernel."""
+"""Bounds on the error of outputs that come from a truncated or approximate spectrum."""
 
 import numpy as np
 from jaxtyping import Float
@@ -26,8 +26,8 @@ def truncation_bounds(
         ||w(K) v_j - w(lambda_j) v_j|| <= rho_j (1 - exp(-lambda_j t)) / lambda_j,
         ||w(K) r'|| <= min(1, w(lambda') + t ||R||) ||r'||,
 
-    lambda' being the smallest computed eigenvalue and R the residuals' matrix: nothing beyond lambda' was missed by
-    assumption, which holds where the pairs are the largest. Test outputs are inner products in the kernel's own space,
+    lambda' being the smallest computed eigenvalue and R the residuals' matrix. No eigenvalue above lambda' may be
+    missing, which holds when the pairs are the largest. Test outputs are inner products in the kernel's feature space,
     where |K(x, X) u| <= sqrt(K(x, x)) ||K^(1/2) u||, and (1 - exp(-lambda t)) / sqrt(lambda) <= 0.6382 sqrt(t).
 
     Args:
@@ -53,7 +53,7 @@ def truncation_bounds(
         return np.full((*times, k), np.inf), None if kernel is None else np.full((*times, len(kernel), k), np.inf)
     from_pairs = (filter_.perturbed(spectrum.regularized) * residuals) @ np.abs(inside)
     untrained = filter_.learned_at_most(float(spectrum.values[-1] + spectrum.residuals.max()))
-    # With all pairs nothing is left out but rounding.
+    # With all pairs only rounding is left out.
     share = np.minimum(ceiling, untrained + _product(duration, coupling))[..., None]
     started = np.where(duration > 0, 1.0, 0.0)[..., None]
     train = np.minimum(from_pairs + share * outside, (1 + ceiling) * started * np.linalg.norm(error_0, axis=0))

@@ -1,4 +1,4 @@
-"""Ensembles of real networks, trained from independent initializations: a distribution over functions by its draws."""
+"""Ensembles of networks trained from independent initializations: samples of a distribution over functions."""
 
 import functools
 import math
@@ -19,16 +19,16 @@ from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.training.checkpoints import Checkpoint
+from ntk_repro.training.checkpoints import Checkpoint, load_part_of
 from ntk_repro.training.gradient_descent import GradientDescent
-from ntk_repro.training.steps import Carry, Observer, has_convolutions, run_steps
+from ntk_repro.training.steps import Observer, has_convolutions, run_steps
 
 __all__ = ["ensemble"]
 
 PyTree = Any
-# Operations of one step that keep a processor busy; what has more gains nothing from a second network beside it.
-# Measured on 2 cores with 128 samples: at width 64 (6e7 a network) and 512 (6e8) single networks run at the speed of
-# matrix products, stacked ones up to twice as slow; at width 16 (6e4) sixty of them take half the time of single ones.
+# Operations of one step that keep a processor busy; with more, stacking a second network gains nothing. Measured on 2
+# cores with 128 samples: at width 64 (6e7 per network) and 512 (6e8) single networks run at the speed of matrix
+# products, stacked ones up to twice as slow; at width 16 (6e4) sixty stacked ones take half the time of single ones.
 _ENOUGH_ON_CPU, _ENOUGH = 4e6, 2e11
 _MEMORY_SHARE = 0.5
 _TEST_ROWS = 500
@@ -55,9 +55,9 @@ def ensemble(
 ) -> Float[np.ndarray, "networks s m k"]:
     """Outputs of independently initialized networks on test inputs, through full-batch gradient descent.
 
-    Network i is `Network.create(module, jax.random.fold_in(key, i), ...)` trained by `descend`, whatever num_networks
-    and the blocks are. Small networks are trained many at a time, as far as that pays, and blocks are shared out among
-    the devices. BatchNorm statistics are frozen. A network that diverges is nan from then on, with a warning.
+    Network i is `Network.create(module, jax.random.fold_in(key, i), ...)` trained by `descend`, for any num_networks
+    and any blocks. Small networks are trained many at a time where that is faster, and blocks are split among the
+    devices. BatchNorm statistics are frozen. A network that diverges is nan from then on, with a warning.
 
     Source: Lee et al. 2019, Figure 2.
 
@@ -67,21 +67,21 @@ def ensemble(
         num_networks: how many.
         x_train: training inputs.
         y_train: targets.
-        x_test: where the outputs are wanted.
+        x_test: inputs for the outputs.
         learning_rate: eta, for the averaged loss, as for `descend`.
         steps: how many.
-        observe_at: increasing step numbers, from 0 to `steps`; None for the end alone.
+        observe_at: increasing step numbers, from 0 to `steps`; None for the last step only.
         momentum: heavy-ball momentum.
         loss: "half_mean_squared_error" or "cross_entropy".
         force: train even above (1 + momentum) eta_critical.
-        critical: eta_critical from `critical_learning_rate`, where it is known; None to take the first network's.
+        critical: eta_critical from `critical_learning_rate`, if known; None to take the first network's.
         networks_per_block: how many at a time; None to choose by the size of the work, memory and devices.
-        folder: an open run folder: outputs are kept there as parts `<name>_<number>` as soon as a network is trained,
+        folder: an open run folder: outputs are saved there as parts `<name>_<number>` as soon as a network is trained,
             and the state of a block every minute or two.
         name: of this ensemble in the folder.
 
     Raises:
-        UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized anew.
+        UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized.
     """
     check_counts(num_networks=num_networks, networks_per_block=networks_per_block)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
@@ -97,40 +97,37 @@ def ensemble(
     descent = GradientDescent(first, x_train, y_train, learning_rate, steps, None, momentum, loss, observe_at)
     descent.ratio_to_critical(first, critical, force)
     x_test = x_test.astype(descent.x.dtype, copy=False)
-    identity = ""
+    identity, found = "", {}
     if folder is not None:
         identity = descent.identity(first, descent.observe_at, fingerprint(first, x_test))
-    kept = {i: _kept(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
-    found = {i: outputs for i, outputs in kept.items() if outputs is not None}
-    missing = [i for i in kept if i not in found]
+        parts = {i: load_part_of(identity, folder, f"{name}_{i:05d}") for i in range(num_networks)}
+        found = {i: part["outputs"] for i, part in parts.items() if part}
+    missing = [i for i in range(num_networks) if i not in found]
     trainer = _Trainer(first, descent, x_test)
     per_block = min(networks_per_block or trainer.networks_at_once(), num_networks)
     with progress("ensemble", num_networks, "networks") as advance:
         advance(num_networks - len(missing))
         for start in range(0, len(missing), per_block):
             members = missing[start : start + per_block]
-            checkpoint = None
-            if folder is not None:
-                block_name = f"{name}_{members[0]:05d}_to_{members[-1]:05d}_of_{trainer.block_size(per_block)}"
-                checkpoint = Checkpoint(folder, block_name, f"{identity} {members}")
+            block_name = f"{name}_{members[0]:05d}_to_{members[-1]:05d}_of_{trainer.block_size(per_block)}"
+            checkpoint = folder and Checkpoint(folder, block_name, f"{identity} {members}")
             block = trainer.outputs([network(i) for i in members], per_block, checkpoint)
             for i, outputs in zip(members, block, strict=True):
                 found[i] = outputs
                 if folder is not None:
                     folder.save_part(f"{name}_{i:05d}", outputs=outputs, identity=identity)
-            if checkpoint is not None:
+            if checkpoint:
                 checkpoint.discard()
             advance(len(members))
     result = np.stack([found[i] for i in range(num_networks)])
-    diverged = np.sum(~np.isfinite(result).all(axis=(1, 2, 3)))
-    if diverged:
-        warnings.warn(f"{diverged} of {num_networks} networks diverged and are nan; lower the learning rate",
-                      stacklevel=2)  # fmt: skip
+    if diverged := np.sum(~np.isfinite(result).all(axis=(1, 2, 3))):
+        message = f"{diverged} of {num_networks} networks diverged and are nan; lower the learning rate"
+        warnings.warn(message, stacklevel=2)
     return result
 
 
 class _Trainer:
-    """What the blocks of an ensemble share."""
+    """Trains blocks of an ensemble."""
 
     def __init__(self, first: Network, descent: GradientDescent, x_test: np.ndarray):
         self.first, self.descent = first, descent
@@ -146,9 +143,9 @@ class _Trainer:
         single = cpu and has_convolutions(self.first, self.descent.x)
         enough = 1 if single else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
         moments = jax.eval_shape(self.descent.rule.transform().init, params)
-        # Four of the parameters: themselves, their gradient, the new ones, and what XLA does besides.
+        # Four copies of the parameters: current, gradient, updated, and a margin for XLA.
         weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves([params] * 4 + [moments]))
-        # Activations, once forwards and once backwards; those of test inputs are fewer or the same.
+        # Activations, once forwards and once backwards; those of a batch of test inputs count as no more.
         activations = 2 * _bytes_in_between(self.first, inputs)
         fitting = int(_MEMORY_SHARE * available_bytes() / (weights + activations))
         return max(1, min(enough, fitting)) * len(self.devices)
@@ -169,7 +166,7 @@ class _Trainer:
         program = self.descent.program(self.first, stacked=stacked)
         forward = _forward(self.first.apply_fn, stacked)
 
-        def start() -> PyTree:  # each time new arrays: the steps donate theirs
+        def start() -> PyTree:  # new arrays at each call, as the steps donate theirs
             if not stacked:
                 return jax.tree.map(jnp.array, networks[0].params)
             filled = [*networks, *[networks[0]] * (size - len(networks))]
@@ -178,22 +175,20 @@ class _Trainer:
         carry, data = self.descent.start(start(), stacked=stacked), self.data
         if len(self.devices) > 1:
             mesh = Mesh(np.array(self.devices), ("networks",))
-            everywhere, shared_out = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("networks",)))
+            by_network = NamedSharding(mesh, PartitionSpec("networks"))
             by_step = NamedSharding(mesh, PartitionSpec(None, "networks"))
-            params, moments = jax.device_put((carry.params, carry.moments), shared_out)
-            carry = Carry(params, None, moments, jax.device_put(carry.losses, by_step))
-            data = jax.device_put(data, everywhere)
+            carry = jax.device_put(carry, carry._replace(params=by_network, moments=by_network, losses=by_step))
+            data = jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
 
         def outputs(params: PyTree) -> np.ndarray:
-            fx = [np.asarray(forward(params, data.frozen, x)) for x in self.x_test]
-            return np.concatenate(fx, axis=-2)
+            return np.concatenate([np.asarray(forward(params, data.frozen, x)) for x in self.x_test], axis=-2)
 
         observer = Observer(
             self.descent.observe_at, lambda carry, step: outputs(carry.params), lambda: outputs(start())
         )
         with warnings.catch_warnings():  # one warning for all blocks comes at the end
             warnings.filterwarnings("ignore", message="training diverged")
-            run_steps(program, carry, data, observer, checkpoint)
+            run_steps(program, carry, data, observer, checkpoint, "gradient descent")
         seen = observer.stacked()
         return np.moveaxis(seen, 1, 0)[: len(networks)] if stacked else seen[None]
 
@@ -201,18 +196,6 @@ class _Trainer:
 @functools.lru_cache(maxsize=16)
 def _forward(apply_fn: Callable, stacked: bool) -> Callable:
     return jax.jit(jax.vmap(apply_fn, in_axes=(0, None, None)) if stacked else apply_fn)
-
-
-def _kept(folder: RunFolder | None, part: str, identity: str) -> np.ndarray | None:
-    kept = None if folder is None else folder.load_part(part)
-    if folder is None or not kept:
-        return None
-    if str(kept["identity"]) != identity:
-        raise UserError(
-            f"{folder.path} holds a network of another ensemble under {part}: give this ensemble another name, or "
-            "delete the folder"
-        )
-    return kept["outputs"]
 
 
 def _bytes_in_between(net: Network, x: Array) -> int:

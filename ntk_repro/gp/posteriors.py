@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.dynamics.arguments import checked_times
-from ntk_repro.dynamics.filters import GradientFlow
+from ntk_repro.dynamics.filters import GradientFlow, checked_times
 from ntk_repro.dynamics.spectral import Spectrum, decompose
 from ntk_repro.gp.gaussian import Gaussian
 from ntk_repro.gram.checks import checked_array
@@ -23,12 +22,12 @@ def nngp_posterior(
     y_train: Float[np.ndarray, "n k"],
     observation_noise: float = 0.0,
 ) -> Gaussian:
-    """What an infinitely wide network's outputs are, given those at the training samples.
+    """The outputs of an infinitely wide network, given those at the training samples.
 
     mean = K_* (K + s I)^-1 Y,    covariance = K_** - K_* (K + s I)^-1 K_*^T,
 
-    the posterior of the function, without noise of its own. Where K is singular (samples that occur twice) and s is 0,
-    the inverse is the pseudo-inverse, which is exact as long as Y agrees with itself; a warning says where it does not.
+    the posterior of the function, without observation noise. Where K is singular (samples that occur twice) and s is 0,
+    the inverse is the pseudo-inverse, which is exact as long as Y is consistent; if it is not, a warning says so.
 
     Source: Lee et al. 2019, Eq. (13).
 
@@ -49,7 +48,7 @@ def nngp_posterior(
     """
     k, k_test_train, k_test_test, y = _checked(nngp_train_train, nngp_test_train, nngp_test_test, y_train)
     check_not_negative(observation_noise=observation_noise)
-    # Without noise the kernel as it came: its type says how large its rounding is.
+    # Without noise, the kernel in its own type, which determines its rounding.
     spectrum = decompose(k + observation_noise * np.eye(len(k)) if observation_noise else nngp_train_train)
     _warn_of_contradictions(spectrum, y)
     inverse = np.divide(1, spectrum.values, out=np.zeros(len(k)), where=~spectrum.null)
@@ -172,9 +171,7 @@ def _learned_inverse(spectrum: Spectrum, times: np.ndarray) -> Float[np.ndarray,
     return np.where(spectrum.null, 0.0, GradientFlow(times).coefficients(spectrum.values))
 
 
-def _checked(
-    k_train_train, k_test_train, k_test_test, y_train
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _checked(k_train_train, k_test_train, k_test_test, y_train) -> tuple[np.ndarray, ...]:
     n, m = len(np.asarray(k_train_train)), len(np.asarray(k_test_train))
     return (
         checked_array(k_train_train, "nngp_train_train", (n, n)),
@@ -185,12 +182,10 @@ def _checked(
 
 
 def _warn_of_contradictions(spectrum: Spectrum, y: np.ndarray) -> None:
-    if not np.any(spectrum.null):
-        return
     unexplained = np.linalg.norm(spectrum.vectors[:, spectrum.null].T @ y) / max(np.linalg.norm(y), 1e-300)
     if unexplained > 1e-6:
         warnings.warn(
-            f"the kernel is singular and {unexplained:.1%} of the targets lie where it is 0 (equal samples with "
-            "different targets), which no function explains: give an observation_noise above 0",
+            f"the kernel is singular, and {unexplained:.1%} of the targets lie in its null space (equal samples with "
+            "different targets), where no function fits them: give an observation_noise above 0",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Shares of samples that are classified correctly."""
+"""Shares of correctly classified samples."""
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -8,13 +8,11 @@ from ntk_repro.errors import UserError
 __all__ = ["accuracy", "binary_accuracies", "majority_rate"]
 
 
-def accuracy(
-    fx: Float[np.ndarray, "n k"], y: Shaped[np.ndarray, " n"] | Shaped[np.ndarray, "n k"], threshold=0.0
-) -> float:
+def accuracy(fx: Float[np.ndarray, "n *k"], y: Shaped[np.ndarray, "n *labels"], threshold: float = 0.0) -> float:
     """The share of samples classified correctly, between 0 and 1; nan where outputs are not finite.
 
-    With one output, labels are positive (1) or not (0 or -1), and an output above `threshold` says positive. With
-    several, the largest output is the class; labels are integers (n,) or one-hot rows (n, k).
+    With one output, (n,) or (n, 1), labels are positive (1) or not (0 or -1), and an output above `threshold` predicts
+    positive. With several, the largest output is the class; labels are integers (n,) or one-hot rows (n, k).
 
     Raises:
         UserError: for shapes that do not fit.

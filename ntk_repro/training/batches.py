@@ -15,7 +15,7 @@ def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarr
     """Row indices of every step's batch.
 
     The permutations of successive epochs are concatenated and cut into batches, so that no sample is dropped at the
-    end of an epoch; a batch may straddle two epochs. Only what is left after the last whole batch goes unused.
+    end of an epoch; a batch may straddle two epochs. Only samples left after the last full batch are unused.
 
     Raises:
         UserError: when a batch is larger than the training set, or a number is below 1.
@@ -35,7 +35,7 @@ def check_batch_size(batch_size: int, n: int) -> None:
         UserError: it is.
     """
     if batch_size > n:
-        raise UserError(f"batch_size {batch_size} is above the {n} training samples; choose at most {n}")
+        raise UserError(f"batch_size {batch_size} is above the {n} training samples: choose at most {n}")
 
 
 def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int) -> Float[np.ndarray, "epochs *T"]:
@@ -49,6 +49,6 @@ def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int
 
 
 def epoch_ends(steps: int, n: int, batch_size: int) -> list[int]:
-    """After how many steps each epoch has ended, from 0 for the start, by the rule of `epoch_means`."""
+    """The numbers of steps after which each epoch ends, beginning with 0, by the rule of `epoch_means`."""
     epoch = ((np.arange(steps) + 1) * batch_size - 1) // n
     return [0, *(np.cumsum(np.bincount(epoch))).tolist()]

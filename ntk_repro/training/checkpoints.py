@@ -1,4 +1,4 @@
-"""The state of a training, saved in a run folder every minute or two, from which a killed training continues."""
+"""The state of a training, saved in a run folder every minute or two, so that a killed training continues from it."""
 
 import time
 from typing import Any
@@ -10,27 +10,42 @@ import numpy as np
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder
 
-__all__ = ["SECONDS_BETWEEN", "Checkpoint"]
+__all__ = ["SECONDS_BETWEEN", "Checkpoint", "load_part_of"]
 
 PyTree = Any
 
 SECONDS_BETWEEN = 90.0
-_SHARE = 0.05  # of the time may go into saving: large networks save more rarely
+_SHARE = 0.05  # largest share of the time that saving takes: large networks save less often
+
+
+def load_part_of(identity: str, folder: RunFolder, part: str) -> dict[str, np.ndarray]:
+    """A part of a run folder, saved with the identity of the training that it belongs to; {} if there is none.
+
+    Raises:
+        UserError: the part belongs to another training.
+    """
+    saved = folder.load_part(part)
+    if saved and str(saved["identity"]) != identity:
+        raise UserError(
+            f"{folder.path} holds the results of another training under {part}, or of an older version: give this "
+            "training another name, or delete the folder"
+        )
+    return saved or {}
 
 
 class Checkpoint:
-    """The part `<name>_state` of a run folder: how far a training is, its arrays and what it has observed.
+    """The part `<name>_state` of a run folder: steps done, arrays and observations of a training.
 
-    A training that ends before the first save is due writes nothing. What was written stays until the run folder is
+    A training that ends before the first save is due writes nothing. A saved state stays until the run folder is
     finished, or until `discard`.
     """
 
     def __init__(self, folder: RunFolder, name: str, identity: str):
-        """Remembers where and for which training; reads and writes nothing.
+        """Sets the folder, and the training that its state belongs to; reads and writes nothing.
 
         Args:
             folder: an open run folder.
-            name: of the training, different from that of every other one in the folder.
+            name: of the training, unique in the folder.
             identity: text that is equal for equal trainings only (a digest of the start, the data and the settings).
         """
         self._folder, self._part, self._identity = folder, f"{name}_state", identity
@@ -38,26 +53,21 @@ class Checkpoint:
         self.written = False  # whether this training has a state in the folder
 
     def load(self, like: PyTree) -> tuple[int, PyTree, list[list[np.ndarray]]] | None:
-        """Steps done, arrays in the structure of `like` and the observations made; None where nothing is kept.
+        """Steps done, arrays in the structure of `like` and the observations made; None if no state is saved.
 
         Raises:
-            UserError: what is kept under this name belongs to another training.
+            UserError: the state under this name belongs to another training.
         """
-        kept = self._folder.load_part(self._part)
-        if not kept:
+        saved = load_part_of(self._identity, self._folder, self._part)
+        if not saved:
             return None
-        if str(kept["identity"]) != self._identity:
-            raise UserError(
-                f"{self._folder.path} holds the state of another training under {self._part}, or one that an older "
-                "version saved: give this training another name, or delete the folder"
-            )
         leaves, structure = jax.tree.flatten(like)
-        # A copy: what is made of it may be donated.
-        restored = [jnp.array(_typed(kept[f"state_{i}"], leaf.dtype)) for i, leaf in enumerate(leaves)]
-        made = int(kept["observations"])
-        seen = [[kept[f"seen_{i}_{j}"] for j in range(int(kept[f"leaves_{i}"]))] for i in range(made)]
+        # Copies, as the steps donate their state.
+        restored = [jnp.array(saved[f"state_{i}"].view(leaf.dtype)) for i, leaf in enumerate(leaves)]
+        made = int(saved["observations"])
+        seen = [[saved[f"seen_{i}_{j}"] for j in range(int(saved[f"leaves_{i}"]))] for i in range(made)]
         self.written = True
-        return int(kept["steps"]), jax.tree.unflatten(structure, restored), seen
+        return int(saved["steps"]), jax.tree.unflatten(structure, restored), seen
 
     @property
     def due(self) -> bool:
@@ -65,7 +75,7 @@ class Checkpoint:
         return time.monotonic() - self._saved >= self._wait
 
     def save(self, steps: int, state: PyTree, seen: list[list[np.ndarray]]) -> None:
-        """Keeps a state in place of the one before."""
+        """Saves a state in place of the previous one."""
         started = time.monotonic()
         arrays: dict[str, Any] = {"identity": self._identity, "steps": steps, "observations": len(seen)}
         arrays |= {f"state_{i}": _storable(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
@@ -77,17 +87,13 @@ class Checkpoint:
         self._wait = max(SECONDS_BETWEEN, (self._saved - started) / _SHARE)
 
     def discard(self) -> None:
-        """Empties the part, to give its disk space back once the training's result is kept elsewhere."""
+        """Empties the part, to free its disk space once the training's result is saved elsewhere."""
         if self.written:
             self._folder.save_part(self._part)
             self.written = False
 
 
 def _storable(leaf: Any) -> np.ndarray:
-    """An array that .npz can hold: bfloat16 and its like as the integers of their bits."""
+    """An array that .npz can hold: types such as bfloat16 as the integers of their bits."""
     array = np.asarray(leaf)
     return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array
-
-
-def _typed(array: np.ndarray, dtype: Any) -> np.ndarray:
-    return array if array.dtype == dtype else array.view(dtype)

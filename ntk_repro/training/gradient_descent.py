@@ -1,4 +1,4 @@
-"""Gradient descent as the theory has it: constant learning rate, full batch or given batches, observed on the way."""
+"""Gradient descent of the theory: constant learning rate, full batch or given batches, intermediate observations."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ from ntk_repro.training.steps import has_convolutions
 __all__ = ["Descent", "GradientDescent", "critical_learning_rate", "descend", "train_pair"]
 
 PyTree = Any
+Observe = Callable[[Network], PyTree]
 _ROWS = 512
 _ROWS_OF_CONVOLUTIONS = 128
 
@@ -34,10 +35,9 @@ class Descent:
     Attributes:
         network: the network after the last step.
         steps: the observed step numbers; step 0 is the start.
-        observations: what observe_fn gave at these steps, each leaf with a leading axis s; None where nothing
-            is observed.
+        observations: results of observe_fn at these steps, each leaf with a leading axis s; None without observations.
         train_loss: the loss on all training samples at these steps, in inference mode.
-        loss: of each step's batch, before the step; nan for steps never made.
+        loss: of each step's batch, before the step; nan for steps not made.
         ratio: eta / eta_critical.
     """
 
@@ -69,13 +69,13 @@ def descend(
 ) -> Descent:
     """Trains a copy of a network from its present parameters by (stochastic) gradient descent or heavy ball.
 
-    A step is v <- momentum v + gradient, theta <- theta - learning_rate v. Says eta / eta_critical on the console.
+    A step is v <- momentum v + gradient, theta <- theta - learning_rate v. Prints eta / eta_critical on the console.
     Matrix products are at full precision, so that a network and its linearization can be compared. On a CPU networks
     with convolutions run step by step, others in a compiled loop. A training that diverges stops with a warning; its
-    parameters, and what was still to be observed, are nan.
+    parameters and later observations are nan.
 
     Source: Lee et al. 2019, sections 2.1 and 3; S2 (momentum). The paper's equations have the total loss (footnote 6);
-    the etas of its figures fit the averaged one, which is taken here: with the total they would lie far above
+    the etas of its figures fit the averaged one, which is used here: with the total they would lie far above
     eta_critical. So the closed forms' t is eta * steps / `Loss.averaged_terms`.
 
     Args:
@@ -95,7 +95,7 @@ def descend(
             net.state throughout.
         force: train even above (1 + momentum) eta_critical (full batch, squared loss).
         critical: eta_critical from `critical_learning_rate`, where it is known; None to compute it.
-        folder: an open run folder; the training keeps its state there as part `<name>_state` and, after a kill,
+        folder: an open run folder; the training saves its state there as part `<name>_state` and, after a kill,
             continues from it with the same result to the last bit.
         name: of this training in the folder.
 
@@ -143,14 +143,13 @@ def train_pair(
         momentum: heavy-ball momentum.
         loss: as for `descend`.
         observe_at: increasing step numbers, for both.
-        observe_fn: (network, params) -> a pytree of arrays; called with the network and with the linearization as they
-            are at that step (network.params is params), so `network(x)` gives the outputs and `network.apply` takes
-            parameters.
+        observe_fn: (network, params) -> a pytree of arrays; called with the network and with the linearization at that
+            step (network.params is params), so `network(x)` gives the outputs and `network.apply` takes parameters.
         batch_statistics: live BatchNorm statistics for the network.
         force: train even above (1 + momentum) eta_critical.
-        critical: eta_critical, where it is known.
-        folder: an open run folder, against a kill.
-        name: the two states are kept as `<name>_network_state` and `<name>_linearization_state`.
+        critical: eta_critical, if known.
+        folder: an open run folder, as for `descend`.
+        name: the two states are saved as `<name>_network_state` and `<name>_linearization_state`.
 
     Returns:
         The result of training the network, and that of the linearization.
@@ -193,24 +192,24 @@ class GradientDescent(Problem):
             raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {self.observe_at}")
         self.learning_rate, rates = learning_rate, np.full(steps, learning_rate)
         known, rule = Loss.named(loss, DESCENT_LOSSES), UpdateRule("sgd", momentum)
-        super().__init__(net, x_train, y_train, loss=known, rule=rule, rates=rates, batches=batches)
+        super().__init__(net, x_train, y_train, known, rule, rates, batches)
 
     def ratio_to_critical(self, net: Network, critical: float | None, force: bool) -> float:
-        """Prints eta / eta_critical on the console and gives it.
+        """Prints eta / eta_critical on the console and returns it.
 
-        Theorem 2.1 holds below eta_critical = 2 / (lambda_min + lambda_max); what diverges is at 2 / lambda_max or
-        above. Momentum moves that edge to 2 (1 + momentum) / lambda_max, so with momentum the limit is
-        (1 + momentum) eta_critical. The ratio that is printed is without it.
+        Theorem 2.1 holds below eta_critical = 2 / (lambda_min + lambda_max); training diverges at 2 / lambda_max or
+        above. Momentum moves that limit to 2 (1 + momentum) / lambda_max, so with momentum the limit taken here is
+        (1 + momentum) eta_critical. The printed ratio is without momentum.
 
         Source: Lee et al. 2019, Theorem 2.1.
 
         Args:
             net: the network at the start.
             critical: eta_critical, where it is known.
-            force: whether eta may be above the limit, as it may in minibatches and for cross-entropy.
+            force: whether eta may be above the limit, as it always may with minibatches and for cross-entropy.
 
         Raises:
-            UserError: eta is above (1 + momentum) eta_critical and may not be.
+            UserError: eta is above (1 + momentum) eta_critical, without force.
         """
         note, momentum = "", self.rule.momentum
         if critical is None:
@@ -230,23 +229,17 @@ class GradientDescent(Problem):
         return ratio
 
     def run(
-        self,
-        net: Network,
-        ratio: float,
-        observe: Callable[[Network], PyTree] | None,
-        batch_statistics: bool,
-        folder: RunFolder | None,
-        name: str,
+        self, net: Network, ratio: float, observe: Observe | None, live: bool, folder: RunFolder | None, name: str
     ) -> Descent:
-        """Trains a copy of a network; `observe` is given the network as it is then."""
+        """Trains a copy of a network; `observe` takes the network at an observed step."""
         y = jnp.asarray(self.y)
 
-        def look(network: Network, step: int) -> PyTree:
+        def observed(network: Network, step: int) -> PyTree:
             loss = self.loss(jnp.asarray(network(self.x)), y)
             return loss, None if observe is None else observe(network)
 
-        live = batch_statistics and net.has_state
-        trained, losses, observer = self.train(net, self.observe_at, look, live=live, folder=folder, name=name)
+        live = live and net.has_state
+        trained, losses, observer = self.train(net, self.observe_at, observed, live=live, folder=folder, name=name)
         train_loss, observations = observer.stacked() or (np.zeros(0, self.y.dtype), None)
         return Descent(trained, np.array(self.observe_at, np.int64), observations, train_loss, losses, ratio)
 
@@ -265,7 +258,7 @@ def critical_learning_rate(
         net: the network, at the parameters of its kernel.
         x_train: training inputs.
         num_outputs: k.
-        loss: says which average eta belongs to.
+        loss: its average is that of eta.
     """
     x = np.asarray(x_train)
     count = _kernel_rows(net, x, num_outputs)

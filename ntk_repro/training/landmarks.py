@@ -1,4 +1,4 @@
-"""Epochs to observe: close together at first, where most changes, and ever farther apart."""
+"""Epochs to observe: dense at first, when most changes happen, then increasingly sparse."""
 
 __all__ = ["landmark_epochs"]
 

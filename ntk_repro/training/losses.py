@@ -1,4 +1,4 @@
-"""Losses that networks train on, and what each is a mean over: the one place for their conventions."""
+"""Losses for training networks, and the conventions of each: its terms, and over what it is a mean."""
 
 import dataclasses
 from collections.abc import Callable
@@ -36,10 +36,10 @@ class Loss:
 
     Attributes:
         name: see above.
-        terms: (outputs, targets), both (b, k), -> what is summed or averaged, (b, k).
+        terms: (outputs, targets), both (b, k), -> the terms of the sum or mean, (b, k).
         mean_over_outputs: whether the outputs are averaged.
         labels: "binary" for 0 and 1, "probabilities" for rows that sum to 1, "any" for numbers.
-        multiple: of half_squared_error on one output, where it is one.
+        multiple: for squared errors of one output, how many times half_squared_error the loss is.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Loss:
         return terms.mean() if self.mean_over_outputs else terms.sum(axis=1).mean()
 
     def averaged_terms(self, samples: int, outputs: int) -> int:
-        """How many terms the loss is a mean over: eta for the mean is eta * terms for the sum that the theory has.
+        """The number of terms that the loss is a mean over: eta for the mean is eta * terms for the sum of the theory.
 
         So gradient flow on the summed loss (Lee et al. 2019, footnote 6) has reached t = eta * steps / terms.
 
@@ -98,23 +98,11 @@ class Loss:
             )
 
 
-def _half_squared(fx: Array, y: Array) -> Array:
-    return (fx - y) ** 2 / 2
-
-
-def _squared(fx: Array, y: Array) -> Array:
-    return (fx - y) ** 2
-
-
-def _softmax(fx: Array, y: Array) -> Array:
-    return -y * jax.nn.log_softmax(fx)
-
-
 _LOSSES = (
     Loss("binary_cross_entropy", optax.sigmoid_binary_cross_entropy, labels="binary"),
-    Loss("cross_entropy", _softmax, labels="probabilities"),
-    Loss("half_squared_error", _half_squared),
-    Loss("half_mean_squared_error", _half_squared, mean_over_outputs=True),
-    Loss("squared_error", _squared, multiple=2.0),
-    Loss("mean_squared_error", _squared, mean_over_outputs=True, multiple=2.0),
+    Loss("cross_entropy", lambda fx, y: -y * jax.nn.log_softmax(fx), labels="probabilities"),
+    Loss("half_squared_error", lambda fx, y: (fx - y) ** 2 / 2),
+    Loss("half_mean_squared_error", lambda fx, y: (fx - y) ** 2 / 2, mean_over_outputs=True),
+    Loss("squared_error", lambda fx, y: (fx - y) ** 2, multiple=2.0),
+    Loss("mean_squared_error", lambda fx, y: (fx - y) ** 2, mean_over_outputs=True, multiple=2.0),
 )

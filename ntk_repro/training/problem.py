@@ -1,4 +1,4 @@
-"""What weights are trained on: checked once, and run by the same steps whatever the optimizer and the loss."""
+"""A training problem for weights: checked once, and run by the same steps for every optimizer and loss."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ class Problem:
 
     Attributes:
         x: training inputs, (n, ...).
-        y: targets, (n, k), in the type of the outputs (float32 where that is a narrower one).
-        loss: what is minimized.
-        rule: what turns gradients into the directions that the learning rates multiply.
+        y: targets, (n, k), in the type of the outputs, at least float32.
+        loss: the loss to minimize.
+        rule: turns gradients into the directions that the learning rates multiply.
         rates: the learning rate of every step, (steps,).
         batches: the rows of every step's batch, (steps, b), None for all.
     """
@@ -40,8 +40,7 @@ class Problem:
         self,
         net: Network,
         x_train: Float[np.ndarray, "n ..."],
-        y_train: Shaped[np.ndarray, " n"] | Shaped[np.ndarray, "n k"],
-        *,
+        y_train: Shaped[np.ndarray, "n *k"],
         loss: Loss,
         rule: UpdateRule,
         rates: Float[np.ndarray, " steps"],
@@ -75,7 +74,7 @@ class Problem:
         return StepData({} if live else net.state, net.origin, x, y, batches, rates)
 
     def start(self, params: PyTree, state: PyTree = None, stacked: bool = False) -> Carry:
-        """What changes from step to step, before the first one; of a stack of networks, with `stacked`."""
+        """The carry before the first step; of a stack of networks, with `stacked`."""
         init = self.rule.transform().init
         moments = (jax.vmap(init) if stacked else init)(params)
         networks = jax.tree.leaves(params)[0].shape[:1] if stacked else ()
@@ -88,7 +87,7 @@ class Problem:
         return steps_program(fn, self.loss, self.rule.transform(), live=live, stacked=stacked, called=called)
 
     def identity(self, net: Network, *settings: object) -> str:
-        """A digest of what makes a training what it is: the network and its point, the data, the steps, settings."""
+        """A digest of everything that determines a training: network, parameters, data, steps, settings."""
         text = f"{net.module} {fingerprint(net, self.x)} {self.loss.name} {self.rule} {settings}"
         digest = hashlib.sha256(text.encode())
         for array in jax.tree.leaves((self.y, self.rates, self.batches)):
@@ -114,7 +113,7 @@ class Problem:
             observe_at: increasing step numbers, from 0 for the start to the number of steps.
             observe: (the network then, the step number) -> a pytree of arrays.
             live: whether batch statistics are live, and the network in training mode.
-            folder: an open run folder, which keeps the state as part `<name>_state`; None for none.
+            folder: an open run folder, where the state is saved as part `<name>_state`; None for none.
             name: of the training in the folder.
             save_first: as for `Observer`.
 

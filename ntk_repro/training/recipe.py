@@ -34,9 +34,9 @@ class Recipe:
         momentum: of sgd; adam has its own (0.9, 0.999).
         weight_decay: added to the gradient, for adam too, as its product with the parameters; for a linearization
             with their distance from the start.
-        batch_size: samples a step.
+        batch_size: samples per step.
         epochs: passes over the training samples.
-        loss: one of `LOSSES`, see `Loss`; learning rate and weight decay belong to it as it is normalised there.
+        loss: one of `LOSSES`, see `Loss`; learning rate and weight decay are for its normalization.
         decay_epochs: of the schedule "steps".
     """
 
@@ -51,19 +51,15 @@ class Recipe:
     decay_epochs: int = 30
 
     def __post_init__(self):
-        for kind, name, known in (
-            ("optimizer", self.optimizer, OPTIMIZERS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("loss", self.loss, LOSSES),
-        ):
-            if name not in known:
-                raise unknown_name(kind, name, known)
+        for kind, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES}.items():
+            if getattr(self, kind) not in known:
+                raise unknown_name(kind, getattr(self, kind), known)
         check_momentum(self.momentum)
         check_not_negative(learning_rate=self.learning_rate, weight_decay=self.weight_decay)
         check_counts(batch_size=self.batch_size, epochs=self.epochs, decay_epochs=self.decay_epochs)
 
     def steps(self, n: int) -> int:
-        """The number of steps on n training samples: the whole batches in `epochs` passes.
+        """The number of steps on n training samples: the full batches in `epochs` passes.
 
         Raises:
             UserError: when a batch is larger than the training set.
@@ -73,29 +69,28 @@ class Recipe:
 
     def learning_rates(self, n: int) -> Float[np.ndarray, " steps"]:
         """The learning rate of each step on n training samples, float32."""
-        steps = self.steps(n)
-        if self.schedule == "steps":
-            passes = np.arange(steps) * self.batch_size // n  # whole passes before the step
-            return (self.learning_rate * 0.1 ** (passes // self.decay_epochs)).astype(np.float32)
-        fall = np.arange(steps) / steps if self.schedule == "linear" else np.zeros(steps)
-        return (self.learning_rate * (1 - fall)).astype(np.float32)
+        step, steps = np.arange(self.steps(n)), self.steps(n)
+        passes = step * self.batch_size // n  # complete passes before the step
+        tenths = passes // self.decay_epochs
+        factors = {"linear": 1 - step / steps, "constant": np.ones(steps), "steps": 0.1**tenths}
+        return (self.learning_rate * factors[self.schedule]).astype(np.float32)
 
     @property
     def rule(self) -> "UpdateRule":
-        """What turns gradients into the directions that the learning rates multiply."""
+        """The rule that turns gradients into the directions that the learning rates multiply."""
         return UpdateRule(self.optimizer, self.momentum, self.weight_decay)
 
     def in_function_space(self, n: int) -> dict[str, Any]:
         """Learning rates, momentum, weight decay and loss for `train_in_function_space`, on n training samples.
 
-        Each label vector is there a model with one output.
+        There, each label vector is a model with one output.
 
         Raises:
             UserError: for adam, and a batch that is larger than the training set.
         """
         if self.optimizer != "sgd":
             raise UserError(f"{self.optimizer} is not linear in the gradient: train the linearization's weights")
-        # A loss that is c times another takes the same steps at a rate c times as small, with c times the decay.
+        # A loss that is c times another takes the same steps at 1/c of the learning rate, with c times the decay.
         multiple = Loss.named(self.loss).multiple
         return {
             "learning_rate": self.learning_rates(n) * multiple,

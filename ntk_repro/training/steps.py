@@ -1,10 +1,10 @@
 """The steps of every training of weights: of one network or of a stack of them, on any loss, by any optax transform."""
 
-import contextlib
+import dataclasses
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.errors
@@ -23,7 +23,7 @@ from ntk_repro.training.losses import Loss
 __all__ = ["Carry", "Observer", "Program", "StepData", "has_convolutions", "run_steps", "steps_program"]
 
 PyTree = Any
-_SECONDS = 0.5  # between two updates of the progress bar, where Ctrl-C and divergence are noticed too
+_SECONDS = 0.5  # between two updates of the progress bar, when Ctrl-C and divergence are noticed too
 
 
 class Carry(NamedTuple):
@@ -77,7 +77,8 @@ def steps_program(
 ) -> Program:
     """The program (carry, data, start, stop) -> (carry after steps start to stop - 1, the last one's loss).
 
-    Compiled once whatever start and stop are, so that the steps between two observations, or two kills, change no bit.
+    Compiled once for all values of start and stop, so that results do not depend, to the last bit, on where steps are
+    interrupted for observations or kills.
     Learning rates, targets and parameters are arguments: a thousand tasks share one program.
 
     Args:
@@ -126,31 +127,28 @@ def steps_program(
     return lambda carry, data, start, stop: loop(carry, data, np.int32(start), np.int32(stop))
 
 
+@dataclasses.dataclass(eq=False)
 class Observer:
-    """What is observed at chosen steps, leaf by leaf so that a checkpoint can hold it."""
+    """Observations at chosen steps, leaf by leaf so that a checkpoint can hold them.
 
-    def __init__(
-        self,
-        steps: Sequence[int],
-        observe: Callable[[Carry, int], PyTree],
-        example: Callable[[], PyTree],
-        save_first: bool = False,
-    ):
-        """Remembers what to observe; observes nothing.
+    Attributes:
+        steps: increasing step numbers, 0 for the start.
+        observe: (carry, step) -> a pytree of arrays.
+        example: gives an observation of the start, for the structure of observations if there is none.
+        save_first: whether to save the state before each observation, as one may take longer than the steps between
+            two of them.
+        seen: the leaves of each observation made.
+    """
 
-        Args:
-            steps: increasing step numbers, 0 for the start.
-            observe: what is kept, (carry, step) -> a pytree of arrays.
-            example: an observation of the start, asked for where nothing else shows what observations look like.
-            save_first: whether to save the state before each observation, as one may take longer than the steps
-                between two of them.
-        """
-        self.steps, self.observe, self.example, self.save_first = list(steps), observe, example, save_first
-        self.seen: list[list[np.ndarray]] = []
-        self._structure: Any = None
+    steps: Sequence[int]
+    observe: Callable[[Carry, int], PyTree]
+    example: Callable[[], PyTree]
+    save_first: bool = False
+    seen: list[list[np.ndarray]] = dataclasses.field(default_factory=list)
+    _structure: Any = None
 
     @property
-    def remaining(self) -> list[int]:
+    def remaining(self) -> Sequence[int]:
         """The steps that are still to be observed."""
         return self.steps[len(self.seen) :]
 
@@ -159,7 +157,7 @@ class Observer:
         self.seen.append(self._leaves(self.observe(carry, self.remaining[0])))
 
     def stacked(self) -> PyTree:
-        """All observations along a new first axis, nan where there was none; None without steps to observe."""
+        """All observations along a new first axis, nan for those not made; None without steps to observe."""
         if not self.steps:
             return None
         example = self._leaves(self.example()) if self._structure is None else self.seen[-1]
@@ -174,39 +172,34 @@ class Observer:
 
 
 def run_steps(
-    program: Program,
-    carry: Carry,
-    data: StepData,
-    observer: Observer,
-    checkpoint: Checkpoint | None = None,
-    label: str = "gradient descent",
+    program: Program, carry: Carry, data: StepData, observer: Observer, checkpoint: Checkpoint | None, label: str
 ) -> Carry:
-    """Runs all steps; gives the carry at the end.
+    """Runs all steps; returns the carry at the end.
 
-    Matrix products are at full precision on any device, as those of kernels: a linearization equals its training in
-    function space, and a network is compared with its linearization, not with another arithmetic. Where the loss or the
-    parameters of no network are finite any more the training stops with a warning, and all parameters are nan.
+    Matrix products are at full precision on any device, as those of kernels, so that a linearization equals its
+    training in function space, and a network and its linearization differ by no arithmetic. Once the loss or the
+    parameters of no network are finite, training stops with a warning, and all parameters are nan.
 
     Args:
         program: from `steps_program`.
         carry: the start; donated.
         data: what stays the same.
-        observer: what is observed, and when.
-        checkpoint: where the state is kept against a kill.
+        observer: makes the observations.
+        checkpoint: where the state is saved, so that a killed training continues.
         label: for the progress bar.
 
     Raises:
         UserError: for a network that draws random numbers.
     """
     done, pace, steps, last = 0, 1, len(data.rates), np.zeros(())
-    if checkpoint and (kept := checkpoint.load(carry)):
-        done, carry, observer.seen = kept
+    if checkpoint and (saved := checkpoint.load(carry)):
+        done, carry, observer.seen = saved
     begun = done
     full_precision = jax.default_matmul_precision("highest")
-    with full_precision, _dropout_explained(), progress(label, total=steps, unit="steps") as advance:
+    with full_precision, progress(label, total=steps, unit="steps") as advance:
         advance(done)
         while True:
-            observing = observer.remaining[:1] == [done]
+            observing = done in observer.remaining[:1]
             finite = np.isfinite(last)
             if observing or done in (begun, steps):
                 finite = finite & np.asarray(_finite(carry.params, carry.losses.ndim == 2))
@@ -222,7 +215,13 @@ def run_steps(
                 break
             stop = min(done + pace, *observer.remaining[:1], steps)
             started = time.monotonic()
-            carry, last = program(carry, data, done, stop)
+            try:
+                carry, last = program(carry, data, done, stop)
+            except flax.errors.InvalidRngError as error:
+                raise UserError(
+                    "the network draws random numbers in training (dropout), which training here does not provide: "
+                    "set its dropout rate to 0, or train net.linearization()"
+                ) from error
             last = np.asarray(last)  # waits for the steps
             pace = max(1, min(int(_SECONDS * (stop - done) / max(time.monotonic() - started, 1e-6)), 8 * pace))
             advance(stop - done, note=f"loss {last.mean():.3g}")
@@ -234,19 +233,7 @@ def run_steps(
     return carry
 
 
-@contextlib.contextmanager
-def _dropout_explained() -> Iterator[None]:
-    try:
-        yield
-    except flax.errors.InvalidRngError as error:
-        raise UserError(
-            "the network draws random numbers in training (dropout), which training here does not provide: set its "
-            "dropout rate to 0, or train net.linearization()"
-        ) from error
-
-
 @functools.partial(jax.jit, static_argnums=1)
 def _finite(params: PyTree, stacked: bool) -> Array:
-    axes = [tuple(range(int(stacked), leaf.ndim)) for leaf in jax.tree.leaves(params)]
-    finite = [jnp.isfinite(leaf).all(axis) for leaf, axis in zip(jax.tree.leaves(params), axes, strict=True)]
+    finite = [jnp.isfinite(leaf).all(tuple(range(int(stacked), leaf.ndim))) for leaf in jax.tree.leaves(params)]
     return jnp.stack(finite).all(axis=0)

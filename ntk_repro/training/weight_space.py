@@ -47,23 +47,23 @@ class Training:
 def train(
     net: Network,
     x_train: Float[np.ndarray, "n ..."],
-    y_train: Shaped[np.ndarray, " n"] | Shaped[np.ndarray, "n k"],
+    y_train: Shaped[np.ndarray, "n *k"],
     *,
     recipe: Recipe,
     batches: Int[np.ndarray, "steps b"],
     x_test: Float[np.ndarray, "m ..."] | None = None,
-    y_test: Shaped[np.ndarray, " m"] | Shaped[np.ndarray, "m k"] | None = None,
+    y_test: Shaped[np.ndarray, "m *labels"] | None = None,
     threshold: float | None = None,
     checkpoint_at: Collection[int] = (),
     checkpoint_fn: Callable[[int, Network], None] | None = None,
     folder: RunFolder | None = None,
     name: str = "training",
 ) -> Training:
-    """Trains a copy of a network from its present parameters; the network given is unchanged.
+    """Trains a copy of a network from its current parameters; the given network is unchanged.
 
     BatchNorm statistics are live, except those of a linearization (`net.linearization()`), which are frozen.
-    The compiled steps are kept: another training of the same network with the same recipe and shapes compiles nothing.
-    A training that diverges stops with a warning; its parameters, and what could not be computed, are nan.
+    The compiled steps are cached: another training of the same network with the same recipe and shapes compiles
+    nothing. A training that diverges stops with a warning; its parameters and later results are nan.
 
     Args:
         net: a network or a linearization; the decay of a linearization acts on its distance from `net.origin`.
@@ -73,13 +73,13 @@ def train(
         batches: row indices from `minibatches`, recipe.steps(n) by recipe.batch_size.
         x_test: test inputs.
         y_test: test labels.
-        threshold: a network of one output says positive above it; None for 0 with binary_cross_entropy and 0.5 with
-            squared errors (targets 0 and 1; give 0 for targets -1 and +1).
+        threshold: outputs above it predict positive, in a network of one output; None for 0 with binary_cross_entropy
+            and 0.5 with squared errors (targets 0 and 1; give 0 for targets -1 and +1).
         checkpoint_at: epochs after which `checkpoint_fn` is called, 0 for before the first step.
-        checkpoint_fn: takes the epoch and the network as it is then (with its live batch statistics).
-        folder: an open run folder; the training keeps its state there as part `<name>_state`, every minute or two and
+        checkpoint_fn: takes the epoch and the network after it (with its live batch statistics).
+        folder: an open run folder; the training saves its state there as part `<name>_state`, every minute or two and
             before each call of `checkpoint_fn`, and after a kill continues from it with the same result to the last
-            bit. The call during which it was killed is made again, earlier ones are not.
+            bit. The call during which it was killed is repeated, earlier ones are not.
         name: of this training in the folder.
 
     Raises:
@@ -91,16 +91,7 @@ def train(
     if any(not 0 <= epoch <= recipe.epochs for epoch in checkpoint_at) or (checkpoint_at and checkpoint_fn is None):
         raise UserError(f"checkpoint_at must be epochs from 0 to {recipe.epochs}, with a checkpoint_fn to be called")
     n, loss = len(x_train), Loss.named(recipe.loss)
-    problem = Problem(
-        net,
-        x_train,
-        y_train,
-        loss=loss,
-        rule=recipe.rule,
-        rates=recipe.learning_rates(n),
-        batches=batches,
-        batch_size=recipe.batch_size,
-    )
+    problem = Problem(net, x_train, y_train, loss, recipe.rule, recipe.learning_rates(n), batches, recipe.batch_size)
     y = problem.y
     if threshold is None:
         threshold = loss.threshold
@@ -111,7 +102,7 @@ def train(
 
     def visit(network: Network, step: int) -> None:
         assert checkpoint_fn is not None
-        # The steps donate their carry, so what may be kept is a copy.
+        # The steps donate their carry, so that the network may be kept only as a copy.
         params, state = jax.tree.map(jnp.copy, (network.params, network.state))
         checkpoint_fn(epoch_of[step], network.replace(params=params, state=state))
 

@@ -1,4 +1,4 @@
-"""A random linear model and what it does in training, by means that share nothing with the closed forms."""
+"""A random linear model, and its training by means that share nothing with the closed forms."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from ntk_repro.gram import GramStore
 
 
 class Problem(NamedTuple):
-    """Features of n training and m test samples, targets and starts of k outputs."""
+    """Features of n training and m test samples, targets and initial outputs of k outputs."""
 
     features: np.ndarray
     test_features: np.ndarray
@@ -29,6 +29,15 @@ class Problem(NamedTuple):
     def starts(self):
         """The arguments that every `outputs` takes last."""
         return self.f0, self.test_f0, self.test_kernel
+
+    def at(self, weights):
+        """Outputs at the training and test samples."""
+        return self.f0 + self.features @ weights, self.test_f0 + self.test_features @ weights
+
+    def ridge_regression(self, ridge=0.0):
+        """Outputs of the solution of kernel ridge regression, with a ridge of 0 of interpolation."""
+        solved = np.linalg.solve(self.kernel + ridge * np.eye(len(self.y)), self.y - self.f0)
+        return self.at(self.features.T @ solved)
 
 
 def random_problem(n=12, m=5, p=30, k=2, seed=0, scale=1.0):
@@ -54,16 +63,16 @@ def by_descent(problem, steps, learning_rate, momentum=0.0, ridge=0.0):
     found, done = [], 0
     for until in steps:
         for _ in range(until - done):
-            residual = problem.f0 + problem.features @ weights - problem.y
+            residual = problem.at(weights)[0] - problem.y
             velocity = momentum * velocity + problem.features.T @ residual + ridge * weights
             weights = weights - learning_rate * velocity
         done = until
-        found.append((problem.f0 + problem.features @ weights, problem.test_f0 + problem.test_features @ weights))
+        found.append(problem.at(weights))
     return tuple(np.stack(part) for part in zip(*found, strict=True))
 
 
 def assert_near(found, expected, atol):
-    """Train and test outputs, or what else comes in pairs."""
+    """Compares train and test outputs, or other pairs."""
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 

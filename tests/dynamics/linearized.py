@@ -3,20 +3,13 @@
 import functools
 from typing import Any, NamedTuple
 
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
+import optax
 
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.precision import float64_scope
-
-
-class Tiny(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(2)(nn.tanh(nn.Dense(9)(x)))
+from ntk_repro.precision import cast, float64_scope
+from tests.training.small import Small, by_optax
 
 
 class Linearized(NamedTuple):
@@ -34,12 +27,12 @@ class Linearized(NamedTuple):
 
 @functools.cache
 def linearized(n=6, m=3):
-    """The same one for all tests, which compile what they share once."""
+    """One problem for all tests, which compile the programs that they share once."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n + m, 4))
     with float64_scope():
-        net = Network.create(Tiny(), 0, (4,))
-        net = net.replace(params=jax.tree.map(lambda leaf: leaf.astype(np.float64), net.params))
+        net = Network.create(Small(2), 0, (4,))
+        net = net.replace(params=cast(net.params, np.dtype("float64")))
         gram = empirical_gram(net, x, method="jacobian", outputs="full", precision="float64")
         fx = net(x)
     k, y = 2 * n, rng.standard_normal((n, 2))
@@ -48,26 +41,9 @@ def linearized(n=6, m=3):
 
 def descend(steps: int, learning_rate: float, momentum: float = 0.0) -> Any:
     """The weights after gradient descent on 1/2 sum (f_lin - y)^2, and the linearized outputs there."""
-    problem = linearized()
+    net, x, x_test, y, *_ = linearized()
+    optimizer = optax.sgd(learning_rate * y.size, momentum=momentum or None)
     with float64_scope():
-        params = _descent()(problem.net.params, steps, learning_rate, momentum)
-        f = problem.net.linearized()
-        return params, np.asarray(f(params, problem.x)), np.asarray(f(params, problem.x_test))
-
-
-@functools.cache
-def _descent():
-    problem = linearized()
-    f = problem.net.linearized()
-    gradient = jax.grad(lambda params: jnp.sum((f(params, problem.x) - problem.y) ** 2) / 2)
-
-    @jax.jit
-    def run(params, steps, learning_rate, momentum):
-        def step(_, state):
-            params, velocity = state
-            velocity = jax.tree.map(lambda v, g: momentum * v + g, velocity, gradient(params))
-            return jax.tree.map(lambda p, v: p - learning_rate * v, params, velocity), velocity
-
-        return jax.lax.fori_loop(0, steps, step, (params, jax.tree.map(jnp.zeros_like, params)))[0]
-
-    return run
+        f, rows = net.linearized(), [np.arange(len(x))] * steps
+        params = by_optax(f, net.params, x, y, rows, optimizer, "half_mean_squared_error")[0][-1]
+        return params, np.asarray(f(params, x)), np.asarray(f(params, x_test))

@@ -1,4 +1,4 @@
-"""The linearization fitted at once: columns against kernel, against NumPy, and against training without end."""
+"""The linearization fitted in one solve: by columns, by the kernel, by NumPy, and by training in the limit."""
 
 import functools
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.dynamics import least_squares, mse_dynamics, solve_least_squares
-from ntk_repro.dynamics.least_squares import LeastSquares, least_squares_bytes
+from ntk_repro.dynamics.least_squares import least_squares_bytes
 from ntk_repro.errors import UserError
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.models import build_model
@@ -32,13 +32,8 @@ def network() -> Network:
 
 
 @functools.cache
-def solved(method: str, n: int = SMALL, ridge: float = 0.0) -> LeastSquares:
+def solved(method: str, n: int = SMALL, ridge: float = 0.0) -> Any:
     return solve_least_squares(network(), X[:n], Y[:n], X[LARGE:], method=method, ridge=ridge)
-
-
-def at_test(found: LeastSquares) -> np.ndarray:
-    assert found.fx_test is not None
-    return found.fx_test
 
 
 @functools.cache
@@ -53,31 +48,15 @@ def dense(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["dual", "cholesky"])
-def test_kernel_and_columns_give_one_function_at_full_row_rank(method):
-    primal, dual = solved("primal"), solved(method)
-    assert primal.full_row_rank
-    assert dual.full_row_rank
-    np.testing.assert_allclose(dual.fx_train, primal.fx_train, atol=1e-9)
-    np.testing.assert_allclose(at_test(dual), at_test(primal), atol=1e-9)
-    assert dual.norm == pytest.approx(primal.norm, rel=1e-9)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["primal", "dual", "cholesky"])
-def test_below_the_rank_every_target_is_fitted(method):
-    found = solved(method)
-    np.testing.assert_allclose(found.fx_train, Y[:SMALL], atol=1e-9)
-    assert (found.rank, found.rows) == (2 * SMALL, 2 * SMALL)
-
-
-@pytest.mark.slow
-def test_the_solution_is_the_shortest_one():
+def test_at_full_row_rank_the_solution_is_the_shortest_that_fits_every_target(method):
     j, j_test, fx, fx_test = dense(SMALL)
     u = np.linalg.pinv(j) @ (Y[:SMALL] - fx).ravel()
-    found = solved("primal")
+    found = solved(method)
+    assert (found.rank, found.rows, found.full_row_rank) == (2 * SMALL, 2 * SMALL, True)
+    np.testing.assert_allclose(found.fx_train, Y[:SMALL], atol=1e-9)
+    np.testing.assert_allclose(found.fx_test, fx_test + (j_test @ u).reshape(-1, 2), atol=1e-9)
     assert found.norm == pytest.approx(np.linalg.norm(u), rel=1e-9)
-    np.testing.assert_allclose(at_test(found), fx_test + (j_test @ u).reshape(-1, 2), atol=1e-9)
 
 
 @pytest.mark.slow
@@ -101,7 +80,7 @@ def test_ridge_against_the_normal_equations(method, n):
     u = np.linalg.solve(j.T @ j + 0.1 * np.eye(j.shape[1]), j.T @ (Y[:n] - fx).ravel())
     found = solved(method, n, 0.1)
     assert found.method == {"auto": "dual"}.get(method, method)
-    np.testing.assert_allclose(at_test(found), fx_test + (j_test @ u).reshape(-1, 2), atol=1e-9)
+    np.testing.assert_allclose(found.fx_test, fx_test + (j_test @ u).reshape(-1, 2), atol=1e-9)
     np.testing.assert_allclose(found.fx_train, fx + (j @ u).reshape(-1, 2), atol=1e-9)
     assert found.norm == pytest.approx(np.linalg.norm(u), rel=1e-9)
 
@@ -121,7 +100,7 @@ def test_auto_takes_the_columns_where_they_cost_no_more_than_the_kernel(n, metho
     assert found.method == method
     exact = solved("primal", n)
     assert found.rank == exact.rank
-    np.testing.assert_allclose(at_test(found), at_test(exact), atol=1e-8 if method == "dual" else 0)
+    np.testing.assert_allclose(found.fx_test, exact.fx_test, atol=1e-8 if method == "dual" else 0)
 
 
 @pytest.mark.slow
@@ -158,17 +137,17 @@ def test_a_cutoff_leaves_the_smallest_directions_out():
 
 
 @pytest.mark.slow
-def test_gradient_flow_ends_here():
+def test_gradient_flow_has_this_limit():
     """Lee et al. 2019, Eqs. (9)-(11) at t = infinity."""
     p = linearized()
-    ours = solve_least_squares(p.net, p.x, p.y, p.x_test)
+    ours: Any = solve_least_squares(p.net, p.x, p.y, p.x_test)
     assert ours.method == "dual"
     train, test = mse_dynamics(p.k_train_train, p.y).outputs(None, p.fx_0, p.fx_test_0, p.k_test_train)
     np.testing.assert_allclose(ours.fx_train, train, atol=1e-8)
-    np.testing.assert_allclose(at_test(ours), test, atol=1e-8)
+    np.testing.assert_allclose(ours.fx_test, test, atol=1e-8)
     with float64_scope():
         f = jax.jit(p.net.linearized())
-        np.testing.assert_allclose(f(ours.params, p.x_test), at_test(ours), atol=1e-9)
+        np.testing.assert_allclose(f(ours.params, p.x_test), ours.fx_test, atol=1e-9)
 
 
 def test_dead_columns_are_found_and_left_where_they_are():
@@ -189,7 +168,7 @@ def test_targets_may_be_a_vector_for_one_output():
     np.testing.assert_allclose(solve_least_squares(net, X[:2], np.array([1, 2])).fx_train, [[1.0], [2.0]], atol=1e-12)
 
 
-def test_memory_is_asked_first(monkeypatch):
+def test_memory_is_checked_first(monkeypatch):
     # The Jacobian, its live columns, and the square to which LAPACK reduces many more columns than rows.
     assert least_squares_bytes(1000, 60_000, "primal", 50_000) == 8 * (60e6 + 50e6 + 1e6)
     assert least_squares_bytes(1000, 1200, "primal") == 8 * 2 * 1.2e6
@@ -201,7 +180,7 @@ def test_memory_is_asked_first(monkeypatch):
             solve_least_squares(network(), X[:SMALL], Y[:SMALL], method=method)
 
 
-def test_what_cannot_be_solved_is_refused():
+def test_problems_that_cannot_be_solved_are_refused():
     net, x, y = network(), X[:SMALL], Y[:SMALL]
     bad: list[tuple[dict[str, Any], str]] = [
         ({"method": "qr"}, "unknown method 'qr'"),

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro._neural_tangents import nt
-from ntk_repro.dynamics import averaged_loss_time, momentum_dynamics, mse_dynamics, neural_tangents_time
+from ntk_repro.dynamics import momentum_dynamics, mse_dynamics, neural_tangents_time, weight_change
 from ntk_repro.dynamics.function_space import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
-from tests.dynamics.linear_problem import assert_near, by_descent, by_expm, random_problem
+from tests.dynamics.linear_problem import Problem, assert_near, by_descent, by_expm, random_problem
 from tests.dynamics.linearized import descend, linearized
 
 TIMES = np.array([0.0, 1e-9, 0.3, 5.0, 200.0])
@@ -36,7 +36,7 @@ def network():
 
 
 def dynamics_of(kernel, y, momentum=None) -> Any:
-    """With a momentum of 0 by the door of momentum, with None by that of the squared error."""
+    """`momentum_dynamics`, for momentum 0 too; `mse_dynamics` for None."""
     return mse_dynamics(kernel, y) if momentum is None else momentum_dynamics(kernel, y, momentum)
 
 
@@ -93,14 +93,6 @@ def test_steps_are_gradient_descent_on_the_weights(problem, momentum, shares, at
         assert_near(d.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate, d.momentum), atol)
 
 
-def test_momentum_at_small_rates_follows_its_flow(problem):
-    rate = 1e-6
-    d = momentum_dynamics(problem.kernel, problem.y, 1 - np.sqrt(rate))
-    steps, flow = d.outputs_after(2000, rate, *problem.starts), d.outputs(2000, rate, *problem.starts)
-    for one, other in zip(steps, flow, strict=True):
-        assert 0 < np.abs(one - other).max() < 3e-3
-
-
 def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
     rate = 2.2 / dynamics.eigenvalues[0]
     with pytest.warns(UserWarning, match="training diverges"):
@@ -112,9 +104,9 @@ def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
         dynamics.outputs_after(10**6, rate)
 
 
-def gap(params, others):
-    gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - np.asarray(b)).max(), params, others)
-    return max(jax.tree.leaves(gaps))
+def flat(tree, leading=0):
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+    return np.concatenate([leaf.reshape(*leaf.shape[:leading], -1) for leaf in leaves], axis=-1)
 
 
 @pytest.mark.parametrize(("momentum", "atol"), [(None, 1e-10), pytest.param(0.9, 1e-9, marks=pytest.mark.slow)])
@@ -124,8 +116,9 @@ def test_thousand_steps_on_the_linearized_network(network, momentum, atol):
     params, fx, fx_test = descend(1000, rate, d.momentum)
     found = d.outputs_after(1000, rate, network.fx_0, network.fx_test_0, network.k_test_train)
     assert_near(found, (fx, fx_test), atol)
-    assert gap(d.weights_after(network.net, network.x, 1000, rate), params) < atol
-    assert gap(params, network.net.params) > 0.1
+    weights = flat(d.weights_after(network.net, network.x, 1000, rate))
+    np.testing.assert_allclose(weights, flat(params), rtol=0, atol=atol)
+    assert np.abs(weights - flat(network.net.params)).max() > 0.1
 
 
 def test_the_weights_give_the_outputs(network):
@@ -138,6 +131,23 @@ def test_the_weights_give_the_outputs(network):
         assert_near((f(weights, network.x), f(weights, network.x_test)), (train, test), 1e-10)
 
 
+def test_the_start_of_the_weights_may_be_given(network):
+    d = mse_dynamics(network.k_train_train, network.y)
+    computed, given, other = (flat(d.weights(network.net, network.x, 0.1, f0)) for f0 in (None, network.fx_0, 0.0))
+    np.testing.assert_allclose(computed, given, atol=1e-14)
+    assert np.abs(computed - other).max() > 1e-3
+
+
+def test_batches_of_weight_change_add_up_to_the_length_that_the_kernel_gives(network):
+    c = np.random.default_rng(0).standard_normal((3, 6, 2))
+    together = flat(weight_change(network.net, network.x, c), 1)
+    np.testing.assert_allclose(flat(weight_change(network.net, network.x, c, batch_size=4), 1), together, atol=1e-13)
+    for one, change in zip(c, together, strict=True):
+        assert change @ change == pytest.approx(one.ravel() @ network.k_train_train @ one.ravel(), rel=1e-12)
+    with pytest.raises(UserError, match=r"outputs' shape \(6, 2\)"):
+        weight_change(network.net, network.x, np.zeros((6, 1)))
+
+
 def test_at_the_start_nothing_has_moved(problem, dynamics):
     for found in (dynamics.outputs(0, *problem.starts), dynamics.outputs_after(0, 0.1, *problem.starts)):
         np.testing.assert_array_equal(found[0], problem.f0)
@@ -147,12 +157,11 @@ def test_at_the_start_nothing_has_moved(problem, dynamics):
 
 @pytest.mark.parametrize("t", [None, np.inf, 1e30])
 def test_in_the_limit_the_outputs_interpolate(problem, dynamics, t):
-    expected = problem.test_f0 + problem.test_kernel @ np.linalg.solve(problem.kernel, problem.y - problem.f0)
     with_momentum = momentum_dynamics(problem.kernel, problem.y, 0.999)
     for model in (
         dynamics.flow(t), dynamics.descent(t, 0.1), with_momentum.flow(t, 1e-6), with_momentum.descent(t, 1e-6),
     ):  # fmt: skip
-        assert_near(model.outputs(*problem.starts), (problem.y, expected), 1e-11)
+        assert_near(model.outputs(*problem.starts), problem.ridge_regression(), 1e-11)
 
 
 @settings(max_examples=20)
@@ -172,9 +181,8 @@ def test_training_on_is_training_longer(first, second, seed):
 def test_coefficients_give_the_outputs(problem, momentum):
     d = dynamics_of(problem.kernel, problem.y, momentum)
     for model in (d.descent([3, 70], 0.1), d.flow(TIMES) if momentum is None else d.flow(TIMES, 0.1)):
-        c = model.coefficients(problem.f0)
-        expected = problem.f0 + problem.kernel @ c, problem.test_f0 + problem.test_kernel @ c
-        assert_near(model.outputs(*problem.starts), expected, 1e-11)
+        weights = problem.features.T @ model.coefficients(problem.f0)
+        assert_near(model.outputs(*problem.starts), problem.at(weights), 1e-11)
 
 
 def test_coefficients_are_those_of_training_in_function_space(problem, dynamics):
@@ -193,9 +201,7 @@ def test_a_ridge_is_descent_with_weight_decay_and_its_limit_ridge_regression(pro
     assert_near(d.outputs_after(steps, 0.05, *problem.starts), by_descent(problem, steps, 0.05, ridge=0.3), 1e-11)
     found = momentum_dynamics(problem.kernel, problem.y, 0.9, ridge=0.2).outputs_after([40], 0.1, *problem.starts)
     assert_near(found, by_descent(problem, [40], 0.1, 0.9, ridge=0.2), 1e-12)
-    solved = np.linalg.solve(problem.kernel + 0.3 * np.eye(12), problem.y - problem.f0)
-    expected = problem.f0 + problem.kernel @ solved, problem.test_f0 + problem.test_kernel @ solved
-    assert_near(d.outputs(np.inf, *problem.starts), expected, 1e-12)
+    assert_near(d.outputs(np.inf, *problem.starts), problem.ridge_regression(0.3), 1e-12)
     with float64_scope():
         predict = nt.predict.gradient_descent_mse(problem.kernel, problem.y, diag_reg=0.3, diag_reg_absolute_scale=True)
         expected = predict(neural_tangents_time(2.0, problem.y.size), *problem.starts)[1]
@@ -205,22 +211,16 @@ def test_a_ridge_is_descent_with_weight_decay_and_its_limit_ridge_regression(pro
 def test_training_the_readout_layer_is_the_same_with_its_kernel():
     """Eq. (S20): the last layer alone, trained by actual gradient descent."""
     rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((9, 3)), rng.standard_normal((6, 1))
-    body = np.tanh(x @ rng.standard_normal((3, 20)))
+    body, y = np.tanh(rng.standard_normal((9, 3)) @ rng.standard_normal((3, 20))), rng.standard_normal((6, 1))
     with float64_scope():
         readout = nn.Dense(1, param_dtype=np.float64, dtype=np.float64)
         net = Network.create(readout, 0, (20,), input_dtype=np.float64)
         gram = empirical_gram(net, body, method="jacobian", precision="float64")
         fx_0 = net(body)
-        d = mse_dynamics(gram[:6, :6], y)
-        rate = d.eta_critical / 3
-        params = {name: np.asarray(leaf) for name, leaf in net.params.items()}
-    for _ in range(300):
-        slope = body[:6] @ params["kernel"] + params["bias"] - y
-        params = {"kernel": params["kernel"] - rate * body[:6].T @ slope, "bias": params["bias"] - rate * slope.sum(0)}
-    expected = body @ params["kernel"] + params["bias"]
-    found = d.outputs_after(300, rate, fx_0[:6], fx_0[6:], gram[6:, :6])
-    assert_near(found, (expected[:6], expected[6:]), 1e-10)
+    features, d = np.c_[body, np.ones(9)], mse_dynamics(gram[:6, :6], y)
+    steps, rate = [300], d.eta_critical / 3
+    expected = by_descent(Problem(features[:6], features[6:], y, fx_0[:6], fx_0[6:]), steps, rate)
+    assert_near(d.outputs_after(steps, rate, fx_0[:6], fx_0[6:], gram[6:, :6]), expected, 1e-10)
 
 
 def test_shapes_follow_times_and_targets(problem, dynamics):
@@ -243,14 +243,6 @@ def test_many_and_few_times_agree_however_they_are_chunked(problem, dynamics, mo
     assert_near(dynamics.outputs(times, *problem.starts), at_once, 1e-13)
     for i in (0, 39):
         assert_near(dynamics.outputs(times[i], *problem.starts), (at_once[0][i], at_once[1][i]), 1e-13)
-
-
-def test_the_averaged_loss_has_its_own_time(problem, dynamics):
-    steps, rate, size = 50, 0.8, problem.y.size
-    expected = by_descent(problem, [steps], rate / size)
-    assert_near(dynamics.outputs_after([steps], rate / size, *problem.starts), expected, 1e-12)
-    flow = dynamics.outputs(averaged_loss_time(steps, rate, size), *problem.starts)
-    assert np.abs(flow[0] - expected[0]).max() < 0.02
 
 
 @pytest.mark.parametrize(

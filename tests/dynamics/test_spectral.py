@@ -10,16 +10,23 @@ import pytest
 from ntk_repro.dynamics import momentum_dynamics, mse_dynamics
 from ntk_repro.errors import UserError
 from ntk_repro.gram import top_eigenpairs
-from tests.dynamics.linear_problem import Problem, assert_near, by_expm, random_problem, stored
+from tests.dynamics.linear_problem import assert_near, by_expm, random_problem, stored
 
 TIMES = [0.0, 0.1, 3.0, 40.0, 1e30, np.inf]
 
 
 def pinv_limit(problem):
     """t = inf by the pseudo-inverse: the null space stays at f0."""
-    inverse = np.linalg.pinv(problem.features, rcond=1e-10)
-    learned = problem.features @ inverse @ (problem.y - problem.f0)
-    return problem.f0 + learned, problem.test_f0 + problem.test_features @ inverse @ (problem.y - problem.f0)
+    return problem.at(np.linalg.pinv(problem.features, rcond=1e-10) @ (problem.y - problem.f0))
+
+
+def with_sample(problem, features):
+    """One more training sample, at the start like the first one, with the opposite targets."""
+    return problem._replace(
+        features=np.r_[problem.features, features],
+        y=np.r_[problem.y, -problem.y[:1]],
+        f0=np.r_[problem.f0, problem.f0[:1]],
+    )
 
 
 def agrees(problem, atol=1e-9, times=TIMES):
@@ -45,13 +52,8 @@ def test_duplicated_samples_with_equal_targets_train_as_one_without_a_warning():
     np.testing.assert_array_equal(d.eigenvalues[-3:], 0)
 
 
-def test_duplicated_samples_with_different_targets_meet_halfway_and_say_so():
-    problem = random_problem()
-    problem = problem._replace(
-        features=np.r_[problem.features, problem.features[:1]],
-        y=np.r_[problem.y, -problem.y[:1]],
-        f0=np.r_[problem.f0, problem.f0[:1]],
-    )
+def test_duplicated_samples_with_different_targets_meet_halfway_with_a_warning():
+    problem = with_sample(random_problem(), random_problem().features[:1])
     with pytest.warns(UserWarning, match="1 of 13 eigenvalues of the kernel are 0 within rounding"):
         agrees(problem)
     with pytest.warns(UserWarning, match="stays as it is"):
@@ -60,7 +62,7 @@ def test_duplicated_samples_with_different_targets_meet_halfway_and_say_so():
 
 
 @pytest.mark.filterwarnings("ignore:.*eigenvalues of the kernel are 0")
-def test_fewer_parameters_than_samples_leave_the_rest_where_it_is():
+def test_fewer_parameters_than_samples_leave_the_null_space_at_the_start():
     d = agrees(random_problem(n=20, p=6))
     assert d.null_space.count == 14
     assert 0 <= d.null_space.clipped <= 14
@@ -91,14 +93,10 @@ def test_a_kernel_of_zeros_trains_nothing():
     np.testing.assert_array_equal(test, 0.25)
 
 
-def test_nearly_equal_samples_keep_their_digits_at_early_times_and_lose_them_loudly():
+def test_nearly_equal_samples_keep_their_digits_at_early_times_and_later_warn():
     """Their difference has an eigenvalue below rounding, but moves the test outputs as long as t is moderate."""
     problem = random_problem()
-    close = problem.features[:1] + 1e-9 * random_problem(seed=5).features[:1]
-    problem = Problem(
-        np.r_[problem.features, close], problem.test_features, np.r_[problem.y, -problem.y[:1]],
-        np.r_[problem.f0, problem.f0[:1]], problem.test_f0,
-    )  # fmt: skip
+    problem = with_sample(problem, problem.features[:1] + 1e-9 * random_problem(seed=5).features[:1])
     d = mse_dynamics(problem.kernel, problem.y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -128,9 +126,7 @@ def test_a_ridge_lifts_the_null_space():
     problem = random_problem(n=20, p=6)
     d = mse_dynamics(problem.kernel, problem.y, ridge=0.1)
     assert d.null_space.count == 0
-    solved = np.linalg.solve(problem.kernel + 0.1 * np.eye(20), problem.y - problem.f0)
-    expected = problem.f0 + problem.kernel @ solved, problem.test_f0 + problem.test_kernel @ solved
-    assert_near(d.outputs(1e30, *problem.starts), expected, 1e-12)
+    assert_near(d.outputs(1e30, *problem.starts), problem.ridge_regression(0.1), 1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -139,33 +135,21 @@ def test_eigenpairs_have_the_null_space_of_the_kernel_they_are_of(dtype, tmp_pat
     q = np.linalg.qr(np.random.default_rng(0).standard_normal((8, 8)))[0]
     kernel = ((q * np.array([1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 1e-8, 1e-9])) @ q.T).astype(dtype)
     kernel = (kernel + kernel.T) / 2
-    found = [
-        dynamics
-        for k in (kernel, stored(kernel, tmp_path / "k"))
-        for dynamics in (
-            mse_dynamics(k, np.ones(8), num_eigenpairs=7),
-            mse_dynamics(top_eigenpairs(k, 7), np.ones(8)),
-        )
-    ]
+    kernels = kernel, stored(kernel, tmp_path / "k")
+    found = [mse_dynamics(k, np.ones(8), num_eigenpairs=7) for k in kernels]
+    found += [mse_dynamics(top_eigenpairs(k, 7), np.ones(8)) for k in kernels]
     assert len({d.null_space for d in found}) == 1
     assert found[0].null_space.count == (1 if dtype == np.float32 else 0)
     assert len({d.spectrum.eps for d in found}) == 1
 
 
-def test_all_eigenpairs_are_as_good_as_the_kernel():
-    problem = random_problem()
-    pairs = top_eigenpairs(problem.kernel, 12)
-    found = mse_dynamics(pairs, problem.y).outputs([0.5, np.inf], *problem.starts)
-    expected = mse_dynamics(problem.kernel, problem.y).outputs([0.5, np.inf], *problem.starts)
-    assert_near(found, expected, 1e-11)
-
-
-def test_the_kernel_is_left_alone():
+def test_all_eigenpairs_give_what_the_kernel_gives_and_leave_it_unchanged():
     problem = random_problem()
     kernel = np.asfortranarray(problem.kernel)
-    copy = kernel.copy()
-    mse_dynamics(kernel, problem.y)
-    np.testing.assert_array_equal(kernel, copy)
+    pairs = top_eigenpairs(problem.kernel, 12)
+    found, expected = (mse_dynamics(k, problem.y).outputs([0.5, np.inf], *problem.starts) for k in (pairs, kernel))
+    assert_near(found, expected, 1e-11)
+    np.testing.assert_array_equal(kernel, problem.kernel)
 
 
 def test_a_kernel_that_is_not_positive_is_reported():
@@ -194,7 +178,7 @@ def test_bad_input_is_refused(kernel, y, options, message):
         mse_dynamics(kernel, y, **options)
 
 
-def test_too_little_memory_is_said_before(monkeypatch):
+def test_too_little_memory_is_reported_before_the_work(monkeypatch):
     monkeypatch.setattr("ntk_repro.dynamics.spectral.host_available_bytes", lambda: 100)
     with pytest.raises(UserError, match="pass num_eigenpairs"):
         mse_dynamics(np.eye(9), np.ones(9))

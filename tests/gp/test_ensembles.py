@@ -1,8 +1,8 @@
-import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,43 +17,38 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.training import descend
+from ntk_repro.training import Recipe, descend
 from ntk_repro.training.gradient_descent import GradientDescent
+from tests.training.small import Killed, Small
 
 N, M, K, STEPS = 10, 6, 2, 40
 AT = (0, 5, STEPS)
 rng = np.random.default_rng(0)
 X, X_TEST = rng.standard_normal((N, 4)).astype(np.float32), rng.standard_normal((M, 4)).astype(np.float32)
 Y = rng.standard_normal((N, K)).astype(np.float32)
-KEY = jax.random.key(5)
+KEY, SMALL = jax.random.key(5), Small(K)
 
 
-class Small(nn.Module):
-    noise: bool = False
+SETTINGS = {"learning_rate": 0.2, "steps": STEPS, "observe_at": AT, "critical": 1.0}
 
+
+class Noisy(nn.Module):
     @nn.compact
     def __call__(self, x):
-        x = nn.tanh(nn.Dense(9)(x))
-        if self.noise:
-            x = x + self.variable("noise", "shift", lambda: jax.random.normal(self.make_rng("params"), (9,))).value
-        return nn.Dense(K)(x)
+        shift = self.variable("noise", "shift", lambda: jax.random.normal(self.make_rng("params"), (K,)))
+        return nn.Dense(K)(x) + shift.value
 
 
-def run(num=5, **changes):
-    settings = {"learning_rate": 0.2, "steps": STEPS, "observe_at": AT, "critical": 1.0, **changes}
-    return ensemble(settings.pop("module", Small()), KEY, num, X, Y, X_TEST, **settings)
+def run(num=5, module: Any = SMALL, y=Y, x_test=X_TEST, **changes):
+    return ensemble(module, KEY, num, X, y, x_test, **{**SETTINGS, **changes})
 
 
 @pytest.fixture(scope="module")
 def singles():
     """The networks one by one, by `descend`."""
-    found = []
-    for i in range(5):
-        net = Network.create(Small(), jax.random.fold_in(KEY, i), (4,))
-        look = jax.jit(lambda params: net.apply(params, X_TEST))  # noqa: B023
-        descent = descend(net, X, Y, learning_rate=0.2, steps=STEPS, observe_at=AT, observe_fn=look, critical=1.0)
-        found.append(descent.observations)
-    return np.stack(found)
+    nets = [Network.create(SMALL, jax.random.fold_in(KEY, i), (4,)) for i in range(5)]
+    outputs = jax.jit(lambda params: nets[0].apply(params, X_TEST))
+    return np.stack([descend(net, X, Y, observe_fn=outputs, **SETTINGS).observations for net in nets])
 
 
 @pytest.mark.parametrize("per_block", [None, 1, 2, 7])
@@ -73,19 +68,15 @@ def test_test_inputs_in_batches_and_the_end_alone(singles, monkeypatch):
 @pytest.mark.slow
 def test_momentum_and_cross_entropy_are_those_of_descend():
     labels = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
-    settings = {"learning_rate": 0.2, "steps": STEPS, "momentum": 0.9, "loss": "cross_entropy"}
-    net = Network.create(Small(), jax.random.fold_in(KEY, 1), (4,))
-    expected = descend(net, X, labels, **settings).network(X_TEST)
-    found = ensemble(Small(), KEY, 2, X, labels, X_TEST, **settings)
-    np.testing.assert_allclose(found[1, 0], expected, rtol=0, atol=1e-5)
+    settings = {"momentum": 0.9, "loss": "cross_entropy", "critical": None}
+    net = Network.create(SMALL, jax.random.fold_in(KEY, 1), (4,))
+    expected = descend(net, X, labels, **{**SETTINGS, **settings}).network(X_TEST)
+    np.testing.assert_allclose(run(2, y=labels, **settings)[1, -1], expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_wide_networks_are_distributed_as_the_ntk_gp_says():
-    num, module = (
-        400,
-        build_model("fcn", hidden=512, depth=1, activation="erf", num_outputs=K, sigma_w=1.5, sigma_b=0.3),
-    )
+    module = build_model("fcn", hidden=512, depth=1, activation="erf", num_outputs=K, sigma_w=1.5, sigma_b=0.3)
     num, at = 400, (0, 20, 120)
     kernel = analytic_kernel(module, np.concatenate([X_TEST, X]))
     tests, train = slice(None, M), slice(M, None)
@@ -103,17 +94,8 @@ def test_wide_networks_are_distributed_as_the_ntk_gp_says():
     assert np.max(np.abs(found.mean(axis=0) - readout.mean)[-1] / error[-1]) > 20
 
 
-class Killed(Exception):
-    pass
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    seed: int = 0
-
-
-def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
-    whole, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
+def test_networks_trained_before_a_kill_are_saved(singles, monkeypatch, tmp_path):
+    uninterrupted, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
 
     def killed(*arguments, **settings):
         blocks.append(1)
@@ -122,38 +104,29 @@ def test_what_was_trained_before_a_kill_is_kept(singles, monkeypatch, tmp_path):
         return exact(*arguments, **settings)
 
     monkeypatch.setattr(ensembles, "run_steps", killed)
-    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
             run(networks_per_block=2, folder=folder)
         found = run(networks_per_block=2, folder=folder)
         assert len(blocks) == 4  # one, one killed, then the two that were missing
-        np.testing.assert_array_equal(found, whole)
+        np.testing.assert_array_equal(found, uninterrupted)
         # More of them, in blocks of another size, go on from there.
         more = run(6, networks_per_block=1, folder=folder)
         assert len(blocks) == 5
-        np.testing.assert_array_equal(more[:5], whole)
-        with pytest.raises(UserError, match="of another ensemble under ensemble_00000"):
+        np.testing.assert_array_equal(more[:5], uninterrupted)
+        with pytest.raises(UserError, match="of another training under ensemble_00000"):
             run(learning_rate=0.1, folder=folder)
     np.testing.assert_allclose(more[:5], singles, rtol=0, atol=2e-6)
 
 
-CHILD = """
-import sys
-import numpy as np
-from tests.gp.test_ensembles import run
-np.save(sys.argv[1], run())
-"""
+CHILD = "import sys, numpy; from tests.gp.test_ensembles import run; numpy.save(sys.argv[1], run())"
 
 
 @pytest.mark.slow
 def test_eight_devices_change_nothing_but_rounding(singles, tmp_path):
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    subprocess.run(
-        [sys.executable, "-c", CHILD, tmp_path / "found.npy"],
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        check=True,
-    )
+    command = [sys.executable, "-c", CHILD, tmp_path / "found.npy"]
+    subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), singles, rtol=0, atol=2e-6)
 
 
@@ -168,11 +141,9 @@ class Cubed(nn.Module):
 @pytest.mark.parametrize("per_block", [1, 3])
 def test_a_diverged_network_is_nan_and_the_others_go_on(per_block):
     # From a large start gradient descent runs away, from a small one it does not.
+    settings = {"learning_rate": 0.1, "steps": 30, "observe_at": (0, 30), "networks_per_block": per_block}
     with pytest.warns(UserWarning, match=r"\d of 8 networks diverged and are nan") as caught:
-        found = ensemble(
-            Cubed(), KEY, 8, X, Y[:, :1], X_TEST, learning_rate=0.1, steps=30, observe_at=(0, 30), critical=1.0,
-            networks_per_block=per_block,
-        )  # fmt: skip
+        found = run(8, Cubed(), Y[:, :1], **settings)
     assert len(caught) == 1
     large = np.abs(found[:, 0]).max(axis=(1, 2)) > 10
     assert str(caught[0].message).startswith(f"{large.sum()} of 8")
@@ -211,15 +182,11 @@ def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
         ({"num": 0}, "at least 1"),
         ({"networks_per_block": 0}, "at least 1"),
         ({"learning_rate": 2.0}, "or force"),
-        ({"module": Small(noise=True)}, "state differs between initializations"),
+        ({"module": Noisy()}, "state differs between initializations"),
         ({"observe_at": (STEPS + 1,)}, "increasing"),
+        ({"x_test": X_TEST[:, :3]}, "one test input has shape"),
     ],
 )
 def test_bad_input_is_refused(change, message):
     with pytest.raises(UserError, match=message):
         run(**change)
-
-
-def test_test_inputs_must_be_like_those_for_training():
-    with pytest.raises(UserError, match="one test input has shape"):
-        ensemble(Small(), KEY, 2, X, Y, X_TEST[:, :3], learning_rate=0.1, steps=1)

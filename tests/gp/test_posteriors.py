@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis.extra.numpy as arrays
@@ -14,9 +15,28 @@ from ntk_repro.gp import Gaussian, nngp_posterior, ntk_gp_posterior, readout_pos
 from ntk_repro.precision import float64_scope
 
 TIMES = np.array([0.0, 0.05, 0.7, 20.0, 3e3])
+N, M, K = 14, 5, 2
 
 
-def assert_same(one: Gaussian, other: Gaussian, atol: float):
+@pytest.fixture(scope="module")
+def problem():
+    """NNGP and NTK of an infinitely wide erf network on random data, and neural-tangents' kernel function for them."""
+    rng = np.random.default_rng(0)
+    x, x_test, y = rng.standard_normal((N, 4)), rng.standard_normal((M, 4)), rng.standard_normal((N, K))
+    layers = [nt.stax.Dense(1, 1.3, 0.2), nt.stax.Erf()] * 2
+    _, _, kernel_fn = nt.stax.serial(*layers, nt.stax.Dense(1, 1.3, 0.2))
+    with float64_scope():
+        pairs = (kernel_fn(a, b, ("nngp", "ntk")) for a, b in ((x, x), (x_test, x), (x_test, x_test)))
+        train, cross, test = (pair._replace(nngp=np.asarray(pair.nngp), ntk=np.asarray(pair.ntk)) for pair in pairs)
+    names = "nngp_train_train", "nngp_test_train", "nngp_test_test", "y_train"
+    kernels = dict(zip(names, (train.nngp, cross.nngp, test.nngp, y), strict=True))
+    return SimpleNamespace(
+        x=x, x_test=x_test, y=y, kernel_fn=kernel_fn, nngp=kernels, train=train, cross=cross, test=test,
+        both={"ntk_train_train": train.ntk, "ntk_test_train": cross.ntk, **kernels},
+    )  # fmt: skip
+
+
+def assert_same(one: Any, other: Any, atol: float):
     np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=atol)
     np.testing.assert_allclose(one.covariance, other.covariance, rtol=0, atol=atol)
 
@@ -36,7 +56,7 @@ def test_training_agrees_with_neural_tangents(problem, kernel):
         # Its loss is averaged over all targets.
         for ours, theirs in ((TIMES, TIMES * problem.y.size), (None, None)):
             expected = predict(theirs, problem.x_test, kernel, compute_cov=True)
-            assert_same(trained(problem, kernel, ours), Gaussian(expected.mean, expected.covariance), 1e-8)
+            assert_same(trained(problem, kernel, ours), expected, 1e-8)
 
 
 @pytest.mark.slow
@@ -45,8 +65,7 @@ def test_the_nngp_posterior_agrees_with_neural_tangents(problem, noise):
     with float64_scope():
         predict = nt.predict.gp_inference(problem.train, problem.y, noise, diag_reg_absolute_scale=True)
         theirs = predict("nngp", problem.cross, problem.test)
-    ours = nngp_posterior(**problem.nngp, observation_noise=noise)
-    assert_same(ours, Gaussian(theirs.mean, theirs.covariance), 1e-8)
+    assert_same(nngp_posterior(**problem.nngp, observation_noise=noise), theirs, 1e-8)
 
 
 def test_the_nngp_posterior_is_the_joint_gaussian_given_its_training_part(problem):
@@ -101,7 +120,7 @@ def test_the_start_is_the_prior(problem, kernel):
 
 
 @kernels
-def test_all_ways_to_say_forever_agree(problem, kernel):
+def test_all_infinite_times_agree(problem, kernel):
     limit = ntk_gp_posterior(**problem.both) if kernel == "ntk" else nngp_posterior(**problem.nngp)
     for t in (None, np.inf, 1e30):
         assert_same(trained(problem, kernel, t), limit, 1e-12)
@@ -148,7 +167,7 @@ def test_a_scaled_tangent_kernel_is_a_scaled_time(problem, scale):
     arrays.arrays(np.float64, (7, 9), elements=st.floats(-2, 2)),
     st.sampled_from([0.0, 0.1, 1e3, np.inf]),
 )
-def test_the_covariance_is_positive_semidefinite_whatever_the_kernels(tangent, prior, t):
+def test_the_covariance_is_positive_semidefinite_for_any_kernels(tangent, prior, t):
     # Four training and three test samples; the tangent kernel has rank 3 at most.
     theta, k = tangent @ tangent.T, prior @ prior.T
     found = ntk_gp_posterior(theta[:4, :4], theta[4:, :4], k[:4, :4], k[4:, :4], k[4:, 4:], np.zeros(4), t=t)
@@ -165,8 +184,7 @@ def test_a_float32_kernel_is_as_good_as_its_rounding(problem):
 
 
 def test_a_sample_that_occurs_twice_with_two_targets_is_warned_about():
-    kernel = np.array([[2.0, 2.0], [2.0, 2.0]])
-    arguments = (kernel, np.array([[1.0, 1.0]]), np.eye(1))
+    arguments = (np.full((2, 2), 2.0), np.array([[1.0, 1.0]]), np.eye(1))
     same = nngp_posterior(*arguments, np.array([3.0, 3.0]))
     assert_same(same, Gaussian(np.array([[1.5]]), np.array([[0.5]])), 1e-12)
     with pytest.warns(UserWarning, match="give an observation_noise above 0"):
@@ -175,9 +193,8 @@ def test_a_sample_that_occurs_twice_with_two_targets_is_warned_about():
 
 def test_noise_in_a_float32_kernel_is_not_lost_in_its_rounding():
     # The null direction has eigenvalue 1e-9, far below float32's rounding of the other one.
-    kernel = np.ones((2, 2), np.float32)
-    noisy = nngp_posterior(kernel, np.array([[1.0, 0.0]]), np.eye(1), np.array([1.0, -1.0]), observation_noise=1e-9)
-    np.testing.assert_allclose(noisy.mean, 1e9, rtol=1e-6)
+    arguments = (np.ones((2, 2), np.float32), np.array([[1.0, 0.0]]), np.eye(1), np.array([1.0, -1.0]))
+    np.testing.assert_allclose(nngp_posterior(*arguments, observation_noise=1e-9).mean, 1e9, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

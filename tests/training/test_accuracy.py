@@ -8,13 +8,10 @@ LOGITS = np.array([[2.0], [-1.0], [0.5], [-3.0]])
 
 
 @pytest.mark.parametrize("labels", [[1, 0, 0, 0], [1, -1, -1, -1], [[1], [0], [0], [0]]])
-def test_one_output_is_judged_by_its_sign(labels):
-    assert accuracy(LOGITS, np.array(labels)) == 0.75
-    assert accuracy(LOGITS[:, 0], np.array(labels)) == 0.75
-
-
-def test_a_threshold_moves_the_boundary():
-    assert accuracy(LOGITS, np.array([1, 0, 0, 0]), threshold=1.0) == 1.0
+def test_one_output_is_judged_by_its_side_of_the_threshold(labels):
+    for fx in (LOGITS, LOGITS[:, 0]):
+        assert accuracy(fx, np.array(labels)) == 0.75
+    assert accuracy(LOGITS, np.array(labels), threshold=1.0) == 1.0
 
 
 def test_several_outputs_are_judged_by_the_largest():
@@ -32,16 +29,14 @@ def test_each_task_has_its_own_accuracy():
     np.testing.assert_array_equal(binary_accuracies(fx, np.array([[1, 1], [1, 1]])), [1.0, 0.5])
 
 
-def test_who_always_says_the_same_is_right_at_the_majority_rate():
+def test_a_constant_prediction_has_the_majority_rate():
     y = np.array([[1, 1], [0, -1], [1, -1], [1, -1]])
     np.testing.assert_array_equal(majority_rate(y), [0.75, 0.75])
     assert float(majority_rate(y[:, 0])) == accuracy(np.ones((4, 1)), y[:, 0])
 
 
-def test_shapes_that_do_not_fit_are_refused():
-    with pytest.raises(UserError):
-        accuracy(LOGITS, np.zeros(3))
-    with pytest.raises(UserError):
-        accuracy(np.zeros((0, 1)), np.zeros(0))
-    with pytest.raises(UserError):
-        binary_accuracies(LOGITS, np.zeros((4, 2)))
+@pytest.mark.parametrize(("fx", "y"), [(LOGITS, np.zeros(3)), (LOGITS, np.zeros((4, 2))), (LOGITS[:0], np.zeros(0))])
+@pytest.mark.parametrize("of", [accuracy, binary_accuracies])
+def test_shapes_that_do_not_fit_are_refused(of, fx, y):
+    with pytest.raises(UserError, match="do not fit outputs"):
+        of(fx, y)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
-from ntk_repro.training import Recipe, epoch_means, minibatches
+from ntk_repro.training import Recipe, epoch_means, landmark_epochs, minibatches
 
 sizes = st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 
@@ -47,3 +47,9 @@ def test_a_straddling_batch_counts_for_the_epoch_that_it_completes():
     # 5 samples, batches of 2: rows 01 23 4|0 12 34.
     np.testing.assert_allclose(epoch_means(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 5, 2), [1.5, 4.0])
     np.testing.assert_allclose(epoch_means(np.ones((5, 3)), 5, 2), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("last", [0, 1, 2, 19, 200])
+def test_landmarks_are_one_two_five_and_their_tens_with_the_ends(last):
+    inner = [epoch for epoch in (0, 1, 2, 5, 10, 20, 50, 100) if epoch < last]
+    assert landmark_epochs(last) == (*inner, last)

@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,17 +5,12 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Checkpoint, checkpoints
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    seed: int = 0
+from ntk_repro.training import Checkpoint, Recipe, checkpoints
 
 
 @pytest.fixture
 def folder(tmp_path):
-    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         yield folder
 
 
@@ -30,7 +23,7 @@ STATE = {
 SEEN = [[np.float32(0.5) * np.ones(3, np.float32), np.arange(4)], [np.ones(3, np.float32), np.arange(4) + 1]]
 
 
-def test_what_is_kept_comes_back_to_the_last_bit(folder):
+def test_a_saved_state_is_restored_to_the_last_bit(folder):
     Checkpoint(folder, "a", "id").save(12, STATE, SEEN)
     found = Checkpoint(folder, "a", "id").load(jax.tree.map(jnp.zeros_like, STATE))
     assert found is not None
@@ -46,7 +39,7 @@ def test_what_is_kept_comes_back_to_the_last_bit(folder):
             np.testing.assert_array_equal(one, other)
 
 
-def test_nothing_kept_is_none(folder):
+def test_without_a_saved_state_there_is_none(folder):
     assert Checkpoint(folder, "a", "id").load(STATE) is None
 
 

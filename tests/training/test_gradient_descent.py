@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,8 +11,8 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.record import RunFolder
-from ntk_repro.training import checkpoints, critical_learning_rate, descend, steps, train_pair
-from tests.training.small import Killed, Normalised, Small, assert_running_mean, assert_trees_close
+from ntk_repro.training import Recipe, checkpoints, critical_learning_rate, descend, steps, train_pair
+from tests.training.small import Killed, Normalised, Small, assert_close, assert_running_mean, by_optax
 
 N, K, STEPS = 20, 3, 60
 AT = (0, 7, 30, STEPS)
@@ -25,14 +23,10 @@ CLASSES = np.eye(K, dtype=np.float32)[rng.integers(0, K, N)]
 BATCHES = rng.integers(0, N, (STEPS, 6))
 
 
-class Convolution(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        x = nn.Conv(3, (3,))(x[:, :, None])
-        return nn.Dense(K)(nn.tanh(x).reshape(len(x), -1))
-
-
+CONVOLUTION = [lambda x: x[:, :, None], nn.Conv(3, (3,)), nn.tanh, lambda x: x.reshape(len(x), -1), nn.Dense(K)]
 NET = Network.create(Small(K), 0, (5,))
+CONVOLUTION_NET = Network.create(nn.Sequential(CONVOLUTION), 0, (5,))
+LINEAR = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
 
 
 def run(net=NET, y=Y, **changes):
@@ -40,53 +34,29 @@ def run(net=NET, y=Y, **changes):
     return descend(net, X, y, **settings)
 
 
-def optax_loop(net, y, rate, batches=None, momentum=0.0, loss="half_mean_squared_error"):
-    """Steps of optax.sgd in a Python loop: parameters at AT, and the losses before each step."""
-    x, y = jnp.asarray(X), jnp.asarray(y)
-
-    def value(params, x, y):
-        fx = net.apply(params, x)
-        if loss == "cross_entropy":
-            return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(fx), axis=1))
-        return 0.5 * jnp.sum((fx - y) ** 2) / y.size
-
-    optimizer = optax.sgd(rate, momentum=momentum or None)
-    params, state = net.params, optimizer.init(net.params)
-    slope = jax.jit(jax.value_and_grad(value))
-    seen, losses = [params], []
-    for i in range(STEPS):
-        rows = np.arange(N) if batches is None else batches[i]
-        mean, gradient = slope(params, x[rows], y[rows])
-        updates, state = optimizer.update(gradient, state)
-        params = optax.apply_updates(params, updates)
-        seen.append(params)
-        losses.append(float(mean))
-    return [seen[i] for i in AT], losses
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings",
+    ("net", "batches", "momentum", "loss"),
     [
-        {},
-        {"batches": BATCHES, "momentum": 0.9},
-        {"loss": "cross_entropy", "batches": BATCHES},
-        {"net": Network.create(Convolution(), 0, (5,)), "momentum": 0.5},
-        {"net": NET.linearization(), "momentum": 0.5},
+        pytest.param(NET, None, 0.0, "half_mean_squared_error", id="full batch"),
+        pytest.param(NET, BATCHES, 0.9, "half_mean_squared_error", id="momentum"),
+        pytest.param(NET, BATCHES, 0.0, "cross_entropy", id="cross entropy"),
+        pytest.param(CONVOLUTION_NET, None, 0.5, "half_mean_squared_error", id="convolution"),
+        pytest.param(NET.linearization(), None, 0.5, "half_mean_squared_error", id="linearization"),
     ],
-    ids=["full batch", "momentum", "cross entropy", "convolution", "linearization"],
 )
-def test_equals_optax(settings):
-    y = CLASSES if "loss" in settings else Y
-    net = settings.get("net", NET)
-    descent = run(y=y, observe_fn=lambda params: {"all": params}, **settings)
-    loop = {name: value for name, value in settings.items() if name != "net"}
-    expected, losses = optax_loop(net, y, 0.2, **loop)
-    assert_trees_close(descent.observations["all"], jax.tree.map(lambda *leaves: np.stack(leaves), *expected), 2e-6)
-    assert_trees_close(descent.network.params, expected[-1], 2e-6)
+def test_equals_optax(net, batches, momentum, loss):
+    y = CLASSES if loss == "cross_entropy" else Y
+    descent = run(net, y, observe_fn=lambda params: {"all": params}, batches=batches, momentum=momentum, loss=loss)
+    rows = [np.arange(N)] * STEPS if batches is None else batches
+    optimizer = optax.sgd(0.2, momentum=momentum or None)
+    params, losses = by_optax(net.apply, net.params, X, y, rows, optimizer, loss)
+    expected = jax.tree.map(lambda *leaves: np.stack(leaves), *[params[i] for i in AT])
+    assert_close(descent.observations["all"], expected, 2e-6)
+    assert_close(descent.network.params, params[-1], 2e-6)
     np.testing.assert_allclose(descent.loss, losses, rtol=1e-5)
     np.testing.assert_array_equal(descent.steps, AT)
-    if "batches" not in settings:
+    if batches is None:
         np.testing.assert_allclose(descent.train_loss[:3], [losses[i] for i in AT[:3]], rtol=1e-5)
 
 
@@ -96,15 +66,13 @@ def test_a_network_in_float64_trains_in_float64():
         net = NET.replace(params=cast(NET.params, np.dtype("float64")))
         x = X.astype(np.float64)
         descent = descend(net, x, Y, learning_rate=0.2, steps=STEPS, critical=1.0)
-        params = net.params
-        slope = jax.jit(jax.grad(lambda params: 0.5 * jnp.mean((net.apply(params, x) - Y) ** 2)))
-        for _ in range(STEPS):
-            params = jax.tree.map(lambda p, g: p - 0.2 * g, params, slope(params))
-        assert_trees_close(descent.network.params, params, 1e-13)
+        rows = [np.arange(N)] * STEPS
+        params, _ = by_optax(net.apply, net.params, x, Y, rows, optax.sgd(0.2), "half_mean_squared_error")
+        assert_close(descent.network.params, params[-1], 1e-13)
     assert descent.loss.dtype == np.float64
 
 
-def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
+def test_the_given_network_and_observed_copies_are_unchanged():
     before = jax.tree.map(np.array, NET.params)
     descent = run(observe_fn=lambda params: params["Dense_0"]["kernel"][0])
     jax.tree.map(np.testing.assert_array_equal, NET.params, before)
@@ -113,11 +81,6 @@ def test_the_network_given_is_unchanged_and_the_observed_copies_stay():
     nothing = run(observe_at=())
     assert nothing.observations is None
     assert nothing.train_loss.shape == (0,)
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    seed: int = 0
 
 
 @pytest.mark.parametrize("net", [NET, NET.linearization()], ids=["network", "linearization"])
@@ -133,23 +96,23 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
             raise Killed
         return {"sum": sum(leaf.sum() for leaf in jax.tree.leaves(params)), "bias": params["Dense_1"]["bias"]}
 
-    whole = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
+    uninterrupted = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
     calls.clear()
-    with RunFolder.open("test", Config(), root=tmp_path) as folder:
+    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
         with pytest.raises(Killed):
             run(net, observe_fn=lambda p: observe(p, 3), momentum=0.9, batches=BATCHES, folder=folder, name="a")
         state = folder.load_part("a_state")
         assert state is not None
         assert 7 < int(state["steps"]) <= 30
         calls.clear()
-        for fresh in (2, 1):  # the second time everything is kept, and one call shows the observations' structure
+        for fresh in (2, 1):  # the second time all is saved, and one call shows the structure of observations
             again = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES, folder=folder, name="a")
             assert len(calls) == fresh
             calls.clear()
             for name in ("steps", "train_loss", "loss"):
-                np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
-            jax.tree.map(np.testing.assert_array_equal, again.observations, whole.observations)
-            jax.tree.map(np.testing.assert_array_equal, again.network.params, whole.network.params)
+                np.testing.assert_array_equal(getattr(again, name), getattr(uninterrupted, name))
+            jax.tree.map(np.testing.assert_array_equal, again.observations, uninterrupted.observations)
+            jax.tree.map(np.testing.assert_array_equal, again.network.params, uninterrupted.network.params)
         with pytest.raises(UserError, match="another training under a_state"):
             run(net, momentum=0.8, folder=folder, name="a")
 
@@ -167,7 +130,7 @@ def test_batch_statistics_are_live_when_asked_for():
         run(Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
 
 
-def test_divergence_warns_and_what_was_to_come_is_nan():
+def test_divergence_warns_and_later_results_are_nan():
     calls = []
 
     def observe(params):
@@ -184,34 +147,34 @@ def test_divergence_warns_and_what_was_to_come_is_nan():
     assert np.isnan(descent.train_loss).all()
 
 
-def test_eta_critical_is_where_full_batch_descent_turns_unstable(capsys):
-    linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
-    critical = critical_learning_rate(linear, X, K)
+def test_eta_critical_is_that_of_the_curvature(capsys):
+    critical = critical_learning_rate(LINEAR, X, K)
     curvature = np.linalg.eigvalsh(X.T.astype(np.float64) @ X)
     # N > 5 samples: the smallest eigenvalue of the kernel is 0, so 2 / (0 + lambda_max) is the edge itself.
     assert critical == pytest.approx(N * K * 2 / curvature[-1], rel=1e-5)
-    assert critical_learning_rate(linear, X, K, "cross_entropy") == pytest.approx(critical / K, rel=1e-6)
-    assert np.isfinite(run(linear, learning_rate=0.99 * critical, critical=None).loss[-1])
+    assert critical_learning_rate(LINEAR, X, K, "cross_entropy") == pytest.approx(critical / K, rel=1e-6)
+    assert run(LINEAR, learning_rate=0.99 * critical, critical=None).ratio == pytest.approx(0.99)
     assert "eta / eta_critical = 0.99" in capsys.readouterr().err
-    with pytest.raises(UserError, match=r"1.02 times eta_critical, above eta_critical \(Theorem 2.1\).* or force"):
-        run(linear, learning_rate=1.02 * critical, critical=critical)
-    loss = run(linear, learning_rate=1.2 * critical, critical=critical, force=True).loss
-    assert loss[-1] > 100 * loss[0]
 
 
-def test_momentum_moves_the_edge():
-    linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, K)))
-    critical = critical_learning_rate(linear, X, K)
-    stable = run(linear, learning_rate=1.45 * critical, critical=critical, momentum=0.5).loss
+@pytest.mark.parametrize(("momentum", "limit"), [(0.0, "eta_critical"), (0.5, r"\(1 \+ momentum\) eta_critical")])
+def test_above_the_critical_rate_descent_is_unstable_and_refused(momentum, limit):
+    critical = critical_learning_rate(LINEAR, X, K)
+
+    def losses(share, **settings):
+        rate = share * (1 + momentum) * critical
+        return run(LINEAR, learning_rate=rate, critical=critical, momentum=momentum, **settings).loss
+
+    stable, unstable = losses(0.97), losses(1.2, force=True)
     assert stable[-1] < stable[0]
-    with pytest.raises(UserError, match=r"1.55 times eta_critical, above \(1 \+ momentum\) eta_critical"):
-        run(linear, learning_rate=1.55 * critical, critical=critical, momentum=0.5)
-    loss = run(linear, learning_rate=1.7 * critical, critical=critical, momentum=0.5, force=True).loss
-    assert loss[-1] > 100 * loss[0]
+    assert unstable[-1] > 100 * unstable[0]
+    ratio = f"{1.02 * (1 + momentum):.3g} times eta_critical"
+    with pytest.raises(UserError, match=rf"{ratio}, above {limit} \(Theorem 2.1\).* or force"):
+        losses(1.02)
 
 
 @pytest.mark.slow
-def test_many_rows_stand_for_all(capsys):
+def test_many_rows_are_estimated_from_some(capsys):
     x = np.tile(X, (40, 1))
     linear = Network.from_apply(lambda params, x: x @ params, jnp.zeros((5, 1)))
     train_pair(linear, x, x[:, :1], learning_rate=1e-3, steps=1)
@@ -263,19 +226,13 @@ def test_both_of_a_pair_are_trained_and_observed_as_if_alone(capsys):
     np.testing.assert_allclose(linearization.observations[0], network.observations[0], atol=1e-6)
     assert np.abs(linearization.observations[-1] - network.observations[-1]).max() > 1e-2
     # A linearization's outputs move in function space alone.
-    expected = train_in_function_space(
-        empirical_gram(PAIR, X, method="jacobian"),
-        Y_PAIR,
-        batches=BATCHES[:25],
-        learning_rate=0.3,
-        momentum=0.5,
-        loss="half_squared_error",
-        fx_train_0=PAIR(X),
-    )
+    kernel = empirical_gram(PAIR, X, method="jacobian")
+    in_function_space = {"batches": BATCHES[:25], "learning_rate": 0.3, "momentum": 0.5, "loss": "half_squared_error"}
+    expected = train_in_function_space(kernel, Y_PAIR, fx_train_0=PAIR(X), **in_function_space)
     np.testing.assert_allclose(linearization.observations[-1], expected.fx_train, atol=2e-5)
 
 
-def test_the_observer_of_a_pair_is_given_the_network_as_it_is():
+def test_the_observer_of_a_pair_takes_the_network_at_its_step():
     def observe(net, params):
         assert net.params is params
         return net(X), jnp.asarray(net.origin is not None)

@@ -29,11 +29,6 @@ def test_a_loss_is_the_sum_of_its_terms_over_their_number(name):
         assert value * loss.averaged_terms(5, 3) == pytest.approx(total, rel=1e-6)
 
 
-def test_an_unknown_loss_is_refused():
-    with pytest.raises(UserError, match="did you mean 'cross_entropy'"):
-        Loss.named("crossentropy")
-
-
 @pytest.mark.parametrize("name", LOSSES)
 def test_settings_in_function_space_are_those_of_its_own_loss(name):
     """One step on one output: learning rate times gradient, and learning rate times decay, stay."""

@@ -7,21 +7,17 @@ from ntk_repro.errors import UserError
 from ntk_repro.training import Recipe
 
 
-def test_a_linear_schedule_falls_to_zero_one_step_after_the_last():
-    rates = Recipe(learning_rate=0.05, batch_size=10, epochs=4).learning_rates(25)
-    np.testing.assert_allclose(rates, 0.05 * (1 - np.arange(10) / 10), rtol=1e-6)
-
-
-def test_a_constant_schedule_stays():
-    np.testing.assert_array_equal(
-        Recipe(schedule="constant", batch_size=10, epochs=4).learning_rates(25), np.full(10, 0.05, np.float32)
-    )
-
-
-def test_a_schedule_in_steps_is_divided_by_ten_after_so_many_passes():
-    recipe = Recipe(schedule="steps", learning_rate=0.1, decay_epochs=2, batch_size=10, epochs=5)
-    rates = recipe.learning_rates(20)
-    np.testing.assert_allclose(rates, [0.1] * 4 + [0.01] * 4 + [0.001] * 2, rtol=1e-6)
+@pytest.mark.parametrize(
+    ("n", "settings", "factors"),
+    [
+        (25, {"epochs": 4}, 1 - np.arange(10) / 10),  # 0 one step after the last
+        (25, {"epochs": 4, "schedule": "constant"}, np.ones(10)),
+        (20, {"epochs": 5, "schedule": "steps", "decay_epochs": 2}, [1] * 4 + [0.1] * 4 + [0.01] * 2),
+    ],
+)
+def test_schedules(n, settings, factors):
+    rates = Recipe(learning_rate=0.05, batch_size=10, **settings).learning_rates(n)
+    np.testing.assert_allclose(rates, 0.05 * np.asarray(factors), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

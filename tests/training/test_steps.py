@@ -29,15 +29,15 @@ def program(stacked=False, called=False):
 
 
 @pytest.mark.parametrize("called", [False, True])
-def test_stops_on_the_way_change_no_bit(called):
-    whole, last = program(called=called)(start(NETS, False), DATA, 0, STEPS)
+def test_interruptions_change_no_bit(called):
+    at_once, last = program(called=called)(start(NETS, False), DATA, 0, STEPS)
     carry = start(NETS, False)
     for begin, end in ((0, 1), (1, 2), (2, 17), (17, STEPS)):
         carry, loss = program(called=called)(carry, DATA, begin, end)
         assert float(loss) == float(carry.losses[end - 1])
         assert np.isnan(carry.losses[end:]).all()
     assert float(last) == float(carry.losses[-1])
-    jax.tree.map(np.testing.assert_array_equal, carry, whole)
+    jax.tree.map(np.testing.assert_array_equal, carry, at_once)
 
 
 def test_a_stack_is_its_networks():
