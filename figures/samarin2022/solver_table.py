@@ -9,7 +9,7 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
-from ntk_repro.papers.samarin2022.printed import printed_for
+from ntk_repro.papers.samarin2022 import printed_for
 from ntk_repro.record import RunFolder
 
 ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
