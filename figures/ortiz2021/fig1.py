@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, head, legend_of
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, legend_of
 from ntk_repro.record import RunFolder
 
 
@@ -25,7 +25,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     legend_of(picture.axes[0], picture, 3, fontsize=8)
     numbers = {"widths": widths, **{name: array(run, name) for name in ("bend", "off_plane", "target")}}
     ends = {f"{name}_end": array(run, f"{name}_path")[:, -1] for name in ("network", "linearized")}
-    return Drawing(picture, {**head(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})
+    return Drawing(picture, {**header(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})
 
 
 def _panel(ax, run: RunFolder, i: int, reach: float) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.papers.lee2019.parameterization import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.parameterization import Config
@@ -29,7 +29,7 @@ def finished(root, ntk=(0.2, 0.9, np.nan), standard=(0.2, 0.9, np.nan), **settin
 
 
 def numbers(script, *runs):
-    return plain(script.draw(list(runs), "quick").numbers)
+    return json_ready(script.draw(list(runs), "quick").numbers)
 
 
 def test_each_data_set_has_a_panel_and_each_activation_and_loss_a_curve(tmp_path, script):
@@ -41,7 +41,7 @@ def test_each_data_set_has_a_panel_and_each_activation_and_loss_a_curve(tmp_path
     ]
     drawing = script.draw(runs, "quick")
     assert [ax.get_title().strip() for ax in drawing.picture.axes] == ["Label of mnist5k", "Label of cifar10"]
-    panels = plain(drawing.numbers)["panels"]
+    panels = json_ready(drawing.numbers)["panels"]
     assert [panel["data"] for panel in panels] == ["mnist5k", "cifar10"]
     names = ["relu, cross-entropy", "relu, squared loss", "tanh, cross-entropy", "tanh, squared loss"]
     assert [curve["name"] for curve in panels[1]["curves"]] == names

@@ -5,7 +5,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.papers.lee2019.predictive import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.predictive import Config
@@ -34,7 +34,7 @@ def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **setti
 
 
 def claims(name, *runs):
-    numbers = plain(script(name).draw(list(runs), "quick").numbers)
+    numbers = json_ready(script(name).draw(list(runs), "quick").numbers)
     rows = evaluate(CLAIMS[name], numbers)
     return [[row["holds"] for row in rows if row["statement"] == claim.statement] for claim in CLAIMS[name]]
 

@@ -5,7 +5,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.papers.lee2019.trajectories import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.trajectories import Config
@@ -50,7 +50,7 @@ def finished(root, name, apart=0.05, empirical=0.0, analytic=0.2, loss=1.0, weig
 
 
 def claims(name, *runs):
-    numbers = plain(script(name).draw(list(runs), "quick").numbers)
+    numbers = json_ready(script(name).draw(list(runs), "quick").numbers)
     held: dict[str, list] = {claim.statement: [] for claim in CLAIMS[name]}
     for row in evaluate(CLAIMS[name], numbers):
         held[row["statement"]].append(row["holds"])
@@ -151,7 +151,7 @@ def test_a_deviation_that_stays_after_half_of_the_steps_has_not_grown_late(tmp_p
 
 
 def test_the_losses_at_the_end_are_noted(tmp_path):
-    numbers = plain(script("fig4").draw([finished(tmp_path, "fig4", loss=1.2)], "").numbers)
+    numbers = json_ready(script("fig4").draw([finished(tmp_path, "fig4", loss=1.2)], "").numbers)
     notes = [row["note"] for row in evaluate(CLAIMS["fig4"], numbers) if "loss agree" in row["statement"]]
     assert notes == ["at the end 0.1 of it, linearization 0.12"] * 2
 

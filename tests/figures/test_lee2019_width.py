@@ -6,7 +6,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.papers.lee2019.width import FIGURES
 from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
 from tests.figures.scripts import drawn_without_jax, kept_run, load_script
@@ -60,7 +60,7 @@ def converging(root, seed=0, depth=1, bias=0.0):
 
 
 def test_figure_1_fits_what_the_runs_hold(tmp_path, draw):
-    numbers = plain(draw("drift", [moved(tmp_path, seed=s) for s in (1, 0)]).numbers)
+    numbers = json_ready(draw("drift", [moved(tmp_path, seed=s) for s in (1, 0)]).numbers)
     (panel,) = numbers["panels"]
     assert panel["title"] == "Three hidden ReLU layers"
     assert (panel["seeds"], panel["widths"], panel["learning_rate_ratio"]) == ([0, 1], list(WIDTHS), 0.3)
@@ -95,7 +95,7 @@ def test_figure_s6_has_a_panel_a_network(tmp_path, draw):
 
 
 def test_figure_s5_fits_along_both_axes(tmp_path, draw):
-    numbers = plain(draw("figS5", [apart(tmp_path, seed=s, exponent=-0.5 - 0.02 * s) for s in (0, 1)]).numbers)
+    numbers = json_ready(draw("figS5", [apart(tmp_path, seed=s, exponent=-0.5 - 0.02 * s) for s in (0, 1)]).numbers)
     assert [line["of"] for line in numbers["against_width"]] == [8, 16, 32]
     assert [line["exponent"] for line in numbers["against_width"]] == pytest.approx([-0.51] * 3)
     assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.25] * 4)
@@ -104,13 +104,13 @@ def test_figure_s5_fits_along_both_axes(tmp_path, draw):
 
 def test_only_few_samples_for_the_width_are_fitted(tmp_path, draw):
     runs = [converging(tmp_path, seed=s, depth=depth, bias=0.5) for depth in (1, 3) for s in (0, 1)]
-    by_width = plain(draw("kernel_errors", runs, against="width").numbers)
+    by_width = json_ready(draw("kernel_errors", runs, against="width").numbers)
     assert [(p["kernel"], p["depth"]) for p in by_width["panels"]] == [(k, d) for d in (1, 3) for k in ("nngp", "ntk")]
     one, four, sixteen = by_width["panels"][0]["lines"]
     assert [line["fitted"] for line in (one, four, sixteen)] == [[40, 80, 160, 320], [40, 80, 160, 320], [160, 320]]
     assert (one["exponent"], four["exponent"]) == pytest.approx((-0.5, -0.5))
     assert sixteen["exponent"] is None  # two points are no fit
-    by_samples = plain(draw("kernel_errors", runs, against="samples", depths=(1,)).numbers)
+    by_samples = json_ready(draw("kernel_errors", runs, against="samples", depths=(1,)).numbers)
     assert [p["depth"] for p in by_samples["panels"]] == [1, 1]
     assert by_samples["panels"][1]["lines"][3]["exponent"] == pytest.approx(-0.5)
     for figure, numbers in zip(FIGURES[3:], (by_width, by_samples), strict=True):

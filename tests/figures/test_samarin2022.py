@@ -10,7 +10,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.finite_width import solver, spectra, training
 from ntk_repro.finite_width.output_statistics import output_statistics
 from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.papers.samarin2022 import FIGURES
 from ntk_repro.record import RunFolder
 from tests.figures.scripts import kept_run, load_script
@@ -55,7 +55,7 @@ def widening(root, shift=0, **settings):
 
 
 def claims(name, drawing):
-    return evaluate(CLAIMS[name], plain(drawing.numbers))
+    return evaluate(CLAIMS[name], json_ready(drawing.numbers))
 
 
 @pytest.mark.parametrize("script", ["accuracy_by_width", "accuracy_table", "fig1"])
