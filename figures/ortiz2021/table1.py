@@ -33,8 +33,9 @@ ROWS = (
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """The table, ours above the paper's; a column for each network and residual scale."""
+    groups = _groups(runs)
     names = net_names(runs)
-    columns = [_column(group, names[group[0].config["net"]]) for group in _groups(runs)]
+    columns = [_column(group, names[group[0].config["net"]]) for group in groups]
     top = "/".join(dict.fromkeys(str(column["top"]) for column in columns))
     lines = max(column["title"].count("\n") + 1 for column in columns)
     heights = [lines, *[2] * len(ROWS), max(cell.count("\n") + 2 for cell in map(_trend, columns))]
