@@ -9,7 +9,7 @@ from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.record import config_hash
 
-FIG2, FIG3, FIG14 = (FIGURES[f"ortiz2021/{name}"] for name in ("fig2", "fig3", "fig14"))
+FIG2, FIG14 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig14"]
 
 FILE = """
 [quick]
@@ -40,11 +40,8 @@ def configs(tmp_path, monkeypatch):
 def test_runs_take_shared_keys_then_their_own_once_for_each_seed(configs):
     configs(fig2=FILE)
     assert load_figure_preset(FIG2, "quick").cost == Cost(0.1)
-    assert [(c.net, c.seed, c.epochs) for c in configs_of(FIG2, "quick")] == [
-        ("mlp", 0, 3),
-        ("mlp", 1, 3),
-        ("lenet", 7, 5),
-    ]
+    runs = [(config.net, config.seed, config.epochs) for config in configs_of(FIG2, "quick")]
+    assert runs == [("mlp", 0, 3), ("mlp", 1, 3), ("lenet", 7, 5)]
 
 
 def test_the_command_line_replaces_and_selects(configs):
@@ -53,10 +50,19 @@ def test_the_command_line_replaces_and_selects(configs):
     assert [(c.net, c.seed, c.data, c.n_train) for c in found] == [("lenet", 3, "digits", None)]
 
 
-def test_runs_from_draws_the_very_runs_of_another_figure(configs):
-    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nnets = ["lenet"]')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs[2:]
+@pytest.mark.parametrize(
+    ("theirs", "mine", "drawn"),
+    [
+        ("", 'nets = ["lenet"]', slice(2, None)),
+        ("", "keep = { epochs = 3 }", slice(2)),
+        ('nets = ["lenet"]', "", slice(1)),
+    ],
+)
+def test_runs_from_draws_the_runs_of_another_figure_by_network_and_setting(configs, theirs, mine, drawn):
+    configs(fig2=f"{FILE}{theirs}", fig14=f'[quick]\nruns_from = "fig2"\n{mine}')
+    preset = load_figure_preset(FIG14, "quick")
+    assert preset.configs == tuple(configs_of(FIG2, "quick")[drawn])
+    assert preset.runs_of == "ortiz2021/fig2"
 
 
 @pytest.mark.parametrize("preset", ["laptop", "paper"])
@@ -75,11 +81,7 @@ def test_figures_3_13_and_14_share_figure_2s_runs(preset):
         ("epochs = 3", 'epochs = "3"', r"epochs must be an integer"),
         ("[quick]", "[quik]", r"unknown preset 'quick'; did you mean 'quik'"),
         ("cost =", "seed = 1\ncost =", r"write seeds = \[1\] instead"),
-        (
-            "{ minutes = 0.1 }",
-            '"seconds"',
-            r"cost of preset quick of ortiz2021/fig2 must be a table, such as \{ minutes = ",
-        ),
+        ("{ minutes = 0.1 }", '"seconds"', r"cost of preset quick of ortiz2021/fig2 must be a table, such as \{ minut"),
         ("minutes = 0.1", "minute = 1", r"'minute'; did you mean 'minutes'"),
         ("minutes = 0.1", "minutes = 0", r"minutes of a cost must be a number above 0, not 0"),
         ("minutes = 0.1", 'minutes = 1, device = "tpu"', r"device"),
@@ -89,25 +91,6 @@ def test_a_wrong_file_is_refused_by_name(configs, old, new, message):
     configs(fig2=FILE.replace(old, new))
     with pytest.raises(UserError, match=message):
         load_figure_preset(FIG2, "quick")
-
-
-def test_settings_beside_runs_from_are_refused(configs):
-    configs(fig2=FILE, fig3='[quick]\nruns_from = "fig2"\nepochs = 2')
-    with pytest.raises(UserError, match="epochs belongs there"):
-        load_figure_preset(FIG3, "quick")
-
-
-def test_runs_from_keeps_the_runs_of_any_setting(configs):
-    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nkeep = { epochs = 3 }')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs[:2]
-
-
-def test_runs_from_takes_the_networks_that_the_source_draws(configs):
-    configs(fig2=FILE.replace("seeds = [0, 1]", 'nets = ["lenet"]', 1), fig14='[quick]\nruns_from = "fig2"')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs
-    assert {config.net for config in mine} == {"lenet"}
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
@@ -120,6 +103,7 @@ def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
 @pytest.mark.parametrize(
     ("mine", "message"),
     [
+        ('runs_from = "fig2"\nepochs = 2', r"takes its runs from fig2: epochs belongs there"),
         ('runs_from = "fig3"', r"from fig3, which takes them from fig2: name fig2 there"),
         ('runs_from = "fig2"\nkeep = { epoch = 3 }', r"did you mean 'epochs'"),
         ('runs_from = "fig2"\nkeep = { epochs = "3" }', r"epochs must be an integer"),
@@ -136,18 +120,18 @@ def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(conf
         load_figure_preset(FIG14, "quick")
 
 
-def test_a_setting_that_the_study_does_not_have_is_refused(configs):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weight_init": 1}, "the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"),
+        ({"imagenet": "here"}, "have no setting imagenet"),
+        ({"nets": ("lent",)}, "unknown network of ortiz2021/fig2 at preset quick 'lent'; did you mean 'lenet'"),
+    ],
+)
+def test_options_that_the_runs_do_not_have_are_refused(configs, options, message):
     configs(fig2=FILE)
-    with pytest.raises(
-        UserError, match=r"the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"
-    ):
-        load_figure_preset(FIG2, "quick", weight_init=1)
-
-
-def test_an_unknown_network_is_answered_with_the_nearest(configs):
-    configs(fig2=FILE)
-    with pytest.raises(UserError, match="'lent'; did you mean 'lenet'"):
-        load_figure_preset(FIG2, "quick", nets=("lent",))
+    with pytest.raises(UserError, match=message):
+        load_figure_preset(FIG2, "quick", **options)
 
 
 FIG5, FIG6 = (FIGURES[f"samarin2022/{name}"] for name in ("fig5", "fig6"))
@@ -161,14 +145,12 @@ def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
         UserError, match="no run of samarin2022/fig6 at preset quick has --data snakes, without which --imagenet"
     ):
         load_figure_preset(FIG6, "quick", imagenet="here")
-    with pytest.raises(UserError, match="have no setting imagenet"):
-        load_figure_preset(FIG2, "quick", imagenet="here")
     (first, *_) = configs_of(FIG5, "quick", imagenet="here", data="snakes")
     assert (first.data, first.imagenet) == ("snakes", "here")
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
-def test_table_a2_has_the_very_runs_of_figures_2_3_and_4(preset):
+def test_table_a2_has_the_runs_of_figures_2_3_and_4(preset):
     runs = {
         name: {config_hash(c.resolved()) for c in configs_of(FIGURES[f"samarin2022/{name}"], preset)}
         for name in ("fig2", "fig3", "fig4", "tableA2")
