@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -87,33 +88,26 @@ def computed(file, configs_of):
     return lambda **changes: configs_of("ortiz2021/fig2", **changes)
 
 
-def test_data_smaller_than_the_presets_are_taken_whole_and_that_is_reported(computed, capsys):
-    assert [(config.n_train, config.n_test) for config in computed(data="digits")] == [(1442, 300)] * 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
-    assert "1,442 training images, not the 4,000 of the preset: all are taken" in line
-    assert " test images" not in line
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"data": "digits", "n_train": 5000}, {"data": "mnist5k"}, {}])
-def test_counts_that_are_asked_for_and_counts_that_fit_stay(changes, computed, capsys):
-    assert [config.n_train for config in computed(**changes)] == [changes.get("n_train", 4000)] * 2
-    assert "all are taken" not in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_reported(computed, capsys):
-    configs = computed(n_train=40, n_test=20)
-    assert max(max(config.indices) for config in configs) <= 60
-    assert all(len(config.indices) > 1 for config in configs)
-    assert "60 images have 60 eigenfunctions: indices beyond are left out" in capsys.readouterr().err
-
-
-def test_fewer_images_than_a_batch_are_one_batch(computed, capsys):
-    assert {config.batch_size for config in computed(n_train=25, n_test=20)} == {25}
-    assert "all 25 training images are one batch, not" in capsys.readouterr().err
-    assert {config.batch_size for config in computed(n_train=1000, n_test=20)}.isdisjoint({25, 1000})
-    assert "are one batch" not in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("changes", "expected", "reported"),
+    [
+        ({"data": "digits"}, {"n_train": 1442}, "digits has 1,442 training images, not the 4,000 of the preset"),
+        ({"n_train": 25, "n_test": 20}, {"batch_size": 25}, "all 25 training images are one batch, not"),
+        ({"n_train": 40, "n_test": 20}, {"indices": (2, 11, 51)}, "60 images have 60 eigenfunctions: indices beyond"),
+        # Counts that are asked for, and counts that fit, stay.
+        ({"data": "digits", "n_train": 5000}, {"n_train": 5000}, ""),
+        ({"data": "mnist5k"}, {"n_train": 4000, "n_test": 300}, ""),
+        ({"n_train": 1000, "n_test": 20}, {"batch_size": 128}, ""),
+        ({}, {"n_train": 4000}, ""),
+    ],
+)
+def test_runs_are_made_to_fit_the_images_and_that_is_reported(changes, expected, reported, computed, capsys):
+    configs = computed(**changes)
+    assert [{name: getattr(config, name) for name in expected} for config in configs] == [expected] * 2
+    shown = capsys.readouterr().err
+    assert reported in shown
+    reports = re.findall("all are taken|are one batch|are left out", shown)
+    assert len(reports) == (1 if reported else 0)
 
 
 def test_the_baseline_can_be_left_out(computed, monkeypatch):

@@ -49,7 +49,7 @@ def test_another_verdict_fails_whatever_the_number():
 
 @pytest.mark.parametrize("tolerance", [{"relative": -1.0}, {"absolute": float("inf")}, {"absolute": float("nan")}])
 def test_a_tolerance_that_allows_everything_or_nothing_is_refused(tolerance):
-    with pytest.raises(UserError, match="must be a number from 0 up"):
+    with pytest.raises(UserError, match="must be at least 0 and finite"):
         Tolerance(**tolerance)
 
 

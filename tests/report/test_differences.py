@@ -46,7 +46,7 @@ def test_a_claim_that_holds_needs_no_word_nor_does_one_that_is_undetermined(resu
         ("[[difference]", "is not valid TOML"),
         (
             "[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'solved'\nwhy = 'c'\npresets = ['quick']",
-            "explained, open, not 'solved'",
+            "unknown value of .*state 'solved'",
         ),
         ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'", "why is missing"),
         ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'\nwhy = 'c'", "presets is missing"),
