@@ -3,31 +3,16 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ntk_repro.papers.statistics import Number, spearman
 
-__all__ = [
-    "WORDS",
-    "Claim",
-    "Numbers",
-    "Tally",
-    "Verdict",
-    "cells",
-    "claim",
-    "evaluate",
-    "judged",
-    "tally",
-    "trend",
-    "trend_of_nets",
-]
+__all__ = ["Claim", "Numbers", "Verdict", "cells", "claim", "evaluate", "judged", "tally", "trend", "trend_of_nets"]
 
 Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
-WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
-"""The word for each verdict."""
-
+_WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
 _ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
 
 
@@ -184,7 +169,7 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "statement": row["statement"],
         "subject": row["subject"],
-        "verdict": WORDS[row["holds"]],
+        "verdict": _WORDS[row["holds"]],
         "number": "" if number is None else f"{number:.4g}",
         "paper": "" if paper is None else f"{paper:.4g}",
         "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
@@ -192,24 +177,8 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class Tally(NamedTuple):
-    """How many verdicts there are of each kind; as text "7 of 9 claims hold, 1 undetermined"."""
-
-    hold: int
-    total: int
-    undetermined: int
-
-    @property
-    def short(self) -> str:
-        """ "7 of 9, 1 undetermined", for a column headed "claims that hold"."""
-        return str(self).replace(" claims hold", "")
-
-    def __str__(self) -> str:
-        undetermined = f", {self.undetermined} undetermined" if self.undetermined else ""
-        return f"{self.hold} of {self.total} claims hold{undetermined}"
-
-
-def tally(rows: Iterable[Mapping[str, Any]]) -> Tally:
-    """Counts verdicts from `evaluate`."""
+def tally(rows: Iterable[Mapping[str, Any]], noun: str = " claims hold") -> str:
+    """How many verdicts from `evaluate` there are of each kind: "7 of 9 claims hold, 1 undetermined"."""
     verdicts = [row["holds"] for row in rows]
-    return Tally(verdicts.count(True), len(verdicts), verdicts.count(None))
+    undetermined = f", {verdicts.count(None)} undetermined" if None in verdicts else ""
+    return f"{verdicts.count(True)} of {len(verdicts)}{noun}{undetermined}"

@@ -37,5 +37,5 @@ def test_verdicts_are_shown_and_counted_in_one_way():
     assert list(cells(rows[0]).values()) == ["it grows", "mlp", "holds", "0.702", "0.636", "+0.066", "slope (JPEG)"]
     assert [cells(row)["verdict"] for row in rows] == ["holds", "does not hold", "undetermined"]
     assert [cells(row)["number"] for row in rows] == ["0.702", "-2", ""]
-    assert (str(tally(rows)), tally(rows).short) == ("1 of 3 claims hold, 1 undetermined", "1 of 3, 1 undetermined")
-    assert str(tally(rows[:2])) == "1 of 2 claims hold"
+    assert (tally(rows), tally(rows, "")) == ("1 of 3 claims hold, 1 undetermined", "1 of 3, 1 undetermined")
+    assert tally(rows[:2]) == "1 of 2 claims hold"

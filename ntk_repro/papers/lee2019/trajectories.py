@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ntk_repro.papers.claims import Numbers, Verdict, claim, judged, trend
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged, trend
+from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.lee2019 import PAPER
 
 __all__ = ["FIGURES"]
@@ -115,35 +116,33 @@ def _deviation_falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
     yield trend("all widths", widths, deviations, -1, "of width and deviation at the end")
 
 
+def _figure(name: str, title: str, *claims: Claim) -> Figure:
+    return PAPER.figure(name, title, "wide_limit.trajectories", *claims)
+
+
 FIGURES = (
-    PAPER.figure(
+    _figure(
         "fig3", "outputs, weights and loss through training, against the closed form, fully connected network",
-        "wide_limit.trajectories",
         _empirical_is_closer, _outputs, _losses, _single_weights, _closed_form,
     ),
-    PAPER.figure(
+    _figure(
         "fig4", "a wide residual network and its linearization, SGD with momentum on the squared loss",
-        "wide_limit.trajectories",
         _outputs, _losses, _accuracies,
     ),
-    PAPER.figure(
+    _figure(
         "figS2", "a convolutional network and its linearization, full batch with momentum",
-        "wide_limit.trajectories",
         _outputs, _losses, _accuracies, _single_weights, _closed_form,
     ),
-    PAPER.figure(
+    _figure(
         "figS3", "a network and its linearization, SGD with momentum on cross-entropy",
-        "wide_limit.trajectories",
         _outputs, _losses, _accuracies, _single_weights,
     ),
-    PAPER.figure(
+    _figure(
         "figS4", "deviation of the logits under cross-entropy, narrow to wide",
-        "wide_limit.trajectories",
         _late_follows_early, _deviation_grows, _deviation_falls_with_width,
     ),
-    PAPER.figure(
+    _figure(
         "figS8", "the trajectories of Figure 3 in standard parameterization",
-        "wide_limit.trajectories",
         _empirical_is_closer, _outputs, _losses, _accuracies, _single_weights, _closed_form,
     ),
 )  # fmt: skip

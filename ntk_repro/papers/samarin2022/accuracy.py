@@ -14,8 +14,6 @@ from ntk_repro.papers.statistics import Interval, difference, number, spearman, 
 
 __all__ = ["FIGURES"]
 
-Panel = Numbers
-Line = Numbers
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 
@@ -25,7 +23,7 @@ _LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (o
 _NOT_CLOSE = 0.5  # of the outputs' own standard deviation (ours; equal statistics without any relation give 1.4)
 
 
-def _line(panel: Panel, kind: str, best: bool = False) -> Line | None:
+def _line(panel: Numbers, kind: str, best: bool = False) -> Numbers | None:
     """The first line of a kind; with `best` that of the best test accuracy at its least width."""
     lines = [line for line in panel["lines"] if line["kind"] == kind]
     if best:
@@ -33,7 +31,7 @@ def _line(panel: Panel, kind: str, best: bool = False) -> Line | None:
     return next(iter(lines), None)
 
 
-def _seeds(line: Line, at: int, part: str = "test") -> Seeds:
+def _seeds(line: Numbers, at: int, part: str = "test") -> Seeds:
     return dict(zip(line["seeds"][at], line[part][at], strict=True))
 
 
@@ -55,7 +53,7 @@ class Pair(NamedTuple):
         return _sum_over_seeds(terms, [1, -1, -1, 1])
 
 
-def _pairs(panel: Panel, best: bool = False) -> list[Pair]:
+def _pairs(panel: Numbers, best: bool = False) -> list[Pair]:
     network, linearized = _line(panel, "network"), _line(panel, "linearized", best)
     if network is None or linearized is None:
         return []
@@ -79,7 +77,7 @@ def _mean(values: Iterable[float | None]) -> float:
     return student_interval(list(values)).mean
 
 
-def _unlearnt(panel: Panel, networks: Mapping[float, Seeds]) -> str:
+def _unlearnt(panel: Numbers, networks: Mapping[float, Seeds]) -> str:
     """Names the widths at which the network does no better than always naming one class; "" where there are none."""
     rate = panel.get("majority_rate")
     if rate is None:
@@ -101,21 +99,21 @@ def _certainty(interval: Interval, scale: float = 1.0) -> str:
     return f" (95 % interval {ends}, {zero}, {interval.seeds} seeds)"
 
 
-def _subject(panel: Panel, width: float | None = None) -> str:
+def _subject(panel: Numbers, width: float | None = None) -> str:
     subject = f"{display_name(panel['net'])} on {panel['data']}"
     subject += f", shifted by up to {panel['shift']}" if panel["shift"] else ""
     subject += f", rate / 10 every {panel['decay_epochs']} epochs" if panel["decay_epochs"] is not None else ""
     return subject if width is None else f"{subject}, x{width:g}"
 
 
-def _printed_gap(figure: str, panel: Panel, width: float) -> float | None:
+def _printed_gap(figure: str, panel: Numbers, width: float) -> float | None:
     """The gap that the paper prints; digits of Figure 2 are not shifted, those of Figure 3 by up to 7 pixels."""
     if not figure or panel["shift"] != {"fig2": 0, "fig3": 7}.get(figure, panel["shift"]):
         return None
     return printed_for(figure, panel["data"]).get("test_gap", {}).get(f"{width:g}")
 
 
-def _gap_above(panel: Panel, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
+def _gap_above(panel: Numbers, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
     """Whether a gap at one width is above a limit; not judged where the network has learnt nothing."""
     gap, why = pair.gap, _unlearnt(panel, {pair.width: pair.network})
     holds, notes = gap.decides(gap.mean > limit, limit), (_points(gap), *notes)

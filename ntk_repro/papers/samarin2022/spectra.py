@@ -12,19 +12,17 @@ from ntk_repro.papers.samarin2022 import PAPER
 
 __all__ = ["FIGURES"]
 
-Line = Numbers
-
 _FAR_BELOW = 0.5  # of the rows
 _SAME = 1e-3  # relative
 _RANKS = {"effective_rank": "of the Jacobian", "effective_rank_of_kernel": "of the kernel"}
 
 
-def _subject(line: Line) -> str:
+def _subject(line: Numbers) -> str:
     shift = f", shifted by up to {line['shift']}" if line["shift"] else ""
     return f"{display_name(line['net'])} on {line['data']}{shift}"
 
 
-def _ranks(numbers: Numbers) -> Iterator[tuple[str, Line, str]]:
+def _ranks(numbers: Numbers) -> Iterator[tuple[str, Numbers, str]]:
     """Both ranks of each line: the subject, the line, and the name of the rank's values."""
     for line in numbers["lines"]:
         for name, matrix in _RANKS.items():
@@ -37,7 +35,7 @@ def _grows_with_width(numbers: Numbers) -> Iterator[Verdict]:
         yield _along_width(subject, line, name, +1)
 
 
-def _along_width(subject: str, line: Line, name: str, sign: int, lost: str = "") -> Verdict:
+def _along_width(subject: str, line: Numbers, name: str, sign: int, lost: str = "") -> Verdict:
     note = ", ".join(f"x{w:g}: {value:.4g}" for w, value in zip(line["widths"], line[name], strict=True))
     values = [None] * len(line[name]) if lost else line[name]
     return trend(subject, line["widths"], values, sign, "with the width", note, lost)
@@ -88,7 +86,7 @@ def _smallest_rise(line: Numbers) -> Iterator[Verdict]:
     yield judged(_subject(line), ratio > 1, ratio, "smallest singular value, widest over narrowest", note, lost)
 
 
-def _lost_in_rounding(line: Line) -> str:
+def _lost_in_rounding(line: Numbers) -> str:
     """How many singular values are lost at an end, if any: the smallest left is then the cut-off and says nothing."""
     lost = [(line["vanishing"][at], line["widths"][at]) for at in (0, -1)]
     if not any(count for count, _ in lost):

@@ -10,8 +10,6 @@ from ntk_repro.papers.statistics import difference, margin, number
 
 __all__ = ["FIGURES"]
 
-Column = Numbers
-
 _LEARNT = 0.01  # test accuracy above that of "always no"; less is nothing learnt (ours)
 _ALIKE = 0.003  # "the second decimal place", in per cent, of 10,000 images; with what seeds make of it
 _AS_PRINTED = 0.003
@@ -19,15 +17,15 @@ _HARDLY_MORE = 2.0  # live parameters per image; the paper's solver at x1 has 1.
 _NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
 
 
-def _columns(numbers: Numbers) -> list[Column]:
+def _columns(numbers: Numbers) -> list[Numbers]:
     return sorted(numbers["columns"], key=lambda column: column["width"])
 
 
-def _of(column: Column, model: str, part: str) -> float:
+def _of(column: Numbers, model: str, part: str) -> float:
     return number(column[model][part] if column.get(model) else None)
 
 
-def _printed(table: str, column: Column, model: str, part: str) -> float | None:
+def _printed(table: str, column: Numbers, model: str, part: str) -> float | None:
     return printed_for(table, column["data"]).get(part, {}).get(model, {}).get(f"{column['width']:g}")
 
 
@@ -67,7 +65,7 @@ def _dip(numbers: Numbers) -> Iterator[Verdict]:
         yield judged(f"x{column['width']:g}", holds, ratio, meaning, note, curve)
 
 
-def _fitting_column(numbers: Numbers) -> Column | None:
+def _fitting_column(numbers: Numbers) -> Numbers | None:
     """The column whose solver fits all images with the fewest live parameters an image, if that is at most twice."""
     found = []
     for column in numbers["columns"]:
@@ -80,7 +78,7 @@ def _fitting_column(numbers: Numbers) -> Column | None:
     return min(found, key=lambda one: one[:2])[2] if found else None
 
 
-def _regime(column: Column) -> str:
+def _regime(column: Numbers) -> str:
     return f"{column['images']:,} images, {column['solver_by_size']['live'][-1]:,} live parameters"
 
 
@@ -113,7 +111,7 @@ def _ridge_in_between(numbers: Numbers) -> Iterator[Verdict]:
     yield judged(f"x{column['width']:g}", test > 0 and with_ridge < 1, test, meaning, _regime(column), note)
 
 
-def _learnt(column: Column) -> bool:
+def _learnt(column: Numbers) -> bool:
     return _of(column, "network", "test") > column["majority_rate"] + _LEARNT
 
 

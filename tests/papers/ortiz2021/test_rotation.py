@@ -4,10 +4,6 @@ import pytest
 
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
-from ntk_repro.papers.presets import load_figure_preset
-from ntk_repro.record import config_hash
-
-ROTATION = ("fig5", "fig6", "fig7", "fig8", "fig9", "fig15", "fig16", "table1")
 
 
 def verdicts(name: str, **numbers: Any) -> list[dict[str, Any]]:
@@ -248,23 +244,3 @@ def test_without_an_early_epoch_nothing_is_decided():
     losses = {f"{kind}_loss": [0.3, 0.1] for kind in ("biased", "unbiased")}
     only = {**linearizations(400, [0.9, 0.7]), "epochs": [0, 20], **losses}
     assert outcomes(verdicts("fig9", tasks=[only])) == [(None, None)] * 2
-
-
-@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
-@pytest.mark.parametrize("name", [*ROTATION, "fig11", "fig12"])
-def test_every_run_of_every_preset_is_one_that_the_study_takes(name, preset):
-    configs = load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs
-    hashes = [config_hash(config.resolved()) for config in configs]
-    assert len(set(hashes)) == len(hashes)
-
-
-@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
-def test_figures_share_the_runs_that_they_can(preset):
-    def runs(name: str) -> set[str]:
-        return {config_hash(c.resolved()) for c in load_figure_preset(FIGURES[f"ortiz2021/{name}"], preset).configs}
-
-    assert runs("fig6") <= runs("table1")
-    assert runs("fig8") <= runs("fig9")
-    if preset == "quick":
-        assert runs("fig12") < runs("fig2")
-        assert runs("fig7") < runs("fig16")
