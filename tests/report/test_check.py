@@ -51,7 +51,7 @@ def test_what_is_computed_is_saved_with_its_pages(runs, tmp_path, monkeypatch, c
 
 
 @pytest.mark.slow
-def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path, capsys, clean):
+def test_a_fresh_computation_agrees_and_the_next_starts_again(reference, tmp_path, capsys, clean):
     root = tmp_path / "check"
     assert check(reference, root) == 0
     count = len(json.loads((reference / FILE).read_text())["claims"])
@@ -110,20 +110,19 @@ def test_a_check_in_which_a_figure_failed_keeps_its_good_runs_for_the_next(refer
     assert check(reference, root) == 0
     assert good.exists()
     assert json.loads((root / "check.json").read_text()) == {"git": clean, "finished": True}
-    assert check(reference, root) == 0  # one that is finished is begun anew
+    assert check(reference, root) == 0  # one that is finished starts again
     assert not good.exists()
 
 
-def test_a_figure_that_cannot_be_made_is_named_and_its_compiled_programs_are_freed_too(
-    reference, made, tmp_path, monkeypatch, capsys
-):
+def test_a_figure_that_cannot_be_made_is_named_and_freed(reference, made, tmp_path, monkeypatch, capsys):
+    """Freed are the programs compiled for it, as after every figure."""
     figures, errors = made
-    forgotten = []
-    monkeypatch.setattr("jax.clear_caches", lambda: forgotten.append(len(figures)))
+    freed = []
+    monkeypatch.setattr("jax.clear_caches", lambda: freed.append(len(figures)))
     errors.append(KeyError("lost"))
     assert check(reference, tmp_path / "check") == 1
     assert figures == ["ortiz2021/fig1", "ortiz2021/fig2"]
-    assert forgotten == [1, 2]
+    assert freed == [1, 2]
     assert "ortiz2021/fig2 could not be made: KeyError: 'lost'" in capsys.readouterr().out
 
 
@@ -135,9 +134,7 @@ def test_a_figure_that_cannot_be_made_is_named_and_its_compiled_programs_are_fre
         ((), "file", "file"),
     ],
 )
-def test_what_cannot_be_checked_is_one_sentence_and_nothing_is_removed(
-    reference, tmp_path, capsys, figures, root, message
-):
+def test_what_cannot_be_checked_is_one_line_and_stays(reference, tmp_path, capsys, figures, root, message):
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "mine").touch()
     (tmp_path / "file").touch()
