@@ -18,7 +18,7 @@ from ntk_repro.papers.drawing import Drawing, array, header, titled
 from ntk_repro.papers.statistics import power_law_fit
 from ntk_repro.record import RunFolder
 
-# Okabe and Ito's palette, as in the other figures; a marker each, for grey print.
+# Okabe and Ito's palette, as in the other figures; with markers for grey print.
 LOOKS = {
     "input": ("input weights", "#0072B2", "o"),
     "intermediate": ("intermediate weights", "#D55E00", "s"),

@@ -34,7 +34,7 @@ LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "sta
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a data set; a colour for activation and loss, a marker for the parameterization."""
+    """One panel for each data set; a colour for activation and loss, a marker for the parameterization."""
     panels = grouped(runs)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colors = {name: CURVE_COLORS[i % len(CURVE_COLORS)] for i, name in enumerate(names)}

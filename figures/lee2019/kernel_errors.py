@@ -15,8 +15,8 @@ KERNELS = {"nngp": r"NNGP $\hat{\mathcal{K}}$", "ntk": r"NTK $\hat\Theta$"}
 MARKERS = "os^Dv<>p"
 LAYERS = {1: "one hidden layer", 2: "two hidden layers", 3: "three hidden layers"}
 
-# Averages over M samples lose their spread, n^-1/2 M^-1/2, but not their bias, n^-1: only where M is well below n is
-# the error the spread, and falls as M^-1/2.
+# Averages over M samples lose their spread, n^-1/2 M^-1/2, but not their bias, n^-1: the spread dominates,
+# and the error falls as M^-1/2, only where M is well below n.
 LARGEST_SHARE = 0.1
 
 Against = Literal["width", "samples"]

@@ -48,9 +48,9 @@ def curve(
     marker: str = "o",
     fitted: np.ndarray | None = None,
 ) -> dict:
-    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot a seed, and the fitted line.
+    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot per seed, and the fitted line.
 
-    Gives the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
+    Returns the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
     `fitted`, the x that it was made from. The exponent stands in the legend.
 
     Args:
@@ -77,7 +77,7 @@ def curve(
 
 
 def geometric_mean(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the first axis of what is above 0; nan where nothing is."""
+    """The geometric mean over the first axis of the values above 0; nan where there are none."""
     positive = np.nan_to_num(values) > 0
     logs = np.where(positive, np.log(np.where(positive, values, 1.0)), 0.0)
     count = positive.sum(axis=0)

@@ -39,7 +39,7 @@ def axes_of(ax: Axes, run: RunFolder, s: int) -> None:
 
 
 def facts(picture: Picture, runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
-    """Writes data set, preset and settings above the picture; gives the first numbers."""
+    """Writes data set, preset and settings above the picture; returns the first numbers."""
     first = header(picture, runs, preset)
     lines = [picture.get_suptitle(), *(display_settings(run) for run in runs)]
     picture.suptitle("\n".join(lines), fontsize=9, color=MUTED)

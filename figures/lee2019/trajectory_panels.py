@@ -57,7 +57,7 @@ def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = Fals
 def facts(
     picture: Picture, runs: Sequence[RunFolder], preset: str, drawn: Sequence[RunFolder] | None = None
 ) -> dict[str, Any]:
-    """Writes data set, preset and settings of the drawn runs (the first) above the picture; gives the numbers."""
+    """Writes data set, preset and settings of the drawn runs (the first) above the picture; returns the numbers."""
     first, drawn = header(picture, runs, preset), drawn or runs[:1]
     picture.suptitle(f"{picture.get_suptitle()}\n{display_settings(drawn)}", fontsize=9, color=MUTED)
     return {**first, "trajectories": [numbers(run) for run in runs]}

@@ -23,7 +23,7 @@ from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a network: accuracy of the network and of its linearization against the index, and the baseline."""
+    """One panel per network: accuracy of the network and of its linearization against the index, and the baseline."""
     groups = by_net(runs, "eigentasks")
     picture, axes = plt.subplots(
         1, len(groups), figsize=(3.1 * len(groups) + 0.6, 3.3), sharey=True, squeeze=False, layout="constrained"

@@ -20,7 +20,7 @@ from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a task: n alpha(phi_j) = v^T K v (the paper's scale) before and after training, against j."""
+    """One panel for each task: n alpha(phi_j) = v^T K v (the paper's scale) before and after training, against j."""
     groups = by_task(runs, "rotation_tracking")
     picture, axes = plt.subplots(
         1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"

@@ -11,7 +11,7 @@ _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two rows of pictures a run: the directions, light, and below them their Fourier magnitudes, dark."""
+    """Two rows of pictures for each run: the directions, light, and below them their Fourier magnitudes, dark."""
     check_study(runs, "nads_basis")
     count = min(len(array(run, "fourier")) for run in runs)
     picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(runs) + 0.3), layout="constrained")
@@ -47,7 +47,7 @@ def _rows(part, run: RunFolder, count: int) -> dict:
     axes[1, 0].set_ylabel("Fourier", fontsize=7)
     frequencies = array(run, "frequencies")
     first = len(frequencies)
-    # At the origin itself, and of images that are not square, there is nothing to compare with it.
+    # Absent at the origin itself, and for images that are not square.
     captured = run.result().get("captured_at_origin")
     return {
         "title": title_of(run),

@@ -27,7 +27,7 @@ LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": (COLOR
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Left, a panel a network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
+    """Left, a panel per network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
     groups = by_net(runs, "nads_separable")
     count = len(groups) + 1
     picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")

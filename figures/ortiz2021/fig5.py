@@ -26,7 +26,7 @@ MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized networ
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column a network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
+    """A column for each network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
     groups = by_net(runs, "rotation_cifar2")
     picture, axes = plt.subplots(
         2, len(groups), figsize=(3.1 * len(groups) + 0.6, 4.8), sharey="row", squeeze=False, layout="constrained"

@@ -29,7 +29,7 @@ PANELS = (
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row of three panels a network, against the epoch: energy, distance of the kernel, size of the gradients."""
+    """A row of three panels per network, against the epoch: energy, distance of the kernel, size of the gradients."""
     groups = by_net(runs, "rotation_tracking")
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.8, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"

@@ -21,7 +21,7 @@ MODELS = (
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row a network and task: loss against the epoch, and accuracies as bars."""
+    """A row for each network and task: loss against the epoch, and accuracies as bars."""
     groups = by_task(runs, "rotation_pretrained")
     size = (7.4, 2.9 * len(groups) + 0.5)
     picture, axes = plt.subplots(len(groups), 2, figsize=size, squeeze=False, layout="constrained", width_ratios=(3, 2))

@@ -25,7 +25,7 @@ KINDS = (("biased", "s-", "Linearization"), ("unbiased", "s--", "Linearization, 
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a network and task: accuracy of the linearizations against the epoch that they were taken after."""
+    """One panel per network and task: accuracy of the linearizations against the epoch that they were taken after."""
     groups = by_task(runs, "rotation_pretrained")
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)

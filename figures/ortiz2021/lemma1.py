@@ -18,7 +18,7 @@ LOOKS = {
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two panels a run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
+    """Two panels for each run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
     check_study(runs, "nads_lemma1")
     size = (8.6, 3.5 * len(runs) + 0.2)
     picture, axes = plt.subplots(len(runs), 2, figsize=size, squeeze=False, layout="constrained")

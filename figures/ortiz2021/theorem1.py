@@ -14,7 +14,7 @@ LABELS = {
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel a run: both estimates of every direction with two standard errors, and the alignment at the origin."""
+    """A panel per run: both estimates of every direction with two standard errors, and the alignment at the origin."""
     check_study(runs, "nads_theorem1")
     size = (4.2 * len(runs) + 0.4, 3.6)
     picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")

@@ -27,7 +27,7 @@ EPOCHS = "epochs_to_target_loss"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row of three panels a network: epochs to the target loss, l2 and cosine distance from the initialization."""
+    """A row of three panels per network: epochs to the target loss, l2 and cosine distance from the initialization."""
     groups = by_net(runs, "eigentasks")
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.6, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"

@@ -126,7 +126,7 @@ def _settings(runs: list[RunFolder]) -> str:
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One row a panel: training accuracy on the left, test accuracy on the right."""
+    """One row for each panel: training accuracy on the left, test accuracy on the right."""
     panels = panels_of(runs)
     picture, axes = plt.subplots(
         len(panels), 2, figsize=(8.2, 3.4 * len(panels) + 0.5), squeeze=False, layout="constrained", sharey="row"

@@ -11,7 +11,7 @@ from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One table a panel: rows are the models, columns the widths; training accuracy above test accuracy."""
+    """One table for each panel: rows are the models, columns the widths; training accuracy above test accuracy."""
     panels = panels_of(runs)
     widest = max(len(widths_of(panel)) for panel in panels)
     rows = [2 * len(panel["lines"]) + 3 for panel in panels]

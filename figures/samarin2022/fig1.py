@@ -30,7 +30,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     ends = {kind: [student_interval(values).mean for values in line["test"]] for kind, line in lines.items()}
     for (kind, at), (number, text) in REGIMES.items():
         above = kind == "network"
-        # The gap between the curves stays free for the arrow.
+        # The gap between the curves is left for the arrow.
         ax.annotate(
             f"{number}   {text}",
             (widths[at], ends[kind][at]),

@@ -16,7 +16,7 @@ STYLES = {"network": "-", "linearized": "--"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column a width: median, middle half and 90 % range of the outputs on test images against the epoch."""
+    """A column for each width: median, middle half and 90 % range of the outputs on test images against the epoch."""
     if len(panels_of(runs)) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
     net = net_name(runs[0].config["net"])
@@ -87,7 +87,7 @@ def _distance(run: RunFolder, statistic: str) -> np.ndarray:
 
 
 def _std(run: RunFolder) -> np.ndarray:
-    """Of one model's outputs about their mean: one of an image's outputs is of the right class, the others are not."""
+    """The standard deviation of one model's outputs: one output of each image is that of the right class."""
     classes = run.environment.get("provenance", {}).get("num_classes") or 10
     shares = {"one": 1 / classes, "zero": 1 - 1 / classes}
     variances = [

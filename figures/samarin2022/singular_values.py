@@ -68,7 +68,7 @@ def display_line(line: dict[str, Any]) -> str:
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel a line: singular values in descending order, a curve a width."""
+    """A panel for each line: singular values in descending order, a curve for each width."""
     lines = lines_of(runs)
     picture, axes = plt.subplots(
         1, len(lines), figsize=(4.4 * len(lines), 3.8), squeeze=False, layout="constrained", sharey=True

@@ -1,4 +1,4 @@
-"""One digit against the others by several solutions, at every width, beside the paper's numbers: Tables 1 and 2."""
+"""One digit against the others by several solutions, at every width, with the paper's numbers: Tables 1 and 2."""
 
 import itertools
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _FREE = ("width", "seed", "sizes", "sgd")
 
 
 def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    """A column a width: accuracies of all solutions on the most images each was fitted to.
+    """A column for each width: accuracies of all solutions on the largest set each was fitted to.
 
     Raises:
         UserError: for runs of another experiment, runs that differ in more than width and sizes, and two of one width.
@@ -88,7 +88,7 @@ def _table(ax, columns: list[dict[str, Any]], table: str) -> None:
 
 
 def cell(column: dict[str, Any], model: str, part: str, table: str) -> str:
-    """ "99.31 (99.61)": ours, and the paper's where it has one; with the number of images where not all were solved."""
+    """ "99.31 (99.61)": ours and the paper's, and the number of images where the solver was not fitted to all."""
     printed = printed_for(table, column["data"]).get(part, {}).get(model, {}).get(f"{column['width']:g}")
     behind = "" if printed is None else f" ({100 * printed:g})"
     if not column[model]:

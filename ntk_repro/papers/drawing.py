@@ -98,7 +98,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
     Args:
         figure: "<paper>/<figure>", which names the files written.
         draw: (run folders, preset) -> the picture and its numbers.
-        args: the command line, None for the process's own.
+        args: the command line, None for that of the process.
     """
     import matplotlib as mpl
     import tyro
@@ -115,7 +115,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
         Args:
             runs: Folders of finished runs, in any order.
             out: Folder for the .png, .pdf and .json files.
-            preset: Name of the settings that the runs belong to, written beside the picture.
+            preset: Name of the settings that the runs belong to, written above the picture.
         """
         if not runs:
             raise UserError("name at least one run folder; `ntk-repro run` prints those of a figure")

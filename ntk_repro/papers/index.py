@@ -18,7 +18,7 @@ def _place(figure: Figure) -> tuple[str, int, str, int]:
     return figure.paper.name, *place
 
 
-# Every folder beside this file is a paper, and every module in it has FIGURES.
+# Every package in this folder is a paper, and every module in it has FIGURES.
 _MODULES = [
     module.name
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], "ntk_repro.papers.")

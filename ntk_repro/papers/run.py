@@ -109,7 +109,7 @@ def draw_figure(
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     messages = done.stderr.strip().splitlines()
     if done.returncode == 2:
-        # Warnings may stand before the error.
+        # Warnings may come before the error.
         raise UserError(next((line[7:] for line in messages if line.startswith("error: ")), done.stderr.strip()))
     if done.returncode:
         raise RuntimeError(f"{script.name} failed:\n{done.stderr}")

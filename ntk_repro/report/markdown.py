@@ -74,10 +74,10 @@ def with_table(page: str, results: Sequence[Result], folder: str) -> str:
     Raises:
         UserError: the text has no place for the table.
     """
-    before, begin, behind = page.partition(BEGIN)
-    _, end, after = behind.partition(END)
+    before, begin, following = page.partition(BEGIN)
+    _, end, after = following.partition(END)
     if not begin or not end:
-        raise UserError(f"there are no lines {BEGIN} and {END} for the table of figures to stand between: add them")
+        raise UserError(f"the page has no lines {BEGIN} and {END} around its table of figures: add them")
     by_figure = {figure: [result for result in results if result.figure == figure] for figure in FIGURES.values()}
     table = template("figures.md.j2").render(figures=by_figure, folder=folder, link=_link, minutes=_minutes)
     return f"{before}{BEGIN}\n\n{table}\n{END}{after}"

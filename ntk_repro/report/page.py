@@ -26,7 +26,7 @@ def write_report(
     Args:
         path: the HTML file.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-        out: folder for the pictures; None for one beside the page, named after it.
+        out: folder for the pictures; None for one next to the page, named after it.
         figures: the figures, None for every figure of every paper.
 
     Returns:

@@ -36,7 +36,7 @@ class Result:
         runs: study and hash of each, which show whether the preset has changed since.
         seconds: of all runs together; None where a run has none on record.
         claims: the verdicts, see `ntk_repro.papers.claims.evaluate`.
-        numbers: what is plotted.
+        numbers: the plotted numbers.
     """
 
     figure: Figure
@@ -74,7 +74,7 @@ class Entry:
     Attributes:
         figure: the figure.
         presets: the state of each of its presets, smallest first.
-        shown: the preset asked for, or the largest, whose runs are all done; None where there is none.
+        shown: the chosen preset, or the largest, whose runs are all done; None where there is none.
         trouble: why it could not be drawn though its runs are done; empty where it could.
     """
 

@@ -13,7 +13,7 @@ from ntk_repro.papers.statistics import left_the_majority, margin, number
 
 __all__ = ["FIGURES"]
 
-_FIRST_EPOCHS = 5  # what "a few epochs" of pretraining is taken to be
+_FIRST_EPOCHS = 5  # our reading of "a few epochs" of pretraining
 _MUCH_FASTER = 0.5  # of the epochs
 _GUESSING = math.log(2)  # the cross-entropy of guessing between two classes
 # How near to the paper's Table 1 ours should be.
@@ -70,7 +70,7 @@ def _energy_grows_in_columns(column: Numbers) -> Iterator[Verdict]:
 
 
 def _as_printed(numbers: Numbers, row: str, meaning: str, *conditions: str) -> Iterator[Verdict]:
-    """Of a row of Table 1, judged where a column agrees with the paper's in what moves the number."""
+    """Verdicts on a row of Table 1; a column is judged where its settings that move the number are the paper's."""
     if not str(numbers["data"]).startswith("cifar10"):
         return  # the paper's numbers are for CIFAR-10
     printed = printed_numbers("ortiz2021")["table1"]

@@ -17,10 +17,10 @@ __all__ = ["FIGURES"]
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 
-_SMALL_MARGIN = 0.02  # what "a small margin" over logistic regression is taken to be
+_SMALL_MARGIN = 0.02  # our reading of "a small margin" over logistic regression
 _FLUCTUATION = 0.01
 _LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (ours)
-_NOT_CLOSE = 0.5  # of the outputs' own standard deviation (ours; equal statistics without any relation give 1.4)
+_NOT_CLOSE = 0.5  # of the standard deviation of the outputs (ours; equal statistics without any relation give 1.4)
 
 
 def _line(panel: Numbers, kind: str, best: bool = False) -> Numbers | None:
@@ -248,7 +248,7 @@ def _not_close(curve: Numbers) -> Iterator[Verdict]:
 
 
 def _about_gap(figure: str) -> tuple[Claim, Claim, Claim]:
-    """What the paper says of Figures 2 to 4 alike."""
+    """The claims about each of Figures 2 to 4."""
     return (
         Claim("the network is ahead of its linearization at every width", _network_ahead, (figure,), over="panels"),
         Claim("the gap shrinks as the width grows", _gap_shrinks, (figure,), over="panels"),

@@ -11,7 +11,7 @@ from ntk_repro.papers.statistics import difference, margin, number
 __all__ = ["FIGURES"]
 
 _LEARNT = 0.01  # test accuracy above that of "always no"; less is nothing learnt (ours)
-_ALIKE = 0.003  # "the second decimal place", in per cent, of 10,000 images; with what seeds make of it
+_SIMILAR = 0.003  # "the second decimal place", in per cent, of 10,000 images; with room for the noise of seeds
 _AS_PRINTED = 0.003
 _HARDLY_MORE = 2.0  # live parameters per image; the paper's solver at x1 has 1.02 parameters per image, at x2 4.05
 _NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
@@ -48,7 +48,7 @@ def _dip(numbers: Numbers) -> Iterator[Verdict]:
     for column in _columns(numbers):
         by_size, images = column["solver_by_size"], column["test_images"]
         sizes, test, live = by_size["sizes"], by_size["test"], by_size["live"]
-        # Both sides of the peak must be there.
+        # There must be sizes on both sides of the peak.
         if len(sizes) < 3 or not sizes[0] < live[-1] / 1.5 or not sizes[-1] > 1.2 * live[-1]:
             continue
         worst = min(range(len(sizes)), key=lambda i: test[i])
@@ -66,7 +66,7 @@ def _dip(numbers: Numbers) -> Iterator[Verdict]:
 
 
 def _fitting_column(numbers: Numbers) -> Numbers | None:
-    """The column whose solver fits all images with the fewest live parameters an image, if that is at most twice."""
+    """The column whose solver fits all images with the fewest live parameters per image, if at most 2."""
     found = []
     for column in numbers["columns"]:
         by_size = column["solver_by_size"]
@@ -132,7 +132,7 @@ def _wide_ones_agree(numbers: Numbers) -> Iterator[Verdict]:
     network, linearized = (_of(column, model, "test") for model in ("network", "linearized"))
     gap, note = network - linearized, f"network {network:.2%}, linearization {linearized:.2%}"
     why = "" if _learnt(column) else 'the network stays at "always no"'
-    holds, meaning = abs(gap) <= _ALIKE, "difference in test accuracy"
+    holds, meaning = abs(gap) <= _SIMILAR, "difference in test accuracy"
     yield judged(f"x{column['width']:g}", holds, gap, meaning, note, unless=why)
 
 
