@@ -65,7 +65,7 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
     facts = f"classes {' and '.join(map(str, config['classes']))}, {facts}" if config["classes"] else facts
     facts = f"{data}, {facts}" if name_data else facts
     facts += f" ({ratio:.2g} of critical)" + (f", {len(group)} seeds" if len(group) > 1 else "")
-    titled(ax, _title(config), facts)
+    titled(ax, _title(config), facts, fontsize=7)
     return {
         "title": _title(config),
         "widths": widths,

@@ -285,10 +285,11 @@ def band(ax: "Axes", x: np.ndarray, spread: Spread, color: str, alpha: float = 0
         ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
 
 
-def titled(ax: "Axes", title: str, facts: str, lines: int = 0) -> None:
+def titled(ax: "Axes", title: str, facts: str, lines: int = 0, fontsize: int = 8) -> None:
     """A title, and small lines of facts between it and the axes; `lines` reserves room for that many."""
     ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
-    ax.text(0.5, 1.03, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=MUTED)
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "bottom"}
+    ax.annotate(facts, (0.5, 1), (0, 4), fontsize=fontsize, color=MUTED, **place)
 
 
 def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
