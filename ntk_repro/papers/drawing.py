@@ -299,8 +299,10 @@ def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> Non
 
 def table_of(ax: "Axes", cells: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]) -> "Table":
     """Fills the axes with a table of texts, `rows` and `columns` being its labels."""
+    from matplotlib.transforms import Bbox
+
     ax.set_axis_off()
-    table = ax.table(cells, rowLabels=rows, colLabels=columns, cellLoc="center", bbox=(0, 0, 1, 1))
+    table = ax.table(cells, rowLabels=rows, colLabels=columns, cellLoc="center", bbox=Bbox.unit())
     table.auto_set_font_size(False)
     table.set_fontsize(8)
     for cell in table.get_celld().values():

@@ -14,8 +14,9 @@ __all__ = ["FIGURES", "find_figures"]
 def _place(figure: Figure) -> tuple[str, int, str, int]:
     """Figures of the text by number come first, then its tables, the appendix, and all else."""
     found = re.fullmatch(r"(fig|table)([A-Z]?)(\d+)", figure.name)
-    place = (2, figure.name, 0) if found is None else (int(found[2] != ""), found[1], int(found[3]))
-    return figure.paper.name, *place
+    if found is None:
+        return figure.paper.name, 2, figure.name, 0
+    return figure.paper.name, int(found[2] != ""), found[1], int(found[3])
 
 
 # Every package in this folder is a paper, and every module in it has FIGURES.

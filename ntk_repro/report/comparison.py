@@ -69,8 +69,8 @@ def compare(
     found = []
     for statement, subject, place in dict.fromkeys([*before, *after]):
         old, new = (rows.get((statement, subject, place)) for rows in (before, after))
-        numbers = [None if row is None else row["number"] for row in (old, new)]
-        found.append(Comparison(statement, subject, *numbers, _outcome(old, new, tolerance)))
+        was, now = (None if row is None else row["number"] for row in (old, new))
+        found.append(Comparison(statement, subject, was, now, _outcome(old, new, tolerance)))
     return found
 
 

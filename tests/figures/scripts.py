@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntk_repro.papers import FIGURES, evaluate
-from ntk_repro.papers.drawing import Drawing, json_ready
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.record import RunFolder
 
 SCRIPTS = Path(__file__).parents[2] / "figures"
@@ -35,8 +35,8 @@ def load_script(name: str) -> ModuleType:
     return module
 
 
-def draw(figure: str, runs: Iterable[RunFolder], preset: str = "quick", **options: Any) -> Drawing:
-    """What the script of a figure, or a module that scripts share, draws of these runs, in this process."""
+def draw(figure: str, runs: Iterable[RunFolder], preset: str = "quick", **options: Any) -> Any:
+    """The `Drawing` that a figure's script, or a module that scripts share, makes of these runs, in this process."""
     return load_script(figure).draw(list(runs), preset, **options)
 
 
