@@ -99,11 +99,12 @@ class List:
 
     def __call__(self) -> None:
         """Prints a block for each figure, with its presets below its title."""
-        from ntk_repro.papers.listing import figures_named, listing
+        from ntk_repro.papers import FIGURES, find_figures
+        from ntk_repro.papers.listing import listing
 
-        for line in listing(self.name, min(Console().width, 110)):
+        named = list(FIGURES.values()) if self.name is None else find_figures(self.name, papers=True)
+        for line in listing(named, min(Console().width, 110)):
             print(line)
-        named = figures_named(self.name)
         one = named[0].id if len(named) == 1 else "<figure>"
         print(f"\nnext: {this_program()} run {one} --preset <preset>")
 

@@ -1,4 +1,4 @@
-"""How far weights and kernels move in training, against the width: Figures 1 and S6, one panel a network."""
+"""How far weights and kernels move in training, against the width: Figures 1 and S6, one panel for each network."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,19 +6,19 @@ from matplotlib.axes import Axes
 from power_laws import (
     by_settings,
     curve,
+    display_activation,
     geometric_mean,
     guide,
     legend_below,
     logarithmic,
     seeds_of,
-    spoken_activation,
 )
 
-from ntk_repro.papers.drawing import QUIET, Drawing, array, head
+from ntk_repro.papers.drawing import Drawing, array, header, titled
 from ntk_repro.papers.statistics import power_law_fit
 from ntk_repro.record import RunFolder
 
-# Okabe and Ito's palette, as in the other figures; a marker each, for grey print.
+# Okabe and Ito's palette, as in the other figures; with markers for grey print.
 LOOKS = {
     "input": ("input weights", "#0072B2", "o"),
     "intermediate": ("intermediate weights", "#D55E00", "s"),
@@ -35,13 +35,13 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     apart = ("depth", "activation", "data", "classes", "steps", "n_train", "learning_rate", "widths", "kernel_outputs")
     groups = by_settings(runs, "wide_limit_drift", *apart)
     picture, axes = plt.subplots(1, len(groups), figsize=(4.9 * len(groups), 5.0), squeeze=False, layout="constrained")
-    said = len({run.config["data"] for run in runs}) > 1
-    panels = [_panel(ax, group, said) for ax, group in zip(axes[0], groups, strict=True)]
+    several_data = len({run.config["data"] for run in runs}) > 1
+    panels = [_panel(ax, group, several_data) for ax, group in zip(axes[0], groups, strict=True)]
     axes[0, 0].set_ylabel("Relative change in training (Frobenius)")
-    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
-def _panel(ax: Axes, group: list[RunFolder], say_data: bool) -> dict:
+def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
     config, widths = group[0].config, array(group[0], "widths").astype(float)
     names = [name for name in LOOKS if name in group[0].result()]
     changes = {name: np.stack([array(run, name) for run in group]) for name in names}  # (seeds, widths, steps)
@@ -49,9 +49,9 @@ def _panel(ax: Axes, group: list[RunFolder], say_data: bool) -> dict:
     for name in names:
         label, color, marker = LOOKS[name]
         curves[name] = curve(ax, widths, changes[name][..., -1], label, color=color, marker=marker)
-        # What the limit of large width is about: narrow networks change so much that the curves flatten.
+        # The limit of large width: narrow networks change so much that the curves flatten.
         curves[name]["widest"] = _fit(widths[-WIDEST:], changes[name][:, -WIDEST:, -1])
-        # Whether the exponent hangs on how long the networks were trained.
+        # Whether the exponent depends on how long the networks were trained.
         by_step = [_fit(widths, changes[name][..., i]) for i in range(changes[name].shape[-1])]
         curves[name] |= {"mean_by_step": geometric_mean(changes[name]), "fit_by_step": by_step}
     first = {name: curves[name]["mean"][0] for name in names}
@@ -59,14 +59,13 @@ def _panel(ax: Axes, group: list[RunFolder], say_data: bool) -> dict:
     guide(ax, widths, 0.6 * first.get("intermediate", first["input"]), -1.0, r"$n^{-1}$")
     logarithmic(ax, widths.astype(int), "Width n")
     legend_below(ax)
-    ax.set_title(_title(config), pad=18)
     ratio = max(float(array(run, "learning_rate_ratio").max()) for run in group)
     data = group[0].environment.get("provenance", {}).get("label") or config["data"]
     facts = f"|D| = {config['n_train']}, {config['steps']:,} steps, η = {config['learning_rate']:g}"
     facts = f"classes {' and '.join(map(str, config['classes']))}, {facts}" if config["classes"] else facts
-    facts = f"{data}, {facts}" if say_data else facts
+    facts = f"{data}, {facts}" if name_data else facts
     facts += f" ({ratio:.2g} of critical)" + (f", {len(group)} seeds" if len(group) > 1 else "")
-    ax.text(0.5, 1.02, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=7, color=QUIET)
+    titled(ax, _title(config), facts, fontsize=7)
     return {
         "title": _title(config),
         "widths": widths,
@@ -86,4 +85,4 @@ def _fit(widths: np.ndarray, changes: np.ndarray) -> dict[str, float]:
 def _title(config: dict) -> str:
     count = {1: "one", 2: "two", 3: "three"}.get(config["depth"], config["depth"])
     layers = "layers" if config["depth"] > 1 else "layer"
-    return f"{str(count).capitalize()} hidden {spoken_activation(config['activation'])} {layers}"
+    return f"{str(count).capitalize()} hidden {display_activation(config['activation'])} {layers}"

@@ -1,4 +1,4 @@
-"""Figure S1: the single functions behind Figure 2, each from an initialization of its own.
+"""Figure S1: the single functions behind Figure 2, each from a different initialization.
 
 `ntk-repro run lee2019/figS1` computes the runs and calls this; to restyle the picture:
 `python figures/lee2019/figS1.py RUN_FOLDER ...`

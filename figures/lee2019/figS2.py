@@ -4,16 +4,9 @@
 `python figures/lee2019/figS2.py RUN_FOLDER ...`
 """
 
-from trajectory_panels import six_panels
+from trajectory_panels import six_panels as draw
 
-from ntk_repro.papers.drawing import Drawing, draw_command
-from ntk_repro.record import RunFolder
-
-
-def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Outputs, single weights, loss, accuracy and the predictions' errors of the first run."""
-    return six_panels(runs, preset)
-
+from ntk_repro.papers.drawing import draw_command
 
 if __name__ == "__main__":
     draw_command("lee2019/figS2", draw)

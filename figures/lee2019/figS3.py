@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """All outputs of one image, single weights, loss, accuracy and the deviation, of the first run."""
-    # The ODE of the full batch is another curve than that of the minibatches, so it is shown beside them.
+    # The ODE of the full batch differs from that of the minibatches, so it is shown too.
     also = [kind for kind in kinds(checked(runs)[0]) if kind == "empirical"]
     return six_panels(runs, preset, one_point=True, also=also)
 

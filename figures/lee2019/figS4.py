@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row for each width: the logits of a training and of a test image; beside them the deviation of all widths."""
+    """A row for each width: the logits of a training and of a test image; next to them the deviation."""
     runs = checked(runs)
     rows = list({width(run): run for run in reversed(runs)}.values())[::-1]
     picture, axes = plt.subplots(

@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from power_laws import by_settings, curve, guide, legend_below, logarithmic, seeds_of, spoken_activation
+from power_laws import by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
-from ntk_repro.papers.drawing import QUIET, Drawing, array, draw_command, head
+from ntk_repro.papers.drawing import MUTED, Drawing, array, draw_command, header
 from ntk_repro.record import RunFolder
 
 MARKERS = "os^Dv<>p"
@@ -23,13 +23,13 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     guide(left, widths, 1.3 * mean[:, 0].max(), -0.5, r"$n^{-1/2}$")
     left.set_ylabel("RMSE between network and linearization, test points")
     ratio = max(float(array(run, "learning_rate_ratio").max()) for run in group)
-    facts = f"{config['depth']} hidden {spoken_activation(config['activation'])} layers, {config['steps']:,} steps, "
+    facts = f"{config['depth']} hidden {display_activation(config['activation'])} layers, {config['steps']:,} steps, "
     facts += f"η = {config['learning_rate']:g} ({ratio:.2g} of critical)"
-    left.set_title(facts + (f", {len(group)} seeds" if len(group) > 1 else ""), fontsize=8, color=QUIET, loc="left")
+    left.set_title(facts + (f", {len(group)} seeds" if len(group) > 1 else ""), fontsize=8, color=MUTED, loc="left")
     return Drawing(
         picture,
         {
-            **head(picture, runs, preset),
+            **header(picture, runs, preset),
             "seeds": seeds_of(group),
             "steps": config["steps"],
             "learning_rate_ratio": ratio,

@@ -4,7 +4,6 @@
 `python figures/lee2019/figS7.py RUN_FOLDER ...`
 """
 
-import itertools
 from collections import defaultdict
 
 import matplotlib.pyplot as plt
@@ -13,8 +12,20 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, band, check_study, draw_command, head, mean_and_std
+from ntk_repro.papers.drawing import (
+    COLORS,
+    MUTED,
+    Drawing,
+    array,
+    band,
+    by_seed,
+    check_study,
+    draw_command,
+    header,
+    image_counts,
+    mean_and_std,
+    titled,
+)
 from ntk_repro.record import RunFolder
 
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
@@ -23,7 +34,7 @@ LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "sta
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a data set; a colour for activation and loss, a marker for the parameterization."""
+    """One panel for each data set; a colour for activation and loss, a marker for the parameterization."""
     panels = grouped(runs)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     colors = {name: CURVE_COLORS[i % len(CURVE_COLORS)] for i, name in enumerate(names)}
@@ -33,13 +44,13 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     numbers = [_panel(ax, data, curves, colors) for ax, (data, curves) in zip(axes[0], panels.items(), strict=True)]
     axes[0, 0].set_ylabel("Test accuracy after training")
     handles = [Line2D([], [], color=colors[name], label=name) for name in names]
-    handles += [Line2D([], [], color=QUIET, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
-    handles.append(Line2D([], [], color=QUIET, marker="x", ls="", label="diverged"))
+    handles += [Line2D([], [], color=MUTED, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
+    handles.append(Line2D([], [], color=MUTED, marker="x", ls="", label="diverged"))
     if any("squared" in name for name in names):
         label = r"$\eta_\mathrm{critical}$, squared loss"
-        handles.append(Line2D([], [], color=QUIET, marker="v", mfc="none", ls="", label=label))
+        handles.append(Line2D([], [], color=MUTED, marker="v", mfc="none", ls="", label=label))
     picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
-    return Drawing(picture, {**head(picture, runs, preset), "panels": numbers})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": numbers})
 
 
 def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
@@ -48,22 +59,14 @@ def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
     Raises:
         UserError: for runs of another experiment, and for runs of one curve that differ in more than their seed.
     """
-    panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
     check_study(runs, "wide_limit_parameterization")
-    for run in dict.fromkeys(runs):
-        name = f"{run.config['activation']}, {LOSSES[run.config['loss']]}"
-        panels[run.config["data"]][name].append(run)
-    for data, curves in panels.items():
-        for name, group in curves.items():
-            group.sort(key=lambda run: run.config["seed"])
-            first = group[0].config
-            for one, other in itertools.pairwise(group):
-                differing = [key for key in first if key != "seed" and other.config[key] != first[key]]
-                if differing:
-                    raise UserError(f"two runs of {name} on {data} differ in {', '.join(differing)}: draw them apart")
-                if one.config["seed"] == other.config["seed"]:
-                    raise UserError(f"two runs of {name} on {data} have the same seed: name each run once")
-    return {data: dict(curves) for data, curves in panels.items()}
+    panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        panels[run.config["data"]][f"{run.config['activation']}, {LOSSES[run.config['loss']]}"].append(run)
+    return {
+        data: {name: by_seed(group, f"{name} on {data}") for name, group in curves.items()}
+        for data, curves in panels.items()
+    }
 
 
 def _panel(ax: Axes, data: str, curves: dict[str, list[RunFolder]], colors: dict[str, str]) -> dict:
@@ -75,8 +78,7 @@ def _panel(ax: Axes, data: str, curves: dict[str, list[RunFolder]], colors: dict
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(r"Normalised learning rate $\eta$ ($\eta$ in NTK, $\eta/n$ in standard parameterization)", fontsize=8)
-    ax.set_title(first.environment.get("provenance", {}).get("label", data) + "\n")
-    ax.text(0.5, 1.02, _settings(first), transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, first.environment.get("provenance", {}).get("label", data), _settings(first))
     return {"data": data, "curves": numbers}
 
 
@@ -91,8 +93,7 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
     for which, (marker, line, _) in LOOKS.items():
         accuracy = mean_and_std(group, f"{which}_test_accuracy")
         ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, lw=1.2, ms=4.5, alpha=0.9)
-        if len(group) > 1:
-            band(ax, log2_eta, accuracy, color, 0.15)
+        band(ax, log2_eta, accuracy, color, 0.15)
         diverged = log2_eta[accuracy.seeds == 0]
         # The two parameterizations side by side, so that neither hides the other.
         aside = -0.12 if which == "ntk" else 0.12
@@ -110,11 +111,8 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
 
 
 def _settings(run: RunFolder) -> str:
-    config, provenance = run.config, run.environment.get("provenance", {})
-    parts = [f"{config['depth']} hidden layers of {config['hidden']:,}"]
-    if {"n_train", "n_test"} <= set(provenance):
-        parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
-    return ", ".join([*parts, f"{config['epochs']} epochs"])
+    layers = f"{run.config['depth']} hidden layers of {run.config['hidden']:,}"
+    return ", ".join([layers, *image_counts(run), f"{run.config['epochs']} epochs"])
 
 
 if __name__ == "__main__":

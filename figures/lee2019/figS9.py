@@ -2,9 +2,11 @@
 
 from functools import partial
 
-from kernel_errors import draw
+import kernel_errors
 
 from ntk_repro.papers.drawing import draw_command
 
+draw = partial(kernel_errors.draw, against="width")
+
 if __name__ == "__main__":
-    draw_command("lee2019/figS9", partial(draw, against="width"))
+    draw_command("lee2019/figS9", draw)

@@ -5,18 +5,18 @@ from typing import Literal
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from power_laws import by_settings, curve, guide, legend_below, logarithmic, seeds_of, spoken_activation
+from power_laws import by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import QUIET, Drawing, array
+from ntk_repro.papers.drawing import MUTED, Drawing, array
 from ntk_repro.record import RunFolder
 
 KERNELS = {"nngp": r"NNGP $\hat{\mathcal{K}}$", "ntk": r"NTK $\hat\Theta$"}
 MARKERS = "os^Dv<>p"
 LAYERS = {1: "one hidden layer", 2: "two hidden layers", 3: "three hidden layers"}
 
-# Averages over M samples lose their spread, n^-1/2 M^-1/2, but not their bias, n^-1: only where M is well below n is
-# the error the spread, and falls as M^-1/2.
+# Averages over M samples lose their spread, n^-1/2 M^-1/2, but not their bias, n^-1: the spread dominates,
+# and the error falls as M^-1/2, only where M is well below n.
 LARGEST_SHARE = 0.1
 
 Against = Literal["width", "samples"]
@@ -36,10 +36,10 @@ def draw(runs: list[RunFolder], preset: str, against: Against, depths: tuple[int
         row[0].set_ylabel("Relative error (Frobenius)")
     config, seeds = groups[0][0].config, {len(group) for group in groups}
     label = f"{config['num_inputs']} inputs N(0, 1) of {config['input_size']:,} numbers"
-    label += f", {spoken_activation(config['activation'])}"
+    label += f", {display_activation(config['activation'])}"
     count = f", {max(seeds)} seeds" if max(seeds) > 1 else ""
     shown = label + count + (f" (preset {preset})" if preset else "")
-    picture.suptitle(f"{shown}\nhollow: M > n/10, not fitted", fontsize=9, color=QUIET)
+    picture.suptitle(f"{shown}\nhollow: M > n/10, not fitted", fontsize=9, color=MUTED)
     numbers = {"preset": preset, "data": "normal", "data_label": label, "against": against, "panels": panels}
     return Drawing(picture, numbers)
 

@@ -1,4 +1,4 @@
-"""What the figures of this paper share that show errors or changes against a width or a count: power laws, log-log."""
+"""Shared by the figures of errors or changes against a width or a count: power laws on logarithmic axes."""
 
 import json
 from collections.abc import Sequence
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import QUIET, check_study
+from ntk_repro.papers.drawing import MUTED, by_seed, check_alike, check_study
 from ntk_repro.papers.statistics import PowerLaw, power_law_fit
 from ntk_repro.record import RunFolder
 
@@ -25,26 +24,17 @@ def by_settings(runs: Sequence[RunFolder], study: str, *apart: str) -> list[list
     Raises:
         UserError: for runs of another study, groups that differ in more, and the same seed twice.
     """
-    groups: dict[str, list[RunFolder]] = {}
     check_study(runs, study)
+    groups: dict[str, list[RunFolder]] = {}
     for run in runs:
         same = {name: value for name, value in run.config.items() if name != "seed"}
         groups.setdefault(json.dumps(same, sort_keys=True), []).append(run)
-    first = runs[0].config
-    for group in groups.values():
-        config = group[0].config
-        differing = [name for name in config if name not in ("seed", *apart) and config[name] != first.get(name)]
-        if differing:
-            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
-        group.sort(key=lambda run: run.config["seed"])
-        seeds = [run.config["seed"] for run in group]
-        if len(set(seeds)) < len(seeds):
-            raise UserError("two runs have the same settings and seed: name each run once")
-    return list(groups.values())
+    check_alike([group[0] for group in groups.values()], "seed", *apart)
+    return [by_seed(group, "the same settings") for group in groups.values()]
 
 
-def spoken_activation(name: str) -> str:
-    """The activation as one writes it."""
+def display_activation(name: str) -> str:
+    """The activation as a paper writes it."""
     return {"relu": "ReLU"}.get(name, name)
 
 
@@ -58,9 +48,9 @@ def curve(
     marker: str = "o",
     fitted: np.ndarray | None = None,
 ) -> dict:
-    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot a seed, and the fitted line.
+    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot per seed, and the fitted line.
 
-    Gives the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
+    Returns the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
     `fitted`, the x that it was made from. The exponent stands in the legend.
 
     Args:
@@ -75,8 +65,8 @@ def curve(
     fitted = np.ones(len(x), bool) if fitted is None else fitted
     fit = power_law_fit(x[fitted], values[:, fitted].tolist())
     mean = geometric_mean(values)
-    said = label if np.isnan(fit.exponent) else f"{label}: {spoken_exponent(fit)}"
-    ax.plot(x[fitted], mean[fitted], marker, color=color, label=said, zorder=3)
+    entry = label if np.isnan(fit.exponent) else f"{label}: {display_exponent(fit)}"
+    ax.plot(x[fitted], mean[fitted], marker, color=color, label=entry, zorder=3)
     ax.plot(x[~fitted], mean[~fitted], marker, color=color, mfc="white", zorder=3)
     if len(values) > 1:
         for row in values:
@@ -87,25 +77,25 @@ def curve(
 
 
 def geometric_mean(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the first axis of what is above 0; nan where nothing is."""
-    there = np.nan_to_num(values) > 0
-    logs = np.where(there, np.log(np.where(there, values, 1.0)), 0.0)
-    count = there.sum(axis=0)
+    """The geometric mean over the first axis of the values above 0; nan where there are none."""
+    positive = np.nan_to_num(values) > 0
+    logs = np.where(positive, np.log(np.where(positive, values, 1.0)), 0.0)
+    count = positive.sum(axis=0)
     return np.where(count, np.exp(logs.sum(axis=0) / np.maximum(count, 1)), np.nan)
 
 
-def spoken_exponent(fit: PowerLaw) -> str:
+def display_exponent(fit: PowerLaw) -> str:
     """An exponent with half the width of its confidence interval, "−0.51 ± 0.03"."""
     half = (fit.high - fit.low) / 2
     return (f"{fit.exponent:.2f}" + ("" if np.isnan(half) else f" ± {half:.2f}")).replace("-", "−")
 
 
 def guide(ax: Axes, x: np.ndarray, start: float, exponent: float, text: str) -> None:
-    """A grey dashed line of this slope through (x[0], start), with a word at its end."""
+    """A grey dashed line of this slope through (x[0], start), with a text at its end."""
     ends = np.array([x[0], x[-1]], float)
     y = start * (ends / ends[0]) ** exponent
     ax.plot(ends, y, "--", lw=1.0, color=GUIDE, zorder=1)
-    ax.annotate(text, (ends[1], y[1]), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8, color=QUIET)
+    ax.annotate(text, (ends[1], y[1]), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED)
 
 
 def logarithmic(ax: Axes, ticks: Sequence[int] | np.ndarray, label: str) -> None:
@@ -118,7 +108,7 @@ def logarithmic(ax: Axes, ticks: Sequence[int] | np.ndarray, label: str) -> None
 
 
 def legend_below(ax: Axes, columns: int = 2) -> None:
-    """The legend under the axes, with what stands behind the names."""
+    """The legend under the axes, with a title that explains the numbers after the names."""
     title = "exponent and its 95 % confidence interval"
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13), "ncols": columns}
     ax.legend(**below, title=title, title_fontsize=8, fontsize=8, handletextpad=0.3, columnspacing=1.2)

@@ -1,4 +1,4 @@
-"""What Figures 2 and S1 share: their runs, narrowest first, and the settings above the picture."""
+"""Shared by Figures 2 and S1: their runs, narrowest first, and the settings above the picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from ntk_repro.papers.drawing import QUIET, array, check_study, head
+from ntk_repro.papers.drawing import MUTED, array, check_study, header
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_predictive"
@@ -22,7 +22,7 @@ def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
     return sorted(runs, key=lambda run: (run.config["hidden"], run.config["seed"]))
 
 
-def spoken(run: RunFolder) -> str:
+def display_settings(run: RunFolder) -> str:
     """The settings of a run in a line."""
     c, ratio = run.config, float(array(run, "learning_rate_ratio"))
     images = run.environment.get("provenance", {}).get("n_train", c["n_train"])
@@ -39,8 +39,8 @@ def axes_of(ax: Axes, run: RunFolder, s: int) -> None:
 
 
 def facts(picture: Picture, runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
-    """Writes data set, preset and settings above the picture; gives the first numbers."""
-    first = head(picture, runs, preset)
-    lines = [picture.get_suptitle(), *(spoken(run) for run in runs)]
-    picture.suptitle("\n".join(lines), fontsize=9, color=QUIET)
+    """Writes data set, preset and settings above the picture; returns the first numbers."""
+    first = header(picture, runs, preset)
+    lines = [picture.get_suptitle(), *(display_settings(run) for run in runs)]
+    picture.suptitle("\n".join(lines), fontsize=9, color=MUTED)
     return first

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, header
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_trajectories"
@@ -25,6 +25,8 @@ PREDICTORS = {
     "analytic": ("-.", "#CC79A7"),
 }
 PARTS = {"train": COLORS["network"], "test": COLORS["linearized"]}
+PART_NAMES = {"train": "training", "test": "test"}
+MODELS = {"network": "-", "linearized": "--"}
 # Okabe and Ito's palette and two more, for single points, outputs or weights.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#404040", "#7570B3", "#A6761D")
 NETS = {"fcn": "fully connected", "cnn": "convolutional", "wide_resnet": "wide ResNet"}
@@ -45,8 +47,8 @@ def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = Fals
     for ax, part in zip(axes[0], PARTS, strict=False):
         outputs(ax, runs[0], part, one_point=one_point, also=also)
     weights(axes[0, 2], runs[0])
-    for ax, which in zip(axes[1], ("loss", "accuracy"), strict=False):
-        score(ax, runs[0], which)
+    for ax, quantity in zip(axes[1], ("loss", "accuracy"), strict=False):
+        score(ax, runs[0], quantity)
     rmse(axes[1, 2], runs[0])
     legend(picture, also)
     return Drawing(picture, facts(picture, runs, preset))
@@ -55,9 +57,9 @@ def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = Fals
 def facts(
     picture: Picture, runs: Sequence[RunFolder], preset: str, drawn: Sequence[RunFolder] | None = None
 ) -> dict[str, Any]:
-    """Writes data set, preset and settings of the drawn runs (the first) above the picture; gives the numbers."""
-    first, drawn = head(picture, runs, preset), drawn or runs[:1]
-    picture.suptitle(f"{picture.get_suptitle()}\n{spoken(drawn)}", fontsize=9, color=QUIET)
+    """Writes data set, preset and settings of the drawn runs (the first) above the picture; returns the numbers."""
+    first, drawn = header(picture, runs, preset), drawn or runs[:1]
+    picture.suptitle(f"{picture.get_suptitle()}\n{display_settings(drawn)}", fontsize=9, color=MUTED)
     return {**first, "trajectories": [numbers(run) for run in runs]}
 
 
@@ -77,12 +79,12 @@ def width(run: RunFolder) -> int:
 
 
 def kinds(run: RunFolder) -> list[str]:
-    """What the run has outputs of: network, linearized and its predictions."""
-    return ["network", "linearized", *run.config["predictions"]]
+    """The kinds of outputs that the run has: network, linearized and its predictions."""
+    return [*MODELS, *run.config["predictions"]]
 
 
-def spoken(runs: Sequence[RunFolder]) -> str:
-    """The settings of runs that differ in their width alone, as a reader of the paper looks for them."""
+def display_settings(runs: Sequence[RunFolder]) -> str:
+    """The settings of runs that differ in their width alone."""
     c = runs[0].config
     units = "units" if c["net"] == "fcn" else "channels"
     activation = ACTIVATIONS.get(c["activation"], c["activation"])
@@ -101,7 +103,7 @@ def spoken(runs: Sequence[RunFolder]) -> str:
 
 
 def numbers(run: RunFolder) -> dict[str, Any]:
-    """What is plotted of a run: curves over its steps by name, outputs and weights that are shown, and its settings."""
+    """The plotted numbers of a run: curves over its steps by name, the weights shown, and its settings."""
     steps = array(run, "steps")
     curves: dict[str, Any] = {
         **{key: run.config[key] for key in ("net", "parameterization", "loss", "momentum", "batch_norm", "seed")},
@@ -117,7 +119,7 @@ def numbers(run: RunFolder) -> dict[str, Any]:
                 curves[f"{kind}_{part}_{score}"] = array(run, f"{kind}_{part}_{score}")
         if kind != "network":
             curves[f"{kind}_rmse"] = array(run, f"{kind}_rmse")
-        if kind in ("network", "linearized"):
+        if kind in MODELS:
             curves[f"{kind}_weights"] = array(run, f"{kind}_weights")
     moved = array(run, "network_test").astype(float) - array(run, "network_test")[0]
     curves["network_rms_change"] = np.sqrt((moved**2).mean(axis=(1, 2)))
@@ -143,21 +145,18 @@ def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False, als
         return fx[:, np.arange(len(own)), own]
 
     steps = array(run, "steps")
-    for kind, style in (("network", "-"), ("linearized", "--"), *((kind, ":") for kind in also)):
+    for kind, style in (*MODELS.items(), *((kind, ":") for kind in also)):
         for line, color in zip(shown(kind).T, LINES * 10, strict=False):
             ax.plot(steps, line, style, color=color if kind == "network" else "black", **_weight(kind))
-    what = {"train": "training", "test": "test"}[part]
-    several = y.shape[1] > 1
-    if one_point:
-        ax.set_title(f"The outputs of a {what} image")
-    else:
-        ax.set_title(f"Outputs of {what} images" + (", own class" if several else ""))
+    images = f"{PART_NAMES[part]} image"
+    own_class = ", own class" if y.shape[1] > 1 else ""
+    ax.set_title(f"The outputs of a {images}" if one_point else f"Outputs of {images}s{own_class}")
     _steps_axis(ax, run)
 
 
 def weights(ax: Axes, run: RunFolder) -> None:
     """Changes of single weights over training."""
-    for kind, style in (("network", "-"), ("linearized", "--")):
+    for kind, style in MODELS.items():
         for line, color in zip(array(run, f"{kind}_weights").T, LINES * 10, strict=False):
             color = color if kind == "network" else "black"
             ax.plot(array(run, "steps"), line, style, color=color, **_weight(kind))
@@ -166,16 +165,15 @@ def weights(ax: Axes, run: RunFolder) -> None:
     _steps_axis(ax, run)
 
 
-def score(ax: Axes, run: RunFolder, which: str) -> None:
+def score(ax: Axes, run: RunFolder, quantity: str) -> None:
     """Loss or accuracy on training and test images, of the network (solid) and of its linearization (dashed)."""
     for part, color in PARTS.items():
-        for kind, style in (("network", "-"), ("linearized", "--")):
-            line = array(run, f"{kind}_{part}_{which}")
+        for kind, style in MODELS.items():
+            line = array(run, f"{kind}_{part}_{quantity}")
             ax.plot(array(run, "steps"), line, style, color=color if kind == "network" else "black", **_weight(kind))
-    names = {"train": "training", "test": "test"}
-    handles = [Line2D([], [], color=color, label=f"{names[part]} images") for part, color in PARTS.items()]
+    handles = [Line2D([], [], color=color, label=f"{PART_NAMES[part]} images") for part, color in PARTS.items()]
     ax.legend(handles=handles, fontsize=8, loc="best")
-    if which == "accuracy":
+    if quantity == "accuracy":
         ax.set_title("Accuracy")
         ax.set_ylim(top=1.01)
     else:
@@ -198,17 +196,17 @@ def rmse(ax: Axes, run: RunFolder) -> None:
 
 
 def legend(picture: Picture, also: Sequence[str] = ()) -> None:
-    """Says below the picture what solid, dashed and dotted lines are."""
+    """A legend below the picture of solid, dashed and dotted lines."""
     handles = [
         Line2D([], [], color=LINES[0], lw=2.2, alpha=0.7, label="Network (solid)"),
-        Line2D([], [], color="black", lw=1.0, ls="--", label="Linearization, trained alike (dashed)"),
+        Line2D([], [], color="black", lw=1.0, ls="--", label="Linearization, trained identically (dashed)"),
         *(Line2D([], [], color="black", lw=1.0, ls=":", label=f"{TITLES[kind]} (dotted)") for kind in also),
     ]
     picture.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def _listed(words: Iterable[str]) -> str:
-    *first, last = words
+def _listed(texts: Iterable[str]) -> str:
+    *first, last = texts
     return f"{', '.join(first)} and {last}" if first else last
 
 

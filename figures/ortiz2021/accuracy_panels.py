@@ -8,11 +8,10 @@ from matplotlib.ticker import PercentFormatter
 from ntk_repro.papers.drawing import (
     COLORS,
     Drawing,
-    Spread,
     array,
     band,
     by_net,
-    head,
+    header,
     legend_of,
     mark_partial,
     mean_and_std,
@@ -24,8 +23,8 @@ from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a network: accuracy of the network and of its linearization against the index, and the baseline."""
-    groups = by_net(runs)
+    """One panel per network: accuracy of the network and of its linearization against the index, and the baseline."""
+    groups = by_net(runs, "eigentasks")
     picture, axes = plt.subplots(
         1, len(groups), figsize=(3.1 * len(groups) + 0.6, 3.3), sharey=True, squeeze=False, layout="constrained"
     )
@@ -36,27 +35,26 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     legend_of(axes[0, 0], picture, 2 if len(groups) < 3 else 4)
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     index, all_index = array(group[0], "index"), array(group[0], "linearized_index")
     network, every = (mean_and_std(group, f"{model}_test_accuracy") for model in ("network", "linearized"))
     shared = np.searchsorted(all_index, index)
-    linearized = Spread(*(values[shared] for values in every))
+    linearized = every.at(shared)
 
     style = {"color": COLORS["linearized"], "zorder": 2}
     ax.plot(all_index, every.mean, ".", ms=2, mew=0, alpha=0.5, **style)
     ax.plot(index, linearized.mean, "s-", label="Linearized network", **style)
     ax.plot(index, network.mean, "o-", color=COLORS["network"], label="Neural network", zorder=3)
-    if len(group) > 1:
-        band(ax, all_index, every, COLORS["linearized"])
-        band(ax, index, network, COLORS["network"])
+    band(ax, all_index, every, COLORS["linearized"])
+    band(ax, index, network, COLORS["network"])
     provenance = group[0].environment.get("provenance", {})
     curves = {
         "index": index,
-        "network_accuracy": network.mean,
-        "linearized_accuracy": linearized.mean,
+        **network.numbers("network_accuracy"),
+        **linearized.numbers("linearized_accuracy"),
         "baseline_accuracy": None,
         "all_index": all_index,
         "all_linearized_accuracy": every.mean,
@@ -66,10 +64,8 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "n_test": provenance.get("n_test"),
         "epochs": group[0].config["epochs"],
     }
-    if len(group) > 1:
-        for name, spread in (("network", network), ("linearized", linearized)):
-            curves |= {f"{name}_accuracy_std": spread.std, f"{name}_accuracy_seeds": spread.seeds}
-            mark_partial(ax, index, spread, len(group))
+    mark_partial(ax, index, network)
+    mark_partial(ax, index, linearized)
     if group[0].config["baseline"]:
         baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
         ax.axhline(

@@ -5,12 +5,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from task_runs import by_task, task_name
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, head, legend_of, mean_and_std, net_title, settings, titled
+from ntk_repro.papers.drawing import (
+    COLORS,
+    Drawing,
+    array,
+    header,
+    legend_of,
+    mean_and_std,
+    net_title,
+    settings,
+    titled,
+)
 from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a task: n alpha(phi_j) = v^T K v (the paper's scale) before and after training, against j."""
+    """One panel for each task: n alpha(phi_j) = v^T K v (the paper's scale) before and after training, against j."""
     groups = by_task(runs, "rotation_tracking")
     picture, axes = plt.subplots(
         1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"
@@ -20,7 +30,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
     axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
     legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:

@@ -4,12 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, head, legend_of
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, legend_of
 from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel a width: the curved surface F, the plane H that touches it at the start, and where trainings lead."""
+    """A panel per width: the curved surface F, the plane H that touches it at the start, and where trainings lead."""
     check_study(runs, "nads_tangent_space")
     if len(runs) > 1:
         raise UserError(f"this figure draws one run, not {len(runs)}: name one")
@@ -17,18 +17,18 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     widths = array(run, "widths")
     picture = plt.figure(figsize=(4.6 * len(widths), 4.4), layout="constrained")
     heights = array(run, "surface")[..., 2]
-    reach = max(np.abs(heights).max(), np.abs(array(run, "target")[2]))
+    extent = max(np.abs(heights).max(), np.abs(array(run, "target")[2]))
     for i, width in enumerate(widths):
         ax = picture.add_subplot(1, len(widths), i + 1, projection="3d")
-        _panel(ax, run, i, reach)
+        _panel(ax, run, i, extent)
         ax.set_title(f"{width:,} hidden units", y=0.97)
     legend_of(picture.axes[0], picture, 3, fontsize=8)
     numbers = {"widths": widths, **{name: array(run, name) for name in ("bend", "off_plane", "target")}}
     ends = {f"{name}_end": array(run, f"{name}_path")[:, -1] for name in ("network", "linearized")}
-    return Drawing(picture, {**head(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})
+    return Drawing(picture, {**header(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})
 
 
-def _panel(ax, run: RunFolder, i: int, reach: float) -> None:
+def _panel(ax, run: RunFolder, i: int, extent: float) -> None:
     surface, grid, target = array(run, "surface")[i], array(run, "grid"), array(run, "target")
     s, t = np.meshgrid(grid, grid, indexing="ij")
     ax.plot_surface(s, t, 0 * s, color=COLORS["linearized"], alpha=0.18, lw=0)
@@ -39,12 +39,12 @@ def _panel(ax, run: RunFolder, i: int, reach: float) -> None:
     ax.plot([], [], "s", color=COLORS["linearized"], alpha=0.3, label=r"$\mathcal{H}$: tangent space at the start")
     for name, label in (("network", "training the network"), ("linearized", "training the linearization")):
         path = array(run, f"{name}_path")[i]
-        style = "-" if name == "network" else (0, (2, 1.5))  # where they coincide both are seen
+        style = "-" if name == "network" else (0, (2, 1.5))  # where they coincide both are visible
         ax.plot(*path.T, color=COLORS[name], lw=2.4, ls=style, label=label, zorder=10)
         ax.plot(*path[-1:].T, "o", color=COLORS[name], ms=5, zorder=11)
     ax.plot([0], [0], [0], "o", color="black", ms=5, label=r"start $f_{\theta_0}$", zorder=12)
     ax.plot(*target[:, None], "*", color=COLORS["third"], ms=11, label="target", zorder=12)
-    ax.set_zlim(-1.05 * reach, 1.05 * reach)
+    ax.set_zlim(-1.05 * extent, 1.05 * extent)
     ax.view_init(elev=22, azim=-58)
     for name, axis in (("first", ax.xaxis), ("second", ax.yaxis)):
         axis.set_label_text(f"{name} tangent direction", fontsize=7)

@@ -4,20 +4,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import title_of
 
-from ntk_repro.papers.drawing import QUIET, Drawing, array, check_study, draw_command, head
+from ntk_repro.papers.drawing import MUTED, Drawing, array, check_study, draw_command, header
 from ntk_repro.record import RunFolder
 
 _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two rows of pictures a run: the directions, light, and below them their Fourier magnitudes, dark."""
+    """Two rows of pictures for each run: the directions, light, and below them their Fourier magnitudes, dark."""
     check_study(runs, "nads_basis")
     count = min(len(array(run, "fourier")) for run in runs)
     picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(runs) + 0.3), layout="constrained")
     parts = np.atleast_1d(np.asarray(picture.subfigures(len(runs), 1)))
     shown = [_rows(part, run, count) for part, run in zip(parts, runs, strict=True)]
-    return Drawing(picture, {**head(picture, runs, preset), "bases": shown})
+    return Drawing(picture, {**header(picture, runs, preset), "bases": shown})
 
 
 def _rows(part, run: RunFolder, count: int) -> dict:
@@ -26,7 +26,7 @@ def _rows(part, run: RunFolder, count: int) -> dict:
     where = _WHERE.get(config["data"], f"mean over {{}} images of {config['data']}").format(config["samples"])
     seen = int((~null).sum())
     facts = f"{title_of(run)}: {where}, {seen:,} of {len(values):,} directions are not null"
-    part.suptitle(facts, fontsize=8, color=QUIET)
+    part.suptitle(facts, fontsize=8, color=MUTED)
     axes = part.subplots(2, count)
     for j in range(count):
         image = np.moveaxis(directions[j], -1, 0)
@@ -47,7 +47,7 @@ def _rows(part, run: RunFolder, count: int) -> dict:
     axes[1, 0].set_ylabel("Fourier", fontsize=7)
     frequencies = array(run, "frequencies")
     first = len(frequencies)
-    # At the origin itself, and of images that are not square, there is nothing to compare with it.
+    # Absent at the origin itself, and for images that are not square.
     captured = run.result().get("captured_at_origin")
     return {
         "title": title_of(run),

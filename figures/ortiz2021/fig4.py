@@ -11,9 +11,8 @@ from ntk_repro.papers.drawing import (
     array,
     band,
     by_net,
-    check_study,
     draw_command,
-    head,
+    header,
     legend_of,
     mark_partial,
     mean_and_std,
@@ -28,9 +27,8 @@ LINES = {"mlp": ("#009E73", "--"), "lenet": ("#0072B2", "-"), "resnet18": (COLOR
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Left, a panel a network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
-    check_study(runs, "nads_separable")
-    groups = by_net(runs)
+    """Left, a panel per network: test accuracy against the direction's index. Right: alpha(g_v) of every direction."""
+    groups = by_net(runs, "nads_separable")
     count = len(groups) + 1
     picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")
     nets = {}
@@ -41,7 +39,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for net, group in groups.items():
         _alignments(axes[0, -1], net, group, nets[net])
     axes[0, -1].legend(loc="lower left", fontsize=8)
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
@@ -52,12 +50,10 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
         spread = mean_and_std(group, f"{name}_test_accuracy")
         marker = "o-" if name == "network" else "s-"
         ax.plot(index, spread.mean, marker, color=COLORS[name], label=label)
-        curves[f"{name}_accuracy"] = spread.mean
+        band(ax, index, spread, COLORS[name])
+        mark_partial(ax, index, spread)
+        curves |= spread.numbers(f"{name}_accuracy")
         curves[f"{name}_train_accuracy"] = mean_and_std(group, f"{name}_train_accuracy").mean
-        if len(group) > 1:
-            band(ax, index, spread, COLORS[name])
-            curves |= {f"{name}_accuracy_std": spread.std, f"{name}_accuracy_seeds": spread.seeds}
-            mark_partial(ax, index, spread, len(group))
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

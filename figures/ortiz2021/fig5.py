@@ -13,7 +13,7 @@ from ntk_repro.papers.drawing import (
     band,
     by_net,
     draw_command,
-    head,
+    header,
     legend_of,
     mean_and_std,
     net_title,
@@ -26,8 +26,8 @@ MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized networ
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column a network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
-    groups = by_net(runs)
+    """A column for each network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
+    groups = by_net(runs, "rotation_cifar2")
     picture, axes = plt.subplots(
         2, len(groups), figsize=(3.1 * len(groups) + 0.6, 4.8), sharey="row", squeeze=False, layout="constrained"
     )
@@ -39,7 +39,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
     legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
@@ -49,10 +49,10 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         for model, label, style in MODELS:
             spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]
             ax.plot(sizes, spread.mean, style, color=color, label=label)
-            if len(group) > 1:
-                band(ax, sizes, spread, color)
-                curves[f"{model}_{name}_std"] = spread.std
+            band(ax, sizes, spread, color)
             curves[f"{model}_{name}"] = spread.mean
+            if spread.runs > 1:
+                curves[f"{model}_{name}_std"] = spread.std
         ax.set_xscale("log")
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
         ax.xaxis.set_minor_locator(NullLocator())

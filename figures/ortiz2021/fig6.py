@@ -1,4 +1,4 @@
-"""Figure 6: energy of the labels on the top eigenvectors of the NTK in the course of training."""
+"""Figure 6: energy of the labels on the top eigenvectors of the NTK through training."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from ntk_repro.papers.drawing import (
     band,
     by_net,
     draw_command,
-    head,
+    header,
     mean_and_std,
     net_title,
     settings,
@@ -29,13 +29,13 @@ PANELS = (
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row of three panels a network, against the epoch: energy, distance of the kernel, size of the gradients."""
-    groups = by_net(runs)
+    """A row of three panels per network, against the epoch: energy, distance of the kernel, size of the gradients."""
+    groups = by_net(runs, "rotation_tracking")
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.8, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
     )
     nets = {net: _row(row, net, group) for row, (net, group) in zip(axes, groups.items(), strict=True)}
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
@@ -45,10 +45,10 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     for ax, (name, title, color) in zip(axes, PANELS, strict=True):
         spread = mean_and_std(group, name)
         ax.plot(epochs, spread.mean, "o-", color=color)
-        if len(group) > 1:
-            band(ax, epochs, spread, color)
-            curves[f"{name}_std"] = spread.std
+        band(ax, epochs, spread, color)
         curves[name] = spread.mean
+        if spread.runs > 1:
+            curves[f"{name}_std"] = spread.std
         ax.set_title(title.format(top))
         ax.set_xlabel("Epoch")
         epoch_axis(ax, epochs)

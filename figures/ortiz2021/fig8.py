@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from task_runs import by_task, task_name, tested_images
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, mean_and_std, net_title, settings
+from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, header, mean_and_std, net_title, settings
 from ntk_repro.record import RunFolder
 
 BIASED, UNBIASED = 0, 1  # the order of `ntk_repro.rotation.pretrained.KINDS`
@@ -21,22 +21,16 @@ MODELS = (
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row a network and task: loss against the epoch, and accuracies as bars."""
+    """A row for each network and task: loss against the epoch, and accuracies as bars."""
     groups = by_task(runs, "rotation_pretrained")
-    picture, axes = plt.subplots(
-        len(groups),
-        2,
-        figsize=(7.4, 2.9 * len(groups) + 0.5),
-        squeeze=False,
-        layout="constrained",
-        gridspec_kw={"width_ratios": [3, 2]},
-    )
+    size = (7.4, 2.9 * len(groups) + 0.5)
+    picture, axes = plt.subplots(len(groups), 2, figsize=size, squeeze=False, layout="constrained", width_ratios=(3, 2))
     tasks = []
     for row, ((net, index), group) in zip(axes, groups.items(), strict=True):
         tasks.append({"net": net, "index": index, **_row(row, net, index, group)})
     handles, labels = (a + b for a, b in zip(*(ax.get_legend_handles_labels() for ax in axes[0]), strict=True))
     picture.legend(handles, labels, loc="outside lower center", ncols=4)
-    return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
+    return Drawing(picture, {**header(picture, runs, preset), "tasks": tasks})
 
 
 def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolder]) -> dict:
@@ -46,9 +40,10 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
     for place, (model, label, color) in enumerate(MODELS):
         loss = mean_and_std(group, lambda run, model=model: _of(run, model, "loss")).mean
         accuracy = mean_and_std(group, lambda run, model=model: _of(run, model, "test_accuracy"))
+        height = float(accuracy.mean)
         axes[0].plot(np.arange(1, len(loss) + 1), loss, color=color, label=label)
-        axes[1].bar(place, float(accuracy.mean), yerr=float(accuracy.std) if len(group) > 1 else None, color=color)
-        axes[1].text(place, float(accuracy.mean), f"{float(accuracy.mean):.1%}", ha="center", va="bottom", fontsize=8)
+        axes[1].bar(place, height, yerr=float(accuracy.std) if accuracy.runs > 1 else None, color=color)
+        axes[1].text(place, height, f"{height:.1%}", ha="center", va="bottom", fontsize=8)
         numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
     axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"], label="Majority class")
     axes[0].set_yscale("log")

@@ -1,6 +1,7 @@
 """Figure 9: test accuracy of linearizations taken after a number of epochs of training."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from task_runs import by_task, epoch_axis, task_name, tested_images
@@ -9,8 +10,9 @@ from ntk_repro.papers.drawing import (
     COLORS,
     Drawing,
     array,
+    band,
     draw_command,
-    head,
+    header,
     legend_of,
     mean_and_std,
     net_title,
@@ -23,7 +25,7 @@ KINDS = (("biased", "s-", "Linearization"), ("unbiased", "s--", "Linearization, 
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel a network and task: accuracy of the linearizations against the epoch that they were taken after."""
+    """One panel per network and task: accuracy of the linearizations against the epoch that they were taken after."""
     groups = by_task(runs, "rotation_pretrained")
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
@@ -38,7 +40,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for row in axes:
         row[0].set_ylabel("Test accuracy")
     legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**head(picture, runs, preset), "tasks": tasks})
+    return Drawing(picture, {**header(picture, runs, preset), "tasks": tasks})
 
 
 def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
@@ -48,12 +50,12 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     linearized = mean_and_std(group, "linearized_test_accuracy")
     loss = mean_and_std(group, lambda run: array(run, "linearized_loss")[:, :, -1]).mean
     for kind, (name, style, label) in enumerate(KINDS):
-        mean, std = linearized.mean[:, kind], linearized.std[:, kind]
-        ax.plot(epochs, mean, style, color=COLORS["linearized" if kind == 0 else "third"], label=label)
-        if len(group) > 1:
-            ax.fill_between(epochs, mean - std, mean + std, color=COLORS["linearized"], alpha=0.2, lw=0)
-            numbers[f"{name}_accuracy_std"] = std
-        numbers[f"{name}_accuracy"] = mean
+        spread = linearized.at(np.s_[:, kind])
+        ax.plot(epochs, spread.mean, style, color=COLORS["linearized" if kind == 0 else "third"], label=label)
+        band(ax, epochs, spread, COLORS["linearized"])
+        numbers[f"{name}_accuracy"] = spread.mean
+        if spread.runs > 1:
+            numbers[f"{name}_accuracy_std"] = spread.std
         numbers[f"{name}_loss"] = loss[:, kind]  # in training, at its end
     numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean

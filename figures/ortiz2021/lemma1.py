@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, titled
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.record import RunFolder
 
@@ -18,12 +18,12 @@ LOOKS = {
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two panels a run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
+    """Two panels for each run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
     check_study(runs, "nads_lemma1")
     size = (8.6, 3.5 * len(runs) + 0.2)
     picture, axes = plt.subplots(len(runs), 2, figsize=size, squeeze=False, layout="constrained")
     panels = [_row(row, run) for row, run in zip(axes, runs, strict=True)]
-    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
 def _row(row: np.ndarray, run: RunFolder) -> dict:
@@ -56,9 +56,7 @@ def _norms(ax: Axes, run: RunFolder) -> dict:
     ax.set_xlabel(r"Bound $\Vert f\Vert^4 / \alpha(f)$")
     ax.set_ylabel(r"$\Vert f\Vert_\Theta^2$")
     ax.legend(loc="upper left", fontsize=7)
-    ax.set_title(title_of(run), pad=18)
-    facts = f"n = {int(array(run, 'n')):,}; the line is equality"
-    ax.text(0.5, 1.02, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, title_of(run), f"n = {int(array(run, 'n')):,}; the line is equality")
     return ratios
 
 

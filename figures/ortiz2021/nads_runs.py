@@ -1,13 +1,13 @@
-"""What the drawings of neural anisotropy directions share: how they are named."""
+"""The titles of runs in the drawings of neural anisotropy directions."""
 
 from ntk_repro.papers.drawing import net_title
 from ntk_repro.record import RunFolder
 
 
 def title_of(run: RunFolder) -> str:
-    """The network with what is unusual of it: "ResNet18, width x 0.25, residual scale 0"."""
+    """The network with its unusual settings: "ResNet18, width × 0.25, residual scale 0"."""
     config = run.config
-    parts = [net_title(str(config["net"]))]
+    parts = [net_title(config["net"])]
     parts += [f"width × {config['width']:g}"] if config["width"] != 1 else []
     parts += [f"residual scale {config['residual_scale_init']:g}"] if config["net"] == "resnet18" else []
     parts += [config["activation"].upper()] if config["activation"] != "gelu" else []

@@ -1,25 +1,25 @@
 """Table 1: energy of the labels on the top eigenvectors of the NTK before and after training, and test accuracy."""
 
-from collections import defaultdict
+import itertools
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.transforms import Bbox
 
 from ntk_repro.papers.drawing import (
+    MUTED,
     NET_TITLES,
-    QUIET,
     Drawing,
     array,
-    by_net,
+    by_seed,
     check_study,
     draw_command,
-    head,
+    header,
     mean_and_std,
     net_names,
     net_title,
     settings,
+    table_of,
 )
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.record import RunFolder
@@ -33,52 +33,40 @@ ROWS = (
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """The table, ours above the paper's; a column for each network and residual scale."""
+    groups = _groups(runs)
     names = net_names(runs)
-    columns = [_column(group, names[group[0].config["net"]]) for group in _groups(runs)]
+    columns = [_column(group, names[group[0].config["net"]]) for group in groups]
     top = "/".join(dict.fromkeys(str(column["top"]) for column in columns))
     lines = max(column["title"].count("\n") + 1 for column in columns)
     heights = [lines, *[2] * len(ROWS), max(cell.count("\n") + 2 for cell in map(_trend, columns))]
     picture, ax = plt.subplots(figsize=(2.6 + 1.75 * len(columns), 0.17 * sum(heights) + 0.6), layout="constrained")
-    ax.set_axis_off()
     cells = [[_cell(column, row) for column in columns] for row, _ in ROWS]
     cells.append([_trend(column) for column in columns])
-    table = ax.table(
-        cells,
-        rowLabels=[*(label.format(top) for _, label in ROWS), "Energy before training,\non fewer images"],
-        colLabels=[column["title"] for column in columns],
-        cellLoc="center",
-        bbox=Bbox.unit(),
-    )
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
+    labels = [*(label.format(top) for _, label in ROWS), "Energy before training,\non fewer images"]
+    table = table_of(ax, cells, labels, [column["title"] for column in columns])
     for (row, _), cell in table.get_celld().items():
         cell.set_height(heights[row])
-        cell.set_edgecolor("#D0D0D0")
-    said = "ours (mean ± standard deviation of the seeds); in brackets the paper's: CIFAR-10, full width, 12,000 images"
-    picture.supxlabel(said, fontsize=8, color=QUIET)
-    return Drawing(picture, {**head(picture, runs, preset), "columns": columns})
+    text = "ours (mean ± standard deviation of the seeds); in brackets the paper's: CIFAR-10, full width, 12,000 images"
+    picture.supxlabel(text, fontsize=8, color=MUTED)
+    return Drawing(picture, {**header(picture, runs, preset), "columns": columns})
 
 
 def _groups(runs: Sequence[RunFolder]) -> list[list[RunFolder]]:
-    """The runs of one column each: those that were trained and those measured before training only stand together."""
-    kinds = defaultdict(list)
+    """The runs of each column, trained ones together with those measured only before training."""
     check_study(runs, "rotation_tracking")
-    for run in runs:
-        kinds[run.config["width"], run.config["residual_scale_init"]].append(run)
-    nets = dict.fromkeys([*NET_TITLES, *sorted({run.config["net"] for run in runs})])
-    return [
-        [run for run in group if run.config["net"] == net]
-        for net in nets
-        for _, group in sorted(kinds.items(), key=lambda kind: kind[0][::-1])
-        if any(run.config["net"] == net for run in group)
-    ]
+    nets = [*NET_TITLES, *sorted({run.config["net"] for run in runs})]
+
+    def column(run: RunFolder) -> tuple:
+        return nets.index(run.config["net"]), run.config["residual_scale_init"], run.config["width"]
+
+    return [list(group) for _, group in itertools.groupby(sorted(runs, key=column), key=column)]
 
 
 def _column(group: list[RunFolder], net: str) -> dict:
     config = group[0].config
     trained = [run for run in group if run.config["epochs"]]
-    for some in (trained, [run for run in group if not run.config["epochs"]]):
-        by_net(some)  # refuses runs that differ in more than their seed
+    for runs in (trained, [run for run in group if not run.config["epochs"]]):
+        by_seed(runs, config["net"])
     images = min(int(array(run, "images")[-1]) for run in group)
     init = mean_and_std(group, lambda run: array(run, "energy_concentration")[0])
     column: dict = {

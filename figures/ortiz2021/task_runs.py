@@ -1,10 +1,10 @@
-"""The runs of the study of kernel rotation, grouped by what they were trained on."""
+"""The runs of the study of kernel rotation, grouped by the task that they were trained on."""
 
 from collections.abc import Sequence
 
-import matplotlib.ticker as ticker
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from ntk_repro.papers.drawing import by_net, check_study, net_names
 from ntk_repro.record import RunFolder
@@ -18,12 +18,12 @@ def by_task(runs: Sequence[RunFolder], study: str) -> dict[tuple[str, int | None
     check_study(runs, study)
     indices = sorted({run.config["index"] for run in runs}, key=lambda index: (index is None, index))
     names = net_names(runs)
-    groups = {index: by_net([run for run in runs if run.config["index"] == index], names) for index in indices}
+    groups = {index: by_net([run for run in runs if run.config["index"] == index], study, names) for index in indices}
     return {(net, index): group for index, nets in groups.items() for net, group in nets.items()}
 
 
 def task_name(index: int | None) -> str:
-    """A task as a reader sees it."""
+    """The name of a task in a picture."""
     return "classes 0-4 against 5-9" if index is None else rf"$\phi_{{{index}}}$"
 
 
@@ -33,8 +33,8 @@ def tested_images(group: Sequence[RunFolder]) -> int:
 
 
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
-    """An axis of epochs 0, 1, 2, 5 ... that keeps the first ones apart."""
+    """An axis of epochs 0, 1, 2, 5 ... that leaves room between the first ones."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)
     ax.set_xticks([int(epoch) for epoch in epochs], [f"{int(epoch)}" for epoch in epochs], rotation=45)
-    ax.xaxis.set_minor_locator(ticker.NullLocator())
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(-0.15, 1.15 * epochs.max())

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, draw_command, head, legend_of
+from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, legend_of, titled
 from ntk_repro.record import RunFolder
 
 LABELS = {
@@ -14,14 +14,14 @@ LABELS = {
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel a run: both estimates of every direction with two standard errors, and the alignment at the origin."""
+    """A panel per run: both estimates of every direction with two standard errors, and the alignment at the origin."""
     check_study(runs, "nads_theorem1")
     size = (4.2 * len(runs) + 0.4, 3.6)
     picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")
     panels = [_panel(ax, run) for ax, run in zip(axes[0], runs, strict=True)]
     axes[0, 0].set_ylabel(r"Alignment $\alpha(g_u)$")
     legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
 def _panel(ax, run: RunFolder) -> dict:
@@ -41,9 +41,7 @@ def _panel(ax, run: RunFolder) -> dict:
     if min(values["monte_carlo"].min(), values["theorem"].min()) > 0:
         ax.set_yscale("log")
     count, size = config["groups"] * config["group_size"], config["size"]
-    facts = f"{count:,} inputs {size} × {size}, two standard errors"
-    ax.set_title(title_of(run), pad=18)
-    ax.text(0.5, 1.02, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
+    titled(ax, title_of(run), f"{count:,} inputs {size} × {size}, two standard errors")
     return {"title": title_of(run), "net": config["net"], "seed": config["seed"], "index": index, **values}
 
 

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
     COLORS,
-    QUIET,
+    MUTED,
     Drawing,
     array,
     band,
     by_net,
-    head,
+    header,
     mark_partial,
     mean_and_std,
     net_title,
@@ -27,13 +27,13 @@ EPOCHS = "epochs_to_target_loss"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row of three panels a network: epochs to the target loss, l2 and cosine distance from the initialization."""
-    groups = by_net(runs)
+    """A row of three panels per network: epochs to the target loss, l2 and cosine distance from the initialization."""
+    groups = by_net(runs, "eigentasks")
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.6, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
     )
     nets = {net: _row(row, net, group) for row, (net, group) in zip(axes, groups.items(), strict=True)}
-    return Drawing(picture, {**head(picture, runs, preset), "nets": nets})
+    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
@@ -49,11 +49,9 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         # nan where no seed reached the loss, or every training diverged: then there is no point to draw.
         spread = mean_and_std(group, _epochs if name == EPOCHS else name)
         ax.plot(index, spread.mean, "o-", color=color)
-        curves[name] = spread.mean
-        if len(group) > 1:
-            band(ax, index, spread, color)
-            curves |= {f"{name}_std": spread.std, f"{name}_seeds": spread.seeds}
-            mark_partial(ax, index, spread, len(group))
+        band(ax, index, spread, color)
+        mark_partial(ax, index, spread)
+        curves |= spread.numbers(name)
         ax.set_title(title)
         ax.set_xlabel("Eigenfunction index")
         ax.set_xlim(0, 1.03 * max(index))
@@ -76,4 +74,4 @@ def _note_missing(ax: Axes, name: str, missing: np.ndarray, indices: int, epochs
         note = f"△ not within {epochs} epochs"
     else:
         note = f"diverged at {len(missing)} of {indices} indices"
-    ax.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=8, color=QUIET)
+    ax.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=8, color=MUTED)

@@ -1,6 +1,7 @@
 """Accuracy of networks and linearizations against width: Figures 2 to 5, and the numbers of Figure 1 and the tables."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,17 @@ from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
 from ntk_repro.network_names import display_name
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head, legend_of
+from ntk_repro.papers.drawing import (
+    COLORS,
+    MUTED,
+    Drawing,
+    array,
+    check_alike,
+    check_study,
+    header,
+    image_counts,
+    legend_of,
+)
 from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
@@ -18,12 +29,11 @@ NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}
 KINDS = {"network": "", "linearized": "Lin"}
 PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
 SECOND = COLORS["fourth"]  # a linearization at other settings
-_OWN = ("seed", "width")  # in which runs of a line differ
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
 
 def net_name(net: str) -> str:
-    """A network as a reader sees it."""
+    """The name of a network in a picture."""
     return NAMES.get(net, display_name(net))
 
 
@@ -38,25 +48,17 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
         UserError: for runs of another experiment, a model of one seed and width twice, and runs of a panel that differ
             in more than learning rate and weight decay.
     """
-    panels: dict[tuple, dict[str, Any]] = {}
-    seen = set()
     check_study(runs, "finite_width_training")
+    if len({json.dumps(run.config, sort_keys=True) for run in runs}) < len(runs):
+        raise UserError("two runs have the same settings and seed: name each run once")
+    panels = defaultdict(list)
     for run in runs:
-        identity = json.dumps(run.config, sort_keys=True)
-        if identity in seen:
-            raise UserError("two runs have the same settings and seed: name each run once")
-        seen.add(identity)
-        panels.setdefault(tuple(run.config.get(name) for name in _OF_PANEL), {"runs": []})["runs"].append(run)
-    return [_panel(dict(zip(_OF_PANEL, key, strict=True)), panel["runs"]) for key, panel in panels.items()]
+        panels[tuple(run.config.get(name) for name in _OF_PANEL)].append(run)
+    return [_panel(dict(zip(_OF_PANEL, key, strict=True)), group) for key, group in panels.items()]
 
 
 def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
-    free = (*_OWN, "learning_rate", "weight_decay", "models", "follow", "baseline")
-    first = runs[0].config
-    for run in runs:
-        differing = [name for name in first if name not in free and run.config.get(name) != first[name]]
-        if differing:
-            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one figure: draw them apart")
+    check_alike(runs, "seed", "width", "learning_rate", "weight_decay", "models", "follow", "baseline")
     lines = [line for kind in KINDS for line in _lines(kind, runs, net_name(key["net"]))]
     rates = {line["learning_rate"] for line in lines}
     for line in lines:
@@ -74,10 +76,10 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
 
 
 def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
-    groups: dict[tuple, list[RunFolder]] = {}
+    groups = defaultdict(list)
     for run in runs:
         if run.config["models"] in ("both", kind):
-            groups.setdefault((run.config["learning_rate"], run.config["weight_decay"]), []).append(run)
+            groups[run.config["learning_rate"], run.config["weight_decay"]].append(run)
     lines = []
     for (rate, decay), group in groups.items():
         pairs = [(run.config["width"], _seed(run)) for run in group]
@@ -85,7 +87,7 @@ def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
         if twice is not None:
             raise UserError(f"two runs have a {KINDS[kind]}{net} x{twice[0]:g} of seed {twice[1]}: name one of them")
         widths = sorted({width for width, _ in pairs})
-        by_width = [sorted((r for r in group if r.config["width"] == w), key=_seed) for w in widths]
+        by_width = [sorted((run for run in group if run.config["width"] == w), key=_seed) for w in widths]
         lines.append(
             {
                 "kind": kind,
@@ -93,10 +95,10 @@ def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
                 "learning_rate": rate,
                 "weight_decay": decay,
                 "widths": widths,
-                "num_params": [int(array(some[0], "num_params")) for some in by_width],
-                "seeds": [[_seed(run) for run in some] for some in by_width],
+                "num_params": [int(array(same[0], "num_params")) for same in by_width],
+                "seeds": [[_seed(run) for run in same] for same in by_width],
                 **{
-                    part: [[float(array(run, f"{kind}_{part}_accuracy")) for run in some] for some in by_width]
+                    part: [[float(array(run, f"{kind}_{part}_accuracy")) for run in same] for same in by_width]
                     for part in PARTS
                 },
             }
@@ -109,29 +111,22 @@ def _seed(run: RunFolder) -> int:
 
 
 def _baseline(runs: list[RunFolder], name: str) -> float | None:
-    there = [float(array(run, name)) for run in runs if run.config["baseline"]]
-    return there[0] if there else None
+    return next((float(array(run, name)) for run in runs if run.config["baseline"]), None)
 
 
 def _settings(runs: list[RunFolder]) -> str:
-    provenance = runs[0].environment.get("provenance", {})
-    parts = []
-    if {"n_train", "n_test"} <= set(provenance):
-        parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
-    parts.append(f"{runs[0].config['epochs']} epochs")
-    if runs[0].config["decay_epochs"] is not None:
-        parts[-1] += f" (rate / 10 every {runs[0].config['decay_epochs']})"
+    config = runs[0].config
+    decay = "" if config["decay_epochs"] is None else f" (rate / 10 every {config['decay_epochs']})"
     seeds = len({_seed(run) for run in runs})
-    said = f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed"
+    count = f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed"
     for width in sorted({run.config["width"] for run in runs}):
         fewer = len({_seed(run) for run in runs if run.config["width"] == width})
-        said += f", {fewer} at x{width:g}" if fewer < seeds else ""
-    parts.append(said)
-    return ", ".join(parts)
+        count += f", {fewer} at x{width:g}" if fewer < seeds else ""
+    return ", ".join([*image_counts(runs[0]), f"{config['epochs']} epochs{decay}", count])
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One row a panel: training accuracy on the left, test accuracy on the right."""
+    """One row for each panel: training accuracy on the left, test accuracy on the right."""
     panels = panels_of(runs)
     picture, axes = plt.subplots(
         len(panels), 2, figsize=(8.2, 3.4 * len(panels) + 0.5), squeeze=False, layout="constrained", sharey="row"
@@ -143,11 +138,11 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         low, high = row[0].get_ylim()
         row[0].set_ylim(max(0.0, low - 0.08 * (high - low)), min(high, 1.02))  # room for the settings at the bottom
     legend_of(axes[0, 0], picture, 4)
-    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
 def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
-    """The lines of a panel, and what they are compared with."""
+    """The lines of a panel, with the baselines that they are compared with."""
     for line in panel["lines"]:
         accuracy_line(ax, line, part, color_of(panel, line))
     logistic = panel[f"logistic_{part}"]
@@ -162,11 +157,11 @@ def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
     width_axis(ax, widths)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     ax.set_title(f"{PARTS[part]}, {panel['data']}" + (f", shifted by up to {panel['shift']}" if panel["shift"] else ""))
-    ax.text(0.98, 0.03, panel["settings"], transform=ax.transAxes, ha="right", va="bottom", fontsize=7.5, color=QUIET)
+    ax.text(0.98, 0.03, panel["settings"], transform=ax.transAxes, ha="right", va="bottom", fontsize=7.5, color=MUTED)
 
 
 def accuracy_line(ax: Axes, line: dict[str, Any], part: str, color: str) -> None:
-    """One line: means and standard deviations over seeds, and a dot a seed."""
+    """One line: means and standard deviations over seeds, and a dot for each seed."""
     looks = {"marker": "o", "ms": 4.5} if line["kind"] == "network" else {"marker": "*", "ms": 8}
     mean = np.array([student_interval(values).mean for values in line[part]])
     spread = np.array([_spread(values) for values in line[part]])
@@ -197,6 +192,6 @@ def width_axis(ax: Axes, widths: Sequence[float]) -> None:
 
 
 def _factor(width: float) -> str:
-    """×1/32 in place of ×0.03125, which runs into its neighbours."""
+    """×1/32 in place of ×0.03125, which would overlap its neighbours."""
     parts = round(1 / width)
     return f"×1/{parts}" if parts > 1 and abs(parts * width - 1) < 1e-9 else f"×{width:g}"

@@ -5,7 +5,7 @@ import numpy as np
 from accuracy_by_width import accuracy_line, color_of, panels_of, width_axis
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, draw_command, head
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, draw_command, header
 from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
@@ -30,7 +30,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     ends = {kind: [student_interval(values).mean for values in line["test"]] for kind, line in lines.items()}
     for (kind, at), (number, text) in REGIMES.items():
         above = kind == "network"
-        # The gap between the curves stays free for the arrow.
+        # The gap between the curves is left for the arrow.
         ax.annotate(
             f"{number}   {text}",
             (widths[at], ends[kind][at]),
@@ -39,7 +39,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             ha="left" if at == 0 else "right",
             va="bottom" if above else "top",
             fontsize=8,
-            color=QUIET,
+            color=MUTED,
         )
     for at in (0, -1):
         both = sorted((ends["network"][at], ends["linearized"][at]))
@@ -52,9 +52,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     ax.margins(x=0.12, y=0.25)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     ax.set_ylabel("Test accuracy")
-    ax.set_title(panels[0]["settings"], fontsize=8, color=QUIET)
+    ax.set_title(panels[0]["settings"], fontsize=8, color=MUTED)
     ax.legend(loc="center right")
-    return Drawing(picture, {**head(picture, runs, preset), "panels": panels})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Figure A2: statistics of the outputs through training, of networks and of their linearizations, at each width."""
 
 from collections import defaultdict
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from accuracy_by_width import KINDS, net_name, panels_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, head, legend_of, mean_and_std
+from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, header, legend_of, mean_and_std
 from ntk_repro.record import RunFolder
 
 TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
@@ -15,7 +16,7 @@ STYLES = {"network": "-", "linearized": "--"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column a width: median, middle half and 90 % range of the outputs on test images against the epoch."""
+    """A column for each width: median, middle half and 90 % range of the outputs on test images against the epoch."""
     if len(panels_of(runs)) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
     net = net_name(runs[0].config["net"])
@@ -24,14 +25,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         if run.config["models"] != "both" or not run.config["follow"]:
             raise UserError(f"{run.path} has not followed the outputs of both models: compute it with --follow 200")
         by_width[run.config["width"]].append(run)
+    size = (2.6 * len(by_width) + 0.8, 5.6)
     picture, axes = plt.subplots(
-        len(TARGETS),
-        len(by_width),
-        figsize=(2.6 * len(by_width) + 0.8, 5.6),
-        squeeze=False,
-        sharex=True,
-        sharey="row",
-        layout="constrained",
+        len(TARGETS), len(by_width), figsize=size, squeeze=False, sharex=True, sharey="row", layout="constrained"
     )
     numbers = []
     for column, (width, group) in zip(axes.T, sorted(by_width.items()), strict=True):
@@ -46,7 +42,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax in axes[:, 0]:
         ax.set_ylabel("Output")
     legend_of(axes[0, 0], picture, 2)
-    return Drawing(picture, {**head(picture, runs, preset), "widths": numbers})
+    return Drawing(picture, {**header(picture, runs, preset), "widths": numbers})
 
 
 def _band(ax, epochs: np.ndarray, quantiles: np.ndarray, name: str, line: str, color: str) -> None:
@@ -63,31 +59,35 @@ def _epoch_axis(ax, epochs: np.ndarray) -> None:
 
 
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
-    """What is drawn, and how far apart the two models are: root mean squares over the epochs after the start.
+    """The curves, and the distances between the two models: root mean squares over the epochs after the start.
 
-    How far apart means and standard deviations are is taken seed by seed, then averaged: means over seeds first would
-    bring them together as seeds are added.
+    The distances of means and of standard deviations are averages over seeds: those of averaged curves would shrink as
+    seeds are added.
     """
     found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
     curves = {}
     for kind in KINDS:
         for target in TARGETS:
-            for what in ("mean", "std", "quantiles"):
-                curves[f"{kind}_{target}_{what}"] = mean_and_std(group, f"{kind}_{target}_{what}").mean
-    for what in ("mean", "std"):
-        found[f"{what}_apart_by_seed"] = [float(_apart(run, what)) for run in group]
-        found[f"{what}_apart"] = float(mean_and_std(group, lambda run, what=what: _apart(run, what)).mean)
+            for statistic in ("mean", "std", "quantiles"):
+                name = f"{kind}_{target}_{statistic}"
+                curves[name] = mean_and_std(group, name).mean
+    for statistic in ("mean", "std"):
+        distance = partial(_distance, statistic=statistic)
+        found[f"{statistic}_apart_by_seed"] = [float(distance(run)) for run in group]
+        found[f"{statistic}_apart"] = float(mean_and_std(group, distance).mean)
     outputs = mean_and_std(group, lambda run: _root_mean_square(array(run, "outputs_apart")[1:])).mean
     return {**found, **curves, "outputs_apart": float(outputs), "outputs_std": float(mean_and_std(group, _std).mean)}
 
 
-def _apart(run: RunFolder, what: str) -> np.ndarray:
-    network, linearized = (np.array([array(run, f"{kind}_{target}_{what}") for target in TARGETS]) for kind in KINDS)
+def _distance(run: RunFolder, statistic: str) -> np.ndarray:
+    network, linearized = (
+        np.array([array(run, f"{kind}_{target}_{statistic}") for target in TARGETS]) for kind in KINDS
+    )
     return _root_mean_square((network - linearized)[:, 1:])
 
 
 def _std(run: RunFolder) -> np.ndarray:
-    """Of one model's outputs about their mean: one of an image's outputs is of the right class, the others are not."""
+    """The standard deviation of one model's outputs: one output of each image is that of the right class."""
     classes = run.environment.get("provenance", {}).get("num_classes") or 10
     shares = {"one": 1 / classes, "zero": 1 - 1 / classes}
     variances = [

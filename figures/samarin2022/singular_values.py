@@ -1,5 +1,6 @@
 """Runs of the experiment on spectra as curves against width, and their singular values: Figures 6, 7 and A3."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from accuracy_by_width import net_name
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, header
 from ntk_repro.record import RunFolder
 
 _OF_LINE = ("net", "data", "shift", "resize", "n_train", "precision")
@@ -25,10 +26,10 @@ def lines_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     Raises:
         UserError: for runs of another experiment, and the same run twice.
     """
-    groups: dict[tuple, list[RunFolder]] = {}
     check_study(runs, "finite_width_spectra")
+    groups = defaultdict(list)
     for run in runs:
-        groups.setdefault(tuple(run.config.get(name) for name in _OF_LINE), []).append(run)
+        groups[tuple(run.config.get(name) for name in _OF_LINE)].append(run)
     return [_line(dict(zip(_OF_LINE, key, strict=True)), group) for key, group in groups.items()]
 
 
@@ -38,36 +39,36 @@ def _line(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         raise UserError("two runs have the same settings and seed: name each run once")
     widths = sorted({width for width, _ in pairs})
     by_width = [sorted((r for r in runs if r.config["width"] == w), key=lambda r: r.config["seed"]) for w in widths]
-    values = [array(some[0], "singular_values") for some in by_width]
+    values = [array(same[0], "singular_values") for same in by_width]
     return {
         **key,
         "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
         "widths": widths,
-        "seeds": [[run.config["seed"] for run in some] for some in by_width],
+        "seeds": [[run.config["seed"] for run in same] for same in by_width],
         "rows": int(array(runs[0], "rows")),
-        **{name: [float(np.mean([array(r, name) for r in some])) for some in by_width] for name in _SCALARS},
+        **{name: [float(np.mean([array(r, name) for r in same])) for same in by_width] for name in _SCALARS},
         "smallest": [float(v[v > 0][-1]) for v in values],
         "singular_values": values,
         "direct_images": max(int(run.result().get("direct_images", 0)) for run in runs),
-        "direct_apart": [max(_apart(run) for run in some) for some in by_width],
+        "direct_apart": [max(_apart(run) for run in same) for same in by_width],
     }
 
 
 def _apart(run: RunFolder) -> float:
     result = run.result()
     if "direct_effective_rank" not in result:
-        return float("nan")
+        return np.nan
     return abs(float(result["direct_from_kernel"] / result["direct_effective_rank"]) - 1)
 
 
-def spoken(line: dict[str, Any]) -> str:
+def display_line(line: dict[str, Any]) -> str:
     """The network and the data of a line."""
     shift = f" shifted by up to {line['shift']}" if line["shift"] else ""
     return f"Lin{net_name(line['net'])}, {line['data']}{shift}"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel a line: singular values in descending order, a curve a width."""
+    """A panel for each line: singular values in descending order, a curve for each width."""
     lines = lines_of(runs)
     picture, axes = plt.subplots(
         1, len(lines), figsize=(4.4 * len(lines), 3.8), squeeze=False, layout="constrained", sharey=True
@@ -77,17 +78,17 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         for width, values, color, condition in zip(
             line["widths"], line["singular_values"], colors, line["condition_number"], strict=True
         ):
-            there = values[values > 0]
-            ax.plot(np.arange(1, len(there) + 1), there, color=color, label=f"×{width:g}: {condition:.2g}")
+            positive = values[values > 0]
+            ax.plot(np.arange(1, len(positive) + 1), positive, color=color, label=f"×{width:g}: {condition:.2g}")
         ax.set_yscale("log")
         ax.set_xlabel("Index")
-        ax.set_title(spoken(line))
+        ax.set_title(display_line(line))
         ax.text(
-            0.98, 0.97, f"{line['rows']:,} rows", transform=ax.transAxes, ha="right", va="top", fontsize=8, color=QUIET
+            0.98, 0.97, f"{line['rows']:,} rows", transform=ax.transAxes, ha="right", va="top", fontsize=8, color=MUTED
         )
         ax.legend(title=r"Width: $\sigma_{\max}/\sigma_{\min}$", title_fontsize=8, fontsize=8, loc="lower left")
     axes[0, 0].set_ylabel("Singular value of the Jacobian")
-    return Drawing(picture, {**head(picture, runs, preset), "lines": lines})
+    return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
 
 LINE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])

@@ -1,4 +1,4 @@
-"""One digit against the others by several solutions, at every width, beside the paper's numbers: Tables 1 and 2."""
+"""One digit against the others by several solutions, at every width, with the paper's numbers: Tables 1 and 2."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, QUIET, Drawing, array, check_study, head
-from ntk_repro.papers.samarin2022.printed import printed_for
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_alike, check_study, header, table_of
+from ntk_repro.papers.samarin2022 import printed_for
 from ntk_repro.record import RunFolder
 
 ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
@@ -18,22 +18,18 @@ _FREE = ("width", "seed", "sizes", "sgd")
 
 
 def columns_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
-    """A column a width: accuracies of all solutions on the most images each was fitted to.
+    """A column for each width: accuracies of all solutions on the largest set each was fitted to.
 
     Raises:
         UserError: for runs of another experiment, runs that differ in more than width and sizes, and two of one width.
     """
     check_study(runs, "finite_width_solver")
-    columns = []
-    for run in runs:
-        differing = [k for k, v in runs[0].config.items() if k not in _FREE and run.config.get(k) != v]
-        if differing:
-            raise UserError(f"runs that differ in {', '.join(differing)} do not go into one table: draw them apart")
-        columns.append(_column(run))
+    check_alike(runs, *_FREE)
+    columns = sorted(map(_column, runs), key=lambda column: column["width"])
     widths = [column["width"] for column in columns]
     if len(set(widths)) < len(widths):
         raise UserError("two runs have the same width: the paper's tables are of single runs, name one of each width")
-    return sorted(columns, key=lambda column: column["width"])
+    return columns
 
 
 def _column(run: RunFolder) -> dict[str, Any]:
@@ -68,50 +64,41 @@ def draw(runs: list[RunFolder], preset: str, table: str) -> Drawing:
     )
     _table(above, columns, table)
     _by_size(below, columns)
-    return Drawing(picture, {**head(picture, runs, preset), "columns": columns})
+    return Drawing(picture, {**header(picture, runs, preset), "columns": columns})
 
 
 def _table(ax, columns: list[dict[str, Any]], table: str) -> None:
-    ax.set_axis_off()
     rows = [(part, model) for part in PARTS for model in ROWS]
-    cells = [[cell(column, model, part, table) for column in columns] for part, model in rows]
-    drawn = ax.table(
-        cells,
-        rowLabels=[f"{PARTS[part]}: {ROWS[model]}" for part, model in rows],
-        colLabels=[f"×{c['width']:g}\n{c['num_params']:,}" for c in columns],
-        cellLoc="center",
-        bbox=(0, 0, 1, 1),
+    table_of(
+        ax,
+        [[cell(column, model, part, table) for column in columns] for part, model in rows],
+        [f"{PARTS[part]}: {ROWS[model]}" for part, model in rows],
+        [f"×{c['width']:g}\n{c['num_params']:,}" for c in columns],
     )
-    drawn.auto_set_font_size(False)
-    drawn.set_fontsize(8)
-    for one in drawn.get_celld().values():
-        one.set_edgecolor("#D0D0D0")
     first = columns[0]
-    said = f"per cent, {first['images']:,} + {first['test_images']:,} images"
+    title = f"per cent, {first['images']:,} + {first['test_images']:,} images"
     if printed_for(table, first["data"]):
-        said += "; in brackets the paper's, 60,000 + 10,000"
+        title += "; in brackets the paper's, 60,000 + 10,000"
     for model, name in (("logistic", "logistic regression"), ("ridge", "ridge regression")):
         if first[model]:
-            said += (
-                f"\n{name} on pixels: test {100 * first[model]['test']:.2f}, training {100 * first[model]['train']:.2f}"
-            )
-    said += f"; always no: {100 * first['majority_rate']:.2f}"
-    ax.set_title(said, fontsize=8, color=QUIET)
+            test, train = (100 * first[model][part] for part in PARTS)
+            title += f"\n{name} on pixels: test {test:.2f}, training {train:.2f}"
+    title += f"; always no: {100 * first['majority_rate']:.2f}"
+    ax.set_title(title, fontsize=8, color=MUTED)
 
 
 def cell(column: dict[str, Any], model: str, part: str, table: str) -> str:
-    """ "99.31 (99.61)": ours, and the paper's where it has one; with the number of images where not all were solved."""
-    block = printed_for(table, column["data"]) or {part: {}}
-    printed = block[part].get(model, {}).get(f"{column['width']:g}")
+    """ "99.31 (99.61)": ours and the paper's, and the number of images where the solver was not fitted to all."""
+    printed = printed_for(table, column["data"]).get(part, {}).get(model, {}).get(f"{column['width']:g}")
     behind = "" if printed is None else f" ({100 * printed:g})"
     if not column[model]:
         return "-" + behind
     value = column[model][part]
-    said = "diverged" if not np.isfinite(value) else f"{100 * value:.2f}"
+    ours = "diverged" if not np.isfinite(value) else f"{100 * value:.2f}"
     sizes = column["solver_by_size"]["sizes"]
     if model in ("solver", "kernel_ridge") and len(sizes) and sizes[-1] < column["images"]:
         behind += f"\non {sizes[-1]:,}"
-    return said + behind
+    return ours + behind
 
 
 def _by_size(ax, columns: list[dict[str, Any]]) -> None:

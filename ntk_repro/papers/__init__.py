@@ -1,4 +1,4 @@
-"""Papers read as indexes: each figure with its runs, its drawing script and what the paper claims about it."""
+"""The figures of the papers: each with its runs, its drawing script and the paper's claims about it."""
 
 from ntk_repro.papers.claims import Claim, Verdict, evaluate, judged
 from ntk_repro.papers.costs import Cost

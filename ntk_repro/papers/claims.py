@@ -1,41 +1,44 @@
-"""What a paper says about a figure, judged on the numbers that were plotted, and how verdicts are shown and counted."""
+"""What a paper says about a figure, judged on the plotted numbers, and how verdicts are shown and counted."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from ntk_repro.papers.statistics import Number, monotone, spearman
+from ntk_repro.papers.statistics import Number, spearman
 
-__all__ = ["WORDS", "Claim", "Numbers", "Tally", "Verdict", "cells", "evaluate", "judged", "tally", "trend"]
+__all__ = ["Claim", "Numbers", "Verdict", "cells", "claim", "evaluate", "judged", "tally", "trend", "trend_of_nets"]
 
 Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
-WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
-"""The word for each verdict."""
+_WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
+_ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one claim came to on one subject; `judged` makes it.
+    """The outcome of one claim on one subject; `judged` makes it.
 
     Attributes:
         subject: what the claim was tested on, such as the name of a network.
-        holds: whether the predicate is true of our numbers; None where they cannot decide it, as where a run departs
-            from what the paper did in something that moves the number.
-        number: the number it was decided by, or would be (nan where our numbers do not determine one).
+        holds: whether the predicate is true of our numbers; None where they cannot decide it, for example where a run
+            departs from the paper's settings in something that moves the number.
+        number: the number that decides it, or would; None where our numbers do not determine one.
         meaning: what that number is.
         paper: the number that the paper prints for it, None where it prints none.
-        note: anything a reader needs beside the number.
+        note: anything else that a reader needs.
     """
 
     subject: str
     holds: bool | None
-    number: float
+    number: Number
     meaning: str
-    paper: float | None = None
+    paper: Number = None
     note: str = ""
+
+
+Predicate = Callable[..., Iterable[Verdict]]
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class Claim:
         statement: what the paper says, with the threshold that it is judged by.
         predicate: (plotted numbers, *arguments) -> a verdict for each subject.
         arguments: what distinguishes claims of one predicate.
-        over: where the predicate judges each entry of one list or table of the numbers by itself, the name of that: it
+        over: the name of a list or table in the numbers, where the predicate judges each of its entries separately: it
             takes the entry in place of the numbers, of a table (name, entry).
     """
 
     statement: str
-    predicate: Callable[..., Iterable[Verdict]]
+    predicate: Predicate
     arguments: tuple[Any, ...] = ()
     over: str = ""
 
@@ -62,6 +65,11 @@ class Claim:
             yield from self.predicate(*entry, *self.arguments)
 
 
+def claim(statement: str, over: str = "") -> Callable[[Predicate], Claim]:
+    """Decorates a predicate with its statement: the name is then that of the `Claim`."""
+    return lambda predicate: Claim(statement, predicate, over=over)
+
+
 def judged(
     subject: str,
     holds: bool | None,
@@ -69,14 +77,16 @@ def judged(
     meaning: str,
     *notes: str,
     unless: str = "",
-    paper: float | None = None,
+    paper: Number = None,
 ) -> Verdict:
-    """The verdict on a subject: the fields of `Verdict`, with its note made from parts; empty ones are left out.
+    """The verdict on a subject: the fields of `Verdict`, its note joined from parts; empty ones are left out.
 
-    It is undetermined where `unless` says why our numbers cannot decide the claim.
+    It is undetermined where the number is nan, and where `unless` says why our numbers cannot decide the claim.
     """
-    why = f"not judged: {unless}" if unless else ""
-    return Verdict(subject, None if unless else holds, number, meaning, paper, "; ".join(filter(None, (*notes, why))))
+    determined, why = math.isfinite(number), f"not judged: {unless}" if unless else ""
+    verdict = bool(holds) if determined and not unless and holds is not None else None
+    note = "; ".join(filter(None, (*notes, why)))
+    return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
 
 
 def trend(
@@ -97,40 +107,69 @@ def trend(
         x: positions.
         y: values.
         sign: +1 or -1.
-        meaning: what stands behind "Spearman correlation".
+        meaning: the words after "Spearman correlation".
         *notes: as in `judged`.
-        bound: the least correlation that is a trend.
-        missing: what a missing value means, see `spearman`.
+        bound: the smallest correlation that counts as a trend.
+        missing: how a missing value counts, see `spearman`.
         unless: as in `judged`.
     """
     rho = spearman(x, y, missing)
-    return judged(subject, monotone(rho, sign, bound), rho, f"Spearman correlation {meaning}", *notes, unless=unless)
+    holds = sign * rho >= bound - _ROUNDING
+    return judged(subject, holds, rho, f"Spearman correlation {meaning}", *notes, unless=unless)
+
+
+def trend_of_nets(
+    statement: str,
+    curve: str,
+    along: str,
+    sign: int,
+    *,
+    missing: Literal["drop", "last"] = "drop",
+    note: Callable[[Sequence[Number]], str] = lambda values: "",
+    unless: Callable[[Numbers], str] = lambda curves: "",
+) -> Claim:
+    """The claim that a curve of every network grows (sign +1) or falls (sign -1) along another of its lists.
+
+    Args:
+        statement: the statement, without the bound.
+        curve: name of the values in the plotted numbers of a network.
+        along: name of their positions.
+        sign: +1 or -1.
+        missing: how a missing value counts, see `spearman`.
+        note: what a reader needs to know of the values.
+        unless: why these curves cannot decide the claim; "" where they can.
+    """
+
+    @claim(f"{statement} (Spearman {'<= -0.8' if sign < 0 else '>= 0.8'})", over="nets")
+    def trend_of_net(net: str, curves: Numbers) -> Iterator[Verdict]:
+        values = curves[curve]
+        gaps = f"{values.count(None)} of {len(values)}" if None in values else ""
+        lost = f"not reached at {gaps}" if missing == "last" else f"no number at {gaps}, left out"
+        notes = (note(values), lost if gaps else "")
+        why, meaning = unless(curves), f"with the {along}"
+        yield trend(net, curves[along], values, sign, meaning, *notes, missing=missing, unless=why)
+
+    return trend_of_net
 
 
 def evaluate(claims: Iterable[Claim], numbers: Numbers) -> list[dict[str, Any]]:
     """Every claim's verdicts on the plotted numbers, one JSON-able dict each (statement and fields of `Verdict`).
 
-    A claim that fails is a finding and raises nothing. One that is undetermined neither holds nor fails: its `holds` is
-    None, and so is its `number` where there is none.
+    A claim that does not hold is a finding and raises nothing. An undetermined one neither holds nor fails: its `holds`
+    is None, and so is its `number` where there is none.
     """
-    rows = []
-    for claim in claims:
-        for verdict in claim.verdicts(numbers):
-            row = {"statement": claim.statement, **asdict(verdict)}
-            determined = math.isfinite(verdict.number)
-            row["holds"] = bool(verdict.holds) if determined and verdict.holds is not None else None
-            row["number"] = float(verdict.number) if determined else None
-            rows.append(row)
-    return rows
+    return [
+        {"statement": claim.statement, **asdict(verdict)} for claim in claims for verdict in claim.verdicts(numbers)
+    ]
 
 
 def cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """A verdict, as `evaluate` gives it, as the texts of a table's row, on a terminal as on a page."""
+    """A verdict from `evaluate` as the texts of a table row, for the terminal and for pages."""
     number, paper = row["number"], row["paper"]
     return {
         "statement": row["statement"],
         "subject": row["subject"],
-        "verdict": WORDS[row["holds"]],
+        "verdict": _WORDS[row["holds"]],
         "number": "" if number is None else f"{number:.4g}",
         "paper": "" if paper is None else f"{paper:.4g}",
         "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
@@ -138,27 +177,8 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-class Tally(NamedTuple):
-    """How many verdicts there are of each kind; as text "7 of 9 claims hold, 1 undetermined"."""
-
-    hold: int
-    total: int
-    undetermined: int
-
-    @property
-    def short(self) -> str:
-        """ "7 of 9, 1 undetermined", where it stands under "claims that hold"."""
-        return f"{self.hold} of {self.total}" + self._others
-
-    @property
-    def _others(self) -> str:
-        return f", {self.undetermined} undetermined" if self.undetermined else ""
-
-    def __str__(self) -> str:
-        return f"{self.hold} of {self.total} claims hold" + self._others
-
-
-def tally(rows: Iterable[Mapping[str, Any]]) -> Tally:
-    """Counts verdicts as `evaluate` gives them."""
+def tally(rows: Iterable[Mapping[str, Any]], noun: str = " claims hold") -> str:
+    """How many verdicts from `evaluate` there are of each kind: "7 of 9 claims hold, 1 undetermined"."""
     verdicts = [row["holds"] for row in rows]
-    return Tally(verdicts.count(True), len(verdicts), verdicts.count(None))
+    undetermined = f", {verdicts.count(None)} undetermined" if None in verdicts else ""
+    return f"{verdicts.count(True)} of {len(verdicts)}{noun}{undetermined}"

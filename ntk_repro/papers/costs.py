@@ -1,4 +1,4 @@
-"""What the runs of a preset cost, as numbers and as text."""
+"""How long the runs of a preset take, as numbers and as text."""
 
 import math
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Cost:
 
     Attributes:
         minutes: measured on two cores; on a GPU an estimate, good to its order of magnitude.
-        device: what it is meant for.
-        needs: what the machine must have besides, such as "ImageNet".
-        shared: how much of it other figures have computed already, such as "half of it Figure 2's".
+        device: the device that it is meant for.
+        needs: what else the machine must have, such as "ImageNet".
+        shared: how much of it other figures share, such as "half of it Figure 2's".
     """
 
     minutes: float
@@ -40,7 +40,7 @@ class Cost:
 
 
 def duration(minutes: float) -> str:
-    """A time in the largest unit that it has one of, to two digits.
+    """A time to two digits, in the largest unit that it reaches.
 
     >>> duration(2.5), duration(60), duration(3 * 24 * 60), duration(0.2)
     ('2.5 minutes', '1 hour', '3 days', '12 seconds')

@@ -1,9 +1,9 @@
-"""What every drawing script shares: its command line, its looks, and how a picture is saved with its numbers."""
+"""Shared by all drawing scripts: command line, style, and how a picture is saved with its numbers."""
 
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -18,30 +18,35 @@ from ntk_repro.record import RunFolder, write_errors_explained
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
+    from matplotlib.table import Table
 
 __all__ = [
     "COLORS",
+    "MUTED",
     "NET_TITLES",
-    "QUIET",
     "Drawing",
     "Spread",
     "array",
     "band",
     "by_net",
+    "by_seed",
+    "check_alike",
     "check_study",
     "draw_command",
-    "head",
+    "header",
+    "image_counts",
+    "json_ready",
     "legend_of",
     "mark_partial",
     "mean_and_std",
     "net_names",
     "net_title",
-    "plain",
     "settings",
+    "table_of",
     "titled",
 ]
 
-# Okabe and Ito's palette: told apart by colour-blind readers, and by their lightness in grey print.
+# Okabe and Ito's palette: colour-blind readers distinguish them, and in grey print their lightness does.
 COLORS = {
     "network": "#0072B2",
     "linearized": "#D55E00",
@@ -50,10 +55,10 @@ COLORS = {
     "fourth": "#CC79A7",
     "chance": "#A0A0A0",
 }
-QUIET = "#505050"  # text that stands back
+MUTED = "#505050"  # secondary text
 NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
-# Settings that a reader takes for granted, and how they are named where a run departs from them.
+# The papers' usual settings, and how a picture names others.
 _USUAL = (("batch_size", 128, "batches of {}"), ("residual_scale_init", 0.0, "residual scale {:g}"))
 
 _STYLE: dict[Any, Any] = {
@@ -76,7 +81,7 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture and the numbers in it (JSON-able, see `plain`)."""
+    """A picture and the numbers in it, see `json_ready`."""
 
     picture: "Picture"
     numbers: dict[str, Any]
@@ -93,7 +98,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
     Args:
         figure: "<paper>/<figure>", which names the files written.
         draw: (run folders, preset) -> the picture and its numbers.
-        args: the command line, None for the process's own.
+        args: the command line, None for that of the process.
     """
     import matplotlib as mpl
     import tyro
@@ -110,7 +115,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
         Args:
             runs: Folders of finished runs, in any order.
             out: Folder for the .png, .pdf and .json files.
-            preset: Name of the settings that the runs belong to, written beside the picture.
+            preset: Name of the settings that the runs belong to, written above the picture.
         """
         if not runs:
             raise UserError("name at least one run folder; `ntk-repro run` prints those of a figure")
@@ -130,7 +135,7 @@ def _save(picture: "Picture", numbers: dict[str, Any], out: Path, name: str) -> 
         # Without dates, so that the same numbers give the same bytes.
         picture.savefig(paths[0], bbox_inches="tight")
         picture.savefig(paths[1], bbox_inches="tight", metadata={"CreationDate": None})
-        paths[2].write_text(json.dumps(plain(numbers), indent=1, allow_nan=False) + "\n")
+        paths[2].write_text(json.dumps(json_ready(numbers), indent=1, allow_nan=False) + "\n")
     return paths
 
 
@@ -139,67 +144,82 @@ def net_title(net: str) -> str:
     return NET_TITLES.get(net, display_name(net))
 
 
-def plain(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """Numbers as JSON has them: arrays become lists, and what is not finite becomes null."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [plain(item) for item in value]
+        return [json_ready(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_study(runs: Sequence[RunFolder], study: str) -> None:
-    """Refuses runs of another study, named as its folder among the runs is, such as "wide_limit_drift".
+    """Refuses runs of another study than that of this folder name, such as "wide_limit_drift".
 
     Raises:
         UserError: names the first such run.
     """
     for run in runs:
         if run.study != study:
-            raise _stranger(run)
+            raise UserError(
+                f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it"
+            )
 
 
-def _stranger(run: RunFolder) -> UserError:
-    return UserError(f"{run.path} is not a run that this figure draws: name those that `ntk-repro run` prints for it")
+def check_alike(runs: Sequence[RunFolder], *free: str, label: str = "") -> None:
+    """Refuses runs that differ in other settings than `free`; `label` names them in the message.
+
+    Raises:
+        UserError: names the settings.
+    """
+    for run in runs:
+        differing = [name for name in run.config if name not in free and run.config[name] != runs[0].config.get(name)]
+        if differing:
+            of = f" of {label}" if label else ""
+            raise UserError(f"two runs{of} differ in {', '.join(differing)}: draw them in separate figures")
+
+
+def by_seed(runs: Iterable[RunFolder], label: str) -> list[RunFolder]:
+    """Runs that differ in their seed alone, ordered by it; `label` names them in messages.
+
+    Raises:
+        UserError: runs that differ in more, or two of one seed.
+    """
+    runs = sorted(runs, key=lambda run: run.config["seed"])
+    check_alike(runs, "seed", label=label)
+    if len({run.config["seed"] for run in runs}) < len(runs):
+        raise UserError(f"two runs of {label} have the same seed: name each run once")
+    return runs
 
 
 def net_names(runs: Sequence[RunFolder]) -> dict[str, str]:
-    """How tables and pictures call the networks of these runs, by their names in the runs' settings.
+    """The names of the networks of these runs in tables and pictures, by their names in the runs' settings.
 
     Two custom networks of one name keep their digests, "MyNet@0f3c5a0f3c5a".
     """
-    return display_names(run.config["net"] for run in runs if "net" in run.config)
+    return display_names(run.config["net"] for run in runs)
 
 
-def by_net(runs: Sequence[RunFolder], names: Mapping[str, str] | None = None) -> dict[str, list[RunFolder]]:
+def by_net(runs: Sequence[RunFolder], study: str, names: Mapping[str, str] | None = None) -> dict[str, list[RunFolder]]:
     """The runs of each network by its display name, smallest network first, each list ordered by seed.
 
     Args:
         runs: the runs.
+        study: the study that they must be of, see `check_study`.
         names: the display names, None for those of these runs alone.
 
     Raises:
-        UserError: when runs of one network differ in more than their seed, or a run is of no network.
+        UserError: a run of another study, or runs of one network that differ in more than their seed.
     """
+    check_study(runs, study)
     groups = defaultdict(list)
     for run in runs:
-        if not {"net", "seed"} <= set(run.config):
-            raise _stranger(run)
         groups[run.config["net"]].append(run)
-    for net, group in groups.items():
-        group.sort(key=lambda run: run.config["seed"])
-        for run in group[1:]:
-            differing = [k for k in run.config if k != "seed" and run.config[k] != group[0].config.get(k)]
-            if differing:
-                raise UserError(f"two runs of {net} differ in {', '.join(differing)}: draw them in separate figures")
-        if len({run.config["seed"] for run in group}) < len(group):
-            raise UserError(f"two runs of {net} have the same seed: name each run once")
     names = names or net_names(runs)
-    return {names[net]: groups[net] for net in dict.fromkeys([*NET_TITLES, *sorted(groups)]) if net in groups}
+    order = dict.fromkeys([*NET_TITLES, *sorted(groups)])
+    return {names[net]: by_seed(groups[net], net) for net in order if net in groups}
 
 
 def array(run: RunFolder, name: str) -> np.ndarray:
@@ -215,75 +235,106 @@ def array(run: RunFolder, name: str) -> np.ndarray:
 
 
 class Spread(NamedTuple):
-    """What several seeds gave, entry by entry; entries that are nan are left out.
+    """Mean and spread of several seeds, entry by entry; entries that are nan are left out.
 
     Attributes:
         mean: the mean, nan where every seed is nan.
         std: the standard deviation (0 for a single run), nan where fewer than two of several seeds are left.
         seeds: how many seeds are left.
+        runs: how many seeds there are.
     """
 
     mean: np.ndarray
     std: np.ndarray
     seeds: np.ndarray
+    runs: int
+
+    def at(self, index: Any) -> "Spread":
+        """Some of the entries."""
+        return Spread(self.mean[index], self.std[index], self.seeds[index], self.runs)
+
+    def numbers(self, name: str) -> dict[str, np.ndarray]:
+        """The mean as `name`; of several seeds also `name`_std and `name`_seeds."""
+        spread = {f"{name}_std": self.std, f"{name}_seeds": self.seeds} if self.runs > 1 else {}
+        return {name: self.mean, **spread}
 
 
 def mean_and_std(runs: Sequence[RunFolder], of: str | Callable[[RunFolder], np.ndarray]) -> Spread:
-    """The mean over runs (seeds) of one result array, or of what a function makes of each run, and its spread."""
+    """The mean over runs (seeds) of one result array, or of a function of each run, and its spread."""
     values = np.stack([np.asarray(array(run, of) if isinstance(of, str) else of(run), float) for run in runs])
-    there = ~np.isnan(values)
-    count = there.sum(axis=0)
-    mean = np.where(there, values, 0).sum(axis=0) / np.where(count, count, np.nan)
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    mean = np.where(known, values, 0).sum(axis=0) / np.where(count, count, np.nan)
     if len(runs) == 1:
-        return Spread(mean, np.zeros(mean.shape), count)
-    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
-    return Spread(mean, np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), count)
+        return Spread(mean, np.zeros(mean.shape), count, 1)
+    squares = np.where(known, (values - mean) ** 2, 0).sum(axis=0)
+    return Spread(mean, np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), count, len(runs))
 
 
-def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread, seeds: int) -> None:
+def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread) -> None:
     """Writes "4 of 5 seeds" at the points that are not the mean of all seeds."""
     for x, y, count in zip(index, spread.mean, spread.seeds, strict=True):
-        if 0 < count < seeds:
-            text = f"{count} of {seeds} seeds"
-            ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=QUIET)
-
-
-def titled(ax: "Axes", title: str, facts: str, lines: int = 0) -> None:
-    """A title, and between it and the axes small lines of facts; `lines` leaves room for so many."""
-    ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
-    ax.text(0.5, 1.03, facts, transform=ax.transAxes, ha="center", va="bottom", fontsize=8, color=QUIET)
-
-
-def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
-    """What is labelled in one panel as the legend of the whole picture, below it."""
-    picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
+        if 0 < count < spread.runs:
+            text = f"{count} of {spread.runs} seeds"
+            ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=MUTED)
 
 
 def band(ax: "Axes", x: np.ndarray, spread: Spread, color: str, alpha: float = 0.2) -> None:
-    """One standard deviation to both sides of the mean."""
-    ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
+    """One standard deviation on both sides of the mean of several seeds."""
+    if spread.runs > 1:
+        ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
 
 
-def head(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
+def titled(ax: "Axes", title: str, facts: str, lines: int = 0, fontsize: int = 8) -> None:
+    """A title, and small lines of facts between it and the axes; `lines` reserves room for that many."""
+    ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "bottom"}
+    ax.annotate(facts, (0.5, 1), (0, 4), fontsize=fontsize, color=MUTED, **place)
+
+
+def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
+    """The legend of the whole picture, below it, from the labels of one panel."""
+    picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
+
+
+def table_of(ax: "Axes", cells: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]) -> "Table":
+    """Fills the axes with a table of texts, `rows` and `columns` being its labels."""
+    from matplotlib.transforms import Bbox
+
+    ax.set_axis_off()
+    table = ax.table(cells, rowLabels=rows, colLabels=columns, cellLoc="center", bbox=Bbox.unit())
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    for cell in table.get_celld().values():
+        cell.set_edgecolor("#D0D0D0")
+    return table
+
+
+def header(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
     """Writes data set and preset above the picture, and returns them as the first of its numbers."""
     labels = [run.environment.get("provenance", {}).get("label") or run.config["data"] for run in runs]
     label = "; ".join(dict.fromkeys(labels))
     data = "; ".join(dict.fromkeys(run.config["data"] for run in runs))
-    picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=QUIET)
+    picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
     return {"preset": preset, "data": data, "data_label": label}
 
 
 def settings(runs: Sequence[RunFolder]) -> str:
-    """What a reader should know of the runs of one panel: "width × 0.125, 2,000 + 500 images, 20 epochs, 5 seeds".
+    """The settings of the runs of one panel: "width × 0.125, 2,000 + 500 images, 20 epochs, 5 seeds".
 
     A second line names the settings that are not the papers' usual ones: "batches of 32, residual scale 1".
     """
-    config, provenance = runs[0].config, runs[0].environment.get("provenance", {})
+    config = runs[0].config
     parts = [f"width × {config['width']:g}"] if config["width"] != 1 else []
-    if {"n_train", "n_test"} <= set(provenance):
-        parts.append(f"{provenance['n_train']:,} + {provenance['n_test']:,} images")
-    parts.append(f"{config['epochs']} epochs")
-    if len(runs) > 1:
-        parts.append(f"{len(runs)} seeds")
-    unusual = [said.format(config[name]) for name, usual, said in _USUAL if config.get(name, usual) != usual]
+    parts += [*image_counts(runs[0]), f"{config['epochs']} epochs"]
+    parts += [f"{len(runs)} seeds"] if len(runs) > 1 else []
+    unusual = [text.format(config[name]) for name, usual, text in _USUAL if config.get(name, usual) != usual]
     return "\n".join(", ".join(line) for line in (parts, unusual) if line)
+
+
+def image_counts(run: RunFolder) -> list[str]:
+    """ "2,000 + 500 images", as a list of one, where they are on record."""
+    provenance = run.environment.get("provenance", {})
+    if not {"n_train", "n_test"} <= set(provenance):
+        return []
+    return [f"{provenance['n_train']:,} + {provenance['n_test']:,} images"]

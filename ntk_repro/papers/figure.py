@@ -1,12 +1,11 @@
-"""A paper, and a figure of it: where its numbers come from, what draws it and what the paper says about it."""
+"""A paper, and a figure of it: the study that computes its runs, and the paper's claims about it."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ntk_repro.papers.claims import Claim
 
-__all__ = ["Figure", "Paper", "in_order"]
+__all__ = ["Figure", "Paper"]
 
 _WORDS = {"fig": "Figure", "table": "Table", "lemma": "Lemma", "theorem": "Theorem"}
 
@@ -16,7 +15,7 @@ class Paper:
     """One paper.
 
     Attributes:
-        name: its short name, such as "ortiz2021", which its folders of presets and drawing scripts have too.
+        name: its short name, such as "ortiz2021", also the name of its folders of presets and drawing scripts.
         first_author: such as "Ortiz-Jimenez".
         year: of publication.
         title: its title.
@@ -31,7 +30,7 @@ class Paper:
         return f"{self.first_author} et al. {self.year}"
 
     def figure(self, name: str, title: str, study: str, *claims: Claim, label: str = "") -> "Figure":
-        """A figure of this paper; without a label the one that its name spells, "Figure S7" for "figS7"."""
+        """A figure of this paper; its label defaults to what its name spells, "Figure S7" for "figS7"."""
         kind, number = re.fullmatch(r"([a-z]+)(\w+)", name).groups()  # type: ignore[union-attr]
         return Figure(self, name, label or f"{_WORDS[kind]} {number}", title, study, claims)
 
@@ -43,10 +42,10 @@ class Figure:
     Attributes:
         paper: the paper.
         name: its name within the paper, such as "fig2".
-        label: how the paper calls it, such as "Figure 2".
-        title: one line of what it shows.
+        label: its name in the paper, such as "Figure 2".
+        title: what it shows, in one line.
         study: the module under `ntk_repro` that computes its runs, such as "eigentasks" or "wide_limit.drift".
-        claims: what the paper says one should see.
+        claims: what the paper says about it.
     """
 
     paper: Paper
@@ -70,13 +69,3 @@ class Figure:
     def folder(self) -> str:
         """The name of the study's folder among the runs, such as "wide_limit_drift"."""
         return self.study.replace(".", "_")
-
-
-def in_order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
-    """The figures of a paper as it has them: those of the text by number, then tables, the appendix, and the others."""
-    return tuple(sorted(figures, key=lambda figure: _place(figure.name)))
-
-
-def _place(name: str) -> tuple[int, str, int]:
-    found = re.fullmatch(r"(fig|table)([A-Z]?)(\d+)", name)
-    return (2, name, 0) if found is None else (int(found[2] != ""), found[1], int(found[3]))

@@ -1,7 +1,8 @@
-"""Every figure of every paper that can be made today."""
+"""Every figure of every paper, in the order of the papers."""
 
-import importlib
 import pkgutil
+import re
+from importlib import import_module
 from pathlib import Path
 
 from ntk_repro.errors import unknown_name
@@ -9,20 +10,40 @@ from ntk_repro.papers.figure import Figure
 
 __all__ = ["FIGURES", "find_figures"]
 
-# Every folder beside this file is a paper.
-_PAPERS = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.ispkg]
+
+def _place(figure: Figure) -> tuple[str, int, str, int]:
+    """Figures of the text by number come first, then its tables, the appendix, and all else."""
+    found = re.fullmatch(r"(fig|table)([A-Z]?)(\d+)", figure.name)
+    if found is None:
+        return figure.paper.name, 2, figure.name, 0
+    return figure.paper.name, int(found[2] != ""), found[1], int(found[3])
+
+
+# Every package in this folder is a paper, and every module in it has FIGURES.
+_MODULES = [
+    module.name
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], "ntk_repro.papers.")
+    if module.name.count(".") == 3
+]
 FIGURES: dict[str, Figure] = {
-    figure.id: figure for name in _PAPERS for figure in importlib.import_module(f"ntk_repro.papers.{name}").FIGURES
+    figure.id: figure
+    for figure in sorted((figure for name in _MODULES for figure in import_module(name).FIGURES), key=_place)
 }
 
 
-def find_figures(name: str) -> list[Figure]:
+def find_figures(name: str, *, papers: bool = False) -> list[Figure]:
     """The figures called `name`: "<paper>/<figure>" for one, "<figure>" for that figure of every paper that has it.
+
+    Args:
+        name: the name.
+        papers: whether the name of a paper stands for all of its figures.
 
     Raises:
         UserError: when there is none, with the nearest name.
     """
-    found = [figure for figure in FIGURES.values() if name in (figure.id, figure.name)]
+    names = {figure: {figure.id, figure.name, *([figure.paper.name] if papers else [])} for figure in FIGURES.values()}
+    found = [figure for figure, own in names.items() if name in own]
     if not found:
-        raise unknown_name("figure", name, FIGURES if "/" in name else {f.name for f in FIGURES.values()})
+        known = {one for own in names.values() for one in own if ("/" in one) == ("/" in name)}
+        raise unknown_name("paper or figure" if papers else "figure", name, known)
     return found

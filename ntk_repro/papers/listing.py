@@ -1,18 +1,16 @@
-"""The figures that can be made: their presets, what those cost, what is computed of them, and all that as a list."""
+"""The figures as a list: their presets, how long those take, and how many of their runs are done."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from ntk_repro.errors import unknown_name
 from ntk_repro.papers.figure import Figure
-from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names
 from ntk_repro.record import RunFolder
 
-__all__ = ["PresetState", "figures_named", "listing", "preset_states"]
+__all__ = ["PresetState", "listing", "preset_states"]
 
 _INDENT = 14
 
@@ -23,8 +21,8 @@ class PresetState:
 
     Attributes:
         preset: the preset.
-        folders: where its runs lie, or would.
-        done: how many of them are finished.
+        folders: the run folders, whether they exist or not.
+        done: how many of the runs are finished.
     """
 
     preset: Preset
@@ -38,7 +36,7 @@ class PresetState:
 
     @property
     def cost(self) -> str:
-        """What its runs cost, or whose they are."""
+        """How long its runs take, or which figure's runs it draws."""
         return str(self.preset.cost or f"draws the runs of {self.preset.runs_of}")
 
 
@@ -59,33 +57,17 @@ def preset_states(figure: Figure, root: Path | None = None) -> tuple[PresetState
     return tuple(found)
 
 
-def figures_named(name: str | None) -> list[Figure]:
-    """The figures of a paper, a figure of one paper or of all; without a name all there are.
-
-    Raises:
-        UserError: for an unknown name, with the nearest known one.
-    """
-    found = [one for one in FIGURES.values() if name in (None, one.paper.name, one.id, one.name)]
-    if name is not None and not found:
-        names = {part for one in FIGURES.values() for part in (one.paper.name, one.id, one.name)}
-        raise unknown_name("paper or figure", name, names if "/" in name else {n for n in names if "/" not in n})
-    return found
-
-
-def listing(name: str | None = None, width: int = 80) -> Iterator[str]:
-    """Lines of a list: a heading a paper, then each figure's title and below it a line a preset.
+def listing(figures: Iterable[Figure], width: int = 80) -> Iterator[str]:
+    """Lines of a list: a heading for each paper, then each figure's title and below it a line for each preset.
 
     Args:
-        name: see `figures_named`.
-        width: characters a line.
-
-    Raises:
-        UserError: for an unknown name.
+        figures: the figures, in order.
+        width: characters per line.
     """
-    for number, (paper, figures) in enumerate(groupby(figures_named(name), key=lambda figure: figure.paper)):
+    for number, (paper, of_paper) in enumerate(groupby(figures, key=lambda figure: figure.paper)):
         yield from ([""] if number else [])
         yield f"{paper} ({paper.name})"
-        for figure in figures:
+        for figure in of_paper:
             yield from _hanging(f"  {figure.name:{_INDENT - 4}}  ", figure.title, width)
             for state in preset_states(figure):
                 done = "done" if state.complete else f"{state.done} of {len(state.folders)} runs"
@@ -93,5 +75,5 @@ def listing(name: str | None = None, width: int = 80) -> Iterator[str]:
 
 
 def _hanging(first: str, text: str, width: int) -> list[str]:
-    """The text behind `first`, wrapped, with what follows below its beginning."""
+    """The text after `first`, wrapped; later lines are indented to where it begins."""
     return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""What papers come with: configs/ and figures/, in a clone or inside an installed wheel, and the printed numbers."""
+"""The files of the papers: configs/ and figures/, in a clone or an installed wheel, and the printed numbers."""
 
 import tomllib
 from functools import cache
@@ -36,7 +36,7 @@ def printed_numbers(paper: str) -> dict[str, Any]:
 
 
 def _find(name: str) -> Path:
-    # The wheel's copy first: next to an installed package lies site-packages, which may hold a stranger's "configs".
+    # The wheel's copy first: next to an installed package is site-packages, which may hold an unrelated "configs".
     package = Path(str(files("ntk_repro.papers")))
     for folder in (package / name, package.parents[1] / name):
         if folder.is_dir():

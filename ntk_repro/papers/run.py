@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,13 @@ __all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What was made of a figure.
+    """A figure that was made.
 
     Attributes:
         figure: the figure.
         runs: the folders of its runs.
         files: picture (.png, .pdf), plotted numbers and claims (.json).
-        claims: one dict a verdict, see `ntk_repro.papers.claims.evaluate`.
+        claims: a dict for each verdict, see `ntk_repro.papers.claims.evaluate`.
     """
 
     figure: Figure
@@ -44,7 +44,7 @@ def reproduce(
 ) -> Reproduction:
     """Computes the runs of a figure (those not done yet), draws them and evaluates the paper's claims.
 
-    Where `changes` leaves fewer images than the preset asks for, the runs are made to fit, which is said on the
+    Where `changes` leaves fewer images than the preset asks for, the runs are made to fit, which is reported on the
     terminal.
 
     Args:
@@ -70,7 +70,7 @@ def reproduce(
 
 
 def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":
-    """The settings of a figure's runs, all checked as their study checks them, before any of them is computed.
+    """The settings of a figure's runs, all checked by their study before any of them is computed.
 
     Args:
         figure: the figure.
@@ -83,17 +83,15 @@ def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "t
     Raises:
         UserError: from the preset, the data set or the study.
     """
-    configs, lines = _fitted(load_figure_preset(figure, preset, **changes).configs, changes)
-    for config in configs:
+    chosen = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
+    configs, lines = [], {}
+    for config in load_figure_preset(figure, preset, **changes).configs:
+        # Only images that the command names may be fewer than the preset asks for.
+        config, reports = config.fitted(chosen) if chosen else (config, [])
         config.resolved()
-    return configs, lines
-
-
-def _fitted(configs: "Sequence[StudyConfig]", changes: Mapping[str, Any]) -> "tuple[list[StudyConfig], list[str]]":
-    """The configs made to fit the images that the command names instead of the preset's, and lines that say so."""
-    named = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
-    fits = [config.fitted(named) if named else (config, []) for config in configs]
-    return [fit for fit, _ in fits], list(dict.fromkeys(line for _, lines in fits for line in lines))
+        configs.append(config)
+        lines |= dict.fromkeys(reports)
+    return configs, list(lines)
 
 
 def draw_figure(
@@ -101,21 +99,21 @@ def draw_figure(
 ) -> Reproduction:
     """Draws finished runs as `figure` and evaluates the paper's claims on the numbers plotted.
 
-    The script runs as a program of its own, as a user runs it: nothing is computed in it, and no JAX is loaded.
+    The script runs as a separate program, as a user runs it: it computes nothing and loads no JAX.
 
     Raises:
-        UserError: what the script says.
+        UserError: the error of the script.
     """
     script = figures_dir() / f"{figure.id}.py"
     program = [sys.executable, str(script), *map(str, runs), "--out", str(out), "--preset", preset]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
-    said = done.stderr.strip().splitlines()
+    messages = done.stderr.strip().splitlines()
     if done.returncode == 2:
-        # Warnings may stand before the error.
-        raise UserError(next((line[7:] for line in said if line.startswith("error: ")), done.stderr.strip()))
+        # Warnings may come before the error.
+        raise UserError(next((line[7:] for line in messages if line.startswith("error: ")), done.stderr.strip()))
     if done.returncode:
         raise RuntimeError(f"{script.name} failed:\n{done.stderr}")
-    for line in said:
+    for line in messages:
         if line.startswith("warning: "):
             console.print(line, style="yellow", highlight=False, soft_wrap=True)
     files = [Path(line) for line in done.stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""What can be read off few numbers: ranks, power laws, intervals over seeds, and what an accuracy can tell."""
+"""Statistics of few numbers: rank correlations, power laws, intervals over seeds, and the noise of an accuracy."""
 
 import math
 from collections.abc import Sequence
@@ -16,18 +16,15 @@ __all__ = [
     "difference",
     "left_the_majority",
     "margin",
-    "monotone",
     "number",
     "power_law_fit",
     "spearman",
-    "standard_error",
     "student_interval",
 ]
 
 Number = float | None
 """A number as JSON has it: None where there is none."""
 
-_ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
 _ERRORS_OF_A_DIFFERENCE = 2.0
 _ERRORS_OF_CHANCE = 3.0
 
@@ -49,24 +46,19 @@ def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "
         x: positions.
         y: values; None and nan are missing.
         missing: "drop" leaves out the points without a value; "last" ranks them above every number, for values that
-            are missing because they lie beyond what was looked at (a loss that was never reached).
+            are missing because they lie beyond the observed range (a loss that was never reached).
     """
     from scipy.stats import rankdata
 
     values = np.array(y, float)
-    there = ~np.isnan(values)
     if missing == "last":
-        values, there = np.where(there, values, np.inf), np.full(len(values), True)
-    rank_x, rank_y = rankdata(np.asarray(x, float)[there]), rankdata(values[there])
+        values[np.isnan(values)] = np.inf
+    known = ~np.isnan(values)
+    pairs = np.stack([np.asarray(x, float)[known], values[known]])
     # Two points always correlate perfectly.
-    if len(rank_y) < 3 or np.ptp(rank_x) == 0 or np.ptp(rank_y) == 0:
+    if pairs.shape[1] < 3 or any(len(np.unique(row)) < 2 for row in pairs):
         return math.nan
-    return float(np.corrcoef(rank_x, rank_y)[0, 1])
-
-
-def monotone(rho: float, sign: int, bound: float = 0.8) -> bool:
-    """Whether a rank correlation says that something grows (sign +1) or falls (sign -1)."""
-    return sign * rho >= bound - _ROUNDING
+    return float(np.corrcoef(*map(rankdata, pairs))[0, 1])
 
 
 class PowerLaw(NamedTuple):
@@ -92,27 +84,27 @@ def power_law_fit(
 
     Args:
         x: positions (points,), above 0.
-        y: values (points,), or (seeds, points): then the interval is that of the mean of the seeds' own slopes, as the
+        y: values (points,), or (seeds, points): then the interval is that of the mean of the seeds' slopes, as the
             points of one seed are not independent. None, nan and values that are not above 0 are left out.
     """
     from scipy.stats import linregress, t
 
     rows = np.atleast_2d(np.array(y, float))
     positions = np.log(np.asarray(x, float))
-    fits, spread = [], math.nan
+    fits, half = [], math.nan
     for row in rows:
-        there = np.isfinite(row) & (np.nan_to_num(row) > 0)
-        if len(np.unique(positions[there])) < 3:
+        usable = np.isfinite(row) & (np.nan_to_num(row) > 0)
+        if len(np.unique(positions[usable])) < 3:
             continue
-        fit: Any = linregress(positions[there], np.log(row[there]))
+        fit: Any = linregress(positions[usable], np.log(row[usable]))
         fits.append((fit.slope, fit.intercept))
-        spread = fit.stderr * t.ppf(0.975, there.sum() - 2)
+        half = float(fit.stderr * t.ppf(0.975, usable.sum() - 2))
     if not fits:
         return PowerLaw(math.nan, math.nan, math.nan, math.nan)
     slopes, intercepts = np.transpose(fits)
     slope, low, high, seeds = student_interval(slopes)
     if seeds == 1:
-        low, high = slope - float(spread), slope + float(spread)
+        low, high = slope - half, slope + half
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
 
@@ -159,7 +151,7 @@ class Interval(NamedTuple):
         mean: nan where there is no value.
         low: lower end; nan for fewer than two values, which show no spread.
         high: upper end.
-        seeds: how many values it is made from.
+        seeds: number of values.
     """
 
     mean: float
@@ -168,7 +160,7 @@ class Interval(NamedTuple):
     seeds: int
 
     def decides(self, holds: bool, limit: float = 0.0) -> bool | None:
-        """What the mean says of a limit; None where the interval contains it, so that these seeds do not decide."""
+        """`holds`, or None where the interval contains the limit, so that these seeds do not decide."""
         return None if self.low <= limit <= self.high else holds
 
 
@@ -180,32 +172,24 @@ def student_interval(values: Sequence[Number] | np.ndarray) -> Interval:
     """
     from scipy.stats import t
 
-    there = np.array(values, float)
-    there = there[np.isfinite(there)]
-    if not len(there):
-        return Interval(math.nan, math.nan, math.nan, 0)
-    mean = float(there.mean())
-    if len(there) == 1:
-        return Interval(mean, math.nan, math.nan, 1)
-    half = float(there.std(ddof=1) / math.sqrt(len(there)) * t.ppf(0.975, len(there) - 1))
-    return Interval(mean, mean - half, mean + half, len(there))
-
-
-def standard_error(first: float, second: float, samples: int) -> float:
-    """Of the difference of two accuracies, each on so many samples, as of independent ones.
-
-    On the same samples it is rather less, so that what is above a multiple of it is no noise.
-    """
-    return math.sqrt(sum(max(share * (1 - share), 0.0) for share in (first, second)) / samples)
+    finite = np.array(values, float)
+    finite = finite[np.isfinite(finite)]
+    seeds = len(finite)
+    mean = float(finite.mean()) if seeds else math.nan
+    half = float(finite.std(ddof=1) / math.sqrt(seeds) * t.ppf(0.975, seeds - 1)) if seeds > 1 else math.nan
+    return Interval(mean, mean - half, mean + half, seeds)
 
 
 def margin(first: float, second: float, samples: int) -> float:
-    """Two standard errors of the difference of two accuracies, each on so many samples.
+    """Two standard errors of the difference of two accuracies, as if measured on independent samples of this size.
+
+    On the same samples the standard error is smaller, so a difference above the margin is not noise.
 
     >>> round(margin(0.5, 0.5, 200), 3)
     0.1
     """
-    return _ERRORS_OF_A_DIFFERENCE * standard_error(first, second, samples)
+    variance = sum(max(share * (1 - share), 0.0) for share in (first, second))
+    return _ERRORS_OF_A_DIFFERENCE * math.sqrt(variance / samples)
 
 
 def left_the_majority(
@@ -213,12 +197,12 @@ def left_the_majority(
 ) -> Bool[np.ndarray, " points"]:
     """Where a model fits its training samples better than the more frequent label does, by three standard errors.
 
-    Where it does not, it has hardly been trained, and what it can learn is not to be seen from its accuracy.
+    Where it does not, it has hardly been trained, and its accuracy does not show what it can learn.
 
     Args:
-        train_accuracy: of the model, on its training samples; what is missing has not left.
+        train_accuracy: of the model, on its training samples; a missing one counts as not fitting better.
         majority_rate: share of the more frequent label.
-        samples: how many training samples, of all points or of each.
+        samples: number of training samples, of all points or of each.
     """
     return np.array(train_accuracy, float) > majority_rate + _ERRORS_OF_CHANCE * 0.5 / np.sqrt(
         np.asarray(samples, float)

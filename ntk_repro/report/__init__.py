@@ -1,4 +1,4 @@
-"""What the figures gave: on one page, kept with the source as reference results, and computed anew beside those."""
+"""Results of the figures: on one page, stored with the source as references, and fresh ones compared with those."""
 
 from ntk_repro.report.check import Check, check_reference
 from ntk_repro.report.comparison import Comparison, Tolerance, compare

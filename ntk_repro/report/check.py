@@ -1,4 +1,4 @@
-"""Figures computed anew, and the number behind every claim beside that of the reference."""
+"""Computes figures again, and compares the number of every claim with that of the reference."""
 
 import gc
 import json
@@ -17,13 +17,13 @@ from ntk_repro.report.results import Result, error_text
 
 __all__ = ["Check", "check_reference"]
 
-# In the folder of a check: the fresh runs, the only thing that is ever removed, and what they were begun with.
+# In the folder of a check: the fresh runs, the only thing that is ever removed, and the state of the source for them.
 _FRESH, _STATE = "fresh", "check.json"
 
 
 @dataclass(frozen=True)
 class Check:
-    """What came of computing figures anew.
+    """The result of computing figures again.
 
     Attributes:
         compared: every claim of each figure that could be made, by the figure's id.
@@ -47,13 +47,13 @@ def check_reference(
     preset: str = "quick",
     tolerance: Tolerance | None = None,
 ) -> Check:
-    """Computes figures in a folder of their own and compares them with the reference.
+    """Computes figures in a separate folder and compares them with the reference.
 
     Args:
         reference: the folder of reference results.
         root: folder for fresh runs and pictures. A check that was interrupted, or in which a figure could not be made,
-            is continued while the source is that of the same commit; else it is begun anew.
-        figures: ids of those wanted; none for all that have a reference.
+            is continued as long as the source is at the same commit; otherwise it starts again.
+        figures: ids of the figures; empty for all that have a reference.
         preset: at which preset.
         tolerance: how far a number may lie from the reference; None for the usual one.
 
@@ -77,20 +77,20 @@ def check_reference(
         _say(f"({number} of {len(results)}) {figure.id}")
         try:
             made = reproduce(figure, preset, root=root / _FRESH, out=root / "pictures")
-        except Exception as error:  # one figure does not take the others with it
+        except Exception as error:  # the other figures are still made
             failed[figure.id] = error_text(error)
         else:
             compared[figure.id] = compare(result.claims, made.claims, tolerance or Tolerance())
         _forget()
-    if not failed:  # else the next check keeps the good runs, and makes what data or disk space was missing for
+    if not failed:  # else the next check keeps the good runs, and makes those that data or disk space was missing for
         write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))
     return Check(compared, failed)
 
 
 def _forget() -> None:
-    """Frees what JAX keeps of a figure: programs compiled for its shapes, which no other figure needs.
+    """Frees the programs that JAX has compiled for the shapes of a figure, which no other figure needs.
 
-    A check of all figures in one process would keep those of every one of them to its end.
+    Otherwise a check of all figures in one process would keep those of every figure to its end.
     """
     import jax
 
@@ -101,20 +101,19 @@ def _forget() -> None:
 def _begin(root: Path) -> None:
     """Removes the fresh runs of an earlier check, unless it did not finish and the source is still the same."""
     fresh, git = root / _FRESH, git_state()
-    before = read_json(root / _STATE)
+    before, now = read_json(root / _STATE), {"git": git, "finished": False}
     if fresh.exists() and not before:
         raise UserError(f"{fresh} is not from a check: name another folder with --root")
-    same = git is not None and not git["changed"] and before == {"git": git, "finished": False}
-    if fresh.exists() and not same:
+    if fresh.exists() and not (git and not git["changed"] and before == now):
         shutil.rmtree(fresh)
     fresh.mkdir(parents=True, exist_ok=True)
-    write_text(root / _STATE, json.dumps({"git": git, "finished": False}))
+    write_text(root / _STATE, json.dumps(now))
 
 
 def _minutes(results: Sequence[Result]) -> str:
     known = [result.seconds for result in results if result.seconds is not None]
-    text = f"{sum(known) / 60:.0f} minutes"
-    return text if len(known) == len(results) else f"{text} ({len(results) - len(known)} of them are not on record)"
+    unknown = len(results) - len(known)
+    return f"{sum(known) / 60:.0f} minutes" + (f" ({unknown} of them are not on record)" if unknown else "")
 
 
 def _say(line: str) -> None:

@@ -1,11 +1,11 @@
-"""Claims computed anew beside those of the reference."""
+"""Claims from fresh runs compared with those of the reference."""
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_not_negative
 
 __all__ = ["Comparison", "Tolerance", "compare"]
 
@@ -20,19 +20,16 @@ class Tolerance:
     absolute: float = 0.01
 
     def __post_init__(self):
-        for name in ("relative", "absolute"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise UserError(f"{name} must be a number from 0 up, not {value}: take 0 for none")
+        check_not_negative(relative=self.relative, absolute=self.absolute)
 
     def allows(self, number: float, reference: float) -> bool:
-        """Whether `number` is near enough to `reference`."""
+        """Whether `number` is within the tolerance of `reference`."""
         return abs(number - reference) <= self.absolute + self.relative * abs(reference)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One verdict on one subject, then and now.
+    """One verdict on one subject, in the reference and now.
 
     Attributes:
         statement: the claim.
@@ -40,7 +37,7 @@ class Comparison:
         before: the reference's number; None where it is undetermined, or where the claim is new.
         after: the number now; None where it is undetermined, or where the claim is gone.
         outcome: "agrees": number within the tolerance, same verdict; "turned": number within the tolerance, another
-            verdict; "differs": number outside of it; "new" and "gone": only one of the two has it.
+            verdict; "differs": number outside of it; "new" and "gone": only now, or only in the reference.
     """
 
     statement: str
@@ -51,7 +48,7 @@ class Comparison:
 
     @property
     def fails(self) -> bool:
-        """Whether anything but agreement came out."""
+        """Whether it is anything but agreement."""
         return self.outcome != "agrees"
 
 
@@ -60,8 +57,8 @@ def compare(
 ) -> list[Comparison]:
     """Every claim of either, in the order of the reference.
 
-    Verdicts belong together where statement and subject are the same; of several, in their order. Notes and the wording
-    of what the number is do not count: numbers are in them.
+    Verdicts are matched by statement and subject; several with the same ones, in their order. Notes and meanings are
+    not compared: they contain numbers.
 
     Args:
         reference: verdicts as `ntk_repro.papers.claims.evaluate` gives them.
@@ -70,18 +67,20 @@ def compare(
     """
     before, after = _keyed(reference), _keyed(fresh)
     found = []
-    for key in dict.fromkeys([*before, *after]):
-        old, new = before.get(key), after.get(key)
-        numbers = [None if row is None else row["number"] for row in (old, new)]
-        found.append(Comparison(key[0], key[1], numbers[0], numbers[1], _outcome(old, new, tolerance)))
+    for statement, subject, place in dict.fromkeys([*before, *after]):
+        old, new = (rows.get((statement, subject, place)) for rows in (before, after))
+        was, now = (None if row is None else row["number"] for row in (old, new))
+        found.append(Comparison(statement, subject, was, now, _outcome(old, new, tolerance)))
     return found
 
 
 def _keyed(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], Mapping[str, Any]]:
-    found: dict[tuple[str, str, int], Mapping[str, Any]] = {}
+    """The verdicts by statement, subject and, where several have both, their position among those."""
+    found, count = {}, Counter()
     for row in rows:
-        place = sum(key[:2] == (row["statement"], row["subject"]) for key in found)
-        found[row["statement"], row["subject"], place] = row
+        key = row["statement"], row["subject"]
+        found[*key, count[key]] = row
+        count[key] += 1
     return found
 
 

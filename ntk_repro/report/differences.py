@@ -1,18 +1,16 @@
-"""Why a claim does not hold here: by a measurement, or not known yet."""
+"""Why claims do not hold here: explained by a measurement, or open."""
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import from_dict
 from ntk_repro.report.results import Result
 
 __all__ = ["Difference", "read_differences", "unexplained"]
-
-STATES = ("explained", "open")
 
 
 @dataclass(frozen=True)
@@ -21,16 +19,16 @@ class Difference:
 
     Attributes:
         figure: the figure's id.
-        claim: how their statement begins.
+        claim: the beginning of their statement.
         state: "explained" where a measurement says why, "open" where none does yet.
         why: the measurement, or what is known.
-        presets: where it applies.
-        subjects: which subjects; empty for all of them, where the state is "open".
+        presets: the presets that it applies to.
+        subjects: the subjects that it applies to; empty for all of them, where the state is "open".
     """
 
     figure: str
     claim: str
-    state: str
+    state: Literal["explained", "open"]
     why: str
     presets: tuple[str, ...]
     subjects: tuple[str, ...] = ()
@@ -59,19 +57,16 @@ def read_differences(path: Path) -> list[Difference]:
         raise UserError(f"{path} is not valid TOML: {error}") from None
     found = [from_dict(Difference, table, str(path)) for table in tables]
     for difference in found:
-        if difference.state not in STATES:
-            raise UserError(f"{path}: state must be one of {', '.join(STATES)}, not {difference.state!r}")
-        if difference.state == "explained" and not difference.subjects:  # a later failure on another would be hidden
+        if difference.state == "explained" and not difference.subjects:  # it would hide a later failure on another
             raise UserError(f"{path}: {difference.figure} is explained for no subjects: name those that were measured")
     return found
 
 
 def unexplained(
-    results: Iterable[Result], differences: Iterable[Difference]
+    results: Iterable[Result], differences: Sequence[Difference]
 ) -> Iterator[tuple[Result, dict[str, Any]]]:
-    """The claims that do not hold and that no difference explains; one that is undetermined says why itself."""
-    known = list(differences)
+    """The claims that do not hold and that no difference is about; an undetermined one says why in its note."""
     for result in results:
         for claim in result.claims:
-            if claim["holds"] is False and not any(difference.concerns(result, claim) for difference in known):
+            if claim["holds"] is False and not any(difference.concerns(result, claim) for difference in differences):
                 yield result, claim

@@ -1,4 +1,4 @@
-"""Reference results as Markdown: an index, a page a paper, and a table of all figures."""
+"""Reference results as Markdown: an index, a page for each paper, and a table of all figures."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, Figure, load_figure_preset
-from ntk_repro.papers.claims import tally
 from ntk_repro.record import write_text, write_texts
 from ntk_repro.report.comparison import Tolerance
 from ntk_repro.report.differences import Difference
@@ -27,7 +26,7 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
 
     Args:
         results: as `read_results` gives them.
-        differences: what is said of the claims that do not hold.
+        differences: what is known about the claims that do not hold.
     """
     papers = [
         (paper, [(figure, list(same)) for figure, same in groupby(of_paper, key=attrgetter("figure"))])
@@ -45,15 +44,15 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     shared = {"cell": _cell, "minutes": _minutes, "link": _link, "by_statement": _by_statement, "stem": stem}
     made = {"index.md": template("index.md.j2").render(papers=papers, **facts, **shared)}
     for paper, figures in papers:
-        said = {"paper": paper, "figures": figures, "differences_of": lambda result: _concerning(result, differences)}
-        made[f"{paper.name}.md"] = template("paper.md.j2").render(**said, **shared)
+        own = {"paper": paper, "figures": figures, "differences_of": lambda result: _concerning(result, differences)}
+        made[f"{paper.name}.md"] = template("paper.md.j2").render(**own, **shared)
     return made
 
 
 def write_pages(
     folder: Path, results: Sequence[Result], differences: Sequence[Difference], table: Path | None = None
 ) -> None:
-    """Writes the pages into a folder of references, and renews the table of figures in another page beside it.
+    """Writes the pages into a folder of references, and updates the table of figures in another page.
 
     Raises:
         UserError: as `with_table`, or a file cannot be written.
@@ -65,32 +64,23 @@ def write_pages(
 
 
 def with_table(page: str, results: Sequence[Result], folder: str) -> str:
-    """A page's text with its table of figures renewed: figure, command, minutes and claims at `quick`.
+    """A page's text with its table of figures updated: figure, command, minutes and claims at `quick`.
 
     Args:
-        page: the text, with two marks for the table to stand between.
+        page: the text, with two lines that mark where the table begins and ends.
         results: as `read_results` gives them.
-        folder: how the page's links name the folder of references.
+        folder: the folder of references in the page's links.
 
     Raises:
         UserError: the text has no place for the table.
     """
-    before, begin, behind = page.partition(BEGIN)
-    _, end, after = behind.partition(END)
+    before, begin, following = page.partition(BEGIN)
+    _, end, after = following.partition(END)
     if not begin or not end:
-        raise UserError(f"there are no lines {BEGIN} and {END} for the table of figures to stand between: add them")
-    lines = ["| figure | shows | command | minutes | claims that hold |", "|---|---|---|---|---|"]
-    for figure in FIGURES.values():
-        of_figure = [result for result in results if result.figure == figure]
-        name = f"{figure.paper.first_author}, {figure.label}"
-        link = f"[{name}]({folder}/{_link(figure)})" if of_figure else name
-        held = "; ".join(
-            tally(result.claims).short + (f" (`{result.preset}`)" if result.preset != "quick" else "")
-            for result in of_figure
-        )
-        minutes = "".join(_minutes(result) for result in of_figure if result.preset == "quick")
-        lines.append(f"| {link} | {figure.title} | `make {figure.id.replace('/', '-')}` | {minutes} | {held} |")
-    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after
+        raise UserError(f"the page has no lines {BEGIN} and {END} around its table of figures: add them")
+    by_figure = {figure: [result for result in results if result.figure == figure] for figure in FIGURES.values()}
+    table = template("figures.md.j2").render(figures=by_figure, folder=folder, link=_link, minutes=_minutes)
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
 
 
 def _by_statement(result: Result) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -113,7 +103,7 @@ def _cell(text: str) -> str:
 
 
 def _minutes(result: Result) -> str:
-    """As measured, else as the preset says."""
+    """The measured minutes, else those of the preset's cost."""
     if result.seconds is not None:
         return f"{max(0.1, math.ceil(result.seconds / 6) / 10):.1f}"
     cost = load_figure_preset(result.figure, result.preset).cost
@@ -121,5 +111,5 @@ def _minutes(result: Result) -> str:
 
 
 def _link(figure: Figure) -> str:
-    """Where a figure stands, from the folder of references: its heading, on GitHub as in the built documentation."""
+    """The link to a figure's heading in the folder of references, on GitHub and in the built documentation."""
     return f"{figure.paper.name}.md#{figure.label.lower().replace(' ', '-')}"

@@ -21,19 +21,19 @@ __all__ = ["page", "write_report"]
 def write_report(
     path: Path, *, root: Path | None = None, out: Path | None = None, figures: Iterable[Figure] | None = None
 ) -> list[Entry]:
-    """Draws all that is computed and writes the page.
+    """Draws everything that is computed and writes the page.
 
     Args:
         path: the HTML file.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-        out: folder for the pictures; None for one beside the page, named after it.
-        figures: what to show, None for every figure of every paper.
+        out: folder for the pictures; None for one next to the page, named after it.
+        figures: the figures, None for every figure of every paper.
 
     Returns:
-        What was found of each figure.
+        The state of each figure.
 
     Raises:
-        UserError: a page that the folder of its pictures would take the name of, or that cannot be written.
+        UserError: the page and the folder of its pictures would have the same name, or it cannot be written.
     """
     if path.is_dir() or (out is None and not path.suffix):
         raise UserError(
@@ -60,10 +60,9 @@ def page(entries: Sequence[Entry]) -> str:
     )
 
 
-def _size(png: bytes) -> tuple[int, int]:
+def _size(png: bytes) -> tuple[int, ...]:
     """Width and height from the picture's header, so that the page does not jump as pictures are decoded."""
-    width, height = struct.unpack(">II", png[16:24])
-    return width, height
+    return struct.unpack(">II", png[16:24])
 
 
 def _time(seconds: Sequence[float | None]) -> str:

@@ -1,9 +1,9 @@
-"""Reference results on disk: of each figure and preset the plotted numbers, the claims and the picture."""
+"""Reference results on disk: plotted numbers, claims and picture of each figure at each preset."""
 
 import dataclasses
 import io
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,15 @@ def write_results(
     presets: Collection[str] = (),
     root: Path | None = None,
 ) -> list[Result]:
-    """Draws every figure at every preset that is wholly computed, and keeps numbers, claims and picture in `folder`.
+    """Draws every figure at every preset whose runs are all done; writes numbers, claims and picture to `folder`.
 
-    What was kept before and is not computed here stays as it was.
+    Results that are there already and are not computed here stay as they are.
 
     Args:
         folder: the folder of references; <preset>/<paper>_<figure>.json and .png are written in it.
-        scratch: folder for the pictures as drawn, a folder a preset in it.
-        figures: which, None for every figure of every paper.
-        presets: which, none for all.
+        scratch: folder for the original pictures, with a folder for each preset.
+        figures: the figures, None for every figure of every paper.
+        presets: the presets, empty for all.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
 
     Raises:
@@ -49,7 +49,7 @@ def write_results(
     for entry in entries:  # before any is replaced
         if entry.trouble:
             raise UserError(f"{entry.figure.id} cannot be drawn: {entry.trouble}")
-    return [_kept(entry.shown, folder) for entry in entries if entry.shown is not None]
+    return [_written(entry.shown, folder) for entry in entries if entry.shown is not None]
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -79,12 +79,12 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def stem(figure: Figure, preset: str) -> str:
-    """The files of a result below the folder of references, without their endings: "quick/ortiz2021_fig2"."""
+    """The path of a result's files in the folder of references, without their endings: "quick/ortiz2021_fig2"."""
     return f"{preset}/{figure.id.replace('/', '_')}"
 
 
-def _kept(shown: Shown, folder: Path) -> Result:
-    # Where the runs lay is no result.
+def _written(shown: Shown, folder: Path) -> Result:
+    # The paths of the runs are no result.
     numbers = {key: value for key, value in shown.result.numbers.items() if key != "runs"}
     result = dataclasses.replace(shown.result, claims=_rounded(shown.result.claims), numbers=_rounded(numbers))
     path = folder / f"{stem(result.figure, result.preset)}.json"
@@ -97,34 +97,30 @@ def _kept(shown: Shown, folder: Path) -> Result:
 
 
 def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_rounded(item) for item in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+    """JSON-able values with their numbers rounded."""
+    return json.loads(json.dumps(value), parse_float=lambda digits: float(f"{float(digits):.{_DIGITS}g}"))
 
 
 def _lines(value: dict[str, Any]) -> str:
-    """JSON with a line for each claim and for each plotted quantity: short, and a change is seen in its line."""
-    parts = []
-    for key, item in value.items():
-        text = json.dumps(item)
-        if key == "claims" and item:
-            text = "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in item) + "\n ]"
-        elif key == "numbers" and item:
-            rows = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in item.items())
-            text = "{\n" + ",\n".join(rows) + "\n }"
-        parts.append(f" {json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}"
+    """JSON with a line for each claim and for each plotted quantity, so that a change shows as one line."""
+
+    def rows(texts: Iterable[str], brackets: str) -> str:
+        return brackets[0] + "\n" + ",\n".join(f"  {text}" for text in texts) + "\n " + brackets[1]
+
+    texts = {key: json.dumps(item) for key, item in value.items()}
+    if value["claims"]:
+        texts["claims"] = rows(map(json.dumps, value["claims"]), "[]")
+    texts["numbers"] = rows((f"{json.dumps(name)}: {json.dumps(row)}" for name, row in value["numbers"].items()), "{}")
+    return "{\n" + ",\n".join(f" {json.dumps(key)}: {text}" for key, text in texts.items()) + "\n}"
 
 
 def _small(png: bytes) -> bytes:
-    """The picture with a palette: the same to the eye at a third of the bytes."""
+    """The picture with a palette: it looks the same at a third of the bytes."""
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as picture:
         flat = Image.new("RGB", picture.size, "white")
         flat.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
-    kept = io.BytesIO()
-    flat.quantize(_COLORS, dither=Image.Dither.NONE).save(kept, "PNG", optimize=True)
-    return kept.getvalue()
+    small = io.BytesIO()
+    flat.quantize(_COLORS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()

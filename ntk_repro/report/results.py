@@ -1,4 +1,4 @@
-"""What stands of each figure: the presets that are computed, and the largest of them, drawn from its run folders."""
+"""The state of each figure: the presets that are computed, and one of them drawn from its run folders."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ntk_repro.record import RunFolder
 
 __all__ = ["Entry", "Result", "Shown", "each_once", "error_text", "gather"]
 
-# What is worth knowing of the data; the seeds are in the presets.
+# The facts about the data that are saved; the seeds are in the presets.
 _PROVENANCE = ("label", "source", "version", "n_train", "n_test", "sha256", "note", "classes")
 
 
@@ -27,16 +27,16 @@ class Result:
     Attributes:
         figure: the figure.
         preset: the preset's name.
-        data: the data set as a reader knows it.
+        data: the display name of the data set.
         provenance: where the data of the runs came from, each once.
-        versions: of Python and the packages that the numbers hang on.
-        devices: what the runs were computed on, each once, such as "cpu: cpu".
+        versions: of Python and the packages that the numbers depend on.
+        devices: the devices of the runs, each once, such as "cpu: cpu".
         commits: the first characters of the commits of the source that computed them, each once; "+" where files
             differed from the commit.
-        runs: study and hash of each, by which a changed preset is noticed.
+        runs: study and hash of each, which show whether the preset has changed since.
         seconds: of all runs together; None where a run has none on record.
         claims: the verdicts, see `ntk_repro.papers.claims.evaluate`.
-        numbers: what is plotted.
+        numbers: the plotted numbers.
     """
 
     figure: Figure
@@ -57,9 +57,9 @@ class Shown:
     """A figure at one preset, drawn from its runs.
 
     Attributes:
-        result: what it gave.
+        result: its numbers and verdicts.
         picture: a PNG.
-        seconds: how long each run took; None where that was not recorded, or it was computed in several sessions.
+        seconds: how long each run took; None where that was not recorded, or the run took several sessions.
     """
 
     result: Result
@@ -74,7 +74,7 @@ class Entry:
     Attributes:
         figure: the figure.
         presets: the state of each of its presets, smallest first.
-        shown: the preset asked for, or the largest, whose runs are all done; None where there is none.
+        shown: the chosen preset, or the largest, whose runs are all done; None where there is none.
         trouble: why it could not be drawn though its runs are done; empty where it could.
     """
 
@@ -85,13 +85,13 @@ class Entry:
 
 
 def gather(figures: Iterable[Figure], out: Path, root: Path | None = None, *, preset: str | None = None) -> list[Entry]:
-    """Looks at the runs of every figure, and draws each at one preset that is wholly computed.
+    """Counts the finished runs of every figure, and draws each at one preset whose runs are all done.
 
-    A figure whose drawing fails does not take the others with it: its entry says why.
+    Where the drawing of a figure fails its entry says why, and the others are still drawn.
 
     Args:
         figures: the figures, in the order of the page.
-        out: folder for the pictures and numbers, one folder a preset in it.
+        out: folder for the pictures and numbers, with a folder for each preset.
         root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
         preset: the preset; None for the largest that is computed.
     """
@@ -111,7 +111,7 @@ def _drawn(entry: Entry, wanted: str | None, out: Path) -> Entry:
     preset, folders = complete[-1].preset.name, list(dict.fromkeys(complete[-1].folders))
     try:
         made = draw_figure(entry.figure, folders, preset=preset, out=out / preset)
-    except Exception as error:  # one figure does not take the others with it
+    except Exception as error:  # the other figures are still drawn
         return replace(entry, trouble=error_text(error))
     picture, numbers = (next(f for f in made.files if f.suffix == suffix) for suffix in (".png", ".json"))
     runs = [RunFolder.read(folder) for folder in folders]
@@ -135,7 +135,7 @@ def _drawn(entry: Entry, wanted: str | None, out: Path) -> Entry:
 
 
 def error_text(error: Exception) -> str:
-    """What to say of a figure that could not be made: a sentence for the user, else with the kind of error."""
+    """Why a figure could not be made: the sentence of a UserError, else also the kind of error."""
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 

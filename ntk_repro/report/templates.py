@@ -1,4 +1,4 @@
-"""The templates of the pages, with what they share: how verdicts are shown and counted."""
+"""The templates of the pages, with their shared filters: how verdicts are shown and counted."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ __all__ = ["template"]
 
 
 def template(name: str) -> "Template":
-    """A template of this room; in one for HTML text cannot become markup."""
+    """A template of this folder; in one for HTML, text is escaped."""
     import jinja2
 
     environment = jinja2.Environment(

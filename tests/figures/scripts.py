@@ -3,22 +3,26 @@
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from ntk_repro.papers import FIGURES, evaluate
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.record import RunFolder
 
-FIGURES = Path(__file__).parents[2] / "figures"
+SCRIPTS = Path(__file__).parents[2] / "figures"
 
 
 def load_script(name: str) -> ModuleType:
     """The module of figures/<name>.py, such as "lee2019/fig1" or a file that scripts share.
 
-    Loaded anew and under a name of its own: several papers have a script called fig1.
+    Loaded again and under a unique name: several papers have a script called fig1.
     """
-    path = FIGURES / f"{name}.py"
+    path = SCRIPTS / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name.replace("/", "_"), path)
     assert spec is not None
     assert spec.loader is not None
@@ -29,6 +33,16 @@ def load_script(name: str) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def draw(figure: str, runs: Iterable[RunFolder], preset: str = "quick", **options: Any) -> Any:
+    """The `Drawing` that a figure's script, or a module that scripts share, makes of these runs, in this process."""
+    return load_script(figure).draw(list(runs), preset, **options)
+
+
+def verdicts(figure: str, numbers: dict) -> list[dict[str, Any]]:
+    """The verdicts of a figure's claims on the numbers of a drawing, as they are written."""
+    return evaluate(FIGURES[figure].claims, json_ready(numbers))
 
 
 def kept_run(study: str, config, root: Path, provenance: dict, arrays: dict) -> RunFolder:
@@ -50,7 +64,7 @@ def drawn_without_jax(out: Path, *scripts: tuple[str, RunFolder]) -> list[str]:
         "    runpy.run_path(script, run_name='__main__')\n"
         "assert 'jax' not in sys.modules and 'tensorflow' not in sys.modules"
     )
-    pairs = [part for script, run in scripts for part in (str(FIGURES / f"{script}.py"), str(run.path))]
+    pairs = [part for script, run in scripts for part in (str(SCRIPTS / f"{script}.py"), str(run.path))]
     arguments = [sys.executable, "-c", program, str(out), *pairs]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

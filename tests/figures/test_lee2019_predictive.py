@@ -1,23 +1,14 @@
-from pathlib import Path
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
-from ntk_repro.papers.lee2019.predictive import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.predictive import Config
-from tests.figures.scripts import drawn_without_jax, kept_run, load_script
+from tests.figures.scripts import draw, drawn_without_jax, kept_run, verdicts
 
-SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
-CLAIMS = {figure.name: figure.claims for figure in FIGURES}
 STEPS = (0, 10)
-
-
-def script(name):
-    return load_script(f"lee2019/{name}")
 
 
 def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **settings) -> RunFolder:
@@ -33,38 +24,41 @@ def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **setti
     return kept_run("wide_limit_predictive", config, root, {"label": "Digits", "n_train": 16}, arrays)
 
 
-def claims(name, *runs):
-    numbers = plain(script(name).draw(list(runs), "quick").numbers)
-    rows = evaluate(CLAIMS[name], numbers)
-    return [[row["holds"] for row in rows if row["statement"] == claim.statement] for claim in CLAIMS[name]]
+def drawing(name, *runs):
+    return draw(f"lee2019/{name}", runs)
+
+
+def claims(name, run):
+    """What holds, claim by claim."""
+    rows = verdicts(f"lee2019/{name}", drawing(name, run).numbers)
+    return [[row["holds"] for row in same] for _, same in groupby(rows, key=itemgetter("statement"))]
 
 
 def test_figure_2_plots_mean_and_spread_of_the_networks(tmp_path):
     run = finished(tmp_path, networks=3)
-    drawing = script("fig2").draw([run], "quick")
-    (ensemble,) = drawing.numbers["ensembles"]
+    drawn = drawing("fig2", run)
+    (ensemble,) = drawn.numbers["ensembles"]
     fx = run.result()["fx_ensemble"]
     np.testing.assert_allclose(ensemble["ensemble_mean"], fx.mean(axis=0))
     np.testing.assert_allclose(ensemble["ensemble_std"], fx.std(axis=0, ddof=1))
-    panels = drawing.picture.axes
+    panels = drawn.picture.axes
     assert [ax.get_title() for ax in panels] == ["step 0", "step 10"]
     np.testing.assert_allclose(panels[1].lines[2].get_ydata(), fx[:, 1].mean(axis=0))
-    assert "3 networks" in drawing.picture.get_suptitle()
-    assert "0.5 of critical" in drawing.picture.get_suptitle()
+    assert "3 networks" in drawn.picture.get_suptitle()
+    assert "0.5 of critical" in drawn.picture.get_suptitle()
 
 
 def test_runs_are_rows_narrowest_first(tmp_path):
     runs = [finished(tmp_path, networks=3, hidden=hidden) for hidden in (64, 32)]
     for name in ("fig2", "figS1"):
-        drawing = script(name).draw(runs, "")
-        assert [ensemble["hidden"] for ensemble in drawing.numbers["ensembles"]] == [32, 64]
-        assert len(drawing.picture.axes) == 4
+        drawn = drawing(name, *runs)
+        assert [ensemble["hidden"] for ensemble in drawn.numbers["ensembles"]] == [32, 64]
+        assert len(drawn.picture.axes) == 4
 
 
 def test_figure_s1_plots_every_function(tmp_path):
     run = finished(tmp_path, networks=7)
-    drawing = script("figS1").draw([run], "quick")
-    lines = drawing.picture.axes[1].lines
+    lines = drawing("figS1", run).picture.axes[1].lines
     assert len(lines) == 7 + 1  # and the two training points
     np.testing.assert_allclose(lines[3].get_ydata(), run.result()["fx_ensemble"][3, 1])
 
@@ -91,13 +85,6 @@ def test_a_network_that_diverged_leaves_the_claims_undecided(tmp_path):
     run.result()["fx_ensemble"][0, 1] = np.nan  # the arrays are shared
     assert claims("fig2", run)[0] == [True, None]
     assert claims("figS1", run)[0][1] is None
-
-
-def test_a_run_of_another_study_is_refused(tmp_path):
-    run = finished(tmp_path)
-    other = RunFolder.read(run.path.rename(tmp_path / run.path.name))
-    with pytest.raises(UserError, match="is not a run that this figure draws"):
-        script("fig2").draw([other], "")
 
 
 @pytest.mark.slow

@@ -1,18 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
-from ntk_repro.papers.lee2019.trajectories import FIGURES
-from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.trajectories import Config
-from tests.figures.scripts import kept_run, load_script
+from tests.figures.scripts import draw, kept_run, verdicts
 
-SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
-CLAIMS = {figure.name: figure.claims for figure in FIGURES}
 STEPS = np.array([0, 1, 10, 100])
 SETTINGS = {
     "fig3": {"classes": (7, 0), "predictions": ("empirical", "analytic")},
@@ -23,10 +14,6 @@ SETTINGS = {
     "figS8": {"classes": (7, 0), "parameterization": "standard", "predictions": ("empirical", "analytic")},
 }
 PANELS = {"fig3": 4, "fig4": 4, "figS2": 6, "figS3": 6, "figS4": 3, "figS8": 6}
-
-
-def script(name):
-    return load_script(f"lee2019/{name}")
 
 
 def finished(root, name, apart=0.05, empirical=0.0, analytic=0.2, loss=1.0, weights=1.0, accuracy=0.9, **settings):
@@ -49,44 +36,37 @@ def finished(root, name, apart=0.05, empirical=0.0, analytic=0.2, loss=1.0, weig
     return kept_run("wide_limit_trajectories", config, root, {"label": "Digits", "n_train": 64}, arrays)
 
 
+def drawing(name, *runs):
+    return draw(f"lee2019/{name}", runs)
+
+
 def claims(name, *runs):
-    numbers = plain(script(name).draw(list(runs), "quick").numbers)
-    held: dict[str, list] = {claim.statement: [] for claim in CLAIMS[name]}
-    for row in evaluate(CLAIMS[name], numbers):
-        held[row["statement"]].append(row["holds"])
-    return {next(word for word in WORDS if word in statement): holds for statement, holds in held.items()}
+    held: dict[str, list] = {}
+    for row in verdicts(f"lee2019/{name}", drawing(name, *runs).numbers):
+        held.setdefault(next(word for word in WORDS if word in row["statement"]), []).append(row["holds"])
+    return held
 
 
-# A word of each claim by which it is told from the others.
-WORDS = (
-    "better than the analytic",
-    "follow",
-    "loss agree",
-    "accuracies",
-    "weights",
-    "closed form",
-    "early",
-    "grows",
-    "falls",
-)
+# Each stands in the statement of one claim only.
+WORDS = ("than the analytic", "follow", "loss agree", "accuracies", "weights", "closed form", "early", "grows", "falls")
 
 
-@pytest.mark.parametrize("name", list(SETTINGS))
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_script_draws_its_panels_and_a_good_run_keeps_the_claims(name, tmp_path):
     run = finished(tmp_path, name)
-    drawing = script(name).draw([run], "quick")
-    assert len(drawing.picture.axes) == PANELS[name]
-    assert drawing.numbers["trajectories"][0]["steps"].tolist() == STEPS.tolist()
-    assert "0.25 of" in drawing.picture.get_suptitle()
+    drawn = drawing(name, run)
+    assert len(drawn.picture.axes) == PANELS[name]
+    assert drawn.numbers["trajectories"][0]["steps"].tolist() == STEPS.tolist()
+    assert "0.25 of" in drawn.picture.get_suptitle()
     if name != "figS4":  # whose claims are about several widths
         assert all(all(holds) for holds in claims(name, run).values())
-    drawing.picture.savefig(tmp_path / "drawn.png", dpi=20)
+    drawn.picture.savefig(tmp_path / "drawn.png", dpi=20)
 
 
 @pytest.mark.parametrize(
     ("wrong", "claim"),
     [
-        ({"analytic": -0.02}, "better than the analytic"),
+        ({"analytic": -0.02}, "than the analytic"),
         ({"apart": 0.7}, "follow"),
         ({"loss": 1.2}, "loss agree"),
         ({"weights": 0.4}, "weights"),
@@ -101,7 +81,7 @@ def test_each_claim_can_fail_alone(wrong, claim, tmp_path):
 
 def test_outputs_and_their_linearization_are_what_the_run_holds(tmp_path):
     run = finished(tmp_path, "fig3")
-    lines = script("fig3").draw([run], "").picture.axes[0].lines
+    lines = drawing("fig3", run).picture.axes[0].lines
     assert len(lines) == 12  # six images, each of the network and of its linearization
     np.testing.assert_allclose(lines[2].get_ydata(), run.result()["network_train"][:, 2, 0])
     np.testing.assert_allclose(lines[8].get_ydata(), run.result()["linearized_train"][:, 2, 0])
@@ -109,13 +89,13 @@ def test_outputs_and_their_linearization_are_what_the_run_holds(tmp_path):
 
 def test_several_classes_show_the_output_of_the_images_own_class(tmp_path):
     run = finished(tmp_path, "fig4")
-    lines = script("fig4").draw([run], "").picture.axes[1].lines
+    lines = drawing("fig4", run).picture.axes[1].lines
     np.testing.assert_allclose(lines[2].get_ydata(), run.result()["network_test"][:, 2, 2])
 
 
 def test_cross_entropy_shows_all_logits_of_one_image_and_the_ode(tmp_path):
     run = finished(tmp_path, "figS3")
-    lines = script("figS3").draw([run], "").picture.axes[0].lines
+    lines = drawing("figS3", run).picture.axes[0].lines
     assert [line.get_linestyle() for line in lines] == ["-"] * 3 + ["--"] * 3 + [":"] * 3
     np.testing.assert_allclose(lines[7].get_ydata(), run.result()["empirical_train"][:, 0, 1])
 
@@ -127,15 +107,15 @@ def test_the_picture_says_what_batch_norm_does(tmp_path):
         ("none", "no BatchNorm"),
     ):
         run = finished(tmp_path, "fig4", batch_norm=mode)
-        assert said in script("fig4").draw([run], "").picture.get_suptitle()
+        assert said in drawing("fig4", run).picture.get_suptitle()
 
 
 def test_logits_that_part_with_the_width_keep_the_claims_of_figure_s4(tmp_path):
     runs = [finished(tmp_path, "figS4", hidden=hidden, apart=10 / hidden) for hidden in (64, 16, 32)]
-    drawing = script("figS4").draw(runs, "quick")
-    assert [row["width"] for row in drawing.numbers["trajectories"]] == [16, 32, 64]
-    assert len(drawing.picture.axes) == 9
-    assert "16, 32 and 64 units" in drawing.picture.get_suptitle()
+    drawn = drawing("figS4", *runs)
+    assert [row["width"] for row in drawn.numbers["trajectories"]] == [16, 32, 64]
+    assert len(drawn.picture.axes) == 9
+    assert "16, 32 and 64 units" in drawn.picture.get_suptitle()
     assert claims("figS4", *runs) == {"early": [True], "grows": [True] * 3, "falls": [True]}
 
 
@@ -151,20 +131,13 @@ def test_a_deviation_that_stays_after_half_of_the_steps_has_not_grown_late(tmp_p
 
 
 def test_the_losses_at_the_end_are_noted(tmp_path):
-    numbers = plain(script("fig4").draw([finished(tmp_path, "fig4", loss=1.2)], "").numbers)
-    notes = [row["note"] for row in evaluate(CLAIMS["fig4"], numbers) if "loss agree" in row["statement"]]
+    rows = verdicts("lee2019/fig4", drawing("fig4", finished(tmp_path, "fig4", loss=1.2)).numbers)
+    notes = [row["note"] for row in rows if "loss agree" in row["statement"]]
     assert notes == ["at the end 0.1 of it, linearization 0.12"] * 2
 
 
 def test_two_seeds_are_one_row_and_two_verdicts(tmp_path):
     runs = [finished(tmp_path, "figS4", hidden=16, seed=seed) for seed in (1, 0)]
-    drawing = script("figS4").draw(runs, "")
-    assert len(drawing.picture.axes) == 3
-    assert [row["seed"] for row in drawing.numbers["trajectories"]] == [0, 1]
-
-
-def test_a_run_of_another_study_is_refused(tmp_path):
-    run = finished(tmp_path, "fig3")
-    other = RunFolder.read(run.path.rename(tmp_path / run.path.name))
-    with pytest.raises(UserError, match="is not a run that this figure draws"):
-        script("fig3").draw([other], "")
+    drawn = drawing("figS4", *runs)
+    assert len(drawn.picture.axes) == 3
+    assert [row["seed"] for row in drawn.numbers["trajectories"]] == [0, 1]

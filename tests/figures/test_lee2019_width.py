@@ -1,25 +1,13 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.drawing import plain
-from ntk_repro.papers.lee2019.width import FIGURES
+from ntk_repro.papers.drawing import json_ready
 from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
-from tests.figures.scripts import drawn_without_jax, kept_run, load_script
+from tests.figures.scripts import draw, drawn_without_jax, kept_run, load_script, verdicts
 
-SCRIPTS = Path(__file__).parents[2] / "figures" / "lee2019"
 WIDTHS = (16, 32, 64, 128)
 EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -0.8, "nngp": -0.9}
-
-
-@pytest.fixture
-def draw():
-    """The draw function of a drawing script's module, in this process."""
-    return lambda script, runs, **options: load_script(f"lee2019/{script}").draw(list(runs), "quick", **options)
 
 
 def finished(study, config, root, arrays):
@@ -34,19 +22,17 @@ def moved(root, seed=0, noise=0.0, **settings):
     changes["input"] *= (widths**noise)[:, None]
     if config.depth == 1:
         del changes["intermediate"]
-    rest = {"train_loss": np.ones((4, 2)), "learning_rate_ratio": np.full(4, 0.3)}
-    lists = {"widths": np.array(WIDTHS), "steps": np.array([1, 2])}
-    return finished("wide_limit_drift", config, root, {**lists, **changes, **rest})
+    changes |= {"widths": WIDTHS, "steps": [1, 2], "train_loss": np.ones((4, 2)), "learning_rate_ratio": [0.3] * 4}
+    return finished("wide_limit_drift", config, root, changes)
 
 
 def apart(root, seed=0, exponent=-0.5):
     config = linearization_error.Config(widths=WIDTHS, sizes=(8, 16, 32), steps=2, seed=seed)
     errors = np.array(WIDTHS, float)[:, None] ** exponent * np.array([8.0, 16, 32]) ** 0.25
     over_steps = np.stack([0.1 * errors, errors], axis=-1)
-    lists = {"widths": np.array(WIDTHS), "sizes": np.array([8, 16, 32]), "steps": np.array([1, 2])}
-    names = ("test_rmse", "train_rmse", "test_scale", "train_loss")
-    rest = {**dict.fromkeys(names, over_steps), "learning_rate_ratio": np.full((4, 3), 0.4)}
-    return finished("wide_limit_linearization_error", config, root, {**lists, **rest})
+    arrays = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
+    arrays |= {"widths": WIDTHS, "sizes": [8, 16, 32], "steps": [1, 2], "learning_rate_ratio": np.full((4, 3), 0.4)}
+    return finished("wide_limit_linearization_error", config, root, arrays)
 
 
 def converging(root, seed=0, depth=1, bias=0.0):
@@ -59,8 +45,8 @@ def converging(root, seed=0, depth=1, bias=0.0):
     return finished("wide_limit_kernel_convergence", config, root, arrays)
 
 
-def test_figure_1_fits_what_the_runs_hold(tmp_path, draw):
-    numbers = plain(draw("drift", [moved(tmp_path, seed=s) for s in (1, 0)]).numbers)
+def test_figure_1_fits_what_the_runs_hold(tmp_path):
+    numbers = json_ready(draw("lee2019/drift", [moved(tmp_path, seed=s) for s in (1, 0)]).numbers)
     (panel,) = numbers["panels"]
     assert panel["title"] == "Three hidden ReLU layers"
     assert (panel["seeds"], panel["widths"], panel["learning_rate_ratio"]) == ([0, 1], list(WIDTHS), 0.3)
@@ -70,11 +56,11 @@ def test_figure_1_fits_what_the_runs_hold(tmp_path, draw):
         assert curve["widest"]["exponent"] == pytest.approx(exponent)
         assert [fit["exponent"] for fit in curve["fit_by_step"]] == pytest.approx([exponent] * 2)
         np.testing.assert_allclose(curve["mean"], np.array(WIDTHS, float) ** exponent)
-    assert all(row["holds"] for row in evaluate(FIGURES[0].claims, numbers))
+    assert all(row["holds"] for row in verdicts("lee2019/fig1", numbers))
 
 
-def test_the_spread_of_seeds_is_in_the_interval_and_in_the_legend(tmp_path, draw):
-    drawing = draw("drift", [moved(tmp_path, seed=s, noise=noise) for s, noise in enumerate((-0.1, 0, 0.1))])
+def test_the_spread_of_seeds_is_in_the_interval_and_in_the_legend(tmp_path):
+    drawing = draw("lee2019/drift", [moved(tmp_path, seed=s, noise=noise) for s, noise in enumerate((-0.1, 0, 0.1))])
     curve = drawing.numbers["panels"][0]["curves"]["input"]
     assert curve["exponent"] == pytest.approx(-0.5)
     half = 4.302653 * 0.1 / 3**0.5
@@ -83,9 +69,9 @@ def test_the_spread_of_seeds_is_in_the_interval_and_in_the_legend(tmp_path, draw
     assert labels[0] == "input weights: −0.50 ± 0.25"
 
 
-def test_figure_s6_has_a_panel_a_network(tmp_path, draw):
+def test_figure_s6_has_a_panel_a_network(tmp_path):
     runs = [moved(tmp_path, depth=1, data="cifar10", classes=(7, 0)), moved(tmp_path, activation="tanh")]
-    drawing = draw("drift", runs)
+    drawing = draw("lee2019/drift", runs)
     titles = [panel["title"] for panel in drawing.numbers["panels"]]
     assert titles == ["One hidden ReLU layer", "Three hidden tanh layers"]
     assert "intermediate" not in drawing.numbers["panels"][0]["curves"]
@@ -94,63 +80,49 @@ def test_figure_s6_has_a_panel_a_network(tmp_path, draw):
     assert facts == [f"Label of cifar10, classes 7 and 0, {shown}", f"Label of mnist5k, {shown}"]
 
 
-def test_figure_s5_fits_along_both_axes(tmp_path, draw):
-    numbers = plain(draw("figS5", [apart(tmp_path, seed=s, exponent=-0.5 - 0.02 * s) for s in (0, 1)]).numbers)
+def test_figure_s5_fits_along_both_axes(tmp_path):
+    numbers = json_ready(
+        draw("lee2019/figS5", [apart(tmp_path, seed=s, exponent=-0.5 - 0.02 * s) for s in (0, 1)]).numbers
+    )
     assert [line["of"] for line in numbers["against_width"]] == [8, 16, 32]
     assert [line["exponent"] for line in numbers["against_width"]] == pytest.approx([-0.51] * 3)
     assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.25] * 4)
-    assert all(row["holds"] for row in evaluate(FIGURES[1].claims, numbers))
+    assert all(row["holds"] for row in verdicts("lee2019/figS5", numbers))
 
 
-def test_only_few_samples_for_the_width_are_fitted(tmp_path, draw):
+def test_only_few_samples_for_the_width_are_fitted(tmp_path):
     runs = [converging(tmp_path, seed=s, depth=depth, bias=0.5) for depth in (1, 3) for s in (0, 1)]
-    by_width = plain(draw("kernel_errors", runs, against="width").numbers)
+    by_width = json_ready(draw("lee2019/kernel_errors", runs, against="width").numbers)
     assert [(p["kernel"], p["depth"]) for p in by_width["panels"]] == [(k, d) for d in (1, 3) for k in ("nngp", "ntk")]
     one, four, sixteen = by_width["panels"][0]["lines"]
     assert [line["fitted"] for line in (one, four, sixteen)] == [[40, 80, 160, 320], [40, 80, 160, 320], [160, 320]]
     assert (one["exponent"], four["exponent"]) == pytest.approx((-0.5, -0.5))
     assert sixteen["exponent"] is None  # two points are no fit
-    by_samples = plain(draw("kernel_errors", runs, against="samples", depths=(1,)).numbers)
+    by_samples = json_ready(draw("lee2019/kernel_errors", runs, against="samples", depths=(1,)).numbers)
     assert [p["depth"] for p in by_samples["panels"]] == [1, 1]
     assert by_samples["panels"][1]["lines"][3]["exponent"] == pytest.approx(-0.5)
-    for figure, numbers in zip(FIGURES[3:], (by_width, by_samples), strict=True):
-        assert all(row["holds"] for row in evaluate(figure.claims, numbers))
+    for figure, numbers in (("figS9", by_width), ("figS10", by_samples)):
+        assert all(row["holds"] for row in verdicts(f"lee2019/{figure}", numbers))
 
 
-@pytest.mark.parametrize(
-    ("module", "runs", "said"),
-    [
-        ("figS5", lambda root: [moved(root)], "is not a run that this figure draws"),
-        ("drift", lambda root: [moved(root)] * 2, "same settings and seed"),
-        ("drift", lambda root: [moved(root), moved(root, sigma_b_squared=0.0)], "differ in sigma_b_squared"),
-    ],
-)
-def test_runs_that_do_not_go_together_are_refused(module, runs, said, tmp_path, draw):
-    with pytest.raises(UserError, match=said):
-        draw(module, runs(tmp_path))
-
-
-def test_a_depth_that_no_run_has_is_refused(tmp_path, draw):
+def test_runs_that_do_not_go_together_are_refused(tmp_path):
+    run = moved(tmp_path)
+    with pytest.raises(UserError, match="have the same seed"):
+        draw("lee2019/drift", [run, run])
+    with pytest.raises(UserError, match="differ in sigma_b_squared"):
+        draw("lee2019/drift", [run, moved(tmp_path, sigma_b_squared=0.0)])
     with pytest.raises(UserError, match="hidden layers"):
-        draw("kernel_errors", [converging(tmp_path, depth=3)], against="samples", depths=(1,))
+        draw("lee2019/figS10", [converging(tmp_path, depth=3)])
 
 
-def test_a_value_that_is_missing_is_left_out(tmp_path, draw):
-    draw("drift", [moved(tmp_path)])
-    power_laws = load_script("lee2019/power_laws")
-    mean = power_laws.geometric_mean(np.array([[1.0, np.nan, np.nan], [4.0, 3.0, np.nan]]))
-    np.testing.assert_allclose(mean, [2, 3, np.nan])
+def test_a_value_that_is_missing_is_left_out():
+    geometric_mean = load_script("lee2019/power_laws").geometric_mean
+    np.testing.assert_allclose(geometric_mean(np.array([[1, np.nan, np.nan], [4, 3, np.nan]])), [2, 3, np.nan])
 
 
 @pytest.mark.slow
-def test_every_script_writes_its_files_without_jax(tmp_path):
+def test_every_script_draws_without_jax(tmp_path):
     made = {"fig1": moved, "figS6": moved, "figS5": apart, "figS9": converging, "figS10": converging}
     runs = {function: function(tmp_path) for function in set(made.values())}
-    files = drawn_without_jax(tmp_path, *((f"lee2019/{script}", runs[function]) for script, function in made.items()))
-    names = [f"lee2019_{script}.{ending}" for script in made for ending in ("png", "pdf", "json")]
-    assert [Path(line).name for line in files] == names
-    for figure in FIGURES:
-        numbers = json.loads((tmp_path / f"lee2019_{figure.name}.json").read_text())
-        assert (numbers["figure"], numbers["preset"]) == (figure.id, "quick")
-        assert evaluate(figure.claims, numbers)
-        assert (SCRIPTS.parent / f"{figure.id}.py").is_file()
+    drawn_without_jax(tmp_path, *((f"lee2019/{script}", runs[function]) for script, function in made.items()))
+    assert {path.name for path in tmp_path.glob("*.json")} == {f"lee2019_{script}.json" for script in made}

@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,36 +5,14 @@ import pytest
 
 from ntk_repro.papers.drawing import by_net, net_names, net_title, settings
 from ntk_repro.record import run_folder
-from tests.figures.scripts import drawn_without_jax, load_script
+from tests.figures.scripts import draw, drawn_without_jax
 from tests.finished_run import INDICES, finished_run
-
-SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
-
-
-@pytest.fixture
-def training_metrics():
-    """The module that the scripts of Figures 3, 13 and 14 share, in this process."""
-    return load_script("ortiz2021/training_metrics")
-
-
-def draw(script, runs, out, *options):
-    program = [sys.executable, str(SCRIPTS / f"{script}.py"), *(str(run.path) for run in runs), "--out", str(out)]
-    return subprocess.run([*program, *options], capture_output=True, text=True, check=False)
-
-
-def numbers(script, runs, out, *options):
-    done = draw(script, runs, out, *options)
-    assert done.returncode == 0, done.stderr
-    assert [Path(line).suffix for line in done.stdout.splitlines()] == [".png", ".pdf", ".json"]
-    assert (out / f"ortiz2021_{script}.png").read_bytes().startswith(b"\x89PNG")
-    assert (out / f"ortiz2021_{script}.pdf").read_bytes().startswith(b"%PDF")
-    return json.loads((out / f"ortiz2021_{script}.json").read_text())
 
 
 @pytest.mark.slow
-def test_figure_2_plots_what_the_runs_hold(tmp_path):
+def test_figure_2_plots_what_the_runs_hold(tmp_path, numbers):
     runs = [finished_run(tmp_path, net) for net in ("lenet", "mlp")]
-    plotted = numbers("fig2", runs, tmp_path, "--preset", "quick")
+    plotted = numbers("ortiz2021/fig2", *runs)
     assert (plotted["preset"], plotted["data"]) == ("quick", "mnist5k")
     assert list(plotted["nets"]) == ["mlp", "lenet"]
     mlp = plotted["nets"]["mlp"]
@@ -57,97 +32,87 @@ def test_two_versions_of_a_network_have_names_of_their_own(tmp_path, monkeypatch
         runs.append(finished_run(tmp_path, "mine.py:Net"))
     first, second = (run.config["net"].removeprefix("mine.py:") for run in runs)
     assert first != second
-    assert by_net(runs) == {first: runs[:1], second: runs[1:]}
-    assert list(by_net(runs[:1])) == ["Net"]
-    assert list(by_net(runs[:1], net_names(runs))) == [first]
+    assert by_net(runs, "eigentasks") == {first: runs[:1], second: runs[1:]}
+    assert list(by_net(runs[:1], "eigentasks")) == ["Net"]
+    assert list(by_net(runs[:1], "eigentasks", net_names(runs))) == [first]
     assert [net_title(net) for net in (first, f"mine.py:{first}")] == [first, "Net"]
 
 
-@pytest.mark.slow
-def test_figure_2_averages_over_seeds_and_keeps_their_spread(tmp_path):
+def curves(figure, runs, net="mlp"):
+    return draw(f"ortiz2021/{figure}", runs).numbers["nets"][net]
+
+
+def test_figure_2_averages_over_seeds_and_saves_their_spread(tmp_path):
     runs = [finished_run(tmp_path, seed=s, network=[0.9 + 0.02 * s, 0.8, 0.7, 0.6]) for s in (0, 1)]
-    mlp = numbers("fig2", runs, tmp_path)["nets"]["mlp"]
+    mlp = curves("fig2", runs)
     assert mlp["network_accuracy"][0] == pytest.approx(0.91)
     assert mlp["network_accuracy_std"] == pytest.approx([np.std([0.9, 0.92], ddof=1), 0, 0, 0])
     assert mlp["baseline_accuracy"] == pytest.approx(0.935)
     assert mlp["seeds"] == [0, 1]
 
 
-@pytest.mark.slow
 def test_figure_2_without_a_baseline_says_so(tmp_path):
-    run = finished_run(tmp_path, baseline=False)
-    assert numbers("fig2", [run], tmp_path)["nets"]["mlp"]["baseline_accuracy"] is None
+    assert curves("fig2", [finished_run(tmp_path, baseline=False)])["baseline_accuracy"] is None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("script", "net"), [("fig3", "resnet18"), ("fig13", "mlp"), ("fig14", "lenet")])
-def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path, script, net):
-    curves = numbers(script, [finished_run(tmp_path, net)], tmp_path)["nets"][net]
-    assert curves["epochs_to_target_loss"] == [3, 5, 9, None]
-    assert curves["l2_distance"] == [1, 2, 4, 8]
-    assert curves["cosine_distance"] == [0.1, 0.2, 0.3, 0.4]
+def test_training_metrics_are_plotted_and_a_loss_never_reached_is_null(tmp_path, script, net, numbers):
+    plotted = numbers(f"ortiz2021/{script}", finished_run(tmp_path, net))["nets"][net]
+    assert plotted["epochs_to_target_loss"] == [3, 5, 9, None]
+    assert plotted["l2_distance"] == [1, 2, 4, 8]
+    assert plotted["cosine_distance"] == [0.1, 0.2, 0.3, 0.4]
 
 
-@pytest.mark.slow
 def test_a_seed_without_a_number_is_left_out_of_the_mean_and_counted(tmp_path):
     runs = [
         finished_run(tmp_path, seed=s, epochs_to=[2, 4, at, np.nan], l2_distance=[1, 2, moved, np.nan])
         for s, at, moved in ((0, 6, 4), (1, 10, 6), (2, np.nan, np.nan))
     ]
-    curves = numbers("fig13", runs, tmp_path)["nets"]["mlp"]
-    assert curves["epochs_to_target_loss"] == [2, 4, 8, None]
-    assert curves["epochs_to_target_loss_seeds"] == [3, 3, 2, 0]
-    assert curves["epochs_to_target_loss_std"] == [0, 0, pytest.approx(8**0.5), None]
-    assert curves["l2_distance"] == [1, 2, 5, None]
+    metrics = curves("fig13", runs)
+    np.testing.assert_array_equal(metrics["epochs_to_target_loss"], [2, 4, 8, np.nan])
+    assert metrics["epochs_to_target_loss_seeds"].tolist() == [3, 3, 2, 0]
+    np.testing.assert_allclose(metrics["epochs_to_target_loss_std"], [0, 0, 8**0.5, np.nan])
+    np.testing.assert_array_equal(metrics["l2_distance"], [1, 2, 5, np.nan])
     accuracies = ([0.9, 0.8, 0.7, 0.6], [0.8, 0.8, 0.7, np.nan])
     runs = [finished_run(tmp_path / "2", seed=s, network=network) for s, network in enumerate(accuracies)]
-    curves = numbers("fig2", runs, tmp_path)["nets"]["mlp"]
-    assert curves["network_accuracy"] == pytest.approx([0.85, 0.8, 0.7, 0.6])
-    assert curves["network_accuracy_seeds"] == [2, 2, 2, 1]
+    mlp = curves("fig2", runs)
+    assert mlp["network_accuracy"] == pytest.approx([0.85, 0.8, 0.7, 0.6])
+    assert mlp["network_accuracy_seeds"].tolist() == [2, 2, 2, 1]
 
 
-def test_only_epochs_have_a_mark_for_never(tmp_path, training_metrics):
+def test_only_epochs_have_a_mark_for_never(tmp_path):
     run = finished_run(tmp_path, epochs_to=[2, 4, 6, np.nan], l2_distance=[1, 2, 3, np.nan])
-    epochs, l2, cosine = training_metrics.draw([run], "").picture.axes
+    epochs, l2, cosine = draw("ortiz2021/training_metrics", [run]).picture.axes
     assert [line.get_marker() for line in epochs.lines] == ["o", "^"]
     assert [line.get_marker() for line in (*l2.lines, *cosine.lines)] == ["o", "o"]
     notes = [[text.get_text() for text in ax.texts] for ax in (epochs, l2, cosine)]
     assert notes == [["△ not within 20 epochs"], ["diverged at 1 of 4 indices"], []]
 
 
-@pytest.mark.parametrize(
-    ("unusual", "said"),
-    [({}, []), ({"batch_size": 32, "residual_scale_init": 1.0}, ["batches of 32, residual scale 1"])],
-)
-def test_settings_that_are_not_the_papers_are_said(tmp_path, unusual, said):
-    run = finished_run(tmp_path, "resnet18", **unusual)
-    assert settings([run]).splitlines() == ["4,000 + 1,000 images, 20 epochs", *said]
+def test_settings_that_are_not_the_papers_are_named(tmp_path):
+    usual = "4,000 + 1,000 images, 20 epochs"
+    assert settings([finished_run(tmp_path, "resnet18")]) == usual
+    unusual = finished_run(tmp_path, "resnet18", batch_size=32, residual_scale_init=1.0)
+    assert settings([unusual]).splitlines() == [usual, "batches of 32, residual scale 1"]
 
 
-def test_a_result_is_read_once(tmp_path, training_metrics, monkeypatch):
+def test_a_result_is_read_once(tmp_path, monkeypatch):
     reads = []
     real = run_folder.load_arrays
     monkeypatch.setattr(run_folder, "load_arrays", lambda path: (reads.append(path), real(path))[1])
-    training_metrics.draw([finished_run(tmp_path)], "")
+    draw("ortiz2021/training_metrics", [finished_run(tmp_path)])
     assert len(reads) == 1
 
 
 @pytest.mark.slow
-def test_the_same_runs_give_the_same_bytes(tmp_path):
+def test_the_same_runs_give_the_same_bytes(tmp_path, numbers):
     run = finished_run(tmp_path)
     for out in ("a", "b"):
-        numbers("fig2", [run], tmp_path / out)
+        numbers("ortiz2021/fig2", run, out=tmp_path / out)
     for ending in ("png", "pdf", "json"):
         first, second = ((tmp_path / out / f"ortiz2021_fig2.{ending}").read_bytes() for out in ("a", "b"))
         assert first == second
-
-
-def test_a_missing_run_is_one_sentence_and_status_2(tmp_path):
-    program = [sys.executable, str(SCRIPTS / "fig2.py"), str(tmp_path / "none"), "--out", str(tmp_path)]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: there is no run folder")
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -1,24 +1,16 @@
-import json
-import runpy
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.index import FIGURES
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
-from tests.figures.scripts import drawn_without_jax, kept_run
-
-SCRIPTS = Path(__file__).parents[2] / "figures" / "ortiz2021"
-PROVENANCE = {"label": "MNIST (5,000 digits)", "n_train": 80}
+from tests.figures.scripts import drawn_without_jax, kept_run, verdicts
 
 
 def finished(root, study, config, n_test=20, **arrays) -> RunFolder:
-    return kept_run(f"rotation_{study}", config, root, {**PROVENANCE, "n_test": n_test}, arrays)
+    provenance = {"label": "MNIST (5,000 digits)", "n_train": 80, "n_test": n_test}
+    return kept_run(f"rotation_{study}", config, root, provenance, arrays)
 
 
 def tracked(root, net="lenet", seed=0, **settings) -> RunFolder:
@@ -34,7 +26,7 @@ def tracked(root, net="lenet", seed=0, **settings) -> RunFolder:
         epochs=np.array([0, 1, 5])[:rows],
         energy_concentration=energy,
         energy_by_images=np.stack([energy + 0.1, energy], axis=1),
-        images=np.array([40, 80]),
+        images=[40, 80],
         kernel_cosine_distance=np.array([0, 0.1, 0.3])[:rows],
         mean_squared_gradient_norm=np.array([3.0, 6, 9])[:rows],
         network_test_accuracy=np.array([0.5, 0.7, 0.8])[:rows],
@@ -48,13 +40,13 @@ def sized(root, net="mlp", seed=0, **settings) -> RunFolder:
         root,
         "cifar2",
         cifar2.Config(net=net, seed=seed, sizes=(128, 256, 512), **settings),
-        size=np.array([128, 256, 512]),
+        size=[128, 256, 512],
         network_test_accuracy=np.array([0.6, 0.7, 0.85]) + 0.02 * seed,
-        linearized_test_accuracy=np.array([0.6, 0.65, 0.7]),
-        linearized_train_accuracy=np.array([0.9, 0.9, 0.9]),
-        network_distance=np.array([1.0, 2, 3]),
-        linearized_distance=np.array([1.5, 2, 2.5]),
-        majority_rate=np.asarray(0.52),
+        linearized_test_accuracy=[0.6, 0.65, 0.7],
+        linearized_train_accuracy=[0.9, 0.9, 0.9],
+        network_distance=[1.0, 2, 3],
+        linearized_distance=[1.5, 2, 2.5],
+        majority_rate=0.52,
     )
 
 
@@ -66,39 +58,22 @@ def linearized(root, net="resnet18", index: int | None = 400, seed=0) -> RunFold
         "pretrained",
         pretrained.Config(net=net, index=index, seed=seed, epochs=3, linearize_at=(1,), width=0.125),
         n_test=1000,
-        epochs=np.array([0, 1, 3]),
+        epochs=[0, 1, 3],
         linearized_test_accuracy=np.stack([accuracies, accuracies - 0.01], axis=1),
         linearized_loss=np.stack([losses, losses / 2], axis=1),
-        network_loss=np.array([0.5, 0.2, 0.1]),
-        network_test_accuracy=np.asarray(0.72),
-        majority_rate=np.asarray(0.52),
+        network_loss=[0.5, 0.2, 0.1],
+        network_test_accuracy=0.72,
+        majority_rate=0.52,
     )
 
 
-@pytest.fixture
-def numbers(tmp_path, monkeypatch, capsys):
-    """Runs a script as a program, in this process, and returns the numbers that it plotted."""
-    monkeypatch.syspath_prepend(SCRIPTS)
-
-    def draw(script, runs):
-        program = [f"{script}.py", *(str(run.path) for run in runs), "--out", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", program)
-        runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
-        files = [tmp_path / f"ortiz2021_{script}.{ending}" for ending in ("png", "pdf", "json")]
-        assert capsys.readouterr().out.splitlines() == [str(file) for file in files]
-        assert files[0].read_bytes().startswith(b"\x89PNG")
-        return json.loads(files[2].read_text())
-
-    return draw
-
-
-def judged(script, plotted):
-    return [row["holds"] for row in evaluate(FIGURES[f"ortiz2021/{script}"].claims, plotted)]
+def judged(figure, plotted):
+    return [row["holds"] for row in verdicts(f"ortiz2021/{figure}", plotted)]
 
 
 def test_figure_5_plots_the_mean_of_the_seeds(tmp_path, numbers):
     runs = [sized(tmp_path, seed=s) for s in (0, 1)] + [sized(tmp_path, "lenet")]
-    plotted = numbers("fig5", runs)
+    plotted = numbers("ortiz2021/fig5", *runs)
     assert list(plotted["nets"]) == ["mlp", "lenet"]
     mlp = plotted["nets"]["mlp"]
     assert mlp["size"] == [128, 256, 512]
@@ -109,7 +84,7 @@ def test_figure_5_plots_the_mean_of_the_seeds(tmp_path, numbers):
 
 
 def test_figure_6_plots_what_was_tracked(tmp_path, numbers):
-    plotted = numbers("fig6", [tracked(tmp_path, seed=s) for s in (0, 1)])
+    plotted = numbers("ortiz2021/fig6", *[tracked(tmp_path, seed=s) for s in (0, 1)])
     lenet = plotted["nets"]["lenet"]
     assert (lenet["epochs"], lenet["top"], lenet["images"]) == ([0, 1, 5], 50, 80)
     assert lenet["energy_concentration"] == pytest.approx([0.205, 0.405, 0.605])
@@ -121,7 +96,7 @@ def test_figure_6_plots_what_was_tracked(tmp_path, numbers):
 @pytest.mark.parametrize("script", ["fig7", "fig15", "fig16"])
 def test_alignments_are_on_the_papers_scale(script, tmp_path, numbers):
     runs = [tracked(tmp_path, index=i) for i in (3, 2)]
-    plotted = numbers(script, runs)
+    plotted = numbers(f"ortiz2021/{script}", *runs)
     assert list(plotted["nets"]["lenet"]) == ["2", "3"]
     panel = plotted["nets"]["lenet"]["3"]
     assert panel["alignment_before"] == pytest.approx([80, 40, 20, 10])
@@ -132,7 +107,7 @@ def test_alignments_are_on_the_papers_scale(script, tmp_path, numbers):
 
 @pytest.mark.slow
 def test_figure_8_shows_the_usual_linearization_and_the_last_unbiased_one(tmp_path, numbers):
-    plotted = numbers("fig8", [linearized(tmp_path)])
+    plotted = numbers("ortiz2021/fig8", *[linearized(tmp_path)])
     (task,) = plotted["tasks"]
     assert (task["net"], task["index"], task["width"]) == ("resnet18", 400, 0.125)
     assert task["initial_loss"] == [0.6, 0.5, 0.4]
@@ -144,7 +119,7 @@ def test_figure_8_shows_the_usual_linearization_and_the_last_unbiased_one(tmp_pa
 
 def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
     runs = [linearized(tmp_path, "mlp", None), linearized(tmp_path, "mlp"), linearized(tmp_path, "mlp", seed=1)]
-    plotted = numbers("fig9", runs)
+    plotted = numbers("ortiz2021/fig9", *runs)
     assert [(task["index"], task["seeds"]) for task in plotted["tasks"]] == [(400, [0, 1]), (None, [0])]
     assert plotted["tasks"][0]["biased_accuracy"] == pytest.approx([0.9, 0.8, 0.7])
     assert plotted["tasks"][0]["unbiased_accuracy_std"] == [0, 0, 0]
@@ -158,7 +133,7 @@ def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path
     untrained: dict[str, Any] = {"epochs": 0, "track": None}
     runs = [tracked(tmp_path), tracked(tmp_path, seed=1, **untrained), tracked(tmp_path, seed=2, **untrained)]
     runs += [tracked(tmp_path, "resnet18", residual_scale_init=scale, **untrained) for scale in (0.0, 1.0)]
-    lenet, *resnets = numbers("table1", runs)["columns"]
+    lenet, *resnets = numbers("ortiz2021/table1", *runs)["columns"]
     assert (lenet["net"], lenet["init_seeds"], lenet["end_seeds"], lenet["images"]) == ("lenet", 3, 1, 80)
     assert (lenet["energy_init"], lenet["energy_init_std"]) == (pytest.approx(0.21), pytest.approx(0.01))
     assert (lenet["energy_end"], lenet["test_accuracy"]) == (0.6, 0.8)
@@ -166,14 +141,6 @@ def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path
     assert (lenet["trend_images"], lenet["trend_energy"]) == ([40, 80], pytest.approx([0.31, 0.21]))
     assert [column["residual_scale_init"] for column in resnets] == [0, 1]
     assert [(column["energy_end"], column["epochs"]) for column in resnets] == [(None, None)] * 2
-
-
-@pytest.mark.parametrize("script", ["fig9", "table1"])
-def test_runs_of_another_study_are_refused(script, tmp_path, numbers, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        numbers(script, [sized(tmp_path)])
-    assert stopped.value.code == 2
-    assert "is not a run that this figure draws" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES, Cost, load_figure_preset, preset_names
+from ntk_repro.papers import Cost
 from ntk_repro.papers.costs import duration
 
 
@@ -23,10 +23,3 @@ def test_a_cost_is_a_sentence_of_its_numbers():
 def test_a_cost_of_no_time_is_refused(minutes):
     with pytest.raises(UserError, match="must be a number above 0"):
         Cost(minutes)
-
-
-@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.id)
-def test_every_preset_has_a_cost_or_draws_the_runs_of_another_figure(figure):
-    for name in preset_names(figure):
-        preset = load_figure_preset(figure, name)
-        assert preset.cost or preset.runs_of

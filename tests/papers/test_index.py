@@ -10,13 +10,26 @@ def test_a_full_id_is_one_figure():
 
 
 def test_a_bare_name_is_that_figure_of_every_paper():
-    assert find_figures("fig2") == [figure for figure in FIGURES.values() if figure.name == "fig2"]
+    assert [figure.id for figure in find_figures("fig2")] == ["lee2019/fig2", "ortiz2021/fig2", "samarin2022/fig2"]
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("ortiz2021/fig22", "'ortiz2021/fig2'"), ("fgi13", "'fig13'")])
-def test_an_unknown_name_is_answered_with_the_nearest(name, nearest):
-    with pytest.raises(UserError, match=f"unknown figure '{name}'; did you mean {nearest}"):
-        find_figures(name)
+def test_the_name_of_a_paper_is_all_of_its_figures_in_its_order():
+    names = [figure.name for figure in find_figures("samarin2022", papers=True)]
+    assert names == [*(f"fig{n}" for n in range(1, 8)), "table1", "table2", "figA2", "figA3", "tableA1", "tableA2"]
+    assert [figure.name for figure in find_figures("ortiz2021", papers=True)][-2:] == ["lemma1", "theorem1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest", "papers"),
+    [
+        ("ortiz2021/fig22", "'ortiz2021/fig2'", False),
+        ("fgi13", "'fig13'", False),
+        ("ortiz202", "'ortiz2021'", True),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, nearest, papers):
+    with pytest.raises(UserError, match=f"unknown .*figure '{name}'; did you mean {nearest}"):
+        find_figures(name, papers=papers)
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.id)

@@ -3,13 +3,12 @@ from typing import Any
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import presets
 from ntk_repro.papers.costs import Cost
-from ntk_repro.papers.index import FIGURES
+from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.record import config_hash
 
-FIG2, FIG3, FIG14 = (FIGURES[f"ortiz2021/{name}"] for name in ("fig2", "fig3", "fig14"))
+FIG2, FIG14 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig14"]
 
 FILE = """
 [quick]
@@ -26,45 +25,32 @@ def configs_of(figure, preset, **options) -> Any:
     return load_figure_preset(figure, preset, **options).configs
 
 
-@pytest.fixture
-def configs(tmp_path, monkeypatch):
-    def write(**files):
-        (tmp_path / "ortiz2021").mkdir(exist_ok=True)
-        for name, text in files.items():
-            (tmp_path / "ortiz2021" / f"{name}.toml").write_text(text)
-
-    monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
-    return write
-
-
-def test_runs_take_shared_keys_then_their_own_once_for_each_seed(configs):
-    configs(fig2=FILE)
+def test_runs_take_shared_keys_then_their_own_once_for_each_seed(write_presets):
+    write_presets(fig2=FILE)
     assert load_figure_preset(FIG2, "quick").cost == Cost(0.1)
-    assert [(c.net, c.seed, c.epochs) for c in configs_of(FIG2, "quick")] == [
-        ("mlp", 0, 3),
-        ("mlp", 1, 3),
-        ("lenet", 7, 5),
-    ]
+    runs = [(config.net, config.seed, config.epochs) for config in configs_of(FIG2, "quick")]
+    assert runs == [("mlp", 0, 3), ("mlp", 1, 3), ("lenet", 7, 5)]
 
 
-def test_the_command_line_replaces_and_selects(configs):
-    configs(fig2=FILE)
+def test_the_command_line_replaces_and_selects(write_presets):
+    write_presets(fig2=FILE)
     found = configs_of(FIG2, "quick", nets=("lenet",), seeds=(3,), data="digits", n_train=None)
     assert [(c.net, c.seed, c.data, c.n_train) for c in found] == [("lenet", 3, "digits", None)]
 
 
-def test_runs_from_draws_the_very_runs_of_another_figure(configs):
-    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nnets = ["lenet"]')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs[2:]
-
-
-@pytest.mark.parametrize("preset", ["laptop", "paper"])
-def test_figures_3_13_and_14_share_figure_2s_runs(preset):
-    shared = {config_hash(c.resolved()) for c in configs_of(FIG2, preset)}
-    own = [configs_of(FIGURES[f"ortiz2021/{name}"], preset) for name in ("fig3", "fig13", "fig14")]
-    assert sorted(config_hash(c.resolved()) for configs in own for c in configs) == sorted(shared)
-    assert [{c.net for c in configs} for configs in own] == [{"resnet18"}, {"mlp"}, {"lenet"}]
+@pytest.mark.parametrize(
+    ("theirs", "mine", "drawn"),
+    [
+        ("", 'nets = ["lenet"]', slice(2, None)),
+        ("", "keep = { epochs = 3 }", slice(2)),
+        ('nets = ["lenet"]', "", slice(1)),
+    ],
+)
+def test_runs_from_draws_the_runs_of_another_figure_by_network_and_setting(write_presets, theirs, mine, drawn):
+    write_presets(fig2=f"{FILE}{theirs}", fig14=f'[quick]\nruns_from = "fig2"\n{mine}')
+    preset = load_figure_preset(FIG14, "quick")
+    assert preset.configs == tuple(configs_of(FIG2, "quick")[drawn])
+    assert preset.runs_of == "ortiz2021/fig2"
 
 
 @pytest.mark.parametrize(
@@ -75,39 +61,16 @@ def test_figures_3_13_and_14_share_figure_2s_runs(preset):
         ("epochs = 3", 'epochs = "3"', r"epochs must be an integer"),
         ("[quick]", "[quik]", r"unknown preset 'quick'; did you mean 'quik'"),
         ("cost =", "seed = 1\ncost =", r"write seeds = \[1\] instead"),
-        (
-            "{ minutes = 0.1 }",
-            '"seconds"',
-            r"cost of preset quick of ortiz2021/fig2 must be a table, such as \{ minutes = ",
-        ),
+        ("{ minutes = 0.1 }", '"seconds"', r"cost of preset quick of ortiz2021/fig2 must be a table, such as \{ minut"),
         ("minutes = 0.1", "minute = 1", r"'minute'; did you mean 'minutes'"),
         ("minutes = 0.1", "minutes = 0", r"minutes of a cost must be a number above 0, not 0"),
         ("minutes = 0.1", 'minutes = 1, device = "tpu"', r"device"),
     ],
 )
-def test_a_wrong_file_is_refused_by_name(configs, old, new, message):
-    configs(fig2=FILE.replace(old, new))
+def test_a_wrong_file_is_refused_by_name(write_presets, old, new, message):
+    write_presets(fig2=FILE.replace(old, new))
     with pytest.raises(UserError, match=message):
         load_figure_preset(FIG2, "quick")
-
-
-def test_settings_beside_runs_from_are_refused(configs):
-    configs(fig2=FILE, fig3='[quick]\nruns_from = "fig2"\nepochs = 2')
-    with pytest.raises(UserError, match="epochs belongs there"):
-        load_figure_preset(FIG3, "quick")
-
-
-def test_runs_from_keeps_the_runs_of_any_setting(configs):
-    configs(fig2=FILE, fig14='[quick]\nruns_from = "fig2"\nkeep = { epochs = 3 }')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs[:2]
-
-
-def test_runs_from_takes_the_networks_that_the_source_draws(configs):
-    configs(fig2=FILE.replace("seeds = [0, 1]", 'nets = ["lenet"]', 1), fig14='[quick]\nruns_from = "fig2"')
-    mine, theirs = configs_of(FIG14, "quick"), configs_of(FIG2, "quick")
-    assert mine == theirs
-    assert {config.net for config in mine} == {"lenet"}
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
@@ -120,6 +83,7 @@ def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
 @pytest.mark.parametrize(
     ("mine", "message"),
     [
+        ('runs_from = "fig2"\nepochs = 2', r"takes its runs from fig2: epochs belongs there"),
         ('runs_from = "fig3"', r"from fig3, which takes them from fig2: name fig2 there"),
         ('runs_from = "fig2"\nkeep = { epoch = 3 }', r"did you mean 'epochs'"),
         ('runs_from = "fig2"\nkeep = { epochs = "3" }', r"epochs must be an integer"),
@@ -129,25 +93,25 @@ def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
         ('runs_from = "fig4"', r"unknown key of preset quick of ortiz2021/fig4 'epoch'"),
     ],
 )
-def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(configs, mine, message):
+def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(write_presets, mine, message):
     files = {"fig3": '[quick]\nruns_from = "fig2"', "fig4": "[quick]\nepoch = 1"}
-    configs(fig2=FILE, fig14=f"[quick]\n{mine}", **files)
+    write_presets(fig2=FILE, fig14=f"[quick]\n{mine}", **files)
     with pytest.raises(UserError, match=message):
         load_figure_preset(FIG14, "quick")
 
 
-def test_a_setting_that_the_study_does_not_have_is_refused(configs):
-    configs(fig2=FILE)
-    with pytest.raises(
-        UserError, match=r"the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"
-    ):
-        load_figure_preset(FIG2, "quick", weight_init=1)
-
-
-def test_an_unknown_network_is_answered_with_the_nearest(configs):
-    configs(fig2=FILE)
-    with pytest.raises(UserError, match="'lent'; did you mean 'lenet'"):
-        load_figure_preset(FIG2, "quick", nets=("lent",))
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weight_init": 1}, "the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"),
+        ({"imagenet": "here"}, "have no setting imagenet"),
+        ({"nets": ("lent",)}, "unknown network of ortiz2021/fig2 at preset quick 'lent'; did you mean 'lenet'"),
+    ],
+)
+def test_options_that_the_runs_do_not_have_are_refused(write_presets, options, message):
+    write_presets(fig2=FILE)
+    with pytest.raises(UserError, match=message):
+        load_figure_preset(FIG2, "quick", **options)
 
 
 FIG5, FIG6 = (FIGURES[f"samarin2022/{name}"] for name in ("fig5", "fig6"))
@@ -161,19 +125,38 @@ def test_the_folder_of_imagenet_goes_to_the_runs_on_snakes_only():
         UserError, match="no run of samarin2022/fig6 at preset quick has --data snakes, without which --imagenet"
     ):
         load_figure_preset(FIG6, "quick", imagenet="here")
-    with pytest.raises(UserError, match="have no setting imagenet"):
-        load_figure_preset(FIG2, "quick", imagenet="here")
     (first, *_) = configs_of(FIG5, "quick", imagenet="here", data="snakes")
     assert (first.data, first.imagenet) == ("snakes", "here")
 
 
+def hashes(figure: str, preset: str) -> list[str]:
+    return [config_hash(config.resolved()) for config in configs_of(FIGURES[figure], preset)]
+
+
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
-def test_table_a2_has_the_very_runs_of_figures_2_3_and_4(preset):
-    runs = {
-        name: {config_hash(c.resolved()) for c in configs_of(FIGURES[f"samarin2022/{name}"], preset)}
-        for name in ("fig2", "fig3", "fig4", "tableA2")
-    }
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_preset_has_runs_that_its_study_takes_and_a_cost_or_those_of_another_figure(figure, preset):
+    found, loaded = hashes(figure, preset), load_figure_preset(FIGURES[figure], preset)
+    assert len(set(found)) == len(found)
+    assert loaded.cost or loaded.runs_of
+
+
+@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
+def test_figures_share_the_runs_that_they_can(preset):
+    ortiz2021, samarin2022 = (
+        {figure.name: set(hashes(figure.id, preset)) for figure in find_figures(paper, papers=True)}
+        for paper in ("ortiz2021", "samarin2022")
+    )
+    assert ortiz2021["fig6"] <= ortiz2021["table1"]
+    assert ortiz2021["fig8"] <= ortiz2021["fig9"]
+    if preset == "quick":
+        assert ortiz2021["fig12"] < ortiz2021["fig2"]
+        assert ortiz2021["fig7"] < ortiz2021["fig16"]
+    else:
+        nets = [ortiz2021[name] for name in ("fig3", "fig13", "fig14")]
+        assert set.union(*nets) == ortiz2021["fig2"]
+        assert sum(map(len, nets)) == len(ortiz2021["fig2"])
+        assert {config.net for config in configs_of(FIGURES["ortiz2021/fig13"], preset)} == {"mlp"}
     # At quick Figure 4 has digits in place of CIFAR-10, so the table leaves it out.
-    shown = ("fig2",) if preset == "quick" else ("fig2", "fig4")
-    assert set.union(*(runs[name] for name in shown)) < runs["tableA2"]
-    assert runs["tableA2"] <= set.union(*(runs[name] for name in (*shown, "fig3")))
+    shown = set.union(samarin2022["fig2"], *([] if preset == "quick" else [samarin2022["fig4"]]))
+    assert shown < samarin2022["tableA2"] <= shown | samarin2022["fig3"]

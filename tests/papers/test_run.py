@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -12,7 +13,8 @@ from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
 
-FIG2, FIG13 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig13"]
+SLOW = pytest.mark.slow
+FIG2 = FIGURES["ortiz2021/fig2"]
 FILE = '[quick]\nindices = [2, 11, 51, 101]\nseeds = [0, 1]\nruns = [{ net = "mlp" }]'
 
 
@@ -47,20 +49,8 @@ def configs_of(tmp_path, monkeypatch, replace_run):
     return made
 
 
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    """Writes the presets of Figure 2."""
-
-    def write(text):
-        (tmp_path / "ortiz2021").mkdir()
-        (tmp_path / "ortiz2021" / "fig2.toml").write_text(text)
-        monkeypatch.setattr(presets, "configs_dir", lambda: tmp_path)
-
-    return write
-
-
-def test_a_figure_is_computed_drawn_and_judged(tmp_path, file, replace_run):
-    file(FILE)
+def test_a_figure_is_computed_drawn_and_judged(tmp_path, write_presets, replace_run):
+    write_presets(fig2=FILE)
     computed = []
 
     def run(config, root):
@@ -71,10 +61,8 @@ def test_a_figure_is_computed_drawn_and_judged(tmp_path, file, replace_run):
     made = reproduce(FIG2, "quick", root=tmp_path / "runs", out=tmp_path / "out")
 
     assert computed == [0, 1]
-    assert [path.name for path in made.files] == [
-        *(f"ortiz2021_fig2.{ending}" for ending in ("png", "pdf", "json")),
-        "ortiz2021_fig2_claims.json",
-    ]
+    endings = (".png", ".pdf", ".json", "_claims.json")
+    assert [path.name for path in made.files] == [f"ortiz2021_fig2{ending}" for ending in endings]
     assert all(path.stat().st_size > 0 for path in made.files)
     saved = json.loads(made.files[-1].read_text())
     assert saved["figure"] == "ortiz2021/fig2"
@@ -83,48 +71,40 @@ def test_a_figure_is_computed_drawn_and_judged(tmp_path, file, replace_run):
 
 
 @pytest.fixture
-def computed(file, configs_of):
+def computed(write_presets, configs_of):
     """The settings of Figure 2's runs, of 4,000 and 300 images each."""
-    file(FILE.replace("seeds = [0, 1]", "n_train = 4000\nn_test = 300\nseeds = [0, 1]"))
+    write_presets(fig2=FILE.replace("seeds = [0, 1]", "n_train = 4000\nn_test = 300\nseeds = [0, 1]"))
     return lambda **changes: configs_of("ortiz2021/fig2", **changes)
 
 
-def test_smaller_data_than_the_presets_are_taken_whole_and_that_is_said(computed, capsys):
-    assert [(config.n_train, config.n_test) for config in computed(data="digits")] == [(1442, 300)] * 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "digits has" in line]
-    assert "1,442 training images, not the 4,000 of the preset: all are taken" in line
-    assert " test images" not in line
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"data": "digits", "n_train": 5000}, {"data": "mnist5k"}, {}])
-def test_counts_that_are_asked_for_and_counts_that_fit_stay(changes, computed, capsys):
-    assert [config.n_train for config in computed(**changes)] == [changes.get("n_train", 4000)] * 2
-    assert "all are taken" not in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_indices_beyond_the_number_of_images_are_left_out_and_that_is_said(computed, capsys):
-    configs = computed(n_train=40, n_test=20)
-    assert max(max(config.indices) for config in configs) <= 60
-    assert all(len(config.indices) > 1 for config in configs)
-    assert "60 images have 60 eigenfunctions: indices beyond are left out" in capsys.readouterr().err
-
-
-def test_fewer_images_than_a_batch_are_one_batch(computed, capsys):
-    assert {config.batch_size for config in computed(n_train=25, n_test=20)} == {25}
-    assert "all 25 training images are one batch, not" in capsys.readouterr().err
-    assert {config.batch_size for config in computed(n_train=1000, n_test=20)}.isdisjoint({25, 1000})
-    assert "are one batch" not in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("changes", "expected", "reported"),
+    [
+        ({"data": "digits"}, {"n_train": 1442}, "digits has 1,442 training images, not the 4,000 of the preset"),
+        ({"n_train": 25, "n_test": 20}, {"batch_size": 25}, "all 25 training images are one batch, not"),
+        pytest.param({"n_train": 40, "n_test": 20}, {"indices": (2, 11, 51)}, "60 images have 60 eigen", marks=SLOW),
+        # Counts that are asked for, and counts that fit, stay.
+        ({"data": "digits", "n_train": 5000}, {"n_train": 5000}, ""),
+        pytest.param({"data": "mnist5k"}, {"n_train": 4000, "n_test": 300}, "", marks=SLOW),
+        pytest.param({"n_train": 1000, "n_test": 20}, {"batch_size": 128}, "", marks=SLOW),
+        pytest.param({}, {"n_train": 4000}, "", marks=SLOW),
+    ],
+)
+def test_runs_are_made_to_fit_the_images_and_that_is_reported(changes, expected, reported, computed, capsys):
+    configs = computed(**changes)
+    assert [{name: getattr(config, name) for name in expected} for config in configs] == [expected] * 2
+    shown = capsys.readouterr().err
+    assert reported in shown
+    assert reported or not re.search("all are taken|are one batch|are left out", shown)
 
 
 def test_the_baseline_can_be_left_out(computed, monkeypatch):
     monkeypatch.setattr(sys.modules["ntk_repro.__main__"], "_show", lambda made: None)
     found = []
-    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda figure, preset, **own: found.append(own))
+    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda *_, **changes: found.append(changes.get("baseline")))
     main(["run", "ortiz2021/fig2", "--no-baseline"])
     main(["run", "ortiz2021/fig2"])
-    assert [own.get("baseline") for own in found] == [False, None]
+    assert found == [False, None]
     assert [config.baseline for config in computed(baseline=False) + computed()] == [False, False, True, True]
 
 
@@ -195,12 +175,6 @@ def test_imagenet_is_an_option_of_the_command(capsys):
     with pytest.raises(SystemExit):
         main(["run", "samarin2022/fig5", "--imagenet", "here"])
     assert "at preset quick has --data snakes, without which" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_what_the_script_cannot_draw_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"^there is no run folder"):
-        draw_figure(FIG13, [tmp_path / "nothing"], out=tmp_path)
 
 
 @pytest.mark.slow

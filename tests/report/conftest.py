@@ -2,22 +2,32 @@ import shutil
 
 import pytest
 
-from ntk_repro.papers import find_figures
+from ntk_repro.papers import FIGURES, draw_figure, load_figure_preset
+from ntk_repro.record import RunFolder
 from ntk_repro.report import gather, write_results
+
+FIGURE = FIGURES["ortiz2021/fig1"]
 
 
 @pytest.fixture(scope="session")
 def entries(runs, tmp_path_factory):
     """A figure that is computed and one that is not, of two papers."""
-    figures = [find_figures(name)[0] for name in ("lee2019/fig1", "ortiz2021/fig1")]
-    return gather(figures, tmp_path_factory.mktemp("pictures"), runs)
+    return gather([FIGURES["lee2019/fig1"], FIGURE], tmp_path_factory.mktemp("pictures"), runs)
+
+
+@pytest.fixture(scope="session")
+def drawn(runs, tmp_path_factory):
+    """The figure as its own drawing script makes it from the run folders."""
+    configs = load_figure_preset(FIGURE, "quick").configs
+    folders = [RunFolder.locate(FIGURE.folder, config.resolved(), root=runs) for config in configs]
+    return draw_figure(FIGURE, folders, preset="quick", out=tmp_path_factory.mktemp("out"))
 
 
 @pytest.fixture(scope="session")
 def kept(runs, tmp_path_factory):
     """A folder of references with one figure in it."""
     folder = tmp_path_factory.mktemp("kept")
-    write_results(folder, tmp_path_factory.mktemp("drawn"), figures=find_figures("ortiz2021/fig1"), root=runs)
+    write_results(folder, tmp_path_factory.mktemp("drawn"), figures=[FIGURE], root=runs)
     return folder
 
 

@@ -11,10 +11,11 @@ from ntk_repro.report.markdown import BEGIN, END
 FILE = "quick/ortiz2021_fig1.json"
 
 
-def check(reference, root):
-    """The exit status of the comparison of everything in `reference`."""
+def check(reference, root, *figures):
+    """The exit status of the comparison of these figures, or of everything in `reference`."""
+    chosen = ["--figures", *figures] if figures else []
     try:
-        main(["check-reference", "--reference", str(reference), "--root", str(root)])
+        main(["check-reference", "--reference", str(reference), "--root", str(root), *chosen])
     except SystemExit as ended:
         return ended.code
     return 0
@@ -36,7 +37,7 @@ def clean(monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_is_computed_is_kept_with_its_pages(runs, tmp_path, monkeypatch, capsys):
+def test_what_is_computed_is_saved_with_its_pages(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NTK_REPRO_RUNS", str(runs))
     folder, page = tmp_path / "reference", tmp_path / "figures.md"
     folder.mkdir()
@@ -50,7 +51,7 @@ def test_what_is_computed_is_kept_with_its_pages(runs, tmp_path, monkeypatch, ca
 
 
 @pytest.mark.slow
-def test_a_fresh_computation_agrees_and_the_next_begins_anew(reference, tmp_path, capsys, clean):
+def test_a_fresh_computation_agrees_and_the_next_starts_again(reference, tmp_path, capsys, clean):
     root = tmp_path / "check"
     assert check(reference, root) == 0
     count = len(json.loads((reference / FILE).read_text())["claims"])
@@ -109,46 +110,35 @@ def test_a_check_in_which_a_figure_failed_keeps_its_good_runs_for_the_next(refer
     assert check(reference, root) == 0
     assert good.exists()
     assert json.loads((root / "check.json").read_text()) == {"git": clean, "finished": True}
-    assert check(reference, root) == 0  # one that is finished is begun anew
+    assert check(reference, root) == 0  # one that is finished starts again
     assert not good.exists()
 
 
-def test_compiled_programs_are_forgotten_after_each_figure_made_or_not(reference, made, tmp_path, monkeypatch):
+def test_a_figure_that_cannot_be_made_is_named_and_freed(reference, made, tmp_path, monkeypatch, capsys):
+    """Freed are the programs compiled for it, as after every figure."""
     figures, errors = made
-    forgotten = []
-    monkeypatch.setattr("jax.clear_caches", lambda: forgotten.append(len(figures)))
+    freed = []
+    monkeypatch.setattr("jax.clear_caches", lambda: freed.append(len(figures)))
     errors.append(KeyError("lost"))
     assert check(reference, tmp_path / "check") == 1
     assert figures == ["ortiz2021/fig1", "ortiz2021/fig2"]
-    assert forgotten == [1, 2]
+    assert freed == [1, 2]
+    assert "ortiz2021/fig2 could not be made: KeyError: 'lost'" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_a_figure_that_cannot_be_made_is_named_and_fails(reference, tmp_path, monkeypatch, capsys):
-    def broken(*_, **__):
-        raise KeyError("lost")
-
-    monkeypatch.setattr("ntk_repro.report.check.reproduce", broken)
-    assert check(reference, tmp_path / "check") == 1
-    assert "ortiz2021/fig1 could not be made: KeyError: 'lost'" in capsys.readouterr().out
-
-
-def test_figures_without_a_reference_are_refused(reference, tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["check-reference", "--figures", "lee2019/fig1", "ortiz2021/fig1", "--reference", str(reference)])
-    assert ended.value.code == 2
-    assert "has no reference of lee2019/fig1 at preset quick" in capsys.readouterr().err
-
-
-def test_a_folder_of_other_runs_is_left_alone(reference, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("figures", "root", "message"),
+    [
+        (("lee2019/fig1", "ortiz2021/fig1"), "new", "has no reference of lee2019/fig1 at preset quick"),
+        ((), ".", "is not from a check: name another folder with --root"),  # but of other runs
+        ((), "file", "file"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_line_and_stays(reference, tmp_path, capsys, figures, root, message):
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "mine").touch()
-    assert check(reference, tmp_path) == 2
-    assert "is not from a check: name another folder with --root" in capsys.readouterr().err
-    assert (tmp_path / "fresh" / "mine").exists()
-
-
-def test_a_file_in_place_of_the_folder_is_one_sentence(reference, tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert check(reference, tmp_path / "file") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert check(reference, tmp_path / root, *figures) == 2
+    error = capsys.readouterr().err
+    assert (message in error, error.count("\n")) == (True, 1)
+    assert (tmp_path / "fresh" / "mine").exists()

@@ -5,8 +5,9 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.report.differences import Difference, read_differences, unexplained
 from ntk_repro.report.reference import read_results
+from tests.report.verdicts import claim
 
-FAILING = {"statement": "it grows (Spearman >= 0.8)", "subject": "mlp", "holds": False}
+FAILING = claim(holds=False, statement="it grows (Spearman >= 0.8)")
 
 
 @pytest.fixture
@@ -26,17 +27,19 @@ def result(kept):
         ({"figure": "ortiz2021/fig2"}, False),
     ],
 )
-def test_a_word_on_a_claim_is_found_by_figure_statement_preset_and_subject(result, changes, concerned):
-    said = {"figure": "ortiz2021/fig1", "claim": "it grows", "state": "open", "why": "unknown", "presets": ("quick",)}
-    difference = Difference(**(said | changes))
+def test_an_explanation_is_found_by_figure_statement_preset_and_subject(result, changes, concerned):
+    own = {"figure": "ortiz2021/fig1", "claim": "it grows", "state": "open", "why": "unknown", "presets": ("quick",)}
+    difference = Difference(**(own | changes))
     assert difference.concerns(result, FAILING) is concerned
     assert list(unexplained([result], [difference])) == ([] if concerned else [(result, FAILING)])
 
 
-def test_a_claim_that_holds_needs_no_word_nor_does_one_that_is_undetermined(result):
+def test_only_a_claim_that_does_not_hold_needs_an_explanation(result):
     for holds, needed in ((True, False), (None, False), (False, True)):
-        claim = FAILING | {"holds": holds}
-        assert bool(list(unexplained([dataclasses.replace(result, claims=[claim])], []))) is needed
+        assert bool(list(unexplained([dataclasses.replace(result, claims=[claim(holds=holds)])], []))) is needed
+
+
+START = "[[difference]]\nfigure = 'a'\nclaim = 'b'\n"
 
 
 @pytest.mark.parametrize(
@@ -44,16 +47,10 @@ def test_a_claim_that_holds_needs_no_word_nor_does_one_that_is_undetermined(resu
     [
         (None, "is missing: take it from the repository"),
         ("[[difference]", "is not valid TOML"),
-        (
-            "[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'solved'\nwhy = 'c'\npresets = ['quick']",
-            "explained, open, not 'solved'",
-        ),
-        ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'", "why is missing"),
-        ("[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'open'\nwhy = 'c'", "presets is missing"),
-        (
-            "[[difference]]\nfigure = 'a'\nclaim = 'b'\nstate = 'explained'\nwhy = 'c'\npresets = ['quick']",
-            "a is explained for no subjects",
-        ),
+        (f"{START}state = 'solved'\nwhy = 'c'\npresets = ['quick']", "state 'solved'"),
+        (f"{START}state = 'open'", "why is missing"),
+        (f"{START}state = 'open'\nwhy = 'c'", "presets is missing"),
+        (f"{START}state = 'explained'\nwhy = 'c'\npresets = ['quick']", "a is explained for no subjects"),
         ("[[difference]]\nfigures = 'a'", "did you mean 'figure'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The pages, and what stands in the repository: pages, README and words on claims belong to the results beside them."""
+"""The pages, and those in the repository: pages, README and explanations belong to the results beside them."""
 
 import dataclasses
 import re
@@ -13,6 +13,7 @@ from ntk_repro.report.comparison import Tolerance, compare
 from ntk_repro.report.differences import read_differences, unexplained
 from ntk_repro.report.markdown import BEGIN, END, pages, with_table
 from ntk_repro.report.reference import read_results
+from tests.report.verdicts import claim
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -24,15 +25,14 @@ def committed():
 
 
 @pytest.fixture(scope="module")
-def said():
+def differences():
     return read_differences(REFERENCE / "differences.toml")
 
 
-def test_the_pages_are_those_of_the_results(committed, said):
-    for name, text in pages(committed, said).items():
-        assert (REFERENCE / name).read_text(encoding="utf-8") == text, (
-            f"run `ntk-repro reference --no-redraw` to renew {name}"
-        )
+def test_the_pages_are_those_of_the_results(committed, differences):
+    for name, text in pages(committed, differences).items():
+        renew = f"run `ntk-repro reference --no-redraw` to renew {name}"
+        assert (REFERENCE / name).read_text(encoding="utf-8") == text, renew
 
 
 def test_the_page_of_figures_has_the_table_of_the_results(committed):
@@ -46,9 +46,8 @@ def test_the_results_are_those_of_the_presets(committed):
         configs = load_figure_preset(figure, result.preset).configs
         runs = [RunFolder.locate(figure.folder, config.resolved()) for config in configs]
         ids = list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
-        assert result.runs == ids, (
-            f"{figure.id} has another preset {result.preset} now: compute it, then run `ntk-repro reference`"
-        )
+        compute = f"{figure.id} has another preset {result.preset} now: compute it, then run `ntk-repro reference`"
+        assert result.runs == ids, compute
 
 
 def test_the_claims_are_those_that_the_numbers_give_today(committed):
@@ -61,20 +60,16 @@ def test_every_figure_has_a_reference_at_quick(committed):
     assert [result.figure for result in committed if result.preset == "quick"] == list(FIGURES.values())
 
 
-def test_every_claim_that_does_not_hold_has_a_word_and_every_word_a_claim(committed, said):
-    assert [(r.figure.id, r.preset, c["statement"], c["subject"]) for r, c in unexplained(committed, said)] == []
-    for difference in said:
-        assert any(
-            difference.concerns(result, claim) and not claim["holds"] for result in committed for claim in result.claims
-        ), difference
+def test_every_claim_that_does_not_hold_has_an_explanation_and_every_explanation_a_claim(committed, differences):
+    assert [(r.figure.id, r.preset, c["statement"], c["subject"]) for r, c in unexplained(committed, differences)] == []
+    for difference in differences:
+        failing = ((result, row) for result in committed for row in result.claims if not row["holds"])
+        assert any(difference.concerns(result, row) for result, row in failing), difference
 
 
-def test_every_link_and_picture_of_the_pages_is_there(committed, said):
-    texts = pages(committed, said)
-    headings = {
-        name: {h.lower().replace(" ", "-") for h in re.findall(r"^## (.+)$", text, re.M)}
-        for name, text in texts.items()
-    }
+def test_every_link_and_picture_of_the_pages_is_there(committed, differences):
+    texts = pages(committed, differences)
+    headings = {name: re.findall(r"^##-(.+)$", text.lower().replace(" ", "-"), re.M) for name, text in texts.items()}
     checked = 0
     for name, text in texts.items():
         for target in re.findall(r"\]\(([^)]+)\)", text):
@@ -92,16 +87,12 @@ def test_no_place_of_a_machine_is_kept():
 
 def test_a_page_shows_number_paper_and_difference(kept):
     (result,) = read_results(kept)
-    claim = {
-        "statement": "it | grows",
-        "subject": "m|p",
-        "holds": False,
-        "number": 0.702,
-        "meaning": "energy",
-        "paper": 0.636,
-    }
-    other = claim | {"subject": "lenet", "holds": None, "number": None, "paper": None, "note": ""}
-    text = pages([dataclasses.replace(result, claims=[claim | {"note": "JPEG"}, other])], [])["ortiz2021.md"]
+    own = {"statement": "it | grows", "meaning": "energy"}
+    claims = [
+        claim(0.702, False, subject="m|p", paper=0.636, note="JPEG", **own),
+        claim(None, None, subject="lenet", **own),
+    ]
+    text = pages([dataclasses.replace(result, claims=claims)], [])["ortiz2021.md"]
     assert text.count("**It | grows**") == 1
     assert "| m\\|p | **does not hold** | 0.702 | 0.636 | +0.066 | energy (JPEG) |" in text
     assert "| lenet | undetermined |  |  |  | energy |" in text

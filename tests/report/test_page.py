@@ -15,6 +15,7 @@ from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.listing import PresetState
 from ntk_repro.papers.presets import Preset
 from ntk_repro.report import Entry, Result, Shown, page, write_report
+from tests.report.verdicts import claim
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
 VOID = {"meta", "link", "img", "br"}
@@ -50,22 +51,15 @@ class Elements(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def claim(**changes):
-    own = {"statement": "it grows", "subject": "mlp", "holds": True, "number": 0.5, "meaning": "slope", "paper": None}
-    return {**own, "note": "", **changes}
-
-
 def entry(*claims, seconds=(61.2,)):
     figure, folder = FIGURES["lee2019/fig1"], Path("study/0123")
-    states = (
-        PresetState(Preset("quick", Cost(1), ()), (folder,), 1),
-        PresetState(Preset("laptop", Cost(60), ()), (folder,) * 3, 0),
-    )
+    quick, laptop = Preset("quick", Cost(1), ()), Preset("laptop", Cost(60), ())
+    states = (PresetState(quick, (folder,), 1), PresetState(laptop, (folder,) * 3, 0))
     result = Result(figure, "quick", "MNIST", [], {}, ["cpu: cpu"], [], ["study/0123"], None, list(claims), {})
     return Entry(figure, states, Shown(result, PNG, seconds))
 
 
-def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
+def test_every_figure_has_its_section_on_the_page_of_real_runs(entries):
     elements = Elements(page(entries))
     ids = [attributes["id"] for _, attributes in elements.found if attributes.get("id")]
     assert len(ids) == len(set(ids))
@@ -82,24 +76,19 @@ def test_every_figure_has_its_place_on_the_page_of_real_runs(entries):
 def test_nothing_is_fetched_and_every_picture_has_words(entries):
     text = page(entries)
     elements = Elements(text)
-    sources = [a["src"] or "" for a in elements.of("img") if "src" in a]
-    assert len(sources) == 1
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert all(a["alt"] for a in elements.of("img") if "src" in a)
+    (picture,) = [a for a in elements.of("img") if "src" in a]
+    assert (picture["src"] or "").startswith("data:image/png;base64,")
+    assert picture["alt"]
     assert "default-src 'none'" in next(a["content"] or "" for a in elements.of("meta") if "http-equiv" in a)
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", text)
     assert dict(elements.found)["html"] == {"lang": "en"}
 
 
-def test_a_number_stands_beside_the_papers_with_the_difference():
-    elements = Elements(page([entry(claim(number=0.702, paper=0.636, note="JPEG"))]))
+def test_verdicts_are_shown_counted_and_named():
+    rows = [claim(0.702, paper=0.636, note="JPEG"), claim(-2.0, False), claim(None, None)]
+    elements = Elements(page([entry(*rows)]))
     assert "holds 0.702 0.636 +0.066 slope (JPEG)" in elements.text
     assert "paper difference what the number is" in elements.text
-
-
-def test_verdicts_are_counted_and_named():
-    rows = [claim(), claim(holds=False, number=-2.0), claim(holds=None, number=None)]
-    elements = Elements(page([entry(*rows)]))
     assert "On them 1 of 3 claims hold, 1 undetermined ." in elements.text
     assert [a["class"] for a in elements.of("td") if a.get("class") in ("yes", "no", "open")] == ["yes", "no", "open"]
     assert "1 of 3 claims hold, 1 undetermined" in (elements.of("img")[0]["alt"] or "")
@@ -136,13 +125,13 @@ def test_a_page_named_as_a_folder_is_one_sentence_before_anything_is_drawn(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-BROWSER = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+needs_browser = pytest.mark.skipif(not BROWSER, reason="needs a browser: apt install chromium")
 
 
-def opened(path: Path) -> subprocess.CompletedProcess[str]:
-    """The page in a headless browser that reaches no network: its DOM, and on standard error what its console says."""
+def opened(path: Path, entries: list[Entry], script: str) -> subprocess.CompletedProcess[str]:
+    """The page with a script, in a headless browser without network: its DOM, and its console on standard error."""
+    path.write_text(page(entries).replace("</body>", f"<script>{script}</script></body>"))
     usual = ("--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000")
     offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
     command = [BROWSER, *usual, *offline, "--dump-dom", path.as_uri()]
@@ -150,26 +139,22 @@ def opened(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not BROWSER, reason="needs a browser: apt install chromium")
+@needs_browser
 def test_a_browser_shows_it_without_a_complaint_and_enlarges_a_picture(entries, tmp_path):
-    click = """<script>document.querySelector(".enlarge").click();
-      document.title = [large.open, view.naturalWidth > 300, view.alt.length > 20].join();</script>"""
-    path = tmp_path / "page.html"
-    path.write_text(page(entries).replace("</body>", click + "</body>"))
-    done = opened(path)
+    click = """document.querySelector(".enlarge").click();
+      document.title = [large.open, view.naturalWidth > 300, view.alt.length > 20].join();"""
+    done = opened(tmp_path / "page.html", entries, click)
     assert "<title>true,true,true</title>" in done.stdout
     assert "CONSOLE" not in done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not BROWSER, reason="needs a browser: apt install chromium")
+@needs_browser
 def test_axe_finds_nothing_to_complain_of(entries, tmp_path):
     axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
     if not axe.exists():
         pytest.skip(f"needs {axe}: npm install axe-core, or name its axe.min.js in AXE_CORE")
-    run = """<script>window.onload = () => axe.run(document, {resultTypes: ["violations"]}).then(found => {
-      document.title = "axe:" + found.violations.map(v => v.impact + " " + v.id).join("; ") + ";"; });</script>"""
     library = axe.read_text(encoding="utf-8").replace("</script", "<\\/script")
-    path = tmp_path / "page.html"
-    path.write_text(page(entries).replace("</body>", f"<script>{library}</script>{run}</body>"))
-    assert "<title>axe:;</title>" in opened(path).stdout
+    check = """window.onload = () => axe.run(document, {resultTypes: ["violations"]}).then(found => {
+      document.title = "axe:" + found.violations.map(v => v.impact + " " + v.id).join("; ") + ";"; });"""
+    assert "<title>axe:;</title>" in opened(tmp_path / "page.html", entries, f"{library};{check}").stdout

@@ -6,19 +6,8 @@ import pytest
 from PIL import Image
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import draw_figure, find_figures, load_figure_preset
-from ntk_repro.record import RunFolder
 from ntk_repro.report.reference import read_results, write_results
-
-FIGURE = find_figures("ortiz2021/fig1")[0]
-
-
-@pytest.fixture(scope="module")
-def drawn(runs, tmp_path_factory):
-    """The figure as its own drawing script makes it from the run folders."""
-    configs = load_figure_preset(FIGURE, "quick").configs
-    folders = [RunFolder.locate(FIGURE.folder, config.resolved(), root=runs) for config in configs]
-    return draw_figure(FIGURE, folders, preset="quick", out=tmp_path_factory.mktemp("out"))
+from tests.report.conftest import FIGURE
 
 
 def test_what_is_kept_are_the_claims_of_the_run_folder_to_six_digits(kept, drawn):
@@ -31,7 +20,7 @@ def test_what_is_kept_are_the_claims_of_the_run_folder_to_six_digits(kept, drawn
 
 def test_and_its_plotted_numbers_without_the_place_where_the_runs_lay(kept, drawn):
     (result,) = read_results(kept)
-    plotted = json.loads(next(path for path in drawn.files if path.suffix == ".json").read_text())
+    plotted = json.loads(drawn.files[2].read_text())
     assert {*result.numbers, "runs"} == set(plotted)
     assert "/" not in json.dumps({key: value for key, value in result.numbers.items() if key != "figure"})
     compared = 0
@@ -45,15 +34,14 @@ def test_and_its_plotted_numbers_without_the_place_where_the_runs_lay(kept, draw
 def test_facts_of_the_runs_are_kept(kept, runs):
     (result,) = read_results(kept)
     (environment,) = [json.loads(path.read_text()) for path in runs.rglob("environment.json")]
-    assert result.preset == "quick"
+    assert (result.preset, result.devices) == ("quick", ["cpu: cpu"])
     assert result.seconds == round(environment["seconds"], 1) > 0
-    assert result.devices == ["cpu: cpu"]
     assert result.versions["jax"] == environment["versions"]["jax"]
     assert result.provenance == [{"label": environment["provenance"]["label"]}]
 
 
 def test_the_picture_is_the_same_at_fewer_bytes(kept, drawn):
-    original = next(path for path in drawn.files if path.suffix == ".png").read_bytes()
+    original = drawn.files[0].read_bytes()
     small = (kept / "quick" / "ortiz2021_fig1.png").read_bytes()
     assert len(small) < len(original) / 2
     pictures = [

@@ -3,12 +3,13 @@ import shutil
 
 import pytest
 
-from ntk_repro.papers import draw_figure, find_figures, load_figure_preset
+from ntk_repro.papers import FIGURES, load_figure_preset
 from ntk_repro.record import RunFolder
 from ntk_repro.report import gather
+from tests.report.conftest import FIGURE
 
 
-def test_what_is_computed_is_shown_and_the_rest_is_counted(entries):
+def test_what_is_computed_is_shown_and_other_presets_are_counted(entries):
     missing, there = entries
     assert missing.shown is None
     assert [(p.preset.name, p.done) for p in missing.presets] == [("quick", 0), ("laptop", 0), ("paper", 0)]
@@ -17,16 +18,8 @@ def test_what_is_computed_is_shown_and_the_rest_is_counted(entries):
     assert there.shown.picture.startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
-def test_its_claims_are_those_of_its_run_folder(entries, runs, tmp_path):
-    figure = find_figures("ortiz2021/fig1")[0]
-    folders = [
-        RunFolder.locate(figure.folder, config.resolved(), root=runs)
-        for config in load_figure_preset(figure, "quick").configs
-    ]
-    made = draw_figure(figure, folders, preset="quick", out=tmp_path)
-    assert entries[1].shown.result.claims == made.claims
-    assert made.claims == json.loads(made.files[-1].read_text())["claims"]
+def test_its_claims_are_those_of_its_run_folder(entries, drawn):
+    assert entries[1].shown.result.claims == drawn.claims == json.loads(drawn.files[-1].read_text())["claims"]
 
 
 def test_time_device_and_commit_are_those_of_the_run(entries, runs):
@@ -42,26 +35,21 @@ def test_time_device_and_commit_are_those_of_the_run(entries, runs):
 
 @pytest.mark.slow
 def test_the_largest_preset_that_is_done_is_drawn(runs, tmp_path):
-    figure = find_figures("ortiz2021/fig1")[0]
-    root = tmp_path / "runs"
-    shutil.copytree(runs, root)
-    (quick,), (paper,) = (load_figure_preset(figure, name).configs for name in ("quick", "paper"))
-    source = RunFolder.locate(figure.folder, quick.resolved(), root=root)
-    target = RunFolder.locate(figure.folder, paper.resolved(), root=root)
+    root = shutil.copytree(runs, tmp_path / "runs")
+    (quick,), (paper,) = (load_figure_preset(FIGURE, name).configs for name in ("quick", "paper"))
+    source, target = (RunFolder.locate(FIGURE.folder, c.resolved(), root=root) for c in (quick, paper))
     shutil.copytree(source, target)  # drawn from, whatever its numbers
-    (entry,) = gather([figure], tmp_path / "pictures", root)
+    (entry,) = gather([FIGURE], tmp_path / "pictures", root)
     assert entry.shown is not None
     assert entry.shown.result.preset == "paper"
     assert [p.done for p in entry.presets][::2] == [1, 1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no zip file"])
-def test_a_damaged_run_leaves_a_word_and_the_others(damage, runs, tmp_path):
-    root = tmp_path / "runs"
-    shutil.copytree(runs, root)
+def test_a_damaged_run_is_reported_and_leaves_the_others(damage, runs, tmp_path):
+    root = shutil.copytree(runs, tmp_path / "runs")
     next(root.rglob("result.npz")).write_bytes(damage)
-    figures = [find_figures(name)[0] for name in ("ortiz2021/fig1", "lee2019/figS9")]
-    broken, other = gather(figures, tmp_path / "pictures", root)
+    broken, other = gather([FIGURE, FIGURES["lee2019/figS9"]], tmp_path / "pictures", root)
     assert broken.shown is None
     assert "missing or damaged" in broken.trouble
     assert (other.shown, other.trouble) == (None, "")

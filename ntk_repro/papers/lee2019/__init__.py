@@ -1,8 +1,9 @@
-"""Lee et al. 2019."""
+"""Lee et al. 2019; every module holds some of its figures."""
 
-from ntk_repro.papers.figure import in_order
-from ntk_repro.papers.lee2019 import parameterization, predictive, trajectories, width
+from ntk_repro.papers.figure import Paper
 
-__all__ = ["FIGURES"]
+__all__ = ["PAPER"]
 
-FIGURES = in_order((*parameterization.FIGURES, *predictive.FIGURES, *trajectories.FIGURES, *width.FIGURES))
+PAPER = Paper(
+    "lee2019", "Lee", 2019, "Wide neural networks of any depth evolve as linear models under gradient descent"
+)

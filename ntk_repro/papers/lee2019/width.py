@@ -1,88 +1,72 @@
-"""Figures 1, S5, S6, S9 and S10: what becomes of networks and their kernels as the width grows."""
+"""Figures 1, S5, S6, S9 and S10: how networks and their kernels change with the width."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
-from ntk_repro.papers.figure import Figure
-from ntk_repro.papers.lee2019.paper import PAPER
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import number
 
 __all__ = ["FIGURES"]
 
-_of_panel = partial(Claim, over="panels")
-
-Curve = Numbers
-
+_WEIGHTS: dict[str, float] = printed_numbers("lee2019")["fig1"]["exponent"]
 _KERNELS = {"ntk": "empirical NTK", "nngp": "empirical NNGP kernel"}
+_CLOSER_TO_ONE = -0.75  # an exponent below is closer to -1 than to -1/2
 
 
-def _interval(curve: Curve) -> str:
-    return f"95 % interval {curve['low']:.2f} to {curve['high']:.2f}" if curve["low"] is not None else "no interval"
+def _interval(fit: Numbers) -> str:
+    return f"95 % interval {fit['low']:.2f} to {fit['high']:.2f}" if fit["low"] is not None else "no interval"
 
 
-def _drift(
-    panel: Numbers,
-    names: Iterable[str],
-    holds: Callable[[str, float], bool],
-    printed: Mapping[str, float] | None = None,
-    widest: bool = False,
-) -> Iterator[Verdict]:
-    """On the exponent of each of these curves of each panel, fitted to all widths or the widest three.
-
-    Of the widest three it must hold at both ends of the 95 % interval to be decided.
-    """
+def _exponents(panel: Numbers, names: dict) -> Iterator[tuple[str, str, Numbers, float]]:
+    """Of each of these curves that the panel has its name, the subject, the fit and the exponent."""
     for name in names:
-        curve = panel["curves"].get(name)
-        if curve is None:  # a single hidden layer has no intermediate weights
-            continue
-        subject = f"{panel['title']}, {_KERNELS.get(name, f'{name} weights')}"
-        curve = curve["widest"] if widest else curve
-        slope, note = number(curve["exponent"]), _interval(curve)
-        verdict: bool | None = holds(name, slope)
-        if widest and curve["low"] is not None and holds(name, curve["low"]) != holds(name, curve["high"]):
-            verdict, note = None, f"{note}: these seeds do not decide"  # three points are few
-        yield judged(subject, verdict, slope, "exponent of the width", note, paper=(printed or {}).get(name))
+        if name in panel["curves"]:  # a single hidden layer has no intermediate weights
+            curve = panel["curves"][name]
+            yield name, f"{panel['title']}, {_KERNELS.get(name, f'{name} weights')}", curve, number(curve["exponent"])
 
 
-def _drift_figure(name: str, title: str) -> Figure:
-    weights = printed_numbers("lee2019")["fig1"]["exponent"]
-    return PAPER.figure(
-        name,
-        title,
-        "wide_limit.drift",
-        _of_panel(
-            "input and output weights move as n^-1/2, intermediate weights as n^-1 (exponent within 0.15)",
-            _drift,
-            (weights, lambda name, slope: abs(slope - weights[name]) <= 0.15, weights),
-        ),
-        _of_panel(
-            "the kernels move as n^-1/2 at most (exponent between -1.15 and -0.5)",
-            _drift,
-            (_KERNELS, lambda name, slope: -1.15 <= slope <= -0.5),
-        ),
-        _of_panel(
-            "towards large widths (the widest three) the kernels' exponent is closer to -1 than to -1/2",
-            _drift,
-            (_KERNELS, lambda name, slope: slope < -0.75, {}, True),
-        ),
-    )
+@claim("input and output weights move as n^-1/2, intermediate weights as n^-1 (exponent within 0.15)", over="panels")
+def _weights_move(panel: Numbers) -> Iterator[Verdict]:
+    for name, subject, fit, slope in _exponents(panel, _WEIGHTS):
+        paper = _WEIGHTS[name]
+        yield judged(subject, abs(slope - paper) <= 0.15, slope, "exponent of the width", _interval(fit), paper=paper)
 
 
-def _sign(line: Numbers, subject: str, quantity: str, sign: int) -> Iterator[Verdict]:
+@claim("the kernels move as n^-1/2 at most (exponent between -1.15 and -0.5)", over="panels")
+def _kernels_move(panel: Numbers) -> Iterator[Verdict]:
+    for _, subject, fit, slope in _exponents(panel, _KERNELS):
+        yield judged(subject, -1.15 <= slope <= -0.5, slope, "exponent of the width", _interval(fit))
+
+
+@claim("towards large widths (the widest three) the kernels' exponent is closer to -1 than to -1/2", over="panels")
+def _kernels_move_when_wide(panel: Numbers) -> Iterator[Verdict]:
+    """Undetermined where the two ends of the 95 % interval disagree: three points are few."""
+    for _, subject, curve, _ in _exponents(panel, _KERNELS):
+        fit = curve["widest"]
+        slope, note = number(fit["exponent"]), _interval(fit)
+        holds: bool | None = slope < _CLOSER_TO_ONE
+        if fit["low"] is not None and fit["low"] < _CLOSER_TO_ONE <= fit["high"]:
+            holds, note = None, f"{note}: these seeds do not decide"
+        yield judged(subject, holds, slope, "exponent of the width", note)
+
+
+_DRIFT = ("wide_limit.drift", _weights_move, _kernels_move, _kernels_move_when_wide)
+
+
+def _sign(line: Numbers, symbol: str, quantity: str, sign: int) -> Iterator[Verdict]:
     """On a line's exponent having this sign, its 95 % interval too."""
     low, high = number(line["low"]), number(line["high"])
     note = _interval(line) + (", which includes 0" if low <= 0 <= high else "")
     holds, slope = sign * low > 0 and sign * high > 0, number(line["exponent"])
-    yield judged(f"{subject} = {line['of']:,}", holds, slope, f"exponent of the {quantity}", note)
+    yield judged(f"{symbol} = {line['of']:,}", holds, slope, f"exponent of the {quantity}", note)
 
 
 def _converges(numbers: Numbers) -> Iterator[Verdict]:
-    """One verdict for each kernel and depth: of all lines the one whose exponent is furthest from -1/2."""
+    """One verdict for each kernel and depth: on the line whose exponent is furthest from -1/2."""
     quantity, other = ("width", "M") if numbers["against"] == "width" else ("number of samples", "n")
-    # Of the width alone the paper prints the exponent: that of M is what averages over independent samples have.
+    # The paper prints the exponent of the width only: that of M is what averages over independent samples have.
     paper = printed_numbers("lee2019")["figS9"]["exponent"] if numbers["against"] == "width" else None
     for panel in numbers["panels"]:
         layers = "one hidden layer" if panel["depth"] == 1 else f"{panel['depth']} hidden layers"
@@ -97,35 +81,28 @@ def _converges(numbers: Numbers) -> Iterator[Verdict]:
 
 
 FIGURES = (
-    _drift_figure("fig1", "how far weights and kernels move in training, against width"),
+    PAPER.figure("fig1", "how far weights and kernels move in training, against width", *_DRIFT),
     PAPER.figure(
-        "figS5",
-        "difference between network and linearization, against width and number of images",
+        "figS5", "difference between network and linearization, against width and number of images",
         "wide_limit.linearization_error",
         Claim(
             "the error falls as the width grows (95 % interval below 0)",
-            _sign,
-            ("|D|", "width", -1),
-            over="against_width",
+            _sign, ("|D|", "width", -1), over="against_width",
         ),
         Claim(
             "the error grows with the number of training images (95 % interval above 0)",
-            _sign,
-            ("n", "number of images", +1),
-            over="against_size",
+            _sign, ("n", "number of images", +1), over="against_size",
         ),
     ),
-    _drift_figure("figS6", "Figure 1 for one hidden ReLU layer on two classes, and for three tanh layers"),
+    PAPER.figure("figS6", "Figure 1 for one hidden ReLU layer on two classes, and for three tanh layers", *_DRIFT),
     PAPER.figure(
-        "figS9",
-        "Monte-Carlo kernels against analytic ones, one and three hidden layers, against width",
+        "figS9", "Monte-Carlo kernels against analytic ones, one and three hidden layers, against width",
         "wide_limit.kernel_convergence",
         Claim("the error falls as n^-1/2 where M <= n/10 (every exponent within 0.1)", _converges),
     ),
     PAPER.figure(
-        "figS10",
-        "Monte-Carlo kernels against analytic ones, one hidden layer, against the number of samples",
+        "figS10", "Monte-Carlo kernels against analytic ones, one hidden layer, against the number of samples",
         "wide_limit.kernel_convergence",
         Claim("the error falls as M^-1/2 where M <= n/10 (every exponent within 0.1)", _converges),
     ),
-)
+)  # fmt: skip

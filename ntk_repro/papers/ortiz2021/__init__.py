@@ -1,8 +1,9 @@
-"""Ortiz-Jimenez et al. 2021."""
+"""Ortiz-Jimenez et al. 2021; every module holds some of its figures."""
 
-from ntk_repro.papers.figure import in_order
-from ntk_repro.papers.ortiz2021 import eigentasks, nads, rotation
+from ntk_repro.papers.figure import Paper
 
-__all__ = ["FIGURES"]
+__all__ = ["PAPER"]
 
-FIGURES = in_order((*eigentasks.FIGURES, *nads.FIGURES, *rotation.FIGURES))
+PAPER = Paper(
+    "ortiz2021", "Ortiz-Jimenez", 2021, "What can linearized neural networks actually say about generalization?"
+)

@@ -1,35 +1,31 @@
-"""Figures 5 to 9, 15 and 16 and Table 1: how the kernel turns towards its task, and what that is worth."""
+"""Figures 5 to 9, 15 and 16 and Table 1: how the kernel rotates towards its task, and how useful that is."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged, trend
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged, trend, trend_of_nets
 from ntk_repro.papers.figure import Figure
-from ntk_repro.papers.ortiz2021.paper import PAPER
-from ntk_repro.papers.ortiz2021.trends import trend_of_nets
+from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import left_the_majority, margin, number
 
 __all__ = ["FIGURES"]
 
-_of_net, _of_task = partial(Claim, over="nets"), partial(Claim, over="tasks")
-
-_FIRST_EPOCHS = 5  # what "a few epochs" of pretraining is taken to be
+_FIRST_EPOCHS = 5  # our reading of "a few epochs" of pretraining
 _MUCH_FASTER = 0.5  # of the epochs
-_GUESSING = math.log(2)  # the cross-entropy of two classes told apart by nothing
-# Within how much of the paper's Table 1 ours should be.
+_GUESSING = math.log(2)  # the cross-entropy of guessing between two classes
+# How near to the paper's Table 1 ours should be.
 _TOLERANCE = {"energy_init": 0.03, "energy_end": 0.08, "test_accuracy": 0.03}
-_OWN_TOLERANCE = {("energy_init", "mlp"): 0.015}
+_TOLERANCE_OF_NET = {("energy_init", "mlp"): 0.015}
 
 
 # Figure 5
 
 
 def _trained(curves: Numbers) -> np.ndarray:
-    """At which sizes the linearization has been trained: elsewhere a gap says how short the training was."""
+    """At which sizes the linearization has been trained: elsewhere a gap shows only that the training was short."""
     return left_the_majority(curves["linearized_train_accuracy"], curves["majority_rate"], curves["size"])
 
 
@@ -37,7 +33,8 @@ def _lead(curves: Numbers) -> np.ndarray:
     return np.array(curves["network_accuracy"], float) - np.array(curves["linearized_accuracy"], float)
 
 
-def _gap(net: str, curves: Numbers) -> Iterator[Verdict]:
+@claim("the gap between network and linearization grows with the training set (Spearman >= 0.8)", over="nets")
+def _gap_grows(net: str, curves: Numbers) -> Iterator[Verdict]:
     trained, lead = _trained(curves), _lead(curves)
     untrained = ", ".join(f"{size:,}" for size in np.array(curves["size"])[~trained])
     left_out = f"without {untrained} images, which the linearization does not fit" if untrained else ""
@@ -46,6 +43,7 @@ def _gap(net: str, curves: Numbers) -> Iterator[Verdict]:
     yield trend(net, curves["size"], judged_leads, +1, "of the gap with the size", note, left_out)
 
 
+@claim("the network is ahead at the largest training set", over="nets")
 def _ahead_at_the_largest(net: str, curves: Numbers) -> Iterator[Verdict]:
     lead, why = _lead(curves)[-1], "" if _trained(curves)[-1] else "the linearization does not fit them"
     yield judged(net, lead > 0, lead, f"lead in accuracy at {curves['size'][-1]:,} images", unless=why)
@@ -59,18 +57,20 @@ def _energy_grows(subject: str, before: float | None, after: float | None) -> Ve
     return judged(subject, rise > 0, rise, "energy at the end less that before training")
 
 
+@claim("it is larger after training than before", over="nets")
 def _energy_at_the_end(net: str, curves: Numbers) -> Iterator[Verdict]:
     energy = curves["energy_concentration"]
     yield _energy_grows(net, energy[0], energy[-1])
 
 
+@claim("the energy on the top eigenvectors is larger after training", over="columns")
 def _energy_grows_in_columns(column: Numbers) -> Iterator[Verdict]:
     if column["energy_end"] is not None:
         yield _energy_grows(_column_name(column), column["energy_init"], column["energy_end"])
 
 
 def _as_printed(numbers: Numbers, row: str, meaning: str, *conditions: str) -> Iterator[Verdict]:
-    """Of a row of Table 1, judged where a column agrees with the paper's in what moves the number."""
+    """Verdicts on a row of Table 1; a column is judged where its settings that move the number are the paper's."""
     if not str(numbers["data"]).startswith("cifar10"):
         return  # the paper's numbers are for CIFAR-10
     printed = printed_numbers("ortiz2021")["table1"]
@@ -80,17 +80,12 @@ def _as_printed(numbers: Numbers, row: str, meaning: str, *conditions: str) -> I
         if paper is None or ours is None or column["width"] != 1:
             continue
         others = [name for name in conditions if column[name] != printed[name]]
-        why = ", ".join(f"{_CONDITIONS[name]} {column[name]:,}, not {printed[name]:,}" for name in others)
-        holds = abs(ours - paper) <= _OWN_TOLERANCE.get((row, net), _TOLERANCE[row])
+        why = ", ".join(f"{_CONDITIONS.get(name, name)} {column[name]:,}, not {printed[name]:,}" for name in others)
+        holds = abs(ours - paper) <= _TOLERANCE_OF_NET.get((row, net), _TOLERANCE[row])
         yield judged(_column_name(column), holds, ours, meaning, *_notes(column, row), unless=why, paper=paper)
 
 
-_CONDITIONS = {
-    "images": "images of the kernel",
-    "top": "eigenvectors",
-    "epochs": "epochs",
-    "train_images": "training images",
-}
+_CONDITIONS = {"images": "images of the kernel", "top": "eigenvectors", "train_images": "training images"}
 
 
 def _notes(column: Numbers, row: str) -> Iterator[str]:
@@ -110,44 +105,41 @@ def _column_name(column: Numbers) -> str:
 # Figures 7, 15 and 16
 
 
-def _tasks(numbers: Numbers) -> Iterator[tuple[str, int, Numbers]]:
+def _tasks(numbers: Numbers) -> Iterator[tuple[str, int, np.ndarray, float]]:
+    """Of each eigenfunction trained on: subject, position, all alignments before and after, growth of the gradients."""
     for net, tasks in numbers["nets"].items():
         for index, panel in tasks.items():
-            yield f"{net}, phi_{index}", int(index), panel
+            alignments = np.array([panel["alignment_before"], panel["alignment_after"]], float)
+            growth = number(panel["gradient_norm_after"]) / number(panel["gradient_norm_before"])
+            yield f"{net}, phi_{index}", int(index) - 1, alignments, growth
 
 
-def _before_and_after(panel: Numbers, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(panel[f"{quantity}_before"], float), np.array(panel[f"{quantity}_after"], float)
-
-
-def _growth(panel: Numbers, quantity: str) -> np.ndarray:
-    before, after = _before_and_after(panel, quantity)
-    return after / before
-
-
-def _spike(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, index, panel in _tasks(numbers):
-        growth = _growth(panel, "alignment")
-        own, others = growth[index - 1], np.delete(growth, index - 1)
+@claim("the alignment of the eigenfunction trained on grows more than any other's")
+def _own_alignment_grows_most(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, at, (before, after), _ in _tasks(numbers):
+        growth = after / before
+        own, others = growth[at], np.delete(growth, at)
         above, ratio = int((others >= own).sum()), own / others.max()
         note = f"grew {own:.3g} times, the others' median {np.median(others):.3g}"
         more = f"{above} of {len(others)} grew more" if above else ""
         yield judged(subject, ratio > 1, ratio, "its growth over the largest of the others'", note, more)
 
 
-def _shape(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, index, panel in _tasks(numbers):
-        before, after = (np.delete(values, index - 1) for values in _before_and_after(panel, "alignment"))
-        yield trend(subject, before.tolist(), after.tolist(), +1, "of the others, before and after")
+@claim("the others keep their order (Spearman >= 0.8)")
+def _others_keep_their_order(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, at, alignments, _ in _tasks(numbers):
+        before, after = np.delete(alignments, at, axis=1).tolist()
+        yield trend(subject, before, after, +1, "of the others, before and after")
 
 
+@claim("all alignments grow (at least 99 %), and so does the mean squared gradient norm")
 def _all_grow(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, _, panel in _tasks(numbers):
-        growth, norm = (_growth(panel, quantity) for quantity in ("alignment", "gradient_norm"))
+    for subject, _, (before, after), norm in _tasks(numbers):
+        growth = after / before
         share = float(np.mean(growth > 1))
         note = f"the median alignment grew {np.median(growth):.3g} times"
         note += f", the mean squared gradient norm {norm:.3g} times"
-        yield judged(subject, share >= 0.99 and bool(norm > 1), share, "share of the alignments that grew", note)
+        yield judged(subject, share >= 0.99 and norm > 1, share, "share of the alignments that grew", note)
 
 
 # Figures 8 and 9
@@ -168,6 +160,9 @@ def _faster(task: Numbers, model: str) -> Iterator[Verdict]:
     yield judged(_task_name(task), share <= _MUCH_FASTER, share, meaning, note, unless=why)
 
 
+@claim(
+    "the pretrained linearization generalizes worse than the initial one (by more than 2 standard errors)", over="tasks"
+)
 def _pretrained_worse(task: Numbers) -> Iterator[Verdict]:
     meaning = "accuracy of the pretrained less that of the initial kernel"
     pretrained, initial = (number(task[f"{m}_accuracy"]) for m in ("pretrained", "initial"))
@@ -176,6 +171,7 @@ def _pretrained_worse(task: Numbers) -> Iterator[Verdict]:
     yield judged(_task_name(task), lead < -noise, lead, meaning, _noise_note(noise, task), unless=why)
 
 
+@claim("its accuracy is nearer to the network's than to the initial one's", over="tasks")
 def _pretrained_like_the_network(task: Numbers) -> Iterator[Verdict]:
     network, initial, pretrained = (number(task[f"{m}_accuracy"]) for m in _MODELS)
     holds, lead = abs(pretrained - network) < abs(pretrained - initial), pretrained - network
@@ -183,27 +179,24 @@ def _pretrained_like_the_network(task: Numbers) -> Iterator[Verdict]:
     yield judged(_task_name(task), holds, lead, "its accuracy less the network's", unless=why)
 
 
-_MODELS = {
-    "network": "the network",
-    "initial": "the initial linearization",
-    "pretrained": "the pretrained linearization",
-}
+_MODELS = {"network": "network", "initial": "initial linearization", "pretrained": "pretrained linearization"}
 
 
 def _untrained_of(task: Numbers, *models: str) -> str:
-    return _untrained({_MODELS[model]: number(task[f"{model}_loss"][-1]) for model in models})
+    return _untrained({f"the {_MODELS[model]}": number(task[f"{model}_loss"][-1]) for model in models})
 
 
 def _untrained(losses: Mapping[str, float]) -> str:
-    """What to say of models that end at the loss of guessing or above; "" where all have learnt."""
-    at = [f"{model} ends at a training loss of {loss:.3g}" for model, loss in losses.items() if not loss < _GUESSING]
-    return f"{', '.join(at)} (guessing: {_GUESSING:.2f})" if at else ""
+    """Names the models that end at the loss of guessing or above; "" where all have learnt."""
+    ends = [f"{model} ends at a training loss of {loss:.3g}" for model, loss in losses.items() if not loss < _GUESSING]
+    return f"{', '.join(ends)} (guessing: {_GUESSING:.2f})" if ends else ""
 
 
 def _noise_note(noise: float, task: Numbers) -> str:
     return f"2 standard errors of {task['n_test']:,} test images are {100 * noise:.1f} points"
 
 
+@claim("on an eigenfunction, accuracy falls within the first 5 epochs of pretraining (by more than 2 standard errors)")
 def _falls_within_the_first_epochs(numbers: Numbers) -> Iterator[Verdict]:
     for task, kind, accuracies, losses in _kinds(numbers):
         if task["index"] is None:
@@ -218,6 +211,7 @@ def _falls_within_the_first_epochs(numbers: Numbers) -> Iterator[Verdict]:
         yield judged(subject, fall > noise, fall, meaning, *notes, unless=why)
 
 
+@claim("on the classes it rises for some models (by more than 2 standard errors)")
 def _rises_on_classes(numbers: Numbers) -> Iterator[Verdict]:
     """Of one model at least: the paper says it of some."""
     rises = []
@@ -251,85 +245,55 @@ def _task_name(task: Numbers) -> str:
 
 
 def _alignments(name: str, nets: str) -> Figure:
+    title = f"alignments of eigenfunctions before and after training on one of them, {nets}"
     return PAPER.figure(
-        name,
-        f"alignments of eigenfunctions before and after training on one of them, {nets}",
-        "rotation.tracking",
-        Claim("the alignment of the eigenfunction trained on grows more than any other's", _spike),
-        Claim("the others keep their order (Spearman >= 0.8)", _shape),
-        Claim("all alignments grow (at least 99 %), and so does the mean squared gradient norm", _all_grow),
+        name, title, "rotation.tracking", _own_alignment_grows_most, _others_keep_their_order, _all_grow
     )
 
 
 FIGURES = (
     PAPER.figure(
-        "fig5",
-        "accuracy and weight distance on CIFAR2 against training-set size, networks and linearizations",
+        "fig5", "accuracy and weight distance on CIFAR2 against training-set size, networks and linearizations",
         "rotation.cifar2",
-        _of_net("the gap between network and linearization grows with the training set (Spearman >= 0.8)", _gap),
-        _of_net("the network is ahead at the largest training set", _ahead_at_the_largest),
+        _gap_grows, _ahead_at_the_largest,
         trend_of_nets("the network's weights move farther the larger the training set", "network_distance", "size", +1),
     ),
     PAPER.figure(
-        "fig6",
-        "energy concentration of the labels on the kernel's top eigenvectors in training",
-        "rotation.tracking",
+        "fig6", "energy concentration of the labels on the kernel's top eigenvectors in training", "rotation.tracking",
         trend_of_nets("the energy on the top eigenvectors grows in training", "energy_concentration", "epochs", +1),
-        _of_net("it is larger after training than before", _energy_at_the_end),
+        _energy_at_the_end,
     ),
     PAPER.figure(
-        "table1",
-        "energy concentration before and after training on CIFAR2, and test accuracy",
-        "rotation.tracking",
-        Claim("the energy on the top eigenvectors is larger after training", _energy_grows_in_columns, over="columns"),
+        "table1", "energy concentration before and after training on CIFAR2, and test accuracy", "rotation.tracking",
+        _energy_grows_in_columns,
         Claim(
             "before training it is the paper's (MLP within 1.5 points, others within 3)",
-            _as_printed,
-            ("energy_init", "energy before training", "images", "top"),
+            _as_printed, ("energy_init", "energy before training", "images", "top"),
         ),
         Claim(
             "after training it is the paper's (within 8 points)",
-            _as_printed,
-            ("energy_end", "energy after training", "images", "top", "epochs", "train_images"),
+            _as_printed, ("energy_end", "energy after training", "images", "top", "epochs", "train_images"),
         ),
         Claim(
             "the test accuracy is the paper's (within 3 points)",
-            _as_printed,
-            ("test_accuracy", "test accuracy on CIFAR2", "epochs", "train_images"),
+            _as_printed, ("test_accuracy", "test accuracy on CIFAR2", "epochs", "train_images"),
         ),
     ),
     _alignments("fig7", "one network"),
     PAPER.figure(
-        "fig8",
-        "training loss and test accuracy of a network, its initial and its pretrained linearization",
-        "rotation.pretrained",
-        _of_task(
-            "the network converges much faster than its linearization at initialization (to its last loss in half the "
-            "epochs)",
-            _faster,
-            ("network",),
-        ),
-        _of_task("so does the pretrained linearization", _faster, ("pretrained",)),
-        _of_task(
-            "the pretrained linearization generalizes worse than the initial one (by more than 2 standard errors)",
-            _pretrained_worse,
-        ),
-        _of_task(
-            "its accuracy is nearer to the network's than to the initial one's",
-            _pretrained_like_the_network,
-        ),
-    ),
-    PAPER.figure(
-        "fig9",
-        "test accuracy of linearizations against the epoch that they are taken after",
+        "fig8", "training loss and test accuracy of a network, its initial and its pretrained linearization",
         "rotation.pretrained",
         Claim(
-            "on an eigenfunction, accuracy falls within the first 5 epochs of pretraining (by more than 2 standard "
-            "errors)",
-            _falls_within_the_first_epochs,
+            "the network converges much faster than its linearization at initialization (to its last loss in half the "
+            "epochs)", _faster, ("network",), over="tasks",
         ),
-        Claim("on the classes it rises for some models (by more than 2 standard errors)", _rises_on_classes),
+        Claim("so does the pretrained linearization", _faster, ("pretrained",), over="tasks"),
+        _pretrained_worse, _pretrained_like_the_network,
+    ),
+    PAPER.figure(
+        "fig9", "test accuracy of linearizations against the epoch that they are taken after", "rotation.pretrained",
+        _falls_within_the_first_epochs, _rises_on_classes,
     ),
     _alignments("fig15", "MLP"),
     _alignments("fig16", "LeNet"),
-)
+)  # fmt: skip

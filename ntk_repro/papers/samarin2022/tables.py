@@ -3,34 +3,30 @@
 import math
 from collections.abc import Iterator
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.figure import Figure
-from ntk_repro.papers.samarin2022.paper import PAPER
-from ntk_repro.papers.samarin2022.printed import printed_for
-from ntk_repro.papers.statistics import difference, margin, number, standard_error
+from ntk_repro.papers.samarin2022 import PAPER, printed_for
+from ntk_repro.papers.statistics import difference, margin, number
 
 __all__ = ["FIGURES"]
 
-Column = Numbers
-
 _LEARNT = 0.01  # test accuracy above that of "always no"; less is nothing learnt (ours)
-_ALIKE = 0.003  # "the second decimal place", in per cent, of 10,000 images; with what seeds make of it
+_SIMILAR = 0.003  # "the second decimal place", in per cent, of 10,000 images; with room for the noise of seeds
 _AS_PRINTED = 0.003
-_HARDLY_MORE = 2.0  # live parameters an image; the paper's solver at x1 has 1.02 parameters an image, at x2 4.05
+_HARDLY_MORE = 2.0  # live parameters per image; the paper's solver at x1 has 1.02 parameters per image, at x2 4.05
 _NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
 
 
-def _columns(numbers: Numbers) -> list[Column]:
+def _columns(numbers: Numbers) -> list[Numbers]:
     return sorted(numbers["columns"], key=lambda column: column["width"])
 
 
-def _of(column: Column, model: str, part: str) -> float:
+def _of(column: Numbers, model: str, part: str) -> float:
     return number(column[model][part] if column.get(model) else None)
 
 
-def _printed(table: str, column: Column, model: str, part: str) -> float | None:
-    block = printed_for(table, column["data"])
-    return None if block is None else block[part].get(model, {}).get(f"{column['width']:g}")
+def _printed(table: str, column: Numbers, model: str, part: str) -> float | None:
+    return printed_for(table, column["data"]).get(part, {}).get(model, {}).get(f"{column['width']:g}")
 
 
 def _solver_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -44,11 +40,15 @@ def _solver_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
                 yield judged(subject, train == 1.0, train, "training accuracy", note, paper=paper)
 
 
+@claim(
+    "the solver's test accuracy dips where images are as many as live parameters (within 2x; below both ends by 2 "
+    "standard errors, ours)"
+)
 def _dip(numbers: Numbers) -> Iterator[Verdict]:
     for column in _columns(numbers):
         by_size, images = column["solver_by_size"], column["test_images"]
         sizes, test, live = by_size["sizes"], by_size["test"], by_size["live"]
-        # Both sides of the peak must have been looked at.
+        # There must be sizes on both sides of the peak.
         if len(sizes) < 3 or not sizes[0] < live[-1] / 1.5 or not sizes[-1] > 1.2 * live[-1]:
             continue
         worst = min(range(len(sizes)), key=lambda i: test[i])
@@ -57,8 +57,7 @@ def _dip(numbers: Numbers) -> Iterator[Verdict]:
         deep = all(end - test[worst] > margin(end, test[worst], images) for end in ends)
         note = f"{test[worst]:.2%} on {sizes[worst]:,} images, {live[worst]:,} live parameters; below the ends by "
         note += " and ".join(
-            f"{100 * (end - test[worst]):.2f} points "
-            f"(standard error {100 * standard_error(end, test[worst], images):.2f})"
+            f"{100 * (end - test[worst]):.2f} points (standard error {50 * margin(end, test[worst], images):.2f})"
             for end in ends
         )
         curve = ", ".join(f"{n:,}: {value:.2%}" for n, value in zip(sizes, test, strict=True))
@@ -66,8 +65,8 @@ def _dip(numbers: Numbers) -> Iterator[Verdict]:
         yield judged(f"x{column['width']:g}", holds, ratio, meaning, note, curve)
 
 
-def _fitting_column(numbers: Numbers) -> Column | None:
-    """The column whose solver fits all images with the fewest live parameters an image, if that is at most twice."""
+def _fitting_column(numbers: Numbers) -> Numbers | None:
+    """The column whose solver fits all images with the fewest live parameters per image, if at most 2."""
     found = []
     for column in numbers["columns"]:
         by_size = column["solver_by_size"]
@@ -79,7 +78,7 @@ def _fitting_column(numbers: Numbers) -> Column | None:
     return min(found, key=lambda one: one[:2])[2] if found else None
 
 
-def _regime(column: Column) -> str:
+def _regime(column: Numbers) -> str:
     return f"{column['images']:,} images, {column['solver_by_size']['live'][-1]:,} live parameters"
 
 
@@ -100,6 +99,7 @@ def _solver_below_sgd(numbers: Numbers, table: str) -> Iterator[Verdict]:
     yield judged(f"x{column['width']:g}", lead > 0, lead, meaning, _regime(column), paper=paper)
 
 
+@claim("there a ridge lets it generalize better, at a lower training accuracy")
 def _ridge_in_between(numbers: Numbers) -> Iterator[Verdict]:
     meaning, column = "test accuracy with the ridge less without", _fitting_column(numbers)
     if column is None:
@@ -111,10 +111,11 @@ def _ridge_in_between(numbers: Numbers) -> Iterator[Verdict]:
     yield judged(f"x{column['width']:g}", test > 0 and with_ridge < 1, test, meaning, _regime(column), note)
 
 
-def _learnt(column: Column) -> bool:
+def _learnt(column: Numbers) -> bool:
     return _of(column, "network", "test") > column["majority_rate"] + _LEARNT
 
 
+@claim("the gap in training accuracy between network and linearization closes with width")
 def _training_gap_closes(numbers: Numbers) -> Iterator[Verdict]:
     columns = list(filter(_learnt, _columns(numbers)))
     left_out = ", ".join(f"x{c['width']:g}" for c in _columns(numbers) if not _learnt(c))
@@ -125,24 +126,24 @@ def _training_gap_closes(numbers: Numbers) -> Iterator[Verdict]:
     yield judged("network and linearization", closes, change, "change of the gap in training accuracy", note, untaught)
 
 
+@claim("at the largest width network and linearization agree in test accuracy (within 0.3 points)")
 def _wide_ones_agree(numbers: Numbers) -> Iterator[Verdict]:
     column = _columns(numbers)[-1]
     network, linearized = (_of(column, model, "test") for model in ("network", "linearized"))
-    apart, note = network - linearized, f"network {network:.2%}, linearization {linearized:.2%}"
+    gap, note = network - linearized, f"network {network:.2%}, linearization {linearized:.2%}"
     why = "" if _learnt(column) else 'the network stays at "always no"'
-    holds, meaning = abs(apart) <= _ALIKE, "difference in test accuracy"
-    yield judged(f"x{column['width']:g}", holds, apart, meaning, note, unless=why)
+    holds, meaning = abs(gap) <= _SIMILAR, "difference in test accuracy"
+    yield judged(f"x{column['width']:g}", holds, gap, meaning, note, unless=why)
 
 
 def _as_printed(numbers: Numbers, table: str) -> Iterator[Verdict]:
-    printed = printed_for(table, "mnist") or {}
     for column in _columns(numbers):
         if column["data"] != "mnist":
             continue
         for model, name in _NAMES.items():
             sizes = column["solver_by_size"]["sizes"]
             images = sizes[-1] if model == "solver" and len(sizes) else column["images"]
-            note = "" if images == printed["images"] else f"on {images:,} images"
+            note = "" if images == printed_for(table, "mnist")["images"] else f"on {images:,} images"
             for part, meaning in (("test", "test accuracy"), ("train", "training accuracy")):
                 paper, ours = _printed(table, column, model, part), _of(column, model, part)
                 if paper is not None and not math.isnan(ours):
@@ -157,13 +158,7 @@ def _table(name: str, title: str) -> Figure:
               _solver_fits, (name,)),
         Claim("a solver that fits all images with at most 2 live parameters an image generalizes worse than SGD",
               _solver_below_sgd, (name,)),
-        Claim("the solver's test accuracy dips where images are as many as live parameters (within 2x; below both "
-              "ends by 2 standard errors, ours)", _dip),
-        Claim("there a ridge lets it generalize better, at a lower training accuracy", _ridge_in_between),
-        Claim("the gap in training accuracy between network and linearization closes with width",
-              _training_gap_closes),
-        Claim("at the largest width network and linearization agree in test accuracy (within 0.3 points)",
-              _wide_ones_agree),
+        _dip, _ridge_in_between, _training_gap_closes, _wide_ones_agree,
         Claim("accuracies are the paper's (within 0.3 points)", _as_printed, (name,)),
     )  # fmt: skip
 

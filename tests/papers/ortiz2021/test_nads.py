@@ -1,4 +1,3 @@
-import copy
 from typing import Any
 
 import pytest
@@ -34,46 +33,37 @@ def verdicts(figure: str, numbers: dict[str, Any]) -> list[tuple]:
     return [(row["holds"], row["number"]) for row in evaluate(FIGURES[f"ortiz2021/{figure}"].claims, numbers)]
 
 
-def changed(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(base), **changes}
-
-
 def fig4(**changes: Any) -> list[tuple]:
-    return verdicts("fig4", {"nets": {"lenet": changed(CURVES, **changes)}})
+    return verdicts("fig4", {"nets": {"lenet": CURVES | changes}})
 
 
-def test_curves_like_the_papers_hold():
-    assert fig4() == [(True, -1), (True, -1), (True, pytest.approx(0.0975))]
-
-
-def test_a_flat_or_rising_network_fails():
-    assert [holds for holds, _ in fig4(network_accuracy=[0.6, 0.7, 0.8, 0.9])] == [False, True, False]
-
-
-def test_a_linearization_ahead_anywhere_fails():
-    assert fig4(linearized_accuracy=[0.9, 0.95, 0.6, 0.5])[2][0] is False
-    assert fig4(linearized_accuracy=[1.0, 0.9, 0.7, 0.5])[2] == (False, 0)
-
-
-def test_trainings_that_diverged_decide_nothing():
-    assert fig4(network_accuracy=[None] * 4)[2] == (None, None)
-    assert fig4(network_accuracy=[1.0, 0.9, None, 0.5])[0] == (True, -1)
+@pytest.mark.parametrize(
+    ("changes", "outcomes"),
+    [
+        ({}, [(True, -1), (True, -1), (True, 0.0975)]),  # curves like the paper's
+        ({"network_accuracy": [0.6, 0.7, 0.8, 0.9]}, [(False, 1), (True, -1), (False, 0.0725)]),  # a rising network
+        ({"linearized_accuracy": [0.9, 0.95, 0.6, 0.5]}, [(True, -1), (True, -0.8), (False, 0.0375)]),  # ahead once
+        ({"linearized_accuracy": [1.0, 0.9, 0.7, 0.5]}, [(True, -1), (True, -1), (False, 0)]),  # nowhere behind
+        ({"network_accuracy": [None] * 4}, [(None, None), (True, -1), (None, None)]),  # diverged
+        ({"network_accuracy": [1.0, 0.9, None, 0.5]}, [(True, -1), (True, -1), (True, 0.29 / 3)]),
+    ],
+)
+def test_figure_4_wants_accuracies_that_fall_and_the_network_ahead(changes, outcomes):
+    assert fig4(**changes) == [(holds, number and pytest.approx(number)) for holds, number in outcomes]
 
 
 @pytest.mark.parametrize(("left", "holds"), [(3, True), (2, None)])
 def test_a_linearization_that_hardly_trained_decides_nothing(left, holds):
     rows = fig4(linearized_train_accuracy=[0.55] * left + [0.54] * (4 - left))
     assert rows == [(True, -1), (holds, -1), (holds, pytest.approx(0.0975))]
-    numbers = {"nets": {"lenet": changed(CURVES, linearized_train_accuracy=[0.9, 0.9, 0.5, None])}}
-    rows = evaluate(FIGURES["ortiz2021/fig4"].claims, numbers)
-    assert all(
-        row["note"].endswith("along 2 of 4 directions its training accuracy is that of chance") for row in rows[1:]
-    )
+    numbers = {"nets": {"lenet": dict(CURVES, linearized_train_accuracy=[0.9, 0.9, 0.5, None])}}
+    notes = [row["note"] for row in evaluate(FIGURES["ortiz2021/fig4"].claims, numbers)[1:]]
+    assert all(note.endswith("along 2 of 4 directions its training accuracy is that of chance") for note in notes)
 
 
 def test_directions_spread_over_frequencies_like_random_ones_fail():
     assert verdicts("fig10", {"bases": [BASIS]}) == [(True, 15)]
-    assert verdicts("fig10", {"bases": [changed(BASIS, frequencies=[300.0])]}) == [(False, 300)]
+    assert verdicts("fig10", {"bases": [dict(BASIS, frequencies=[300.0])]}) == [(False, 300)]
 
 
 @pytest.mark.parametrize(
@@ -86,13 +76,13 @@ def test_directions_spread_over_frequencies_like_random_ones_fail():
     ],
 )
 def test_averaged_directions_are_compared_with_the_origins_above_chance(share, chance, holds, number):
-    both = [BASIS, changed(AVERAGED, captured_at_origin=share, captured_at_random=chance)]
+    both = [BASIS, dict(AVERAGED, captured_at_origin=share, captured_at_random=chance)]
     assert verdicts("fig10", {"bases": both})[2:] == [(holds, pytest.approx(number)), (True, -1)]
 
 
 def test_averaged_alignments_in_another_order_or_all_equal_are_not_as_at_the_origin():
     def order(alignments):
-        return verdicts("fig10", {"bases": [changed(AVERAGED, alignment_of_origin=alignments)]})[-1]
+        return verdicts("fig10", {"bases": [dict(AVERAGED, alignment_of_origin=alignments)]})[-1]
 
     assert order([4.0, 8.0, 1.0, 2.0]) == (False, pytest.approx(-0.6))
     assert order([1.0] * 4) == (None, None)
@@ -101,14 +91,14 @@ def test_averaged_alignments_in_another_order_or_all_equal_are_not_as_at_the_ori
 
 def test_theorem_1_is_judged_by_its_error_bars():
     assert verdicts("theorem1", {"panels": [THEOREM]}) == [(True, pytest.approx(2)), (True, pytest.approx(0.05))]
-    off = changed(THEOREM, theorem=[1.2, 0.45], monte_carlo_error=[0.2, 0.2])
+    off = dict(THEOREM, theorem=[1.2, 0.45], monte_carlo_error=[0.2, 0.2])
     assert [holds for holds, _ in verdicts("theorem1", {"panels": [off]})] == [False, False]
 
 
 def test_lemma_1_holds_and_breaks():
     holds = [(True, 1), (True, 0), (True, 0), (True, pytest.approx(0.78)), (True, pytest.approx(1.01, abs=0.01))]
     assert verdicts("lemma1", {"panels": [LEMMA]}) == holds
-    broken = changed(
+    broken = dict(
         LEMMA, ratio={"eigen": [1.0, 1.1], "sign": [0.9]}, alignment_by_gradients=[2.0, 4.1],
         sign_overlap=[1.0, *[0.7] * 3, *[0.78] * 236], random_rms=0.3,
     )  # fmt: skip

@@ -10,16 +10,11 @@ CHANCE = 0.11
 
 def panel(network, linearized, shift=0):
     """A panel at widths 1, 2 ...; each accuracy is that of two seeds, training and test alike."""
-    lines = [
-        {
-            "kind": kind,
-            "name": kind,
-            "widths": [2.0**i for i in range(len(accuracies))],
-            "seeds": [[0, 1]] * len(accuracies),
-            **{part: [[value, value + 0.001] for value in accuracies] for part in ("train", "test")},
-        }
-        for kind, accuracies in (("network", network), ("linearized", linearized))
-    ]
+    lines = []
+    for kind, accuracies in (("network", network), ("linearized", linearized)):
+        both = [[value, value + 0.001] for value in accuracies]
+        widths = {"widths": [2.0**i for i in range(len(both))], "seeds": [[0, 1]] * len(both)}
+        lines.append({"kind": kind, "name": kind, **widths, "train": both, "test": both})
     about = {"net": "lenet5", "data": "mnist5k", "shift": shift, "decay_epochs": None, "logistic_test": None}
     return {**about, "majority_rate": CHANCE, "lines": lines}
 

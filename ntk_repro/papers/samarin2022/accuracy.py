@@ -2,42 +2,36 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ntk_repro.network_names import display_name
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022.paper import PAPER
-from ntk_repro.papers.samarin2022.printed import printed_for
+from ntk_repro.papers.samarin2022 import PAPER, printed_for
 from ntk_repro.papers.statistics import Interval, difference, number, spearman, student_interval
 
 __all__ = ["FIGURES"]
 
-_of_panel = partial(Claim, over="panels")
-
-Panel = Numbers
-Line = Numbers
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 
-_SMALL_MARGIN = 0.02  # what "a small margin" over logistic regression is taken to be
+_SMALL_MARGIN = 0.02  # our reading of "a small margin" over logistic regression
 _FLUCTUATION = 0.01
 _LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (ours)
-_NOT_CLOSE = 0.5  # of the outputs' own standard deviation (ours; equal statistics without any relation give 1.4)
+_NOT_CLOSE = 0.5  # of the standard deviation of the outputs (ours; equal statistics without any relation give 1.4)
 
 
-def _line(panel: Panel, kind: str, best: bool = False) -> Line | None:
+def _line(panel: Numbers, kind: str, best: bool = False) -> Numbers | None:
     """The first line of a kind; with `best` that of the best test accuracy at its least width."""
     lines = [line for line in panel["lines"] if line["kind"] == kind]
-    if best and lines:
-        return max(lines, key=lambda line: np.nan_to_num(_mean(line["test"][0]), nan=-1.0) if line["test"] else -1.0)
-    return lines[0] if lines else None
+    if best:
+        lines.sort(key=lambda line: np.nan_to_num(_mean(line["test"][0]), nan=-1.0), reverse=True)
+    return next(iter(lines), None)
 
 
-def _seeds(line: Line, at: int, part: str = "test") -> Seeds:
+def _seeds(line: Numbers, at: int, part: str = "test") -> Seeds:
     return dict(zip(line["seeds"][at], line[part][at], strict=True))
 
 
@@ -59,12 +53,12 @@ class Pair(NamedTuple):
         return _sum_over_seeds(terms, [1, -1, -1, 1])
 
 
-def _pairs(panel: Panel, best: bool = False) -> list[Pair]:
+def _pairs(panel: Numbers, best: bool = False) -> list[Pair]:
     network, linearized = _line(panel, "network"), _line(panel, "linearized", best)
     if network is None or linearized is None:
         return []
-    there = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
-    return [Pair(w, _seeds(network, at), there[w]) for at, w in enumerate(network["widths"]) if w in there]
+    by_width = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
+    return [Pair(w, _seeds(network, at), by_width[w]) for at, w in enumerate(network["widths"]) if w in by_width]
 
 
 def _difference(first: Seeds, second: Seeds) -> Interval:
@@ -83,8 +77,8 @@ def _mean(values: Iterable[float | None]) -> float:
     return student_interval(list(values)).mean
 
 
-def _unlearnt(panel: Panel, networks: Mapping[float, Seeds]) -> str:
-    """What to say of the widths at which the network does no better than naming one class; else ""."""
+def _unlearnt(panel: Numbers, networks: Mapping[float, Seeds]) -> str:
+    """Names the widths at which the network does no better than always naming one class; "" where there are none."""
     rate = panel.get("majority_rate")
     if rate is None:
         return ""
@@ -105,22 +99,21 @@ def _certainty(interval: Interval, scale: float = 1.0) -> str:
     return f" (95 % interval {ends}, {zero}, {interval.seeds} seeds)"
 
 
-def _subject(panel: Panel, width: float | None = None) -> str:
-    parts = [f"{display_name(panel['net'])} on {panel['data']}"]
-    parts += [f"shifted by up to {panel['shift']}"] if panel["shift"] else []
-    parts += [f"rate / 10 every {panel['decay_epochs']} epochs"] if panel["decay_epochs"] is not None else []
-    parts += [] if width is None else [f"x{width:g}"]
-    return ", ".join(parts)
+def _subject(panel: Numbers, width: float | None = None) -> str:
+    subject = f"{display_name(panel['net'])} on {panel['data']}"
+    subject += f", shifted by up to {panel['shift']}" if panel["shift"] else ""
+    subject += f", rate / 10 every {panel['decay_epochs']} epochs" if panel["decay_epochs"] is not None else ""
+    return subject if width is None else f"{subject}, x{width:g}"
 
 
-def _printed_gap(figure: str, panel: Panel, width: float) -> float | None:
-    if not figure or (figure == "fig3" and panel["shift"] != 7) or (figure == "fig2" and panel["shift"]):
+def _printed_gap(figure: str, panel: Numbers, width: float) -> float | None:
+    """The gap that the paper prints; digits of Figure 2 are not shifted, those of Figure 3 by up to 7 pixels."""
+    if not figure or panel["shift"] != {"fig2": 0, "fig3": 7}.get(figure, panel["shift"]):
         return None
-    block = printed_for(figure, panel["data"])
-    return None if block is None else block["test_gap"].get(f"{width:g}")
+    return printed_for(figure, panel["data"]).get("test_gap", {}).get(f"{width:g}")
 
 
-def _gap_above(panel: Panel, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
+def _gap_above(panel: Numbers, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
     """Whether a gap at one width is above a limit; not judged where the network has learnt nothing."""
     gap, why = pair.gap, _unlearnt(panel, {pair.width: pair.network})
     holds, notes = gap.decides(gap.mean > limit, limit), (_points(gap), *notes)
@@ -149,8 +142,9 @@ def _gap_shrinks(panel: Numbers, figure: str = "", best: bool = False) -> Iterat
     yield judged(_subject(panel), holds, change.mean, "change of the gap", *notes, unless=why, paper=paper)
 
 
+@claim("the linearization's test accuracy grows with the width", over="panels")
 def _linearization_grows(panel: Numbers) -> Iterator[Verdict]:
-    """By what it gains itself: less what the network gains would be the change of the gap, which is judged already."""
+    """By its own gain: minus the network's gain it would be the change of the gap, which another claim is about."""
     meaning = "test accuracy at the widest less at the narrowest"
     for line in panel["lines"]:
         if line["kind"] == "linearized" and len(line["widths"]) > 1:
@@ -162,6 +156,7 @@ def _linearization_grows(panel: Numbers) -> Iterator[Verdict]:
             yield judged(subject, rise.decides(rise.mean > 0), rise.mean, meaning, note)
 
 
+@claim("at x1 the linearization is just above logistic regression (by at most 2 points)", over="panels")
 def _above_logistic(panel: Numbers) -> Iterator[Verdict]:
     linearized, logistic = _line(panel, "linearized"), panel["logistic_test"]
     if linearized is None or logistic is None or 1.0 not in linearized["widths"]:
@@ -169,30 +164,30 @@ def _above_logistic(panel: Numbers) -> Iterator[Verdict]:
     ours = _mean(linearized["test"][linearized["widths"].index(1.0)])
     printed, lead = printed_for("fig2", panel["data"]), ours - logistic
     note = f"linearization {ours:.2%}, logistic regression {logistic:.2%}"
-    note += "" if printed is None else f" (the paper's: {printed['logistic']['test']:.0%})"
+    note += f" (the paper's: {printed['logistic']['test']:.0%})" if printed else ""
     yield judged(_subject(panel, 1), 0 < lead <= _SMALL_MARGIN, lead, "its lead in test accuracy", note)
 
 
+@claim("the gap grows with the shift")
 def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
     meaning = "gap at the largest shift less that at the smallest"
     panels = sorted(numbers["panels"], key=lambda panel: panel["shift"])
     found = [(panel, pair) for panel in panels for pair in _pairs(panel)]
     for width in sorted({pair.width for _, pair in found}):
-        there = [(panel, pair) for panel, pair in found if pair.width == width]
-        (least, first), (most, last) = there[0], there[-1]
+        of_width = [(panel, pair) for panel, pair in found if pair.width == width]
+        (least, first), (most, last) = ends = of_width[0], of_width[-1]
         if least["shift"] == most["shift"]:
             continue
         rise = first.change_to(last)
         paper = difference(_printed_gap("fig3", most, width), _printed_gap("fig2", least, width))
-        notes = [f"up to {panel['shift']} pixels: {_points(pair.gap)}" for panel, pair in there]
+        notes = [f"up to {panel['shift']} pixels: {_points(pair.gap)}" for panel, pair in of_width]
         notes.append(f"rise {_points(rise)}")
-        why = "; ".join(
-            filter(None, (_unlearnt(panel, {width: pair.network}) for panel, pair in (there[0], there[-1])))
-        )
+        why = "; ".join(filter(None, (_unlearnt(panel, {width: pair.network}) for panel, pair in ends)))
         holds = rise.decides(rise.mean > 0)
         yield judged(f"x{width:g}", holds, rise.mean, meaning, *notes, unless=why, paper=paper)
 
 
+@claim("the widest linearization is ahead of the narrowest network, in training and test accuracy", over="panels")
 def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict]:
     network, linearized = _line(panel, "network"), _line(panel, "linearized")
     if network is None or linearized is None:
@@ -205,6 +200,7 @@ def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict
         yield judged(subject, holds, lead.mean, f"lead in {part} accuracy", note, unless=why)
 
 
+@claim("at the network's learning rate the gap is above 20 points at every width", over="panels")
 def _large_gap(panel: Numbers) -> Iterator[Verdict]:
     least = printed_numbers("samarin2022")["fig5"]["least_gap"]
     paper = least if printed_for("fig5", panel["data"]) else None
@@ -212,6 +208,7 @@ def _large_gap(panel: Numbers) -> Iterator[Verdict]:
         yield _gap_above(panel, pair, least, f"limit {100 * least:g} points", paper=paper)
 
 
+@claim("the network's accuracy hardly depends on the seed (standard deviation up to 1 point)", over="panels")
 def _seeds_agree(panel: Numbers) -> Iterator[Verdict]:
     meaning = "largest standard deviation of the network's test accuracy over seeds"
     network = _line(panel, "network") or {"test": [], "widths": []}
@@ -223,81 +220,84 @@ def _seeds_agree(panel: Numbers) -> Iterator[Verdict]:
 
 
 def _std(values: Sequence[float | None]) -> float:
-    there = np.array([v for v in values if v is not None], float)
-    return float(there.std(ddof=1)) if len(there) > 1 else math.nan
+    finite = np.array([value for value in values if value is not None], float)
+    return float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
 
 
+@claim("the statistics of the outputs become more alike with width")
 def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:
     curves = numbers["widths"]
     for name, statistic in (("mean", "mean"), ("std", "standard deviation")):
         by_seed = [dict(zip(curve["seeds"], curve[f"{name}_apart_by_seed"], strict=True)) for curve in curves]
         change = _difference(by_seed[-1], by_seed[0])
-        apart = ", ".join(f"x{c['width']:g}: {number(c[f'{name}_apart']):.3f}" for c in curves)
-        notes = (f"root mean square difference, {apart}", f"change {change.mean:.3f}{_certainty(change)}")
+        by_width = ", ".join(f"x{c['width']:g}: {number(c[f'{name}_apart']):.3f}" for c in curves)
+        notes = (f"root mean square difference, {by_width}", f"change {change.mean:.3f}{_certainty(change)}")
         subject, holds = f"{statistic} of the outputs", change.decides(change.mean < 0)
         yield judged(subject, holds, change.mean, "its change from the narrowest to the widest", *notes)
 
 
-def _not_alike_path_by_path(curve: Numbers) -> Iterator[Verdict]:
-    apart, spread = number(curve["outputs_apart"]), number(curve["outputs_std"])
-    ratio = apart / spread if spread else math.nan
-    notes = (
-        f"{apart:.3f} output by output",
-        f"outputs of one model spread by {spread:.3f} about their mean",
-    )
+@claim(
+    "output by output the two are not close (apart by half their standard deviation or more; limit ours)", over="widths"
+)
+def _not_close(curve: Numbers) -> Iterator[Verdict]:
+    difference, std = number(curve["outputs_apart"]), number(curve["outputs_std"])
+    ratio = difference / std if std else math.nan
+    notes = (f"{difference:.3f} output by output", f"outputs of one model spread by {std:.3f} about their mean")
     meaning = "difference of outputs over their standard deviation"
     yield judged(f"x{curve['width']:g}", ratio >= _NOT_CLOSE, ratio, meaning, *notes)
 
 
-_SHRINKS = "the gap shrinks as the width grows"
-_AHEAD = "the network is ahead of its linearization at every width"
-_GROWS = _of_panel("the linearization's test accuracy grows with the width", _linearization_grows)
+def _about_gap(figure: str) -> tuple[Claim, Claim, Claim]:
+    """The claims about each of Figures 2 to 4."""
+    return (
+        Claim("the network is ahead of its linearization at every width", _network_ahead, (figure,), over="panels"),
+        Claim("the gap shrinks as the width grows", _gap_shrinks, (figure,), over="panels"),
+        _linearization_grows,
+    )
+
 
 FIGURES = (
     PAPER.figure(
         "fig1", "four regimes: usual and wide, networks and linearizations", "finite_width.training",
-        _of_panel("networks and linearizations become more alike with width", _gap_shrinks), _GROWS,
+        Claim("networks and linearizations become more alike with width", _gap_shrinks, over="panels"),
+        _linearization_grows,
     ),
     PAPER.figure(
         "fig2", "accuracy against width, LeNet and its linearization on MNIST", "finite_width.training",
-        _of_panel(_AHEAD, _network_ahead, ("fig2",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig2",)), _GROWS,
-        _of_panel("at x1 the linearization is just above logistic regression (by at most 2 points)", _above_logistic),
+        *_about_gap("fig2"), _above_logistic,
     ),
     PAPER.figure(
         "fig3", "accuracy against width, LeNet and its linearization on shifted MNIST", "finite_width.training",
-        _of_panel(_AHEAD, _network_ahead, ("fig3",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig3",)), _GROWS,
-        Claim("the gap grows with the shift", _gap_grows_with_shift),
+        *_about_gap("fig3"), _gap_grows_with_shift,
     ),
     PAPER.figure(
         "fig4", "accuracy against width, LeNet and its linearization on CIFAR-10", "finite_width.training",
-        _of_panel(_AHEAD, _network_ahead, ("fig4",)), _of_panel(_SHRINKS, _gap_shrinks, ("fig4",)), _GROWS,
-        _of_panel(
-            "the widest linearization is ahead of the narrowest network, in training and test accuracy",
-            _wide_linearization_beats_narrow_network,
-        ),
+        *_about_gap("fig4"), _wide_linearization_beats_narrow_network,
     ),
     PAPER.figure(
         "fig5", "accuracy against width, AlexNet and its linearization on ten classes of snakes",
         "finite_width.training",
-        _of_panel("at the network's learning rate the gap is above 20 points at every width", _large_gap),
-        _of_panel(f"at the best settings of each {_SHRINKS}", _gap_shrinks, ("fig5", True)), _GROWS,
+        _large_gap,
+        Claim(
+            "at the best settings of each the gap shrinks as the width grows",
+            _gap_shrinks, ("fig5", True), over="panels",
+        ),
+        _linearization_grows,
     ),
     PAPER.figure(
         "figA2", "statistics of the outputs through training, network and linearization", "finite_width.training",
-        Claim("the statistics of the outputs become more alike with width", _statistics_become_similar),
-        Claim(
-            "output by output the two are not close (apart by half their standard deviation or more; limit ours)",
-            _not_alike_path_by_path, over="widths",
-        ),
+        _statistics_become_similar, _not_close,
     ),
     PAPER.figure(
         "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "finite_width.training",
-        _of_panel("at the best settings of each the network is ahead at every width", _network_ahead, ("fig5", True)),
-        _GROWS,
+        Claim(
+            "at the best settings of each the network is ahead at every width",
+            _network_ahead, ("fig5", True), over="panels",
+        ),
+        _linearization_grows,
     ),
     PAPER.figure(
         "tableA2", "accuracies of LeNet and its linearization, all data sets and widths", "finite_width.training",
-        _of_panel(_AHEAD, _network_ahead), _of_panel(_SHRINKS, _gap_shrinks),
-        _of_panel("the network's accuracy hardly depends on the seed (standard deviation up to 1 point)", _seeds_agree),
+        *_about_gap("")[:2], _seeds_agree,
     ),
 )  # fmt: skip

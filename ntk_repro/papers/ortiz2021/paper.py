@@ -1,9 +1,0 @@
-"""The paper itself."""
-
-from ntk_repro.papers.figure import Paper
-
-__all__ = ["PAPER"]
-
-PAPER = Paper(
-    "ortiz2021", "Ortiz-Jimenez", 2021, "What can linearized neural networks actually say about generalization?"
-)
