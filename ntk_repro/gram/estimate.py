@@ -65,7 +65,7 @@ def estimate(
     blocks, order = schedule.rows, schedule.order()
     count = len(order) if remaining is None else remaining
     share = count / len(order)
-    c = plan.num_cotangents if plan.blocks else 1
+    c = plan.rows_per_sample
     # With dataclasses.replace a block is one pass, so that the function timed is the one that will run.
     one_pass = dataclasses.replace(blocks, n=blocks.batch, tile=blocks.batch)
     made = computation.features(x, one_pass, 0)

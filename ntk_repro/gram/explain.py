@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from ntk_repro.gram.capture import Layer
 from ntk_repro.gram.estimate import Stage
 from ntk_repro.gram.memory import readable_bytes
 from ntk_repro.gram.structured.features import Plan
@@ -19,11 +18,11 @@ def plan_table(plan: Plan) -> Table:
     table = Table(box=box.SIMPLE, caption="a pair: multiplications for two samples; a sample: numbers kept of one")
     for name in ("layer", "kind", "positions", "weights", "form", "a pair", "", "a sample"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("layer", "kind", "form") else "right")
-    for layer, form in zip(plan.layers, plan.forms, strict=True):
+    for layer, form in plan.formed:
         count = plan.multiplications(layer, form)
         table.add_row(
-            "/".join(layer.path) or "(root)",
-            _kind(layer),
+            layer.name,
+            f"{layer.kind} {layer.inputs[0][-1]:,}>{layer.d_out:,}",
             f"{layer.positions:,}",
             f"{layer.num_params:,}",
             form,
@@ -31,10 +30,9 @@ def plan_table(plan: Plan) -> Table:
             f"{count / total:.0%}",
             f"{plan.floats(layer, form):,}",
         )
-    c = plan.num_cotangents
     if plan.p_rest:
-        count = plan.p_rest * (c**2 if plan.blocks else c)
-        row = ("gradient", f"{count:,}", f"{count / total:.0%}", f"{c * plan.p_rest:,}")
+        count = plan.multiplications_of_rest
+        row = ("gradient", f"{count:,}", f"{count / total:.0%}", f"{plan.num_cotangents * plan.p_rest:,}")
         table.add_row("all others", "by autodiff", "", f"{plan.p_rest:,}", *row)
     table.add_section()
     parameters = plan.p_rest + sum(layer.num_params for layer in plan.layers)
@@ -70,11 +68,3 @@ def readable_seconds(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min"
-
-
-def _kind(layer: Layer) -> str:
-    inputs, outputs = layer.inputs[0][-1], layer.outputs[0][-1]
-    if layer.geometry is None:
-        return f"dense {inputs:,}>{outputs:,}"
-    size = "x".join(map(str, layer.geometry.kernel_size))
-    return f"conv {size} {inputs:,}>{outputs:,}"

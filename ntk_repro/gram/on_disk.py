@@ -77,7 +77,7 @@ def gram_store(
     }
     with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
         plan = structured_plan(net, x, outputs, num_outputs)
-        c = num_outputs if plan.blocks else 1
+        c = plan.rows_per_sample
         fx = np.asarray(net(x[:2]), np.float64).tolist()
         writer = f"{index}-of-{count}" if count > 1 else ""
         if GramStore.exists(folder):
@@ -184,14 +184,13 @@ def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: 
 
 
 def _facts(computation: Computation, x: np.ndarray) -> dict[str, Any]:
-    facts: dict[str, Any] = {"environment": environment(), "layers": _forms(computation.plan)}
+    facts: dict[str, Any] = {
+        "environment": environment(),
+        "layers": {layer.name: form for layer, form in computation.plan.formed},
+    }
     if computation.precision in ("tf32", "bf16"):
         facts["precision_error"] = _precision_error(computation, x[:_TRIED])
     return facts
-
-
-def _forms(plan: Plan) -> dict[str, str]:
-    return {"/".join(layer.path) or "(root)": form for layer, form in zip(plan.layers, plan.forms, strict=True)}
 
 
 def _precision_error(computation: Computation, x: np.ndarray) -> float:

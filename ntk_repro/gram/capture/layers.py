@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Array
 
 from ntk_repro.gram.capture.layer import Capture, Layer, Path
+from ntk_repro.gram.capture.product import Product
 from ntk_repro.gram.capture.program import Program
-from ntk_repro.gram.capture.row_convolution import row_convolution, takes_rows
-from ntk_repro.gram.capture.weights import Product, weights_of
+from ntk_repro.gram.capture.weights import weights_of
 from ntk_repro.network import Network
 from ntk_repro.parameters import leaf_names
 
@@ -40,8 +40,8 @@ def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
     layers = []
     for kernel, (products, bias) in weights_of(_program(net.apply_fn, net.params, net.state, one), len(names)).items():
         path = names[kernel][:-1] if names[kernel][-1:] == ("kernel",) else names[kernel]
-        inputs, outputs = tuple(p.input_shape for p in products), tuple(p.output_shape for p in products)
-        layers.append(Layer(path, inputs, outputs, kernel, bias, products[0].matrix, products[0].geometry))
+        inputs, outputs = tuple(p.as_input.shape for p in products), tuple(p.as_output.source for p in products)
+        layers.append(Layer(path, inputs, outputs, kernel, bias, products[0].matrix, products[0].kind))
     return tuple(layers)
 
 
@@ -73,8 +73,8 @@ def _captured(
     captured: set[int | None] = set()
     for layer in layers:
         found, bias = weights.get(layer.kernel, ([], None))
-        if tuple(p.input_shape for p in found) != layer.inputs or bias != layer.bias:
-            raise TypeError(f"the layer at {'/'.join(layer.path)} is computed in another way in this dtype")
+        if tuple(p.as_input.shape for p in found) != layer.inputs or bias != layer.bias:
+            raise TypeError(f"the layer at {layer.name} is computed in another way in this dtype")
         products[layer.path] = found
         captured |= {layer.kernel, layer.bias}
     others = {number: leaf for number, leaf in enumerate(leaves) if number not in captured}
@@ -84,12 +84,8 @@ def _captured(
 
         def change(layer, product, zero, read, evaluate):
             inputs[layer.path].append(product.input_from(read))
-            y = (
-                product.as_output(row_convolution(layer, *product.operands_from(read)))
-                if takes_rows(layer)
-                else evaluate()
-            )
-            return y + product.as_output(zero)
+            y = layer.kind.outputs(*product.operands(read))
+            return (evaluate() if y is None else product.as_output(y)) + product.as_output(zero)
 
         changes = {
             product.output: functools.partial(change, layer, product, zero)
@@ -102,7 +98,7 @@ def _captured(
 
     dtype = jnp.result_type(*leaves)
     zeros = {
-        path: [jnp.zeros(p.output_shape, program.avals[p.output].dtype) for p in calls]
+        path: [jnp.zeros(p.as_output.source, program.avals[p.output].dtype) for p in calls]
         for path, calls in products.items()
     }
     fx, pullback, inputs = jax.vjp(forward, others, zeros, has_aux=True)

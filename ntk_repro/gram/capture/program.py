@@ -61,6 +61,15 @@ class Program:
         """The program of function(*args); arguments may be arrays, tracers or `jax.ShapeDtypeStruct`."""
         return _Flattening().program(jax.make_jaxpr(function)(*args))
 
+    def shape(self, number: int) -> tuple[int, ...]:
+        """The shape of a value."""
+        return tuple(self.avals[number].shape)
+
+    @functools.cached_property
+    def makers(self) -> Mapping[int, Step]:
+        """By number of a value the step that computes it."""
+        return {number: step for step in self.steps for number in step.outputs}
+
     def run(
         self, arguments: Sequence[Any], changes: Mapping[int, Callable[[_Read, Callable[[], Any]], Any]] | None = None
     ) -> list[Any]:
@@ -126,9 +135,9 @@ class _Flattening:
     def walk(self, closed: Any, inputs: Sequence[int]) -> tuple[int, ...]:
         """Adds the equations of a jaxpr and returns the numbers of its results."""
         jaxpr = getattr(closed, "jaxpr", closed)
+        consts = zip(jaxpr.constvars, getattr(closed, "consts", ()), strict=True)
         names = dict(zip(jaxpr.invars, inputs, strict=True))
-        for var, value in zip(jaxpr.constvars, getattr(closed, "consts", ()), strict=True):
-            names[var] = self.constant(value, var.aval)
+        names |= {var: self.constant(value, var.aval) for var, value in consts}
 
         def number(atom: Any) -> int:
             return self.constant(atom.val, atom.aval) if isinstance(atom, Literal) else names[atom]

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
-from ntk_repro.gram.capture import capture_fn
+from ntk_repro.gram.capture import Convolution, capture_fn
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.nngp import readout_features_fn
@@ -141,7 +141,11 @@ def _fitting_block(plan: Plan, net: Network, n: int, pairs: int) -> int:
     check_memory(subject, a_network, 0.9 * available, "take fewer samples or a narrower network")
     if jax.default_backend() != "cpu":
         return max(int(0.4 * available / a_network), 1)
-    return 1 if any(layer.geometry for layer in plan.layers) else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
+    return (
+        1
+        if any(isinstance(layer.kind, Convolution) for layer in plan.layers)
+        else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
+    )
 
 
 @functools.lru_cache(maxsize=16)

@@ -63,7 +63,7 @@ def structured_gram(
     plan = structured_plan(net, x1, outputs, num_outputs)
     n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
     dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
-    c = num_outputs if plan.blocks else 1
+    c = plan.rows_per_sample
     k = np.empty((n1 * c, n2 * c), dtype)
     schedule = Schedule.of(
         plan,

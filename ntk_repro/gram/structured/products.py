@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntk_repro.gram.capture import Geometry, Layer
-from ntk_repro.gram.structured.features import Features, Form, Plan
+from ntk_repro.gram.capture import Convolution, Form, Layer
+from ntk_repro.gram.structured.features import Features, Plan
 
 __all__ = ["kernel_tile"]
 
@@ -34,7 +34,7 @@ def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows 
 
 def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], list[int], list[int]]]:
     """Which products go together: layers with products over positions, numbers of gradient arrays and of the others."""
-    kept = [pair for pair in zip(plan.layers, plan.forms, strict=True) if pair[1] != "gradient"]
+    kept = [pair for pair in plan.formed if pair[1] != "gradient"]
     small = [number for number, (layer, _) in enumerate(kept) if layer.positions == 1]
     yield tuple(kept[number] for number in small), [0], small
     for number in range(1, len(features.gradients)):
@@ -69,9 +69,9 @@ def _products(
         (n1, _, s1), (n2, _, s2) = d1.shape[:3], d2.shape[:3]
         aa = _times(_by_positions(a1[:, None]), _by_positions(a2[:, None]))
         if form == "pixels":
-            assert layer.geometry is not None
+            assert isinstance(layer.kind, Convolution)
             aa = aa.reshape(*layer.inputs[0][1:3], n1, *layer.inputs[0][1:3], n2)
-            aa = _patch_products(layer.geometry, aa) + layer.use_bias
+            aa = layer.kind.patch_products(aa) + layer.use_bias
         aa = aa.reshape(s1, n1, s2, n2)
         if not blocks:
             # The cotangents of a sample stand side by side, so that their products add up.
@@ -89,22 +89,3 @@ def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Arr
 def _by_positions(a: Float[Array, "n c S d"]) -> Float[Array, "rows d"]:
     """The rows (S, n, c)."""
     return a.transpose(2, 0, 1, 3).reshape(-1, a.shape[-1])
-
-
-def _patch_products(geometry: Geometry, g: Float[Array, "p q n1 r s n2"]) -> Float[Array, "y x n1 v u n2"]:
-    """The products of all pairs of patches from those of all pairs of pixels.
-
-    A pair of output positions meets, at each offset of the kernel, one pair of pixels: their products lie one diagonal
-    step apart. The two axes of the image are summed one after the other.
-    """
-    for axis in (0, 1):
-        low, high = geometry.padding[axis]
-        kernel_size = geometry.kernel_size[axis]
-        terms = []
-        for offset in range(kernel_size):
-            # Output position s meets pixel s + offset - low; what lies outside of the image is zero.
-            config = [(0, 0, 0)] * g.ndim
-            config[axis] = config[axis + 3] = (low - offset, high - (kernel_size - 1 - offset), 0)
-            terms.append(jax.lax.pad(g, jnp.zeros((), g.dtype), config))
-        g = sum(terms[1:], terms[0])
-    return g

@@ -122,10 +122,8 @@ class Schedule:
         if like is None:
             batch = max(_CPU_PASS_BYTES // making, _SMALLEST_PASS) if on_cpu else max(budget / 8 // making, 8)
             batch = int(max(min(batch, budget / 2 // making, 256 if on_cpu else 1024, fitting), 1))
-            positions = [
-                layer.positions for layer, form in zip(plan.layers, plan.forms, strict=True) if form != "gradient"
-            ]
-            widest = max([1, *positions]) * (plan.num_cotangents if plan.blocks else 1)
+            positions = [layer.positions for layer, form in plan.formed if form != "gradient"]
+            widest = max([1, *positions]) * plan.rows_per_sample
             entries = (_CPU_TILE_BYTES if on_cpu else _TILE_BYTES) / itemsize
             largest = min(max(int(entries**0.5 / widest), 1), 512 if on_cpu else 8192, fitting)
             rows = Blocks.of(n1, largest, batch, devices)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from ntk_repro.gram.capture import find_layers
+from ntk_repro.gram.capture import Layer, find_layers
 from ntk_repro.gram.empirical import empirical_gram
-from ntk_repro.gram.structured import features
 from tests.gram.cases import CASES, samples
 from tests.gram.test_empirical import blocks, network, oracle, relative_error
 
@@ -24,14 +23,15 @@ GRADIENT = ["lenet", "shared_conv", "conv_causal_1d", "dense_on_pixels"]
 def test_every_form_of_a_layer_gives_the_same_kernel(form, name, monkeypatch):
     # The forms that counting would not choose for such small networks.
     net, kernel = oracle(name)
-    possible, forced = features._possible, []
+    forced = []
+    possible = Layer.forms.fget
 
     def only(layer):
         forms = [form] if form in possible(layer) else ["gradient"]
         forced.append(forms == [form] and (form == "gradient" or layer.positions > 1))
         return forms
 
-    monkeypatch.setattr(features, "_possible", only)
+    monkeypatch.setattr(Layer, "forms", property(only))
     ours = empirical_gram(net, samples(name, 4), outputs="full", precision="float64")
     assert any(forced)
     assert relative_error(ours, blocks(kernel[:4, :, :4], "full")) < 1e-13
@@ -41,14 +41,14 @@ def test_every_form_of_a_layer_gives_the_same_kernel(form, name, monkeypatch):
 def test_pixels_are_for_plain_convolutions_called_once(name):
     net = network(name)
     for layer in find_layers(net, samples(name, 1)):
-        assert "pixels" not in features._possible(layer)
+        assert "pixels" not in layer.forms
 
 
 @pytest.mark.slow
 def test_products_of_pixels_serve_the_mean_over_outputs_too(monkeypatch):
     net, kernel = oracle("lenet")
-    possible = features._possible
-    monkeypatch.setattr(features, "_possible", lambda layer: possible(layer)[-1:])
+    possible = Layer.forms.fget
+    monkeypatch.setattr(Layer, "forms", property(lambda layer: possible(layer)[-1:]))
     ours = empirical_gram(net, samples("lenet", 5), precision="float64")
     assert relative_error(ours, blocks(kernel[:5, :, :5], "mean")) < 1e-13
 

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.capture import Layer
+from ntk_repro.gram.capture.dense import Dense
 from ntk_repro.gram.capture.view import View
 from ntk_repro.gram.structured import schedule as schedule_file
 from ntk_repro.gram.structured.features import plan_for
 from ntk_repro.gram.structured.schedule import Blocks, Schedule
 
-PLAN = plan_for((Layer(("dense",), ((1, 1000),), ((1, 24),), 0, None, View((1000, 24), (1000, 24))),), 1, False, 0)
+LAYER = Layer(("dense",), ((1, 1000),), ((1, 24),), 0, None, View.of((1000, 24)), Dense())
+PLAN = plan_for((LAYER,), 1, False, 0)
 SAMPLE = 4 * PLAN.floats_per_sample
 
 sizes = st.integers(1, 3000)
