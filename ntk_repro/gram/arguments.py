@@ -3,9 +3,11 @@
 import contextlib
 import operator
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import flax.errors
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.errors import UserError, unknown_name
@@ -14,14 +16,47 @@ from ntk_repro.models import last_line
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 
-__all__ = ["checked_arguments", "checked_samples"]
+__all__ = ["KernelArguments", "checked_arguments", "checked_samples"]
+
+
+class KernelArguments(NamedTuple):
+    """The arguments of a kernel, checked and in its precision.
+
+    Attributes:
+        net: the network.
+        x1: samples of the rows.
+        x2: samples of the columns, None for a symmetric kernel.
+        outputs: "mean", "full" or the number of an output.
+        num_outputs: k.
+    """
+
+    net: Network
+    x1: np.ndarray
+    x2: np.ndarray | None
+    outputs: str | int
+    num_outputs: int
+
+    @property
+    def output(self) -> int | None:
+        """The output to differentiate, None for all of them."""
+        return self.outputs if isinstance(self.outputs, int) else None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The float type of the kernel."""
+        return np.dtype(jnp.result_type(*jax.tree.leaves(self.net.params)))
+
+    @property
+    def n2(self) -> int:
+        """Samples along the columns."""
+        return len(self.x1 if self.x2 is None else self.x2)
 
 
 @contextlib.contextmanager
 def checked_arguments(
     net: Network, x1: np.ndarray, x2: np.ndarray | None, outputs: str | int, precision: str
-) -> Iterator[tuple[Network, np.ndarray, np.ndarray | None, str | int, int]]:
-    """Yields network, samples, choice of outputs and the number of outputs, within the scope of the precision.
+) -> Iterator[KernelArguments]:
+    """Yields the checked arguments, within the scope of the precision.
 
     Raises:
         UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
@@ -37,14 +72,7 @@ def checked_arguments(
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
             raise UserError('precision="tf32" exists on NVIDIA GPUs only: take "float32", or "bf16" to save memory')
-        x1 = checked_samples(x1, "x1", dtype)
-        if x2 is not None:
-            x2 = checked_samples(x2, "x2", dtype)
-            if (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
-                raise UserError(
-                    f"one sample of x1 has shape {x1.shape[1:]} and type {x1.dtype}, one of x2 {x2.shape[1:]} and "
-                    f"{x2.dtype}: they must agree"
-                )
+        x1, x2 = checked_samples(x1, x2, dtype)
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
         try:
             fx = outputs_of_one_sample(net, x1)
@@ -60,7 +88,7 @@ def checked_arguments(
         num_outputs = fx.shape[1]
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
-        yield net, x1, x2, outputs, num_outputs
+        yield KernelArguments(net, x1, x2, outputs, num_outputs)
 
 
 def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
@@ -108,12 +136,26 @@ def _checked_outputs(outputs: str | int) -> str | int:
         raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
 
 
-def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
-    """Samples (n, ...) in the dtype; integers stay as they are.
+def checked_samples(
+    x1: np.ndarray, x2: np.ndarray | None, dtype: np.dtype, integers: bool = True
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Samples (n, ...) in the dtype; integers stay as they are, but for `integers=False`.
 
     Raises:
-        UserError: without samples along the first axis, and for values that are not finite; it names the argument.
+        UserError: without samples along the first axis, for values that are not finite, and for samples of x1 and x2
+            that differ in shape or type; it names the argument.
     """
+    x1 = _checked_samples(x1, "x1", dtype, integers)
+    x2 = None if x2 is None else _checked_samples(x2, "x2", dtype, integers)
+    if x2 is not None and (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
+        raise UserError(
+            f"one sample of x1 has shape {x1.shape[1:]} and type {x1.dtype}, one of x2 {x2.shape[1:]} and {x2.dtype}: "
+            "they must agree"
+        )
+    return x1, x2
+
+
+def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype, integers: bool) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim < 2 or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
@@ -122,7 +164,7 @@ def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
     if np.issubdtype(x.dtype, np.integer):
         if dtype == np.float32 and x.dtype.itemsize > 4 and np.abs(x).max() >= 2**31:
             raise UserError(f'{name} has integers beyond 32 bits: take precision="float64", or smaller numbers')
-        return x
+        return x if integers else x.astype(dtype)
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
         raise UserError(

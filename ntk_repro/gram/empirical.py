@@ -60,14 +60,10 @@ def empirical_gram(
         raise UserError(
             f'precision="{precision}" is for method="structured": take "float32" or "float64" with {method}'
         )
-    with checked_arguments(net, x1, x2, outputs, precision) as (net, x1, x2, outputs, num_outputs):
-        rows = num_outputs if outputs == "full" else 1
-        itemsize = 8 if precision == "float64" else 4
-        check_result_fits(len(x1), len(x1) if x2 is None else len(x2), rows, itemsize)
-        if method == "structured":
-            k = structured_gram(net, x1, x2, outputs, num_outputs, precision)
-        else:
-            k = METHODS[method](net, x1, x2, outputs, num_outputs)
+    with checked_arguments(net, x1, x2, outputs, precision) as arguments:
+        rows = arguments.num_outputs if outputs == "full" else 1
+        check_result_fits(len(arguments.x1), arguments.n2, rows, 8 if precision == "float64" else 4)
+        k = structured_gram(arguments, precision) if method == "structured" else METHODS[method](arguments)
     # A sample whose gradient is not finite shows in its whole row and column.
     check_no_overflow(np.concatenate([k[0], k[:, 0]]), "the kernel")
     return k

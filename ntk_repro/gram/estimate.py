@@ -54,7 +54,7 @@ def estimate(
     products by NumPy's.
 
     Args:
-        computation: the kernel, see `ntk_repro.gram.on_disk.planned_on_disk`.
+        computation: the kernel.
         x: its samples.
         k: number of eigenpairs, 0 for none.
         folder: where the store will lie; its file system is tried.
@@ -113,8 +113,7 @@ def _eigenpairs(n: int, k: int, memory: int | None) -> Stage:
 
 def _disk_rate(folder: Path) -> float:
     """Bytes a second that reach the disk."""
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     data = np.random.default_rng(0).bytes(2**25)
     try:
         with tempfile.TemporaryFile(dir=folder) as handle:

@@ -12,7 +12,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 from ntk_repro.gram.products import Products
 
-__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "SymmetricMatrix"]
+__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "SymmetricMatrix", "mirrored", "place_tile"]
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
 _ROWS = 512  # that are compared with their mirror images at once
@@ -174,3 +174,18 @@ class KeptPanels:
             if i in self._chosen and i not in self.kept:
                 self.kept[i] = (start, panel.copy())  # what reads panels may fill the same memory again
             yield start, panel
+
+
+def mirrored(tile: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Exactly symmetric: products of rows with themselves differ in rounding between both halves; the upper counts."""
+    return np.triu(tile) + np.triu(tile, 1).T
+
+
+def place_tile(
+    k: Float[np.ndarray, "rows columns"], row: int, column: int, tile: Float[np.ndarray, "r c"], symmetric: bool
+) -> None:
+    """Writes a tile into a kernel from (row, column) on; into a symmetric one its mirror image too."""
+    rows, columns = slice(row, row + len(tile)), slice(column, column + tile.shape[1])
+    k[rows, columns] = tile
+    if symmetric and row != column:
+        k[columns, rows] = tile.T

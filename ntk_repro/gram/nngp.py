@@ -48,10 +48,7 @@ def empirical_nngp(
         raise unknown_name("precision", precision, ("float32", "float64"))
     features_fn = readout_features_fn(net.module)
     with precision_scope(precision) as dtype:
-        x1 = checked_samples(x1, "x1", dtype)
-        x2 = x2 if x2 is None else checked_samples(x2, "x2", dtype)
-        if x2 is not None and x1.shape[1:] != x2.shape[1:]:
-            raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
+        x1, x2 = checked_samples(x1, x2, dtype, integers=False)
         check_result_fits(len(x1), len(x1) if x2 is None else len(x2), 1, 8)
         run = jax.jit(features_fn)
         params, state = cast(net.params, dtype), cast(net.state, dtype)

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -19,12 +17,11 @@ from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.memory import readable_bytes, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
-from ntk_repro.gram.structured.features import Plan
-from ntk_repro.gram.structured.schedule import Blocks, Schedule
+from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.record import environment
 
-__all__ = ["blocks_of", "gram_store", "planned_on_disk"]
+__all__ = ["blocks_of", "gram_store"]
 
 # Samples on which the error of a lower precision is measured.
 _TRIED = 64
@@ -75,27 +72,26 @@ def gram_store(
         "outputs": outputs,
         "precision": precision,
     }
-    with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
+    with checked_arguments(net, x, None, outputs, precision) as arguments:
+        net, x, _, outputs, num_outputs = arguments
         plan = structured_plan(net, x, outputs, num_outputs)
-        c = plan.rows_per_sample
+        c, dtype = plan.rows_per_sample, arguments.dtype
         fx = np.asarray(net(x[:2]), np.float64).tolist()
         writer = f"{index}-of-{count}" if count > 1 else ""
+
+        def planned(like: Blocks | None) -> Computation:
+            return Computation.planned(arguments, plan, precision, memory=remaining_bytes(memory), like=like)
+
         if GramStore.exists(folder):
             blocks = blocks_of(GramStore.read(folder))
         else:
-            blocks = planned_on_disk(net, x, plan, outputs, precision, memory).schedule.rows
-            _check_disk(folder, blocks, c, _dtype(net).itemsize)
-        with GramStore.open(
-            folder,
-            about,
-            n=len(x) * c,
-            tile=blocks.tile * c,
-            dtype=_dtype(net).name,
-            settings={"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx},
-            writer=writer,
-        ) as store:
+            blocks = planned(None).schedule.rows
+            _check_disk(folder, blocks, c, dtype.itemsize)
+        settings = {"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx}
+        size = {"n": len(x) * c, "tile": blocks.tile * c}
+        with GramStore.open(folder, about, **size, dtype=dtype.name, settings=settings, writer=writer) as store:
             _check_same_function(store, fx)
-            computation = planned_on_disk(net, x, plan, outputs, precision, memory, blocks_of(store))
+            computation = planned(blocks_of(store))
             wanted = set(store.missing(_share(store.num_blocks, index, count)))
             started = time.perf_counter()
             if wanted:
@@ -128,13 +124,8 @@ def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
         )
 
 
-def _dtype(net: Network) -> np.dtype:
-    return np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
-
-
 def _check_disk(folder: Path, blocks: Blocks, c: int, itemsize: int) -> None:
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * itemsize
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -142,32 +133,6 @@ def _check_disk(folder: Path, blocks: Blocks, c: int, itemsize: int) -> None:
             f"the Gram matrix of {blocks.n * c:,} rows needs {readable_bytes(needed)} of disk and {folder} has "
             f"{readable_bytes(free)} free: make room, or take another folder (NTK_REPRO_RUNS is that of all runs)"
         )
-
-
-def planned_on_disk(
-    net: Network,
-    x: Float[np.ndarray, "n ..."],
-    plan: Plan,
-    outputs: str | int,
-    precision: str,
-    memory: int | None,
-    like: Blocks | None = None,
-) -> Computation:
-    """The computation of x against itself that leaves its result on disk.
-
-    Args:
-        net: the network, and so on as in `gram_store`, checked and cast.
-        x: its samples.
-        plan: see `structured_plan`.
-        outputs: as in `empirical_gram`.
-        precision: as in `empirical_gram`.
-        memory: bytes that this process may use in all, None for what is available.
-        like: the blocks of a store that is continued.
-    """
-    itemsize = Computation.itemsize(_dtype(net), precision)
-    devices = jax.local_device_count()
-    schedule = Schedule.of(plan, len(x), None, itemsize, memory=remaining_bytes(memory), devices=devices, like=like)
-    return Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision)
 
 
 def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: set, scratch: Path) -> None:

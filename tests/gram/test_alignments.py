@@ -15,6 +15,7 @@ from ntk_repro.gram import (
     kernel_cosine_distance,
     matrices,
 )
+from ntk_repro.gram.structured import Blocks
 from ntk_repro.network import Network
 
 N = 23
@@ -73,7 +74,7 @@ def test_any_cut_into_blocks_gives_the_same(net, x, targets, monkeypatch):
     monkeypatch.setattr(alignments, "_BLOCK_SAMPLES", {"cpu": 5, "other": 5})  # the last block is filled up
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64"), expected, rtol=1e-12)
     each = 8 * net.num_params * net(x[:1]).shape[1]
-    assert alignments._blocks(N, 5, each, memory=6 * each) == (1, 2)
+    assert alignments._blocks(N, 5, each, memory=6 * each) == (Blocks(N, 1, 1), 2)
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64", memory=6 * each), expected, rtol=1e-12)
 
 
@@ -136,7 +137,7 @@ def test_a_small_distance_keeps_its_digits():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda net, x: alignment(net, x, np.ones((N - 1, 2))), r"targets must be \(23, T\)"),
+        (lambda net, x: alignment(net, x, np.ones((N - 1, 2))), r"targets must be of shape \(23,\) or \(23, T\)"),
         (lambda net, x: alignment(net, x, np.full((N, 1), np.nan)), "not finite"),
         (lambda net, x: alignment(net, x, np.full((N, 1), 1j)), "the targets are complex: pass real"),
         (lambda net, x: alignment(net, x, np.ones((N, 1)), outputs="full"), 'take "mean"'),

@@ -88,8 +88,9 @@ def monte_carlo_kernels(
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     readout_features_fn(module)  # refuses what has no readout
     first = Network.create(module, jax.random.fold_in(key, 0), np.shape(x1)[1:])
-    with checked_arguments(first, x1, x2, "mean", "float32") as (first, x1, x2, _, num_outputs):
-        n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
+    with checked_arguments(first, x1, x2, "mean", "float32") as arguments:
+        first, x1, x2, _, num_outputs = arguments
+        n1, n2 = len(x1), arguments.n2
         check_result_fits(n1, n2, 1, 8 * 4 * (len(counts) + 1))
         plan = structured_plan(first, x1, "mean", num_outputs)
         block = min(block or _fitting_block(plan, first, n1 + (0 if x2 is None else n2), n1 * n2), counts[-1])

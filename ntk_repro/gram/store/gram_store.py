@@ -16,17 +16,12 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import check_memory, host_available_bytes
-from ntk_repro.gram.store.manifest import (
-    MANIFEST,
-    check_same,
-    new_manifest,
-    plain_json,
-    read_manifest,
-    write_manifest,
-)
+from ntk_repro.gram.store.manifest import MANIFEST, Manifest, plain_json
 from ntk_repro.gram.store.tile_files import TileFiles
 from ntk_repro.progress import console, progress
+from ntk_repro.ranges import check_counts
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
+from ntk_repro.record.config import from_dict
 
 __all__ = ["GramStore"]
 
@@ -60,13 +55,11 @@ class GramStore(SymmetricMatrix):
         num_tiles: tiles of the upper triangle, the diagonal ones included.
     """
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], writer: str | None):
+    def __init__(self, path: Path, manifest: Manifest, writer: str | None):
         self.path, self._writer = path, writer
-        self.identity: dict[str, Any] = manifest["identity"]
-        self.settings: dict[str, Any] = manifest["settings"]
-        self.n = manifest["n"]
-        self.tile = self.panel_rows = manifest["tile"]
-        self.dtype = np.dtype(manifest["dtype"])
+        self.identity, self.settings, self.n = manifest.identity, manifest.settings, manifest.n
+        self.tile = self.panel_rows = manifest.tile
+        self.dtype = np.dtype(manifest.dtype)
         self.shape = (self.n, self.n)
         self._files = TileFiles(path, self.n, self.tile, self.dtype)
         self.num_blocks = self._files.num_blocks
@@ -109,15 +102,17 @@ class GramStore(SymmetricMatrix):
         path = Path(folder)
         if not _WRITER.fullmatch(writer):
             raise UserError(f"writer name {writer!r} cannot be a file name: use letters, digits and any of _ . = + -")
-        wanted = new_manifest(path, identity, n, tile, dtype, settings)
+        check_counts(n=n, tile=tile)
+        fields = {"identity": identity, "n": n, "tile": min(tile, n), "dtype": dtype, "settings": settings}
+        wanted = from_dict(Manifest, plain_json(fields, path))
         if not (path / _DONE).exists():
             with write_errors_explained(path):
                 path.mkdir(parents=True, exist_ok=True)
                 with FileLock(path / _LOCK):
                     remove_leftovers(path)
-                    write_manifest(path, wanted)
-        manifest = read_manifest(path)
-        check_same(path, manifest, wanted)
+                    wanted.write(path)
+        manifest = Manifest.read(path)
+        manifest.check_same(path, wanted)
         store = cls(path, manifest, writer)
         if not store.done:
             store._begin()
@@ -137,7 +132,7 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: there is no store, or its manifest is damaged.
         """
-        return cls(Path(folder), read_manifest(Path(folder)), None)
+        return cls(Path(folder), Manifest.read(Path(folder)), None)
 
     @property
     def done(self) -> bool:
@@ -155,9 +150,7 @@ class GramStore(SymmetricMatrix):
         Args:
             among: the tiles to look at, None for all; where many processes share the work, each looks at its own.
         """
-        self.flush()
-        self._files.reload()
-        tiles = list(self._files.all()) if among is None else sorted(among)
+        tiles = self._tiles(among)
         with progress("checking tiles", len(tiles), "tiles") as advance:
             return self._files.damaged(tiles, advance)
 
@@ -167,10 +160,7 @@ class GramStore(SymmetricMatrix):
         Args:
             among: the tiles to look at, None for all.
         """
-        self.flush()
-        self._files.reload()
-        tiles = self._files.all() if among is None else sorted(among)
-        return [tile for tile in tiles if not self._files.in_place(*tile)]
+        return [tile for tile in self._tiles(among) if not self._files.in_place(*tile)]
 
     def write(self, i: int, j: int, values: Float[np.ndarray, "rows columns"]) -> None:
         """Hands over the tile of block row i and block column j, i <= j.
@@ -295,6 +285,12 @@ class GramStore(SymmetricMatrix):
     def __repr__(self) -> str:
         state = "done" if self.done else "reading" if self._lock is None else "writing"
         return f"GramStore({str(self.path)!r}, n={self.n}, tile={self.tile}, {state})"
+
+    def _tiles(self, among: Iterable[tuple[int, int]] | None) -> list[tuple[int, int]]:
+        """The tiles to inspect, with everything known that was written by now."""
+        self.flush()
+        self._files.reload()
+        return list(self._files.all()) if among is None else sorted(among)
 
     def _begin(self) -> ThreadPoolExecutor:
         """Takes the writer's lock, waiting for it; the thread that waits for the disk."""

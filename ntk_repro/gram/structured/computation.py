@@ -14,7 +14,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
+from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.probing import RecentlyUsed, signature
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
@@ -51,37 +53,19 @@ def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
 _checked = RecentlyUsed()
 
 
-def structured_gram(
-    net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None,
-    outputs: str | int,
-    num_outputs: int,
-    precision: str = "float32",
-) -> Float[np.ndarray, "rows columns"]:
-    """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
+def structured_gram(arguments: KernelArguments, precision: str = "float32") -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`."""
+    net, x1, x2, outputs, num_outputs = arguments
     plan = structured_plan(net, x1, outputs, num_outputs)
-    n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
-    dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
     c = plan.rows_per_sample
-    k = np.empty((n1 * c, n2 * c), dtype)
-    schedule = Schedule.of(
-        plan,
-        n1,
-        None if x2 is None else n2,
-        Computation.itemsize(dtype, precision),
-        result=k.nbytes,
-        devices=jax.local_device_count(),
-    )
+    k = np.empty((len(x1) * c, arguments.n2 * c), arguments.dtype)
+    computation = Computation.planned(arguments, plan, precision, result=k.nbytes)
+    rows, columns = computation.schedule.rows, computation.schedule.columns or computation.schedule.rows
 
-    def write(i: int, j: int, values: np.ndarray) -> None:
-        row, column = i * schedule.rows.tile * c, j * (schedule.columns or schedule.rows).tile * c
-        rows, columns = slice(row, row + len(values)), slice(column, column + values.shape[1])
-        k[rows, columns] = values
-        if x2 is None and i != j:
-            k[columns, rows] = values.T
+    def write(i: int, j: int, tile: np.ndarray) -> None:
+        place_tile(k, i * rows.tile * c, j * columns.tile * c, tile, x2 is None)
 
-    Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision).run(write, x1, x2)
+    computation.run(write, x1, x2)
     return k
 
 
@@ -103,18 +87,24 @@ class Computation:
     output: int | None
     precision: str
 
-    @staticmethod
-    def itemsize(dtype: np.dtype, precision: str) -> int:
-        """Bytes of a number in the features."""
-        return 2 if precision == "bf16" else dtype.itemsize
+    @classmethod
+    def planned(cls, arguments: KernelArguments, plan: Plan, precision: str, **limits: Any) -> "Computation":
+        """The computation on this machine.
+
+        Args:
+            arguments: of the kernel.
+            plan: see `structured_plan`.
+            precision: as in `empirical_gram`.
+            limits: result, memory, like: see `Schedule.of`.
+        """
+        net, x1, x2, *_ = arguments
+        itemsize = 2 if precision == "bf16" else arguments.dtype.itemsize
+        schedule = Schedule.of(plan, len(x1), None if x2 is None else len(x2), itemsize, **limits)
+        return Computation(net, plan, schedule, arguments.output, precision)
 
     def features(self, x: Float[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
-        """The features of one block of x, made pass by pass, its samples shared out among the devices of this host.
-
-        The last sample is repeated to fill the last block, so that one compiled function serves all.
-        """
-        rows = x[blocks.samples(index)]
-        rows = np.concatenate([rows, np.repeat(rows[-1:], blocks.tile - len(rows), axis=0)])
+        """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
+        rows = blocks.take(x, index)
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
         split, whole = _shardings(blocks.batch)
         params, state = self.net.params, self.net.state
@@ -191,8 +181,7 @@ class Computation:
                 if not np.isfinite(values.sum()):
                     _check_finite(values, rows.start, cols.start, c)
                 if x2 is None and i == j:
-                    # Both halves of a product with itself differ in rounding: the upper one is taken.
-                    values = np.triu(values) + np.triu(values, 1).T
+                    values = mirrored(values)
                 write(i, j, values)
                 advance()
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import jax
+import numpy as np
+from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.memory import available_bytes, readable_bytes
-from ntk_repro.gram.structured.features import Features, Plan
+from ntk_repro.gram.structured.features import Plan
 
 __all__ = ["Blocks", "Schedule"]
 
@@ -64,6 +67,11 @@ class Blocks:
         """The samples of a block, fewer than `tile` in the last."""
         return slice(block * self.tile, min((block + 1) * self.tile, self.n))
 
+    def take(self, x: Float[np.ndarray, "n ..."], block: int) -> Float[np.ndarray, "tile ..."]:
+        """A block of x, the last one filled up with its last sample: one compiled function serves all blocks."""
+        rows = x[self.samples(block)]
+        return np.concatenate([rows, np.repeat(rows[-1:], self.tile - len(rows), axis=0)])
+
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
@@ -89,10 +97,9 @@ class Schedule:
         *,
         result: int = 0,
         memory: int | None = None,
-        devices: int = 1,
         like: Blocks | None = None,
     ) -> "Schedule":
-        """The schedule for this machine and n1 by n2 samples.
+        """The schedule for this machine, whose devices share out the samples of a block, and n1 by n2 samples.
 
         Args:
             plan: what samples and pairs cost.
@@ -101,7 +108,6 @@ class Schedule:
             itemsize: bytes of a number.
             result: bytes of host memory that the result will take.
             memory: bytes that may be used in all, None for what is available.
-            devices: among which a block's samples are shared out.
             like: the blocks of a computation that this one continues.
 
         Raises:
@@ -126,6 +132,7 @@ class Schedule:
             widest = max([1, *positions]) * plan.rows_per_sample
             entries = (_CPU_TILE_BYTES if on_cpu else _TILE_BYTES) / itemsize
             largest = min(max(int(entries**0.5 / widest), 1), 512 if on_cpu else 8192, fitting)
+            devices = jax.local_device_count()
             rows = Blocks.of(n1, largest, batch, devices)
             columns = None if n2 is None else Blocks.of(n2, largest, batch, devices)
         else:
@@ -151,32 +158,25 @@ class Schedule:
 
     def passes(self, wanted: Collection[Tile]) -> int:
         """How many blocks of features have to be at hand, counting one each time it comes again."""
-        made = 0
-        for group, j in self._groups():
-            rows = [i for i in self._rows_of(group, j) if (i, j) in wanted]
-            made += bool(rows) and not (self.columns is None and j in group)
-        for start in range(0, self.rows.count, self.held):
-            group = range(start, min(start + self.held, self.rows.count))
-            made += len({i for i, j in wanted if i in group} | {j for i, j in wanted if i in group and j in group})
-        return made
+        made: list[Any] = []
+        for _ in self.tiles(made.append, made.append, wanted):
+            pass
+        return len(made)
 
     def tiles(
-        self,
-        row_block: Callable[[int], Features],
-        column_block: Callable[[int], Features],
-        wanted: Collection[Tile] | None = None,
-    ) -> Iterator[tuple[int, int, Features, Features]]:
+        self, row_block: Callable[[int], Any], column_block: Callable[[int], Any], wanted: Collection[Tile]
+    ) -> Iterator[tuple[int, int, Any, Any]]:
         """The wanted tiles with their features, each once, in the order of `order`.
 
         Row features are held for a group of blocks; a column's features come once a group. Nothing is made before it
         is needed.
         """
-        group: dict[int, Features] = {}
+        group: dict[int, Any] = {}
         start = -1
         for blocks, j in self._groups():
             if blocks.start != start:
                 group, start = {}, blocks.start
-            rows = [i for i in self._rows_of(blocks, j) if wanted is None or (i, j) in wanted]
+            rows = [i for i in self._rows_of(blocks, j) if (i, j) in wanted]
             if not rows:
                 continue
             if self.columns is None and j in blocks:

@@ -97,8 +97,9 @@ def test_a_computation_continues_in_the_blocks_it_began_with(monkeypatch):
         Schedule.of(PLAN, 4000, None, 4, memory=SAMPLE)
 
 
-def test_a_batch_is_shared_out_evenly_among_devices():
-    schedule = Schedule.of(PLAN, 1003, 17, 4, devices=8)
+def test_a_batch_is_shared_out_evenly_among_devices(monkeypatch):
+    monkeypatch.setattr(schedule_file.jax, "local_device_count", lambda: 8)
+    schedule = Schedule.of(PLAN, 1003, 17, 4)
     assert schedule.columns is not None
     for blocks in (schedule.rows, schedule.columns):
         assert blocks.batch % 8 == 0
