@@ -62,10 +62,8 @@ def checked_arguments(
         UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
     """
     if not isinstance(net, Network):
-        raise UserError(
-            f"the first argument must be a Network, not {type(net).__name__}: make one by Network.create(module, seed, "
-            "x.shape[1:]) or Network.from_apply(apply_fn, params)"
-        )
+        remedy = "make one by Network.create(module, seed, x.shape[1:]) or Network.from_apply(apply_fn, params)"
+        raise UserError(f"the first argument must be a Network, not {type(net).__name__}: {remedy}")
     if not net.num_params:
         raise UserError("the network has no parameters, so it has no tangent kernel: put what is trained into params")
     outputs = _checked_outputs(outputs)
@@ -81,10 +79,8 @@ def checked_arguments(
         except Exception as error:  # whatever a network raises on inputs that it was not made for
             raise _does_not_run(net, x1, precision, error) from error
         if precision == "float64" and fx.dtype != dtype:
-            raise UserError(
-                f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
-                'take precision="float32"'
-            )
+            remedy = 'leave its layers\' dtype out, or take precision="float32"'
+            raise UserError(f"the network computes in {fx.dtype} whatever its parameters are: {remedy}")
         num_outputs = fx.shape[1]
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
@@ -93,24 +89,17 @@ def checked_arguments(
 
 def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
     if isinstance(error, flax.errors.ModifyScopeVariableError):
-        return UserError(
-            "the network updates its statistics at inference: call BatchNorm with use_running_average=not train, and "
-            "give the module a train argument"
-        )
+        remedy = "call BatchNorm with use_running_average=not train, and give the module a train argument"
+        return UserError(f"the network updates its statistics at inference: {remedy}")
     if isinstance(error, flax.errors.InvalidRngError):
-        return UserError(
-            "the network draws random numbers at inference (dropout): give the module a train or deterministic argument"
-        )
+        remedy = "give the module a train or deterministic argument"
+        return UserError(f"the network draws random numbers at inference (dropout): {remedy}")
     if precision == "float64" and _runs_in_float32(net, x):
-        return UserError(
-            f"the network runs in float32 alone ({last_line(error)}): make its recurrent cells with "
-            'param_dtype=jnp.float64, or take precision="float32"'
-        )
-    made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (the network was made for {net.input_shape})"
-    return UserError(
-        f"the network does not take samples of shape {x.shape[1:]} and type {x.dtype}{made_for} ({last_line(error)}): "
-        "samples are the rows of x, each of the shape that the network was made for"
-    )
+        remedy = 'make its recurrent cells with param_dtype=jnp.float64, or take precision="float32"'
+        return UserError(f"the network runs in float32 alone ({last_line(error)}): {remedy}")
+    samples = f"samples of shape {x.shape[1:]} and type {x.dtype} ({last_line(error)})"
+    expected = f" {net.input_shape}" if net.input_shape else ""
+    return UserError(f"the network does not take {samples}: rows of x must have the shape{expected} that it expects")
 
 
 def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
@@ -148,10 +137,8 @@ def checked_samples(
     x1 = _checked_samples(x1, "x1", dtype, integers)
     x2 = None if x2 is None else _checked_samples(x2, "x2", dtype, integers)
     if x2 is not None and (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
-        raise UserError(
-            f"one sample of x1 has shape {x1.shape[1:]} and type {x1.dtype}, one of x2 {x2.shape[1:]} and {x2.dtype}: "
-            "they must agree"
-        )
+        one, two = (f"{x.shape[1:]} and type {x.dtype}" for x in (x1, x2))
+        raise UserError(f"one sample of x1 has shape {one}, one of x2 {two}: they must agree")
     return x1, x2
 
 
@@ -167,8 +154,6 @@ def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype, integers: bool) 
         return x if integers else x.astype(dtype)
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
-        raise UserError(
-            f"{bad.sum()} of the {len(x)} samples of {name} are not finite, the first is number {np.argmax(bad)}: "
-            "remove or repair them"
-        )
+        first = f"the first is number {np.argmax(bad)}"
+        raise UserError(f"{bad.sum()} of the {len(x)} samples of {name} are not finite, {first}: remove or repair them")
     return x.astype(dtype, copy=False)

@@ -21,6 +21,8 @@ from ntk_repro.record import RunFolder, config_hash
 
 __all__ = ["Eigenbasis", "check_task_index", "eigenbasis", "eigenfunction_labels", "gram_folder"]
 
+_FIRST_TASK = "begin at eigenfunction 2 (counted from 1, the first of a positive kernel never changes sign)"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Eigenbasis(Eigenpairs):
@@ -144,10 +146,7 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
         raise UserError(f"eigenfunction {index} was asked for, but eigenpairs 1 to {k} were computed: ask for more")
     labels = np.where(vectors[:, index - 1] >= 0, 1, -1).astype(np.float32)
     if np.all(labels == labels[0]):
-        raise UserError(
-            f"phi_{index} has one sign on all samples, so its labels are one class: begin at eigenfunction 2 "
-            "(the first of a positive kernel never changes sign)"
-        )
+        raise UserError(f"phi_{index} has one sign on all samples, so its labels are one class: {_FIRST_TASK}")
     return labels
 
 
@@ -158,7 +157,4 @@ def check_task_index(index: int) -> None:
         UserError: an index below 2.
     """
     if index < 2:
-        raise UserError(
-            f"index {index} cannot be a task: eigenfunctions are counted from 1, and the first has one sign on all "
-            "images, so its labels are one class; begin at 2"
-        )
+        raise UserError(f"eigenfunction {index} is no task: {_FIRST_TASK}")

@@ -57,9 +57,7 @@ def empirical_gram(
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if method != "structured" and precision in ("tf32", "bf16"):
-        raise UserError(
-            f'precision="{precision}" is for method="structured": take "float32" or "float64" with {method}'
-        )
+        raise UserError(f'precision="{precision}" is for method="structured": take "float32" or "float64"')
     with checked_arguments(net, x1, x2, outputs, precision) as arguments:
         rows = arguments.num_outputs if outputs == "full" else 1
         check_result_fits(len(arguments.x1), arguments.n2, rows, 8 if precision == "float64" else 4)

@@ -88,14 +88,14 @@ def available_bytes() -> int:
     return min(host, stats["bytes_limit"] - stats.get("bytes_in_use", 0))
 
 
-def check_memory(subject: str, needed: float, available: float, remedy: str) -> None:
-    """Refuses work that needs more bytes than there are.
+def check_memory(subject: str, needed: float, available: float, remedy: str, kind: str = "memory") -> None:
+    """Refuses work that needs more bytes than there are, of memory or of disk.
 
     Raises:
         UserError: says what is needed, what there is, and the remedy.
     """
     if needed > available:
-        sizes = f"{readable_bytes(needed)} of memory and {readable_bytes(available)} are available"
+        sizes = f"{readable_bytes(needed)} of {kind} and {readable_bytes(max(available, 0))} are available"
         raise UserError(f"{subject} needs {sizes}: {remedy}")
 
 

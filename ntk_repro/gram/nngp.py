@@ -73,10 +73,8 @@ def readout_features_fn(module: Any) -> Callable[[Any, Any, Array], Float[Array,
         UserError: for a module without a readout in the sense of `Parameterization`.
     """
     if not (hasattr(module, "sigma_w") and hasattr(module, "sigma_b")):
-        raise UserError(
-            f"{'this network' if module is None else type(module).__name__} has no sigma_w and sigma_b, so its NNGP "
-            "kernel is not defined: take fcn, cnn or wide_resnet"
-        )
+        name = "this network" if module is None else type(module).__name__
+        raise UserError(f"{name} has no sigma_w and sigma_b, so no NNGP kernel: take fcn, cnn or wide_resnet")
     sigma_w, sigma_b = module.sigma_w, module.sigma_b
 
     def features(params, state, x):

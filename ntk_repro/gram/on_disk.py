@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import readable_bytes, remaining_bytes
+from ntk_repro.gram.memory import check_memory, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.schedule import Blocks
@@ -118,21 +118,15 @@ def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
     there, here = np.array(store.settings["fx"]), np.array(fx)
     close = there.shape == here.shape and np.allclose(here, there, 1e-3, 1e-3 * np.abs(there).max(), equal_nan=True)
     if not close:
-        raise UserError(
-            f"{store.path} holds the matrix of a network with other outputs at the same parameters (another "
-            "activation?): name another folder"
-        )
+        message = "the matrix of a network with other outputs at the same parameters (another activation?)"
+        raise UserError(f"{store.path} holds {message}: name another folder")
 
 
 def _check_disk(folder: Path, blocks: Blocks, c: int, itemsize: int) -> None:
     folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * itemsize
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"the Gram matrix of {blocks.n * c:,} rows needs {readable_bytes(needed)} of disk and {folder} has "
-            f"{readable_bytes(free)} free: make room, or take another folder (NTK_REPRO_RUNS is that of all runs)"
-        )
+    remedy = f"make room in {folder}, or take another folder (NTK_REPRO_RUNS is that of all runs)"
+    check_memory(f"the Gram matrix of {blocks.n * c:,} rows", needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
 def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: set, scratch: Path) -> None:

@@ -10,6 +10,7 @@ import jax
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.models import last_line
 from ntk_repro.progress import progress
 
 __all__ = ["join", "together", "wait_for_all"]
@@ -38,10 +39,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (ValueError, RuntimeError) as error:
-        raise UserError(
-            f"the processes did not find each other ({str(error).splitlines()[0]}): start all of them, and outside of "
-            "Slurm give each --coordinator HOST:PORT --processes COUNT --process NUMBER"
-        ) from error
+        remedy = "start all of them, outside of Slurm with --coordinator HOST:PORT --processes COUNT --process NUMBER"
+        raise UserError(f"the processes did not find each other ({last_line(error)}): {remedy}") from error
     return jax.process_index(), jax.process_count()
 
 

@@ -5,7 +5,6 @@ import pytest
 from flax import linen as nn
 
 import ntk_repro
-from ntk_repro.errors import UserError
 from ntk_repro.gram import (
     alignment,
     alignment_from_gram,
@@ -17,6 +16,7 @@ from ntk_repro.gram import (
 )
 from ntk_repro.gram.structured import Blocks
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 N = 23
 
@@ -152,8 +152,7 @@ def test_a_small_distance_keeps_its_digits():
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(call, message, x):
-    with pytest.raises(UserError, match=message):
-        call(Network.create("mlp", 1, x.shape[1:], width=0.05), x)
+    refused(message, call, Network.create("mlp", 1, x.shape[1:], width=0.05), x)
 
 
 def test_the_public_name_is_the_function():

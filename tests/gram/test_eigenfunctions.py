@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, on_disk, top_eigenpairs
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(12, 4, 4, 1)).astype(np.float32)
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1)
@@ -65,19 +65,15 @@ def test_labels_are_the_signs_by_one_based_index():
 
 def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
     vectors = np.array([[0.6, 0.8], [0.8, -0.6]])
-    with pytest.raises(UserError, match=r"phi_1 has one sign.*begin at eigenfunction 2"):
-        eigenfunction_labels(vectors, 1)
+    refused(r"phi_1 has one sign.*begin at eigenfunction 2", eigenfunction_labels, vectors, 1)
     for index in (0, 3):
-        with pytest.raises(UserError, match="eigenpairs 1 to 2 were computed"):
-            eigenfunction_labels(vectors, index)
-    with pytest.raises(UserError, match="need at least 13 samples, not 12: ask for 1 to 12"):
-        basis(k=13, root=tmp_path)
+        refused("eigenpairs 1 to 2 were computed", eigenfunction_labels, vectors, index)
+    refused("need at least 13 samples, not 12: ask for 1 to 12", basis, k=13, root=tmp_path)
 
 
 def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
     monkeypatch.setattr(on_disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
-        basis(root=tmp_path)
+    refused(r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS", basis, root=tmp_path)
     assert not grams
 
 

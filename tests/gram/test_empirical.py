@@ -17,6 +17,7 @@ from ntk_repro.gram.structured.schedule import Blocks, Schedule
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 from tests.gram.cases import CASES, by_speed, samples
+from tests.gram.refusals import refused
 
 
 def relative_error(ours: np.ndarray, oracle: np.ndarray) -> float:
@@ -26,7 +27,7 @@ def relative_error(ours: np.ndarray, oracle: np.ndarray) -> float:
 @functools.cache
 def network(name: str) -> Network:
     """A case's network."""
-    return CASES[name][0]()
+    return CASES[name].network()
 
 
 @functools.cache
@@ -83,7 +84,7 @@ def test_every_method_has_the_same_outputs(name, method):
 
 @pytest.mark.parametrize("name", by_speed(CASES))
 def test_layers_are_recognised(name):
-    net, x, expected = network(name), samples(name, 5), CASES[name][3]
+    net, x, expected = network(name), samples(name, 5), CASES[name].layers
     assert len(structured.structured_plan(net, x, "mean", 2).layers) == expected
 
 
@@ -192,53 +193,38 @@ class Overflowing(nn.Module):
 
 def test_bad_input_is_refused_in_a_sentence():
     net, x = _SMALL, _X[:4]
-    with pytest.raises(UserError, match="did you mean 'structured'"):
-        empirical_gram(net, x, method="structred")
-    with pytest.raises(UserError, match="outputs 0 to 0"):
-        empirical_gram(net, x, outputs=1)
-    with pytest.raises(UserError, match="known: full, mean"):
-        empirical_gram(net, x, outputs="average")
+    refused("did you mean 'structured'", empirical_gram, net, x, method="structred")
+    refused("outputs 0 to 0", empirical_gram, net, x, outputs=1)
+    refused("known: full, mean", empirical_gram, net, x, outputs="average")
     wrong: Any
     for wrong in (nn.Dense(1), net.params):
-        with pytest.raises(UserError, match=r"must be a Network, not .* make one by Network\.create"):
-            empirical_gram(wrong, x)
+        refused(r"must be a Network, not .* make one by Network\.create", empirical_gram, wrong, x)
     for wrong in (x[:, 1:], x[0]):
-        with pytest.raises(UserError, match=r"does not take samples of shape .* each of the shape"):
-            empirical_gram(net, wrong)
+        refused(r"does not take samples of shape .* each of the shape", empirical_gram, net, wrong)
     for wrong in (2.0, None, True):
-        with pytest.raises(UserError, match='must be "mean", "full" or the number'):
-            empirical_gram(net, x, outputs=wrong)
-    with pytest.raises(UserError, match="known: bf16, float32, float64, tf32"):
-        empirical_gram(net, x, precision="float16")
-    with pytest.raises(UserError, match="they must agree"):
-        empirical_gram(net, x, np.ones((2, 5, 5, 1), np.float32))
-    with pytest.raises(UserError, match="has shape"):
-        empirical_gram(net, x[:0])
+        refused('must be "mean", "full" or the number', empirical_gram, net, x, outputs=wrong)
+    refused("known: bf16, float32, float64, tf32", empirical_gram, net, x, precision="float16")
+    refused("they must agree", empirical_gram, net, x, np.ones((2, 5, 5, 1), np.float32))
+    refused("has shape", empirical_gram, net, x[:0])
     broken = x.copy()
     broken[2, 1] = np.nan
-    with pytest.raises(UserError, match="1 of the 4 samples of x1 are not finite, the first is number 2"):
-        empirical_gram(net, broken)
+    refused("1 of the 4 samples of x1 are not finite, the first is number 2", empirical_gram, net, broken)
     with pytest.raises(UserError, match="computes in float32 whatever"):
         empirical_gram(Network.create(Float32Layer(), 0, (3,)), np.ones((2, 3)), precision="float64")
     zeros, ones = np.zeros((3, 3), np.float32), np.ones((2, 3), np.float32)
     zeros[1] = 100
     for pair in ((zeros, ones * 0), (ones * 0, zeros)):
-        with pytest.raises(UserError, match="the kernel is not finite"):
-            empirical_gram(Network.create(Overflowing(), 0, (3,)), *pair)
+        refused("the kernel is not finite", empirical_gram, Network.create(Overflowing(), 0, (3,)), *pair)
     with pytest.raises(UserError, match="the kernel is not finite"):
         empirical_gram(Network.create(Overflowing(), 0, (3,)), 100 * np.ones((2, 3), np.float32))
 
 
 def test_too_little_memory_is_told_before_the_work(monkeypatch):
     x = np.broadcast_to(np.float32(1), (10**6, 3, 3, 1))
-    with pytest.raises(UserError, match=r"1,000,000 x 1,000,000 needs 3\.6 TiB .* at most [0-9,]+ samples"):
-        empirical_gram(_SMALL, x)
+    refused(r"1,000,000 x 1,000,000 needs 3\.6 TiB .* at most [0-9,]+ samples", empirical_gram, _SMALL, x)
     monkeypatch.setattr(memory, "host_available_bytes", lambda: 4 * 60 * 60)
-    with pytest.raises(UserError, match=r"at most 18 samples"):  # 54 rows of 3 outputs
-        memory.check_result_fits(100, 100, 3, 4)
-    with pytest.raises(UserError, match=r"at most 40 samples by 20,"):
-        memory.check_result_fits(160, 80, 2, 4)
+    refused(r"at most 18 samples", memory.check_result_fits, 100, 100, 3, 4)
+    refused(r"at most 40 samples by 20,", memory.check_result_fits, 160, 80, 2, 4)
     monkeypatch.undo()
     monkeypatch.setattr(schedule, "available_bytes", lambda: 500)
-    with pytest.raises(UserError, match="features of one sample need"):
-        empirical_gram(_SMALL, _X[:4])
+    refused("features of one sample need", empirical_gram, _SMALL, _X[:4])

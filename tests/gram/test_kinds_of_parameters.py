@@ -20,6 +20,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, empirical_gram, structured
 from ntk_repro.network import Network
 from ntk_repro.parameters import ComplexParameter
+from tests.gram.refusals import refused
 from tests.gram.test_empirical import relative_error
 
 RNG = np.random.default_rng(0)
@@ -274,18 +275,15 @@ def test_running_statistics_are_no_parameters():
         (lambda v, x: x @ v["model"]["params"]["w"], {"model": variables}),
     ]
     for f, params in wrong:
-        with pytest.raises(UserError, match="these hold running statistics, which are no parameters"):
-            Network.from_apply(f, params)
+        refused("these hold running statistics, which are no parameters", Network.from_apply, f, params)
     assert Network.create(module).num_params == 5 * 4 + 4 + 4 + 4
 
 
 def test_parameters_without_a_gradient_are_refused_by_name_in_replace():
     net = Network.from_apply(lambda p, x: x @ p["w"], {"w": normal(5, 2)})
     for wrong, kind in ((np.ones((5, 2), int), "int64"), (jnp.tanh, "")):
-        with pytest.raises(UserError, match=f"parameter w is {kind}.*make the network anew"):
-            net.replace(params={"w": wrong})
-    with pytest.raises(UserError, match=r"they lack w and have w/imag; pass a tree with the names of net.params"):
-        net.replace(params={"w": W})
+        refused(f"parameter w is {kind}.*make the network anew", net.replace, params={"w": wrong})
+    refused(r"they lack w and have w/imag; pass a tree with the names of net.params", net.replace, params={"w": W})
 
 
 # Many parameters outside of the recognised layers.
@@ -368,8 +366,7 @@ def test_layers_of_half_precision_go_by_autodiff(dtype, halves):
         ours, dense = (empirical_gram(net, x, method=method, outputs=outputs) for method in ("structured", "jacobian"))
         assert relative_error(ours, dense) < limit
     if second is not None:
-        with pytest.raises(UserError, match=r"computes in b?float16 whatever its parameters are"):
-            empirical_gram(net, x, precision="float64")
+        refused(r"computes in b?float16 whatever its parameters are", empirical_gram, net, x, precision="float64")
 
 
 @pytest.mark.slow
@@ -412,8 +409,7 @@ for precision, limit in (("float32", 3e-6), ("float64", 1e-13), ("bf16", 1e-2)):
 
 
 def test_no_parameters_have_no_kernel():
-    with pytest.raises(UserError, match="has no parameters, so it has no tangent kernel"):
-        empirical_gram(Network.from_apply(lambda p, x: x, {}), X)
+    refused("has no parameters, so it has no tangent kernel", empirical_gram, Network.from_apply(lambda p, x: x, {}), X)
 
 
 @dataclasses.dataclass

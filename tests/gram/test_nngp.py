@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram, empirical_nngp, fcn_kernels
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 
@@ -82,13 +82,8 @@ def test_networks_of_one_module_share_compiled_code():
 
 def test_what_has_no_readout_is_refused():
     net = network()
-    with pytest.raises(UserError, match="MLP has no sigma_w and sigma_b"):
-        empirical_nngp(Network.create("mlp", 0, (6,)), X)
-    with pytest.raises(UserError, match="this network has no sigma_w"):
-        empirical_nngp(net.linearization(), X)
-    with pytest.raises(UserError, match="unknown precision 'bf16'"):
-        empirical_nngp(net, X, precision="bf16")
-    with pytest.raises(UserError, match="they must agree"):
-        empirical_nngp(net, X, X[:, :3])
-    with pytest.raises(UserError, match="not finite"):
-        empirical_nngp(net.replace(params=jax.tree.map(lambda a: a * np.nan, net.params)), X)
+    refused("MLP has no sigma_w and sigma_b", empirical_nngp, Network.create("mlp", 0, (6,)), X)
+    refused("this network has no sigma_w", empirical_nngp, net.linearization(), X)
+    refused("unknown precision 'bf16'", empirical_nngp, net, X, precision="bf16")
+    refused("they must agree", empirical_nngp, net, X, X[:, :3])
+    refused("not finite", empirical_nngp, net.replace(params=jax.tree.map(lambda a: a * np.nan, net.params)), X)

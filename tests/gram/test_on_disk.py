@@ -13,12 +13,12 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import GramStore, empirical_gram, gram_store
 from ntk_repro.gram import memory as memory_file
 from ntk_repro.gram.structured import computation as computation_file
 from ntk_repro.gram.structured import feature_blocks, schedule
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
 X = np.random.default_rng(0).normal(size=(50, 4, 4, 1)).astype(np.float32)
@@ -151,15 +151,11 @@ def test_features_come_back_from_disk_as_they_were(tmp_path, monkeypatch):
 
 def test_a_folder_of_another_matrix_is_refused(tmp_path):
     gram_store(NET, X, tmp_path / "k")
-    with pytest.raises(UserError, match="fingerprint"):
-        gram_store(NET, X[::-1], tmp_path / "k")
-    with pytest.raises(UserError, match="outputs"):
-        gram_store(NET, X, tmp_path / "k", outputs=0)
+    refused("fingerprint", gram_store, NET, X[::-1], tmp_path / "k")
+    refused("outputs", gram_store, NET, X, tmp_path / "k", outputs=0)
     other = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2, activation="tanh")
-    with pytest.raises(UserError, match="another activation"):
-        gram_store(other, X, tmp_path / "k")
-    with pytest.raises(UserError, match="share 2 of 2 does not exist"):
-        gram_store(NET, X, tmp_path / "k", share=(2, 2))
+    refused("another activation", gram_store, other, X, tmp_path / "k")
+    refused("share 2 of 2 does not exist", gram_store, NET, X, tmp_path / "k", share=(2, 2))
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -168,15 +164,13 @@ def test_a_sample_that_overflows_is_named_and_the_tiles_before_it_are_kept(tmp_p
     x = np.zeros((50, 3), np.float32)
     x[31] = 100
     for memory in (None, 2 * 3 * 9 * 3 * 4):
-        with pytest.raises(UserError, match="not finite at sample 31"):
-            gram_store(net, x, tmp_path / "k", memory=memory)
+        refused("not finite at sample 31", gram_store, net, x, tmp_path / "k", memory=memory)
         store = GramStore.read(tmp_path / "k")
         assert 0 < len(store.absent()) < store.num_tiles
         assert all(np.isfinite(store.tile_at(i, j)).all() for i in range(3) for j in range(i, 3))
         assert {(i, 3) for i in range(4)} <= set(store.absent())
     x[31] = np.nan
-    with pytest.raises(UserError, match="the first is number 31"):
-        gram_store(net, x, tmp_path / "k2")
+    refused("the first is number 31", gram_store, net, x, tmp_path / "k2")
     assert not (tmp_path / "k2").exists()
 
 

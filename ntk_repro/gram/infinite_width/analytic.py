@@ -125,20 +125,16 @@ def analytic_kernel(
         exact = module.activation in CLOSED_FORM
         error = 0.0 if exact else _quadrature_error(module, degree, x1[:2])
     if error > 1e-3:
-        warnings.warn(
-            f"the quadrature for {module.activation} has converged to {error:.1g} only: raise degree above {degree}",
-            stacklevel=2,
-        )
+        message = f"the quadrature for {module.activation} has converged to {error:.1g} only"
+        warnings.warn(f"{message}: raise degree above {degree}", stacklevel=2)
     return AnalyticKernel(nngp, ntk, exact, error)
 
 
 def _module(network: Network | nn.Module) -> Any:
     found: Any = network.module if isinstance(network, Network) else network
     if not hasattr(found, "stax_twin"):
-        raise UserError(
-            f"{'this network' if found is None else type(found).__name__} has no infinite-width twin: "
-            "take fcn, cnn or wide_resnet (with batch_norm=False)"
-        )
+        name = "this network" if found is None else type(found).__name__
+        raise UserError(f"{name} has no infinite-width twin: take fcn, cnn or wide_resnet (with batch_norm=False)")
     return found
 
 
@@ -149,9 +145,7 @@ def _quadrature_error(module: Any, degree: int, x: np.ndarray) -> float:
 
 def _images(module: Any, x: np.ndarray, name: str) -> np.ndarray:
     if hasattr(module, "channels") and x.ndim != 4:
-        raise UserError(
-            f"{type(module).__name__} takes images (n, height, width, channels), and {name} has shape {x.shape}"
-        )
+        raise UserError(f"{type(module).__name__} takes images (n, height, width, channels), not {name} of {x.shape}")
     # Flattened here, so that no pixel-pixel covariance is ever asked for.
     return x if hasattr(module, "channels") else x.reshape(len(x), -1)
 

@@ -85,11 +85,8 @@ def top_eigenpairs(
     solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)
     if missed := solution.missed(tolerance, matrix.dtype):
-        warnings.warn(
-            f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is "
-            f"{pairs.residuals.max():.2g}",
-            stacklevel=2,
-        )
+        message = f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}"
+        warnings.warn(f"{message}: the largest residual is {pairs.residuals.max():.2g}", stacklevel=2)
     return pairs
 
 
@@ -112,9 +109,8 @@ def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, mem
 def _clipped(solution: Solution, dtype: np.dtype) -> Eigenpairs:
     values, vectors, floor = solution.values, solution.vectors, smallest_resolved(dtype, solution.values)
     if values[-1] < -10 * floor:
-        warnings.warn(
-            f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=3
-        )
+        message = f"eigenvalue {values[-1]:.3g} was clipped at 0"
+        warnings.warn(f"the matrix is not positive semi-definite: {message}", stacklevel=3)
     clipped = np.where(values < 0, 0.0, values)
     # Of a clipped pair K v itself is the residual; what K v has besides lambda v is orthogonal to v.
     residuals = np.hypot(solution.residuals, values - clipped) / np.maximum(clipped, floor)

@@ -93,10 +93,8 @@ def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
     eps = np.finfo(kernel.dtype if np.issubdtype(kernel.dtype, np.floating) else np.float64).eps
     good = int(np.sum(pairs.values > eps * pairs.values[0]))
     if good < k:
-        raise UserError(
-            f"eigenvalue {good + 1} is {pairs.values[good]:.2g}, 0 but for rounding, and continuing its vector divides "
-            "by it: " + (f"take {good} eigenpairs" if good else "the kernel is 0 on all samples")
-        )
+        remedy = f"take {good} eigenpairs" if good else "the kernel is 0 on all samples"
+        raise UserError(f"eigenvalue {good + 1} is {pairs.values[good]:.2g}, 0 up to rounding: {remedy}")
     products = np.empty((len(kernel), k))
     for start in range(0, len(kernel), _ROWS):
         rows = slice(start, start + _ROWS)

@@ -213,10 +213,8 @@ class GramStore(SymmetricMatrix):
         with write_errors_explained(self.path), FileLock(self.path / _LOCK):
             remove_leftovers(self.path)
             if absent := self.absent():
-                raise UserError(
-                    f"{len(absent):,} of {self.num_tiles:,} tiles of {self.path} are not there, the first being "
-                    f"{absent[0]}: compute them before finishing"
-                )
+                message = f"{len(absent):,} of {self.num_tiles:,} tiles of {self.path} are absent, first {absent[0]}"
+                raise UserError(f"{message}: compute them before finishing")
             self._files.merge_records()
             if not self.done:
                 write_text(self.path / _DONE, json.dumps(plain_json(facts, self.path), indent=2) + "\n")
@@ -253,12 +251,8 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: it does not fit, or a tile is absent or damaged.
         """
-        check_memory(
-            f"the matrix in {self.path}",
-            self.n**2 * self.dtype.itemsize,
-            0.9 * host_available_bytes(),
-            "free memory, or go through it by `panels`",
-        )
+        needed, available = self.n**2 * self.dtype.itemsize, 0.9 * host_available_bytes()
+        check_memory(f"the matrix in {self.path}", needed, available, "free memory, or go through it by `panels`")
         return self._assembled(self.dtype)
 
     def close(self) -> None:
@@ -306,9 +300,8 @@ class GramStore(SymmetricMatrix):
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                console.print(
-                    f"another process is writing {self.path}: waiting for it", highlight=False, soft_wrap=True
-                )
+                message = f"another process is writing {self.path}: waiting for it"
+                console.print(message, highlight=False, soft_wrap=True)
                 lock.acquire()
         try:
             with FileLock(self.path / _LOCK):

@@ -41,11 +41,8 @@ def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> t
         if np.abs(captured - autodiff).max() <= _TOLERANCE[autodiff.dtype] * scale:
             kept.append(layer)
         else:
-            warnings.warn(
-                f"the weights of layer {layer.name} have another gradient than recognised: it "
-                "goes by autodiff, which is exact but slower",
-                stacklevel=5,
-            )
+            message = f"the weights of layer {layer.name} have another gradient than recognised"
+            warnings.warn(f"{message}: it is computed by autodiff, which is exact but slower", stacklevel=5)
     return tuple(kept)
 
 

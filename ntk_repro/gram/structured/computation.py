@@ -162,7 +162,7 @@ class Computation:
             UserError: names the sample whose kernel is not finite.
         """
         schedule = self.schedule
-        c = self.plan.num_cotangents if self.plan.blocks else 1
+        c = self.plan.rows_per_sample
         columns = schedule.columns or schedule.rows
         wanted = set(schedule.order() if wanted is None else wanted)
         with contextlib.ExitStack() as stack:
@@ -203,10 +203,8 @@ def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: in
         return  # the sum alone overflowed
     rows = np.flatnonzero(bad.all(axis=1))
     sample = row + rows[0] // rows_per_sample if len(rows) else column + np.argmax(bad.any(axis=0)) // rows_per_sample
-    raise UserError(
-        f"the kernel is not finite at sample {sample} (counted from 0): the network overflows there, or its parameters "
-        "are broken"
-    )
+    reason = "the network overflows there, or its parameters are broken"
+    raise UserError(f"the kernel is not finite at sample {sample} (counted from 0): {reason}")
 
 
 def _shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,40 +57,36 @@ class FeaturesOnDisk:
 
     def __init__(self, make: BlockSource, folder: Path):
         self.make, self.folder = make, folder
-        self._leaves: list[jax.ShapeDtypeStruct] = []
-        self._tree = None
+        self._shapes: Any = None  # of all blocks, with their types and shardings
 
     def __call__(self, index: int) -> Features:
         """Block `index`, made or read."""
-        path = self._path(index)
-        if path.exists():
+        if self._path(index).exists():
             return self.read(index)
         made = self.make(index)
         self.write(index, made)
         return made
 
     def write(self, index: int, block: Features) -> None:
-        """Keeps a block; all blocks have the same shapes."""
-        leaves, self._tree = jax.tree.flatten(block)
-        self._leaves = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves]
-        # Renamed when whole: a block that a full disk cut short is not there.
+        """Saves a block; all blocks have the same shapes."""
+        self._shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding), block)
+        # Renamed when complete: a block that a full disk cut short does not exist.
         partial = self._path(index).with_suffix(".tmp")
         with write_errors_explained(partial):
             with open(partial, "wb") as handle:
-                for leaf in leaves:
+                for leaf in jax.tree.leaves(block):
                     np.ascontiguousarray(leaf).view(np.uint8).tofile(handle)
             partial.rename(self._path(index))
 
     def read(self, index: int) -> Features:
         """A block that was written."""
-        leaves = []
+
+        def array(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+            values = np.fromfile(handle, np.uint8, math.prod(leaf.shape) * leaf.dtype.itemsize)
+            return jax.device_put(values.view(leaf.dtype).reshape(leaf.shape), leaf.sharding)
+
         with open(self._path(index), "rb") as handle:
-            for leaf in self._leaves:
-                count = math.prod(leaf.shape) * leaf.dtype.itemsize
-                values = np.fromfile(handle, np.uint8, count).view(leaf.dtype).reshape(leaf.shape)
-                leaves.append(jax.device_put(values, leaf.sharding))
-        assert self._tree is not None
-        return jax.tree.unflatten(self._tree, leaves)
+            return jax.tree.map(array, self._shapes)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.features"

@@ -8,8 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import available_bytes, readable_bytes
+from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
 
 __all__ = ["Blocks", "Schedule"]
@@ -120,11 +119,8 @@ class Schedule:
         budget = _FEATURE_SHARE * (available - (result if on_cpu else 0))
         # Two blocks at least are held: the row's and the column's.
         fitting = int(budget / 2 / sample)
-        if fitting < 1:
-            raise UserError(
-                f"the features of one sample need {readable_bytes(sample)} and {readable_bytes(max(budget, 0))} may be "
-                "used: free memory, allow more, or take a narrower network"
-            )
+        remedy = "free memory, allow more, or take a narrower network"
+        check_memory("keeping the features of two samples", 2 * sample, budget, remedy)
         if like is None:
             batch = max(_CPU_PASS_BYTES // making, _SMALLEST_PASS) if on_cpu else max(budget / 8 // making, 8)
             batch = int(max(min(batch, budget / 2 // making, 256 if on_cpu else 1024, fitting), 1))
@@ -138,12 +134,8 @@ class Schedule:
         else:
             rows, columns = like, None
             # Two blocks in hand and two in the making.
-            if 4 * rows.tile * sample > available:
-                raise UserError(
-                    f"this computation was begun in blocks of {rows.tile:,} samples, which need "
-                    f"{readable_bytes(4 * rows.tile * sample)}, and {readable_bytes(available)} may be used: free "
-                    "memory, or allow more"
-                )
+            subject = f"this computation, begun in blocks of {rows.tile:,} samples,"
+            check_memory(subject, 4 * rows.tile * sample, available, "free memory, or allow more")
         held = int(budget // (sample * rows.tile)) - 1
         return cls(rows, columns, max(min(held, rows.count), 1))
 
@@ -154,50 +146,40 @@ class Schedule:
 
     def order(self) -> list[Tile]:
         """All tiles (of the upper triangle where the kernel is symmetric) in the order in which they are computed."""
-        return [(i, j) for group, j in self._groups() for i in self._rows_of(group, j)]
+        return [(i, j) for i, j, *_ in self.tiles(lambda i: None, lambda j: None)]
 
     def passes(self, wanted: Collection[Tile]) -> int:
-        """How many blocks of features have to be at hand, counting one each time it comes again."""
-        made: list[Any] = []
-        for _ in self.tiles(made.append, made.append, wanted):
-            pass
+        """How many blocks of features are made, counting one again each time it is made again."""
+        made: list[int] = []
+        list(self.tiles(made.append, made.append, wanted))
         return len(made)
 
     def tiles(
-        self, row_block: Callable[[int], Any], column_block: Callable[[int], Any], wanted: Collection[Tile]
+        self,
+        row_block: Callable[[int], Any],
+        column_block: Callable[[int], Any],
+        wanted: Collection[Tile] | None = None,
     ) -> Iterator[tuple[int, int, Any, Any]]:
-        """The wanted tiles with their features, each once, in the order of `order`.
+        """The wanted tiles (None: all) with their features, each once.
 
         Row features are held for a group of blocks; a column's features come once a group. Nothing is made before it
-        is needed.
+        is needed. Of a symmetric kernel the rows above the diagonal are taken, from it upwards.
         """
-        group: dict[int, Any] = {}
-        start = -1
-        for blocks, j in self._groups():
-            if blocks.start != start:
-                group, start = {}, blocks.start
-            rows = [i for i in self._rows_of(blocks, j) if (i, j) in wanted]
-            if not rows:
-                continue
-            if self.columns is None and j in blocks:
-                two = group[j] if j in group else group.setdefault(j, row_block(j))
-            else:
-                two = None  # freed before the next one is made
-                two = column_block(j)
-            for i in rows:
-                if i not in group:
-                    group[i] = row_block(i)
-                yield i, j, group[i], two
-
-    def _groups(self) -> Iterator[tuple[range, int]]:
-        """Groups of row blocks, each with every column that it meets."""
+        symmetric = self.columns is None
         for start in range(0, self.rows.count, self.held):
             group = range(start, min(start + self.held, self.rows.count))
+            held: dict[int, Any] = {}
             for j in range(start, self.rows.count) if self.columns is None else range(self.columns.count):
-                yield group, j
-
-    def _rows_of(self, group: range, j: int) -> range:
-        """The rows of a group in column j: those above the diagonal, from it upwards, where the kernel is symmetric."""
-        if self.columns is not None:
-            return group
-        return range(min(group.stop - 1, j), group.start - 1, -1)
+                rows = range(min(group.stop - 1, j), start - 1, -1) if symmetric else group
+                rows = [i for i in rows if wanted is None or (i, j) in wanted]
+                if not rows:
+                    continue
+                if symmetric and j in group:
+                    two = held[j] if j in held else held.setdefault(j, row_block(j))
+                else:
+                    two = None  # freed before the next one is made
+                    two = column_block(j)
+                for i in rows:
+                    if i not in held:
+                        held[i] = row_block(i)
+                    yield i, j, held[i], two

@@ -21,22 +21,22 @@ def described(net: Network, x: np.ndarray) -> dict[str, tuple[int, int, int, boo
 
 @pytest.mark.slow
 def test_layers_have_their_names_sizes_and_biases():
-    assert described(CASES["nnx"][0](), samples("nnx", 2)) == {
+    assert described(CASES["nnx"].network(), samples("nnx", 2)) == {
         "conv": (30, 27, 4, True),
         "dense": (1, 4, 2, True),
     }
-    assert described(CASES["nested"][0](), samples("nested", 2)) == {
+    assert described(CASES["nested"].network(), samples("nested", 2)) == {
         "body/0/w": (1, 90, 4, True),
         "body/1/0": (1, 4, 3, False),
         "head": (1, 3, 2, False),
     }
-    assert described(CASES["shared"][0](), samples("shared", 2)) == {
+    assert described(CASES["shared"].network(), samples("shared", 2)) == {
         "0": (1, 90, 4, False),
         "1": (2, 4, 4, True),
         "3": (2, 4, 4, False),
         "5": (2, 4, 3, False),
     }
-    assert described(CASES["channels_first"][0](), samples("channels_first", 2)) == {
+    assert described(CASES["channels_first"].network(), samples("channels_first", 2)) == {
         "0": (12, 27, 4, True),
         "2": (8, 24, 2, False),
         "3": (1, 16, 1, False),
@@ -46,7 +46,7 @@ def test_layers_have_their_names_sizes_and_biases():
 @pytest.mark.slow
 def test_a_linearization_is_recognised_as_its_network_is():
     """Also of a Linen module: its tangent's kernels are params - origin."""
-    net, x = CASES["lenet"][0](), samples("lenet", 4)
+    net, x = CASES["lenet"].network(), samples("lenet", 4)
     linear = net.linearization()
     expected = structured.structured_plan(net, x, "mean", 3).layers
     assert [(la.d_in, la.d_out) for la in find_layers(linear, x)] == [(la.d_in, la.d_out) for la in expected]

@@ -6,12 +6,12 @@ import flax.linen as nn
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel, stax_twin
 from ntk_repro.gram.infinite_width import analytic
 from ntk_repro.gram.infinite_width.closed_form import kernel_step
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 3, 2, 1)).astype(np.float32)
@@ -47,10 +47,8 @@ def test_batches_fit_the_memory_there_is(monkeypatch):
     for available, size in sizes.items():
         assert size == 1 or 8 * analytic._COPIES * 64**2 * (size**2 + 2 * size) <= available / 2
     assert analytic._fitting_batch(build_model("fcn"), (8, 8, 3), 100) > 64  # no pixels are kept apart
-    with pytest.raises(UserError, match="one pair of"):
-        analytic_kernel(CNN, RNG.normal(size=(2, 32, 32, 3)))
-    with pytest.raises(UserError, match="lower degree"):
-        analytic._fitting_batch(build_model("cnn", activation="tanh"), (4, 4, 3), 100)
+    refused("one pair of", analytic_kernel, CNN, RNG.normal(size=(2, 32, 32, 3)))
+    refused("lower degree", analytic._fitting_batch, build_model("cnn", activation="tanh"), (4, 4, 3), 100)
 
 
 def test_pooling_over_one_pixel_is_the_recursion():
@@ -122,17 +120,10 @@ def test_a_network_serves_as_its_architecture():
 
 def test_what_has_no_analytic_kernel_is_refused():
     for network in (build_model("lenet"), nn.Dense(1), Network.create("mlp", 0, (3,)).linearization()):
-        with pytest.raises(UserError, match="has no infinite-width twin: take fcn, cnn or wide_resnet"):
-            analytic_kernel(network, X)
-    with pytest.raises(UserError, match="no analytic kernel with BatchNorm"):
-        analytic_kernel(build_model("wide_resnet"), X)
-    with pytest.raises(UserError, match="takes images"):
-        analytic_kernel(CNN, X.reshape(7, -1))
-    with pytest.raises(UserError, match="they must agree"):
-        analytic_kernel(CNN, X, X[:, :2])
-    with pytest.raises(UserError, match="samples of x2 are not finite"):
-        analytic_kernel(CNN, X, np.full_like(X, np.nan))
-    with pytest.raises(UserError, match="batch_size must be at least 1"):
-        analytic_kernel(CNN, X, batch_size=0)
-    with pytest.raises(UserError, match="degree counts"):
-        analytic_kernel(CNN, X, degree=1)
+        refused("has no infinite-width twin: take fcn, cnn or wide_resnet", analytic_kernel, network, X)
+    refused("no analytic kernel with BatchNorm", analytic_kernel, build_model("wide_resnet"), X)
+    refused("takes images", analytic_kernel, CNN, X.reshape(7, -1))
+    refused("they must agree", analytic_kernel, CNN, X, X[:, :2])
+    refused("samples of x2 are not finite", analytic_kernel, CNN, X, np.full_like(X, np.nan))
+    refused("batch_size must be at least 1", analytic_kernel, CNN, X, batch_size=0)
+    refused("degree counts", analytic_kernel, CNN, X, degree=1)

@@ -1,11 +1,10 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum.eigenpairs import top_eigenpairs
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
+from tests.gram.refusals import refused
 
 N, OLD = 150, 60
 
@@ -102,23 +101,17 @@ def test_an_eigenvalue_of_zero_is_refused_by_its_number():
     k = low_rank(rank=12)
     pairs = top_eigenpairs(k[:OLD, :OLD], 20)
     for extend in (nystrom_extension, nystrom_eigenpairs):
-        with pytest.raises(UserError, match=r"eigenvalue 13 is .*: take 12 eigenpairs"):
-            extend(pairs, k[OLD:, :OLD])
+        refused(r"eigenvalue 13 is .*: take 12 eigenpairs", extend, pairs, k[OLD:, :OLD])
     zero = dataclasses.replace(pairs, values=np.zeros(20))
-    with pytest.raises(UserError, match="the kernel is 0"):
-        nystrom_extension(zero, k[OLD:, :OLD])
+    refused("the kernel is 0", nystrom_extension, zero, k[OLD:, :OLD])
 
 
 def test_bad_kernels_and_rows_are_refused():
     k = smooth()
     pairs = top_eigenpairs(k[:OLD, :OLD], 5)
-    with pytest.raises(UserError, match=r"of shape \(m, 60\)"):
-        nystrom_extension(pairs, k[OLD:])
-    with pytest.raises(UserError, match="finite"):
-        nystrom_extension(pairs, np.full((3, OLD), np.nan))
+    refused(r"of shape \(m, 60\)", nystrom_extension, pairs, k[OLD:])
+    refused("finite", nystrom_extension, pairs, np.full((3, OLD), np.nan))
     everything = nystrom_eigenpairs(pairs, k[OLD:, :OLD])
     for rows in ([1, 1], [], [N], [-1]):
-        with pytest.raises(UserError, match="different numbers from 0 to 149"):
-            nystrom_residuals(everything, k[: len(rows)], np.array(rows, int))
-    with pytest.raises(UserError, match=r"of shape \(2, 150\)"):
-        nystrom_residuals(everything, k[:3], np.array([0, 1]))
+        refused("different numbers from 0 to 149", nystrom_residuals, everything, k[: len(rows)], np.array(rows, int))
+    refused(r"of shape \(2, 150\)", nystrom_residuals, everything, k[:3], np.array([0, 1]))

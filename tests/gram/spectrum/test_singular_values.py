@@ -5,13 +5,13 @@ import functools
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.spectrum import SingularSpectrum
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
+from tests.gram.refusals import refused
 from tests.models.stax_parameters import drawn_network
 
 X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
@@ -75,5 +75,4 @@ def test_what_is_no_kernel_is_refused():
         "0 everywhere": np.zeros((3, 3)),
     }
     for message, matrix in bad.items():
-        with pytest.raises(UserError, match=message):
-            singular_spectrum(matrix)
+        refused(message, singular_spectrum, matrix)

@@ -12,6 +12,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import memory
 from ntk_repro.gram.store import tile_files
 from ntk_repro.gram.store.gram_store import GramStore
+from tests.gram.refusals import refused
 from tests.gram.store.store_child import entries, fill
 
 IDENTITY = {"network": {"name": "mlp", "width": 1}, "outputs": "mean"}
@@ -23,7 +24,7 @@ def opened(folder, n=10, tile=4, identity=IDENTITY, **kw):
 
 def filled(folder, n=10, tile=4, **kw):
     with opened(folder, n, tile, **kw) as store:
-        fill(store, entries(n), report=lambda *a, **k: None)
+        fill(store, entries(n))
     return store
 
 
@@ -58,8 +59,7 @@ def test_panels_of_some_blocks_come_in_their_order_and_take_turns_in_three_buffe
         np.testing.assert_array_equal(panel, k[start : start + 4, start:])
         addresses.add(panel.__array_interface__["data"][0])
     assert len(addresses) <= 4  # three; a fourth where the thread that reads lets go late
-    with pytest.raises(UserError, match="has no tile"):
-        list(store.panels([10]))
+    refused("has no tile", list, store.panels([10]))
 
 
 def test_a_store_can_be_read_by_any_zarr_reader(tmp_path):
@@ -95,7 +95,7 @@ def test_a_store_is_continued_with_its_own_tile_and_settings(tmp_path):
     with opened(tmp_path / "s", tile=5, settings={"batch": 3}) as store:
         assert (store.tile, store.settings, store.identity) == (4, {"batch": 2}, IDENTITY)
         np.testing.assert_array_equal(read.tile_at(0, 2), k[:4, 8:])
-        fill(store, k, report=lambda *a, **k: None)
+        fill(store, k)
         assert store.facts == read.facts == {"made_by": "a test"}
     np.testing.assert_array_equal(read.array(), k)  # opened before the other tiles were there
 
@@ -113,8 +113,7 @@ def test_a_finished_store_is_not_locked_and_keeps_its_first_facts(tmp_path):
 def test_finishing_needs_every_tile(tmp_path):
     with opened(tmp_path / "s", 8, 4) as store:
         store.write(0, 0, np.zeros((4, 4)))
-        with pytest.raises(UserError, match=r"2 of 3 tiles of .* are not there, the first being \(0, 1\)"):
-            store.finish()
+        refused(r"2 of 3 tiles of .* are not there, the first being \(0, 1\)", store.finish)
         assert not store.done
 
 
@@ -148,8 +147,7 @@ def contents(folder):
 @pytest.mark.parametrize("done", [False, True])
 def test_a_store_of_another_matrix_is_refused(tmp_path, changed, sentence, done):
     filled(tmp_path / "s") if done else opened(tmp_path / "s").close()
-    with pytest.raises(UserError, match=sentence):
-        opened(tmp_path / "s", **changed)
+    refused(sentence, opened, tmp_path / "s", **changed)
     opened(tmp_path / "s", identity={"outputs": "mean", "network": {"width": np.int64(1), "name": "mlp"}}).close()
 
 
@@ -164,30 +162,24 @@ def test_a_store_of_another_matrix_is_refused(tmp_path, changed, sentence, done)
     ],
 )
 def test_bad_arguments_are_refused_and_leave_nothing(tmp_path, wrong, sentence):
-    with pytest.raises(UserError, match=sentence):
-        opened(tmp_path / "s", **wrong)
+    refused(sentence, opened, tmp_path / "s", **wrong)
     assert not (tmp_path / "s").exists()
 
 
 def test_tiles_that_do_not_fit_are_refused(tmp_path):
     with opened(tmp_path / "s") as store:
-        with pytest.raises(UserError, match="below the diagonal"):
-            store.write(1, 0, np.zeros((4, 4)))
-        with pytest.raises(UserError, match=r"has shape \(4, 2\), not \(4, 4\)"):
-            store.write(0, 2, np.zeros((4, 4)))
+        refused("below the diagonal", store.write, 1, 0, np.zeros((4, 4)))
+        refused(r"has shape \(4, 2\), not \(4, 4\)", store.write, 0, 2, np.zeros((4, 4)))
         for i, j in [(0, 3), (-1, 0)]:
-            with pytest.raises(UserError, match="has no tile"):
-                store.write(i, j, np.zeros((4, 4)))
-            with pytest.raises(UserError, match="has no tile"):
-                store.tile_at(i, j)
+            refused("has no tile", store.write, i, j, np.zeros((4, 4)))
+            refused("has no tile", store.tile_at, i, j)
 
 
 def test_a_store_for_reading_is_not_written(tmp_path):
     opened(tmp_path / "s").close()
     store = GramStore.read(tmp_path / "s")
     for write in (lambda: store.write(0, 0, np.zeros((4, 4))), store.finish):
-        with pytest.raises(UserError, match="open for reading only: open it with"):
-            write()
+        refused("open for reading only: open it with", write)
 
 
 def test_a_store_is_opened_for_writing_once_in_a_process(tmp_path):
@@ -197,15 +189,13 @@ def test_a_store_is_opened_for_writing_once_in_a_process(tmp_path):
 
 
 def test_reading_a_folder_that_is_no_store(tmp_path):
-    with pytest.raises(UserError, match=r"there is no Gram store in .*: compute it first"):
-        GramStore.read(tmp_path)
+    refused(r"there is no Gram store in .*: compute it first", GramStore.read, tmp_path)
 
 
 def test_a_matrix_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
     store = filled(tmp_path / "s")
     monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: type("", (), {"available": 420})())
-    with pytest.raises(UserError, match=r"needs 400 B of memory and 378 B are available: .*`panels`"):
-        store.array()
+    refused(r"needs 400 B of memory and 378 B are available: .*`panels`", store.array)
 
 
 def test_the_store_imports_no_jax():

@@ -55,7 +55,7 @@ def test_products_of_pixels_serve_the_mean_over_outputs_too(monkeypatch):
 
 @pytest.mark.slow
 def test_lower_precision_rounds_the_products_and_nothing_else():
-    net, x = CASES["lenet"][0](), samples("lenet", 40)
+    net, x = CASES["lenet"].network(), samples("lenet", 40)
     exact = empirical_gram(net, x, precision="float64")
     error = np.abs(empirical_gram(net, x, precision="bf16") - exact).max() / np.abs(exact).max()
     # bfloat16 has 8 bits: single products are off by 2^-9, sums of thousands of them by less.

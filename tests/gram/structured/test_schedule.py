@@ -12,6 +12,7 @@ from ntk_repro.gram.capture.view import View
 from ntk_repro.gram.structured import schedule as schedule_file
 from ntk_repro.gram.structured.features import plan_for
 from ntk_repro.gram.structured.schedule import Blocks, Schedule
+from tests.gram.refusals import refused
 
 LAYER = Layer(("dense",), ((1, 1000),), ((1, 24),), 0, None, View.of((1000, 24)), Dense())
 PLAN = plan_for((LAYER,), 1, False, 0)
@@ -93,8 +94,7 @@ def test_a_computation_continues_in_the_blocks_it_began_with(monkeypatch):
     assert later.held < began.held
     with pytest.raises(UserError, match="begun in blocks of"):
         Schedule.of(PLAN, 4000, None, 4, memory=int(3.9 * began.rows.tile * SAMPLE), like=like)
-    with pytest.raises(UserError, match="the features of one sample need"):
-        Schedule.of(PLAN, 4000, None, 4, memory=SAMPLE)
+    refused("the features of one sample need", Schedule.of, PLAN, 4000, None, 4, memory=SAMPLE)
 
 
 def test_a_batch_is_shared_out_evenly_among_devices(monkeypatch):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.gram.products import Products
+from ntk_repro.gram.matrices import Products
 from ntk_repro.gram.spectrum.krylov.orthonormal import new_directions
 from ntk_repro.gram.spectrum.krylov.plan import ROWS_AT_ONCE
 

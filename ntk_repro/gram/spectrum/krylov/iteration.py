@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.products import Products
+from ntk_repro.gram.matrices import Products, SymmetricMatrix
 from ntk_repro.gram.spectrum.eigensolver import Cost, Eigensolver, Solution
 from ntk_repro.gram.spectrum.krylov.basis import Basis
 from ntk_repro.gram.spectrum.krylov.plan import PROBES, Plan, Problem
