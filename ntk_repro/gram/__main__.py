@@ -16,8 +16,7 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
-from ntk_repro.gram.estimate import estimate
-from ntk_repro.gram.explain import plan_table, stage_table
+from ntk_repro.gram.estimate import estimate, plan_table, stage_table
 from ntk_repro.gram.memory import parse_bytes, remaining_bytes
 from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all

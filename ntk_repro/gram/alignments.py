@@ -1,4 +1,4 @@
-"""How well targets are aligned with a kernel, and how far two kernels are apart."""
+"""How well targets are aligned with a kernel, and the distance between two kernels."""
 
 import functools
 from collections.abc import Callable, Iterator

@@ -3,7 +3,7 @@
 import contextlib
 import operator
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 import flax.errors
 import jax
@@ -103,13 +103,11 @@ def _does_not_run(net: Network, x: np.ndarray, precision: str, error: Exception)
 
 
 def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
-    single = np.dtype("float32")
-    try:
-        params, state, one = cast((net.params, net.state, x[:1]), single)
-        jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), params, state, one)
-    except Exception:
-        return False
-    return True
+    with contextlib.suppress(Exception):
+        single = cast((net.params, net.state, x[:1]), np.dtype("float32"))
+        jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), *single)
+        return True
+    return False
 
 
 def _checked_outputs(outputs: str | int) -> str | int:
@@ -117,12 +115,9 @@ def _checked_outputs(outputs: str | int) -> str | int:
         if outputs not in ("mean", "full"):
             raise unknown_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
-    try:
-        if isinstance(outputs, bool):
-            raise TypeError
-        return operator.index(outputs)
-    except TypeError:
-        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
+    if isinstance(outputs, bool) or not isinstance(outputs, SupportsIndex):
+        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}')
+    return operator.index(outputs)
 
 
 def checked_samples(

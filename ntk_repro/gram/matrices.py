@@ -1,4 +1,4 @@
-"""The door for matrices: what is square, symmetric and finite, of which type, and whether it lies in memory."""
+"""Symmetric matrices, checked where they enter: square, symmetric and finite, in memory or in panels on disk."""
 
 import abc
 from collections.abc import Callable, Iterable, Iterator

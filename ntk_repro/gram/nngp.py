@@ -1,4 +1,4 @@
-"""`empirical_nngp`: the NNGP kernel as a network of finite width has it."""
+"""`empirical_nngp`: the NNGP kernel of a network of finite width."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,8 @@ def empirical_nngp(
         precision: "float32" or "float64", of the network; the products are in float64.
 
     Raises:
-        UserError: for a network that does not tell its readout, and inputs that are not finite or do not fit.
+        UserError: for a network without a readout in the sense of `Parameterization`, and inputs that are not finite
+            or do not fit.
     """
     if precision not in ("float32", "float64"):
         raise unknown_name("precision", precision, ("float32", "float64"))

@@ -38,10 +38,10 @@ def gram_store(
     memory: int | None = None,
     share: tuple[int, int] = (0, 1),
 ) -> GramStore:
-    """`empirical_gram` of x against itself, tile by tile into a folder: for what outlasts a process or its memory.
+    """`empirical_gram` of x against itself, tile by tile into a folder: where time or memory of one process is short.
 
     Killed at any moment, it continues where it was and ends with the same bytes; tiles that are damaged are found
-    and computed again. Where features do not fit into memory they are made again or kept in the folder for the while,
+    and computed again. Where features do not fit into memory they are made again or saved in the folder meanwhile,
     whichever is faster.
 
     Args:
@@ -51,7 +51,7 @@ def gram_store(
         outputs: as in `empirical_gram`.
         precision: as in `empirical_gram`; the error of "tf32" and "bf16" is measured on a few samples and recorded in
             `facts["precision_error"]`, relative to the largest entry.
-        identity: what parameters and inputs do not tell of this matrix, as plain values; kept in the manifest.
+        identity: what parameters and inputs do not say about this matrix, as plain values; stored in the manifest.
         memory: bytes that this process may use in all, None for what is available.
         share: (index, count): this process computes part `index` of `count`, each about equally many tiles.
 
@@ -65,13 +65,7 @@ def gram_store(
     if not 0 <= index < count:
         raise UserError(f"share {index} of {count} does not exist: they are counted from 0")
     folder = Path(folder)
-    about = {
-        **(identity or {}),
-        "fingerprint": fingerprint(net, x),
-        "method": "structured",
-        "outputs": outputs,
-        "precision": precision,
-    }
+    kernel = {"fingerprint": fingerprint(net, x), "method": "structured", "outputs": outputs, "precision": precision}
     with checked_arguments(net, x, None, outputs, precision) as arguments:
         net, x, _, outputs, num_outputs = arguments
         plan = structured_plan(net, x, outputs, num_outputs)
@@ -89,7 +83,9 @@ def gram_store(
             _check_disk(folder, blocks, c, dtype.itemsize)
         settings = {"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx}
         size = {"n": len(x) * c, "tile": blocks.tile * c}
-        with GramStore.open(folder, about, **size, dtype=dtype.name, settings=settings, writer=writer) as store:
+        with GramStore.open(
+            folder, {**(identity or {}), **kernel}, **size, dtype=dtype.name, settings=settings, writer=writer
+        ) as store:
             _check_same_function(store, fx)
             computation = planned(blocks_of(store))
             wanted = set(store.missing(_share(store.num_blocks, index, count)))

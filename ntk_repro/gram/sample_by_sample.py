@@ -19,7 +19,7 @@ from ntk_repro.parameters import detached
 __all__ = ["outputs_of_one_sample"]
 
 _NOISE = 1e-3  # of the size of each parameter: little enough to stay where iterations converge
-_MOST_SEARCHED = 64  # samples, for some that differ
+_MOST_SEARCHED = 64  # samples that are searched for some that differ
 
 
 def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
@@ -27,8 +27,8 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
 
     The network is traced on one sample at each call. The first time its outputs on three samples together are compared
     with those on each alone, at a random point near its parameters, for coupling may be hidden where they are (by a
-    gate that is 0). Later its equations are compared with those of the time before: what has been compiled since would
-    not follow a function that has changed.
+    gate that is 0). Later its equations are compared with the earlier ones: compiled code would not follow a
+    function that has changed.
 
     Args:
         net: the network.
@@ -67,7 +67,7 @@ class _Traced:
 
     @classmethod
     def of(cls, net: Network, x: jax.ShapeDtypeStruct) -> "_Traced":
-        # A function of its own each time: JAX would not call one again that it has traced before.
+        # A new function each time: JAX does not trace the same one again.
         closed = jax.make_jaxpr(lambda *arguments: net.apply_fn(*arguments))(net.params, net.state, x)
         text = re.sub(r"0x[0-9a-f]+", "", str(closed))  # without addresses of functions
         # Copies of NumPy arrays: whoever owns them may write into them.
@@ -89,20 +89,14 @@ def _check_alone_as_together(net: Network, x: np.ndarray) -> None:
     for params in (moved_off(net.params, _NOISE), net.params):
         together, alone, limit = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
         if together.shape != alone.shape:
-            shapes = (
-                f"on {len(x)} samples together the network's outputs have shape {together.shape}, not {alone.shape}"
-            )
-            raise UserError(f"{shapes}: return one row of outputs for each sample")
+            shape = f"on {len(x)} samples together the network's outputs have shape {together.shape}"
+            raise UserError(f"{shape}, not {alone.shape}: return one row of outputs for each sample")
         where = _difference(together, alone, limit)
         if where is not None:
             _, again, _ = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
             _refuse_other_answers(alone, again, limit)
-            numbers = (
-                f"output {where[1]} of a sample is {alone[where]:.6g} alone and {together[where]:.6g} beside others"
-            )
-            remedy = (
-                "remove what runs over the batch (a mean over axis 0, batch statistics, random numbers for each row)"
-            )
+            numbers = f"output {where[1]} of a sample is {alone[where]:.6g} alone, {together[where]:.6g} beside others"
+            remedy = "remove what runs over the batch (a mean over axis 0, batch statistics, noise for each row)"
             raise UserError(f"the network does not treat its samples one by one ({numbers}): {remedy}")
         if np.isfinite(alone).all():
             return
@@ -135,7 +129,7 @@ def _difference(
 
 
 def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, np.ndarray], tuple[Any, Any, float]]:
-    """Outputs of all samples in one batch and of each in a batch of its own, and how exact they are."""
+    """Outputs of all samples in one batch and of each alone, and how exact they are."""
 
     def both(params, state, x):
         return apply_fn(params, state, x), jax.vmap(lambda one: apply_fn(params, state, one[None])[0])(x)

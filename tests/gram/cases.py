@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from ntk_repro.gram import empirical_gram
+from ntk_repro.gram.structured import structured_plan
 from ntk_repro.network import Network
 from tests.gram import functions
 from tests.gram.functions import plain
@@ -269,6 +271,22 @@ CASES: dict[str, Case] = {
     "nested": Case(functions.nested, 3),
     "linearization": Case(lambda: functions.by_hand_network().linearization(), 3),
 }
+
+
+def relative_error(ours: np.ndarray, oracle: np.ndarray) -> float:
+    return np.abs(ours - oracle).max() / np.abs(oracle).max()
+
+
+def dense_kernel(net: Network, x: np.ndarray) -> np.ndarray:
+    """The oracle: whole Jacobians in float64."""
+    return empirical_gram(net, x, method="jacobian", precision="float64", outputs="full")
+
+
+def assert_exact(net: Network, x: np.ndarray, oracle: Network | None = None, layers: int | None = None, **kw) -> None:
+    """The kernel is that of whole Jacobians (of another network where one is given), with so many layers recognised."""
+    assert relative_error(empirical_gram(net, x, outputs="full", **kw), dense_kernel(oracle or net, x)) < 3e-6
+    if layers is not None:
+        assert len(structured_plan(net, x, "full", net(x).shape[1]).layers) == layers
 
 
 # One or two of each kind that are compiled within a second.

@@ -136,4 +136,4 @@ def nested() -> Network:
 def function() -> Network:
     keys = jax.random.split(jax.random.key(3), 2)
     params = [jax.random.normal(keys[0], (90, 4)), {"v": jax.random.normal(keys[1], (4,))}]
-    return Network.from_apply(lambda p, x: jnp.tanh(x.reshape(len(x), -1) @ p[0] / 9) @ p[1]["v"], params)
+    return Network.from_apply(lambda p, x: jnp.tanh(_flat(x) @ p[0] / 9) @ p[1]["v"], params)

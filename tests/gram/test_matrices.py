@@ -49,7 +49,7 @@ def test_a_panel_is_read_once_a_pass_or_kept_within_the_bytes_allowed():
 
 
 @pytest.mark.parametrize("wrap", [lambda gram: gram, lambda gram: Panels(gram, 7)])
-def test_all_of_a_matrix_is_had_in_memory(wrap):
+def test_a_whole_matrix_is_read_into_memory(wrap):
     gram, _ = with_spectrum(power_law(30), dtype=np.float32)
     matrix = SymmetricMatrix.of(wrap(gram))
     assert SymmetricMatrix.of(matrix) is matrix

@@ -17,10 +17,8 @@ X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 
 
 @functools.cache
-def network(parameterization: str = "ntk", hidden: int = 9) -> Network:
-    return Network.create(
-        "fcn", 1, (6,), hidden=hidden, depth=2, sigma_b=0.4, num_outputs=2, parameterization=parameterization
-    )
+def network(**settings) -> Network:
+    return Network.create("fcn", 1, (6,), **{"hidden": 9, "depth": 2, "sigma_b": 0.4, "num_outputs": 2, **settings})
 
 
 @pytest.mark.slow
@@ -28,13 +26,13 @@ def test_it_is_the_kernel_of_the_readouts_gradients():
     net = network()
     frozen = {name: net.params[name] for name in ("Dense_0", "Dense_1")}
     readout = Network.from_apply(lambda p, x: net.apply({**frozen, "readout": p}, x), net.params["readout"])
-    np.testing.assert_allclose(empirical_nngp(net, X), empirical_gram(readout, X), rtol=1e-5)
-    np.testing.assert_allclose(empirical_nngp(net, X[:2], X), empirical_gram(readout, X[:2], X), rtol=1e-5)
+    for xs in ((X,), (X[:2], X)):
+        np.testing.assert_allclose(empirical_nngp(net, *xs), empirical_gram(readout, *xs), rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_both_parameterizations_have_the_same():
-    ours = [empirical_nngp(network(p), X) for p in PARAMETERIZATIONS]
+    ours = [empirical_nngp(network(parameterization=p), X) for p in PARAMETERIZATIONS]
     np.testing.assert_allclose(*ours, rtol=1e-5)
     assert np.array_equal(ours[0], ours[0].T)
 
@@ -80,7 +78,7 @@ def test_networks_of_one_module_share_compiled_code():
     assert len(calls) == before
 
 
-def test_what_has_no_readout_is_refused():
+def test_networks_without_a_readout_are_refused():
     net = network()
     refused("MLP has no sigma_w and sigma_b", empirical_nngp, Network.create("mlp", 0, (6,)), X)
     refused("this network has no sigma_w", empirical_nngp, net.linearization(), X)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,7 +53,7 @@ class Program:
     constants: Mapping[int, Any]
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
-    avals: Mapping[int, Any]
+    avals: Sequence[Any]
 
     @classmethod
     def of(cls, function: Callable, *args: Any) -> "Program":
@@ -107,9 +106,8 @@ class _Flattening:
     """Numbers the values of a jaxpr and of the jaxprs inside it. An inner one may stand in several places."""
 
     def __init__(self):
-        self.numbers = itertools.count()
         self.constants: dict[int, Any] = {}
-        self.avals: dict[int, Any] = {}
+        self.avals: list[Any] = []
         self.steps: list[Step] = []
 
     def program(self, closed: Any) -> Program:
@@ -123,9 +121,8 @@ class _Flattening:
         return Program(inputs, self.constants, tuple(reversed(steps)), outputs, self.avals)
 
     def new(self, aval: Any) -> int:
-        number = next(self.numbers)
-        self.avals[number] = aval
-        return number
+        self.avals.append(aval)
+        return len(self.avals) - 1
 
     def constant(self, value: Any, aval: Any) -> int:
         number = self.new(aval)

@@ -25,7 +25,7 @@ from ntk_repro.ranges import check_counts
 
 __all__ = ["AnalyticKernel", "analytic_kernel", "stax_twin"]
 
-# Arrays of a block that are alive at once: nngp, ntk, variances and what an activation makes of them (measured).
+# Arrays of a block that are alive at once: nngp, ntk, variances and their values after an activation (measured).
 _COPIES = 11
 _MOST_BYTES = 2**31
 
@@ -54,7 +54,7 @@ def stax_twin(network: Network | nn.Module) -> tuple[Any, Any, Any]:
 
     Raises:
         UserError: for a network that has none: wide_resnet with BatchNorm, and every architecture without a
-            parameterization of its own.
+            parameterization.
     """
     return _module(network).stax_twin()
 

@@ -273,7 +273,7 @@ class GramStore(SymmetricMatrix):
         try:
             self.close()
         except UserError:
-            if kind is None:  # else the error that ended the body is the one to tell
+            if kind is None:  # else the error that ended the body is the one to report
                 raise
 
     def __repr__(self) -> str:

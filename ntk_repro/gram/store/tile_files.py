@@ -42,7 +42,7 @@ class TileFiles:
     """The tiles (i, j), i <= j, of an (n, n) matrix below a folder: `tiles/c/<i>/<j>` and `checksums*`.
 
     A tile is in place when its file has the right length and ends with a crc32c that was recorded for this place. That
-    is a look at 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
+    is a check of 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
     """
 
     def __init__(self, folder: Path, n: int, tile: int, dtype: np.dtype):
@@ -108,7 +108,7 @@ class TileFiles:
                     while line:  # a nearly full disk takes a part before it refuses the rest
                         line = line[handle.write(line) or 0 :]
         except OSError as error:
-            message = f"{path} cannot be written ({error.strerror or error}): mend that and give the same command again"
+            message = f"{path} cannot be written ({error.strerror or error}): fix that and run the same command again"
             raise UserError(message) from error
         self._recorded.add((i, j, crc))
 
@@ -181,12 +181,12 @@ class TileFiles:
                 raise self._unreadable(i, j)
 
     def in_place(self, i: int, j: int) -> bool:
-        """Whether the file of a tile is there, whole, and bears a checksum that was recorded for this place."""
+        """Whether the file of a tile exists, is complete, and ends with a checksum that was recorded for this place."""
         return (i, j, self._checksum(i, j)) in self._recorded
 
     def reload(self) -> None:
-        """Takes up what other writers have recorded."""
-        # Partial records first: where one has gone meanwhile, the whole one is there.
+        """Reads what other writers have recorded."""
+        # Partial records first: where one has gone meanwhile, the complete one exists.
         for path in [*self._folder.glob(_PARTIAL.format("*")), self._folder / _CHECKSUMS]:
             try:
                 content = path.read_bytes()

@@ -71,7 +71,7 @@ def structured_gram(arguments: KernelArguments, precision: str = "float32") -> F
 
 @dataclasses.dataclass(frozen=True)
 class Computation:
-    """A kernel about to be computed.
+    """The computation of a kernel.
 
     Attributes:
         net: the network, its parameters in the float type of the kernel.
@@ -106,10 +106,10 @@ class Computation:
         """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
         rows = blocks.take(x, index)
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
-        split, whole = _shardings(blocks.batch)
+        split, replicated = _shardings(blocks.batch)
         params, state = self.net.params, self.net.state
-        if whole is not None:
-            params, state = jax.device_put((params, state), whole)
+        if replicated is not None:
+            params, state = jax.device_put((params, state), replicated)
         starts = range(0, blocks.tile, blocks.batch)
         batches = [rows[start : start + blocks.batch] for start in starts]
         if split is None and len(batches) > 1:
@@ -132,10 +132,10 @@ class Computation:
 
     def tile(self, one: Features, two: Features) -> Array:
         """The kernel between two blocks: rows shared out among the devices, columns known to all of them."""
-        _, whole = _shardings(self.schedule.rows.batch)
+        _, replicated = _shardings(self.schedule.rows.batch)
         level = "tensorfloat32" if self.precision == "tf32" else "highest"
         with jax.default_matmul_precision(level):
-            k = kernel_tile(self.plan, one, two if whole is None else jax.device_put(two, whole))
+            k = kernel_tile(self.plan, one, two if replicated is None else jax.device_put(two, replicated))
         # Sums over cotangents are means over outputs here.
         return k if self.plan.blocks or self.plan.num_cotangents == 1 else k / self.plan.num_cotangents
 
@@ -151,7 +151,7 @@ class Computation:
         """Computes all tiles, or those wanted, and hands each to `write(i, j, values)`.
 
         Args:
-            write: takes a tile over; while it works the next tile is already being computed.
+            write: receives a tile; while it works the next tile is already being computed.
             x1: samples of the rows.
             x2: samples of the columns, None for a symmetric kernel.
             wanted: tiles (i, j); i <= j where the kernel is symmetric.
@@ -208,7 +208,7 @@ def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: in
 
 
 def _shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
-    """Split by samples among this host's devices, and whole on each; None for both where one device takes all.
+    """Split by samples among this host's devices, and replicated; None for both where one device does everything.
 
     A batch that was chosen for other devices than there are now goes to as many as divide it.
     """
@@ -233,7 +233,7 @@ def _features_fn(apply_fn: Callable, plan: Plan, output: int | None, half: bool)
 
 @functools.lru_cache(maxsize=16)
 def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
-    """A pass that writes its samples' features into those of a block, from row `start` on; the block is given away."""
+    """A pass that writes its samples' features into those of a block, from row `start` on; its buffer is donated."""
 
     def fill(params, state, x, block: Features, start) -> Features:
         made = features(params, state, x)
@@ -243,6 +243,6 @@ def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
 
 
 def _room(features: Callable[..., Features], params: Any, state: Any, x: np.ndarray, samples: int) -> Features:
-    """A block of so many samples without features."""
+    """An empty block for so many samples."""
     one_pass = jax.eval_shape(features, params, state, x)
     return jax.tree.map(lambda part: jnp.zeros((samples, *part.shape[1:]), part.dtype), one_pass)

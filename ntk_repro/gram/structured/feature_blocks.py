@@ -1,4 +1,4 @@
-"""Where blocks of features come from when they do not all fit into memory: made again, or read back from disk."""
+"""Blocks of features that do not all fit into memory: made again, or read back from disk."""
 
 import contextlib
 import math
@@ -29,11 +29,11 @@ BlockSource = Callable[[int], Features]
 def block_source(
     make: BlockSource, schedule: Schedule, wanted: Collection[Tile], scratch: Path | None, reserved: int = 0
 ) -> Iterator[BlockSource]:
-    """The function that brings block i: `make` itself, or one that keeps blocks on disk where that is faster.
+    """The function that returns block i: `make` itself, or one that saves blocks on disk where that is faster.
 
     Args:
         make: computes block i.
-        schedule: says how often each block comes again.
+        schedule: how often each block is needed.
         wanted: the tiles that are computed.
         scratch: folder for the blocks (removed afterwards); None: nothing is written.
         reserved: bytes of the disk that are needed for other things.
@@ -44,12 +44,10 @@ def block_source(
         return
     with write_errors_explained(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="features-", dir=scratch))
-    try:
-        on_disk = FeaturesOnDisk(make, folder)
+        folder = tempfile.TemporaryDirectory(prefix="features-", dir=scratch, ignore_cleanup_errors=True)
+    with folder:
+        on_disk = FeaturesOnDisk(make, Path(folder.name))
         yield on_disk if cheaper_on_disk(on_disk, distinct, passes, wanted, reserved) else make
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class FeaturesOnDisk:
@@ -95,12 +93,12 @@ class FeaturesOnDisk:
 def cheaper_on_disk(
     on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted: Collection[Tile], reserved: int = 0
 ) -> bool:
-    """Whether keeping blocks on disk beats making them again, by the times of one block on this machine.
+    """Whether saving blocks on disk beats making them again, by the times of one block on this machine.
 
     Args:
-        on_disk: where they would be kept.
+        on_disk: where they would be saved.
         distinct: number of blocks.
-        passes: how many blocks have to be at hand, counting one each time it comes again.
+        passes: how many blocks are needed, counting one each time it is needed again.
         wanted: the tiles that are computed; the first block of them is tried.
         reserved: bytes of the disk that are needed for other things.
     """

@@ -6,6 +6,7 @@ Products over positions are laid out as (S, n1, T, n2): the samples innermost, s
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,30 +27,24 @@ def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows 
     # One compiled program for all small products and one for each large: within one program XLA runs them side by
     # side, and on a CPU they take the cache from each other (ResNet18's tiles took twice as long).
     k = None
-    for layers, gradients, kept in _parts(plan, one):
-        k = _products(layers, plan.blocks, k, _picked(one, gradients, kept), _picked(two, gradients, kept))
+    for (pairs, part), (_, other) in zip(_parts(plan, one), _parts(plan, two), strict=True):
+        k = _products(pairs, plan.blocks, k, part, other)
     assert k is not None
     return k
 
 
-def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], list[int], list[int]]]:
-    """Which products go together: layers with products over positions, numbers of gradient arrays and of the others."""
+def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], Features]]:
+    """The features that are multiplied together, and of which layers their inputs and cotangents are."""
     kept = [pair for pair in plan.formed if pair[1] != "gradient"]
-    small = [number for number, (layer, _) in enumerate(kept) if layer.positions == 1]
-    yield tuple(kept[number] for number in small), [0], small
-    for number in range(1, len(features.gradients)):
-        yield (), [number], []
-    for number, pair in enumerate(kept):
-        if number not in small:
-            yield (pair,), [], [number]
+    rows = list(zip(kept, features.inputs, features.cotangents, strict=True))
 
+    def part(gradients: list[Array], rows: list[Any]) -> tuple[tuple[tuple[Layer, Form], ...], Features]:
+        pairs, inputs, cotangents = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        return tuple(pairs), Features(gradients, inputs, cotangents)
 
-def _picked(features: Features, gradients: list[int], kept: list[int]) -> Features:
-    return Features(
-        [features.gradients[number] for number in gradients],
-        [features.inputs[number] for number in kept],
-        [features.cotangents[number] for number in kept],
-    )
+    yield part(features.gradients[:1], [row for row in rows if row[0][0].positions == 1])
+    yield from (part([gradient], []) for gradient in features.gradients[1:])
+    yield from (part([], [row]) for row in rows if row[0][0].positions > 1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -79,7 +79,7 @@ class Schedule:
     Attributes:
         rows: the blocks of rows.
         columns: the blocks of columns, None where the kernel is symmetric: then one triangle is computed.
-        held: blocks of row features held at once; the others come again when their turn does.
+        held: blocks of row features held at once; the others are made again when they are needed.
     """
 
     rows: Blocks

@@ -1,6 +1,8 @@
 """Analytic kernels: batches, symmetry, what the two parameterizations mean, and what has none."""
 
+import functools
 import warnings
+from typing import Any
 
 import flax.linen as nn
 import numpy as np
@@ -69,29 +71,21 @@ def test_linear_networks_by_hand_in_both_parameterizations():
     """f = W2 W1 x: both layers add the same to the NTK; in standard parameterization fan_in times as much."""
     x = X.reshape(7, -1).astype(np.float64)
     inner, s = x @ x.T, 1.5**2
-    kernels = {
-        p: analytic_kernel(
-            build_model("fcn", depth=1, hidden=50, sigma_w=1.5, activation="identity", parameterization=p), X
-        )
-        for p in ("ntk", "standard")
-    }
-    for kernel in kernels.values():
+    expected = {"ntk": 2 * s * s * inner / 6, "standard": 50 * s * inner / 6 + s * inner}
+    linear = functools.partial(build_model, "fcn", depth=1, hidden=50, sigma_w=1.5, activation="identity")
+    for parameterization, ntk in expected.items():
+        kernel = analytic_kernel(linear(parameterization=parameterization), X)
         np.testing.assert_allclose(kernel.nngp, s * s * inner / 6, rtol=1e-12)
+        np.testing.assert_allclose(kernel.ntk, ntk, rtol=1e-12)
         assert kernel.exact
         assert kernel.error == 0
-    np.testing.assert_allclose(kernels["ntk"].ntk, 2 * s * s * inner / 6, rtol=1e-12)
-    np.testing.assert_allclose(kernels["standard"].ntk, 50 * s * inner / 6 + s * inner, rtol=1e-12)
 
 
 def test_biases_in_standard_parameterization_add_one():
     """The biases' part is sum over layers of sigma_w^2's product behind them, whatever sigma_b is."""
-    both = [
-        analytic_kernel(
-            build_model("fcn", hidden=8, depth=1, sigma_b=b, activation="identity", parameterization="standard"), X
-        ).ntk
-        for b in (0.0, 1e-6)
-    ]
-    np.testing.assert_allclose(both[1] - both[0], 1 + 2, rtol=1e-6)
+    settings: Any = {"hidden": 8, "depth": 1, "activation": "identity", "parameterization": "standard"}
+    without, with_biases = (analytic_kernel(build_model("fcn", sigma_b=b, **settings), X).ntk for b in (0.0, 1e-6))
+    np.testing.assert_allclose(with_biases - without, 1 + 2, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -118,7 +112,7 @@ def test_a_network_serves_as_its_architecture():
     np.testing.assert_array_equal(analytic_kernel(net, whole).ntk, analytic_kernel(net, whole.astype(float)).ntk)
 
 
-def test_what_has_no_analytic_kernel_is_refused():
+def test_networks_without_an_analytic_kernel_are_refused():
     for network in (build_model("lenet"), nn.Dense(1), Network.create("mlp", 0, (3,)).linearization()):
         refused("has no infinite-width twin: take fcn, cnn or wide_resnet", analytic_kernel, network, X)
     refused("no analytic kernel with BatchNorm", analytic_kernel, build_model("wide_resnet"), X)

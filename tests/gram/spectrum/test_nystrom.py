@@ -21,6 +21,12 @@ def smooth(seed=0):
     return np.exp(-4 * np.abs(x[:, None] - x) ** 1.9)
 
 
+def continued(count, old=OLD):
+    """The smooth kernel and its eigenpairs continued from the first samples."""
+    k = smooth()
+    return k, nystrom_eigenpairs(top_eigenpairs(k[:old, :old], count), k[old:, :old])
+
+
 def test_extension_to_the_old_samples_returns_their_vectors():
     k = smooth()[:OLD, :OLD]
     pairs = top_eigenpairs(k, 15)
@@ -53,8 +59,7 @@ def test_no_new_samples_change_nothing():
 
 
 def test_eigenvalues_are_lower_bounds_and_vectors_orthonormal():
-    k = smooth()
-    approximate = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 20), k[OLD:, :OLD])
+    k, approximate = continued(20)
     exact = top_eigenpairs(k, 20).values
     assert np.all(approximate.values <= exact * (1 + 1e-12))
     np.testing.assert_allclose(approximate.values[:5], exact[:5], rtol=1e-3)
@@ -63,25 +68,22 @@ def test_eigenvalues_are_lower_bounds_and_vectors_orthonormal():
 
 
 def test_more_old_samples_come_closer():
-    k = smooth()
     errors = []
     for old in (20, 40, 100):
-        pairs = nystrom_eigenpairs(top_eigenpairs(k[:old, :old], 15), k[old:, :old])
+        k, pairs = continued(15, old)
         errors.append(nystrom_residuals(pairs, k, np.arange(N))[:5].max())
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
 
 
 def test_residuals_of_all_rows_are_the_residuals():
-    k = smooth()
-    pairs = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 10), k[OLD:, :OLD])
+    k, pairs = continued(10)
     order = np.random.default_rng(0).permutation(N)
     expected = np.linalg.norm(k @ pairs.vectors - pairs.vectors * pairs.values, axis=0) / pairs.values
     np.testing.assert_allclose(nystrom_residuals(pairs, k[order], order), expected, rtol=1e-10)
 
 
 def test_residuals_of_some_rows_are_unbiased():
-    k = smooth()
-    pairs = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 10), k[OLD:, :OLD])
+    k, pairs = continued(10)
     exact = nystrom_residuals(pairs, k, np.arange(N))
     rng = np.random.default_rng(0)
     draws = [rng.choice(N, 30, replace=False) for _ in range(500)]

@@ -28,10 +28,9 @@ def fill(store, k, pause=0.0, report=None):
     for number, (i, j) in enumerate(store.missing()):
         store.write(i, j, block(k, store, i, j))
         time.sleep(pause)
-        if number % 3 == 2:
+        if report and number % 3 == 2:
             store.flush()
-            if report:
-                report(f"{i} {j}", flush=True)
+            report(f"{i} {j}", flush=True)
     store.finish(made_by="a test")
 
 

@@ -122,9 +122,9 @@ def test_a_damaged_tile_is_found_and_written_again(tmp_path, name, tile):
     found = GramStore.read(store.path)
     assert found.missing() == [tile]
     state = "absent" if name == "absent" else "damaged"
-    sentence = rf"tile \({i}, {j}\) of .* is {state}: give the command that computed the matrix again"
+    message = rf"tile \({i}, {j}\) of .* is {state}: give the command that computed the matrix again"
     for read in (lambda: found.tile_at(i, j), lambda: list(found.panels()), found.array):
-        refused(sentence, read)
+        refused(message, read)
     assert [start for start, _ in found.panels([i + 1] if i < 14 else [0])] == [TILE * (i + 1) if i < 14 else 0]
     assert opened(store.path, n=n).done
     completed(store.path, n)
@@ -139,7 +139,7 @@ def test_an_os_error_in_one_tile_is_not_taken_for_a_good_one(store):
     assert store.missing() == [(0, 0)]
 
 
-def test_what_killed_writers_leave_disturbs_no_one(store, whole, tmp_path):
+def test_leftovers_of_killed_writers_disturb_no_one(store, whole, tmp_path):
     (store.path / "DONE").unlink()
     (store.path / "checksums.txt").rename(store.path / "checksums-a.partial")
     with open(store.path / "checksums-a.partial", "ab") as handle:
@@ -170,8 +170,8 @@ def test_a_damaged_description_for_other_readers_is_written_again(store, whole):
 @pytest.mark.parametrize("content", ["", "{}", '{"n": ', "[]", "\0" * 300])
 def test_a_damaged_manifest_is_refused(store, content):
     (store.path / "manifest.json").write_text(content)
-    for open_it in (lambda: opened(store.path), lambda: GramStore.read(store.path)):
-        refused(r"manifest.json is damaged.*: put a copy of that file back, or delete", open_it)
+    for open_store in (opened, GramStore.read):
+        refused(r"manifest.json is damaged.*: put a copy of that file back, or delete", open_store, store.path)
 
 
 def test_a_store_of_a_later_format_is_refused(store):
@@ -195,13 +195,13 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path, store):
 
 def fill_until_refused(path, k):
     """Fills a store that cannot hold everything; the message, and how many tiles were kept."""
-    with pytest.raises(UserError) as refused, opened(path) as store:
+    with pytest.raises(UserError) as caught, opened(path) as store:
         fill(store, k)
     kept = GramStore.read(path)
-    return str(refused.value), kept.num_tiles - len(kept.missing())
+    return str(caught.value), kept.num_tiles - len(kept.missing())
 
 
-def test_a_disk_that_fills_up_ends_in_one_sentence_and_a_store_that_resumes(whole, tmp_path):
+def test_a_disk_that_fills_up_ends_in_one_line_and_a_store_that_resumes(whole, tmp_path):
     """A limit on the size of files, which any user can set, stands for the disk."""
     path = tmp_path / "s"
     with opened(path) as store:
@@ -210,11 +210,11 @@ def test_a_disk_that_fills_up_ends_in_one_sentence_and_a_store_that_resumes(whol
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        sentence, kept = fill_until_refused(path, entries(N))
+        message, kept = fill_until_refused(path, entries(N))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert sentence.startswith("no space left while writing ")
-    assert "free some disk space and give the same command again" in sentence
+    assert message.startswith("no space left while writing ")
+    assert "free some disk space and give the same command again" in message
     assert kept == 5
     completed(path)
     assert contents(path) == contents(whole)
@@ -232,14 +232,13 @@ def tiny_disk(tmp_path):
     libc.umount2(bytes(path), 2)
 
 
-def test_a_full_file_system_ends_in_one_sentence_and_a_store_that_resumes(whole, tiny_disk):
-    sentence, kept = fill_until_refused(tiny_disk / "s", entries(N))
-    assert sentence.startswith("no space left while writing ")
+def test_a_full_file_system_ends_in_one_line_and_a_store_that_resumes(whole, tiny_disk):
+    message, kept = fill_until_refused(tiny_disk / "s", entries(N))
+    assert message.startswith("no space left while writing ")
     assert 20 < kept < 120
     ctypes.CDLL(None).mount(b"none", bytes(tiny_disk), b"tmpfs", 32, b"size=4m")  # 32: remount
-    with opened(tiny_disk / "s") as store:
-        assert len(store.missing()) == 120 - kept
-        fill(store, entries(N))
+    assert len(GramStore.read(tiny_disk / "s").missing()) == 120 - kept
+    completed(tiny_disk / "s")
     assert contents(tiny_disk / "s") == contents(whole)
     ctypes.CDLL(None).mount(b"none", bytes(tiny_disk), b"tmpfs", 33, b"")  # 33: remount, read only
     assert_read_but_not_written(tiny_disk / "s")
@@ -249,9 +248,9 @@ def assert_read_but_not_written(path):
     store = opened(path)  # done: it is there to be read
     assert store.missing() == []
     np.testing.assert_array_equal(store.array(), entries(N))
-    with pytest.raises(UserError, match=r"cannot be written .*: make its folder writable or choose another one"):
-        store.write(0, 0, np.zeros((TILE, TILE)))
-    refused(r"cannot be written .*: make its folder writable or choose another one", opened, path.parent / "new")
+    message = r"cannot be written .*: make its folder writable or choose another one"
+    refused(message, store.write, 0, 0, np.zeros((TILE, TILE)))
+    refused(message, opened, path.parent / "new")
 
 
 def test_a_store_in_a_read_only_folder_is_read_but_not_written(store):
@@ -279,9 +278,10 @@ def test_a_store_in_a_read_only_folder_is_read_but_not_written(store):
             path.chmod(mode)
 
 
-def test_a_tile_that_may_not_be_written_ends_in_one_sentence(store):
-    (tile_path(store, 3, 7)).unlink()
-    (tile_path(store, 3, 7)).mkdir()
+def test_a_tile_that_may_not_be_written_ends_in_one_line(store):
+    path = tile_path(store, 3, 7)
+    path.unlink()
+    path.mkdir()
     again = opened(store.path)
     again.write(3, 7, np.zeros((TILE, TILE)))
     refused(r"tiles/c/3/7 cannot be written", again.flush)

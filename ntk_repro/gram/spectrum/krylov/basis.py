@@ -1,4 +1,4 @@
-"""The basis of a block Krylov space: orthonormal vectors Q, what a matrix K makes of them, and the pairs they span."""
+"""The basis of a block Krylov space: orthonormal vectors Q, their products with K, and the eigenpairs they span."""
 
 from typing import NamedTuple
 
