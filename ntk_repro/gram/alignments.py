@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
@@ -29,7 +29,7 @@ _PANEL_ENTRIES = 2e7  # of a kernel that are taken to float64 at a time
 
 def alignment(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"],
     *,
     outputs: str | int = "mean",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_eigenpair_count
@@ -63,7 +63,7 @@ class _EigenpairsIdentity:
 
 def eigenbasis(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     k: int,
     *,
     identity: Mapping[str, Any],
@@ -116,7 +116,7 @@ def eigenbasis(
 
 def gram_folder(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     *,
     identity: Mapping[str, Any],
     root: Path | None = None,

@@ -1,7 +1,7 @@
 """`empirical_gram`: the NTK of a network on data, by any of three methods."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_arguments
@@ -19,8 +19,8 @@ METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tan
 
 def empirical_gram(
     net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     method: str = "structured",
     outputs: str | int = "mean",

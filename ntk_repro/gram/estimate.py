@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 from rich import box
 from rich.table import Table
 
@@ -47,7 +47,7 @@ class Stage:
 
 def estimate(
     computation: Computation,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     k: int,
     folder: Path,
     remaining: int | None = None,

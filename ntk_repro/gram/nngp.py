@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_samples
@@ -22,8 +22,8 @@ _BATCH = 256
 
 def empirical_nngp(
     net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     precision: str = "float32",
 ) -> Float[np.ndarray, "n1 n2"]:

@@ -79,7 +79,7 @@ class Convolution(Dense):
         """As `Dense.copies`: one for each offset along an axis."""
         return max(self.kernel_size)
 
-    def outputs(self, a: Float[Array, "n y x i"], kernel: Float[Array, "k l i o"]) -> Float[Array, "n v u o"] | None:
+    def outputs(self, a: Array, kernel: Array) -> Array | None:
         """As `Dense.outputs`: few channels on a CPU, as matrix products over whole rows of pixels.
 
         A row of outputs is a linear function of the rows of inputs that its kernel meets: one banded matrix serves all

@@ -10,7 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_samples
@@ -61,8 +61,8 @@ def stax_twin(network: Network | nn.Module) -> tuple[Any, Any, Any]:
 
 def analytic_kernel(
     network: Network | nn.Module,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     batch_size: int | None = None,
     degree: int = NUMERICAL_DEGREE,

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
@@ -54,8 +54,8 @@ def monte_carlo_kernels(
     module: nn.Module,
     key: Array | int,
     num_samples: int | Sequence[int] | Int[np.ndarray, " s"],
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     block: int | None = None,
 ) -> MonteCarloKernels:
@@ -81,7 +81,7 @@ def monte_carlo_kernels(
     """
     asked = np.asarray(num_samples)
     several, counts = asked.ndim > 0, tuple(asked.ravel().tolist())
-    increasing = bool(counts) and counts[0] >= 1 and all(a < b for a, b in itertools.pairwise(counts))
+    increasing = counts and all(a < b for a, b in itertools.pairwise((0, *counts)))
     if asked.ndim > 1 or asked.dtype.kind not in "iu" or not increasing:
         raise UserError(f"num_samples must be at least 1, several of them increasing, and whole, not {num_samples}")
     check_counts(block=block)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import KernelArguments
@@ -29,7 +29,7 @@ from ntk_repro.progress import progress
 __all__ = ["Computation", "structured_gram", "structured_plan"]
 
 
-def structured_plan(net: Network, x: Float[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
+def structured_plan(net: Network, x: Shaped[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
     """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""
     layers = _checked_layers(net, x)
     p_rest = net.num_params - sum(layer.num_params for layer in layers)
@@ -102,7 +102,7 @@ class Computation:
         schedule = Schedule.of(plan, len(x1), None if x2 is None else len(x2), itemsize, **limits)
         return Computation(net, plan, schedule, arguments.output, precision)
 
-    def features(self, x: Float[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
+    def features(self, x: Shaped[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
         """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
         rows = blocks.take(x, index)
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
@@ -123,7 +123,7 @@ class Computation:
         joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
         return joined if split is None else jax.device_put(joined, split)
 
-    def operations_a_pass(self, x: Float[np.ndarray, "n ..."]) -> float:
+    def operations_a_pass(self, x: Shaped[np.ndarray, "n ..."]) -> float:
         """Floating-point operations of one pass, as XLA counts them before it compiles."""
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
         batch = jax.ShapeDtypeStruct((self.schedule.rows.batch, *x.shape[1:]), x.dtype)
@@ -142,8 +142,8 @@ class Computation:
     def run(
         self,
         write: Callable[[int, int, np.ndarray], None],
-        x1: Float[np.ndarray, "n1 ..."],
-        x2: Float[np.ndarray, "n2 ..."] | None = None,
+        x1: Shaped[np.ndarray, "n1 ..."],
+        x2: Shaped[np.ndarray, "n2 ..."] | None = None,
         wanted: Collection[Tile] | None = None,
         scratch: Path | None = None,
         reserved: int = 0,

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
@@ -66,7 +66,7 @@ class Blocks:
         """The samples of a block, fewer than `tile` in the last."""
         return slice(block * self.tile, min((block + 1) * self.tile, self.n))
 
-    def take(self, x: Float[np.ndarray, "n ..."], block: int) -> Float[np.ndarray, "tile ..."]:
+    def take(self, x: Shaped[np.ndarray, "n ..."], block: int) -> Shaped[np.ndarray, "tile ..."]:
         """A block of x, the last one filled up with its last sample: one compiled function serves all blocks."""
         rows = x[self.samples(block)]
         return np.concatenate([rows, np.repeat(rows[-1:], self.tile - len(rows), axis=0)])
