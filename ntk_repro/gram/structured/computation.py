@@ -1,6 +1,5 @@
 """The exact Gram matrix by structure: features of each batch in one pass, then matrix products, tile by tile."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Collection
@@ -114,7 +113,8 @@ class Computation:
         batches = [rows[start : start + blocks.batch] for start in starts]
         if split is None and len(batches) > 1:
             # Written where they stay: joined afterwards, each would be written twice and need room twice.
-            joined = _room(fn, params, state, batches[0], blocks.tile)
+            one_pass = jax.eval_shape(fn, params, state, batches[0])
+            joined = jax.tree.map(lambda part: jnp.zeros((blocks.tile, *part.shape[1:]), part.dtype), one_pass)
             fill = _filling_fn(fn)
             for start, batch in zip(starts, batches, strict=True):
                 joined = fill(params, state, batch, joined, np.int32(start))
@@ -165,12 +165,12 @@ class Computation:
         c = self.plan.rows_per_sample
         columns = schedule.columns or schedule.rows
         wanted = set(schedule.order() if wanted is None else wanted)
-        with contextlib.ExitStack() as stack:
-            # The first block takes seconds to compile: the bar is there before it.
-            advance = stack.enter_context(progress("kernel", len(wanted), "tiles"))
-            row_block = stack.enter_context(
-                block_source(lambda i: self.features(x1, schedule.rows, i), schedule, wanted, scratch, reserved)
-            )
+        make = functools.partial(self.features, x1, schedule.rows)
+        with (
+            # The first block takes seconds to compile: the progress bar is shown before.
+            progress("kernel", len(wanted), "tiles") as advance,
+            block_source(make, schedule, wanted, scratch, reserved) as row_block,
+        ):
 
             def column_block(j: int) -> Features:
                 return row_block(j) if x2 is None else self.features(x2, columns, j)
@@ -240,9 +240,3 @@ def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
         return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)
 
     return jax.jit(fill, donate_argnums=3)
-
-
-def _room(features: Callable[..., Features], params: Any, state: Any, x: np.ndarray, samples: int) -> Features:
-    """An empty block for so many samples."""
-    one_pass = jax.eval_shape(features, params, state, x)
-    return jax.tree.map(lambda part: jnp.zeros((samples, *part.shape[1:]), part.dtype), one_pass)
