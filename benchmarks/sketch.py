@@ -97,7 +97,7 @@ def _kernels(
     plan: Plan, capture: Capture, variants: list[Variant], seeds: int
 ) -> tuple[Kernel, dict[tuple[Variant, int], Kernel]]:
     """The exact kernel and that of each variant and seed; gradients of one layer at a time are at hand."""
-    exact = _kernel(np.asarray(capture.rest[:, 0], np.float64))
+    exact = _kernel(np.asarray(capture.others[:, 0], np.float64))
     kernels = {(variant, seed): exact.copy() for variant in variants for seed in range(seeds)}
     projected_layers = {variant: _projected_layers(plan, variant) for variant in variants}
     # Variants of one projection side by side, so that it is made once.
@@ -168,7 +168,7 @@ def _multiplications(plan: Plan, chosen: list[Layer], size: int) -> int:
         for layer, form in zip(plan.layers, plan.forms, strict=True)
         if layer not in chosen
     )
-    return plan.p_rest + exact + size * len(chosen)
+    return plan.p_others + exact + size * len(chosen)
 
 
 def _gradients(layer: Layer, capture: Capture) -> Rows:

@@ -111,9 +111,9 @@ def plan_table(plan: Plan) -> Table:
         kind = f"{layer.kind} {layer.inputs[0][-1]:,}>{layer.d_out:,}"
         costs = plan.multiplications(layer, form), plan.floats(layer, form)
         rows.append((layer.name, kind, f"{layer.positions:,}", layer.num_params, form, *costs))
-    if plan.p_rest:
-        costs = plan.multiplications_of_rest, plan.num_cotangents * plan.p_rest
-        rows.append(("all others", "by autodiff", "", plan.p_rest, "gradient", *costs))
+    if plan.p_others:
+        costs = plan.multiplications_of_others, plan.num_cotangents * plan.p_others
+        rows.append(("all others", "by autodiff", "", plan.p_others, "gradient", *costs))
     for *names, weights, form, count, floats in rows:
         table.add_row(*names, f"{weights:,}", form, f"{count:,}", f"{count / total:.0%}", f"{floats:,}")
     table.add_section()
@@ -145,9 +145,9 @@ def readable_seconds(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, left = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {left} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min"
 

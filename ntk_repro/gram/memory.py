@@ -53,14 +53,14 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
         lines = []
     for line in [*lines, "0::/"]:
         _, controllers, path = line.split(":", 2)
-        own = Path(path.lstrip("/"))
+        group = Path(path.lstrip("/"))
         if not controllers:
             root, names = _CGROUP, ("memory.max", "memory.current")
         elif "memory" in controllers.split(","):
             root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
         else:
             continue
-        for folder in (own, *own.parents):
+        for folder in (group, *group.parents):
             yield root / folder, *names
 
 

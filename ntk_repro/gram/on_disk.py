@@ -111,8 +111,9 @@ def _share(num_blocks: int, index: int, count: int) -> list[tuple[int, int]]:
 
 def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
     """Refuses to continue with another function of the same parameters (another activation)."""
-    there, here = np.array(store.settings["fx"]), np.array(fx)
-    close = there.shape == here.shape and np.allclose(here, there, 1e-3, 1e-3 * np.abs(there).max(), equal_nan=True)
+    stored, given = np.array(store.settings["fx"]), np.array(fx)
+    atol = 1e-3 * np.abs(stored).max()
+    close = stored.shape == given.shape and np.allclose(given, stored, 1e-3, atol, equal_nan=True)
     if not close:
         message = "the matrix of a network with other outputs at the same parameters (another activation?)"
         raise UserError(f"{store.path} holds {message}: name another folder")

@@ -189,7 +189,7 @@ def _tangents_fn(apply_fn: Callable, layers: tuple[Layer, ...], output: int) -> 
             return jax.jvp(at, (x,), (direction,))[1]
 
         moved = jax.vmap(along)(v)
-        parts = [moved.rest.reshape(len(v), -1)]
+        parts = [moved.others.reshape(len(v), -1)]
         for layer, frame in zip(layers, frames, strict=True):
             # The axis of the one sample makes way for that of the directions.
             inputs = layer.input_rows([a[:, 0] for a in moved.inputs[layer.path]])

@@ -63,7 +63,7 @@ def test_a_kronecker_projection_is_of_the_gradient():
     layer = Layer(("dense",), ((5, 7),), ((5, 6),), 0, None, View.of((7, 6)), Dense())
     a, d = RNG.standard_normal((3, 5, 7)), RNG.standard_normal((3, 1, 5, 6))
     inputs, cotangents = {layer.path: [jnp.array(a)]}, {layer.path: [jnp.array(d)]}
-    capture = sketch.Capture(inputs, cotangents, rest=jnp.zeros((3, 1, 0)))
+    capture = sketch.Capture(inputs, cotangents, others=jnp.zeros((3, 1, 0)))
     whole = np.einsum("nsi,ncso->nio", a, d)
     made = sketch._by_kronecker(layer, capture, whole.reshape(3, -1), 12, np.random.default_rng(1))
     again = np.random.default_rng(1)

@@ -14,7 +14,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.structured import structured_plan
 from ntk_repro.network import Network
 from tests.gram import functions
-from tests.gram.functions import plain
+from tests.gram.functions import flat, plain
 
 IMAGE = (6, 5, 3)
 
@@ -41,26 +41,22 @@ class Compact(nn.Module):
         return self.function(self, x)
 
 
-def _flat(x):
-    return x.reshape(len(x), -1)
-
-
 def shared_dense(module, x):
     layer = nn.Dense(3)
-    return nn.Dense(1)(_flat(nn.tanh(layer(nn.tanh(layer(x))))))
+    return nn.Dense(1)(flat(nn.tanh(layer(nn.tanh(layer(x))))))
 
 
 def shared_conv(module, x):
     """One convolution at two image sizes."""
     layer = nn.Conv(3, (3, 3))
     x = nn.tanh(layer(x))
-    return nn.Dense(2)(_flat(nn.tanh(layer(x[:, ::2, ::2]))))
+    return nn.Dense(2)(flat(nn.tanh(layer(x[:, ::2, ::2]))))
 
 
 def _first_layer(x):
     """The outputs of a dense layer and its kernel, to be used once more."""
     layer = nn.Dense(7)
-    h = nn.tanh(layer(_flat(x)))
+    h = nn.tanh(layer(flat(x)))
     return h, layer.variables["params"]["kernel"]
 
 
@@ -85,7 +81,7 @@ def tied_behind_a_gate(module, x):
 
 
 def own_parameters(module, x):
-    x = _flat(x)
+    x = flat(x)
     scale = module.param("scale", nn.initializers.normal(1.0), (x.shape[-1],))
     power = module.param("power", nn.initializers.ones, ())
     return nn.Dense(2)(jnp.tanh(x * scale) * power)
@@ -99,10 +95,10 @@ def recurrent(module, x):
 
 def lifted(module, x):
     """A rematerialised and a vmapped layer, followed by an ordinary one."""
-    x = nn.tanh(nn.remat(nn.Dense)(4)(_flat(x)))
+    x = nn.tanh(nn.remat(nn.Dense)(4)(flat(x)))
     each: Any = {"variable_axes": {"params": 0}, "split_rngs": {"params": True}, "in_axes": None}
     mapped = nn.vmap(nn.Dense, **each, out_axes=1, axis_size=2)
-    return nn.Dense(2)(_flat(nn.tanh(mapped(3)(x))))
+    return nn.Dense(2)(flat(nn.tanh(mapped(3)(x))))
 
 
 def scanned_layers(module, x):
@@ -112,20 +108,20 @@ def scanned_layers(module, x):
             return nn.tanh(nn.Dense(5)(carry)), None
 
     layers = nn.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)
-    x, _ = layers()(nn.Dense(5)(_flat(x)), None)
+    x, _ = layers()(nn.Dense(5)(flat(x)), None)
     return nn.Dense(1)(x)
 
 
 def weighted(module, x):
     """Weight normalisation changes the kernel between its parameter and its use."""
-    h = nn.tanh(nn.WeightNorm(nn.Dense(5))(_flat(x)))
+    h = nn.tanh(nn.WeightNorm(nn.Dense(5))(flat(x)))
     return nn.Dense(1)(h)
 
 
 def plain_vector(module, x):
     """One number a sample, without an axis for outputs, and a branch that takes unused layers along."""
-    nn.Dense(3)(_flat(x))
-    return nn.Dense(4, use_bias=False)(_flat(x)).sum(-1) ** 2
+    nn.Dense(3)(flat(x))
+    return nn.Dense(4, use_bias=False)(flat(x)).sum(-1) ** 2
 
 
 class Norms(nn.Module):

@@ -107,12 +107,12 @@ class Capture:
     Attributes:
         inputs: by layer path, for each call (n, images, *space, d_in).
         cotangents: by layer path, for each call (n, c, images, *space, d_out).
-        rest: (n, c, p_rest), the per-sample gradients of all other parameters.
+        others: (n, c, p_others), the per-sample gradients of all other parameters.
     """
 
     inputs: dict[Path, list[Array]]
     cotangents: dict[Path, list[Array]]
-    rest: Float[Array, "n c p"]
+    others: Float[Array, "n c p"]
 
 
-jax.tree_util.register_dataclass(Capture, ["inputs", "cotangents", "rest"], [])
+jax.tree_util.register_dataclass(Capture, ["inputs", "cotangents", "others"], [])

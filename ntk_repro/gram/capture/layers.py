@@ -4,7 +4,7 @@ A dense layer y = A W + b at S positions (1 for a plain dense layer, the pixels 
 shared one) has the per-sample gradient sum_s A_s D_s^T, with A its inputs and D the cotangents of its outputs. The
 function is traced for one sample and its parameters looked for in the trace (`weights_of`): where one meets the data as
 a kernel, the other operand is A. D comes from running the trace with zeros added to these results and differentiating
-with respect to the zeros. All other parameters (`Capture.rest`) keep their per-sample gradients by autodiff.
+with respect to the zeros. All other parameters (`Capture.others`) keep their per-sample gradients by autodiff.
 """
 
 import functools
@@ -55,7 +55,7 @@ def capture_fn(
 
     Args:
         apply_fn: of the network.
-        layers: from `find_layers`, any of them; the other parameters come out as gradients, in `Capture.rest`.
+        layers: from `find_layers`, any of them; the other parameters come out as gradients, in `Capture.others`.
         output: the output to differentiate, or None for all of them.
     """
     one_sample = functools.partial(_captured, apply_fn, layers, output)

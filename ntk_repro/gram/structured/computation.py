@@ -31,9 +31,9 @@ __all__ = ["Computation", "structured_gram", "structured_plan"]
 def structured_plan(net: Network, x: Shaped[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
     """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""
     layers = _checked_layers(net, x)
-    p_rest = net.num_params - sum(layer.num_params for layer in layers)
+    p_others = net.num_params - sum(layer.num_params for layer in layers)
     cotangents = 1 if isinstance(outputs, int) else num_outputs
-    return plan_for(layers, cotangents, outputs == "full", p_rest)
+    return plan_for(layers, cotangents, outputs == "full", p_others)
 
 
 def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:

@@ -41,14 +41,14 @@ class Plan:
         forms: the form of each.
         num_cotangents: c, cotangents a sample (1, or the number of outputs).
         blocks: whether the c cotangents give c rows of the kernel ("full") or are summed over.
-        p_rest: number of parameters outside the layers.
+        p_others: number of parameters outside the layers.
     """
 
     layers: tuple[Layer, ...]
     forms: tuple[Form, ...]
     num_cotangents: int
     blocks: bool
-    p_rest: int
+    p_others: int
 
     @property
     def formed(self) -> tuple[tuple[Layer, Form], ...]:
@@ -63,7 +63,7 @@ class Plan:
     @property
     def floats_per_sample(self) -> int:
         """Size of one sample's features."""
-        return self.num_cotangents * self.p_rest + sum(self.floats(layer, form) for layer, form in self.formed)
+        return self.num_cotangents * self.p_others + sum(self.floats(layer, form) for layer, form in self.formed)
 
     def floats(self, layer: Layer, form: Form) -> int:
         """Size of one sample's features of one layer."""
@@ -84,12 +84,12 @@ class Plan:
     @property
     def multiplications_per_pair(self) -> int:
         """Multiply-adds for one entry of the kernel (for one block of entries with `blocks`)."""
-        return self.multiplications_of_rest + sum(self.multiplications(layer, form) for layer, form in self.formed)
+        return self.multiplications_of_others + sum(self.multiplications(layer, form) for layer, form in self.formed)
 
     @property
-    def multiplications_of_rest(self) -> int:
+    def multiplications_of_others(self) -> int:
         """Multiply-adds of all other parameters for one entry of the kernel."""
-        return self.num_cotangents * self.rows_per_sample * self.p_rest
+        return self.num_cotangents * self.rows_per_sample * self.p_others
 
     def multiplications(self, layer: Layer, form: Form) -> int:
         """Multiply-adds of one layer for one entry of the kernel."""
@@ -100,9 +100,9 @@ class Plan:
         return rows**2 * width + squared * layer.positions**2 * layer.d_out
 
 
-def plan_for(layers: Sequence[Layer], num_cotangents: int, blocks: bool, p_rest: int) -> Plan:
+def plan_for(layers: Sequence[Layer], num_cotangents: int, blocks: bool, p_others: int) -> Plan:
     """The plan in which every layer has its cheapest form."""
-    plan = Plan(tuple(layers), (), num_cotangents, blocks, p_rest)
+    plan = Plan(tuple(layers), (), num_cotangents, blocks, p_others)
 
     def cost(layer: Layer, form: Form) -> int:
         elementwise = 0 if form == "gradient" or layer.positions == 1 else layer.positions**2 * _ELEMENTWISE_COST[form]
@@ -142,7 +142,7 @@ jax.tree_util.register_dataclass(Features, ["gradients", "inputs", "cotangents"]
 
 def features_of(capture: Capture, plan: Plan) -> Features:
     """The features of a batch; traceable, so that it compiles into one function with the pass itself."""
-    gradients, inputs, cotangents = [capture.rest], [], []
+    gradients, inputs, cotangents = [capture.others], [], []
     for layer, form in plan.formed:
         a, d = capture.inputs[layer.path], capture.cotangents[layer.path]
         if form == "gradient":
