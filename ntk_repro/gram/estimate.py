@@ -141,7 +141,7 @@ def readable_seconds(seconds: float) -> str:
     """A duration for people.
 
     >>> readable_seconds(75.0), readable_seconds(7300.0)
-    ('1 min 15 s', '2 h 2 min')
+    ('1 min 15 s', '2 h 1 min')
     """
     if seconds < 60:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
