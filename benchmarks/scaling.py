@@ -41,15 +41,15 @@ def measure_here(n: int, folder: Path, memory: str, shape: tuple[int, ...] = (32
     from ntk_repro.errors import UserError
     from ntk_repro.gram.arguments import checked_arguments
     from ntk_repro.gram.estimate import estimate
-    from ntk_repro.gram.memory import parse_bytes
-    from ntk_repro.gram.on_disk import planned_on_disk
+    from ntk_repro.gram.memory import parse_bytes, remaining_bytes
     from ntk_repro.gram.store.gram_store import GramStore
-    from ntk_repro.gram.structured.computation import structured_plan
+    from ntk_repro.gram.structured.computation import Computation, structured_plan
 
     x = np.random.default_rng(0).standard_normal((n, *shape), np.float32)
-    with checked_arguments(Network.create("lenet", 0, shape), x, None, "mean", "float32") as (net, x, _, outputs, _):
-        plan = structured_plan(net, x, outputs, 1)
-        computation = planned_on_disk(net, x, plan, outputs, "float32", parse_bytes(memory))
+    with checked_arguments(Network.create("lenet", 0, shape), x, None, "mean", "float32") as arguments:
+        plan = structured_plan(arguments.net, x, "mean", 1)
+        free = remaining_bytes(parse_bytes(memory))
+        computation = Computation.planned(arguments, plan, "float32", memory=free)
         rows = computation.schedule.rows
         if not computation.schedule.all_held:
             raise UserError(f"the features of {n:,} samples do not fit into {memory}: allow more or take fewer")

@@ -21,7 +21,7 @@ from ntk_repro import Network, load_dataset
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.capture import Capture, Layer, capture_fn
 from ntk_repro.gram.structured.computation import structured_plan
-from ntk_repro.gram.structured.features import Plan, gradient, positions_of_inputs
+from ntk_repro.gram.structured.features import Plan
 
 SIZES = (1024, 4096, 16_384)
 TOP = (10, 100)
@@ -97,7 +97,7 @@ def _kernels(
     plan: Plan, capture: Capture, variants: list[Variant], seeds: int
 ) -> tuple[Kernel, dict[tuple[Variant, int], Kernel]]:
     """The exact kernel and that of each variant and seed; memory holds the gradients of one layer at a time."""
-    exact = _kernel(np.asarray(capture.rest[:, 0], np.float64))
+    exact = _kernel(np.asarray(capture.others[:, 0], np.float64))
     kernels = {(variant, seed): exact.copy() for variant in variants for seed in range(seeds)}
     projected_layers = {variant: _projected_layers(plan, variant) for variant in variants}
     # Variants of one projection in succession, so that it is computed once.
@@ -168,11 +168,11 @@ def _multiplications(plan: Plan, chosen: list[Layer], size: int) -> int:
         for layer, form in zip(plan.layers, plan.forms, strict=True)
         if layer not in chosen
     )
-    return plan.p_rest + exact + size * len(chosen)
+    return plan.p_others + exact + size * len(chosen)
 
 
 def _gradients(layer: Layer, capture: Capture) -> Rows:
-    made: Any = gradient(layer, capture.inputs[layer.path], capture.cotangents[layer.path], ordered=False)
+    made: Any = layer.gradient(capture.inputs[layer.path], capture.cotangents[layer.path], ordered=False)
     return np.asarray(made[:, 0], np.float64)
 
 
@@ -182,7 +182,7 @@ def _kernel(rows: Rows) -> Kernel:
 
 def _by_kronecker(layer: Layer, capture: Capture, rows: Rows, size: int, rng: np.random.Generator) -> Rows:
     calls: Any = capture.inputs[layer.path]
-    a = np.asarray(positions_of_inputs(layer, calls), np.float64)
+    a = np.asarray(layer.input_rows(calls), np.float64)
     if layer.use_bias:
         a = np.concatenate([a, np.ones((*a.shape[:2], 1))], axis=-1)
     d = np.concatenate([d.reshape(len(d), -1, d.shape[-1]) for d in capture.cotangents[layer.path]], axis=1)

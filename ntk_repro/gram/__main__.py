@@ -1,5 +1,6 @@
 """`python -m ntk_repro.gram`: a Gram matrix into a store on disk, and its eigenpairs, from the command line."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +16,12 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
-from ntk_repro.gram.estimate import estimate
-from ntk_repro.gram.explain import plan_table, stage_table
+from ntk_repro.gram.estimate import estimate, plan_table, stage_table
 from ntk_repro.gram.memory import parse_bytes, remaining_bytes
-from ntk_repro.gram.on_disk import blocks_of, gram_store, planned_on_disk
+from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
-from ntk_repro.gram.structured.computation import structured_plan
+from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.network import Network, check_network
 from ntk_repro.record import write_texts
 from ntk_repro.seeds import INIT, key_for
@@ -36,76 +36,68 @@ def _run(args: Sequence[str] | None) -> None:
     config = tyro.cli(GramConfig, prog="python -m ntk_repro.gram", args=args)
     use_compilation_cache()
     memory = None if config.memory is None else parse_bytes(config.memory)
-    outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     if config.k < 0:
         raise UserError(f"--k counts eigenpairs and cannot be {config.k}: 0 computes the matrix alone")
-    joined = config.distributed or any(
-        value is not None for value in (config.coordinator, config.processes, config.process)
-    )
+    processes = (config.coordinator, config.processes, config.process)
+    joined = config.distributed or any(value is not None for value in processes)
     if config.share and joined:
         raise UserError("--share and --distributed (or --coordinator) both say who computes what: give one of them")
-    share = config.share or (0, 1)
-    if joined:
-        share = join(config.coordinator, config.processes, config.process)
+    share = join(*processes) if joined else config.share or (0, 1)
     with together(joined):
-        _compute(config, memory, outputs, share, joined)
+        _compute(config.resolved(), memory, share, joined)
 
 
-def _compute(config: GramConfig, memory: int | None, outputs: str | int, share: tuple[int, int], joined: bool) -> None:
-    config = config.resolved()
+def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joined: bool) -> None:
     settings = config.model_settings
     data = config.load()
+    x = data.x
     if config.k:  # before other shares compute the whole matrix
-        check_eigenpair_count(config.k, len(data.x), "--k")
-    check_network(config.net, data.x.shape[1:], settings.get("num_outputs"), **settings)
-    net = Network.create(config.net, key_for(config.seed, INIT), data.x.shape[1:], **settings)
+        check_eigenpair_count(config.k, len(x), "--k")
+    check_network(config.net, x.shape[1:], settings.get("num_outputs"), **settings)
+    net = Network.create(config.net, key_for(config.seed, INIT), x.shape[1:], **settings)
     identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
+    outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
     if config.explain or config.dry_run:
-        _foresee(config, net, data.x, gram_folder(net, data.x, identity=identity, **kernel)[1], memory, **kernel)
+        _show_plan(config, net, x, gram_folder(net, x, identity=identity, **kernel)[1], memory, **kernel)
         return
     if share[1] > 1 or not config.k:
-        folder = gram_folder(net, data.x, identity=identity, **kernel)[1]
-        own: dict[str, Any] = {"identity": {"network": identity}, "memory": memory, **kernel}
-        store = gram_store(net, data.x, folder, share=share, **own)
+        folder = gram_folder(net, x, identity=identity, **kernel)[1]
+        compute = functools.partial(gram_store, net, x, folder, identity={"network": identity}, memory=memory, **kernel)
+        store = compute(share=share)
         if joined:
             wait_for_all(store)
-            if share[0] == 0 and not store.done:  # whoever came last may have seen an old list of files
-                store = gram_store(net, data.x, folder, **own)
+            if share[0] == 0 and not store.done:  # the last process may have seen an old list of files
+                store = compute()
         write_texts(store.path / "source", config.source_texts())
         if not store.done or not config.k or share[0] > 0:
             _show_store(store)
             if store.done and not config.k:
                 print(f'next: the same with --k 100 for eigenpairs; in Python: GramStore.read("{store.path}").array()')
-        if not store.done or share[0] > 0:
             return
-    if config.k:
-        basis = eigenbasis(
-            net, data.x, config.k, identity=identity, memory=memory, tolerance=config.tolerance, **kernel
-        )
-        write_texts(basis.store.path / "source", config.source_texts())
-        _show_basis(basis)
+    basis = eigenbasis(net, x, config.k, identity=identity, memory=memory, tolerance=config.tolerance, **kernel)
+    write_texts(basis.store.path / "source", config.source_texts())
+    _show_basis(basis)
 
 
-def _foresee(config: GramConfig, net: Network, x: np.ndarray, folder: Path, memory: int | None, **kernel: Any) -> None:
-    with checked_arguments(net, x, None, **kernel) as (net, x, _, outputs, num_outputs):
-        plan = structured_plan(net, x, outputs, num_outputs)
+def _show_plan(
+    config: GramConfig, net: Network, x: np.ndarray, folder: Path, memory: int | None, **kernel: Any
+) -> None:
+    with checked_arguments(net, x, None, **kernel) as arguments:
+        plan = structured_plan(arguments.net, arguments.x1, arguments.outputs, arguments.num_outputs)
         # Wide tables are cut by the terminal, not by the program that a pipe leads to.
         console = Console(width=None if sys.stdout.isatty() else 120)
         if config.explain:
             console.print(plan_table(plan))
         if config.dry_run:
             begun = GramStore.read(folder) if GramStore.exists(folder) else None
-            remaining = len(begun.absent()) if begun else None
-            like = blocks_of(begun) if begun else None
-            computation = planned_on_disk(net, x, plan, outputs, config.precision, memory, like)
-            stages = estimate(computation, x, config.k, folder, remaining, remaining_bytes(memory))
-            console.print(stage_table(stages))
+            left, like = (len(begun.absent()), blocks_of(begun)) if begun else (None, None)
+            free = remaining_bytes(memory)
+            computation = Computation.planned(arguments, plan, config.precision, memory=free, like=like)
+            console.print(stage_table(estimate(computation, arguments.x1, config.k, folder, left, free)))
             print(f"it would lie in: {folder}")
-        print(
-            "next: the same command without "
-            + " and ".join(f"--{name.replace('_', '-')}" for name in ("explain", "dry_run") if getattr(config, name))
-        )
+    flags = [f"--{name.replace('_', '-')}" for name in ("explain", "dry_run") if getattr(config, name)]
+    print(f"next: the same command without {' and '.join(flags)}")
 
 
 def _show_store(store: GramStore) -> None:
@@ -122,11 +114,9 @@ def _show_basis(basis: Eigenbasis) -> None:
     _show_store(basis.store)
     first, last = basis.values[0], basis.values[-1]
     print(f"{len(basis.values):,} eigenvalues from {first:.4g} down to {last:.4g}, kept in: {basis.path}")
-    print(
-        f"residuals up to {basis.residuals.max():.2g}; {basis.products:,} products with K in {basis.passes:,} passes"
-        if basis.passes
-        else f"residuals up to {basis.residuals.max():.2g}, by a dense eigendecomposition"
-    )
+    products = f"; {basis.products:,} products with K in {basis.passes:,} passes"
+    solver = products if basis.passes else ", by a dense eigendecomposition"
+    print(f"residuals up to {basis.residuals.max():.2g}{solver}")
     print(f'next, in Python: RunFolder.read("{basis.path}").result()["vectors"]   (from ntk_repro.record)')
 
 

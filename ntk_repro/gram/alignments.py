@@ -1,4 +1,4 @@
-"""How well targets are aligned with a kernel, and how far two kernels are apart."""
+"""How well targets are aligned with a kernel, and the distance between two kernels."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -7,13 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
-from ntk_repro.gram.checks import check_finite, check_no_overflow
+from ntk_repro.gram.checks import check_no_overflow, checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import available_bytes
+from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 
@@ -28,7 +29,7 @@ _PANEL_ENTRIES = 2e7  # of a kernel that are taken to float64 at a time
 
 def alignment(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"],
     *,
     outputs: str | int = "mean",
@@ -67,17 +68,27 @@ def alignment(
         raise UserError('outputs="full" has no alignment: take "mean" or the number of an output')
     if precision in ("tf32", "bf16"):
         raise UserError(f'precision="{precision}" is for the products of a kernel: take "float32" or "float64"')
-    with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
+    with checked_arguments(net, x, None, outputs, precision) as arguments:
+        net, x, _, _, num_outputs = arguments
         weights = _checked_targets(targets, len(x)).astype("float64" if precision == "float64" else "float32")
-        chosen = outputs if isinstance(outputs, int) else None
-        terms = 1 if chosen is not None else num_outputs
+        terms = num_outputs if arguments.output is None else 1
         sizes = [leaf.size * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(net.params)]
-        block, count = _blocks(len(x), weights.shape[1], terms * sum(sizes), memory)
-        parts = []
+        blocks, count = _blocks(len(x), weights.shape[1], terms * sum(sizes), memory)
+        # Samples of weight 0 fill up the last block: nothing is compiled again.
+        padded = np.pad(weights, ((0, blocks.count * blocks.tile - len(x)), (0, 0)))
+        add = _weighted_sums(net.apply_fn, arguments.output)
+        norms = []
         with progress("alignment", -(-weights.shape[1] // count) * len(x), "samples") as advance:
-            for start in range(0, weights.shape[1], count):
-                parts.append(_squared_norms(net, x, weights[:, start : start + count], chosen, terms, block, advance))
-    alpha = np.concatenate(parts) / (terms * len(x) ** 2)
+            for part in np.split(padded, range(count, weights.shape[1], count), axis=1):
+                rows = part.shape[1]
+                sums = [jnp.zeros((rows, terms * leaf.size), leaf.dtype) for leaf in jax.tree.leaves(net.params)]
+                for block, of_samples in enumerate(np.split(part, blocks.count)):
+                    sums = add(sums, net.params, net.state, blocks.take(x, block), of_samples)
+                    jax.block_until_ready(sums[0])
+                    advance(len(x[blocks.samples(block)]))
+                host = map(np.asarray, sums)
+                norms.append(sum(np.einsum("tp,tp->t", leaf, leaf, dtype=np.float64) for leaf in host))
+    alpha = np.concatenate(norms) / (terms * len(x) ** 2)
     check_no_overflow(alpha, "the alignment")
     return alpha
 
@@ -131,29 +142,6 @@ def kernel_cosine_distance(k1: Float[np.ndarray, "n m"], k2: Float[np.ndarray, "
     return float(sum(np.vdot(gap, gap) for gap in gaps) / 2)
 
 
-def _squared_norms(
-    net: Network, x: np.ndarray, weights: np.ndarray, output: int | None, terms: int, block: int, advance: Any
-) -> Float[np.ndarray, " T"]:
-    """|| sum_i f(x_i) grad f_theta(x_i) ||^2 for every column f of `weights`, summed over the outputs."""
-    count = weights.shape[1]
-    add = _weighted_sums(net.apply_fn, output)
-    sums = [jnp.zeros((count, terms * leaf.size), leaf.dtype) for leaf in jax.tree.leaves(net.params)]
-    for start in range(0, len(x), block):
-        samples, of_samples = x[start : start + block], weights[start : start + block]
-        missing = block - len(samples)
-        # Samples of weight 0 fill up the last block: nothing is compiled again.
-        filled = np.concatenate([samples, np.repeat(samples[-1:], missing, axis=0)])
-        of_samples = np.concatenate([of_samples, np.zeros((missing, count), of_samples.dtype)])
-        sums = add(sums, net.params, net.state, filled, of_samples)
-        jax.block_until_ready(sums[0])
-        advance(len(samples))
-    total = np.zeros(count)
-    for leaf in sums:
-        host = np.asarray(leaf)
-        total += np.einsum("tp,tp->t", host, host, dtype=np.float64)
-    return total
-
-
 @functools.lru_cache(maxsize=16)
 def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
     """Adds the gradients of a block of samples, weighted, to the sums of the blocks before."""
@@ -175,24 +163,20 @@ def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
     return jax.jit(add, donate_argnums=0)
 
 
-def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[int, int]:
-    """How many samples, and how many targets, are worked on at a time; `bytes_each` is one gradient's size."""
+def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[Blocks, int]:
+    """Blocks of samples, and how many targets are worked on at a time; `bytes_each` is one gradient's size."""
     allowed = available_bytes() // 2 if memory is None else memory
     samples = _BLOCK_SAMPLES["cpu" if jax.default_backend() == "cpu" else "other"]
     block = int(np.clip(min(allowed / 4, _BLOCK_BYTES) / bytes_each, 1, min(samples, n)))
     most = int(np.clip(allowed / 3 / bytes_each, 1, targets))  # the sums, and what is added to them
-    return block, -(-targets // -(-targets // most))  # of equal size, as nearly as can be
+    return Blocks(n, block, block), -(-targets // -(-targets // most))  # of equal size, as nearly as can be
 
 
 def _checked_targets(targets: Any, n: int) -> Float[np.ndarray, "n T"]:
     if np.iscomplexobj(targets):
         raise UserError("the targets are complex: pass real and imaginary parts as targets of their own")
-    targets = np.asarray(targets, dtype=np.float64)
-    targets = targets[:, None] if targets.ndim == 1 else targets
-    if targets.ndim != 2 or len(targets) != n or not targets.shape[1]:
-        raise UserError(f"targets must be ({n}, T), one target a column, not {targets.shape}")
-    check_finite(targets, "the target matrix")
-    return targets
+    targets = checked_array(targets, "the targets", (n,), (n, "T"))
+    return targets.reshape(n, -1)
 
 
 def _rows(k: np.ndarray) -> Iterator[np.ndarray]:

@@ -3,9 +3,11 @@
 import contextlib
 import operator
 from collections.abc import Iterator
+from typing import NamedTuple, SupportsIndex
 
 import flax.errors
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.errors import UserError, unknown_name
@@ -14,37 +16,61 @@ from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
 from ntk_repro.precision import cast, precision_scope
 
-__all__ = ["checked_arguments", "checked_samples"]
+__all__ = ["KernelArguments", "checked_arguments", "checked_samples"]
+
+
+class KernelArguments(NamedTuple):
+    """The arguments of a kernel, checked and in its precision.
+
+    Attributes:
+        net: the network.
+        x1: samples of the rows.
+        x2: samples of the columns, None for a symmetric kernel.
+        outputs: "mean", "full" or the number of an output.
+        num_outputs: k.
+    """
+
+    net: Network
+    x1: np.ndarray
+    x2: np.ndarray | None
+    outputs: str | int
+    num_outputs: int
+
+    @property
+    def output(self) -> int | None:
+        """The output to differentiate, None for all of them."""
+        return self.outputs if isinstance(self.outputs, int) else None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The float type of the kernel."""
+        return np.dtype(jnp.result_type(*jax.tree.leaves(self.net.params)))
+
+    @property
+    def n2(self) -> int:
+        """Samples along the columns."""
+        return len(self.x1 if self.x2 is None else self.x2)
 
 
 @contextlib.contextmanager
 def checked_arguments(
     net: Network, x1: np.ndarray, x2: np.ndarray | None, outputs: str | int, precision: str
-) -> Iterator[tuple[Network, np.ndarray, np.ndarray | None, str | int, int]]:
-    """Yields network, samples, choice of outputs and the number of outputs, within the scope of the precision.
+) -> Iterator[KernelArguments]:
+    """Yields the checked arguments, within the scope of the precision.
 
     Raises:
         UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
     """
     if not isinstance(net, Network):
-        raise UserError(
-            f"the first argument must be a Network, not {type(net).__name__}: make one by Network.create(module, seed, "
-            "x.shape[1:]) or Network.from_apply(apply_fn, params)"
-        )
+        remedy = "make one by Network.create(module, seed, x.shape[1:]) or Network.from_apply(apply_fn, params)"
+        raise UserError(f"the first argument must be a Network, not {type(net).__name__}: {remedy}")
     if not net.num_params:
         raise UserError("the network has no parameters, so it has no tangent kernel: put what is trained into params")
     outputs = _checked_outputs(outputs)
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
             raise UserError('precision="tf32" exists on NVIDIA GPUs only: take "float32", or "bf16" to save memory')
-        x1 = checked_samples(x1, "x1", dtype)
-        if x2 is not None:
-            x2 = checked_samples(x2, "x2", dtype)
-            if (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
-                raise UserError(
-                    f"one sample of x1 has shape {x1.shape[1:]} and type {x1.dtype}, one of x2 {x2.shape[1:]} and "
-                    f"{x2.dtype}: they must agree"
-                )
+        x1, x2 = checked_samples(x1, x2, dtype)
         net = net.replace(params=cast(net.params, dtype), state=cast(net.state, dtype))
         try:
             fx = outputs_of_one_sample(net, x1)
@@ -53,43 +79,34 @@ def checked_arguments(
         except Exception as error:  # whatever a network raises on inputs that it was not made for
             raise _network_fault(net, x1, precision, error) from error
         if precision == "float64" and fx.dtype != dtype:
-            raise UserError(
-                f"the network computes in {fx.dtype} whatever its parameters are: leave its layers' dtype out, or "
-                'take precision="float32"'
-            )
+            remedy = 'leave its layers\' dtype out, or take precision="float32"'
+            raise UserError(f"the network computes in {fx.dtype} whatever its parameters are: {remedy}")
         num_outputs = fx.shape[1]
         if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
             raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
-        yield net, x1, x2, outputs, num_outputs
+        yield KernelArguments(net, x1, x2, outputs, num_outputs)
 
 
 def _network_fault(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
     if isinstance(error, flax.errors.ModifyScopeVariableError):
-        return UserError(
-            "the network updates its statistics at inference: call BatchNorm with use_running_average=not train, and "
-            "give the module a train argument"
-        )
+        remedy = "call BatchNorm with use_running_average=not train, and give the module a train argument"
+        return UserError(f"the network updates its statistics at inference: {remedy}")
     if isinstance(error, flax.errors.InvalidRngError):
-        return UserError(
-            "the network draws random numbers at inference (dropout): give the module a train or deterministic argument"
-        )
+        remedy = "give the module a train or deterministic argument"
+        return UserError(f"the network draws random numbers at inference (dropout): {remedy}")
     if precision == "float64" and _runs_in_float32(net, x):
-        return UserError(
-            f"the network runs in float32 alone ({last_line(error)}): make its recurrent cells with "
-            'param_dtype=jnp.float64, or take precision="float32"'
-        )
+        remedy = 'make its recurrent cells with param_dtype=jnp.float64, or take precision="float32"'
+        return UserError(f"the network runs in float32 alone ({last_line(error)}): {remedy}")
     made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (made for {net.input_shape})"
     return does_not_run(f"the network{made_for}", x.shape[1:], x.dtype, error)
 
 
 def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
-    single = np.dtype("float32")
-    try:
-        params, state, one = cast((net.params, net.state, x[:1]), single)
-        jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), params, state, one)
-    except Exception:
-        return False
-    return True
+    with contextlib.suppress(Exception):
+        single = cast((net.params, net.state, x[:1]), np.dtype("float32"))
+        jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), *single)
+        return True
+    return False
 
 
 def _checked_outputs(outputs: str | int) -> str | int:
@@ -97,20 +114,29 @@ def _checked_outputs(outputs: str | int) -> str | int:
         if outputs not in ("mean", "full"):
             raise unknown_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
-    try:
-        if isinstance(outputs, bool):
-            raise TypeError
-        return operator.index(outputs)
-    except TypeError:
-        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}') from None
+    if isinstance(outputs, bool) or not isinstance(outputs, SupportsIndex):
+        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}')
+    return operator.index(outputs)
 
 
-def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
-    """Samples (n, ...) in the dtype; integers stay as they are.
+def checked_samples(
+    x1: np.ndarray, x2: np.ndarray | None, dtype: np.dtype, integers: bool = True
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Samples (n, ...) in the dtype; integers stay as they are, but for `integers=False`.
 
     Raises:
-        UserError: without samples along the first axis, and for values that are not finite; it names the argument.
+        UserError: without samples along the first axis, for values that are not finite, and for samples of x1 and x2
+            that differ in shape or type; it names the argument.
     """
+    x1 = _checked_samples(x1, "x1", dtype, integers)
+    x2 = None if x2 is None else _checked_samples(x2, "x2", dtype, integers)
+    if x2 is not None and (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
+        one, two = (f"{x.shape[1:]} and type {x.dtype}" for x in (x1, x2))
+        raise UserError(f"one sample of x1 has shape {one}, one of x2 {two}: they must agree")
+    return x1, x2
+
+
+def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype, integers: bool) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim < 2 or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
@@ -119,11 +145,9 @@ def checked_samples(x: np.ndarray, name: str, dtype: np.dtype) -> np.ndarray:
     if np.issubdtype(x.dtype, np.integer):
         if dtype == np.float32 and x.dtype.itemsize > 4 and np.abs(x).max() >= 2**31:
             raise UserError(f'{name} has integers beyond 32 bits: take precision="float64", or smaller numbers')
-        return x
+        return x if integers else x.astype(dtype)
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
-        raise UserError(
-            f"{bad.sum()} of the {len(x)} samples of {name} are not finite, the first is number {np.argmax(bad)}: "
-            "remove or repair them"
-        )
+        first = f"the first is number {np.argmax(bad)}"
+        raise UserError(f"{bad.sum()} of the {len(x)} samples of {name} are not finite, {first}: remove or repair them")
     return x.astype(dtype, copy=False)

@@ -45,7 +45,7 @@ class GramConfig(DataSettings, ResidualNetworkSettings, SeedSettings):
     dry_run: bool = False
     """Show operations, memory, disk and expected seconds from a short calibration, then stop."""
     share: tuple[int, int] | None = None
-    """INDEX COUNT: compute part INDEX (from 0) of COUNT; for job arrays. The last part makes the store whole."""
+    """INDEX COUNT: compute part INDEX (from 0) of COUNT; for job arrays. The last part completes the store."""
     distributed: bool = False
     """Share the tiles among the processes of a job (`jax.distributed`; Slurm and others are recognised)."""
     coordinator: str | None = None

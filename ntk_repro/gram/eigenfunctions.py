@@ -1,4 +1,4 @@
-"""Eigenfunctions of a network's NTK on a data set, computed once and kept, and the label tasks they make."""
+"""Eigenfunctions of a network's NTK on a data set, computed once and saved, and the label tasks that they define."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_eigenpair_count
@@ -21,6 +21,8 @@ from ntk_repro.record import RunFolder, config_hash
 
 __all__ = ["Eigenbasis", "check_task_index", "eigenbasis", "eigenfunction_labels", "gram_folder"]
 
+_FIRST_TASK = "begin at 2 (counted from 1, the first eigenfunction of a positive kernel never changes sign)"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Eigenbasis(Eigenpairs):
@@ -28,7 +30,7 @@ class Eigenbasis(Eigenpairs):
 
     Attributes:
         store: the NTK between all samples, on disk.
-        path: folder of the run that keeps the eigenpairs.
+        path: folder of the run that holds the eigenpairs.
     """
 
     store: GramStore = dataclasses.field(kw_only=True)
@@ -42,7 +44,7 @@ class Eigenbasis(Eigenpairs):
 
 @dataclasses.dataclass(frozen=True)
 class _GramIdentity:
-    """What a kept Gram matrix is the kernel of."""
+    """What identifies a saved Gram matrix."""
 
     network: dict[str, Any]
     fingerprint: str  # of parameters, state and inputs
@@ -61,7 +63,7 @@ class _EigenpairsIdentity:
 
 def eigenbasis(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     k: int,
     *,
     identity: Mapping[str, Any],
@@ -71,20 +73,20 @@ def eigenbasis(
     tolerance: float = 1e-3,
     memory: int | None = None,
 ) -> Eigenbasis:
-    """The first k eigenfunctions of the network's NTK on x: computed once, kept on disk, loaded from then on.
+    """The first k eigenfunctions of the network's NTK on x: computed once, saved, and loaded from then on.
 
     The Gram matrix lies in `<root>/gram/<hash>/` (a `GramStore`), the eigenpairs in `<root>/eigenbasis/<hash>/`. They
-    are recognised by the contents of parameters, state and x, and by `identity`. A process that comes to a matrix or
-    to eigenpairs while another computes them waits for it.
+    are identified by the contents of parameters, state and x, and by `identity`. A process that needs a matrix or
+    eigenpairs which another one is computing waits for it.
 
     Source: Ortiz-Jimenez et al. 2021, appendix B: the eigenvectors of the Gram matrix on all samples, training and
-    test together, stand for the eigenfunctions.
+    test together, represent the eigenfunctions.
 
     Args:
         net: the network, at the point where its kernel is taken.
         x: the samples.
         k: number of eigenpairs, at most n.
-        identity: what the parameters do not tell of the network (architecture, activation ...), as plain values.
+        identity: what the parameters do not say about the network (architecture, activation ...), as plain values.
         root: folder of all runs, None for the usual one.
         outputs: as in `empirical_gram`; with "full" the vectors have n times the number of outputs entries.
         precision: as in `empirical_gram`.
@@ -97,7 +99,7 @@ def eigenbasis(
     check_eigenpair_count(k, len(x))
     about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
     pairs_of = _EigenpairsIdentity(about, k, tolerance)
-    # With the eigenpairs at hand a quick look at the matrix is enough: its tiles are verified when they are read.
+    # With the eigenpairs saved a quick check of the matrix is enough: its tiles are verified when they are read.
     store = GramStore.read(folder) if GramStore.exists(folder) else None
     if store is None or store.absent() or not RunFolder.is_done("eigenbasis", pairs_of, root=root):
         store = gram_store(
@@ -114,7 +116,7 @@ def eigenbasis(
 
 def gram_folder(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     *,
     identity: Mapping[str, Any],
     root: Path | None = None,
@@ -144,10 +146,7 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
         raise UserError(f"eigenfunction {index} was asked for, but eigenpairs 1 to {k} were computed: ask for more")
     labels = np.where(vectors[:, index - 1] >= 0, 1, -1).astype(np.float32)
     if np.all(labels == labels[0]):
-        raise UserError(
-            f"phi_{index} has one sign on all samples, so its labels are one class: begin at eigenfunction 2 "
-            "(the first of a positive kernel never changes sign)"
-        )
+        raise UserError(f"phi_{index} has one sign on all samples, so its labels are one class: {_FIRST_TASK}")
     return labels
 
 
@@ -158,7 +157,4 @@ def check_task_index(index: int) -> None:
         UserError: an index below 2.
     """
     if index < 2:
-        raise UserError(
-            f"index {index} cannot be a task: eigenfunctions are counted from 1, and the first has one sign on all "
-            "images, so its labels are one class; begin at 2"
-        )
+        raise UserError(f"index {index} cannot be a task: {_FIRST_TASK}")

@@ -1,7 +1,7 @@
 """`empirical_gram`: the NTK of a network on data, by any of three methods."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_arguments
@@ -19,8 +19,8 @@ METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tan
 
 def empirical_gram(
     net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     method: str = "structured",
     outputs: str | int = "mean",
@@ -57,17 +57,11 @@ def empirical_gram(
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if method != "structured" and precision in ("tf32", "bf16"):
-        raise UserError(
-            f'precision="{precision}" is for method="structured": take "float32" or "float64" with {method}'
-        )
-    with checked_arguments(net, x1, x2, outputs, precision) as (net, x1, x2, outputs, num_outputs):
-        rows = num_outputs if outputs == "full" else 1
-        itemsize = 8 if precision == "float64" else 4
-        check_result_fits(len(x1), len(x1) if x2 is None else len(x2), rows, itemsize)
-        if method == "structured":
-            k = structured_gram(net, x1, x2, outputs, num_outputs, precision)
-        else:
-            k = METHODS[method](net, x1, x2, outputs, num_outputs)
+        raise UserError(f'precision="{precision}" is for method="structured": take "float32" or "float64"')
+    with checked_arguments(net, x1, x2, outputs, precision) as arguments:
+        rows = arguments.num_outputs if outputs == "full" else 1
+        check_result_fits(len(arguments.x1), arguments.n2, rows, 8 if precision == "float64" else 4)
+        k = structured_gram(arguments, precision) if method == "structured" else METHODS[method](arguments)
     # A sample whose gradient is not finite shows in its whole row and column.
     check_no_overflow(np.concatenate([k[0], k[:, 0]]), "the kernel")
     return k

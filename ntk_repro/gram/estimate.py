@@ -1,21 +1,26 @@
-"""What a Gram matrix and its eigenpairs will cost: operations, bytes, and seconds from a short calibration."""
+"""What a Gram matrix and its eigenpairs will cost, as tables too: operations, bytes, seconds by a short calibration."""
 
 import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
+from rich import box
+from rich.table import Table
 
+from ntk_repro.gram.memory import readable_bytes
 from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
+from ntk_repro.gram.structured.features import Plan
 
-__all__ = ["Stage", "estimate"]
+__all__ = ["Stage", "estimate", "plan_table", "stage_table"]
 
 # How long each part of the calibration may take, in seconds, after what has to be compiled.
 _PATIENCE = 0.12
@@ -42,7 +47,7 @@ class Stage:
 
 def estimate(
     computation: Computation,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     k: int,
     folder: Path,
     remaining: int | None = None,
@@ -54,7 +59,7 @@ def estimate(
     products by NumPy's.
 
     Args:
-        computation: the kernel, see `ntk_repro.gram.on_disk.planned_on_disk`.
+        computation: the kernel.
         x: its samples.
         k: number of eigenpairs, 0 for none.
         folder: where the store will lie; its file system is tried.
@@ -65,7 +70,7 @@ def estimate(
     blocks, order = schedule.rows, schedule.order()
     count = len(order) if remaining is None else remaining
     share = count / len(order)
-    c = plan.num_cotangents if plan.blocks else 1
+    c = plan.rows_per_sample
     # With dataclasses.replace a block is one pass, so that the function timed is the one that will run.
     one_pass = dataclasses.replace(blocks, n=blocks.batch, tile=blocks.batch)
     made = computation.features(x, one_pass, 0)
@@ -77,28 +82,74 @@ def estimate(
     result = max(itemsize, 4)  # sums of bfloat16 are float32
     tile_bytes = (blocks.tile * c) ** 2 * result
     block_bytes = blocks.tile * plan.floats_per_sample * itemsize
-    passes = schedule.passes(set(order)) * share
+    passes = schedule.passes(set(order)) * share * (blocks.tile // blocks.batch)
+    features, tiles = "features", f"{count:,} tiles of {min(blocks.tile, blocks.n) * c:,}"
+    if not schedule.all_held:
+        features += ", some more than once"
+    multiplied = 2.0 * plan.multiplications_per_pair * blocks.tile**2 * count
+    held = min(schedule.held + 1, blocks.count) * block_bytes
+    # The disk is written while the next tiles are computed.
+    seconds = max(count * per_tile, count * tile_bytes / _disk_rate(folder))
     stages = [
-        Stage(
-            "features" if schedule.all_held else "features, some more than once",
-            per_pass_operations * passes * (blocks.tile // blocks.batch),
-            min(schedule.held + 1, blocks.count) * block_bytes,
-            0,
-            passes * (blocks.tile // blocks.batch) * per_pass,
-        ),
-        Stage(
-            f"{count:,} tiles of {min(blocks.tile, blocks.n) * c:,}",
-            2.0 * plan.multiplications_per_pair * blocks.tile**2 * count,
-            # One computed, one copied out, and a few that the store has taken over.
-            8 * tile_bytes,
-            count * tile_bytes,
-            # The disk is written while the next tiles are computed.
-            max(count * per_tile, count * tile_bytes / _disk_rate(folder)),
-        ),
+        Stage(features, per_pass_operations * passes, held, 0, passes * per_pass),
+        # Of the tiles one is computed, one copied out, and a few are with the store.
+        Stage(tiles, multiplied, 8 * tile_bytes, count * tile_bytes, seconds),
     ]
     if k:
         stages.append(_eigenpairs(len(x) * c, k, memory))
     return stages
+
+
+def plan_table(plan: Plan) -> Table:
+    """One row a layer: its form, its multiplications a pair of samples, and the numbers kept of a sample."""
+    total = max(plan.multiplications_per_pair, 1)
+    table = Table(box=box.SIMPLE, caption="a pair: multiplications for two samples; a sample: numbers kept of one")
+    for name in ("layer", "kind", "positions", "weights", "form", "a pair", "", "a sample"):
+        table.add_column(name, no_wrap=True, justify="left" if name in ("layer", "kind", "form") else "right")
+    rows: list[tuple[Any, ...]] = []
+    for layer, form in plan.formed:
+        kind = f"{layer.kind} {layer.inputs[0][-1]:,}>{layer.d_out:,}"
+        costs = plan.multiplications(layer, form), plan.floats(layer, form)
+        rows.append((layer.name, kind, f"{layer.positions:,}", layer.num_params, form, *costs))
+    if plan.p_others:
+        costs = plan.multiplications_of_others, plan.num_cotangents * plan.p_others
+        rows.append(("all others", "by autodiff", "", plan.p_others, "gradient", *costs))
+    for *names, weights, form, count, floats in rows:
+        table.add_row(*names, f"{weights:,}", form, f"{count:,}", f"{count / total:.0%}", f"{floats:,}")
+    table.add_section()
+    weights = sum(row[3] for row in rows)
+    table.add_row("", "", "", f"{weights:,}", "", f"{total:,}", "", f"{plan.floats_per_sample:,}")
+    return table
+
+
+def stage_table(stages: Sequence[Stage]) -> Table:
+    """One row a stage of the work, and their sum."""
+    table = Table(box=box.SIMPLE)
+    for name in ("stage", "operations", "memory", "disk", "expected"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "stage" else "right")
+    for stage in stages:
+        operations = f"{stage.operations / 1e12:.3g} T"
+        disk = readable_bytes(stage.disk) if stage.disk else ""
+        table.add_row(stage.name, operations, readable_bytes(stage.memory), disk, readable_seconds(stage.seconds))
+    table.add_section()
+    disk, seconds = sum(stage.disk for stage in stages), sum(stage.seconds for stage in stages)
+    table.add_row("in all", "", "", readable_bytes(disk), readable_seconds(seconds))
+    return table
+
+
+def readable_seconds(seconds: float) -> str:
+    """A duration for people.
+
+    >>> readable_seconds(75.0), readable_seconds(7300.0)
+    ('1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, left = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min"
 
 
 def _eigenpairs(n: int, k: int, memory: int | None) -> Stage:
@@ -113,8 +164,7 @@ def _eigenpairs(n: int, k: int, memory: int | None) -> Stage:
 
 def _disk_rate(folder: Path) -> float:
     """Bytes a second that reach the disk."""
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     data = np.random.default_rng(0).bytes(2**25)
     try:
         with tempfile.TemporaryFile(dir=folder) as handle:
@@ -124,7 +174,7 @@ def _disk_rate(folder: Path) -> float:
             os.fsync(handle.fileno())
             return len(data) / (time.perf_counter() - start)
     except OSError:
-        return float("inf")  # a folder that may not be written is told of when the work begins
+        return float("inf")  # a folder that may not be written is reported when the work begins
 
 
 def _seconds(work: Callable) -> float:

@@ -5,15 +5,16 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
+from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
 
 __all__ = ["jacobian", "jacobian_gram"]
 
 
-def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> Float[np.ndarray, "n k p"]:
+def jacobian(net: Network, x: Shaped[np.ndarray, "n ..."], num_outputs: int) -> Float[np.ndarray, "n k p"]:
     """The derivative of every output with respect to every parameter, by reverse mode, sample by sample.
 
     Raises:
@@ -36,14 +37,9 @@ def jacobian(net: Network, x: Float[np.ndarray, "n ..."], num_outputs: int) -> F
     return found
 
 
-def jacobian_gram(
-    net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None,
-    outputs: str | int,
-    num_outputs: int,
-) -> Float[np.ndarray, "rows columns"]:
-    """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
+def jacobian_gram(arguments: KernelArguments) -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`."""
+    net, x1, x2, outputs, num_outputs = arguments
     j1 = jacobian(net, x1, num_outputs)
     j2 = j1 if x2 is None else jacobian(net, x2, num_outputs)
     if isinstance(outputs, int):

@@ -1,7 +1,7 @@
-"""The door for matrices: what is square, symmetric and finite, of which type, and whether it lies in memory."""
+"""Symmetric matrices, checked where they enter: square, symmetric and finite, in memory or in panels on disk."""
 
 import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,45 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
-from ntk_repro.gram.products import Products
 
-__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "SymmetricMatrix"]
+__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "Products", "SymmetricMatrix", "mirrored", "place_tile"]
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
 _ROWS = 512  # that are compared with their mirror images at once
 ROWS_MULTIPLIED = 1024  # of an array at once, which is a quarter faster than all of it in one piece
 _PANEL_ENTRIES = 2e7  # of a matrix in memory, in one panel
+
+
+class Products:
+    """A symmetric matrix as an operator, which counts its work.
+
+    Attributes:
+        products: how many vectors were multiplied.
+        passes: how often the matrix was read for it.
+    """
+
+    def __init__(self, times: Callable[[np.ndarray], np.ndarray], dtype: np.dtype):
+        """Takes the matrix as a function of vectors (n, b), and the type that its products are computed in."""
+        self._times, self._dtype = times, dtype
+        self.products = self.passes = 0
+
+    @property
+    def note(self) -> str:
+        """For the progress bar."""
+        return f"{self.products} products in {self.passes} passes"
+
+    def __call__(self, rows: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b n"]:
+        """rows times the symmetric matrix, as float64.
+
+        Raises:
+            UserError: the matrix has entries that are not finite.
+        """
+        self.products += len(rows)
+        self.passes += 1
+        # Vectors as columns, so that every panel adds to whole rows.
+        y = self._times(rows.T.astype(self._dtype, order="C")).T.astype(np.float64, order="C")
+        check_finite(y, "the Gram matrix")
+        return y
 
 
 class SymmetricMatrix(abc.ABC):
@@ -174,3 +205,18 @@ class KeptPanels:
             if i in self._chosen and i not in self.kept:
                 self.kept[i] = (start, panel.copy())  # what reads panels may fill the same memory again
             yield start, panel
+
+
+def mirrored(tile: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Exactly symmetric: products of rows with themselves differ in rounding between both halves; the upper counts."""
+    return np.triu(tile) + np.triu(tile, 1).T
+
+
+def place_tile(
+    k: Float[np.ndarray, "rows columns"], row: int, column: int, tile: Float[np.ndarray, "r c"], symmetric: bool
+) -> None:
+    """Writes a tile into a kernel from (row, column) on; into a symmetric one its mirror image too."""
+    rows, columns = slice(row, row + len(tile)), slice(column, column + tile.shape[1])
+    k[rows, columns] = tile
+    if symmetric and row != column:
+        k[columns, rows] = tile.T

@@ -1,4 +1,4 @@
-"""What a kernel needs and what the machine has, asked before the work starts."""
+"""What a kernel needs and what the machine has, checked before the work starts."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def host_available_bytes() -> int:
-    """Memory of the host that may be taken now; of the share that a container or batch system gives, where it does."""
+    """Memory of the host that is available now; within a container or a batch job, of its share."""
     free = [psutil.virtual_memory().available]
     for folder, limit_name, used_name in _cgroups():
         try:
@@ -37,7 +37,7 @@ def host_available_bytes() -> int:
 
 
 def _cached(folder: Path) -> int:
-    """Bytes of files that are kept in memory only while nobody needs it."""
+    """Bytes of cached files, which the system drops when memory is needed."""
     try:
         lines = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
@@ -53,19 +53,19 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
         lines = []
     for line in [*lines, "0::/"]:
         _, controllers, path = line.split(":", 2)
-        own = Path(path.lstrip("/"))
+        group = Path(path.lstrip("/"))
         if not controllers:
             root, names = _CGROUP, ("memory.max", "memory.current")
         elif "memory" in controllers.split(","):
             root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
         else:
             continue
-        for folder in (own, *own.parents):
+        for folder in (group, *group.parents):
             yield root / folder, *names
 
 
 def remaining_bytes(memory: int | None) -> int | None:
-    """What is left of the memory that this process may use in all; None where nothing was said."""
+    """What is left of the memory that this process may use in all; None without a limit."""
     return None if memory is None else max(memory - process_bytes(), 0)
 
 
@@ -88,14 +88,14 @@ def available_bytes() -> int:
     return min(host, stats["bytes_limit"] - stats.get("bytes_in_use", 0))
 
 
-def check_memory(subject: str, needed: float, available: float, remedy: str) -> None:
-    """Refuses work that needs more bytes than there are.
+def check_memory(subject: str, needed: float, available: float, remedy: str, kind: str = "memory") -> None:
+    """Refuses work that needs more bytes than there are, of memory or of disk.
 
     Raises:
         UserError: says what is needed, what there is, and the remedy.
     """
     if needed > available:
-        sizes = f"{readable_bytes(needed)} of memory and {readable_bytes(available)} are available"
+        sizes = f"{readable_bytes(needed)} of {kind} and {readable_bytes(max(available, 0))} are available"
         raise UserError(f"{subject} needs {sizes}: {remedy}")
 
 

@@ -1,4 +1,4 @@
-"""`empirical_nngp`: the NNGP kernel as a network of finite width has it."""
+"""`empirical_nngp`: the NNGP kernel of a network of finite width."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.arguments import checked_samples
@@ -22,8 +22,8 @@ _BATCH = 256
 
 def empirical_nngp(
     net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     precision: str = "float32",
 ) -> Float[np.ndarray, "n1 n2"]:
@@ -42,16 +42,14 @@ def empirical_nngp(
         precision: "float32" or "float64", of the network; the products are in float64.
 
     Raises:
-        UserError: for a network that does not tell its readout, and inputs that are not finite or do not fit.
+        UserError: for a network without a readout in the sense of `Parameterization`, and inputs that are not finite
+            or do not fit.
     """
     if precision not in ("float32", "float64"):
         raise unknown_name("precision", precision, ("float32", "float64"))
     features_fn = readout_features_fn(net.module)
     with precision_scope(precision) as dtype:
-        x1 = checked_samples(x1, "x1", dtype)
-        x2 = x2 if x2 is None else checked_samples(x2, "x2", dtype)
-        if x2 is not None and x1.shape[1:] != x2.shape[1:]:
-            raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
+        x1, x2 = checked_samples(x1, x2, dtype, integers=False)
         check_result_fits(len(x1), len(x1) if x2 is None else len(x2), 1, 8)
         run = jax.jit(features_fn)
         params, state = cast(net.params, dtype), cast(net.state, dtype)
@@ -76,10 +74,8 @@ def readout_features_fn(module: Any) -> Callable[[Any, Any, Array], Float[Array,
         UserError: for a module without a readout in the sense of `Parameterization`.
     """
     if not (hasattr(module, "sigma_w") and hasattr(module, "sigma_b")):
-        raise UserError(
-            f"{'this network' if module is None else type(module).__name__} has no sigma_w and sigma_b, so its NNGP "
-            "kernel is not defined: take fcn, cnn or wide_resnet"
-        )
+        name = "this network" if module is None else type(module).__name__
+        raise UserError(f"{name} has no sigma_w and sigma_b, so no NNGP kernel: take fcn, cnn or wide_resnet")
     sigma_w, sigma_b = module.sigma_w, module.sigma_b
 
     def features(params, state, x):

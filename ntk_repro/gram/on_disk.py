@@ -8,23 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import readable_bytes, remaining_bytes
+from ntk_repro.gram.memory import check_memory, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
-from ntk_repro.gram.structured.features import Plan
-from ntk_repro.gram.structured.schedule import Blocks, Schedule
+from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.record import environment
 
-__all__ = ["blocks_of", "gram_store", "planned_on_disk"]
+__all__ = ["blocks_of", "gram_store"]
 
 # Samples on which the error of a lower precision is measured.
 _TRIED = 64
@@ -32,7 +29,7 @@ _TRIED = 64
 
 def gram_store(
     net: Network,
-    x: Float[np.ndarray, "n ..."],
+    x: Shaped[np.ndarray, "n ..."],
     folder: Path | str,
     *,
     outputs: str | int = "mean",
@@ -41,10 +38,10 @@ def gram_store(
     memory: int | None = None,
     share: tuple[int, int] = (0, 1),
 ) -> GramStore:
-    """`empirical_gram` of x against itself, tile by tile into a folder: for what outlasts a process or its memory.
+    """`empirical_gram` of x against itself, tile by tile into a folder: where time or memory of one process is short.
 
     Killed at any moment, it continues where it was and ends with the same bytes; tiles that are damaged are found
-    and computed again. Where features do not fit into memory they are made again or kept in the folder for the while,
+    and computed again. Where features do not fit into memory they are made again or saved in the folder meanwhile,
     whichever is faster.
 
     Args:
@@ -54,7 +51,7 @@ def gram_store(
         outputs: as in `empirical_gram`.
         precision: as in `empirical_gram`; the error of "tf32" and "bf16" is measured on a few samples and recorded in
             `facts["precision_error"]`, relative to the largest entry.
-        identity: what parameters and inputs do not tell of this matrix, as plain values; kept in the manifest.
+        identity: what parameters and inputs do not say about this matrix, as plain values; stored in the manifest.
         memory: bytes that this process may use in all, None for what is available.
         share: (index, count): this process computes part `index` of `count`, each about equally many tiles.
 
@@ -68,34 +65,29 @@ def gram_store(
     if not 0 <= index < count:
         raise UserError(f"share {index} of {count} does not exist: they are counted from 0")
     folder = Path(folder)
-    about = {
-        **(identity or {}),
-        "fingerprint": fingerprint(net, x),
-        "method": "structured",
-        "outputs": outputs,
-        "precision": precision,
-    }
-    with checked_arguments(net, x, None, outputs, precision) as (net, x, _, outputs, num_outputs):
+    kernel = {"fingerprint": fingerprint(net, x), "method": "structured", "outputs": outputs, "precision": precision}
+    with checked_arguments(net, x, None, outputs, precision) as arguments:
+        net, x, _, outputs, num_outputs = arguments
         plan = structured_plan(net, x, outputs, num_outputs)
-        c = num_outputs if plan.blocks else 1
+        c, dtype = plan.rows_per_sample, arguments.dtype
         fx = np.asarray(net(x[:2]), np.float64).tolist()
         writer = f"{index}-of-{count}" if count > 1 else ""
+
+        def planned(like: Blocks | None) -> Computation:
+            return Computation.planned(arguments, plan, precision, memory=remaining_bytes(memory), like=like)
+
         if GramStore.exists(folder):
             blocks = blocks_of(GramStore.read(folder))
         else:
-            blocks = planned_on_disk(net, x, plan, outputs, precision, memory).schedule.rows
-            _check_disk(folder, blocks, c, _dtype(net).itemsize)
+            blocks = planned(None).schedule.rows
+            _check_disk(folder, blocks, c, dtype.itemsize)
+        settings = {"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx}
+        size = {"n": len(x) * c, "tile": blocks.tile * c}
         with GramStore.open(
-            folder,
-            about,
-            n=len(x) * c,
-            tile=blocks.tile * c,
-            dtype=_dtype(net).name,
-            settings={"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx},
-            writer=writer,
+            folder, {**(identity or {}), **kernel}, **size, dtype=dtype.name, settings=settings, writer=writer
         ) as store:
             _check_same_function(store, fx)
-            computation = planned_on_disk(net, x, plan, outputs, precision, memory, blocks_of(store))
+            computation = planned(blocks_of(store))
             wanted = set(store.missing(_share(store.num_blocks, index, count)))
             started = time.perf_counter()
             if wanted:
@@ -119,55 +111,19 @@ def _share(num_blocks: int, index: int, count: int) -> list[tuple[int, int]]:
 
 def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
     """Refuses to continue with another function of the same parameters (another activation)."""
-    there, here = np.array(store.settings["fx"]), np.array(fx)
-    close = there.shape == here.shape and np.allclose(here, there, 1e-3, 1e-3 * np.abs(there).max(), equal_nan=True)
+    stored, given = np.array(store.settings["fx"]), np.array(fx)
+    atol = 1e-3 * np.abs(stored).max()
+    close = stored.shape == given.shape and np.allclose(given, stored, 1e-3, atol, equal_nan=True)
     if not close:
-        raise UserError(
-            f"{store.path} holds the matrix of a network with other outputs at the same parameters (another "
-            "activation?): name another folder"
-        )
-
-
-def _dtype(net: Network) -> np.dtype:
-    return np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
+        message = "the matrix of a network with other outputs at the same parameters (another activation?)"
+        raise UserError(f"{store.path} holds {message}: name another folder")
 
 
 def _check_disk(folder: Path, blocks: Blocks, c: int, itemsize: int) -> None:
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * itemsize
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"the Gram matrix of {blocks.n * c:,} rows needs {readable_bytes(needed)} of disk and {folder} has "
-            f"{readable_bytes(free)} free: make room, or take another folder (NTK_REPRO_RUNS is that of all runs)"
-        )
-
-
-def planned_on_disk(
-    net: Network,
-    x: Float[np.ndarray, "n ..."],
-    plan: Plan,
-    outputs: str | int,
-    precision: str,
-    memory: int | None,
-    like: Blocks | None = None,
-) -> Computation:
-    """The computation of x against itself that leaves its result on disk.
-
-    Args:
-        net: the network, and so on as in `gram_store`, checked and cast.
-        x: its samples.
-        plan: see `structured_plan`.
-        outputs: as in `empirical_gram`.
-        precision: as in `empirical_gram`.
-        memory: bytes that this process may use in all, None for what is available.
-        like: the blocks of a store that is continued.
-    """
-    itemsize = Computation.itemsize(_dtype(net), precision)
-    devices = jax.local_device_count()
-    schedule = Schedule.of(plan, len(x), None, itemsize, memory=remaining_bytes(memory), devices=devices, like=like)
-    return Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision)
+    remedy = f"make room in {folder}, or take another folder (NTK_REPRO_RUNS is that of all runs)"
+    check_memory(f"the Gram matrix of {blocks.n * c:,} rows", needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
 def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: set, scratch: Path) -> None:
@@ -184,14 +140,13 @@ def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: 
 
 
 def _facts(computation: Computation, x: np.ndarray) -> dict[str, Any]:
-    facts: dict[str, Any] = {"environment": environment(), "layers": _forms(computation.plan)}
+    facts: dict[str, Any] = {
+        "environment": environment(),
+        "layers": {layer.name: form for layer, form in computation.plan.formed},
+    }
     if computation.precision in ("tf32", "bf16"):
         facts["precision_error"] = _precision_error(computation, x[:_TRIED])
     return facts
-
-
-def _forms(plan: Plan) -> dict[str, str]:
-    return {"/".join(layer.path) or "(root)": form for layer, form in zip(plan.layers, plan.forms, strict=True)}
 
 
 def _precision_error(computation: Computation, x: np.ndarray) -> float:

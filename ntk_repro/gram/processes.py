@@ -1,4 +1,4 @@
-"""Several processes on one Gram matrix, through `jax.distributed`: who computes which share, and how they part."""
+"""Several processes on one Gram matrix, through `jax.distributed`: who computes which share, and how they shut down."""
 
 import contextlib
 import os
@@ -10,19 +10,20 @@ import jax
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.models import last_line
 from ntk_repro.progress import progress
 
 __all__ = ["join", "together", "wait_for_all"]
 
-# Seconds between two looks at the store.
+# Seconds between two checks of the store.
 _PATIENCE = 1.0
 
 
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> tuple[int, int]:
-    """Makes this process one of several and gives its share, (index, count).
+    """Joins this process to the others and returns its share, (index, count).
 
-    Must come before anything else uses JAX. Without arguments JAX finds out by itself from Slurm, Open MPI, a TPU pod
-    or Kubernetes (`jax.distributed.initialize`).
+    Must come before anything else uses JAX. Without arguments JAX detects the others through Slurm, Open MPI, a TPU
+    pod or Kubernetes (`jax.distributed.initialize`).
 
     Args:
         coordinator: host:port of process 0.
@@ -30,7 +31,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
         process: which one this is, from 0.
 
     Raises:
-        UserError: when JAX cannot tell, or the others do not come.
+        UserError: when JAX cannot detect them, or the others do not start.
     """
     given = (coordinator, processes, process)
     if any(value is not None for value in given) and any(value is None for value in given):
@@ -38,10 +39,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (ValueError, RuntimeError) as error:
-        raise UserError(
-            f"the processes did not find each other ({str(error).splitlines()[0]}): start all of them, and outside of "
-            "Slurm give each --coordinator HOST:PORT --processes COUNT --process NUMBER"
-        ) from error
+        remedy = "start all of them, outside of Slurm with --coordinator HOST:PORT --processes COUNT --process NUMBER"
+        raise UserError(f"the processes did not find each other ({last_line(error)}): {remedy}") from error
     return jax.process_index(), jax.process_count()
 
 
@@ -49,7 +48,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
 def together(joined: bool) -> Iterator[None]:
     """Within it an error of one process ends that process at once, and through JAX the others soon after.
 
-    Left to itself JAX would wait minutes for a process that has given up to meet the others at the end.
+    Without it JAX would wait minutes at the end for a process that has failed.
 
     Args:
         joined: whether there are others; without them an error passes as usual.
@@ -65,10 +64,10 @@ def together(joined: bool) -> Iterator[None]:
 
 
 def wait_for_all(store: GramStore) -> None:
-    """Waits until every tile is there, then leaves the group: what follows is done by one process alone.
+    """Waits until every tile is stored, then leaves the group: one process alone continues.
 
-    When one process dies, JAX ends all of the group within minutes, so that nobody waits for the dead; the same command
-    again makes up for what is missing.
+    When one process dies, JAX ends the group within minutes, so that no process waits for it; the same command then
+    computes what is missing.
     """
     absent = store.absent()
     with progress("tiles of the other processes", len(absent), "tiles") as advance:
@@ -76,5 +75,5 @@ def wait_for_all(store: GramStore) -> None:
             time.sleep(_PATIENCE)
             before, absent = len(absent), store.absent(absent)
             advance(before - len(absent))
-    with contextlib.suppress(RuntimeError):  # the last of the others may be faster
+    with contextlib.suppress(RuntimeError):  # another process may have shut the group down
         jax.distributed.shutdown()

@@ -19,7 +19,7 @@ from ntk_repro.parameters import detached
 __all__ = ["outputs_of_one_sample"]
 
 _NOISE = 1e-3  # of the size of each parameter: little enough to stay where iterations converge
-_MOST_SEARCHED = 64  # samples, for some that differ
+_MOST_SEARCHED = 64  # samples that are searched for some that differ
 
 
 def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
@@ -27,8 +27,8 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
 
     The network is traced on one sample at each call. The first time its outputs on three samples together are compared
     with those on each alone, at a random point near its parameters, for coupling may be hidden where they are (by a
-    gate that is 0). Later its equations are compared with those of the time before: what has been compiled since would
-    not follow a function that has changed.
+    gate that is 0). Later its equations are compared with the earlier ones: compiled code would not follow a
+    function that has changed.
 
     Args:
         net: the network.
@@ -40,21 +40,19 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
     traced = _Traced.of(net, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype))
     (outputs,) = traced.closed.out_avals
     if outputs.shape[0] != 1 or not outputs.shape[1]:
-        raise UserError(
-            f"for 1 sample the network returns outputs of shape {outputs.shape}: it must map n samples to (n, k) or "
-            "(n,) outputs, also for n = 1 (squeeze(-1), not squeeze())"
-        )
+        remedy = "map n samples to (n, k) or (n,) outputs, also for n = 1 (squeeze(-1), not squeeze())"
+        raise UserError(f"for 1 sample the network returns outputs of shape {outputs.shape}: {remedy}")
     if jnp.issubdtype(outputs.dtype, jnp.float64) and re.search("random_bits|threefry", traced.text):
-        raise UserError(
-            "the network draws random numbers from a key of its own, and JAX draws others in float64: draw them "
-            'outside and pass them among params, or take precision="float32"'
-        )
+        remedy = 'pass them among params, or take precision="float32"'
+        raise UserError(f"the network draws random numbers inside, and JAX draws others in float64: {remedy}")
     key = signature(net, x)
     before = _seen.get(key)
     if before is None or not traced.same_as(before):
         samples = _three_samples(x)
         if before is not None:
-            _check_unchanged(net, samples[:1], before, traced)
+            for params in (moved_off(net.params, _NOISE), net.params):
+                once, again = (f(params, net.state, samples[:1]) for f in (before, traced))
+                _refuse_other_answers(once, again, tolerance(traced.closed))
         _check_alone_as_together(net, samples)
     _seen[key] = traced
     return jax.ShapeDtypeStruct(outputs.shape, outputs.dtype)
@@ -69,7 +67,7 @@ class _Traced:
 
     @classmethod
     def of(cls, net: Network, x: jax.ShapeDtypeStruct) -> "_Traced":
-        # A function of its own each time: JAX would not call one again that it has traced before.
+        # A new function each time: JAX does not trace the same one again.
         closed = jax.make_jaxpr(lambda *arguments: net.apply_fn(*arguments))(net.params, net.state, x)
         text = re.sub(r"0x[0-9a-f]+", "", str(closed))  # without addresses of functions
         # Copies of NumPy arrays: whoever owns them may write into them.
@@ -91,37 +89,26 @@ def _check_alone_as_together(net: Network, x: np.ndarray) -> None:
     for params in (moved_off(net.params, _NOISE), net.params):
         together, alone, limit = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
         if together.shape != alone.shape:
-            raise UserError(
-                f"on {len(x)} samples together the network's outputs have shape {together.shape}, on each alone "
-                f"{alone.shape}: give one row of outputs a sample"
-            )
+            shape = f"on {len(x)} samples together the network's outputs have shape {together.shape}"
+            raise UserError(f"{shape}, not {alone.shape}: return one row of outputs for each sample")
         where = _difference(together, alone, limit)
         if where is not None:
             _, again, _ = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
             _refuse_other_answers(alone, again, limit)
-            raise UserError(
-                f"the network does not treat its samples one by one: near its parameters, output {where[1]} of a sample"
-                f" is {alone[where]:.6g} alone and {together[where]:.6g} beside others; a kernel needs outputs that "
-                "depend on their own sample alone: take out what runs over the batch (a mean over axis 0, batch "
-                "statistics, random numbers for each row)"
-            )
+            numbers = f"output {where[1]} of a sample is {alone[where]:.6g} alone, {together[where]:.6g} beside others"
+            remedy = "remove what runs over the batch (a mean over axis 0, batch statistics, noise for each row)"
+            raise UserError(f"the network does not treat its samples one by one ({numbers}): {remedy}")
         if np.isfinite(alone).all():
             return
-
-
-def _check_unchanged(net: Network, x: np.ndarray, before: _Traced, now: _Traced) -> None:
-    for params in (moved_off(net.params, _NOISE), net.params):
-        _refuse_other_answers(before(params, net.state, x), now(params, net.state, x), tolerance(now.closed))
 
 
 def _refuse_other_answers(first: np.ndarray, second: np.ndarray, limit: float) -> None:
     where = _difference(first, second, limit)
     if where is not None:
-        raise UserError(
-            f"the network gives different outputs for the same sample, {first[where]:.6g} and then {second[where]:.6g}:"
-            " it draws random numbers (np.random, a new key each time) or reads values outside of params and x that "
-            "change; make them arguments, or make the network anew after a change"
-        )
+        numbers = f"{first[where]:.6g} and then {second[where]:.6g}"
+        reason = "it draws random numbers or reads values outside of params and x that change"
+        remedy = "make them arguments, or create the network again after a change"
+        raise UserError(f"the network gives different outputs for the same sample, {numbers}: {reason}; {remedy}")
 
 
 def _difference(
@@ -142,7 +129,7 @@ def _difference(
 
 
 def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, np.ndarray], tuple[Any, Any, float]]:
-    """Outputs of all samples in one batch and of each in a batch of its own, and how exact they are."""
+    """Outputs of all samples in one batch and of each alone, and how exact they are."""
 
     def both(params, state, x):
         return apply_fn(params, state, x), jax.vmap(lambda one: apply_fn(params, state, one[None])[0])(x)

@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.network import Network
+from ntk_repro.gram.arguments import KernelArguments
+from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.progress import progress
 
 __all__ = ["neural_tangents_gram", "neural_tangents_kernel_fn"]
+
+_BATCH = 32
 
 
 @functools.lru_cache(maxsize=16)
@@ -37,37 +40,26 @@ def neural_tangents_kernel_fn(apply_fn: Callable, outputs: str | int, implementa
     return jax.jit(kernel)
 
 
-def neural_tangents_gram(
-    net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None,
-    outputs: str | int,
-    num_outputs: int,
-    batch_size: int = 32,
-    implementation: int = 1,
-) -> Float[np.ndarray, "rows columns"]:
-    """The kernel of `empirical_gram`, whose arguments it takes checked and cast.
+def neural_tangents_gram(arguments: KernelArguments) -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`.
 
     `nt.batch` wants the number of samples to be a multiple of the batch size: the last sample is repeated to fill it,
     and the rows and columns of the repetitions are cut off.
     """
     from ntk_repro._neural_tangents import nt
 
-    kernel = neural_tangents_kernel_fn(net.apply_fn, outputs, implementation)
-
-    def padded(x):
-        return np.concatenate([x, np.repeat(x[-1:], -len(x) % batch_size, axis=0)])
-
-    n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
+    net, x1, x2, outputs, num_outputs = arguments
+    kernel = neural_tangents_kernel_fn(net.apply_fn, outputs)
+    blocks, n2 = Blocks(len(x1), _BATCH, _BATCH), arguments.n2
     # One call a row of blocks, so that progress can be shown; nt.batch walks the blocks of the row.
-    batched = nt.batch(lambda x1, x2: kernel(net.params, net.state, x1, x2), batch_size, store_on_device=False)
-    columns = jnp.asarray(padded(x1 if x2 is None else x2))
+    batched = nt.batch(lambda x1, x2: kernel(net.params, net.state, x1, x2), _BATCH, store_on_device=False)
+    columns = jnp.asarray(Blocks(n2, n2 + -n2 % _BATCH, _BATCH).take(x1 if x2 is None else x2, 0))
     rows = []
-    with progress("kernel by neural-tangents", -(-n1 // batch_size), "rows of blocks") as advance:
-        for start in range(0, n1, batch_size):
-            rows.append(np.asarray(batched(jnp.asarray(padded(x1[start : start + batch_size])), columns)))
+    with progress("kernel by neural-tangents", blocks.count, "rows of blocks") as advance:
+        for block in range(blocks.count):
+            rows.append(np.asarray(batched(jnp.asarray(blocks.take(x1, block)), columns)))
             advance()
-    k = np.concatenate(rows)[:n1, :n2]
+    k = np.concatenate(rows)[: len(x1), :n2]
     if outputs == "full":
-        k = k.transpose(0, 2, 1, 3).reshape(n1 * num_outputs, n2 * num_outputs)
+        k = k.transpose(0, 2, 1, 3).reshape(len(x1) * num_outputs, n2 * num_outputs)
     return (k + k.T) / 2 if x2 is None else k

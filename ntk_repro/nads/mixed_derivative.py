@@ -16,7 +16,6 @@ from jaxtyping import Array, Float
 
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
 from ntk_repro.gram.structured.agreement import agreeing_layers
-from ntk_repro.gram.structured.features import positions_of_inputs
 from ntk_repro.network import Network
 
 __all__ = ["MixedDerivative", "averaged_derivative", "derivative_at"]
@@ -117,7 +116,7 @@ def derivative_at(net: Network, x: Float[np.ndarray, "*input"], output: int) -> 
     captured = capture_fn(net.apply_fn, layers, output)(net.params, net.state, jnp.asarray(x[None]))
     frames = []
     for layer in layers:
-        inputs = np.asarray(positions_of_inputs(layer, captured.inputs[layer.path]))[0]
+        inputs = np.asarray(layer.input_rows(captured.inputs[layer.path]))[0]
         cotangents = np.concatenate([np.asarray(d).reshape(-1, layer.d_out) for d in captured.cotangents[layer.path]])
         frames.append(_frame(layer, inputs, cotangents))
     function = _tangents_fn(net.apply_fn, layers, output)
@@ -190,10 +189,10 @@ def _tangents_fn(apply_fn: Callable, layers: tuple[Layer, ...], output: int) -> 
             return jax.jvp(at, (x,), (direction,))[1]
 
         moved = jax.vmap(along)(v)
-        parts = [moved.rest.reshape(len(v), -1)]
+        parts = [moved.others.reshape(len(v), -1)]
         for layer, frame in zip(layers, frames, strict=True):
             # The axis of the one sample makes way for that of the directions.
-            inputs = positions_of_inputs(layer, [a[:, 0] for a in moved.inputs[layer.path]])
+            inputs = layer.input_rows([a[:, 0] for a in moved.inputs[layer.path]])
             if layer.use_bias:
                 inputs = jnp.pad(inputs, [(0, 0), (0, 0), (0, 1)])
             cotangents = [d.reshape(len(v), -1, layer.d_out) for d in moved.cotangents[layer.path]]

@@ -6,6 +6,7 @@ from benchmarks import sketch
 from benchmarks.sketch import KINDS, Variant
 from ntk_repro import Network, empirical_gram
 from ntk_repro.gram.capture import Layer
+from ntk_repro.gram.capture.dense import Dense
 from ntk_repro.gram.capture.view import View
 
 RNG = np.random.default_rng(0)
@@ -53,10 +54,10 @@ def test_the_mean_gradient_is_exact(captured):
 
 
 def test_a_kronecker_projection_is_of_the_gradient():
-    layer = Layer(("dense",), ((5, 7),), ((5, 6),), 0, None, View((7, 6), (7, 6)))
+    layer = Layer(("dense",), ((5, 7),), ((5, 6),), 0, None, View.of((7, 6)), Dense())
     a, d = RNG.standard_normal((3, 5, 7)), RNG.standard_normal((3, 1, 5, 6))
     inputs, cotangents = {layer.path: [jnp.array(a)]}, {layer.path: [jnp.array(d)]}
-    capture = sketch.Capture(inputs, cotangents, rest=jnp.zeros((3, 1, 0)))
+    capture = sketch.Capture(inputs, cotangents, others=jnp.zeros((3, 1, 0)))
     gradients = np.einsum("nsi,ncso->nio", a, d)
     made = sketch._by_kronecker(layer, capture, gradients.reshape(3, -1), 12, np.random.default_rng(1))
     again = np.random.default_rng(1)

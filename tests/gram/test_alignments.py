@@ -5,7 +5,6 @@ import pytest
 from flax import linen as nn
 
 import ntk_repro
-from ntk_repro.errors import UserError
 from ntk_repro.gram import (
     alignment,
     alignment_from_gram,
@@ -15,7 +14,10 @@ from ntk_repro.gram import (
     kernel_cosine_distance,
     matrices,
 )
+from ntk_repro.gram.structured import Blocks
+from ntk_repro.models import build_model
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 N = 23
 
@@ -29,20 +31,14 @@ class Convolutional(nn.Module):
         return nn.Dense(self.outputs)(x.reshape(len(x), -1))
 
 
-NETS = {"mlp": {"width": 0.2}, "conv": {}, "two outputs": {"outputs": 2}}
-
-
 @pytest.fixture(scope="module")
 def x():
     return np.random.default_rng(0).normal(size=(N, 5, 4, 2)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=NETS)
+@pytest.fixture(scope="module", params=[build_model("mlp", width=0.2), Convolutional(), Convolutional(outputs=2)])
 def net(request, x):
-    settings = NETS[request.param]
-    if request.param == "mlp":
-        return Network.create("mlp", 1, x.shape[1:], **settings)
-    return Network.create(Convolutional(**settings), 1, x.shape[1:])
+    return Network.create(request.param, 1, x.shape[1:])
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ def test_any_cut_into_blocks_gives_the_same(net, x, targets, monkeypatch):
     monkeypatch.setattr(alignments, "_BLOCK_SAMPLES", {"cpu": 5, "other": 5})  # the last block is filled up
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64"), expected, rtol=1e-12)
     each = 8 * net.num_params * net(x[:1]).shape[1]
-    assert alignments._blocks(N, 5, each, memory=6 * each) == (1, 2)
+    assert alignments._blocks(N, 5, each, memory=6 * each) == (Blocks(N, 1, 1), 2)
     np.testing.assert_allclose(alignment(net, x, targets, precision="float64", memory=6 * each), expected, rtol=1e-12)
 
 
@@ -90,12 +86,12 @@ def test_one_output_of_two_is_that_output_alone(x, targets):
 def test_a_vector_is_one_target(x, targets):
     net = Network.create("mlp", 1, x.shape[1:], width=0.05)
     expected = alignment(net, x, targets)[:1]
-    np.testing.assert_allclose(alignment(net, x, targets[:, 0]), expected, rtol=1e-5)
-    np.testing.assert_allclose(alignment_from_gram(empirical_gram(net, x), targets[:, 0]), expected, rtol=1e-5)
+    for alpha in (alignment(net, x, targets[:, 0]), alignment_from_gram(empirical_gram(net, x), targets[:, 0])):
+        np.testing.assert_allclose(alpha, expected, rtol=1e-5)
 
 
 @pytest.mark.slow
-def test_any_function_will_do_and_targets_enter_squared(x, targets):
+def test_any_function_is_accepted_and_targets_enter_squared(x, targets):
     net = Network.from_apply(lambda params, x: jnp.sin(x.reshape(len(x), -1) @ params), jnp.ones((40, 1)) / 10)
     gradients = jax.jacrev(lambda params: net.apply(params, x)[:, 0])(net.params)[..., 0]
     expected = np.sum((targets.T @ np.asarray(gradients, np.float64) / N) ** 2, axis=1)
@@ -106,9 +102,8 @@ def test_any_function_will_do_and_targets_enter_squared(x, targets):
 def test_a_store_is_read_panel_by_panel(x, targets, tmp_path):
     net = Network.create("mlp", 1, x.shape[1:], width=0.05)
     store = gram_store(net, x, tmp_path / "gram")
-    np.testing.assert_allclose(
-        alignment_from_gram(store, targets), alignment_from_gram(store.array(), targets), rtol=1e-12
-    )
+    streamed, expected = (alignment_from_gram(k, targets) for k in (store, store.array()))
+    np.testing.assert_allclose(streamed, expected, rtol=1e-12)
 
 
 def test_panels_of_an_array_may_be_narrow(targets, monkeypatch):
@@ -133,27 +128,17 @@ def test_a_small_distance_keeps_its_digits():
     assert kernel_cosine_distance(a, b) == pytest.approx(5e-13, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda net, x: alignment(net, x, np.ones((N - 1, 2))), r"targets must be \(23, T\)"),
-        (lambda net, x: alignment(net, x, np.full((N, 1), np.nan)), "not finite"),
-        (lambda net, x: alignment(net, x, np.full((N, 1), 1j)), "the targets are complex: pass real"),
-        (lambda net, x: alignment(net, x, np.ones((N, 1)), outputs="full"), 'take "mean"'),
-        (lambda net, x: alignment(net, x, np.ones((N, 1)), outputs=3), "output 3"),
-        (lambda net, x: alignment(net, x, np.ones((N, 1)), precision="bf16"), '"bf16" is for the products of a kernel'),
-        (lambda net, x: alignment(net, x, np.ones((N, 1)), precision="tf32"), '"tf32" is for the products of a kernel'),
-        (lambda net, x: alignment(net.replace(params=jax.tree.map(lambda p: p * np.nan, net.params)), x, np.ones(N)),
-         "overflows"),
-        (lambda net, x: alignment_from_gram(np.ones((3, 4)), np.ones((3, 1))), "square"),
-        (lambda net, x: kernel_cosine_distance(np.eye(2), np.eye(3)), "the same samples"),
-        (lambda net, x: kernel_cosine_distance(np.eye(2), np.zeros((2, 2))), "zeros"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_refused(call, message, x):
-    with pytest.raises(UserError, match=message):
-        call(Network.create("mlp", 1, x.shape[1:], width=0.05), x)
-
-
-def test_the_public_name_is_the_function():
-    assert ntk_repro.alignment is alignment
+def test_bad_input_is_refused(x):
+    net, one = Network.create("mlp", 1, x.shape[1:], width=0.05), np.ones((N, 1))
+    refused(r"targets must be of shape \(23,\) or \(23, T\)", alignment, net, x, np.ones((N - 1, 2)))
+    refused("not finite", alignment, net, x, np.nan * one)
+    refused("the targets are complex: pass real", alignment, net, x, 1j * one)
+    refused('take "mean"', alignment, net, x, one, outputs="full")
+    refused("output 3", alignment, net, x, one, outputs=3)
+    for precision in ("bf16", "tf32"):
+        refused(f'"{precision}" is for the products of a kernel', alignment, net, x, one, precision=precision)
+    broken = net.replace(params=jax.tree.map(lambda p: p * np.nan, net.params))
+    refused("overflows", alignment, broken, x, np.ones(N))
+    refused("square", alignment_from_gram, np.ones((3, 4)), np.ones((3, 1)))
+    refused("the same samples", kernel_cosine_distance, np.eye(2), np.eye(3))
+    refused("zeros", kernel_cosine_distance, np.eye(2), np.zeros((2, 2)))

@@ -7,6 +7,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.models import MODELS, build_model
+from tests.gram.refusals import refused
 
 
 @pytest.mark.parametrize("net", MODELS)
@@ -25,8 +26,7 @@ def test_settings_of_an_architecture_reach_it():
 
 
 def test_settings_of_another_architecture_are_refused():
-    with pytest.raises(UserError, match="unknown setting of lenet 'depth'"):
-        build_model("lenet", **GramConfig(net="lenet", depth=2).model_settings)
+    refused("unknown setting of lenet 'depth'", build_model, "lenet", **GramConfig(net="lenet", depth=2).model_settings)
     with pytest.raises(UserError, match="standard parameterization only"):
         build_model("mlp", **GramConfig(net="mlp", parameterization="ntk").model_settings)
     with pytest.raises(UserError, match="unknown network 'fnc'"):

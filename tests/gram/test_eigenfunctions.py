@@ -4,11 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import eigenbasis, eigenfunction_labels, empirical_gram, on_disk, top_eigenpairs
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
+from tests.gram.counting import counted
+from tests.gram.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(12, 4, 4, 1)).astype(np.float32)
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1)
@@ -16,17 +17,8 @@ NET = Network.create("mlp", 0, (4, 4, 1), width=0.1)
 
 @pytest.fixture
 def grams(monkeypatch):
-    """Counts how often a Gram matrix is computed."""
-    calls = []
-
-    compute = Computation.run
-
-    def counted(self, *args, **kw):
-        calls.append(self)
-        return compute(self, *args, **kw)
-
-    monkeypatch.setattr(Computation, "run", counted)
-    return calls
+    """The computations of a Gram matrix."""
+    return counted(monkeypatch, Computation, "run")
 
 
 def basis(net=NET, x=X, k=5, root=None, **identity):
@@ -63,25 +55,21 @@ def test_labels_are_the_signs_by_one_based_index():
     np.testing.assert_array_equal(eigenfunction_labels(np.array([[0.0], [-1.0]]), 1), [1, -1])
 
 
-def test_what_is_no_task_is_refused(tmp_path, monkeypatch):
+def test_indices_without_a_task_are_refused(tmp_path):
     vectors = np.array([[0.6, 0.8], [0.8, -0.6]])
-    with pytest.raises(UserError, match=r"phi_1 has one sign.*begin at eigenfunction 2"):
-        eigenfunction_labels(vectors, 1)
+    refused(r"phi_1 has one sign.*begin at 2", eigenfunction_labels, vectors, 1)
     for index in (0, 3):
-        with pytest.raises(UserError, match="eigenpairs 1 to 2 were computed"):
-            eigenfunction_labels(vectors, index)
-    with pytest.raises(UserError, match="need at least 13 samples, not 12: ask for 1 to 12"):
-        basis(k=13, root=tmp_path)
+        refused("eigenpairs 1 to 2 were computed", eigenfunction_labels, vectors, index)
+    refused("need at least 13 samples, not 12: ask for 1 to 12", basis, k=13, root=tmp_path)
 
 
-def test_too_little_disk_is_told_before_the_work(tmp_path, monkeypatch, grams):
+def test_too_little_disk_is_refused_before_the_work(tmp_path, monkeypatch, grams):
     monkeypatch.setattr(on_disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match=r"576 B of disk .* 100 B free.*NTK_REPRO_RUNS"):
-        basis(root=tmp_path)
+    refused(r"576 B of disk and 100 B are available.*NTK_REPRO_RUNS", basis, root=tmp_path)
     assert not grams
 
 
-def test_a_matrix_that_lost_a_tile_is_mended_though_the_eigenpairs_are_kept(tmp_path, grams):
+def test_a_lost_tile_is_computed_again_although_the_eigenpairs_are_saved(tmp_path, grams):
     first = basis(root=tmp_path)
     exact = first.gram
     next((first.store.path / "tiles/c").rglob("0/0")).unlink()
@@ -89,14 +77,10 @@ def test_a_matrix_that_lost_a_tile_is_mended_though_the_eigenpairs_are_kept(tmp_
     assert len(grams) == 2
 
 
-def test_parameters_in_bfloat16_have_a_fingerprint():
+def test_parameters_in_bfloat16_and_keys_in_the_state_have_a_fingerprint():
+    """The dropout of an NNX module keeps a key in the state."""
     half = NET.replace(params=jax.tree.map(lambda leaf: leaf.astype(jax.numpy.bfloat16), NET.params))
-    assert fingerprint(half, X) != fingerprint(NET, X)
-    assert fingerprint(half, X) == fingerprint(half, X)
-
-
-def test_keys_in_the_state_have_a_fingerprint():
-    """As the dropout of an NNX module keeps them."""
-    one, other = (NET.replace(state={"rng": jax.random.key(seed)}) for seed in (0, 1))
-    assert fingerprint(one, X) == fingerprint(one, X)
-    assert fingerprint(one, X) != fingerprint(other, X)
+    nets = [NET, half, *(NET.replace(state={"rng": jax.random.key(seed)}) for seed in (0, 1))]
+    first, again = ([fingerprint(net, X) for net in nets] for _ in range(2))
+    assert first == again
+    assert len(set(first)) == len(nets)

@@ -17,10 +17,12 @@ from flax import nnx, struct
 from flax.core import freeze
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram import alignment, empirical_gram, structured
+from ntk_repro.gram import alignment, empirical_gram
+from ntk_repro.gram.structured import structured_plan
 from ntk_repro.network import Network
 from ntk_repro.parameters import ComplexParameter
-from tests.gram.test_empirical import relative_error
+from tests.gram.cases import Compact, assert_exact, dense_kernel, relative_error
+from tests.gram.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5)).astype(np.float32)
@@ -30,15 +32,8 @@ def normal(*shape: int) -> np.ndarray:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def dense_kernel(net: Network, x: np.ndarray) -> np.ndarray:
-    """The oracle: whole Jacobians in float64."""
-    return empirical_gram(net, x, method="jacobian", precision="float64", outputs="full")
-
-
-class TwoLayers(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(1)(nn.tanh(nn.Dense(6)(x)))
+def two_layers(module, x):
+    return nn.Dense(1)(nn.tanh(nn.Dense(6)(x)))
 
 
 class Named(NamedTuple):
@@ -77,14 +72,13 @@ def test_the_kernel_does_not_depend_on_the_container(name, first):
     net = Network.from_apply(by_name, params)
     nets = [net, net.replace(params=CONTAINERS[name](params))]
     for one in nets if first == "dict" else nets[::-1]:
-        assert relative_error(empirical_gram(one, X, outputs="full"), dense_kernel(net, X)) < 3e-6
-        assert len(structured.structured_plan(one, X, "full", 5).layers) == 2
+        assert_exact(one, X, net, layers=2)
 
 
 @pytest.mark.parametrize("name", ["FrozenDict", "OrderedDict", "defaultdict"])
 @pytest.mark.parametrize("first", ["dict", "other"])
 def test_the_kernel_of_a_linen_module_does_not_depend_on_the_container(name, first):
-    net = Network.create(TwoLayers(), 0, (5,))
+    net = Network.create(Compact(two_layers), 0, (5,))
     nets = [net, net.replace(params=CONTAINERS[name](net.params))]
     one, other = (empirical_gram(one, X) for one in (nets if first == "dict" else nets[::-1]))
     np.testing.assert_array_equal(one, other)
@@ -92,19 +86,14 @@ def test_the_kernel_of_a_linen_module_does_not_depend_on_the_container(name, fir
 
 
 def test_partitioned_parameters_are_parameters():
-    class Partitioned(nn.Module):
-        @nn.compact
-        def __call__(self, x):
-            init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
-            return nn.Dense(2)(nn.tanh(nn.Dense(6, kernel_init=init)(x)))
+    def partitioned(module, x):
+        init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "model"))
+        h = nn.tanh(nn.Dense(6, kernel_init=init)(x))
+        return nn.Dense(2)(h)
 
-    net = Network.create(Partitioned(), 0, (5,))
-    assert {layer.path for layer in structured.structured_plan(net, X, "full", 2).layers} == {
-        ("Dense_0",),
-        ("Dense_1",),
-    }
-    unboxed = net.replace(params=nn.meta.unbox(net.params))
-    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(unboxed, X)) < 3e-6
+    net = Network.create(Compact(partitioned), 0, (5,))
+    assert [layer.name for layer in structured_plan(net, X, "full", 2).layers] == ["Dense_0", "Dense_1"]
+    assert_exact(net, X, net.replace(params=nn.meta.unbox(net.params)))
 
 
 # Complex parameters: the oracle is the same function of real and imaginary parts as parameters of their own.
@@ -161,18 +150,16 @@ def test_alignment_and_linearization_follow_the_real_formulation():
 
 
 def test_a_complex_linen_module():
-    class Complex(nn.Module):
-        @nn.compact
-        def __call__(self, x):
-            return jnp.abs(nn.Dense(3, param_dtype=jnp.complex64)(x.astype(jnp.complex64))) @ jnp.ones((3, 1))
+    def complex_layer(module, x):
+        return jnp.abs(nn.Dense(3, param_dtype=jnp.complex64)(x.astype(jnp.complex64))) @ jnp.ones((3, 1))
 
-    net = Network.create(Complex(), 0, (5,))
+    net = Network.create(Compact(complex_layer), 0, (5,))
     kernel, bias = net.params["Dense_0"]["kernel"], net.params["Dense_0"]["bias"]
     by_parts = Network.from_apply(
         lambda p, x: jnp.abs(x @ (p[0] + 1j * p[1]) + p[2] + 1j * p[3]) @ jnp.ones((3, 1)),
         [kernel.real, kernel.imag, bias.real, bias.imag],
     )
-    assert relative_error(empirical_gram(net, X), dense_kernel(by_parts, X)) < 3e-6
+    assert_exact(net, X, by_parts)
 
 
 @pytest.mark.parametrize("name", ["FrozenDict", "OrderedDict"])
@@ -191,26 +178,13 @@ def test_complex_and_fixed_leaves_in_another_container(name):
 def test_integers_keys_and_functions_among_the_parameters_stay_fixed():
     w = normal(5, 2)
     plain = Network.from_apply(lambda p, x: jnp.tanh(x[:, [3, 1, 0, 2, 4]] @ p) * 3, w)
-    fixed = {
-        "w": w,
-        "order": np.array([3, 1, 0, 2, 4]),
-        "times": 3,
-        "key": jax.random.key(1),
-        "act": jnp.tanh,
-        "on": True,
-    }
+    order = np.array([3, 1, 0, 2, 4])
+    fixed = {"w": w, "order": order, "times": 3, "key": jax.random.key(1), "act": jnp.tanh, "on": True}
     net = Network.from_apply(lambda p, x: p["act"](x[:, p["order"]] @ p["w"]) * p["times"] * p["on"], fixed)
     assert net.num_params == 10
     np.testing.assert_allclose(net(X), plain(X), rtol=1e-6)
-    settings: list[dict[str, Any]] = [
-        {},
-        {"precision": "float64"},
-        {"method": "jacobian"},
-        {"method": "neural_tangents"},
-    ]
-    for kw in settings:
-        assert relative_error(empirical_gram(net, X, outputs="full", **kw), dense_kernel(plain, X)) < 3e-6
-    assert len(structured.structured_plan(net, X, "full", 2).layers) == 1
+    for kw in ({}, {"precision": "float64"}, {"method": "jacobian"}, {"method": "neural_tangents"}):
+        assert_exact(net, X, plain, layers=1, **kw)
     np.testing.assert_allclose(net.linearization()(X), plain(X), rtol=1e-5)
     other = Network.from_apply(lambda p, x: x @ p["w"] * p["times"], fixed | {"times": 2})
     assert relative_error(empirical_gram(other, X), 4 * X @ X.T) < 3e-6
@@ -221,17 +195,12 @@ def test_an_equinox_module_is_a_network():
     module = eqx.nn.MLP(5, 2, 7, 2, key=jax.random.key(0))
     net = Network.from_apply(lambda module, x: jax.vmap(module)(x), module)
     np.testing.assert_allclose(net(X), jax.vmap(module)(jnp.asarray(X)), rtol=1e-5)
-    assert len(structured.structured_plan(net, X, "full", 2).layers) == 3
-    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(net, X)) < 3e-6
+    assert_exact(net, X, layers=3)
 
 
 def test_an_equinox_module_with_dropout_and_flags():
-    layers = [
-        eqx.nn.Linear(5, 6, key=jax.random.key(0)),
-        eqx.nn.Dropout(0.5),
-        eqx.nn.Linear(6, 2, key=jax.random.key(1)),
-    ]
-    module = eqx.nn.inference_mode(eqx.nn.Sequential(layers))
+    first, last = (eqx.nn.Linear(d, k, key=jax.random.key(d)) for d, k in ((5, 6), (6, 2)))
+    module = eqx.nn.inference_mode(eqx.nn.Sequential([first, eqx.nn.Dropout(0.5), last]))
     arrays, static = eqx.partition(module, eqx.is_inexact_array)
     net = Network.from_apply(lambda module, x: jax.vmap(module)(x), module)
     oracle = jax.jacrev(lambda arrays: jax.vmap(eqx.combine(arrays, static))(jnp.asarray(X)))(arrays)
@@ -251,8 +220,7 @@ def test_a_parameter_may_be_called_value():
     net = Network.from_apply(
         lambda p, x: jnp.tanh(x @ p["a"].query) + jnp.tanh(x @ p["a"].value), {"a": Attention(**params)}
     )
-    assert len(structured.structured_plan(net, X, "full", 2).layers) == 2
-    assert relative_error(empirical_gram(net, X, outputs="full"), dense_kernel(net, X)) < 3e-6
+    assert_exact(net, X, layers=2)
     named = Network.from_apply(lambda p, x: x @ p["a"]["query"], {"a": params})
     assert named.replace(params={"a": Attention(**params)}).num_params == 20
 
@@ -274,70 +242,51 @@ def test_running_statistics_are_no_parameters():
         (lambda v, x: x @ v["model"]["params"]["w"], {"model": variables}),
     ]
     for f, params in wrong:
-        with pytest.raises(UserError, match="these hold running statistics, which are no parameters"):
-            Network.from_apply(f, params)
+        refused("these hold running statistics, which are no parameters", Network.from_apply, f, params)
     assert Network.create(module).num_params == 5 * 4 + 4 + 4 + 4
 
 
 def test_parameters_without_a_gradient_are_refused_by_name_in_replace():
     net = Network.from_apply(lambda p, x: x @ p["w"], {"w": normal(5, 2)})
     for wrong, kind in ((np.ones((5, 2), int), "int64"), (jnp.tanh, "")):
-        with pytest.raises(UserError, match=f"parameter w is {kind}.*make a new network"):
-            net.replace(params={"w": wrong})
-    with pytest.raises(UserError, match=r"they lack w and have w/imag; pass a tree with the names of net.params"):
-        net.replace(params={"w": W})
+        refused(f"parameter w is {kind}.*make a new network", net.replace, params={"w": wrong})
+    refused(r"they lack w and have w/imag; pass a tree with the names of net.params", net.replace, params={"w": W})
 
 
 # Many parameters outside of the recognised layers.
 
 
-class Embedded(nn.Module):
-    outputs: int
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(self.outputs)(nn.Embed(513, 64)(x).mean(1))
+def embedded(module, x):
+    return nn.Dense(2)(nn.Embed(513, 64)(x).mean(1))
 
 
-class LongMemory(nn.Module):
-    outputs: int
-
-    @nn.compact
-    def __call__(self, x):
-        return nn.Dense(self.outputs)(jnp.asarray(nn.RNN(nn.LSTMCell(100))(x))[:, -1])
+def long_memory(module, x):
+    return nn.Dense(2)(jnp.asarray(nn.RNN(nn.LSTMCell(100))(x))[:, -1])
 
 
-class ManyScales(nn.Module):
-    outputs: int
-
-    @nn.compact
-    def __call__(self, x):
-        scale = self.param("scale", nn.initializers.normal(1.0), (2**15 + 1,))
-        return jnp.tanh(jnp.tile(x, (1, 3641)) * scale).reshape(len(x), -1, self.outputs).mean(1)
+def many_scales(module, x):
+    scale = module.param("scale", nn.initializers.normal(1.0), (2**15 + 1,))
+    return jnp.tanh(jnp.tile(x, (1, 3641)) * scale).reshape(len(x), -1, 3).mean(1)
 
 
-class Grouped(nn.Module):
-    outputs: int
-
-    @nn.compact
-    def __call__(self, x):
-        x = nn.Conv(256, (3, 3), feature_group_count=2, use_bias=False)(x)
-        return nn.Conv(self.outputs, (2, 2), padding="VALID", feature_group_count=2, use_bias=False)(x).mean((1, 2))
+def grouped(module, x):
+    x = nn.Conv(256, (3, 3), feature_group_count=2, use_bias=False)(x)
+    return nn.Conv(2, (2, 2), padding="VALID", feature_group_count=2, use_bias=False)(x).mean((1, 2))
 
 
 MANY = {
-    "embedding": (Embedded, RNG.integers(0, 513, (3, 7)).astype(np.int32), 2),
-    "recurrent": (LongMemory, normal(3, 4, 3), 2),
-    "scales": (ManyScales, normal(3, 9), 3),
-    "grouped": (Grouped, normal(3, 2, 2, 64), 2),
+    "embedding": (embedded, RNG.integers(0, 513, (3, 7)).astype(np.int32), 2),
+    "recurrent": (long_memory, normal(3, 4, 3), 2),
+    "scales": (many_scales, normal(3, 9), 3),
+    "grouped": (grouped, normal(3, 2, 2, 64), 2),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MANY)
 def test_more_than_32768_parameters_outside_of_layers(name):
-    module, x, k = MANY[name]
-    net = Network.create(module(k), 0, x.shape[1:], input_dtype=x.dtype)
+    function, x, k = MANY[name]
+    net = Network.create(Compact(function), 0, x.shape[1:], input_dtype=x.dtype)
     precision = "float32" if name == "recurrent" else "float64"
     oracle = empirical_gram(net, x, method="jacobian", precision=precision, outputs="full")
     blocks = oracle.reshape(3, k, 3, k)
@@ -355,38 +304,32 @@ def test_more_than_32768_parameters_outside_of_layers(name):
 def test_layers_of_half_precision_go_by_autodiff(dtype, halves):
     first, second = (dtype if half else None for half in halves)
 
-    class Mixed(nn.Module):
-        @nn.compact
-        def __call__(self, x):
-            x = nn.tanh(nn.Conv(4, (3, 3), dtype=first)(x))
-            x = nn.BatchNorm(use_running_average=True, dtype=second)(nn.Conv(4, (3, 3), dtype=second)(x))
-            return nn.Dense(2, dtype=second)(x.reshape(len(x), -1))
+    def mixed(module, x):
+        x = nn.tanh(nn.Conv(4, (3, 3), dtype=first)(x))
+        x = nn.BatchNorm(use_running_average=True, dtype=second)(nn.Conv(4, (3, 3), dtype=second)(x))
+        return nn.Dense(2, dtype=second)(x.reshape(len(x), -1))
 
-    net, x = Network.create(Mixed(), 0, (6, 6, 3)), normal(3, 6, 6, 3)
+    net, x = Network.create(Compact(mixed), 0, (6, 6, 3)), normal(3, 6, 6, 3)
     limit = 3e-6 if dtype == jnp.float16 else 1e-3  # XLA rounds some sums to bfloat16 later than others
     for outputs in ("mean", "full", 1):
         ours, dense = (empirical_gram(net, x, method=method, outputs=outputs) for method in ("structured", "jacobian"))
         assert relative_error(ours, dense) < limit
     if second is not None:
-        with pytest.raises(UserError, match=r"computes in b?float16 whatever its parameters are"):
-            empirical_gram(net, x, precision="float64")
+        refused(r"computes in b?float16 whatever its parameters are", empirical_gram, net, x, precision="float64")
 
 
 @pytest.mark.slow
 def test_recurrent_networks_in_float64_need_cells_of_float64():
-    class Recurrent(nn.Module):
-        param_dtype: Any
-
-        @nn.compact
-        def __call__(self, x):
-            return nn.Dense(2)(jnp.asarray(nn.RNN(nn.GRUCell(4, param_dtype=self.param_dtype))(x))[:, -1])
+    def recurrent(dtype):
+        cell = nn.GRUCell(4, param_dtype=dtype)
+        return Compact(lambda module, x: nn.Dense(2)(jnp.asarray(nn.RNN(cell)(x))[:, -1]))
 
     x = normal(3, 6, 3)
-    single = Network.create(Recurrent(jnp.float32), 0, (6, 3))
+    single = Network.create(recurrent(jnp.float32), 0, (6, 3))
     with pytest.raises(UserError, match=r"make its recurrent cells with param_dtype=jnp\.float64, or take precision"):
         empirical_gram(single, x, precision="float64")
     with pytest.warns(UserWarning, match="float64"):
-        double = Network.create(Recurrent(jnp.float64), 0, (6, 3))
+        double = Network.create(recurrent(jnp.float64), 0, (6, 3))
     ours = empirical_gram(double, x, precision="float64", outputs="full")
     assert relative_error(ours, dense_kernel(double, x)) < 1e-13
     assert relative_error(ours, empirical_gram(single, x, outputs="full")) < 3e-6
@@ -399,9 +342,9 @@ def test_kernels_run_under_jax_strict_modes(mode):
     code = """
 import numpy as np
 from ntk_repro import Network, empirical_gram
-from tests.gram.test_empirical import relative_error
+from tests.gram.cases import dense_kernel, relative_error
 net, x = Network.create("lenet", 0, (8, 8, 1), num_outputs=2), np.random.default_rng(0).normal(size=(3, 8, 8, 1))
-expected = empirical_gram(net, x, method="jacobian", precision="float64", outputs="full")
+expected = dense_kernel(net, x)
 for precision, limit in (("float32", 3e-6), ("float64", 1e-13), ("bf16", 1e-2)):
     error = relative_error(empirical_gram(net, x, outputs="full", precision=precision), expected)
     assert error < limit, (precision, error)
@@ -412,8 +355,7 @@ for precision, limit in (("float32", 3e-6), ("float64", 1e-13), ("bf16", 1e-2)):
 
 
 def test_no_parameters_have_no_kernel():
-    with pytest.raises(UserError, match="has no parameters, so it has no tangent kernel"):
-        empirical_gram(Network.from_apply(lambda p, x: x, {}), X)
+    refused("has no parameters, so it has no tangent kernel", empirical_gram, Network.from_apply(lambda p, x: x, {}), X)
 
 
 @dataclasses.dataclass

@@ -6,17 +6,20 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ntk_repro.data import load_dataset
 from ntk_repro.gram import GramStore, empirical_gram
 from ntk_repro.gram.__main__ import main
-from ntk_repro.gram.explain import readable_seconds
+from ntk_repro.gram.estimate import readable_seconds
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
+from tests.gram.store.test_gram_store import contents
 
 TINY = ["--net", "mlp", "--width", "0.1", "--data", "digits", "--n-train", "40", "--n-test", "20"]
 
@@ -27,7 +30,13 @@ def run(capsys, *args):
 
 
 def store_of(text: str) -> GramStore:
-    return GramStore.read(re.search(r"K .*: (\S+)$", text, re.MULTILINE)[1])  # pyright: ignore[reportOptionalSubscript]
+    return GramStore.read(re.findall(r"^K .*: (\S+)$", text, re.MULTILINE)[0])
+
+
+def expected(network, **settings) -> np.ndarray:
+    """The kernel of a network on the images of `TINY`."""
+    x = load_dataset("digits", n_train=40, n_test=20).x
+    return empirical_gram(Network.create(network, key_for(0, INIT), x.shape[1:], **settings), x)
 
 
 def test_matrix_and_eigenpairs_are_kept_and_found_again(capsys):
@@ -37,11 +46,7 @@ def test_matrix_and_eigenpairs_are_kept_and_found_again(capsys):
     assert "5 eigenvalues" in text
     assert "by a dense eigendecomposition" in text
     assert run(capsys, "--k", "5") == text
-    from ntk_repro.data import load_dataset
-
-    data = load_dataset("digits", n_train=40, n_test=20)
-    net = Network.create("mlp", key_for(0, INIT), data.x.shape[1:], width=0.1)
-    np.testing.assert_array_equal(store.array(), empirical_gram(net, data.x))
+    np.testing.assert_array_equal(store.array(), expected("mlp", width=0.1))
 
 
 @pytest.mark.slow
@@ -66,9 +71,9 @@ def test_more_eigenpairs_than_images_are_refused_before_the_work(also):
 def test_explain_and_dry_run_compute_nothing(capsys):
     text = run(capsys, "--k", "5", "--explain", "--dry-run")
     assert re.search(r"Dense_0 +dense 64>10 +1 +650 +positions +75 ", text)
-    assert re.search(r"1 tiles of 60 ", text)
-    assert re.search(r"5 eigenpairs", text)
-    folder = Path(re.search(r"lie in: (\S+)", text)[1])  # pyright: ignore[reportOptionalSubscript]
+    assert "1 tiles of 60 " in text
+    assert "5 eigenpairs" in text
+    folder = Path(re.findall(r"lie in: (\S+)", text)[0])
     assert not folder.exists()
     run(capsys)
     assert folder.exists()
@@ -102,10 +107,9 @@ def test_shares_come_together(capsys):
         (["--memory", "1KB"], "need"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(args, message, capsys):
-    with pytest.raises(SystemExit) as stopped:
+def test_bad_settings_end_in_one_line(args, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
         run(capsys, *args)
-    assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("error: ")
@@ -130,7 +134,7 @@ class Mine(nn.Module):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
-def test_a_network_of_the_users_own_is_shared_out_continued_and_recognised_by_its_source(tmp_path, monkeypatch, capsys):
+def test_a_custom_network_is_shared_out_continued_and_recognised_by_its_source(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "mine.py"
@@ -140,12 +144,8 @@ def test_a_network_of_the_users_own_is_shared_out_continued_and_recognised_by_it
     first = store_of(run(capsys, *own, "--k", "2"))
     assert first.num_tiles == 28
     assert (first.path / "source" / "mine.py").read_text() == OWN
-    module = build_model("mine.py:Mine", depth=2)
-    from ntk_repro.data import load_dataset
-
-    x = load_dataset("digits", n_train=40, n_test=20).x
-    net = Network.create(module, key_for(0, INIT), x.shape[1:])
-    np.testing.assert_allclose(first.array(), empirical_gram(net, x), rtol=1e-5, atol=1e-5)
+    kernel = expected(build_model("mine.py:Mine", depth=2))
+    np.testing.assert_allclose(first.array(), kernel, rtol=1e-5, atol=1e-5)
     path.write_text(OWN.replace("tanh", "relu"))
     assert store_of(run(capsys, *own)).path != first.path
     assert store_of(run(capsys, *own, "--num-outputs", "2", "--outputs", "full")).shape == (120, 120)
@@ -160,10 +160,10 @@ def test_a_network_of_the_users_own_is_shared_out_continued_and_recognised_by_it
         (["--width", "1", "--net", "mine.py:Mime"], "did you mean 'Mine'"),
     ],
 )
-def test_what_a_network_of_the_users_own_cannot_be_is_told(args, message, tmp_path, monkeypatch, capsys):
+def test_settings_that_a_custom_network_lacks_are_refused(args, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(OWN)
-    test_what_cannot_be_is_told_in_a_sentence(["--net", "mine.py:Mine", *args], message, capsys)
+    test_bad_settings_end_in_one_line(["--net", "mine.py:Mine", *args], message, capsys)
 
 
 @pytest.mark.slow
@@ -172,42 +172,31 @@ def test_processes_share_one_store(tmp_path):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "NTK_REPRO_RUNS": str(tmp_path / "many"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-m", "ntk_repro.gram", *TINY[:-4], "--n-train", "1200", "--n-test", "200", "--k", "4"]
 
-    def start(environment, *rest):
-        return subprocess.Popen(
-            [*command, *rest], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    def outputs_of(runs, *arguments):
+        """What commands that run side by side print, one for each list of arguments."""
+        settings: Any = {"env": {**environment, "NTK_REPRO_RUNS": str(tmp_path / runs)}, "text": True}
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        children = [subprocess.Popen([*command, *more], **settings, **pipes) for more in arguments]
+        texts = [child.communicate(timeout=200)[0] for child in children]
+        assert not any(child.returncode for child in children), texts
+        return texts
 
     together = ["--coordinator", f"localhost:{port}", "--processes", str(count), "--process"]
-    texts = []
-    children = [start(environment, *together, str(index)) for index in range(count)]
-    for child in children:
-        texts.append(child.communicate(timeout=200)[0])
-        assert child.returncode == 0, texts[-1]
+    texts = outputs_of("many", *([*together, str(index)] for index in range(count)))
     assert "4 eigenvalues" in texts[0]
-    alone = start({**environment, "NTK_REPRO_RUNS": str(tmp_path / "one")})
-    text = alone.communicate(timeout=200)[0]
-    many, one = store_of(texts[0]), store_of(text)
+    many, one = store_of(texts[0]), store_of(outputs_of("one", [])[0])
     assert many.num_tiles > count
-    for path in sorted((one.path / "tiles").rglob("*")):
-        if path.is_file():
-            assert path.read_bytes() == (many.path / path.relative_to(one.path)).read_bytes()
+    assert contents(many.path / "tiles") == contents(one.path / "tiles")
 
 
-@pytest.mark.parametrize(
-    ("text", "count"), [("6GiB", 6 * 2**30), ("500MB", 5 * 10**8), ("1.5 k", 1500), ("12", 12), ("2TiB", 2**41)]
-)
-def test_amounts_of_memory_are_read_as_people_write_them(text, count):
-    assert parse_bytes(text) == count
+def test_amounts_of_memory_are_read_as_people_write_them():
+    texts = {"6GiB": 6 * 2**30, "500MB": 5 * 10**8, "1.5 k": 1500, "12": 12, "2TiB": 2**41}
+    assert {text: parse_bytes(text) for text in texts} == texts
 
 
 def test_durations_are_written_for_people():
-    assert [readable_seconds(s) for s in (0.0123, 7.26, 59.4, 61, 7300)] == [
-        "0.012 s",
-        "7.3 s",
-        "59 s",
-        "1 min 1 s",
-        "2 h 1 min",
-    ]
+    written = ["0.012 s", "7.3 s", "59 s", "1 min 1 s", "2 h 1 min"]
+    assert list(map(readable_seconds, (0.0123, 7.26, 59.4, 61, 7300))) == written

@@ -8,19 +8,17 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram, empirical_nngp, fcn_kernels
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 
 
 @functools.cache
-def network(parameterization: str = "ntk", hidden: int = 9) -> Network:
-    return Network.create(
-        "fcn", 1, (6,), hidden=hidden, depth=2, sigma_b=0.4, num_outputs=2, parameterization=parameterization
-    )
+def network(**settings) -> Network:
+    return Network.create("fcn", 1, (6,), **{"hidden": 9, "depth": 2, "sigma_b": 0.4, "num_outputs": 2, **settings})
 
 
 @pytest.mark.slow
@@ -28,13 +26,13 @@ def test_it_is_the_kernel_of_the_readouts_gradients():
     net = network()
     frozen = {name: net.params[name] for name in ("Dense_0", "Dense_1")}
     readout = Network.from_apply(lambda p, x: net.apply({**frozen, "readout": p}, x), net.params["readout"])
-    np.testing.assert_allclose(empirical_nngp(net, X), empirical_gram(readout, X), rtol=1e-5)
-    np.testing.assert_allclose(empirical_nngp(net, X[:2], X), empirical_gram(readout, X[:2], X), rtol=1e-5)
+    for xs in ((X,), (X[:2], X)):
+        np.testing.assert_allclose(empirical_nngp(net, *xs), empirical_gram(readout, *xs), rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_both_parameterizations_have_the_same():
-    ours = [empirical_nngp(network(p), X) for p in PARAMETERIZATIONS]
+    ours = [empirical_nngp(network(parameterization=p), X) for p in PARAMETERIZATIONS]
     np.testing.assert_allclose(*ours, rtol=1e-5)
     assert np.array_equal(ours[0], ours[0].T)
 
@@ -80,15 +78,10 @@ def test_networks_of_one_module_share_compiled_code():
     assert len(calls) == before
 
 
-def test_what_has_no_readout_is_refused():
+def test_networks_without_a_readout_are_refused():
     net = network()
-    with pytest.raises(UserError, match="MLP has no sigma_w and sigma_b"):
-        empirical_nngp(Network.create("mlp", 0, (6,)), X)
-    with pytest.raises(UserError, match="this network has no sigma_w"):
-        empirical_nngp(net.linearization(), X)
-    with pytest.raises(UserError, match="unknown precision 'bf16'"):
-        empirical_nngp(net, X, precision="bf16")
-    with pytest.raises(UserError, match="they must agree"):
-        empirical_nngp(net, X, X[:, :3])
-    with pytest.raises(UserError, match="not finite"):
-        empirical_nngp(net.replace(params=jax.tree.map(lambda a: a * np.nan, net.params)), X)
+    refused("MLP has no sigma_w and sigma_b", empirical_nngp, Network.create("mlp", 0, (6,)), X)
+    refused("this network has no sigma_w", empirical_nngp, net.linearization(), X)
+    refused("unknown precision 'bf16'", empirical_nngp, net, X, precision="bf16")
+    refused("they must agree", empirical_nngp, net, X, X[:, :3])
+    refused("not finite", empirical_nngp, net.replace(params=jax.tree.map(lambda a: a * np.nan, net.params)), X)

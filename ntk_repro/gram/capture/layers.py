@@ -4,7 +4,7 @@ A dense layer y = A W + b at S positions (1 for a plain dense layer, the pixels 
 shared one) has the per-sample gradient sum_s A_s D_s^T, with A its inputs and D the cotangents of its outputs. The
 function is traced for one sample and its parameters looked for in the trace (`weights_of`): where one meets the data as
 a kernel, the other operand is A. D comes from running the trace with zeros added to these results and differentiating
-with respect to the zeros. All other parameters (`Capture.rest`) keep their per-sample gradients by autodiff.
+with respect to the zeros. All other parameters (`Capture.others`) keep their per-sample gradients by autodiff.
 """
 
 import functools
@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Array
 
 from ntk_repro.gram.capture.layer import Capture, Layer, Path
+from ntk_repro.gram.capture.product import Product
 from ntk_repro.gram.capture.program import Program
-from ntk_repro.gram.capture.row_convolution import row_convolution, takes_rows
-from ntk_repro.gram.capture.weights import Product, weights_of
+from ntk_repro.gram.capture.weights import weights_of
 from ntk_repro.network import Network
 from ntk_repro.parameters import leaf_names
 
@@ -40,8 +40,8 @@ def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
     layers = []
     for kernel, (products, bias) in weights_of(_program(net.apply_fn, net.params, net.state, one), len(names)).items():
         path = names[kernel][:-1] if names[kernel][-1:] == ("kernel",) else names[kernel]
-        inputs, outputs = tuple(p.input_shape for p in products), tuple(p.output_shape for p in products)
-        layers.append(Layer(path, inputs, outputs, kernel, bias, products[0].matrix, products[0].geometry))
+        inputs, outputs = tuple(p.as_input.shape for p in products), tuple(p.as_output.source for p in products)
+        layers.append(Layer(path, inputs, outputs, kernel, bias, products[0].matrix, products[0].kind))
     return tuple(layers)
 
 
@@ -55,7 +55,7 @@ def capture_fn(
 
     Args:
         apply_fn: of the network.
-        layers: from `find_layers`, any of them; the other parameters come out as gradients, in `Capture.rest`.
+        layers: from `find_layers`, any of them; the other parameters come out as gradients, in `Capture.others`.
         output: the output to differentiate, or None for all of them.
     """
     one_sample = functools.partial(_captured, apply_fn, layers, output)
@@ -73,8 +73,8 @@ def _captured(
     captured: set[int | None] = set()
     for layer in layers:
         found, bias = weights.get(layer.kernel, ([], None))
-        if tuple(p.input_shape for p in found) != layer.inputs or bias != layer.bias:
-            raise TypeError(f"the layer at {'/'.join(layer.path)} is computed in another way in this dtype")
+        if tuple(p.as_input.shape for p in found) != layer.inputs or bias != layer.bias:
+            raise TypeError(f"the layer at {layer.name} is computed in another way in this dtype")
         products[layer.path] = found
         captured |= {layer.kernel, layer.bias}
     others = {number: leaf for number, leaf in enumerate(leaves) if number not in captured}
@@ -84,12 +84,8 @@ def _captured(
 
         def change(layer, product, zero, read, evaluate):
             inputs[layer.path].append(product.input_from(read))
-            y = (
-                product.as_output(row_convolution(layer, *product.operands_from(read)))
-                if takes_rows(layer)
-                else evaluate()
-            )
-            return y + product.as_output(zero)
+            y = layer.kind.outputs(*product.operands(read))
+            return (evaluate() if y is None else product.as_output(y)) + product.as_output(zero)
 
         changes = {
             product.output: functools.partial(change, layer, product, zero)
@@ -102,7 +98,7 @@ def _captured(
 
     dtype = jnp.result_type(*leaves)
     zeros = {
-        path: [jnp.zeros(p.output_shape, program.avals[p.output].dtype) for p in calls]
+        path: [jnp.zeros(p.as_output.source, program.avals[p.output].dtype) for p in calls]
         for path, calls in products.items()
     }
     fx, pullback, inputs = jax.vjp(forward, others, zeros, has_aux=True)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,12 +53,21 @@ class Program:
     constants: Mapping[int, Any]
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
-    avals: Mapping[int, Any]
+    avals: Sequence[Any]
 
     @classmethod
     def of(cls, function: Callable, *args: Any) -> "Program":
         """The program of function(*args); arguments may be arrays, tracers or `jax.ShapeDtypeStruct`."""
         return _Flattening().program(jax.make_jaxpr(function)(*args))
+
+    def shape(self, number: int) -> tuple[int, ...]:
+        """The shape of a value."""
+        return tuple(self.avals[number].shape)
+
+    @functools.cached_property
+    def makers(self) -> Mapping[int, Step]:
+        """By number of a value the step that computes it."""
+        return {number: step for step in self.steps for number in step.outputs}
 
     def run(
         self, arguments: Sequence[Any], changes: Mapping[int, Callable[[_Read, Callable[[], Any]], Any]] | None = None
@@ -98,9 +106,8 @@ class _Flattening:
     """Numbers the values of a jaxpr and of the jaxprs inside it. An inner one may stand in several places."""
 
     def __init__(self):
-        self.numbers = itertools.count()
         self.constants: dict[int, Any] = {}
-        self.avals: dict[int, Any] = {}
+        self.avals: list[Any] = []
         self.steps: list[Step] = []
 
     def program(self, closed: Any) -> Program:
@@ -114,9 +121,8 @@ class _Flattening:
         return Program(inputs, self.constants, tuple(reversed(steps)), outputs, self.avals)
 
     def new(self, aval: Any) -> int:
-        number = next(self.numbers)
-        self.avals[number] = aval
-        return number
+        self.avals.append(aval)
+        return len(self.avals) - 1
 
     def constant(self, value: Any, aval: Any) -> int:
         number = self.new(aval)
@@ -126,9 +132,9 @@ class _Flattening:
     def walk(self, closed: Any, inputs: Sequence[int]) -> tuple[int, ...]:
         """Adds the equations of a jaxpr and returns the numbers of its results."""
         jaxpr = getattr(closed, "jaxpr", closed)
+        consts = zip(jaxpr.constvars, getattr(closed, "consts", ()), strict=True)
         names = dict(zip(jaxpr.invars, inputs, strict=True))
-        for var, value in zip(jaxpr.constvars, getattr(closed, "consts", ()), strict=True):
-            names[var] = self.constant(value, var.aval)
+        names |= {var: self.constant(value, var.aval) for var, value in consts}
 
         def number(atom: Any) -> int:
             return self.constant(atom.val, atom.aval) if isinstance(atom, Literal) else names[atom]

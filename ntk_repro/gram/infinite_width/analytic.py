@@ -10,11 +10,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_samples
+from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
+from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.models.infinite_width import CLOSED_FORM, NUMERICAL_DEGREE
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
@@ -23,7 +25,7 @@ from ntk_repro.ranges import check_counts
 
 __all__ = ["AnalyticKernel", "analytic_kernel", "stax_twin"]
 
-# Arrays of a block that are alive at once: nngp, ntk, variances and what an activation makes of them (measured).
+# Arrays of a block that are alive at once: nngp, ntk, variances and their values after an activation (measured).
 _COPIES = 11
 _MOST_BYTES = 2**31
 
@@ -52,15 +54,15 @@ def stax_twin(network: Network | nn.Module) -> tuple[Any, Any, Any]:
 
     Raises:
         UserError: for a network that has none: wide_resnet with BatchNorm, and every architecture without a
-            parameterization of its own.
+            parameterization.
     """
     return _module(network).stax_twin()
 
 
 def analytic_kernel(
     network: Network | nn.Module,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     batch_size: int | None = None,
     degree: int = NUMERICAL_DEGREE,
@@ -99,12 +101,10 @@ def analytic_kernel(
     """
     module = _module(network)
     with precision_scope("float64") as dtype:
-        x1 = _images(module, checked_samples(x1, "x1", dtype).astype(dtype), "x1")
-        if x2 is not None:
-            x2 = _images(module, checked_samples(x2, "x2", dtype).astype(dtype), "x2")
-            if x1.shape[1:] != x2.shape[1:]:
-                raise UserError(f"one sample of x1 has shape {x1.shape[1:]}, one of x2 {x2.shape[1:]}: they must agree")
-        n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
+        x1, x2 = checked_samples(x1, x2, dtype, integers=False)
+        x1, x2 = _images(module, x1, "x1"), None if x2 is None else _images(module, x2, "x2")
+        xs = (x1, x1 if x2 is None else x2)
+        n1, n2 = map(len, xs)
         check_result_fits(n1, 2 * n2, 1, 8)
         check_counts(batch_size=batch_size)
         if degree < 2:
@@ -112,35 +112,29 @@ def analytic_kernel(
         size = min(batch_size or _fitting_batch(module, x1.shape[1:], degree), max(n1, n2))
         kernel = _kernel_fn(module, degree)
         nngp, ntk = np.empty((n1, n2)), np.empty((n1, n2))
-        tiles = [(i, j) for i in range(0, n1, size) for j in range(0, n2, size) if x2 is not None or i <= j]
+        rows, columns = Blocks(n1, size, size), Blocks(n2, size, size)
+        tiles = [(i, j) for i in range(rows.count) for j in range(columns.count) if x2 is not None or i <= j]
         with progress("analytic kernel", len(tiles), "blocks") as advance:
             for i, j in tiles:
-                found = kernel(_block(x1, i, size), _block(x1 if x2 is None else x2, j, size))
-                for whole, part in zip((nngp, ntk), found, strict=True):
-                    values = np.asarray(part)[: n1 - i, : n2 - j]
-                    if x2 is None and i == j:
-                        values = np.triu(values) + np.triu(values, 1).T
-                    whole[i : i + size, j : j + size] = values
-                    if x2 is None and i != j:
-                        whole[j : j + size, i : i + size] = values.T
+                found = kernel(rows.take(xs[0], i), columns.take(xs[1], j))
+                for k, part in zip((nngp, ntk), found, strict=True):
+                    tile = np.asarray(part)[: n1 - i * size, : n2 - j * size]
+                    tile = mirrored(tile) if x2 is None and i == j else tile
+                    place_tile(k, i * size, j * size, tile, x2 is None)
                 advance()
         exact = module.activation in CLOSED_FORM
         error = 0.0 if exact else _quadrature_error(module, degree, x1[:2])
     if error > 1e-3:
-        warnings.warn(
-            f"the quadrature for {module.activation} has converged to {error:.1g} only: raise degree above {degree}",
-            stacklevel=2,
-        )
+        message = f"the quadrature for {module.activation} has converged to {error:.1g} only"
+        warnings.warn(f"{message}: raise degree above {degree}", stacklevel=2)
     return AnalyticKernel(nngp, ntk, exact, error)
 
 
 def _module(network: Network | nn.Module) -> Any:
     found: Any = network.module if isinstance(network, Network) else network
     if not hasattr(found, "stax_twin"):
-        raise UserError(
-            f"{'this network' if found is None else type(found).__name__} has no infinite-width twin: "
-            "take fcn, cnn or wide_resnet (with batch_norm=False)"
-        )
+        name = "this network" if found is None else type(found).__name__
+        raise UserError(f"{name} has no infinite-width twin: take fcn, cnn or wide_resnet (with batch_norm=False)")
     return found
 
 
@@ -151,9 +145,7 @@ def _quadrature_error(module: Any, degree: int, x: np.ndarray) -> float:
 
 def _images(module: Any, x: np.ndarray, name: str) -> np.ndarray:
     if hasattr(module, "channels") and x.ndim != 4:
-        raise UserError(
-            f"{type(module).__name__} takes images (n, height, width, channels), and {name} has shape {x.shape}"
-        )
+        raise UserError(f"{type(module).__name__} takes images (n, height, width, channels), not {name} of {x.shape}")
     # Flattened here, so that no pixel-pixel covariance is ever asked for.
     return x if hasattr(module, "channels") else x.reshape(len(x), -1)
 
@@ -184,9 +176,3 @@ def _fitting_batch(module: Any, shape: tuple[int, ...], degree: int) -> int:
     remedy = "take smaller images, a lower degree where there is a quadrature, or monte_carlo_kernels"
     check_memory(f"the analytic kernel of one pair of {shape} inputs", 3 * a_pair, 0.9 * available, remedy)
     return max(size, 1)
-
-
-def _block(x: np.ndarray, start: int, size: int) -> np.ndarray:
-    """Samples start to start + size, the last one repeated where there are no more: one compiled program for all."""
-    rows = x[start : start + size]
-    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])

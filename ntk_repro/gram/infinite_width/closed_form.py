@@ -3,8 +3,6 @@
 `analytic_kernel` goes through `nt.stax`; these are the paper's own equations, to read and to check it by.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float
 
@@ -12,15 +10,13 @@ from ntk_repro.errors import UserError, unknown_name
 
 __all__ = ["EXPECTATIONS", "erf_expectations", "fcn_kernels", "kernel_step", "relu_expectations"]
 
-Expectation = Float[np.ndarray, "..."]
+Values = Float[np.ndarray, "..."]
 
 # Rounding of two variances and a covariance that come from the same vectors leaves a cosine of 1 within this of 1.
 _SAME = 16 * np.finfo(np.float64).eps
 
 
-def relu_expectations(
-    k11: Float[np.ndarray, "..."], k12: Float[np.ndarray, "..."], k22: Float[np.ndarray, "..."]
-) -> tuple[Expectation, Expectation]:
+def relu_expectations(k11: Values, k12: Values, k22: Values) -> tuple[Values, Values]:
     """T = E[relu(u) relu(v)] and T' = E[relu'(u) relu'(v)] for (u, v) ~ N(0, [[k11, k12], [k12, k22]]).
 
     Within 16 units of rounding of cos = 1 the angle is taken as 0: rounding alone would make it 1e-8 (as in `nt.stax`),
@@ -30,16 +26,14 @@ def relu_expectations(
     """
     k11, k12, k22 = np.broadcast_arrays(*(np.asarray(k, np.float64) for k in (k11, k12, k22)))
     norms = np.sqrt(k11) * np.sqrt(k22)
-    rest = norms - np.abs(k12)
-    sine = np.sqrt(np.where(rest > _SAME * norms, rest, 0.0)) * np.sqrt(norms + np.abs(k12))  # times the norms
+    gap = norms - np.abs(k12)
+    sine = np.sqrt(np.where(gap > _SAME * norms, gap, 0.0)) * np.sqrt(norms + np.abs(k12))  # times the norms
     # Where a variance is 0 so is u or v, and relu'(0) is 0 or 1: the angle of pi/2 counts half of each, as `nt.stax`.
     angle = np.where(norms > 0, np.arctan2(sine, k12), np.pi / 2)
     return (sine + (np.pi - angle) * k12) / (2 * np.pi), (np.pi - angle) / (2 * np.pi)
 
 
-def erf_expectations(
-    k11: Float[np.ndarray, "..."], k12: Float[np.ndarray, "..."], k22: Float[np.ndarray, "..."]
-) -> tuple[Expectation, Expectation]:
+def erf_expectations(k11: Values, k12: Values, k22: Values) -> tuple[Values, Values]:
     """T = E[erf(u) erf(v)] and T' = E[erf'(u) erf'(v)] for (u, v) ~ N(0, [[k11, k12], [k12, k22]]).
 
     Source: Lee et al. 2019, Eqs. (S16), (S17).
@@ -50,10 +44,7 @@ def erf_expectations(
     return 2 / np.pi * np.arctan2(2 * k12, np.sqrt(determinant)), 4 / np.pi / np.sqrt(determinant)
 
 
-EXPECTATIONS: dict[str, Callable[..., tuple[Expectation, Expectation]]] = {
-    "relu": relu_expectations,
-    "erf": erf_expectations,
-}
+EXPECTATIONS = {"relu": relu_expectations, "erf": erf_expectations}
 """(k11, k12, k22) -> (T, T') by activation."""
 
 

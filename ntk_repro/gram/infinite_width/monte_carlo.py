@@ -10,11 +10,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
-from ntk_repro.gram.capture import capture_fn
+from ntk_repro.gram.capture import Convolution, capture_fn
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.nngp import readout_features_fn
@@ -54,8 +54,8 @@ def monte_carlo_kernels(
     module: nn.Module,
     key: Array | int,
     num_samples: int | Sequence[int] | Int[np.ndarray, " s"],
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None = None,
+    x1: Shaped[np.ndarray, "n1 ..."],
+    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
     *,
     block: int | None = None,
 ) -> MonteCarloKernels:
@@ -81,15 +81,16 @@ def monte_carlo_kernels(
     """
     asked = np.asarray(num_samples)
     several, counts = asked.ndim > 0, tuple(asked.ravel().tolist())
-    increasing = bool(counts) and counts[0] >= 1 and all(a < b for a, b in itertools.pairwise(counts))
+    increasing = counts and all(a < b for a, b in itertools.pairwise((0, *counts)))
     if asked.ndim > 1 or asked.dtype.kind not in "iu" or not increasing:
         raise UserError(f"num_samples must be at least 1, several of them increasing, and whole, not {num_samples}")
     check_counts(block=block)
     key = jax.random.key(key) if isinstance(key, int | np.integer) else key
     readout_features_fn(module)  # refuses what has no readout
     first = Network.create(module, jax.random.fold_in(key, 0), np.shape(x1)[1:])
-    with checked_arguments(first, x1, x2, "mean", "float32") as (first, x1, x2, _, num_outputs):
-        n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
+    with checked_arguments(first, x1, x2, "mean", "float32") as arguments:
+        first, x1, x2, _, num_outputs = arguments
+        n1, n2 = len(x1), arguments.n2
         check_result_fits(n1, n2, 1, 8 * 4 * (len(counts) + 1))
         plan = structured_plan(first, x1, "mean", num_outputs)
         block = min(block or _fitting_block(plan, first, n1 + (0 if x2 is None else n2), n1 * n2), counts[-1])
@@ -141,7 +142,11 @@ def _fitting_block(plan: Plan, net: Network, n: int, pairs: int) -> int:
     check_memory(subject, a_network, 0.9 * available, "take fewer samples or a narrower network")
     if jax.default_backend() != "cpu":
         return max(int(0.4 * available / a_network), 1)
-    return 1 if any(layer.geometry for layer in plan.layers) else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
+    return (
+        1
+        if any(isinstance(layer.kind, Convolution) for layer in plan.layers)
+        else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
+    )
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,9 +1,8 @@
 """Eigenpairs of a Gram matrix, in memory or in a store, their continuation to new samples, and what they tell."""
 
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, effective_rank, energy_concentration, top_eigenpairs
-from ntk_repro.gram.spectrum.eigensolver import Eigensolver
+from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
-from ntk_repro.gram.spectrum.lapack import Lapack
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
 from ntk_repro.gram.spectrum.singular_values import SingularSpectrum, singular_spectrum
 

@@ -10,9 +10,8 @@ from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import host_available_bytes
-from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Solution, smallest_resolved
+from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
-from ntk_repro.gram.spectrum.lapack import Lapack
 
 __all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "pick_eigensolver", "signs", "top_eigenpairs"]
 
@@ -35,7 +34,7 @@ class Eigenpairs:
         clipped: how many values were clipped at 0.
         products: how many vectors were multiplied by the matrix to find the pairs; 0 where LAPACK did.
         passes: how often the matrix was read for these products; 0 where LAPACK had all of it in memory.
-        eps: relative rounding of the matrix's entries, that of its type; float32's where nobody says, as most are.
+        eps: relative rounding of the matrix's entries, that of its type; float32's where it is unknown.
     """
 
     values: Float[np.ndarray, " k"]
@@ -85,11 +84,8 @@ def top_eigenpairs(
     solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)
     if missed := solution.missed(tolerance, matrix.dtype):
-        warnings.warn(
-            f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}: the largest residual is "
-            f"{pairs.residuals.max():.2g}",
-            stacklevel=2,
-        )
+        message = f"{missed} of {k} eigenpairs miss the tolerance {tolerance:g}"
+        warnings.warn(f"{message}: the largest residual is {pairs.residuals.max():.2g}", stacklevel=2)
     return pairs
 
 
@@ -112,9 +108,8 @@ def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, mem
 def _clipped(solution: Solution, dtype: np.dtype) -> Eigenpairs:
     values, vectors, floor = solution.values, solution.vectors, smallest_resolved(dtype, solution.values)
     if values[-1] < -10 * floor:
-        warnings.warn(
-            f"the matrix is not positive semi-definite: eigenvalue {values[-1]:.3g} was clipped at 0", stacklevel=3
-        )
+        message = f"eigenvalue {values[-1]:.3g} was clipped at 0"
+        warnings.warn(f"the matrix is not positive semi-definite: {message}", stacklevel=3)
     clipped = np.where(values < 0, 0.0, values)
     # Of a clipped pair K v itself is the residual; what K v has besides lambda v is orthogonal to v.
     residuals = np.hypot(solution.residuals, values - clipped) / np.maximum(clipped, floor)
@@ -171,13 +166,13 @@ def energy_concentration(
 
 def signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " k"]:
     """The factor, 1 or -1, that gives each column the sign that `Eigenpairs` promises."""
-    return np.concatenate([_signs_of_block(vectors[:, start : start + 64]) for start in range(0, vectors.shape[1], 64)])
-
-
-def _signs_of_block(vectors: np.ndarray) -> np.ndarray:
-    # Cubes weigh the large entries, which rounding moves least, and do not depend on the order of the samples.
-    cubes = vectors**3
-    sums, sizes = cubes.sum(axis=0), np.abs(cubes).sum(axis=0)
-    large = np.abs(vectors) >= 0.5 * np.abs(vectors).max(axis=0)
-    first = np.take_along_axis(vectors, large.argmax(axis=0)[None], axis=0)[0]
-    return np.where(np.abs(sums) > 1e-6 * sizes, np.where(sums < 0, -1.0, 1.0), np.where(first < 0, -1.0, 1.0))
+    found = []
+    for start in range(0, vectors.shape[1], 64):
+        block = vectors[:, start : start + 64]
+        # Cubes weigh the large entries, which rounding moves least, and do not depend on the order of the samples.
+        cubes = block**3
+        sums, sizes = cubes.sum(axis=0), np.abs(cubes).sum(axis=0)
+        large = np.abs(block) >= 0.5 * np.abs(block).max(axis=0)
+        first = np.take_along_axis(block, large.argmax(axis=0)[None], axis=0)[0]
+        found.append(np.where(np.where(np.abs(sums) > 1e-6 * sizes, sums, first) < 0, -1.0, 1.0))
+    return np.concatenate(found)

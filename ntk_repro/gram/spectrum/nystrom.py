@@ -67,13 +67,13 @@ def nystrom_residuals(
     """||K v - lambda v|| / lambda of approximate eigenpairs, estimated from a few rows of the true matrix K.
 
     The rows must be drawn at random among all N: then the estimate's square is unbiased, and off by about
-    sqrt(2 / s) of itself where the rows are alike (9 % at 256 rows); with all rows it is the residual. An eigenvalue
+    sqrt(2 / s) of itself where the rows are similar (9 % at 256 rows); with all rows it is the residual. An eigenvalue
     of K lies within lambda times the residual of each lambda.
 
     Args:
         pairs: from `nystrom_eigenpairs`.
         k_rows_all: the kernel between the s samples drawn (rows) and all N, in the order of `pairs.vectors`.
-        rows: which samples were drawn, 0-based, no one twice.
+        rows: which samples were drawn, 0-based, none twice.
 
     Raises:
         UserError: for shapes that do not fit, rows drawn twice and a kernel that is not finite.
@@ -93,10 +93,8 @@ def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
     eps = np.finfo(kernel.dtype if np.issubdtype(kernel.dtype, np.floating) else np.float64).eps
     good = int(np.sum(pairs.values > eps * pairs.values[0]))
     if good < k:
-        raise UserError(
-            f"eigenvalue {good + 1} is {pairs.values[good]:.2g}, 0 but for rounding, and continuing its vector divides "
-            "by it: " + (f"take {good} eigenpairs" if good else "the kernel is 0 on all samples")
-        )
+        remedy = f"take {good} eigenpairs" if good else "the kernel is 0 on all samples"
+        raise UserError(f"eigenvalue {good + 1} is {pairs.values[good]:.2g}, 0 up to rounding: {remedy}")
     products = np.empty((len(kernel), k))
     for start in range(0, len(kernel), _ROWS):
         rows = slice(start, start + _ROWS)

@@ -16,17 +16,12 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import check_memory, host_available_bytes
-from ntk_repro.gram.store.manifest import (
-    MANIFEST,
-    check_same,
-    new_manifest,
-    plain_json,
-    read_manifest,
-    write_manifest,
-)
+from ntk_repro.gram.store.manifest import MANIFEST, Manifest, plain_json
 from ntk_repro.gram.store.tile_files import TileFiles
 from ntk_repro.progress import console, progress
+from ntk_repro.ranges import check_counts
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
+from ntk_repro.record.config import from_dict
 
 __all__ = ["GramStore"]
 
@@ -60,13 +55,11 @@ class GramStore(SymmetricMatrix):
         num_tiles: tiles of the upper triangle, the diagonal ones included.
     """
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], writer: str | None):
+    def __init__(self, path: Path, manifest: Manifest, writer: str | None):
         self.path, self._writer = path, writer
-        self.identity: dict[str, Any] = manifest["identity"]
-        self.settings: dict[str, Any] = manifest["settings"]
-        self.n = manifest["n"]
-        self.tile = self.panel_rows = manifest["tile"]
-        self.dtype = np.dtype(manifest["dtype"])
+        self.identity, self.settings, self.n = manifest.identity, manifest.settings, manifest.n
+        self.tile = self.panel_rows = manifest.tile
+        self.dtype = np.dtype(manifest.dtype)
         self.shape = (self.n, self.n)
         self._files = TileFiles(path, self.n, self.tile, self.dtype)
         self.num_blocks = self._files.num_blocks
@@ -109,15 +102,17 @@ class GramStore(SymmetricMatrix):
         path = Path(folder)
         if not _WRITER.fullmatch(writer):
             raise UserError(f"writer name {writer!r} cannot be a file name: use letters, digits and any of _ . = + -")
-        wanted = new_manifest(path, identity, n, tile, dtype, settings)
+        check_counts(n=n, tile=tile)
+        fields = {"identity": identity, "n": n, "tile": min(tile, n), "dtype": dtype, "settings": settings}
+        wanted = from_dict(Manifest, plain_json(fields, path))
         if not (path / _DONE).exists():
             with write_errors_explained(path):
                 path.mkdir(parents=True, exist_ok=True)
                 with FileLock(path / _LOCK):
                     remove_leftovers(path)
-                    write_manifest(path, wanted)
-        manifest = read_manifest(path)
-        check_same(path, manifest, wanted)
+                    wanted.write(path)
+        manifest = Manifest.read(path)
+        manifest.check_same(path, wanted)
         store = cls(path, manifest, writer)
         if not store.done:
             store._begin()
@@ -137,7 +132,7 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: there is no store, or its manifest is damaged.
         """
-        return cls(Path(folder), read_manifest(Path(folder)), None)
+        return cls(Path(folder), Manifest.read(Path(folder)), None)
 
     @property
     def done(self) -> bool:
@@ -155,9 +150,7 @@ class GramStore(SymmetricMatrix):
         Args:
             among: the tiles to look at, None for all; where many processes share the work, each looks at its own.
         """
-        self.flush()
-        self._files.reload()
-        tiles = list(self._files.all()) if among is None else sorted(among)
+        tiles = self._tiles(among)
         with progress("checking tiles", len(tiles), "tiles") as advance:
             return self._files.damaged(tiles, advance)
 
@@ -167,10 +160,7 @@ class GramStore(SymmetricMatrix):
         Args:
             among: the tiles to look at, None for all.
         """
-        self.flush()
-        self._files.reload()
-        tiles = self._files.all() if among is None else sorted(among)
-        return [tile for tile in tiles if not self._files.in_place(*tile)]
+        return [tile for tile in self._tiles(among) if not self._files.in_place(*tile)]
 
     def write(self, i: int, j: int, values: Float[np.ndarray, "rows columns"]) -> None:
         """Hands over the tile of block row i and block column j, i <= j.
@@ -223,10 +213,8 @@ class GramStore(SymmetricMatrix):
         with write_errors_explained(self.path), FileLock(self.path / _LOCK):
             remove_leftovers(self.path)
             if absent := self.absent():
-                raise UserError(
-                    f"{len(absent):,} of {self.num_tiles:,} tiles of {self.path} are not there, the first being "
-                    f"{absent[0]}: compute them before finishing"
-                )
+                message = f"{len(absent):,} of {self.num_tiles:,} tiles of {self.path} are absent, first {absent[0]}"
+                raise UserError(f"{message}: compute them before finishing")
             self._files.merge_records()
             if not self.done:
                 write_text(self.path / _DONE, json.dumps(plain_json(facts, self.path), indent=2) + "\n")
@@ -263,12 +251,8 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: it does not fit, or a tile is absent or damaged.
         """
-        check_memory(
-            f"the matrix in {self.path}",
-            self.n**2 * self.dtype.itemsize,
-            0.9 * host_available_bytes(),
-            "free memory, or go through it by `panels`",
-        )
+        needed, available = self.n**2 * self.dtype.itemsize, 0.9 * host_available_bytes()
+        check_memory(f"the matrix in {self.path}", needed, available, "free memory, or go through it by `panels`")
         return self._assembled(self.dtype)
 
     def close(self) -> None:
@@ -289,12 +273,18 @@ class GramStore(SymmetricMatrix):
         try:
             self.close()
         except UserError:
-            if kind is None:  # else the error that ended the body is the one to tell
+            if kind is None:  # else the error that ended the body is the one to report
                 raise
 
     def __repr__(self) -> str:
         state = "done" if self.done else "reading" if self._lock is None else "writing"
         return f"GramStore({str(self.path)!r}, n={self.n}, tile={self.tile}, {state})"
+
+    def _tiles(self, among: Iterable[tuple[int, int]] | None) -> list[tuple[int, int]]:
+        """The tiles to inspect, with everything known that was written by now."""
+        self.flush()
+        self._files.reload()
+        return list(self._files.all()) if among is None else sorted(among)
 
     def _begin(self) -> ThreadPoolExecutor:
         """Takes the writer's lock, waiting for it; the thread that waits for the disk."""
@@ -310,9 +300,8 @@ class GramStore(SymmetricMatrix):
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                console.print(
-                    f"another process is writing {self.path}: waiting for it", highlight=False, soft_wrap=True
-                )
+                message = f"another process is writing {self.path}: waiting for it"
+                console.print(message, highlight=False, soft_wrap=True)
                 lock.acquire()
         try:
             with FileLock(self.path / _LOCK):

@@ -1,5 +1,6 @@
 """`TileFiles`: the tiles of a symmetric matrix as files of a zarr array, and the record of their checksums."""
 
+import itertools
 import os
 import re
 import sys
@@ -41,7 +42,7 @@ class TileFiles:
     """The tiles (i, j), i <= j, of an (n, n) matrix below a folder: `tiles/c/<i>/<j>` and `checksums*`.
 
     A tile is in place when its file has the right length and ends with a crc32c that was recorded for this place. That
-    is a look at 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
+    is a check of 4 bytes; that the crc32c fits the contents is verified by TensorStore with every read.
     """
 
     def __init__(self, folder: Path, n: int, tile: int, dtype: np.dtype):
@@ -107,31 +108,23 @@ class TileFiles:
                     while line:  # a nearly full disk takes a part before it refuses the rest
                         line = line[handle.write(line) or 0 :]
         except OSError as error:
-            message = f"{path} cannot be written ({error.strerror or error}): mend that and give the same command again"
+            message = f"{path} cannot be written ({error.strerror or error}): fix that and run the same command again"
             raise UserError(message) from error
         self._recorded.add((i, j, crc))
 
     def damaged(self, tiles: Iterable[tuple[int, int]], advance: Callable[[], None]) -> list[tuple[int, int]]:
         """Those of the tiles that are not in place or whose contents do not fit their checksum; reads all of them."""
         found = []
-        reading: deque[tuple[tuple[int, int], Any]] = deque()
 
-        def settle(until: int) -> None:
-            while len(reading) > until:
-                tile, future = reading.popleft()
-                try:
-                    future.result()
-                except ValueError:
+        def begun() -> Iterator[tuple[tuple[int, int], Any]]:
+            for tile in tiles:
+                if self.in_place(*tile):
+                    yield tile, self._array[self.window(*tile)].read()
+                else:
                     found.append(tile)
+                advance()
 
-        for tile in tiles:
-            if self.in_place(*tile):
-                reading.append((tile, self._array[self.window(*tile)].read()))
-                settle(_READS_IN_FLIGHT)
-            else:
-                found.append(tile)
-            advance()
-        settle(0)
+        found += [tile for tile, error in _finished(begun()) if error is not None]
         return sorted(found)
 
     def read(self, i: int, j: int) -> Float[np.ndarray, "rows columns"]:
@@ -188,12 +181,12 @@ class TileFiles:
                 raise self._unreadable(i, j)
 
     def in_place(self, i: int, j: int) -> bool:
-        """Whether the file of a tile is there, whole, and bears a checksum that was recorded for this place."""
+        """Whether the file of a tile exists, is complete, and ends with a checksum that was recorded for this place."""
         return (i, j, self._checksum(i, j)) in self._recorded
 
     def reload(self) -> None:
-        """Takes up what other writers have recorded."""
-        # Partial records first: where one has gone meanwhile, the whole one is there.
+        """Reads what other writers have recorded."""
+        # Partial records first: where one has gone meanwhile, the complete one exists.
         for path in [*self._folder.glob(_PARTIAL.format("*")), self._folder / _CHECKSUMS]:
             try:
                 content = path.read_bytes()
@@ -216,24 +209,17 @@ class TileFiles:
         return min(self._tile, self._n - start), self._n - start
 
     def _read_row(self, i: int, blocks: Iterable[int], into: np.ndarray) -> None:
-        reading: deque[tuple[int, Any]] = deque()
+        def begun() -> Iterator[tuple[int, Any]]:
+            filled = 0
+            for j in blocks:
+                self.check_in_place(i, j)
+                window = self.window(i, j)
+                start, filled = filled, filled + window[1].stop - window[1].start
+                yield j, ts.array(into[:, start:filled], copy=False).write(self._array[window])
 
-        def settle(until: int) -> None:
-            while len(reading) > until:
-                j, future = reading.popleft()
-                try:
-                    future.result()
-                except ValueError as error:
-                    raise self._unreadable(i, j) from error
-
-        filled = 0
-        for j in blocks:
-            self.check_in_place(i, j)
-            window = self.window(i, j)
-            start, filled = filled, filled + window[1].stop - window[1].start
-            reading.append((j, ts.array(into[:, start:filled], copy=False).write(self._array[window])))
-            settle(_READS_IN_FLIGHT)
-        settle(0)
+        for j, error in _finished(begun()):
+            if error is not None:
+                raise self._unreadable(i, j) from error
 
     def _checksum(self, i: int, j: int) -> int | None:
         """The crc32c at the end of a tile's file, None where the file is not there in its right length."""
@@ -267,6 +253,21 @@ class TileFiles:
         }
         context = ts.Context(_CONTEXT)
         return ts.open(spec, context=context, open=True, create=create, assume_metadata=assume_metadata)
+
+
+def _finished(begun: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, ValueError | None]]:
+    """The key of each read and its error, if any, a few files in flight; `begun` starts them with their keys."""
+    reading: deque[tuple[Any, Any]] = deque()
+    for read in itertools.chain(begun, [None] * _READS_IN_FLIGHT):
+        if read is not None:
+            reading.append(read)
+        if reading and (read is None or len(reading) > _READS_IN_FLIGHT):
+            key, future = reading.popleft()
+            try:
+                future.result()
+                yield key, None
+            except ValueError as error:
+                yield key, error
 
 
 def _await(future: Any) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ntk_repro.gram.capture import Layer, capture_fn
 from ntk_repro.gram.probing import LIGHT, evaluated, moved_off
-from ntk_repro.gram.structured.features import gradient
 from ntk_repro.network import Network
 
 __all__ = ["agreeing_layers"]
@@ -42,11 +41,8 @@ def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> t
         if np.abs(captured - autodiff).max() <= _TOLERANCE[autodiff.dtype] * scale:
             kept.append(layer)
         else:
-            warnings.warn(
-                f"the weights of layer {'/'.join(layer.path) or '(root)'} have another gradient than recognised: it "
-                "goes by autodiff, which is exact but slower",
-                stacklevel=5,
-            )
+            message = f"the weights of layer {layer.name} have another gradient than recognised"
+            warnings.warn(f"{message}: it is computed by autodiff, which is exact but slower", stacklevel=5)
     return tuple(kept)
 
 
@@ -59,7 +55,7 @@ def _probe_fn(apply_fn: Callable, layers: tuple[Layer, ...]) -> Callable:
 
     def probe(params, state, x):
         captured = capture_fn(combined, layers, 0)(params, state, x)
-        by_capture = [gradient(layer, captured.inputs[layer.path], captured.cotangents[layer.path]) for layer in layers]
+        by_capture = [layer.gradient(captured.inputs[layer.path], captured.cotangents[layer.path]) for layer in layers]
         per_sample = jax.vmap(jax.grad(lambda p, x: combined(p, state, x[None])[0, 0]), in_axes=(None, 0))(params, x)
         leaves = jax.tree.leaves(per_sample)
         by_autodiff = []

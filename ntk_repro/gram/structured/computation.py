@@ -1,6 +1,5 @@
 """The exact Gram matrix by structure: features of each batch in one pass, then matrix products, tile by tile."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Collection
@@ -11,10 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
+from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.probing import RecentlyUsed, signature
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
@@ -27,12 +28,12 @@ from ntk_repro.progress import progress
 __all__ = ["Computation", "structured_gram", "structured_plan"]
 
 
-def structured_plan(net: Network, x: Float[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
+def structured_plan(net: Network, x: Shaped[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
     """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""
     layers = _checked_layers(net, x)
-    p_rest = net.num_params - sum(layer.num_params for layer in layers)
+    p_others = net.num_params - sum(layer.num_params for layer in layers)
     cotangents = 1 if isinstance(outputs, int) else num_outputs
-    return plan_for(layers, cotangents, outputs == "full", p_rest)
+    return plan_for(layers, cotangents, outputs == "full", p_others)
 
 
 def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
@@ -51,43 +52,25 @@ def _checked_layers(net: Network, x: np.ndarray) -> tuple[Layer, ...]:
 _checked = RecentlyUsed()
 
 
-def structured_gram(
-    net: Network,
-    x1: Float[np.ndarray, "n1 ..."],
-    x2: Float[np.ndarray, "n2 ..."] | None,
-    outputs: str | int,
-    num_outputs: int,
-    precision: str = "float32",
-) -> Float[np.ndarray, "rows columns"]:
-    """The kernel of `empirical_gram`, whose arguments it takes checked and cast."""
+def structured_gram(arguments: KernelArguments, precision: str = "float32") -> Float[np.ndarray, "rows columns"]:
+    """The kernel of `empirical_gram`."""
+    net, x1, x2, outputs, num_outputs = arguments
     plan = structured_plan(net, x1, outputs, num_outputs)
-    n1, n2 = len(x1), len(x1) if x2 is None else len(x2)
-    dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
-    c = num_outputs if plan.blocks else 1
-    k = np.empty((n1 * c, n2 * c), dtype)
-    schedule = Schedule.of(
-        plan,
-        n1,
-        None if x2 is None else n2,
-        Computation.itemsize(dtype, precision),
-        result=k.nbytes,
-        devices=jax.local_device_count(),
-    )
+    c = plan.rows_per_sample
+    k = np.empty((len(x1) * c, arguments.n2 * c), arguments.dtype)
+    computation = Computation.planned(arguments, plan, precision, result=k.nbytes)
+    rows, columns = computation.schedule.rows, computation.schedule.columns or computation.schedule.rows
 
-    def write(i: int, j: int, values: np.ndarray) -> None:
-        row, column = i * schedule.rows.tile * c, j * (schedule.columns or schedule.rows).tile * c
-        rows, columns = slice(row, row + len(values)), slice(column, column + values.shape[1])
-        k[rows, columns] = values
-        if x2 is None and i != j:
-            k[columns, rows] = values.T
+    def write(i: int, j: int, tile: np.ndarray) -> None:
+        place_tile(k, i * rows.tile * c, j * columns.tile * c, tile, x2 is None)
 
-    Computation(net, plan, schedule, outputs if isinstance(outputs, int) else None, precision).run(write, x1, x2)
+    computation.run(write, x1, x2)
     return k
 
 
 @dataclasses.dataclass(frozen=True)
 class Computation:
-    """A kernel about to be computed.
+    """The computation of a kernel.
 
     Attributes:
         net: the network, its parameters in the float type of the kernel.
@@ -103,28 +86,35 @@ class Computation:
     output: int | None
     precision: str
 
-    @staticmethod
-    def itemsize(dtype: np.dtype, precision: str) -> int:
-        """Bytes of a number in the features."""
-        return 2 if precision == "bf16" else dtype.itemsize
+    @classmethod
+    def planned(cls, arguments: KernelArguments, plan: Plan, precision: str, **limits: Any) -> "Computation":
+        """The computation on this machine.
 
-    def features(self, x: Float[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
-        """The features of one block of x, made pass by pass, its samples shared out among the devices of this host.
-
-        The last sample is repeated to fill the last block, so that one compiled function serves all.
+        Args:
+            arguments: of the kernel.
+            plan: see `structured_plan`.
+            precision: as in `empirical_gram`.
+            limits: result, memory, like: see `Schedule.of`.
         """
-        rows = x[blocks.samples(index)]
-        rows = np.concatenate([rows, np.repeat(rows[-1:], blocks.tile - len(rows), axis=0)])
+        net, x1, x2, *_ = arguments
+        itemsize = 2 if precision == "bf16" else arguments.dtype.itemsize
+        schedule = Schedule.of(plan, len(x1), None if x2 is None else len(x2), itemsize, **limits)
+        return Computation(net, plan, schedule, arguments.output, precision)
+
+    def features(self, x: Shaped[np.ndarray, "n ..."], blocks: Blocks, index: int) -> Features:
+        """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
+        rows = blocks.take(x, index)
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
-        split, whole = _shardings(blocks.batch)
+        split, replicated = _shardings(blocks.batch)
         params, state = self.net.params, self.net.state
-        if whole is not None:
-            params, state = jax.device_put((params, state), whole)
+        if replicated is not None:
+            params, state = jax.device_put((params, state), replicated)
         starts = range(0, blocks.tile, blocks.batch)
         batches = [rows[start : start + blocks.batch] for start in starts]
         if split is None and len(batches) > 1:
             # Written where they stay: joined afterwards, each would be written twice and need room twice.
-            joined = _room(fn, params, state, batches[0], blocks.tile)
+            one_pass = jax.eval_shape(fn, params, state, batches[0])
+            joined = jax.tree.map(lambda part: jnp.zeros((blocks.tile, *part.shape[1:]), part.dtype), one_pass)
             fill = _filling_fn(fn)
             for start, batch in zip(starts, batches, strict=True):
                 joined = fill(params, state, batch, joined, np.int32(start))
@@ -133,7 +123,7 @@ class Computation:
         joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
         return joined if split is None else jax.device_put(joined, split)
 
-    def operations_a_pass(self, x: Float[np.ndarray, "n ..."]) -> float:
+    def operations_a_pass(self, x: Shaped[np.ndarray, "n ..."]) -> float:
         """Floating-point operations of one pass, as XLA counts them before it compiles."""
         fn = _features_fn(self.net.apply_fn, self.plan, self.output, self.precision == "bf16")
         batch = jax.ShapeDtypeStruct((self.schedule.rows.batch, *x.shape[1:]), x.dtype)
@@ -142,18 +132,18 @@ class Computation:
 
     def tile(self, one: Features, two: Features) -> Array:
         """The kernel between two blocks: rows shared out among the devices, columns known to all of them."""
-        _, whole = _shardings(self.schedule.rows.batch)
+        _, replicated = _shardings(self.schedule.rows.batch)
         level = "tensorfloat32" if self.precision == "tf32" else "highest"
         with jax.default_matmul_precision(level):
-            k = kernel_tile(self.plan, one, two if whole is None else jax.device_put(two, whole))
+            k = kernel_tile(self.plan, one, two if replicated is None else jax.device_put(two, replicated))
         # Sums over cotangents are means over outputs here.
         return k if self.plan.blocks or self.plan.num_cotangents == 1 else k / self.plan.num_cotangents
 
     def run(
         self,
         write: Callable[[int, int, np.ndarray], None],
-        x1: Float[np.ndarray, "n1 ..."],
-        x2: Float[np.ndarray, "n2 ..."] | None = None,
+        x1: Shaped[np.ndarray, "n1 ..."],
+        x2: Shaped[np.ndarray, "n2 ..."] | None = None,
         wanted: Collection[Tile] | None = None,
         scratch: Path | None = None,
         reserved: int = 0,
@@ -161,7 +151,7 @@ class Computation:
         """Computes all tiles, or those wanted, and hands each to `write(i, j, values)`.
 
         Args:
-            write: takes a tile over; while it works the next tile is already being computed.
+            write: receives a tile; while it works the next tile is already being computed.
             x1: samples of the rows.
             x2: samples of the columns, None for a symmetric kernel.
             wanted: tiles (i, j); i <= j where the kernel is symmetric.
@@ -172,15 +162,15 @@ class Computation:
             UserError: names the sample whose kernel is not finite.
         """
         schedule = self.schedule
-        c = self.plan.num_cotangents if self.plan.blocks else 1
+        c = self.plan.rows_per_sample
         columns = schedule.columns or schedule.rows
         wanted = set(schedule.order() if wanted is None else wanted)
-        with contextlib.ExitStack() as stack:
-            # The first block takes seconds to compile: the bar is there before it.
-            advance = stack.enter_context(progress("kernel", len(wanted), "tiles"))
-            row_block = stack.enter_context(
-                block_source(lambda i: self.features(x1, schedule.rows, i), schedule, wanted, scratch, reserved)
-            )
+        make = functools.partial(self.features, x1, schedule.rows)
+        with (
+            # The first block takes seconds to compile: the progress bar is shown before.
+            progress("kernel", len(wanted), "tiles") as advance,
+            block_source(make, schedule, wanted, scratch, reserved) as row_block,
+        ):
 
             def column_block(j: int) -> Features:
                 return row_block(j) if x2 is None else self.features(x2, columns, j)
@@ -191,8 +181,7 @@ class Computation:
                 if not np.isfinite(values.sum()):
                     _check_finite(values, rows.start, cols.start, c)
                 if x2 is None and i == j:
-                    # Both halves of a product with itself differ in rounding: the upper one is taken.
-                    values = np.triu(values) + np.triu(values, 1).T
+                    values = mirrored(values)
                 write(i, j, values)
                 advance()
 
@@ -214,14 +203,12 @@ def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: in
         return  # the sum alone overflowed
     rows = np.flatnonzero(bad.all(axis=1))
     sample = row + rows[0] // rows_per_sample if len(rows) else column + np.argmax(bad.any(axis=0)) // rows_per_sample
-    raise UserError(
-        f"the kernel is not finite at sample {sample} (counted from 0): the network overflows there, or its parameters "
-        "are broken"
-    )
+    reason = "the network overflows there, or its parameters are broken"
+    raise UserError(f"the kernel is not finite at sample {sample} (counted from 0): {reason}")
 
 
 def _shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
-    """Split by samples among this host's devices, and whole on each; None for both where one device takes all.
+    """Split by samples among this host's devices, and replicated; None for both where one device does everything.
 
     A batch that was chosen for other devices than there are now goes to as many as divide it.
     """
@@ -246,16 +233,10 @@ def _features_fn(apply_fn: Callable, plan: Plan, output: int | None, half: bool)
 
 @functools.lru_cache(maxsize=16)
 def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
-    """A pass that writes its samples' features into those of a block, from row `start` on; the block is given away."""
+    """A pass that writes its samples' features into those of a block, from row `start` on; its buffer is donated."""
 
     def fill(params, state, x, block: Features, start) -> Features:
         made = features(params, state, x)
         return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)
 
     return jax.jit(fill, donate_argnums=3)
-
-
-def _room(features: Callable[..., Features], params: Any, state: Any, x: np.ndarray, samples: int) -> Features:
-    """A block of so many samples without features."""
-    one_pass = jax.eval_shape(features, params, state, x)
-    return jax.tree.map(lambda part: jnp.zeros((samples, *part.shape[1:]), part.dtype), one_pass)

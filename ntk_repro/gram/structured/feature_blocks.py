@@ -1,4 +1,4 @@
-"""Where blocks of features come from when they do not all fit into memory: made again, or read back from disk."""
+"""Blocks of features that do not all fit into memory: made again, or read back from disk."""
 
 import contextlib
 import math
@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,11 +29,11 @@ BlockSource = Callable[[int], Features]
 def block_source(
     make: BlockSource, schedule: Schedule, wanted: Collection[Tile], scratch: Path | None, reserved: int = 0
 ) -> Iterator[BlockSource]:
-    """The function that brings block i: `make` itself, or one that keeps blocks on disk where that is faster.
+    """The function that returns block i: `make` itself, or one that saves blocks on disk where that is faster.
 
     Args:
         make: computes block i.
-        schedule: says how often each block comes again.
+        schedule: how often each block is needed.
         wanted: the tiles that are computed.
         scratch: folder for the blocks (removed afterwards); None: nothing is written.
         reserved: bytes of the disk that are needed for other things.
@@ -43,12 +44,10 @@ def block_source(
         return
     with write_errors_explained(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="features-", dir=scratch))
-    try:
-        on_disk = FeaturesOnDisk(make, folder)
+        folder = tempfile.TemporaryDirectory(prefix="features-", dir=scratch, ignore_cleanup_errors=True)
+    with folder:
+        on_disk = FeaturesOnDisk(make, Path(folder.name))
         yield on_disk if cheaper_on_disk(on_disk, distinct, passes, wanted, reserved) else make
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class FeaturesOnDisk:
@@ -56,40 +55,36 @@ class FeaturesOnDisk:
 
     def __init__(self, make: BlockSource, folder: Path):
         self.make, self.folder = make, folder
-        self._leaves: list[jax.ShapeDtypeStruct] = []
-        self._tree = None
+        self._shapes: Any = None  # of all blocks, with their types and shardings
 
     def __call__(self, index: int) -> Features:
         """Block `index`, made or read."""
-        path = self._path(index)
-        if path.exists():
+        if self._path(index).exists():
             return self.read(index)
         made = self.make(index)
         self.write(index, made)
         return made
 
     def write(self, index: int, block: Features) -> None:
-        """Keeps a block; all blocks have the same shapes."""
-        leaves, self._tree = jax.tree.flatten(block)
-        self._leaves = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves]
-        # Renamed when whole: a block that a full disk cut short is not there.
+        """Saves a block; all blocks have the same shapes."""
+        self._shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding), block)
+        # Renamed when complete: a block that a full disk cut short does not exist.
         partial = self._path(index).with_suffix(".tmp")
         with write_errors_explained(partial):
             with open(partial, "wb") as handle:
-                for leaf in leaves:
+                for leaf in jax.tree.leaves(block):
                     np.ascontiguousarray(leaf).view(np.uint8).tofile(handle)
             partial.rename(self._path(index))
 
     def read(self, index: int) -> Features:
         """A block that was written."""
-        leaves = []
+
+        def array(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+            values = np.fromfile(handle, np.uint8, math.prod(leaf.shape) * leaf.dtype.itemsize)
+            return jax.device_put(values.view(leaf.dtype).reshape(leaf.shape), leaf.sharding)
+
         with open(self._path(index), "rb") as handle:
-            for leaf in self._leaves:
-                count = math.prod(leaf.shape) * leaf.dtype.itemsize
-                values = np.fromfile(handle, np.uint8, count).view(leaf.dtype).reshape(leaf.shape)
-                leaves.append(jax.device_put(values, leaf.sharding))
-        assert self._tree is not None
-        return jax.tree.unflatten(self._tree, leaves)
+            return jax.tree.map(array, self._shapes)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.features"
@@ -98,12 +93,12 @@ class FeaturesOnDisk:
 def cheaper_on_disk(
     on_disk: FeaturesOnDisk, distinct: int, passes: int, wanted: Collection[Tile], reserved: int = 0
 ) -> bool:
-    """Whether keeping blocks on disk beats making them again, by the times of one block on this machine.
+    """Whether saving blocks on disk beats making them again, by the times of one block on this machine.
 
     Args:
-        on_disk: where they would be kept.
+        on_disk: where they would be saved.
         distinct: number of blocks.
-        passes: how many blocks have to be at hand, counting one each time it comes again.
+        passes: how many blocks are needed, counting one each time it is needed again.
         wanted: the tiles that are computed; the first block of them is tried.
         reserved: bytes of the disk that are needed for other things.
     """

@@ -6,13 +6,14 @@ Products over positions are laid out as (S, n1, T, n2): the samples innermost, s
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ntk_repro.gram.capture import Geometry, Layer
-from ntk_repro.gram.structured.features import Features, Form, Plan
+from ntk_repro.gram.capture import Convolution, Form, Layer
+from ntk_repro.gram.structured.features import Features, Plan
 
 __all__ = ["kernel_tile"]
 
@@ -26,30 +27,24 @@ def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows 
     # One compiled program for all small products and one for each large: within one program XLA runs them side by
     # side, and on a CPU they take the cache from each other (ResNet18's tiles took twice as long).
     k = None
-    for layers, gradients, kept in _parts(plan, one):
-        k = _products(layers, plan.blocks, k, _picked(one, gradients, kept), _picked(two, gradients, kept))
+    for (pairs, part), (_, other) in zip(_parts(plan, one), _parts(plan, two), strict=True):
+        k = _products(pairs, plan.blocks, k, part, other)
     assert k is not None
     return k
 
 
-def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], list[int], list[int]]]:
-    """Which products go together: layers with products over positions, numbers of gradient arrays and of the others."""
-    kept = [pair for pair in zip(plan.layers, plan.forms, strict=True) if pair[1] != "gradient"]
-    small = [number for number, (layer, _) in enumerate(kept) if layer.positions == 1]
-    yield tuple(kept[number] for number in small), [0], small
-    for number in range(1, len(features.gradients)):
-        yield (), [number], []
-    for number, pair in enumerate(kept):
-        if number not in small:
-            yield (pair,), [], [number]
+def _parts(plan: Plan, features: Features) -> Iterator[tuple[tuple[tuple[Layer, Form], ...], Features]]:
+    """The features that are multiplied together, and of which layers their inputs and cotangents are."""
+    kept = [pair for pair in plan.formed if pair[1] != "gradient"]
+    rows = list(zip(kept, features.inputs, features.cotangents, strict=True))
 
+    def part(gradients: list[Array], rows: list[Any]) -> tuple[tuple[tuple[Layer, Form], ...], Features]:
+        pairs, inputs, cotangents = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        return tuple(pairs), Features(gradients, inputs, cotangents)
 
-def _picked(features: Features, gradients: list[int], kept: list[int]) -> Features:
-    return Features(
-        [features.gradients[number] for number in gradients],
-        [features.inputs[number] for number in kept],
-        [features.cotangents[number] for number in kept],
-    )
+    yield part(features.gradients[:1], [row for row in rows if row[0][0].positions == 1])
+    yield from (part([gradient], []) for gradient in features.gradients[1:])
+    yield from (part([], [row]) for row in rows if row[0][0].positions > 1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -69,9 +64,9 @@ def _products(
         (n1, _, s1), (n2, _, s2) = d1.shape[:3], d2.shape[:3]
         aa = _times(_by_positions(a1[:, None]), _by_positions(a2[:, None]))
         if form == "pixels":
-            assert layer.geometry is not None
+            assert isinstance(layer.kind, Convolution)
             aa = aa.reshape(*layer.inputs[0][1:3], n1, *layer.inputs[0][1:3], n2)
-            aa = _patch_products(layer.geometry, aa) + layer.use_bias
+            aa = layer.kind.patch_products(aa) + layer.use_bias
         aa = aa.reshape(s1, n1, s2, n2)
         if not blocks:
             # The cotangents of a sample stand side by side, so that their products add up.
@@ -89,22 +84,3 @@ def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Arr
 def _by_positions(a: Float[Array, "n c S d"]) -> Float[Array, "rows d"]:
     """The rows (S, n, c)."""
     return a.transpose(2, 0, 1, 3).reshape(-1, a.shape[-1])
-
-
-def _patch_products(geometry: Geometry, g: Float[Array, "p q n1 r s n2"]) -> Float[Array, "y x n1 v u n2"]:
-    """The products of all pairs of patches from those of all pairs of pixels.
-
-    A pair of output positions meets, at each offset of the kernel, one pair of pixels: their products lie one diagonal
-    step apart. The two axes of the image are summed one after the other.
-    """
-    for axis in (0, 1):
-        low, high = geometry.padding[axis]
-        kernel_size = geometry.kernel_size[axis]
-        terms = []
-        for offset in range(kernel_size):
-            # Output position s meets pixel s + offset - low; what lies outside of the image is zero.
-            config = [(0, 0, 0)] * g.ndim
-            config[axis] = config[axis + 3] = (low - offset, high - (kernel_size - 1 - offset), 0)
-            terms.append(jax.lax.pad(g, jnp.zeros((), g.dtype), config))
-        g = sum(terms[1:], terms[0])
-    return g

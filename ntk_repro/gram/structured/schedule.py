@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import jax
+import numpy as np
+from jaxtyping import Shaped
 
-from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import available_bytes, readable_bytes
-from ntk_repro.gram.structured.features import Features, Plan
+from ntk_repro.gram.memory import available_bytes, check_memory
+from ntk_repro.gram.structured.features import Plan
 
 __all__ = ["Blocks", "Schedule"]
 
@@ -64,6 +66,11 @@ class Blocks:
         """The samples of a block, fewer than `tile` in the last."""
         return slice(block * self.tile, min((block + 1) * self.tile, self.n))
 
+    def take(self, x: Shaped[np.ndarray, "n ..."], block: int) -> Shaped[np.ndarray, "tile ..."]:
+        """A block of x, the last one filled up with its last sample: one compiled function serves all blocks."""
+        rows = x[self.samples(block)]
+        return np.concatenate([rows, np.repeat(rows[-1:], self.tile - len(rows), axis=0)])
+
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
@@ -72,7 +79,7 @@ class Schedule:
     Attributes:
         rows: the blocks of rows.
         columns: the blocks of columns, None where the kernel is symmetric: then one triangle is computed.
-        held: blocks of row features held at once; the others come again when their turn does.
+        held: blocks of row features held at once; the others are made again when they are needed.
     """
 
     rows: Blocks
@@ -89,10 +96,9 @@ class Schedule:
         *,
         result: int = 0,
         memory: int | None = None,
-        devices: int = 1,
         like: Blocks | None = None,
     ) -> "Schedule":
-        """The schedule for this machine and n1 by n2 samples.
+        """The schedule for this machine, whose devices share out the samples of a block, and n1 by n2 samples.
 
         Args:
             plan: what samples and pairs cost.
@@ -101,7 +107,6 @@ class Schedule:
             itemsize: bytes of a number.
             result: bytes of host memory that the result will take.
             memory: bytes that may be used in all, None for what is available.
-            devices: among which a block's samples are shared out.
             like: the blocks of a computation that this one continues.
 
         Raises:
@@ -114,31 +119,23 @@ class Schedule:
         budget = _FEATURE_SHARE * (available - (result if on_cpu else 0))
         # Two blocks at least are held: the row's and the column's.
         fitting = int(budget / 2 / sample)
-        if fitting < 1:
-            raise UserError(
-                f"the features of one sample need {readable_bytes(sample)} and {readable_bytes(max(budget, 0))} may be "
-                "used: free memory, allow more, or take a narrower network"
-            )
+        remedy = "free memory, allow more, or take a narrower network"
+        check_memory("keeping the features of two samples", 2 * sample, budget, remedy)
         if like is None:
             batch = max(_CPU_PASS_BYTES // making, _SMALLEST_PASS) if on_cpu else max(budget / 8 // making, 8)
             batch = int(max(min(batch, budget / 2 // making, 256 if on_cpu else 1024, fitting), 1))
-            positions = [
-                layer.positions for layer, form in zip(plan.layers, plan.forms, strict=True) if form != "gradient"
-            ]
-            widest = max([1, *positions]) * (plan.num_cotangents if plan.blocks else 1)
+            positions = [layer.positions for layer, form in plan.formed if form != "gradient"]
+            widest = max([1, *positions]) * plan.rows_per_sample
             entries = (_CPU_TILE_BYTES if on_cpu else _TILE_BYTES) / itemsize
             largest = min(max(int(entries**0.5 / widest), 1), 512 if on_cpu else 8192, fitting)
+            devices = jax.local_device_count()
             rows = Blocks.of(n1, largest, batch, devices)
             columns = None if n2 is None else Blocks.of(n2, largest, batch, devices)
         else:
             rows, columns = like, None
             # Two blocks in hand and two in the making.
-            if 4 * rows.tile * sample > available:
-                raise UserError(
-                    f"this computation was begun in blocks of {rows.tile:,} samples, which need "
-                    f"{readable_bytes(4 * rows.tile * sample)}, and {readable_bytes(available)} may be used: free "
-                    "memory, or allow more"
-                )
+            subject = f"this computation, begun in blocks of {rows.tile:,} samples,"
+            check_memory(subject, 4 * rows.tile * sample, available, "free memory, or allow more")
         held = int(budget // (sample * rows.tile)) - 1
         return cls(rows, columns, max(min(held, rows.count), 1))
 
@@ -149,57 +146,40 @@ class Schedule:
 
     def order(self) -> list[Tile]:
         """All tiles (of the upper triangle where the kernel is symmetric) in the order in which they are computed."""
-        return [(i, j) for group, j in self._groups() for i in self._rows_of(group, j)]
+        return [(i, j) for i, j, *_ in self.tiles(lambda i: None, lambda j: None)]
 
     def passes(self, wanted: Collection[Tile]) -> int:
-        """How many blocks of features have to be at hand, counting one each time it comes again."""
-        made = 0
-        for group, j in self._groups():
-            rows = [i for i in self._rows_of(group, j) if (i, j) in wanted]
-            made += bool(rows) and not (self.columns is None and j in group)
-        for start in range(0, self.rows.count, self.held):
-            group = range(start, min(start + self.held, self.rows.count))
-            made += len({i for i, j in wanted if i in group} | {j for i, j in wanted if i in group and j in group})
-        return made
+        """How many blocks of features are made, counting one again each time it is made again."""
+        made: list[int] = []
+        list(self.tiles(made.append, made.append, wanted))
+        return len(made)
 
     def tiles(
         self,
-        row_block: Callable[[int], Features],
-        column_block: Callable[[int], Features],
+        row_block: Callable[[int], Any],
+        column_block: Callable[[int], Any],
         wanted: Collection[Tile] | None = None,
-    ) -> Iterator[tuple[int, int, Features, Features]]:
-        """The wanted tiles with their features, each once, in the order of `order`.
+    ) -> Iterator[tuple[int, int, Any, Any]]:
+        """The wanted tiles (None: all) with their features, each once.
 
         Row features are held for a group of blocks; a column's features come once a group. Nothing is made before it
-        is needed.
+        is needed. Of a symmetric kernel the rows above the diagonal are taken, from it upwards.
         """
-        group: dict[int, Features] = {}
-        start = -1
-        for blocks, j in self._groups():
-            if blocks.start != start:
-                group, start = {}, blocks.start
-            rows = [i for i in self._rows_of(blocks, j) if wanted is None or (i, j) in wanted]
-            if not rows:
-                continue
-            if self.columns is None and j in blocks:
-                two = group[j] if j in group else group.setdefault(j, row_block(j))
-            else:
-                two = None  # freed before the next one is made
-                two = column_block(j)
-            for i in rows:
-                if i not in group:
-                    group[i] = row_block(i)
-                yield i, j, group[i], two
-
-    def _groups(self) -> Iterator[tuple[range, int]]:
-        """Groups of row blocks, each with every column that it meets."""
+        symmetric = self.columns is None
         for start in range(0, self.rows.count, self.held):
             group = range(start, min(start + self.held, self.rows.count))
+            held: dict[int, Any] = {}
             for j in range(start, self.rows.count) if self.columns is None else range(self.columns.count):
-                yield group, j
-
-    def _rows_of(self, group: range, j: int) -> range:
-        """The rows of a group in column j: those above the diagonal, from it upwards, where the kernel is symmetric."""
-        if self.columns is not None:
-            return group
-        return range(min(group.stop - 1, j), group.start - 1, -1)
+                rows = range(min(group.stop - 1, j), start - 1, -1) if symmetric else group
+                rows = [i for i in rows if wanted is None or (i, j) in wanted]
+                if not rows:
+                    continue
+                if symmetric and j in group:
+                    two = held[j] if j in held else held.setdefault(j, row_block(j))
+                else:
+                    two = None  # freed before the next one is made
+                    two = column_block(j)
+                for i in rows:
+                    if i not in held:
+                        held[i] = row_block(i)
+                    yield i, j, held[i], two

@@ -14,7 +14,7 @@ PLAIN = ["by_hand", "channels_first", "attention", "in_transformations", "nnx_ji
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLAIN)
 def test_program_and_its_derivative_are_the_functions(name):
-    net, x = CASES[name][0](), samples(name, 3)
+    net, x = CASES[name].network(), samples(name, 3)
     program = Program.of(net.apply_fn, net.params, net.state, x)
 
     def run(params):

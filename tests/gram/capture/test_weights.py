@@ -5,19 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.capture.program import Program
 from ntk_repro.gram.capture.weights import weights_of
-from ntk_repro.network import Network
+from tests.gram.cases import assert_exact
 from tests.gram.functions import plain
-
-
-def relative_error(net: Network, x: np.ndarray) -> float:
-    """Of the kernel by structure, against dense Jacobians in float64."""
-    ours = empirical_gram(net, x, outputs="full")
-    oracle = empirical_gram(net, x, outputs="full", method="jacobian", precision="float64")
-    return np.abs(ours - oracle).max() / np.abs(oracle).max()
-
 
 # name -> (function, shapes of parameters, what is recognised of kernel 0: None, or whether it has a bias)
 ARITHMETIC = {
@@ -58,4 +49,4 @@ def test_arithmetic_around_a_kernel(name):
     found = weights_of(Program.of(net.apply, net.params, x[:1]), len(net.params))
     assert (found[0][1] is not None if 0 in found else None) == expected
     if name != "rounded":  # the oracle in float64 has other rounding points
-        assert relative_error(net, x) < 3e-6
+        assert_exact(net, x)

@@ -1,17 +1,19 @@
 """Analytic kernels: batches, symmetry, what the two parameterizations mean, and what has none."""
 
+import functools
 import warnings
+from typing import Any
 
 import flax.linen as nn
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel, stax_twin
 from ntk_repro.gram.infinite_width import analytic
 from ntk_repro.gram.infinite_width.closed_form import kernel_step
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 3, 2, 1)).astype(np.float32)
@@ -47,10 +49,8 @@ def test_batches_fit_the_memory_there_is(monkeypatch):
     for available, size in sizes.items():
         assert size == 1 or 8 * analytic._COPIES * 64**2 * (size**2 + 2 * size) <= available / 2
     assert analytic._fitting_batch(build_model("fcn"), (8, 8, 3), 100) > 64  # no pixels are kept apart
-    with pytest.raises(UserError, match="one pair of"):
-        analytic_kernel(CNN, RNG.normal(size=(2, 32, 32, 3)))
-    with pytest.raises(UserError, match="lower degree"):
-        analytic._fitting_batch(build_model("cnn", activation="tanh"), (4, 4, 3), 100)
+    refused("one pair of", analytic_kernel, CNN, RNG.normal(size=(2, 32, 32, 3)))
+    refused("lower degree", analytic._fitting_batch, build_model("cnn", activation="tanh"), (4, 4, 3), 100)
 
 
 def test_pooling_over_one_pixel_is_the_recursion():
@@ -71,29 +71,21 @@ def test_linear_networks_by_hand_in_both_parameterizations():
     """f = W2 W1 x: both layers add the same to the NTK; in standard parameterization fan_in times as much."""
     x = X.reshape(7, -1).astype(np.float64)
     inner, s = x @ x.T, 1.5**2
-    kernels = {
-        p: analytic_kernel(
-            build_model("fcn", depth=1, hidden=50, sigma_w=1.5, activation="identity", parameterization=p), X
-        )
-        for p in ("ntk", "standard")
-    }
-    for kernel in kernels.values():
+    expected = {"ntk": 2 * s * s * inner / 6, "standard": 50 * s * inner / 6 + s * inner}
+    linear = functools.partial(build_model, "fcn", depth=1, hidden=50, sigma_w=1.5, activation="identity")
+    for parameterization, ntk in expected.items():
+        kernel = analytic_kernel(linear(parameterization=parameterization), X)
         np.testing.assert_allclose(kernel.nngp, s * s * inner / 6, rtol=1e-12)
+        np.testing.assert_allclose(kernel.ntk, ntk, rtol=1e-12)
         assert kernel.exact
         assert kernel.error == 0
-    np.testing.assert_allclose(kernels["ntk"].ntk, 2 * s * s * inner / 6, rtol=1e-12)
-    np.testing.assert_allclose(kernels["standard"].ntk, 50 * s * inner / 6 + s * inner, rtol=1e-12)
 
 
 def test_biases_in_standard_parameterization_add_one():
     """The biases' part is sum over layers of sigma_w^2's product behind them, whatever sigma_b is."""
-    both = [
-        analytic_kernel(
-            build_model("fcn", hidden=8, depth=1, sigma_b=b, activation="identity", parameterization="standard"), X
-        ).ntk
-        for b in (0.0, 1e-6)
-    ]
-    np.testing.assert_allclose(both[1] - both[0], 1 + 2, rtol=1e-6)
+    settings: Any = {"hidden": 8, "depth": 1, "activation": "identity", "parameterization": "standard"}
+    without, with_biases = (analytic_kernel(build_model("fcn", sigma_b=b, **settings), X).ntk for b in (0.0, 1e-6))
+    np.testing.assert_allclose(with_biases - without, 1 + 2, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -120,19 +112,12 @@ def test_a_network_serves_as_its_architecture():
     np.testing.assert_array_equal(analytic_kernel(net, whole).ntk, analytic_kernel(net, whole.astype(float)).ntk)
 
 
-def test_what_has_no_analytic_kernel_is_refused():
+def test_networks_without_an_analytic_kernel_are_refused():
     for network in (build_model("lenet"), nn.Dense(1), Network.create("mlp", 0, (3,)).linearization()):
-        with pytest.raises(UserError, match="has no infinite-width twin: take fcn, cnn or wide_resnet"):
-            analytic_kernel(network, X)
-    with pytest.raises(UserError, match="no analytic kernel with BatchNorm"):
-        analytic_kernel(build_model("wide_resnet"), X)
-    with pytest.raises(UserError, match="takes images"):
-        analytic_kernel(CNN, X.reshape(7, -1))
-    with pytest.raises(UserError, match="they must agree"):
-        analytic_kernel(CNN, X, X[:, :2])
-    with pytest.raises(UserError, match="samples of x2 are not finite"):
-        analytic_kernel(CNN, X, np.full_like(X, np.nan))
-    with pytest.raises(UserError, match="batch_size must be at least 1"):
-        analytic_kernel(CNN, X, batch_size=0)
-    with pytest.raises(UserError, match="degree counts"):
-        analytic_kernel(CNN, X, degree=1)
+        refused("has no infinite-width twin: take fcn, cnn or wide_resnet", analytic_kernel, network, X)
+    refused("no analytic kernel with BatchNorm", analytic_kernel, build_model("wide_resnet"), X)
+    refused("takes images", analytic_kernel, CNN, X.reshape(7, -1))
+    refused("they must agree", analytic_kernel, CNN, X, X[:, :2])
+    refused("samples of x2 are not finite", analytic_kernel, CNN, X, np.full_like(X, np.nan))
+    refused("batch_size must be at least 1", analytic_kernel, CNN, X, batch_size=0)
+    refused("degree counts", analytic_kernel, CNN, X, degree=1)

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel, erf_expectations, fcn_kernels, relu_expectations
 from ntk_repro.gram.infinite_width.closed_form import EXPECTATIONS, kernel_step
 from ntk_repro.models import build_model
+from tests.gram.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(6, 5))
 VARIANCES = st.floats(1e-3, 1e3)
@@ -81,12 +81,8 @@ def test_limits():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(UserError, match="unknown activation with closed forms 'tanh'"):
-        fcn_kernels(X, activation="tanh")
-    with pytest.raises(UserError, match="depth counts hidden layers"):
-        fcn_kernels(X, depth=-1)
-    with pytest.raises(UserError, match="they must agree"):
-        fcn_kernels(X, X[:, :3])
+    refused("unknown activation with closed forms 'tanh'", fcn_kernels, X, activation="tanh")
+    refused("depth counts hidden layers", fcn_kernels, X, depth=-1)
+    refused("they must agree", fcn_kernels, X, X[:, :3])
     one = np.ones((1, 1))
-    with pytest.raises(UserError, match="did you mean 'relu'"):
-        kernel_step(one[0], one, one[0], one, "rellu", 1.0, 0.0)
+    refused("did you mean 'relu'", kernel_step, one[0], one, one[0], one, "rellu", 1.0, 0.0)

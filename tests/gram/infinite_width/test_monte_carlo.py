@@ -6,11 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp, memory, monte_carlo_kernels
 from ntk_repro.gram.infinite_width import monte_carlo
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
+from tests.gram.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 4, 3, 1)).astype(np.float32)
@@ -80,17 +80,11 @@ def test_averages_go_to_the_analytic_kernel(case):
 def test_bad_arguments_are_refused(monkeypatch):
     wrong: tuple[Any, ...] = (0, (), (3, 3), (0, 2), (5, 2), 2.5, (1, 2.5), [[1, 2]], np.array([2, 1]))
     for num_samples in wrong:
-        with pytest.raises(UserError, match="num_samples must be at least 1"):
-            monte_carlo_kernels(FCN, 0, num_samples, X)
-    with pytest.raises(UserError, match="block must be at least 1"):
-        monte_carlo_kernels(FCN, 0, 2, X, block=0)
-    with pytest.raises(UserError, match="MLP has no sigma_w"):
-        monte_carlo_kernels(build_model("mlp"), 0, 2, X)
-    with pytest.raises(UserError, match="not finite"):
-        monte_carlo_kernels(FCN, 0, 2, np.full_like(X, np.inf))
-    with pytest.raises(UserError, match="they must agree"):
-        monte_carlo_kernels(FCN, 0, 2, X, X[:, :1])
+        refused("num_samples must be at least 1", monte_carlo_kernels, FCN, 0, num_samples, X)
+    refused("block must be at least 1", monte_carlo_kernels, FCN, 0, 2, X, block=0)
+    refused("MLP has no sigma_w", monte_carlo_kernels, build_model("mlp"), 0, 2, X)
+    refused("not finite", monte_carlo_kernels, FCN, 0, 2, np.full_like(X, np.inf))
+    refused("they must agree", monte_carlo_kernels, FCN, 0, 2, X, X[:, :1])
     monkeypatch.setattr(monte_carlo, "available_bytes", lambda: 1000)
     monkeypatch.setattr(memory, "host_available_bytes", lambda: 2**40)
-    with pytest.raises(UserError, match="take fewer samples or a narrower network"):
-        monte_carlo_kernels(FCN, 0, 2, X)
+    refused("take fewer samples or a narrower network", monte_carlo_kernels, FCN, 0, 2, X)

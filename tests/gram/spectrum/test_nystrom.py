@@ -1,11 +1,10 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram.spectrum.eigenpairs import top_eigenpairs
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
+from tests.gram.refusals import refused
 
 N, OLD = 150, 60
 
@@ -20,6 +19,12 @@ def smooth(seed=0):
     """A kernel of full rank whose eigenvalues fall fast."""
     x = np.random.default_rng(seed).uniform(-1, 1, N)
     return np.exp(-4 * np.abs(x[:, None] - x) ** 1.9)
+
+
+def continued(count, old=OLD):
+    """The smooth kernel and its eigenpairs continued from the first samples."""
+    k = smooth()
+    return k, nystrom_eigenpairs(top_eigenpairs(k[:old, :old], count), k[old:, :old])
 
 
 def test_extension_to_the_old_samples_returns_their_vectors():
@@ -54,8 +59,7 @@ def test_no_new_samples_change_nothing():
 
 
 def test_eigenvalues_are_lower_bounds_and_vectors_orthonormal():
-    k = smooth()
-    approximate = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 20), k[OLD:, :OLD])
+    k, approximate = continued(20)
     exact = top_eigenpairs(k, 20).values
     assert np.all(approximate.values <= exact * (1 + 1e-12))
     np.testing.assert_allclose(approximate.values[:5], exact[:5], rtol=1e-3)
@@ -64,25 +68,22 @@ def test_eigenvalues_are_lower_bounds_and_vectors_orthonormal():
 
 
 def test_more_old_samples_come_closer():
-    k = smooth()
     errors = []
     for old in (20, 40, 100):
-        pairs = nystrom_eigenpairs(top_eigenpairs(k[:old, :old], 15), k[old:, :old])
+        k, pairs = continued(15, old)
         errors.append(nystrom_residuals(pairs, k, np.arange(N))[:5].max())
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
 
 
 def test_residuals_of_all_rows_are_the_residuals():
-    k = smooth()
-    pairs = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 10), k[OLD:, :OLD])
+    k, pairs = continued(10)
     order = np.random.default_rng(0).permutation(N)
     expected = np.linalg.norm(k @ pairs.vectors - pairs.vectors * pairs.values, axis=0) / pairs.values
     np.testing.assert_allclose(nystrom_residuals(pairs, k[order], order), expected, rtol=1e-10)
 
 
 def test_residuals_of_some_rows_are_unbiased():
-    k = smooth()
-    pairs = nystrom_eigenpairs(top_eigenpairs(k[:OLD, :OLD], 10), k[OLD:, :OLD])
+    k, pairs = continued(10)
     exact = nystrom_residuals(pairs, k, np.arange(N))
     rng = np.random.default_rng(0)
     draws = [rng.choice(N, 30, replace=False) for _ in range(500)]
@@ -102,23 +103,17 @@ def test_an_eigenvalue_of_zero_is_refused_by_its_number():
     k = low_rank(rank=12)
     pairs = top_eigenpairs(k[:OLD, :OLD], 20)
     for extend in (nystrom_extension, nystrom_eigenpairs):
-        with pytest.raises(UserError, match=r"eigenvalue 13 is .*: take 12 eigenpairs"):
-            extend(pairs, k[OLD:, :OLD])
+        refused(r"eigenvalue 13 is .*: take 12 eigenpairs", extend, pairs, k[OLD:, :OLD])
     zero = dataclasses.replace(pairs, values=np.zeros(20))
-    with pytest.raises(UserError, match="the kernel is 0"):
-        nystrom_extension(zero, k[OLD:, :OLD])
+    refused("the kernel is 0", nystrom_extension, zero, k[OLD:, :OLD])
 
 
 def test_bad_kernels_and_rows_are_refused():
     k = smooth()
     pairs = top_eigenpairs(k[:OLD, :OLD], 5)
-    with pytest.raises(UserError, match=r"of shape \(m, 60\)"):
-        nystrom_extension(pairs, k[OLD:])
-    with pytest.raises(UserError, match="finite"):
-        nystrom_extension(pairs, np.full((3, OLD), np.nan))
+    refused(r"of shape \(m, 60\)", nystrom_extension, pairs, k[OLD:])
+    refused("finite", nystrom_extension, pairs, np.full((3, OLD), np.nan))
     everything = nystrom_eigenpairs(pairs, k[OLD:, :OLD])
     for rows in ([1, 1], [], [N], [-1]):
-        with pytest.raises(UserError, match="different numbers from 0 to 149"):
-            nystrom_residuals(everything, k[: len(rows)], np.array(rows, int))
-    with pytest.raises(UserError, match=r"of shape \(2, 150\)"):
-        nystrom_residuals(everything, k[:3], np.array([0, 1]))
+        refused("different numbers from 0 to 149", nystrom_residuals, everything, k[: len(rows)], np.array(rows, int))
+    refused(r"of shape \(2, 150\)", nystrom_residuals, everything, k[:3], np.array([0, 1]))

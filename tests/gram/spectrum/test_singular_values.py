@@ -5,13 +5,12 @@ import functools
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.spectrum import SingularSpectrum
 from ntk_repro.models import build_model
-from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
+from tests.gram.refusals import refused
 from tests.models.stax_parameters import drawn_network
 
 X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
@@ -20,7 +19,7 @@ X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
 @functools.cache
 def problem() -> tuple[np.ndarray, np.ndarray]:
     """The Jacobian of 9 samples by 3 outputs, and the kernel of all of these rows."""
-    net: Network = drawn_network(build_model("mlp", hidden=(8, 7), num_outputs=3), (4,))
+    net = drawn_network(build_model("mlp", hidden=(8, 7), num_outputs=3), (4,))
     gram = empirical_gram(net, X, outputs="full", precision="float64")
     with float64_scope():
         j = jacobian(net.replace(params=cast(net.params, np.dtype("float64"))), X.astype(np.float64), 3)
@@ -67,13 +66,8 @@ def test_rounding_is_no_rank():
         assert found.effective_rank == pytest.approx(effective_rank(sigma), abs=1e-3)
 
 
-def test_what_is_no_kernel_is_refused():
-    bad = {
-        "a square matrix": np.ones((2, 3)),
-        "not finite": np.full((2, 2), np.nan),
-        "not symmetric": np.array([[1.0, 2.0], [0.0, 1.0]]),
-        "0 everywhere": np.zeros((3, 3)),
-    }
-    for message, matrix in bad.items():
-        with pytest.raises(UserError, match=message):
-            singular_spectrum(matrix)
+def test_matrices_that_are_no_kernel_are_refused():
+    refused("a square matrix", singular_spectrum, np.ones((2, 3)))
+    refused("not finite", singular_spectrum, np.full((2, 2), np.nan))
+    refused("not symmetric", singular_spectrum, np.array([[1.0, 2.0], [0.0, 1.0]]))
+    refused("0 everywhere", singular_spectrum, np.zeros((3, 3)))

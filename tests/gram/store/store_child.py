@@ -19,11 +19,16 @@ def entries(n):
     return k
 
 
-def fill(store, k, pause=0.0, report=print):
+def block(k, store, i, j):
+    """A tile of a matrix."""
+    return k[i * store.tile : (i + 1) * store.tile, j * store.tile : (j + 1) * store.tile]
+
+
+def fill(store, k, pause=0.0, report=None):
     for number, (i, j) in enumerate(store.missing()):
-        store.write(i, j, k[i * store.tile : (i + 1) * store.tile, j * store.tile : (j + 1) * store.tile])
+        store.write(i, j, block(k, store, i, j))
         time.sleep(pause)
-        if number % 3 == 2:
+        if report and number % 3 == 2:
             store.flush()
             report(f"{i} {j}", flush=True)
     store.finish(made_by="a test")
@@ -35,5 +40,5 @@ if __name__ == "__main__":
     print("ready", flush=True)
     with GramStore.open(folder, {"net": "mlp"}, n=int(n), tile=int(tile), writer=writer) as store:
         print("open", flush=True)
-        fill(store, matrix, float(pause))
+        fill(store, matrix, float(pause), print)
     assert "jax" not in sys.modules

@@ -18,8 +18,9 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.record import atomic
+from tests.gram.refusals import refused
 from tests.gram.store import store_child
-from tests.gram.store.store_child import entries, fill
+from tests.gram.store.store_child import block, entries, fill
 from tests.gram.store.test_gram_store import contents
 
 N, TILE = 300, 20  # 120 tiles of 1,600 bytes
@@ -29,13 +30,21 @@ def opened(folder, writer="", n=N):
     return GramStore.open(folder, {"net": "mlp"}, n=n, tile=TILE, writer=writer)
 
 
+def completed(folder, n=N):
+    """The store with all that was missing."""
+    with opened(folder, n=n) as store:
+        fill(store, entries(n))
+    return store
+
+
+def tile_path(store, i, j):
+    return store.path / "tiles" / "c" / str(i) / str(j)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A finished store that nothing has disturbed."""
-    path = tmp_path_factory.mktemp("whole") / "store"
-    with opened(path) as store:
-        fill(store, entries(N), report=lambda *a, **k: None)
-    return path
+    return completed(tmp_path_factory.mktemp("whole") / "store").path
 
 
 @pytest.fixture
@@ -82,89 +91,67 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(whole, tmp_
             last = tuple(map(int, lines[-1].split()))
             reported = [(i, j) for i in range(15) for j in range(i, 15) if (i, j) <= last]
             assert GramStore.read(path).missing(reported) == []
-    with opened(path) as store:
-        fill(store, entries(N), report=lambda *a, **k: None)
+    completed(path)
     # In each file and byte; that includes that nothing is left of what was killed.
     assert contents(path) == contents(whole)
 
 
-def damage(name, path, other):
-    content = path.read_bytes()
-    if name == "truncated":
-        path.write_bytes(content[:-100])
-    elif name == "empty":
-        path.write_bytes(b"")
-    elif name == "zeros of the right length":  # what a power failure may leave
-        path.write_bytes(bytes(len(content)))
-    elif name == "longer":
-        path.write_bytes(content + content)
-    elif name == "absent":
-        path.unlink()
-    elif name == "flipped bit":
-        path.write_bytes(content[:33] + bytes([content[33] ^ 4]) + content[34:])
-    elif name == "flipped bit of the checksum":
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 4]))
-    else:
-        assert name == "wrong place"
-        shutil.copyfile(other, path)
+# From the bytes of a tile and of another one to what is there instead.
+DAMAGE = {
+    "truncated": lambda content, other: content[:-100],
+    "empty": lambda content, other: b"",
+    "zeros of the right length": lambda content, other: bytes(len(content)),  # what a power failure may leave
+    "longer": lambda content, other: content + content,
+    "absent": lambda content, other: None,
+    "flipped bit": lambda content, other: content[:33] + bytes([content[33] ^ 4]) + content[34:],
+    "flipped bit of the checksum": lambda content, other: content[:-1] + bytes([content[-1] ^ 4]),
+    "wrong place": lambda content, other: other,
+}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "truncated",
-        "empty",
-        "zeros of the right length",
-        "longer",
-        "absent",
-        "flipped bit",
-        "flipped bit of the checksum",
-        "wrong place",
-    ],
-)
+@pytest.mark.parametrize("name", DAMAGE)
 @pytest.mark.parametrize("tile", [(3, 7), (2, 14), (14, 14)])  # n is no multiple of the tile: 14 is the edge
 def test_a_damaged_tile_is_found_and_written_again(tmp_path, name, tile):
     n, (i, j) = N - 7, tile
     k = entries(n)
-    with opened(tmp_path / "s", n=n) as store:
-        fill(store, k, report=lambda *a, **k: None)
+    store = completed(tmp_path / "s", n)
     before = contents(store.path)
-    damage(name, store.path / "tiles" / "c" / str(i) / str(j), store.path / "tiles" / "c" / "4" / "8")
+    path = tile_path(store, i, j)
+    instead = DAMAGE[name](path.read_bytes(), tile_path(store, 4, 8).read_bytes())
+    path.unlink() if instead is None else path.write_bytes(instead)
     found = GramStore.read(store.path)
     assert found.missing() == [tile]
     state = "absent" if name == "absent" else "damaged"
-    sentence = rf"tile \({i}, {j}\) of .* is {state}: give the command that computed the matrix again"
+    message = rf"tile \({i}, {j}\) of .* is {state}: give the command that computed the matrix again"
     for read in (lambda: found.tile_at(i, j), lambda: list(found.panels()), found.array):
-        with pytest.raises(UserError, match=sentence):
-            read()
+        refused(message, read)
     assert [start for start, _ in found.panels([i + 1] if i < 14 else [0])] == [TILE * (i + 1) if i < 14 else 0]
-    with opened(store.path, n=n) as store:
-        assert store.done
-        fill(store, k, report=lambda *a, **k: None)
+    assert opened(store.path, n=n).done
+    completed(store.path, n)
     assert contents(store.path) == before
     np.testing.assert_array_equal(store.array(), k)
 
 
 def test_an_os_error_in_one_tile_is_not_taken_for_a_good_one(store):
-    path = store.path / "tiles" / "c" / "0" / "0"
+    path = tile_path(store, 0, 0)
     path.unlink()
     path.mkdir()
     assert store.missing() == [(0, 0)]
 
 
-def test_what_killed_writers_leave_disturbs_no_one(store, whole, tmp_path):
+def test_leftovers_of_killed_writers_disturb_no_one(store, whole, tmp_path):
     (store.path / "DONE").unlink()
     (store.path / "checksums.txt").rename(store.path / "checksums-a.partial")
     with open(store.path / "checksums-a.partial", "ab") as handle:
         handle.write(b"\n3 7 0012")  # a line cut short
     (store.path / ".manifest.json.7.aa.tmp").touch()
-    tile = store.path / "tiles" / "c" / "3" / "7"
+    tile = tile_path(store, 3, 7)
     for content in (b"", tile.read_bytes()[:77], tile.read_bytes()):
         tile.with_name("7.__lock").write_bytes(content)
         tile.unlink(missing_ok=True)
         with opened(store.path) as again:
             assert again.missing() == [(3, 7)]
-            again.write(3, 7, entries(N)[60:80, 140:160])
+            again.write(3, 7, block(entries(N), again, 3, 7))
         assert again.missing() == []
     with opened(store.path) as again:
         again.finish(made_by="a test")
@@ -183,16 +170,14 @@ def test_a_damaged_description_for_other_readers_is_written_again(store, whole):
 @pytest.mark.parametrize("content", ["", "{}", '{"n": ', "[]", "\0" * 300])
 def test_a_damaged_manifest_is_refused(store, content):
     (store.path / "manifest.json").write_text(content)
-    for open_it in (lambda: opened(store.path), lambda: GramStore.read(store.path)):
-        with pytest.raises(UserError, match=r"manifest.json is damaged.*: put a copy of that file back, or delete"):
-            open_it()
+    for open_store in (opened, GramStore.read):
+        refused(r"manifest.json is damaged.*: put a copy of that file back, or delete", open_store, store.path)
 
 
 def test_a_store_of_a_later_format_is_refused(store):
     path = store.path / "manifest.json"
     path.write_text(path.read_text().replace("version 1", "version 2"))
-    with pytest.raises(UserError, match=r"version 2.*: update ntk_repro"):
-        GramStore.read(store.path)
+    refused(r"version 2.*: update ntk_repro", GramStore.read, store.path)
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path, store):
@@ -202,39 +187,36 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path, store):
     (store.path / "DONE").unlink()
     for path, what in [(tmp_path / "notes", "a.txt"), (store.path, "checksums.txt")]:
         before = contents(path)
-        with pytest.raises(UserError, match=rf"holds {what} but no manifest.json.*: move the folder away"):
-            opened(path)
+        refused(rf"holds {what} but no manifest.json.*: move the folder away", opened, path)
         assert contents(path) == before
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="a file stands where a folder is needed: move that file away"):
-        opened(tmp_path / "file")
+    refused("a file stands where a folder is needed: move that file away", opened, tmp_path / "file")
 
 
 def fill_until_refused(path, k):
-    """Fills a store that cannot hold everything; the sentence, and how many tiles were kept."""
-    with pytest.raises(UserError) as refused, opened(path) as store:
-        fill(store, k, report=lambda *a, **k: None)
+    """Fills a store that cannot hold everything; the message, and how many tiles were kept."""
+    with pytest.raises(UserError) as caught, opened(path) as store:
+        fill(store, k)
     kept = GramStore.read(path)
-    return str(refused.value), kept.num_tiles - len(kept.missing())
+    return str(caught.value), kept.num_tiles - len(kept.missing())
 
 
-def test_a_disk_that_fills_up_ends_in_one_sentence_and_a_store_that_resumes(whole, tmp_path):
+def test_a_disk_that_fills_up_ends_in_one_line_and_a_store_that_resumes(whole, tmp_path):
     """A limit on the size of files, which any user can set, stands for the disk."""
     path = tmp_path / "s"
     with opened(path) as store:
         for i, j in store.missing()[:5]:
-            store.write(i, j, entries(N)[i * TILE : (i + 1) * TILE, j * TILE : (j + 1) * TILE])
+            store.write(i, j, block(entries(N), store, i, j))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        sentence, kept = fill_until_refused(path, entries(N))
+        message, kept = fill_until_refused(path, entries(N))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert sentence.startswith("no space left while writing ")
-    assert "free some disk space and give the same command again" in sentence
+    assert message.startswith("no space left while writing ")
+    assert "free some disk space and give the same command again" in message
     assert kept == 5
-    with opened(path) as store:
-        fill(store, entries(N), report=lambda *a, **k: None)
+    completed(path)
     assert contents(path) == contents(whole)
 
 
@@ -250,14 +232,13 @@ def tiny_disk(tmp_path):
     libc.umount2(bytes(path), 2)
 
 
-def test_a_full_file_system_ends_in_one_sentence_and_a_store_that_resumes(whole, tiny_disk):
-    sentence, kept = fill_until_refused(tiny_disk / "s", entries(N))
-    assert sentence.startswith("no space left while writing ")
+def test_a_full_file_system_ends_in_one_line_and_a_store_that_resumes(whole, tiny_disk):
+    message, kept = fill_until_refused(tiny_disk / "s", entries(N))
+    assert message.startswith("no space left while writing ")
     assert 20 < kept < 120
     ctypes.CDLL(None).mount(b"none", bytes(tiny_disk), b"tmpfs", 32, b"size=4m")  # 32: remount
-    with opened(tiny_disk / "s") as store:
-        assert len(store.missing()) == 120 - kept
-        fill(store, entries(N), report=lambda *a, **k: None)
+    assert len(GramStore.read(tiny_disk / "s").missing()) == 120 - kept
+    completed(tiny_disk / "s")
     assert contents(tiny_disk / "s") == contents(whole)
     ctypes.CDLL(None).mount(b"none", bytes(tiny_disk), b"tmpfs", 33, b"")  # 33: remount, read only
     assert_read_but_not_written(tiny_disk / "s")
@@ -267,10 +248,9 @@ def assert_read_but_not_written(path):
     store = opened(path)  # done: it is there to be read
     assert store.missing() == []
     np.testing.assert_array_equal(store.array(), entries(N))
-    with pytest.raises(UserError, match=r"cannot be written .*: make its folder writable or choose another one"):
-        store.write(0, 0, np.zeros((TILE, TILE)))
-    with pytest.raises(UserError, match=r"cannot be written .*: make its folder writable or choose another one"):
-        opened(path.parent / "new")
+    message = r"cannot be written .*: make its folder writable or choose another one"
+    refused(message, store.write, 0, 0, np.zeros((TILE, TILE)))
+    refused(message, opened, path.parent / "new")
 
 
 def test_a_store_in_a_read_only_folder_is_read_but_not_written(store):
@@ -298,13 +278,13 @@ def test_a_store_in_a_read_only_folder_is_read_but_not_written(store):
             path.chmod(mode)
 
 
-def test_a_tile_that_may_not_be_written_ends_in_one_sentence(store):
-    (store.path / "tiles" / "c" / "3" / "7").unlink()
-    (store.path / "tiles" / "c" / "3" / "7").mkdir()
+def test_a_tile_that_may_not_be_written_ends_in_one_line(store):
+    path = tile_path(store, 3, 7)
+    path.unlink()
+    path.mkdir()
     again = opened(store.path)
     again.write(3, 7, np.zeros((TILE, TILE)))
-    with pytest.raises(UserError, match=r"tiles/c/3/7 cannot be written"):
-        again.flush()
+    refused(r"tiles/c/3/7 cannot be written", again.flush)
     again.close()
 
 
@@ -330,7 +310,7 @@ def test_two_processes_of_one_name_write_one_after_the_other(whole, tmp_path):
         assert "another process is writing" in told
         assert waiting.poll() is None
         for i, j in store.missing()[:60]:
-            store.write(i, j, entries(N)[i * TILE : (i + 1) * TILE, j * TILE : (j + 1) * TILE])
+            store.write(i, j, block(entries(N), store, i, j))
     out, err, status = ended(waiting)
     assert (status, err) == (0, "")
     assert len(out.splitlines()) == 21  # "open", and 60 / 3 reports: what this process wrote was not written again
@@ -341,7 +321,7 @@ def test_a_process_that_waited_for_one_that_finished_has_nothing_to_do(whole, tm
     with opened(tmp_path / "s") as store:
         waiting = child(tmp_path / "s")
         waiting.stderr.readline()
-        fill(store, entries(N), report=lambda *a, **k: None)
+        fill(store, entries(N))
     assert ended(waiting) == ("open\n", "", 0)
     assert contents(tmp_path / "s") == contents(whole)
 

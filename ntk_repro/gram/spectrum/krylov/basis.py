@@ -1,11 +1,11 @@
-"""The basis of a block Krylov space: orthonormal vectors Q, what a matrix K makes of them, and the pairs they span."""
+"""The basis of a block Krylov space: orthonormal vectors Q, their products with K, and the eigenpairs they span."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.gram.products import Products
+from ntk_repro.gram.matrices import Products
 from ntk_repro.gram.spectrum.krylov.orthonormal import new_directions
 from ntk_repro.gram.spectrum.krylov.plan import ROWS_AT_ONCE
 

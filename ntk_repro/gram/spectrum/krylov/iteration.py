@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.products import Products
+from ntk_repro.gram.matrices import Products, SymmetricMatrix
 from ntk_repro.gram.spectrum.eigensolver import Cost, Eigensolver, Solution
 from ntk_repro.gram.spectrum.krylov.basis import Basis
 from ntk_repro.gram.spectrum.krylov.plan import PROBES, Plan, Problem
@@ -111,14 +110,14 @@ def _converged(
     vectors: a fresh random block joins it, which needs as many steps as the first one had.
     """
     n, limit = basis.n, MAX_PRODUCTS * basis.capacity
-    looks = _Looks(min(n, k + max(2 * plan.block, k // 2)), plan.block, stride=max(plan.block, k // 4))
+    checkpoints = _Checkpoints(min(n, k + max(2 * plan.block, k // 2)), plan.block, stride=max(plan.block, k // 4))
     steps = steps_of_one_block = settled_at = found = 0
     with progress(f"{k} eigenpairs", total=k) as advance:
         while True:
             steps += 1
             fresh = basis.random(0)
             full = basis.capacity < n and basis.size + 2 * len(basis.remainder) > basis.capacity
-            if basis.size < n and not full and (basis.size < looks.next or steps < settled_at):
+            if basis.size < n and not full and (basis.size < checkpoints.next or steps < settled_at):
                 advance(0, note=f"{found} converged, {basis.times.note}")
             else:
                 pairs = basis.ritz_pairs()
@@ -134,23 +133,23 @@ def _converged(
                 if lacks_copies:
                     steps_of_one_block = steps_of_one_block or steps
                     fresh, settled_at = basis.random(basis.width), steps + steps_of_one_block
-                looks.plan_next(basis.size, pairs.outside[:k] / np.maximum(targets, np.finfo(float).tiny))
+                checkpoints.plan_next(basis.size, pairs.outside[:k] / np.maximum(targets, np.finfo(float).tiny))
                 if full:
                     basis.restart(pairs, k)
-                    looks.restart(basis.size)
+                    checkpoints.restart(basis.size)
             basis.extend_by_remainder(plan.block)
             basis.extend(fresh)
             basis.multiply()
 
 
 @dataclasses.dataclass
-class _Looks:
+class _Checkpoints:
     """At which sizes of the basis the Ritz pairs are computed, which costs size^3.
 
     Attributes:
-        next: the size of the next look.
-        block: fewest rows between two looks.
-        stride: most rows between two looks.
+        next: the size of the next check.
+        block: fewest rows between two checkpoints.
+        stride: most rows between two checkpoints.
     """
 
     next: int
@@ -159,7 +158,7 @@ class _Looks:
     _last: tuple[int, float] | None = None
 
     def plan_next(self, size: int, excess: Float[np.ndarray, " k"]) -> None:
-        """By the last two looks, when the worst pair will be right; `excess` is residual over target."""
+        """From the last two checks, when the worst pair will be right; `excess` is residual over target."""
         worst = float(np.log(np.max(excess) + 1e-300))
         rows = self.stride
         if self._last is not None and self._last[1] > worst:
