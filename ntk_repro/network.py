@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.models import NetworkSpec, is_nnx, last_line, network_spec
+from ntk_repro.experiments import SeedSettings
+from ntk_repro.models import NetworkChoice, NetworkSpec, is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
     check_names,
     detached,
@@ -23,8 +25,9 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
+from ntk_repro.seeds import INIT, key_for
 
-__all__ = ["ApplyFn", "Network", "check_network"]
+__all__ = ["ApplyFn", "InitialNetwork", "Network", "check_network"]
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -293,6 +296,24 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
             f"{spec.display_name} gives {_counted(fx.shape[1])} where {outputs} "
             f"{'is' if outputs == 1 else 'are'} needed: let it take num_outputs, or change its last layer"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialNetwork(NetworkChoice, SeedSettings):
+    """The settings of a network at its initialization."""
+
+    def create(self, input_shape: tuple[int, ...], outputs: int = 1) -> Network:
+        """The network."""
+        settings = {"num_outputs": outputs, **self.model_settings}
+        return Network.create(self.net, key_for(self.seed, INIT), input_shape, **settings)
+
+    def check(self, input_shape: tuple[int, ...], outputs: int = 1) -> None:
+        """As `check_network`, before anything is computed."""
+        check_network(self.net, input_shape, outputs, **self.model_settings)
+
+    def identity(self, data: Dataset) -> dict[str, Any]:
+        """What the network's kernel on these images is recognised by, beside its parameters."""
+        return {"net": self.net, **self.model_settings, "seed": self.seed, "data": data.provenance.sha256}
 
 
 def _counted(outputs: int) -> str:

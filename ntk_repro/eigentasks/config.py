@@ -8,13 +8,14 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe
 
 __all__ = ["EigentasksConfig"]
 
 
 @dataclass(frozen=True)
-class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, StudyConfig):
+class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """Trains a network and its linearization on the binarized eigenfunctions of the network's NTK."""
 
     indices: tuple[int, ...] = (2, 11, 51, 101, 201, 301, 451, 601)

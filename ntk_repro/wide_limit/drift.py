@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gram import empirical_gram, empirical_nngp
 from ntk_repro.network import Network
@@ -17,7 +17,6 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
 
 __all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
@@ -47,7 +46,7 @@ class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
         return {**super().canonical(), **({"kernel_outputs": "mean"} if one_output else {})}
 
 
-@experiment("wide_limit_drift", load=load_regression_data)
+@experiment("wide_limit_drift", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains a network of each width, or continues a run that was interrupted, or returns one that is done.
 
@@ -121,11 +120,10 @@ def _relative(now: list, before: list) -> float:
 
 
 def show(folder: RunFolder) -> None:
-    """Prints a run's relative changes at the end of training and where they are kept."""
+    """Prints a run's relative changes at the end of training."""
     result = folder.result()
     names = [name for name in QUANTITIES if name in result]
-    table = Table("width", *names, "eta / eta_critical", title="relative change in training (Frobenius norm)")
-    for i, width in enumerate(result["widths"]):
-        changes = [f"{result[name][i, -1]:.3g}" for name in names]
-        table.add_row(f"{width:,}", *changes, f"{result['learning_rate_ratio'][i]:.2g}")
-    Console().print(table)
+    columns = {"width": ",", **dict.fromkeys(names, ".3g"), "eta / eta_critical": ".2g"}
+    changes = (result[name][:, -1] for name in names)
+    rows = zip(result["widths"], *changes, result["learning_rate_ratio"], strict=True)
+    print_table(columns, rows, "relative change in training (Frobenius norm)")

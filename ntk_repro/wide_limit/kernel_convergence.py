@@ -9,17 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.settings import WidthsSettings
-from ntk_repro.wide_limit.widths import checked_increasing
+from ntk_repro.wide_limit.settings import WidthsSettings, check_increasing
 
 __all__ = ["Config", "relative_errors", "run", "show"]
 
@@ -46,7 +44,7 @@ class Config(WidthsSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("samples", self.samples)
+        check_increasing("samples", self.samples)
         check_counts(input_size=self.input_size, num_inputs=self.num_inputs)
         return super().canonical()
 
@@ -108,9 +106,7 @@ def relative_errors(
 def show(folder: RunFolder) -> None:
     """Prints a run's relative errors."""
     result = folder.result()
+    columns = {"width": ",", **{f"M = {m:,}": ".3g" for m in result["samples"]}}
     for kernel in ("nngp", "ntk"):
-        title = f"{kernel.upper()}: relative error (Frobenius norm)"
-        table = Table("width", *(f"M = {m:,}" for m in result["samples"]), title=title)
-        for width, row in zip(result["widths"], result[f"{kernel}_error"], strict=True):
-            table.add_row(f"{width:,}", *(f"{error:.3g}" for error in row))
-        Console().print(table)
+        rows = zip(result["widths"], *result[f"{kernel}_error"].T, strict=True)
+        print_table(columns, rows, f"{kernel.upper()}: relative error (Frobenius norm)")

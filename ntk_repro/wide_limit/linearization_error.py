@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.experiments import NTest, experiment
 from ntk_repro.gram import empirical_gram
@@ -19,9 +19,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
-from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
-from ntk_repro.wide_limit.widths import checked_increasing
+from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, check_increasing
 
 __all__ = ["Config", "run", "show"]
 
@@ -53,7 +51,7 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("sizes", self.sizes)
+        check_increasing("sizes", self.sizes)
         return super().canonical()
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
@@ -64,7 +62,7 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
         return replace(fit, sizes=sizes), lines
 
 
-@experiment("wide_limit_linearization_error", load=load_regression_data)
+@experiment("wide_limit_linearization_error", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains every network, or continues a run that was interrupted, or returns one that is done.
 
@@ -128,7 +126,6 @@ def _rms(fx: Float[np.ndarray, "s m k"]) -> Float[np.ndarray, " s"]:
 def show(folder: RunFolder) -> None:
     """Prints a run's errors at the end of training."""
     result = folder.result()
-    table = Table("width", *(f"n = {n:,}" for n in result["sizes"]), title="RMSE between network and linearization")
-    for width, row in zip(result["widths"], result["test_rmse"][..., -1], strict=True):
-        table.add_row(f"{width:,}", *(f"{error:.3g}" for error in row))
-    Console().print(table)
+    columns = {"width": ",", **{f"n = {n:,}": ".3g" for n in result["sizes"]}}
+    rows = zip(result["widths"], *result["test_rmse"][..., -1].T, strict=True)
+    print_table(columns, rows, "RMSE between network and linearization")

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.dynamics import averaged_loss_time, eta_critical
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, experiment
@@ -19,7 +19,6 @@ from ntk_repro.gp import ensemble, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "interpolated", "run", "show"]
@@ -70,7 +69,7 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
 
 def _load(config: Config) -> RegressionData:
     config.module(config.hidden)  # what no network could have is refused before the data are loaded
-    data = load_regression_data(config)
+    data = config.regression_data()
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
     return data
@@ -147,16 +146,11 @@ def interpolated(
 def show(folder: RunFolder) -> None:
     """Prints, for every time kept, how the ensemble compares with the NTK-GP."""
     result = folder.result()
-    table = Table(
-        "step", "NTK-GP: mean off by", "spread x", "NNGP: mean off by", "spread x", title="ensemble against GPs"
-    )
-    for s, step in enumerate(result["steps"]):
-        fx = result["fx_ensemble"][:, s]
-        cells = []
-        for gp in ("ntk_gp", "nngp"):
-            off = np.sqrt(np.mean((fx.mean(axis=0) - result[f"{gp}_mean"][s]) ** 2))
-            spread = np.sqrt(np.mean(fx.var(axis=0, ddof=1)) / np.mean(result[f"{gp}_std"][s] ** 2))
-            cells += [f"{off:.3f}", f"{spread:.3f}"]
-        table.add_row(f"{step:,}", *cells)
-    Console().print(table)
+    fx = result["fx_ensemble"]
+    columns, values = {"step": ","}, [result["steps"]]
+    for gp, title in (("ntk_gp", "NTK-GP"), ("nngp", "NNGP")):
+        columns |= {f"{title}: mean off by": ".3f", f"{title}: spread x": ".3f"}
+        values.append(np.sqrt(np.mean((fx.mean(axis=0) - result[f"{gp}_mean"]) ** 2, axis=1)))
+        values.append(np.sqrt(fx.var(axis=0, ddof=1).mean(axis=1) / np.mean(result[f"{gp}_std"] ** 2, axis=1)))
+    print_table(columns, zip(*values, strict=True), "ensemble against GPs")
     print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

@@ -1,14 +1,40 @@
 """Settings that experiments of the study share: fully connected networks, regression data, full-batch descent."""
 
+import functools
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ntk_repro.data import RegressionData, one_hot, signed_targets
+from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
 from ntk_repro.ranges import check_counts
-from ntk_repro.wide_limit.widths import checked_increasing, displayed_widths
 
-__all__ = ["DescentSettings", "FcnSettings", "RegressionSettings", "StepSettings", "Subset", "WidthsSettings"]
+__all__ = [
+    "DescentSettings",
+    "FcnSettings",
+    "RegressionSettings",
+    "StepSettings",
+    "Subset",
+    "WidthsSettings",
+    "check_increasing",
+]
+
+
+def check_increasing(name: str, values: Sequence[int]) -> None:
+    """Refuses an empty list, numbers below 1, and an order that is not increasing.
+
+    Args:
+        name: of the setting, for the message.
+        values: its value.
+
+    Raises:
+        UserError: as above.
+    """
+    if not values or values[0] < 1 or any(b <= a for a, b in itertools.pairwise(values)):
+        raise UserError(f"{name} must be whole numbers from 1 that grow, such as 64 128 256, not {list(values)}")
 
 
 @dataclass(frozen=True)
@@ -29,10 +55,10 @@ class FcnSettings(StudyConfig):
         """Standard deviations of weights and biases, as `build_model` takes them."""
         return {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
 
-    def module(self, width: int, num_outputs: int = 1) -> Any:
+    def module(self, width: int, num_outputs: int = 1, parameterization: str = "ntk") -> Any:
         """The network of one width."""
-        settings = {"depth": self.depth, "activation": self.activation, **self.sigmas}
-        return build_model("fcn", hidden=width, num_outputs=num_outputs, **settings)
+        settings = {"depth": self.depth, "activation": self.activation, "parameterization": parameterization}
+        return build_model("fcn", hidden=width, num_outputs=num_outputs, **settings, **self.sigmas)
 
 
 @dataclass(frozen=True)
@@ -44,19 +70,20 @@ class WidthsSettings(FcnSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("widths", self.widths)
+        check_increasing("widths", self.widths)
         self.module(self.widths[0])
         return super().canonical()
 
     @property
     def layers(self) -> str:
-        """The networks but for their widths, for people."""
+        """The networks without their widths, for people."""
         return f"fcn of {self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
 
     @property
     def width_range(self) -> str:
         """The widths, for people."""
-        return displayed_widths(self.widths)
+        first, last = self.widths[0], self.widths[-1]
+        return f"widths {first:,} to {last:,}" if len(self.widths) > 1 else f"width {first:,}"
 
 
 @dataclass(frozen=True)
@@ -65,8 +92,21 @@ class Subset(DataSource):
 
     @property
     def is_subset(self) -> bool:
-        """Whether `data_seed` tells runs apart."""
+        """Whether `data_seed` distinguishes runs."""
         return True
+
+    def regression_data(self) -> RegressionData:
+        """The images with their targets: +-1 where two classes are named, else one-hot rows.
+
+        Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
+
+        Raises:
+            UserError: from `load_dataset`.
+        """
+        data = self.load()
+        if self.classes is not None and len(self.classes) == 2:
+            return RegressionData.of(data, signed_targets)
+        return RegressionData.of(data, functools.partial(one_hot, k=int(data.y.max()) + 1))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, MinibatchSettings, experiment
 from ntk_repro.models import build_model
@@ -24,7 +24,6 @@ from ntk_repro.training import critical_learning_rate, minibatches, train_pair
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "run", "show"]
@@ -141,7 +140,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
 
 
 def _load(config: Config) -> RegressionData:
-    data = load_regression_data(config)
+    data = config.regression_data()
     if config.loss == "cross_entropy" and data.num_outputs < 3:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
     if config.batch_size is not None and config.batch_size > len(data.x_train):
@@ -235,11 +234,11 @@ def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:
 def show(folder: RunFolder) -> None:
     """Prints losses and accuracies at the end, and how far linearization and predictions are from the network."""
     result = folder.result()
-    table = Table("", "train loss", "test loss", "train accuracy", "test accuracy", "off the network (RMSE)")
+    formats = {"train_loss": ".4f", "test_loss": ".4f", "train_accuracy": ".1%", "test_accuracy": ".1%"}
+    columns = {"": "", **{name.replace("_", " "): spec for name, spec in formats.items()}}
+    rows = []
     for who in ("network", "linearized", *folder.config["predictions"]):
-        row = [f"{result[f'{who}_{part}_loss'][-1]:.4f}" for part in ("train", "test")]
-        row += [f"{result[f'{who}_{part}_accuracy'][-1]:.1%}" for part in ("train", "test")]
-        row.append(f"{result[f'{who}_rmse'][-1]:.4f}" if who != "network" else "")
-        table.add_row(who, *row)
-    Console().print(table)
+        rmse = "" if who == "network" else result[f"{who}_rmse"][-1]
+        rows.append((who, *(result[f"{who}_{name}"][-1] for name in formats), rmse))
+    print_table({**columns, "off the network (RMSE)": ".4f"}, rows)
     print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

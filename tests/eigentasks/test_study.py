@@ -112,19 +112,14 @@ def test_a_baseline_of_one_class_or_other_classes_is_refused_before_the_gram(fir
 
 
 @pytest.mark.slow
-def test_a_training_that_diverged_has_no_accuracy(root, monkeypatch):
-    config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, seed=5, baseline=False)
-    real = study.train_in_function_space
-
-    def diverged(*args, **kwargs):
-        trained = real(*args, **kwargs)
-        nan = np.full_like(np.asarray(trained.fx_train), np.nan), np.full_like(np.asarray(trained.fx_test), np.nan)
-        return dataclasses.replace(trained, fx_train=nan[0], fx_test=nan[1])
-
-    monkeypatch.setattr(study, "train_in_function_space", diverged)
-    result = eigentasks.run(config, root=root).result()
-    assert np.isnan(result["linearized_test_accuracy"]).all()
-    assert np.isnan(result["linearized_train_accuracy"]).all()
+def test_a_training_that_diverged_has_no_accuracy(root):
+    settings = {"learning_rate": 1e30, "linearized_training": "weight_space"}
+    config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, baseline=False, **settings)
+    with pytest.warns(UserWarning, match="diverged"):
+        result = eigentasks.run(config, root=root).result()
+    for name in ("network", "linearized"):
+        assert np.isnan(result[f"{name}_test_accuracy"]).all()
+        assert np.isnan(result[f"{name}_train_accuracy"]).all()
 
 
 def test_a_part_is_saved_after_its_line_is_logged(tmp_path, monkeypatch):
@@ -153,7 +148,7 @@ def test_an_interrupted_run_continues_with_the_trainings_it_has(done, tmp_path, 
     monkeypatch.setattr(study, "train", until_the_third)
     with pytest.raises(KeyboardInterrupt):
         eigentasks.run(CONFIG, root=tmp_path)
-    monkeypatch.setattr(study, "train_in_function_space", None)  # already there
+    monkeypatch.setattr(study, "train_linearization", None)  # already there
     monkeypatch.setattr(study, "train", lambda *args, **kwargs: (trained.append(1), real(*args, **kwargs))[1])
     continued = eigentasks.run(CONFIG, root=tmp_path)
     assert len(trained) == 4

@@ -10,7 +10,6 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import drift
 from ntk_repro.wide_limit.drift import Config, relative_weight_changes
-from ntk_repro.wide_limit.regression_data import load_regression_data
 from tests.wide_limit.interruption import interrupted
 
 CONFIG = Config(depth=2, widths=(6, 9), data="digits", classes=(0, 1, 2), n_train=7, learning_rate=0.3, steps=4)
@@ -29,7 +28,7 @@ def done(root):
 @pytest.fixture(scope="module")
 def by_hand():
     """The wider network before and after the same training, written out with jax.grad; its data."""
-    data = load_regression_data(CONFIG)
+    data = CONFIG.regression_data()
     net = Network.create(CONFIG.module(9, 3), jax.random.fold_in(jax.random.key(0), 0), data.x_train.shape[1:])
     loss = lambda params: jnp.mean((net.apply(params, data.x_train) - data.y_train) ** 2) / 2  # noqa: E731
     params, gradient = net.params, jax.jit(jax.grad(loss))

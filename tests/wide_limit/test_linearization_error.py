@@ -9,7 +9,6 @@ from ntk_repro.network import Network
 from ntk_repro.training import train_pair
 from ntk_repro.wide_limit import linearization_error
 from ntk_repro.wide_limit.linearization_error import Config
-from ntk_repro.wide_limit.regression_data import load_regression_data
 from tests.wide_limit.interruption import interrupted
 
 CONFIG = Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", learning_rate=0.1, steps=4)
@@ -36,7 +35,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
 
 @pytest.mark.slow
 def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_side(done):
-    data = load_regression_data(CONFIG)
+    data = CONFIG.regression_data()
     x, y, x_test = data.x_train[:4], data.y_train[:4], data.x_test
     net = Network.create(CONFIG.module(8), jax.random.fold_in(jax.random.key(0), 0), x.shape[1:])
     looks = {

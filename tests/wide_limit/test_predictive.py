@@ -8,7 +8,6 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.wide_limit import predictive
 from ntk_repro.wide_limit.predictive import Config, interpolated
-from ntk_repro.wide_limit.regression_data import load_regression_data
 
 CONFIG = Config(
     hidden=128, depth=1, activation="erf", num_networks=60, learning_rate=1.0, observe_at=(40, 0, 4), num_alphas=5,
@@ -45,7 +44,7 @@ def test_times_are_those_of_the_summed_loss(done):
 
 def test_before_training_both_gps_are_the_prior(done):
     result = done.result()
-    line, _ = interpolated(load_regression_data(CONFIG), result["alpha"])
+    line, _ = interpolated(CONFIG.regression_data(), result["alpha"])
     module = build_model("fcn", hidden=1, depth=1, activation="erf", sigma_w=1.5**0.5)
     prior = np.sqrt(np.diag(analytic_kernel(module, line).nngp))
     for gp in ("ntk_gp", "nngp"):
@@ -54,7 +53,7 @@ def test_before_training_both_gps_are_the_prior(done):
 
 
 def test_the_line_passes_through_a_training_point_of_each_class():
-    data = load_regression_data(CONFIG)
+    data = CONFIG.regression_data()
     line, targets = interpolated(data, np.array([1.0, 0.0, 0.5]))
     assert targets.tolist() == [1, -1]
     for point, target in zip(line, targets, strict=False):
@@ -75,9 +74,9 @@ def test_the_ensemble_is_distributed_as_the_ntk_gp_and_not_as_the_nngp(done):
 
 
 def test_other_images_are_refused(done, root, monkeypatch):
-    real = load_regression_data(CONFIG)
+    real = CONFIG.regression_data()
     other = dataclasses.replace(real, provenance=dataclasses.replace(real.provenance, sha256="other"))
-    monkeypatch.setattr(predictive, "load_regression_data", lambda config: other)
+    monkeypatch.setattr(Config, "regression_data", lambda config: other)
     with pytest.raises(UserError, match="the images of digits are not those"):
         predictive.run(CONFIG, root=root)
 

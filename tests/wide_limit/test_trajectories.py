@@ -8,7 +8,6 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit import trajectories
-from ntk_repro.wide_limit.regression_data import load_regression_data
 from ntk_repro.wide_limit.trajectories import Config
 
 CONFIG = Config(
@@ -71,7 +70,7 @@ def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(
 
 @pytest.mark.slow
 def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
-    result, data = done.result(), load_regression_data(CONFIG)
+    result, data = done.result(), CONFIG.regression_data()
     k = analytic_kernel(CONFIG.network(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
     # All training images are needed: those beyond num_observed are taken from the network's start.
     fx = np.concatenate([start(data), result["network_test"][0]])
@@ -105,7 +104,7 @@ def known_critical(monkeypatch):
 @pytest.mark.slow
 def test_cross_entropy_trains_on_minibatches(root, known_critical):
     result = trajectories.run(CLASSES, root=root).result()
-    y = np.eye(3)[load_regression_data(CLASSES).y_test.argmax(axis=1)]
+    y = np.eye(3)[CLASSES.regression_data().y_test.argmax(axis=1)]
     fx = result["network_test"][-1].astype(float)
     loss = np.log(np.exp(fx).sum(axis=1)).mean() - (fx * y).sum(axis=1).mean()
     assert result["network_test_loss"][-1] == pytest.approx(loss)
