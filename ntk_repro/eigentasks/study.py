@@ -15,14 +15,7 @@ from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import order_seed
-from ntk_repro.training import (
-    epochs_to_loss,
-    majority_rate,
-    minibatches,
-    train,
-    train_linearization,
-)
+from ntk_repro.training import epochs_to_loss, majority_rate, train, train_linearization
 
 __all__ = ["Config", "run", "show"]
 
@@ -67,7 +60,7 @@ class _Study:
         self.config, self.recipe, self.data, self.folder = config, config.recipe, data, folder
         self.net, self.basis = net, basis
         # The same minibatches for the network, for its linearization and for every task.
-        self.batches = minibatches(order_seed(config.seed), len(data.x_train), config.batch_size, config.epochs)
+        self.batches = config.recipe.minibatches(config.seed, len(data.x_train))
 
     def _labels(self, indices: tuple[int, ...]) -> tuple[Int[np.ndarray, "n T"], Int[np.ndarray, "m T"]]:
         """The labels 0 and 1 of training and test images, a task a column; the baseline is the last one."""

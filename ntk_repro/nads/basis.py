@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataFolder, experiment
 from ntk_repro.nads.directions import NADs, check_precision, neural_anisotropy_directions
 from ntk_repro.nads.settings import InputSettings, Samples
-from ntk_repro.nads.streams import BASIS_RANDOM, BASIS_SAMPLES
-from ntk_repro.network import check_network
+from ntk_repro.nads.streams import Stream
 from ntk_repro.network_names import display_name
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
@@ -78,7 +76,7 @@ def load(config: Config) -> Samples:
     samples = _samples(config)
     if samples.x is not None:
         _check_shown(config.shown, samples.x[0].size)
-    check_network(config.net, samples.shape, 1, **config.model_settings)
+    config.check(samples.shape)
     return samples
 
 
@@ -99,7 +97,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
         config.create(shape), x, precision=config.precision, memory=config.memory_bytes, folder=folder
     )
     fourier = fourier_magnitude(nads.directions[: config.shown])
-    random = np.random.default_rng([config.seed, BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
+    random = np.random.default_rng([config.seed, Stream.BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
     arrays = {}
     if x is not None and shape[0] == shape[1]:
         at_origin = replace(config, data="origin", size=shape[0], channels=shape[2])
@@ -148,7 +146,7 @@ def _samples(config: Config) -> Samples:
     if config.data == "origin":
         return Samples(None, shape, {"label": f"inputs {config.shape}, at the origin"})
     if config.data == "gaussian":
-        rng = np.random.default_rng([config.seed, BASIS_SAMPLES])
+        rng = np.random.default_rng([config.seed, Stream.BASIS_SAMPLES])
         label = f"inputs {config.shape}, mean over {config.samples} standard normal inputs"
         return Samples(rng.standard_normal((config.samples, *shape), np.float32), shape, {"label": label})
     data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
@@ -164,8 +162,7 @@ def show(folder: RunFolder) -> None:
         print("networks is; take a smooth activation, such as gelu, or --data gaussian")
         return
     alpha = result["values"] ** 2
-    table = Table("NAD", "alignment", "of the first", "frequencies", title=display_name(folder.config["net"]))
-    for j, frequencies in enumerate(result["frequencies"]):
-        table.add_row(str(j + 1), f"{alpha[j]:.4g}", f"{alpha[j] / alpha[0]:.1%}", f"{frequencies:.1f}")
-    Console().print(table)
+    columns = {"NAD": "d", "alignment": ".4g", "of the first": ".1%", "frequencies": ".1f"}
+    rows = [(j + 1, alpha[j], alpha[j] / alpha[0], count) for j, count in enumerate(result["frequencies"])]
+    print_table(columns, rows, display_name(folder.config["net"]))
     print(f"{int((~result['null']).sum()):,} of {len(alpha):,} directions are not null")

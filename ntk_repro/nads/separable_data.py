@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads.streams import SEPARABLE_TEST, SEPARABLE_TRAIN
+from ntk_repro.nads.streams import Stream
 from ntk_repro.ranges import check_counts, check_positive
 
 __all__ = ["SeparableData", "linearly_separable"]
@@ -59,7 +59,7 @@ def linearly_separable(
     u = (u / norm).astype(np.float32)
     parts = []
     # A stream for each part, so that the test samples do not depend on how many are trained on.
-    for stream, size in ((SEPARABLE_TRAIN, train_size), (SEPARABLE_TEST, test_size)):
+    for stream, size in ((Stream.SEPARABLE_TRAIN, train_size), (Stream.SEPARABLE_TEST, test_size)):
         rng = np.random.default_rng([seed, stream])
         positive = rng.integers(0, 2, size).astype(np.int32)
         noise = rng.standard_normal((size, u.size), np.float32) * np.float32(sigma)

@@ -9,20 +9,10 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.models import ResidualNetworkSettings
-from ntk_repro.network import Network
+from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts
-from ntk_repro.seeds import INIT, key_for
 
-__all__ = ["InitialNetwork", "InputSettings", "Samples"]
-
-
-@dataclass(frozen=True)
-class InitialNetwork(ResidualNetworkSettings, StudyConfig):
-    """A network at its initialization."""
-
-    def create(self, input_shape: tuple[int, ...]) -> Network:
-        """The network."""
-        return Network.create(self.net, key_for(self.seed, INIT), input_shape, **self.model_settings)
+__all__ = ["InputSettings", "Samples"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +31,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class InputSettings(InitialNetwork):
+class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network whose gradient is differentiated by its inputs, and their shape."""
 
     activation: str = "gelu"

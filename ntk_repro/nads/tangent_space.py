@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.nads.settings import Samples
@@ -141,7 +140,5 @@ def _descend(position: Callable[[Array], Array], target: Array, config: Config) 
 def show(folder: RunFolder) -> None:
     """Prints how far the functions of each width bend away from their tangent plane."""
     result = folder.result()
-    table = Table("width", "distance from the tangent plane / radius")
-    for width, bend in zip(result["widths"], result["bend"], strict=True):
-        table.add_row(f"{width:,}", f"{bend:.3g}")
-    Console().print(table)
+    columns = {"width": ",", "distance from the tangent plane / radius": ".3g"}
+    print_table(columns, zip(result["widths"], result["bend"], strict=True))

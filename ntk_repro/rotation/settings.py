@@ -7,13 +7,14 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTest, NTrain, StudyConfig, TrainingSettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe, landmark_epochs
 
 __all__ = ["Settings", "TaskSettings", "checked_epochs"]
 
 
 @dataclass(frozen=True)
-class Settings(TrainingSettings, NTest, ResidualNetworkSettings, StudyConfig):
+class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network, its data and its training on the classes."""
 
     learning_rate: float = 0.05

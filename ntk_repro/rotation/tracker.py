@@ -1,6 +1,5 @@
 """The tracker: what is measured of a network at chosen epochs of its training, kept as soon as it is measured."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,14 +34,7 @@ class Tracker:
 
     def __call__(self, epoch: int, network: Network) -> None:
         """Measures the network after `epoch` epochs, unless that was done before."""
-        if self._folder.load_part(_name(epoch)) is not None:
-            return
-        started = time.monotonic()
-        measured = {name: np.asarray(value) for name, value in self._measure(epoch, network).items()}
-        scalars = {name: float(value) for name, value in measured.items() if value.ndim == 0}
-        # First the line, then the part: killed in between, the line is there twice, and none is lost.
-        self._folder.log(phase="tracking", epoch=epoch, **scalars, seconds=time.monotonic() - started)
-        self._folder.save_part(_name(epoch), **measured)
+        self._folder.part(_name(epoch), self._measure, epoch, network, phase="tracking", epoch=epoch)
 
     def collect(self, until: int | None = None) -> dict[str, np.ndarray]:
         """All measurements, stacked along a first axis of epochs (in the order of `epochs`).

@@ -113,7 +113,7 @@ def test_a_baseline_of_one_class_or_other_classes_is_refused_before_the_gram(fir
 
 @pytest.mark.slow
 def test_a_training_that_diverged_has_no_accuracy(root):
-    settings = {"learning_rate": 1e30, "linearized_training": "weight_space"}
+    settings = {"learning_rate": 1e38, "linearized_training": "weight_space"}
     config = dataclasses.replace(CONFIG, indices=(2,), epochs=1, baseline=False, **settings)
     with pytest.warns(UserWarning, match="diverged"):
         result = eigentasks.run(config, root=root).result()

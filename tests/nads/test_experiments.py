@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads import basis, lemma1, separable, streams, tangent_space, theorem1
+from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
 from ntk_repro.nads.__main__ import main
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints
@@ -159,12 +159,6 @@ def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
     values, errors = np.array(off).T
     assert abs(values.mean()) < 3 * values.std() / 300**0.5
     np.testing.assert_allclose(np.sqrt(np.mean(errors**2)), values.std(), rtol=0.2)
-
-
-def test_no_two_draws_share_a_stream():
-    numbers = [getattr(streams, name) for name in streams.__all__]
-    assert len(set(numbers)) == len(numbers)
-    assert len(numbers) == 7
 
 
 @pytest.mark.slow

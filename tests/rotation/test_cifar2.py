@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.rotation import cifar2
-from ntk_repro.rotation.task import batches_for, images, network_for
+from ntk_repro.rotation.task import images
 from ntk_repro.training import train
 from tests.rotation.small import SMALL
 
@@ -35,14 +35,14 @@ def test_every_array_has_the_shape_that_is_promised(done):
 @pytest.mark.parametrize("i", [0, 1])
 def test_both_models_are_those_of_weight_space(done, i):
     result, data, size = done.result(), images(CONFIG), CONFIG.sizes[i]
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     for what, model in (("network", net), ("linearized", net.linearization())):
         trained = train(
             model,
             data.x_train[:size],
             (data.y_train[:size] < 5).astype(int),
             recipe=CONFIG.recipe,
-            batches=batches_for(CONFIG, size),
+            batches=CONFIG.recipe.minibatches(CONFIG.seed, size),
             x_test=data.x_test,
             y_test=(data.y_test < 5).astype(int),
         )
@@ -55,15 +55,14 @@ def test_both_models_are_those_of_weight_space(done, i):
 @pytest.mark.slow
 def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatch):
     sizes = []
-    real = cifar2._Study._network
 
-    def network(self, size):
-        sizes.append(size)
+    def stopping(net, x, *args, **settings):
+        sizes.append(len(x))
         if len(sizes) == 2:
             raise KeyboardInterrupt
-        return real(self, size)
+        return train(net, x, *args, **settings)
 
-    monkeypatch.setattr(cifar2._Study, "_network", network)
+    monkeypatch.setattr(cifar2, "train", stopping)
     with pytest.raises(KeyboardInterrupt):
         cifar2.run(CONFIG, root=tmp_path)
     continued = cifar2.run(CONFIG, root=tmp_path).result()

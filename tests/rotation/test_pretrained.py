@@ -7,7 +7,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import pretrained
-from ntk_repro.rotation.task import batches_for, images, network_for, task_for
+from ntk_repro.rotation.task import images, task_for
 from ntk_repro.training import train
 from tests.rotation.small import SMALL
 
@@ -41,7 +41,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
 
 def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
     data = images(CONFIG)
-    kernel = empirical_gram(network_for(CONFIG, data), data.x_train).astype(np.float64)
+    kernel = empirical_gram(CONFIG.create(data.x_train.shape[1:]), data.x_train).astype(np.float64)
     largest = np.linalg.eigvalsh(kernel)[-1]
     ratio = done.result()["eta_over_critical"]
     assert ratio[0] == pytest.approx(CONFIG.learning_rate * largest / 2 / 150, rel=1e-3)
@@ -52,9 +52,9 @@ def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
 @pytest.mark.slow
 def test_both_kinds_are_those_of_weight_space(done, root):
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     task = task_for(CONFIG, data, net, root)
-    training = {"recipe": CONFIG.recipe, "batches": batches_for(CONFIG, 150)}
+    training = {"recipe": CONFIG.recipe, "batches": CONFIG.recipe.minibatches(CONFIG.seed, 150)}
     end = train(net, data.x_train, task.y_train, **training).network
     biased = end.linearization()
 
@@ -87,7 +87,7 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
     net = Network.create(Normalised(), 0, (8, 8, 1))
     monkeypatch.setattr(pretrained, "_linearized", spy)
-    monkeypatch.setattr(pretrained, "network_for", lambda config, data: net)
+    monkeypatch.setattr(pretrained.Config, "create", lambda config, shape: net)
     folder = pretrained.run(pretrained.Config(**{**SMALL, "epochs": 1}), root=tmp_path)
     before, after = seen
     jax.tree.map(np.testing.assert_array_equal, before.state, after.state)

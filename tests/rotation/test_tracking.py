@@ -7,7 +7,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, empirical_gram
 from ntk_repro.rotation import tracking
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement
-from ntk_repro.rotation.task import batches_for, images, network_for
+from ntk_repro.rotation.task import images
 from ntk_repro.training import Checkpoint, train
 from tests.rotation.small import SMALL
 
@@ -46,7 +46,7 @@ def test_more_eigenvectors_than_images_are_refused_before_anything_is_computed(t
 
 def test_the_last_measurement_is_of_the_trained_network(done):
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     kernel = empirical_gram(net, data.x, precision="float64")
     values, vectors = np.linalg.eigh(kernel)
     vectors = vectors[:, ::-1][:, :12]
@@ -54,7 +54,9 @@ def test_the_last_measurement_is_of_the_trained_network(done):
     y = vectors[:150, 2] >= 0
     sign = np.sign(vectors[:, 2] ** 3 @ np.ones(200))
     y = y if sign > 0 else ~y
-    trained = train(net, data.x_train, y.astype(int), recipe=CONFIG.recipe, batches=batches_for(CONFIG, 150))
+    trained = train(
+        net, data.x_train, y.astype(int), recipe=CONFIG.recipe, batches=CONFIG.recipe.minibatches(CONFIG.seed, 150)
+    )
     np.testing.assert_allclose(result["network_loss"], trained.train_loss, rtol=1e-5)
     phi = np.sqrt(200) * vectors
     np.testing.assert_allclose(result["alignment"][-1], alignment(trained.network, data.x, phi), rtol=1e-3)
@@ -103,7 +105,9 @@ def test_the_classes_before_training_only(tmp_path):
     np.testing.assert_array_equal(result["epochs"], [0])
     assert result["images"][-1] == 150
     data = images(config)
-    vectors = np.linalg.eigh(empirical_gram(network_for(config, data), data.x_train, precision="float64"))[1]
+    vectors = np.linalg.eigh(empirical_gram(config.create(data.x_train.shape[1:]), data.x_train, precision="float64"))[
+        1
+    ]
     y = np.where(data.y_train < 5, 1.0, -1.0)
     expected = np.linalg.norm(vectors[:, -10:].T @ y) / np.sqrt(150)
     assert result["energy_concentration"][0] == pytest.approx(expected, rel=1e-4)
