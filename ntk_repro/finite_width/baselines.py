@@ -39,7 +39,7 @@ class Config(Images):
 
 
 @experiment("finite_width_baselines", load=images, wait=True)
-def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, float]:
     """Fits both, or returns what is there; waits for another process that fits the same.
 
     The result's arrays: `logistic_train_accuracy`, `logistic_test_accuracy`, `ridge_train_accuracy` and
@@ -60,10 +60,10 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         # scikit-learn's usual settings: on pixels their 100 iterations end the fit before it has converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         logistic = LogisticRegression().fit(x_train, labels[0])
-    ridge = Ridge(alpha=config.ridge * float(np.mean(np.sum(x_train**2, axis=1)))).fit(x_train, y.train)
-    found = {}
-    for part, x, label, target in (("train", x_train, labels[0], y.train), ("test", x_test, labels[1], y.test)):
-        fx = ridge.predict(x).reshape(len(x), -1)
-        found[f"logistic_{part}_accuracy"] = np.asarray(float(logistic.score(x, label)))
-        found[f"ridge_{part}_accuracy"] = np.asarray(accuracy(fx, target, 0.5))
-    return found
+    ridge = Ridge(alpha=config.ridge * float(np.mean(np.sum(x_train**2, axis=1)))).fit(x_train, y.y_train)
+    return {
+        "logistic_train_accuracy": float(logistic.score(x_train, labels[0])),
+        "ridge_train_accuracy": accuracy(ridge.predict(x_train), y.y_train, 0.5),
+        "logistic_test_accuracy": float(logistic.score(x_test, labels[1])),
+        "ridge_test_accuracy": accuracy(ridge.predict(x_test), y.y_test, 0.5),
+    }

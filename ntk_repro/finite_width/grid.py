@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import training
 from ntk_repro.finite_width.task import images
+from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
@@ -198,19 +198,12 @@ def show(folder: RunFolder) -> None:
         print("the other shares of this grid are still to be computed; the last one closes it")
         return
     result, config = folder.result(), folder.config
-    for kind in ("network", "linearized"):
-        name = f"{kind}_test_accuracy"
-        if name not in result:
+    columns = {"learning rate": "g", **{f"decay {decay:g}": ".2%" for decay in result["weight_decays"]}}
+    for kind in KINDS:
+        accuracies = result.get(f"{kind}_test_accuracy")
+        if accuracies is None:
             continue
-        title = f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy"
-        table = Table("learning rate", *(f"decay {decay:g}" for decay in result["weight_decays"]), title=title)
-        best = np.nanmax(result[name]) if np.isfinite(result[name]).any() else np.nan
-        for rate, row in zip(result["learning_rates"], result[name], strict=True):
-            table.add_row(f"{rate:g}", *(_cell(value, best) for value in row))
-        Console().print(table)
-
-
-def _cell(value: float, best: float) -> str:
-    if np.isnan(value):
-        return "diverged"
-    return f"[bold]{100 * value:.2f} %[/bold]" if value == best else f"{100 * value:.2f} %"
+        best = np.nanmax(accuracies, initial=-1)
+        cells = [[f"[bold]{value:.2%}[/bold]" if value == best else value for value in row] for row in accuracies]
+        rows = zip(result["learning_rates"], *zip(*cells, strict=True), strict=True)
+        print_table(columns, rows, f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy")

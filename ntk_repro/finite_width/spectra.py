@@ -9,14 +9,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.finite_width.settings import Settings
-from ntk_repro.finite_width.task import checked_images, network_for, targets
+from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
@@ -75,8 +74,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `condition_number` (largest over smallest that does not vanish) and `vanishing`, how many do; `rows`, `num_params`;
     with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
     """
-    outputs = targets(data).outputs
-    net = network_for(config, data, outputs)
+    outputs = targets(data).num_outputs
+    net = config.create(data.x_train.shape[1:], outputs)
     console.print(f"  kernel of {len(data.x_train) * outputs:,} rows", highlight=False)
     kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
     # An image's outputs are neighbours, so the first images are a corner of the kernel.
@@ -129,11 +128,12 @@ def show(folder: RunFolder) -> None:
     result, config = folder.result(), folder.config
     images = "all" if config["n_train"] is None else f"{config['n_train']:,}"
     title = f"{display_name(config['net'])} x{config['width']:g}, {images} images"
-    table = Table("", "", title=title, show_header=False)
-    table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
-    table.add_row("parameters", f"{int(result['num_params']):,}")
-    table.add_row("effective rank of its singular values", f"{float(result['effective_rank']):.1f}")
-    table.add_row("effective rank of the kernel's eigenvalues", f"{float(result['effective_rank_of_kernel']):.1f}")
-    table.add_row("condition number", f"{float(result['condition_number']):.3g}")
-    table.add_row("singular values that vanish", f"{int(result['vanishing']):,}")
-    Console().print(table)
+    rows = [
+        ("rows of the Jacobian", f"{result['rows']:,}"),
+        ("parameters", f"{result['num_params']:,}"),
+        ("effective rank of its singular values", f"{result['effective_rank']:.1f}"),
+        ("effective rank of the kernel's eigenvalues", f"{result['effective_rank_of_kernel']:.1f}"),
+        ("condition number", f"{result['condition_number']:.3g}"),
+        ("singular values that vanish", f"{result['vanishing']:,}"),
+    ]
+    print_table({"quantity": "", "value": ""}, rows, title)

@@ -20,13 +20,13 @@ def test_the_ridge_regression_solves_its_normal_equations(tmp_path, positive):
     data = images(Images(**IMAGES))
     y = targets(data, positive)
     x, x_test = (part.reshape(len(part), -1).astype(float) for part in (data.x_train, data.x_test))
-    center, mean = x.mean(axis=0), y.train.mean(axis=0)
+    center, mean = x.mean(axis=0), y.y_train.mean(axis=0)
     strength = 0.1 * np.mean(np.sum(x**2, axis=1))
     w = np.linalg.solve(
-        (x - center).T @ (x - center) + strength * np.eye(x.shape[1]), (x - center).T @ (y.train - mean)
+        (x - center).T @ (x - center) + strength * np.eye(x.shape[1]), (x - center).T @ (y.y_train - mean)
     )
     fx = (x_test - center) @ w + mean
-    right = (fx[:, 0] > 0.5) == (y.test[:, 0] > 0.5) if positive else fx.argmax(1) == data.y_test
+    right = (fx[:, 0] > 0.5) == (y.y_test[:, 0] > 0.5) if positive else fx.argmax(1) == data.y_test
     assert result["ridge_test_accuracy"] == pytest.approx(right.mean())
     assert result["logistic_train_accuracy"] > 0.95
 

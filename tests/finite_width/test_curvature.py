@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import curvature, training
-from ntk_repro.finite_width.task import images, network_for, targets
+from ntk_repro.finite_width.task import images, targets
 from ntk_repro.training import train
 
 CONFIG = curvature.Config(
@@ -24,8 +24,8 @@ def done(tmp_path_factory):
 @pytest.mark.slow
 def test_curvatures_are_those_of_the_dense_hessian(done):
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG.of_width(0.02), data, 10)
-    y = jnp.asarray(targets(data).train)
+    net = CONFIG.of_width(0.02).create(data.x_train.shape[1:], 10)
+    y = jnp.asarray(targets(data).y_train)
     start, as_tree = ravel_pytree(net.params)
     f = net.linearized()
 
@@ -45,8 +45,8 @@ def test_curvatures_are_those_of_the_dense_hessian(done):
 def test_the_limit_is_where_gradient_descent_begins_to_diverge(done):
     """Full-batch steps on the six images, with momentum, just below and just above."""
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG.of_width(0.02), data, 10).linearization()
-    y = targets(data).train[:6]
+    net = CONFIG.of_width(0.02).create(data.x_train.shape[1:], 10).linearization()
+    y = targets(data).y_train[:6]
     limit = float(result["limit"] / result["curvature"][0])
     assert result["limit"] == pytest.approx(3.8)
 

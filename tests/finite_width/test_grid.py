@@ -1,6 +1,7 @@
 import dataclasses
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,10 +52,12 @@ def test_a_share_that_is_not_the_last_says_so(tmp_path, monkeypatch, capsys):
 
 
 def test_the_grid_is_shown_with_what_diverged(done, capsys):
-    grid.show(done)
-    assert "learning rate" in capsys.readouterr().out
-    assert grid._cell(float("nan"), 0.5) == "diverged"
-    assert grid._cell(0.5, 0.5) == "[bold]50.00 %[/bold]"
+    accuracies = {"linearized_test_accuracy": np.array([[np.nan], [0.5]])}
+    grid.show(SimpleNamespace(done=True, config=done.config, result=lambda: {**done.result(), **accuracies}))
+    shown = capsys.readouterr().out
+    assert "learning rate" in shown
+    assert "diverged" in shown
+    assert "50.00%" in shown
 
 
 def test_a_point_that_another_process_has_open_comes_last(root, tmp_path, monkeypatch):
@@ -72,7 +75,7 @@ def test_a_point_that_another_process_has_open_comes_last(root, tmp_path, monkey
 
 def test_points_that_are_done_are_not_trained_again(done, root, monkeypatch):
     trained = []
-    monkeypatch.setattr(training, "train_one", lambda *a, **k: trained.append(a))
+    monkeypatch.setattr(training, "train", lambda *a, **k: trained.append(a))
     assert grid.run(dataclasses.replace(CONFIG, learning_rates=(0.01,)), root=root).done
     assert trained == []
 

@@ -7,7 +7,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import spectra
 from ntk_repro.finite_width.spectra import spectrum_facts
-from ntk_repro.finite_width.task import images, network_for
+from ntk_repro.finite_width.task import images
 from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
 from tests.finite_width.small import SMALL
@@ -23,7 +23,7 @@ def done(tmp_path_factory):
 @pytest.mark.slow
 def test_the_singular_values_are_those_of_the_jacobian(done):
     result, data = done.result(), images(CONFIG)
-    j = jacobian(network_for(CONFIG, data, 10), data.x_train, 10).reshape(120, -1)
+    j = jacobian(CONFIG.create(data.x_train.shape[1:], 10), data.x_train, 10).reshape(120, -1)
     exact = np.linalg.svd(j.astype(float), compute_uv=False)
     there = result["singular_values"] > 1e-3 * exact[0]
     np.testing.assert_allclose(result["singular_values"][there], exact[: there.sum()], rtol=1e-3)

@@ -7,7 +7,7 @@ from PIL import Image
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width.settings import Images
-from ntk_repro.finite_width.task import batches_for, images, targets
+from ntk_repro.finite_width.task import images, targets
 
 
 @pytest.fixture(scope="module")
@@ -17,15 +17,15 @@ def data():
 
 def test_all_classes_are_one_hot(data):
     y = targets(data)
-    assert y.outputs == 10
-    np.testing.assert_array_equal(y.train.argmax(axis=1), data.y_train)
-    np.testing.assert_array_equal(y.test.sum(axis=1), 1)
+    assert y.num_outputs == 10
+    np.testing.assert_array_equal(y.y_train.argmax(axis=1), data.y_train)
+    np.testing.assert_array_equal(y.y_test.sum(axis=1), 1)
 
 
 def test_the_outputs_are_the_classes_of_the_source_whatever_the_subset():
     few = load_dataset("digits", n_train=3, n_test=2)
     assert int(few.y.max()) < 9
-    assert targets(few).outputs == few.provenance.num_classes == 10
+    assert targets(few).num_outputs == few.provenance.num_classes == 10
 
 
 def test_far_numbers_of_few_classes_are_no_outputs(data):
@@ -37,8 +37,8 @@ def test_far_numbers_of_few_classes_are_no_outputs(data):
 
 def test_one_class_against_the_others_is_one_and_zero(data):
     y = targets(data, 3)
-    assert y.outputs == 1
-    np.testing.assert_array_equal(y.train[:, 0], data.y_train == 3)
+    assert y.num_outputs == 1
+    np.testing.assert_array_equal(y.y_train[:, 0], data.y_train == 3)
 
 
 def test_a_class_that_is_not_there_is_refused(data):
@@ -53,11 +53,6 @@ def test_shifted_and_enlarged_images_are_those_of_the_data_set(data):
     assert moved.x_train.shape == (60, 16, 16, 1)
     assert not np.allclose(moved.x_train[:, ::2, ::2], data.x_train, atol=0.1)
     assert "enlarged to 16 x 16" in moved.provenance.label
-
-
-def test_the_minibatches_depend_on_the_seed_alone():
-    np.testing.assert_array_equal(batches_for(1, 40, 10, 2), batches_for(1, 40, 10, 2))
-    assert not np.array_equal(batches_for(1, 40, 10, 2), batches_for(2, 40, 10, 2))
 
 
 def test_snakes_without_a_folder_are_refused_when_images_are_wanted():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.finite_width import training
-from ntk_repro.finite_width.task import batches_for, images, network_for, targets
+from ntk_repro.finite_width.task import images, targets
 from ntk_repro.training import train
 from tests.finite_width.small import TRAINING
 
@@ -41,11 +41,11 @@ def test_both_models_start_alike_and_part(done):
 def test_the_linearization_is_that_of_a_training_by_hand(done):
     data = images(CONFIG)
     y = targets(data)
-    net = network_for(CONFIG, data, 10).linearization()
+    net = CONFIG.create(data.x_train.shape[1:], 10).linearization()
     # The study's loss is the mean of (f - y)^2 over batch and outputs, a fifth of half the squared error.
     rescaled = {"learning_rate": CONFIG.learning_rate / 5, "weight_decay": CONFIG.weight_decay * 5}
     recipe = dataclasses.replace(CONFIG.recipe, loss="half_squared_error", **rescaled)
-    trained = train(net, data.x_train, y.train, recipe=recipe, batches=batches_for(0, 60, 20, 2))
+    trained = train(net, data.x_train, y.y_train, recipe=recipe, batches=recipe.minibatches(0, 60))
     result = done.result()
     assert result["linearized_distance"] == pytest.approx(trained.l2_distance, rel=1e-4)
     np.testing.assert_allclose(result["linearized_loss"], trained.train_loss / 5, rtol=1e-4)
@@ -60,15 +60,14 @@ def test_one_model_alone_is_the_same_model(done, root):
 
 def test_a_run_that_was_killed_keeps_the_model_it_has(done, tmp_path, monkeypatch):
     trained = []
-    real = training.train_one
 
-    def killed(net, *arguments, name, **settings):
+    def killed(*arguments, name, **settings):
         trained.append(name)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        return real(net, *arguments, name=name, **settings)
+        return train(*arguments, name=name, **settings)
 
-    monkeypatch.setattr(training, "train_one", killed)
+    monkeypatch.setattr(training, "train", killed)
     with pytest.raises(KeyboardInterrupt):
         training.run(CONFIG, root=tmp_path)
     continued = training.run(CONFIG, root=tmp_path).result()
