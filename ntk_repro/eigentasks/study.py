@@ -83,16 +83,9 @@ class _Study:
 
     def _in_function_space(self, y_train, y_test) -> dict[str, np.ndarray]:
         n, gram = len(y_train), self.basis.gram
-        trained = train_linearization(
-            gram[:n, :n],
-            gram[n:, :n],
-            y_train,
-            y_test,
-            recipe=self.recipe,
-            batches=self.batches,
-            fx_train_0=self.net(self.data.x_train),
-            fx_test_0=self.net(self.data.x_test),
-        )
+        start = self.net(self.data.x_train), self.net(self.data.x_test)
+        settings: dict[str, Any] = {"recipe": self.recipe, "batches": self.batches}
+        trained = train_linearization(gram[:n, :n], gram[n:, :n], y_train, y_test, *start, **settings)
         return {
             "test_accuracy": trained.test_accuracy,
             "train_accuracy": trained.train_accuracy,
@@ -117,8 +110,8 @@ class _Study:
 
     def _trained_on(self, net: Network, y_train, y_test) -> dict[str, Any]:
         x_train, x_test = self.data.x_train, self.data.x_test
-        settings = {"recipe": self.recipe, "batches": self.batches}
-        training = train(net, x_train, y_train, **settings, x_test=x_test, y_test=y_test)
+        settings: dict[str, Any] = {"recipe": self.recipe, "batches": self.batches}
+        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **settings)
         return {
             "test_accuracy": training.test_accuracy,
             "train_accuracy": training.train_accuracy,
@@ -147,7 +140,7 @@ def show(folder: RunFolder) -> None:
     columns = {"index": "d", "network": ".1%", "linearization": ".1%", loss: ".0f"}
     linearized = dict(zip(result["linearized_index"], result["linearized_test_accuracy"], strict=True))
     reached = epochs_to_loss(result["network_loss"], _TARGET_LOSS)
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (index, accuracy, linearized[index], "never" if np.isnan(epochs) else epochs)
         for index, accuracy, epochs in zip(result["index"], result["network_test_accuracy"], reached, strict=True)
     ]

@@ -167,12 +167,10 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
         "name": "ntk_repro_grid",
         "cpus_per_task": config.slurm_cpus,
         "mem_gb": config.slurm_memory,
+        "gpus_per_node": config.slurm_gpus,
+        "slurm_partition": config.slurm_partition,
     }
-    if config.slurm_gpus:
-        settings["gpus_per_node"] = config.slurm_gpus
-    if config.slurm_partition:
-        settings["slurm_partition"] = config.slurm_partition
-    executor.update_parameters(**settings)
+    executor.update_parameters(**{name: value for name, value in settings.items() if value})
     count = config.slurm_jobs
     shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
     jobs = [executor.submit(_share, share, root) for share in shares]

@@ -136,10 +136,14 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
 class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
-        self.config, self.folder, self.recipe = config, folder, config.recipe
+        self.config, self.folder = config, folder
         self.y = targets(data, config.positive)
         self.net: Network = config.create(data.x_train.shape[1:])
-        self.batches = self.recipe.minibatches(config.seed, len(data.x_train))
+        recipe = config.recipe
+        self.settings: dict[str, Any] = {
+            "recipe": recipe,
+            "batches": recipe.minibatches(config.seed, len(data.x_train)),
+        }
 
     def part(self, name: str, compute: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
         """The result of one solution, saved as soon as it is known."""
@@ -188,16 +192,9 @@ class _Study:
         if not _kernel_fits(len(x_train), len(x_test)):
             return {**self._trained(net.linearization(), "linearized"), "function_space": 0}
         try:
-            trained = train_linearization(
-                empirical_gram(net, x_train),
-                empirical_gram(net, x_test, x_train),
-                self.y.y_train,
-                self.y.y_test,
-                recipe=self.recipe,
-                batches=self.batches,
-                fx_train_0=net(x_train),
-                fx_test_0=net(x_test),
-            )
+            kernels = empirical_gram(net, x_train), empirical_gram(net, x_test, x_train)
+            start = net(x_train), net(x_test)
+            trained = train_linearization(*kernels, self.y.y_train, self.y.y_test, *start, **self.settings)
         except DivergedError as error:  # as a training of weights: the other solutions stand
             console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
             return {"train_accuracy": np.nan, "test_accuracy": np.nan, "function_space": 1}
@@ -209,17 +206,8 @@ class _Study:
         return self._trained(self.net, "network")
 
     def _trained(self, net: Network, name: str) -> dict[str, Any]:
-        trained = train(
-            net,
-            self.y.x_train,
-            self.y.y_train,
-            recipe=self.recipe,
-            batches=self.batches,
-            x_test=self.y.x_test,
-            y_test=self.y.y_test,
-            folder=self.folder,
-            name=f"sgd_{name}",
-        )
+        y, saved = self.y, {"folder": self.folder, "name": f"sgd_{name}"}
+        trained = train(net, y.x_train, y.y_train, x_test=y.x_test, y_test=y.y_test, **self.settings, **saved)
         return {"train_accuracy": trained.train_accuracy, "test_accuracy": trained.test_accuracy}
 
 

@@ -156,7 +156,7 @@ def show(folder: RunFolder) -> None:
     """Prints the accuracies of both models."""
     result, config = folder.result(), folder.config
     columns = {"model": "", "training accuracy": ".2%", "test accuracy": ".2%", "weight distance": ".3g"}
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (kind, *(result[f"{kind}_{name}"] for name in ("train_accuracy", "test_accuracy", "distance")))
         for kind in KINDS
         if f"{kind}_loss" in result

@@ -73,9 +73,18 @@ def load(config: Config) -> Samples:
     Raises:
         UserError: for settings or data that cannot be worked with.
     """
-    samples = _samples(config)
-    if samples.x is not None:
-        _check_shown(config.shown, samples.x[0].size)
+    shape = (config.size, config.size, config.channels)
+    if config.data == "origin":
+        samples = Samples(None, shape, {"label": f"inputs {config.shape}, at the origin"})
+    elif config.data == "gaussian":
+        rng = np.random.default_rng([config.seed, Stream.BASIS_SAMPLES])
+        x = rng.standard_normal((config.samples, *shape), np.float32)
+        label = f"inputs {config.shape}, mean over {config.samples} standard normal inputs"
+        samples = Samples(x, shape, {"label": label})
+    else:
+        data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
+        samples = Samples(data.x_train, data.x_train.shape[1:], data.provenance.as_dict())
+        _check_shown(config.shown, data.x_train[0].size)
     config.check(samples.shape)
     return samples
 
@@ -139,18 +148,6 @@ def concentration(fourier: Float[np.ndarray, "n height width channels"]) -> Floa
     """
     energy = fourier.reshape(len(fourier), -1).astype(np.float64) ** 2
     return energy.sum(axis=1) ** 2 / (energy**2).sum(axis=1)
-
-
-def _samples(config: Config) -> Samples:
-    shape = (config.size, config.size, config.channels)
-    if config.data == "origin":
-        return Samples(None, shape, {"label": f"inputs {config.shape}, at the origin"})
-    if config.data == "gaussian":
-        rng = np.random.default_rng([config.seed, Stream.BASIS_SAMPLES])
-        label = f"inputs {config.shape}, mean over {config.samples} standard normal inputs"
-        return Samples(rng.standard_normal((config.samples, *shape), np.float32), shape, {"label": label})
-    data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
-    return Samples(data.x_train, data.x_train.shape[1:], data.provenance.as_dict())
 
 
 def show(folder: RunFolder) -> None:

@@ -16,7 +16,7 @@ from ntk_repro.experiments import NTrain, StudyConfig, experiment
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.nads.streams import Stream
-from ntk_repro.network import InitialNetwork, Network
+from ntk_repro.network import InitialNetwork
 from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
 
@@ -92,10 +92,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     """
     net = config.create(data.x_train.shape[1:])
     # In float64: the norm divides by the smallest eigenvalues.
-    return _checks(config, net, data, empirical_gram(net, data.x_train, precision="float64"))
-
-
-def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray, "n n"]) -> dict[str, np.ndarray]:
+    gram = empirical_gram(net, data.x_train, precision="float64")
     n = len(gram)
     pairs = top_eigenpairs(gram, n)
     rng = np.random.default_rng([config.seed, Stream.LEMMA1_RANDOM])

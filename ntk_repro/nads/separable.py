@@ -105,37 +105,20 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     }
 
 
-def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, np.ndarray]:
+def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, float]:
     """Both accuracies along one direction; a long training and the kernel are kept as they grow."""
     n, sizes = config.train_size, (config.train_size, config.test_size)
     data = linearly_separable(direction, *sizes, epsilon=config.epsilon, sigma=config.sigma, seed=config.seed)
     # The same minibatches for the network, for its linearization and for every direction.
-    batches = config.recipe.minibatches(config.seed, n)
-    trained = train(
-        net,
-        data.x_train,
-        data.y_train,
-        recipe=config.recipe,
-        batches=batches,
-        x_test=data.x_test,
-        y_test=data.y_test,
-        folder=folder,
-        name=f"network_{j:05d}",
-    )
+    settings: dict[str, Any] = {"recipe": config.recipe, "batches": config.recipe.minibatches(config.seed, n)}
+    test: dict[str, Any] = {"x_test": data.x_test, "y_test": data.y_test}
+    trained = train(net, data.x_train, data.y_train, **settings, **test, folder=folder, name=f"network_{j:05d}")
     kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), _gram_path(folder, j)).array()
-    linearized = train_linearization(
-        kernel[:n, :n],
-        kernel[n:, :n],
-        data.y_train,
-        data.y_test,
-        recipe=config.recipe,
-        batches=batches,
-        fx_train_0=net(data.x_train),
-        fx_test_0=net(data.x_test),
-    )
+    start = net(data.x_train), net(data.x_test)
+    linearized = train_linearization(kernel[:n, :n], kernel[n:, :n], data.y_train, data.y_test, *start, **settings)
     return {
-        "network_test_accuracy": np.float64(trained.test_accuracy),
-        "network_train_accuracy": np.float64(trained.train_accuracy),
+        "network_test_accuracy": trained.test_accuracy,
+        "network_train_accuracy": trained.train_accuracy,
         "linearized_test_accuracy": linearized.test_accuracy[0],
         "linearized_train_accuracy": linearized.train_accuracy[0],
     }

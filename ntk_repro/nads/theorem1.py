@@ -87,11 +87,8 @@ def squared_norm_of_mean(means: Float[np.ndarray, "groups p"]) -> Estimate:
 
     The mean of s_g . s_h over pairs of different groups: squares would add the noise of s to the estimate.
     """
-    return _from_products(np.asarray(means, np.float64) @ np.asarray(means, np.float64).T)
-
-
-def _from_products(products: Float[np.ndarray, "groups groups"]) -> Estimate:
-    count = len(products)
+    means = np.asarray(means, np.float64)
+    products, count = means @ means.T, len(means)
     off = products - np.diag(np.diag(products))
     total, rows = off.sum(), off.sum(axis=1)
     without = (total - 2 * rows) / ((count - 1) * (count - 2))
@@ -132,7 +129,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
             advance()
     arrays: dict[str, Any] = {"index": np.array([*config.indices, *[0] * len(others)])}
     estimates = [
-        [_from_products(_products([group[i] for group in groups])) for i in range(len(u))]
+        [squared_norm_of_mean(np.stack([group[i] for group in groups])) for i in range(len(u))]
         for groups in (definition, theorem)
     ]
     for name, row in zip(("monte_carlo", "theorem"), estimates, strict=True):
@@ -142,11 +139,6 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     arrays["difference_error"] = np.array([jackknife_error(one.without - two.without) for one, two in pairs])
     arrays["at_origin"] = along**2 @ found["values"] ** 2
     return arrays
-
-
-def _products(rows: list[np.ndarray]) -> Float[np.ndarray, "groups groups"]:
-    stacked = np.stack(rows).astype(np.float64)
-    return stacked @ stacked.T
 
 
 def _weighted_gradients(net: Network, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "U p"]:

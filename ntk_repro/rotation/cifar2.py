@@ -105,29 +105,13 @@ class _Study:
         """The result of one training-set size."""
         console.print(f"{size:,} training images", highlight=False)
         recipe, n, kernel = self.config.recipe, len(self.data.x_train), self.kernel
-        x_train, y_train, x_test = self.data.x_train[:size], self.y_train[:size], self.data.x_test
-        batches = recipe.minibatches(self.config.seed, size)
-        network = train(
-            self.net,
-            x_train,
-            y_train,
-            recipe=recipe,
-            batches=batches,
-            x_test=x_test,
-            y_test=self.y_test,
-            folder=self.folder,
-            name=f"network_{size:06d}",
-        )
-        linearized = train_linearization(
-            kernel[:size, :size],
-            kernel[n:, :size],
-            y_train,
-            self.y_test,
-            recipe=recipe,
-            batches=batches,
-            fx_train_0=self.net(x_train),
-            fx_test_0=self.net(x_test),
-        )
+        x_train, y_train = self.data.x_train[:size], self.y_train[:size]
+        x_test, y_test = self.data.x_test, self.y_test
+        settings: dict[str, Any] = {"recipe": recipe, "batches": recipe.minibatches(self.config.seed, size)}
+        saved: dict[str, Any] = {"folder": self.folder, "name": f"network_{size:06d}"}
+        network = train(self.net, x_train, y_train, x_test=x_test, y_test=y_test, **settings, **saved)
+        start = self.net(x_train), self.net(x_test)
+        linearized = train_linearization(kernel[:size, :size], kernel[n:, :size], y_train, y_test, *start, **settings)
         return {
             "network_test_accuracy": network.test_accuracy,
             "network_train_accuracy": network.train_accuracy,

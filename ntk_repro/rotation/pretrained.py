@@ -100,16 +100,10 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
     ratio = config.learning_rate / (n * eta_critical(top_eigenpairs(kernel[:n, :n], 1, tolerance=1e-4)))
     console.print(f"linearization: eta / eta_critical = {ratio:.2g}", highlight=False)
     # Of the two kinds, a column each, one starts at the network's outputs and the other at 0.
-    trained = train_linearization(
-        kernel[:n, :n],
-        kernel[n:, :n],
-        np.repeat(task.y_train[:, None], 2, axis=1),
-        np.repeat(task.y_test[:, None], 2, axis=1),
-        recipe=config.recipe,
-        batches=batches,
-        fx_train_0=net(data.x_train) * np.float32([1, 0]),
-        fx_test_0=net(data.x_test) * np.float32([1, 0]),
-    )
+    labels = (np.repeat(y[:, None], 2, axis=1) for y in (task.y_train, task.y_test))
+    start = (net(x) * np.array([1, 0], np.float32) for x in (data.x_train, data.x_test))
+    kernels = kernel[:n, :n], kernel[n:, :n]
+    trained = train_linearization(*kernels, *labels, *start, recipe=config.recipe, batches=batches)
     return {
         "linearized_test_accuracy": trained.test_accuracy,
         "linearized_train_accuracy": trained.train_accuracy,

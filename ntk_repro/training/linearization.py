@@ -34,11 +34,11 @@ def train_linearization(
     k_test_train: Float[np.ndarray, "m n"],
     y_train: Shaped[np.ndarray, " n"] | Shaped[np.ndarray, "n T"],
     y_test: Shaped[np.ndarray, " m"] | Shaped[np.ndarray, "m T"],
+    fx_train_0: Float[np.ndarray, "n 1"] | Float[np.ndarray, "n T"],
+    fx_test_0: Float[np.ndarray, "m 1"] | Float[np.ndarray, "m T"],
     *,
     recipe: Recipe,
     batches: Int[np.ndarray, "steps b"],
-    fx_train_0: Float[np.ndarray, "n 1"] | Float[np.ndarray, "n T"],
-    fx_test_0: Float[np.ndarray, "m 1"] | Float[np.ndarray, "m T"],
 ) -> LinearizationTraining:
     """Trains linearizations of a network by `train_in_function_space`, each on a task of its own.
 
@@ -47,10 +47,10 @@ def train_linearization(
         k_test_train: the kernel between test and training samples.
         y_train: labels 0 and 1 of one task, or of a task a column.
         y_test: the same of the test samples.
-        recipe: how they train.
-        batches: row indices of every step.
         fx_train_0: outputs at the training samples before training.
         fx_test_0: outputs at the test samples before training.
+        recipe: how they train.
+        batches: row indices of every step.
 
     Raises:
         UserError: as `train_in_function_space` and `Recipe.in_function_space`.

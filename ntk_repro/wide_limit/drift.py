@@ -16,7 +16,6 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.training import descend
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
 
 __all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
@@ -89,18 +88,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
         changes |= {name: _relative([kernels[name]], [kernels_0[name]]) for name in kernels}
         return {name: np.asarray(change) for name, change in changes.items()}
 
-    descent = descend(
-        net,
-        x,
-        data.y_train,
-        learning_rate=config.learning_rate,
-        steps=config.steps,
-        observe_at=config.observed,
-        observe_fn=observe,
-        force=config.force,
-        folder=folder,
-        name=f"descent_{width}",
-    )
+    descent = config.descend(net, x, data.y_train, observe, folder, f"{width}")
     part = {name: np.asarray(values, float) for name, values in descent.observations.items()}
     return part | {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
@@ -18,7 +18,6 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.training import descend
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, check_increasing
 
 __all__ = ["Config", "run", "show"]
@@ -87,18 +86,11 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
     console.print(f"width {width:,}, {n:,} images", highlight=False)
     x, y, x_test = data.x_train[:n], data.y_train[:n], data.x_test
     net = Network.create(config.module(width), key_for(config.seed, INIT), x.shape[1:])
-    descent = descend(
-        net,
-        x,
-        y,
-        learning_rate=config.learning_rate,
-        steps=config.steps,
-        observe_at=config.observed,
-        observe_fn=lambda params: (net.apply(params, x), net.apply(params, x_test)),
-        force=config.force,
-        folder=folder,
-        name=f"descent_{width}_{n}",
-    )
+
+    def observe(params: Any) -> tuple[Array, Array]:
+        return net.apply(params, x), net.apply(params, x_test)
+
+    descent = config.descend(net, x, y, observe, folder, f"{width}_{n}")
     fx_train, fx_test = descent.observations
     dynamics = mse_dynamics(empirical_gram(net, x), y)
     # The closed form is for the summed loss; the learning rate is for its mean over the n targets.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
@@ -91,15 +90,38 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
         **config.sigmas,
         loss=config.loss,
     )
+
+    def trained(net: Network, rate: float, critical: float, name: str) -> dict[str, float]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*diverged.*")  # a finding, not a failure
+            descent = descend(
+                net,
+                data.x_train,
+                data.y_train,
+                learning_rate=rate,
+                steps=len(batches),
+                batches=batches,
+                loss=config.loss,
+                observe_at=(len(batches),),
+                force=True,
+                critical=critical,
+                folder=folder,
+                name=name,
+            )
+        return {
+            "test_accuracy": accuracy(descent.network(data.x_test), data.y_test),
+            "train_accuracy": accuracy(descent.network(data.x_train), data.y_train),
+            "train_loss": float(descent.train_loss[-1]),
+        }
+
     with progress(config.label, len(etas) * len(nets), "trainings") as advance:
         for name, net in nets.items():
             # Once: it is the same at every learning rate.
             critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
             rows = []
             for exponent, rate in zip(config.log2_etas, rates[name], strict=True):
-                part = f"{name}_{exponent:+d}"
-                how = (config, data, net, float(rate), critical, batches, folder, part)
-                rows.append(folder.part(part, _trained, *how, phase=part, learning_rate=float(rate)))
+                part, rate = f"{name}_{exponent:+d}", float(rate)
+                rows.append(folder.part(part, trained, net, rate, critical, part, phase=part, learning_rate=rate))
                 advance(note=f"{part}: {float(rows[-1]['test_accuracy']):.1%}")
             arrays |= {f"{name}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
             arrays |= {
@@ -117,41 +139,6 @@ def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
         nets[name] = Network.create(module, key_for(config.seed, INIT), data.x_train.shape[1:])
     params = standard_parameters(nets["ntk"].params, **config.sigmas)
     return {**nets, "standard": nets["standard"].replace(params=params)}
-
-
-def _trained(
-    config: Config,
-    data: RegressionData,
-    net: Network,
-    learning_rate: float,
-    critical: float,
-    batches: Int[np.ndarray, "steps b"],
-    folder: RunFolder,
-    part: str,
-) -> dict[str, float]:
-    """One training; that it diverged is a finding, not a failure."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*diverged.*")
-        descent = descend(
-            net,
-            data.x_train,
-            data.y_train,
-            learning_rate=learning_rate,
-            steps=len(batches),
-            batches=batches,
-            loss=config.loss,
-            observe_at=(len(batches),),
-            force=True,
-            critical=critical,
-            folder=folder,
-            name=part,
-        )
-    fx_train, fx_test = descent.network(data.x_train), descent.network(data.x_test)
-    return {
-        "test_accuracy": accuracy(fx_test, data.y_test),
-        "train_accuracy": accuracy(fx_train, data.y_train),
-        "train_loss": float(descent.train_loss[-1]),
-    }
 
 
 def show(folder: RunFolder) -> None:

@@ -1,6 +1,6 @@
 """What a kernel at the start predicts of training: closed forms for the squared loss, an ODE for cross-entropy."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ from ntk_repro.training import Loss
 __all__ = ["PREDICTIONS", "Prediction", "predicted"]
 
 Prediction = Literal["empirical", "analytic"]
-PREDICTIONS: tuple[Prediction, ...] = ("empirical", "analytic")
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 
 def predicted(
@@ -63,14 +63,13 @@ def predicted(
     else:
         dynamics = momentum_dynamics(train_train, y_train, momentum)
         train, test = dynamics.outputs_after(steps, rate, **start)
-    if test is None:  # cannot be, with a test kernel
-        raise AssertionError("no test outputs")
+    assert test is not None  # as there is a test kernel
     return train, test
 
 
 def _kernels(net: Network, x_train, x_test, num_outputs: int, kernel: Prediction) -> tuple[np.ndarray, np.ndarray]:
     if kernel == "analytic":
-        whole = analytic_kernel(net, np.concatenate([x_train, x_test])).ntk
-        return whole[: len(x_train), : len(x_train)], whole[len(x_train) :, : len(x_train)]
+        columns = analytic_kernel(net, np.concatenate([x_train, x_test])).ntk[:, : len(x_train)]
+        return columns[: len(x_train)], columns[len(x_train) :]
     outputs = "full" if num_outputs > 1 else "mean"
     return empirical_gram(net, x_train, outputs=outputs), empirical_gram(net, x_test, x_train, outputs=outputs)

@@ -2,15 +2,20 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ntk_repro.data import RegressionData, one_hot, signed_targets
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
+from ntk_repro.network import Network
 from ntk_repro.ranges import check_counts
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Descent, descend
 
 __all__ = [
     "DescentSettings",
@@ -57,8 +62,9 @@ class FcnSettings(StudyConfig):
 
     def module(self, width: int, num_outputs: int = 1, parameterization: str = "ntk") -> Any:
         """The network of one width."""
-        settings = {"depth": self.depth, "activation": self.activation, "parameterization": parameterization}
-        return build_model("fcn", hidden=width, num_outputs=num_outputs, **settings, **self.sigmas)
+        settings: dict[str, Any] = {"depth": self.depth, "activation": self.activation, **self.sigmas}
+        settings |= {"num_outputs": num_outputs, "parameterization": parameterization}
+        return build_model("fcn", hidden=width, **settings)
 
 
 @dataclass(frozen=True)
@@ -143,3 +149,20 @@ class StepSettings(DescentSettings):
     def observed(self) -> tuple[int, ...]:
         """The steps after which results are taken: steps/64, steps/32 ... steps (those that are at least 1)."""
         return tuple(sorted({self.steps // 2**i for i in range(7)} - {0}))
+
+    def descend(
+        self, net: Network, x: np.ndarray, y: np.ndarray, observe: Callable, folder: RunFolder, name: str
+    ) -> Descent:
+        """Trains a network by all its images, and observes its parameters at the steps of `observed`."""
+        return descend(
+            net,
+            x,
+            y,
+            learning_rate=self.learning_rate,
+            steps=self.steps,
+            observe_at=self.observed,
+            observe_fn=observe,
+            force=self.force,
+            folder=folder,
+            name=f"descent_{name}",
+        )
