@@ -101,6 +101,15 @@ def test_a_run_is_computed_once_and_found_again(tmp_path):
     assert count.__doc__ == "The count."
 
 
+def test_a_run_is_not_returned_for_other_images_of_the_same_name(tmp_path):
+    """Another data folder is not part of a run's identity, so it is found, and refused."""
+    data = Config().load()
+    other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
+    count(Config(), tmp_path, data)
+    with pytest.raises(UserError, match=r"images of digits are not those that .*counts.* was begun with"):
+        count(Config(data_dir="elsewhere"), tmp_path, other)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -55,7 +55,8 @@ class KernelMeasurement:
         n^2; `mean_squared_gradient_norm` (): mean of K(x, x); `kernel_cosine_distance` (): from the kernel before
         training; with targets `alignment` (T,), on their own images.
         """
-        kernel, y = self._kernel_0 if epoch == 0 else self._kernel(epoch, network), 2.0 * self.y - 1
+        kernel = self._kernel(epoch, network) if epoch else self._kernel_0
+        y = 2.0 * self.y - 1
         values, energies = np.zeros(self.top), []
         for count in nested_counts(len(self.x), self.top):
             pairs = top_eigenpairs(kernel[:count, :count], self.top)

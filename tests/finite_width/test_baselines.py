@@ -1,10 +1,7 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import sklearn.linear_model
 
-from ntk_repro.errors import UserError
 from ntk_repro.finite_width import baselines
 from ntk_repro.finite_width.settings import Images
 from ntk_repro.finite_width.task import images, targets
@@ -53,17 +50,3 @@ def test_a_fit_is_made_once(tmp_path, monkeypatch):
     first = baselines.run(config, root=tmp_path)
     monkeypatch.setattr(baselines, "targets", None)
     assert baselines.run(config, root=tmp_path).path == first.path
-
-
-def test_a_fit_of_other_images_is_refused(tmp_path):
-    config = baselines.Config(**IMAGES)
-    baselines.run(config, root=tmp_path)
-    data = images(config)
-    other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
-    with pytest.raises(UserError, match=r"are not those that .*finite_width_baselines.* was begun with"):
-        baselines.run(config, root=tmp_path, data=other)
-
-
-def test_a_negative_ridge_is_refused():
-    with pytest.raises(UserError, match="ridge must be at least 0"):
-        baselines.Config(ridge=-1.0).resolved()

@@ -1,6 +1,5 @@
 import dataclasses
 import sys
-import types
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,17 +10,8 @@ from ntk_repro.finite_width import grid, training
 from ntk_repro.record import RunInUseError
 from tests.finite_width.small import TRAINING
 
+RUN = grid.run
 CONFIG = grid.Config(**TRAINING, baseline=False, learning_rates=(0.01, 0.1), weight_decays=(5e-5,))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return grid.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -88,54 +78,45 @@ def test_a_grid_of_other_images_is_refused(done, root, monkeypatch):
         grid.run(CONFIG, root=root)
 
 
-def test_slurm_jobs_are_the_shares(root, tmp_path, monkeypatch):
-    jobs, asked = [], {}
+@pytest.fixture
+def slurm(monkeypatch):
+    """In place of submitit: what was asked for, the jobs, and the numbers of those that fail or were awaited."""
+    cluster = SimpleNamespace(asked={}, jobs=[], failing=(), awaited=[])
 
-    class Executor:
-        def __init__(self, folder):
-            assert folder.endswith("slurm")
+    def executor(folder):
+        assert folder.endswith("slurm")
+        return SimpleNamespace(update_parameters=cluster.asked.update, submit=submit)
 
-        def update_parameters(self, **settings):
-            asked.update(settings)
+    def submit(function, config, root):
+        cluster.jobs.append(config)
+        number = len(cluster.jobs)
+        return SimpleNamespace(job_id=number, result=lambda: result(number))
 
-        def submit(self, function, config, root):
-            jobs.append(config)
-            return types.SimpleNamespace(job_id=len(jobs), result=lambda: None)
+    def result(number):
+        cluster.awaited.append(number)
+        if number in cluster.failing:
+            raise TimeoutError("Traceback\njob timed out")
 
-    monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
+    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=executor))
+    return cluster
+
+
+def test_slurm_jobs_are_the_shares(slurm, tmp_path):
     own = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
     assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **own), root=tmp_path).done
-    assert asked == {
+    assert slurm.asked == {
         "timeout_min": 90, "name": "ntk_repro_grid", "slurm_partition": "short", "gpus_per_node": 1,
         "cpus_per_task": 2, "mem_gb": 8.0,
     }  # fmt: skip
-    assert [job.share for job in jobs] == [(0, 2), (1, 2)]
-    assert [job.slurm_jobs for job in jobs] == [0, 0]
+    assert [(job.share, job.slurm_jobs) for job in slurm.jobs] == [((0, 2), 0), ((1, 2), 0)]
 
 
-def test_a_job_that_fails_is_a_sentence_after_all_have_ended(tmp_path, monkeypatch):
-    waited = []
-
-    def result(number):
-        waited.append(number)
-        if number == 1:
-            raise TimeoutError("Traceback\njob timed out")
-
-    class Executor:
-        def __init__(self, folder):
-            self.jobs = 0
-
-        def update_parameters(self, **settings):
-            pass
-
-        def submit(self, function, config, root):
-            self.jobs += 1
-            return types.SimpleNamespace(job_id=self.jobs, result=lambda number=self.jobs: result(number))
-
-    monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
+def test_a_job_that_fails_is_a_sentence_after_all_have_ended(slurm, tmp_path):
+    slurm.failing = (1,)
     with pytest.raises(UserError, match=r"1 of 2 jobs did not finish \(job 1: job timed out\)"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)
-    assert waited == [1, 2]
+    assert slurm.awaited == [1, 2]
+    assert slurm.asked.keys() == {"timeout_min", "name", "cpus_per_task", "mem_gb"}
 
 
 @pytest.mark.slow

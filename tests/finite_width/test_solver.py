@@ -9,17 +9,8 @@ from ntk_repro.finite_width.task import images, targets
 from ntk_repro.training import train
 from tests.finite_width.small import SMALL
 
+RUN = solver.run
 CONFIG = solver.Config(**SMALL, positive=3, sizes=(20, 60), epochs=3, batch_size=20, learning_rate=0.05)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return solver.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -95,11 +86,3 @@ def test_sizes_are_fitted_to_fewer_images():
 def test_more_images_than_there_are_are_refused(tmp_path):
     with pytest.raises(UserError, match="--sizes 3000 is above"):
         solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)
-
-
-@pytest.mark.slow
-def test_a_run_is_shown(done, capsys):
-    solver.show(done)
-    shown = capsys.readouterr().out
-    assert "least squares, rank 60" in shown
-    assert "network by SGD" in shown

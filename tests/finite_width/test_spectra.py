@@ -12,12 +12,8 @@ from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
 from tests.finite_width.small import SMALL
 
+RUN = spectra.run
 CONFIG = spectra.Config(**{**SMALL, "n_train": 12, "n_test": 1}, direct_images=5)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return spectra.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.slow
@@ -52,11 +48,6 @@ def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
     assert fit.direct_images == 3
     assert "not on 5" in said
     assert CONFIG.within(5, 1) == (CONFIG, [])
-
-
-def test_a_run_is_shown(done, capsys):
-    spectra.show(done)
-    assert "12 images" in capsys.readouterr().out
 
 
 def test_all_images_are_said_so(capsys):

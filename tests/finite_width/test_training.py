@@ -7,18 +7,10 @@ from ntk_repro.finite_width import training
 from ntk_repro.finite_width.task import images, targets
 from ntk_repro.training import train
 from tests.finite_width.small import TRAINING
+from tests.interruption import interrupted
 
+RUN = training.run
 CONFIG = training.Config(**TRAINING)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return training.run(CONFIG, root=root)
 
 
 def test_every_array_has_the_shape_that_is_promised(done):
@@ -59,21 +51,8 @@ def test_one_model_alone_is_the_same_model(done, root):
 
 
 def test_a_run_that_was_killed_keeps_the_model_it_has(done, tmp_path, monkeypatch):
-    trained = []
-
-    def killed(*arguments, name, **settings):
-        trained.append(name)
-        if len(trained) == 2:
-            raise KeyboardInterrupt
-        return train(*arguments, name=name, **settings)
-
-    monkeypatch.setattr(training, "train", killed)
-    with pytest.raises(KeyboardInterrupt):
-        training.run(CONFIG, root=tmp_path)
-    continued = training.run(CONFIG, root=tmp_path).result()
+    trained, _ = interrupted(monkeypatch, training, "train", 2, done, training.run, CONFIG, tmp_path)
     assert trained == ["network", "linearized", "linearized"]
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued[name], array, err_msg=name)
 
 
 def test_a_training_that_diverges_leaves_nan_and_does_not_stop_the_other(root):
@@ -83,10 +62,3 @@ def test_a_training_that_diverges_leaves_nan_and_does_not_stop_the_other(root):
     assert np.isnan(result["network_test_accuracy"])
     assert np.isnan(result["linearized_test_accuracy"])
     assert np.isnan(result["outputs_apart"][-1])
-
-
-def test_a_run_is_shown(done, capsys):
-    training.show(done)
-    shown = capsys.readouterr().out
-    assert "mlp x0.1" in shown
-    assert "logistic regression" in shown

@@ -5,20 +5,15 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
-from ntk_repro.nads.__main__ import main
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints
+from tests.interruption import interrupted
 
 MLP = {"net": "mlp", "width": 0.1}
 BASIS = basis.Config(**MLP, size=4, shown=3)
 SEPARABLE = separable.Config(
     **MLP, size=4, indices=(16, 1), train_size=200, test_size=100, batch_size=32, epochs=8, learning_rate=0.2
 )
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.mark.slow
@@ -96,25 +91,10 @@ def test_networks_and_linearizations_train_along_directions(root):
 
 
 def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path, monkeypatch):
-    done = separable.run(SEPARABLE, root=root).result()
-    real, trained = separable.train, []
-
-    def once(*args, **kwargs):
-        if trained:
-            raise KeyboardInterrupt
-        trained.append(kwargs["name"])
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(separable, "train", once)
-    with pytest.raises(KeyboardInterrupt):
-        separable.run(SEPARABLE, root=tmp_path)
-    monkeypatch.setattr(
-        separable, "train", lambda *args, **kwargs: (trained.append(kwargs["name"]), real(*args, **kwargs))[1]
-    )
-    again = separable.run(SEPARABLE, root=tmp_path).result()
-    assert trained == ["network_00001", "network_00016"]  # a name each, under which a long training is kept
-    for name, array in done.items():
-        np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
+    done = separable.run(SEPARABLE, root=root)
+    rounding = {"rtol": 1e-5, "atol": 1e-12}
+    trained, _ = interrupted(monkeypatch, separable, "train", 2, done, separable.run, SEPARABLE, tmp_path, **rounding)
+    assert trained == ["network_00001", "network_00016", "network_00016"]  # a long training is saved by its name
 
 
 def test_a_run_killed_in_a_training_continues_in_it_and_leaves_nothing_of_it_behind(root, tmp_path, monkeypatch):
@@ -213,18 +193,3 @@ def test_bad_settings_are_refused_before_a_folder_is_made(config, message, tmp_p
     with pytest.raises(UserError, match=message):
         experiment[type(config)].run(config, root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_command_line_computes_and_shows_each_experiment(root, monkeypatch, capsys):
-    monkeypatch.setenv("NTK_REPRO_RUNS", str(root))
-    mlp = ["--net", "mlp", "--width", "0.1", "--size", "4"]
-    main([*mlp, "--shown", "3"])
-    along = ["--indices", "1", "16", "--train-size", "200", "--test-size", "100", "--batch-size", "32", "--epochs", "8"]
-    main(["separable", *mlp, *along, "--learning-rate", "0.2"])
-    groups = ["--groups", "40", "--group-size", "100", "--indices", "1", "2", "8", "--random-directions", "1"]
-    main(["theorem1", *mlp, *groups])
-    main(["lemma1", *mlp[:4], "--data", "digits", "--n-train", "40", "--pairs", "4000"])
-    main(["tangent-space", "--widths", "2", "300", "--steps", "20"])
-    shown = capsys.readouterr().out
-    for said in ("16 of 16 directions", "test accuracy on D(v)", "Monte Carlo", "random pairs", "width"):
-        assert said in shown

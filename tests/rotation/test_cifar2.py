@@ -4,20 +4,12 @@ import pytest
 from ntk_repro.rotation import cifar2
 from ntk_repro.rotation.task import images
 from ntk_repro.training import train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
 SETTINGS = {name: value for name, value in SMALL.items() if name != "n_train"}
+RUN = cifar2.run
 CONFIG = cifar2.Config(**SETTINGS, sizes=(40, 150))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return cifar2.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -54,24 +46,5 @@ def test_both_models_are_those_of_weight_space(done, i):
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatch):
-    sizes = []
-
-    def stopping(net, x, *args, **settings):
-        sizes.append(len(x))
-        if len(sizes) == 2:
-            raise KeyboardInterrupt
-        return train(net, x, *args, **settings)
-
-    monkeypatch.setattr(cifar2, "train", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        cifar2.run(CONFIG, root=tmp_path)
-    continued = cifar2.run(CONFIG, root=tmp_path).result()
-    assert sizes == [40, 150, 150]
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued[name], array, err_msg=name)
-
-
-@pytest.mark.slow
-def test_a_run_is_shown(done, capsys):
-    cifar2.show(done)
-    assert "mlp on classes" in capsys.readouterr().out
+    trained, _ = interrupted(monkeypatch, cifar2, "train", 2, done, cifar2.run, CONFIG, tmp_path)
+    assert trained == ["network_000040", "network_000150", "network_000150"]

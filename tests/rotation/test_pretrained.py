@@ -5,23 +5,14 @@ from flax import linen as nn
 
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
 from ntk_repro.rotation import pretrained
 from ntk_repro.rotation.task import images, task_for
 from ntk_repro.training import train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
+RUN = pretrained.run
 CONFIG = pretrained.Config(**SMALL, index=3, linearize_at=(2,))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return pretrained.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -99,29 +90,11 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
-    calls = []
-    real = RunFolder.save_part
-
-    def save_part(self, name, **arrays):
-        if name == "epoch_00002" and not calls:
-            calls.append(name)
-            raise KeyboardInterrupt
-        real(self, name, **arrays)
-
-    monkeypatch.setattr(RunFolder, "save_part", save_part)
-    with pytest.raises(KeyboardInterrupt):
-        pretrained.run(CONFIG, root=tmp_path)
-    continued = pretrained.run(CONFIG, root=tmp_path).result()
-    for name, array in done.result().items():
-        np.testing.assert_allclose(continued[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+    rounding = {"rtol": 1e-5, "atol": 1e-6}
+    interrupted(monkeypatch, pretrained, "_linearized", 2, done, pretrained.run, CONFIG, tmp_path, **rounding)
 
 
 def test_the_classes_are_a_task_too(tmp_path):
     config = pretrained.Config(**{**SMALL, "epochs": 1})
     assert pretrained.run(config, root=tmp_path).result()["linearized_loss"].shape == (2, 2, 1)
     assert not (tmp_path / "eigenbasis").exists()
-
-
-def test_a_run_is_shown(done, capsys):
-    pretrained.show(done)
-    assert "eigenfunction 3" in capsys.readouterr().out

@@ -9,14 +9,11 @@ from ntk_repro.rotation import tracking
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement
 from ntk_repro.rotation.task import images
 from ntk_repro.training import Checkpoint, train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
+RUN = tracking.run
 CONFIG = tracking.Config(**SMALL, index=3, track=(1, 3), kernel_images=60, top=10, num_eigenfunctions=12)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return tracking.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.slow
@@ -77,24 +74,12 @@ def test_the_eigenfunction_trained_on_gains_most(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
-    measured, steps = [], []
-    real, save = KernelMeasurement.__call__, Checkpoint.save
-
-    def measure(self, epoch, network):
-        measured.append(epoch)
-        if len(measured) == 3:
-            raise KeyboardInterrupt
-        return real(self, epoch, network)
-
-    monkeypatch.setattr(KernelMeasurement, "__call__", measure)
-    monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: (steps.append(at), save(self, at, *rest))[1])
-    with pytest.raises(KeyboardInterrupt):
-        tracking.run(CONFIG, root=tmp_path)
-    continued = tracking.run(CONFIG, root=tmp_path)
+    steps, save = [], Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: steps.append(at) or save(self, at, *rest))
+    how = (monkeypatch, KernelMeasurement, "__call__", 3, done, tracking.run, CONFIG, tmp_path)
+    measured, continued = interrupted(*how, asked_for=lambda args: args[1])
     assert measured == [0, 1, 3, 3, 4]
     assert steps == sorted(steps)  # never back to an earlier epoch
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued.result()[name], array, err_msg=name)
     assert not (continued.path / "parts").exists()
 
 
@@ -125,8 +110,3 @@ def test_a_training_that_diverges_ends_in_nan(tmp_path):
 def test_more_eigenvectors_than_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="with --top"):
         tracking.run(dataclasses.replace(CONFIG, top=61), root=tmp_path)
-
-
-def test_a_run_is_shown(done, capsys):
-    tracking.show(done)
-    assert "on 60 images" in capsys.readouterr().out

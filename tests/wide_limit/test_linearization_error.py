@@ -1,22 +1,15 @@
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.training import train_pair
-from ntk_repro.wide_limit import linearization_error
+from ntk_repro.wide_limit import linearization_error, settings
 from ntk_repro.wide_limit.linearization_error import Config
-from tests.wide_limit.interruption import interrupted
+from tests.interruption import interrupted
 
+RUN = linearization_error.run
 CONFIG = Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", learning_rate=0.1, steps=4)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return linearization_error.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
 def rms(fx):
@@ -53,7 +46,7 @@ def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_si
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_where_it_was(done, tmp_path, monkeypatch):
-    asked, _ = interrupted(linearization_error, "descend", CONFIG, done, 4, tmp_path, monkeypatch)
+    asked, _ = interrupted(monkeypatch, settings, "descend", 4, done, linearization_error.run, CONFIG, tmp_path)
     assert asked == ["descent_5_4", "descent_5_6", "descent_8_4", "descent_8_6", "descent_8_6"]
 
 
@@ -62,22 +55,3 @@ def test_sizes_that_the_images_cannot_give_are_left_out():
     fit, said = CONFIG.within(n_train=10 - CONFIG.n_test, n_test=CONFIG.n_test)
     assert fit.sizes == (4,)
     assert said == ["sizes beyond 5 training images are left out"]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the learning rate")
-def test_a_rate_above_the_critical_one_takes_force(tmp_path):
-    wild = dataclasses.replace(CONFIG, widths=(5,), sizes=(4,), learning_rate=30.0, steps=1)
-    with pytest.raises(UserError, match="times eta_critical"):
-        linearization_error.run(wild, root=tmp_path)
-    forced = linearization_error.run(dataclasses.replace(wild, force=True), root=tmp_path).result()
-    assert forced["learning_rate_ratio"][0, 0] > 1
-
-
-@pytest.mark.slow
-def test_the_label_and_the_table_name_what_was_run(done, capsys):
-    assert CONFIG.label == "fcn, widths 5 to 8 on 4 to 6 images of digits"
-    linearization_error.show(done)
-    printed = capsys.readouterr().out
-    assert f"{done.result()['test_rmse'][1, 0, -1]:.3g}" in printed
-    assert "n = 6" in printed

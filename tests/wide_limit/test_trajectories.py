@@ -9,7 +9,9 @@ from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit import trajectories
 from ntk_repro.wide_limit.trajectories import Config
+from tests.interruption import interrupted
 
+RUN = trajectories.run
 CONFIG = Config(
     hidden=48, depth=2, learning_rate=0.2, steps=12, observations=6, predictions=("analytic", "empirical"),
     data="digits", classes=(7, 0), n_train=12, n_test=10, num_observed=9, num_weights=5,
@@ -22,16 +24,6 @@ RESNET = Config(
     net="wide_resnet", channels=4, momentum=0.5, batch_size=4, learning_rate=0.1, steps=2, observations=2,
     spacing="linear", data="digits", classes=(0, 1, 2), n_train=8, n_test=8, num_observed=8,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return trajectories.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -145,24 +137,7 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
-    def stopped(*args, **settings):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(trajectories, "predicted", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        trajectories.run(CONFIG, root=tmp_path)
-    monkeypatch.undo()
-    again, whole = trajectories.run(CONFIG, root=tmp_path).result(), done.result()
-    for name in whole:
-        np.testing.assert_array_equal(again[name], whole[name])
-
-
-@pytest.mark.slow
-def test_show_says_how_far_the_predictions_are_off(done, capsys):
-    trajectories.show(done)
-    said = capsys.readouterr().out
-    assert "linearized" in said
-    assert "analytic" in said
+    interrupted(monkeypatch, trajectories, "predicted", 1, done, trajectories.run, CONFIG, tmp_path)
 
 
 def test_observed_steps_are_spread_as_asked():
@@ -170,8 +145,3 @@ def test_observed_steps_are_spread_as_asked():
     assert Config(steps=100, observations=5, spacing="linear").observed == (0, 25, 50, 75, 100)
     assert Config(steps=3, observations=60).observed == (0, 1, 2, 3)
     assert Config(steps=3, observations=1).observed == (0, 1, 3)
-
-
-def test_labels_name_architecture_width_and_batch_norm():
-    assert CONFIG.label == "fcn of width 48 and its linearization on digits"
-    assert RESNET.label.endswith("BatchNorm: both take each batch's statistics")
