@@ -123,7 +123,7 @@ class _Study:
     def _named(self, rows: dict[str, np.ndarray], kind: str, indices: tuple[int, ...]) -> dict[str, np.ndarray]:
         """The result's arrays from those over all tasks, of which the baseline is the last."""
         count = len(indices)
-        # What Figure 3 shows of the network has no prefix; a linearization has it if trained in weight space.
+        # What Figure 3 shows of the network has no prefix; a linearization that was trained in weight space has one.
         unprefixed = {"majority_rate", *(_FIGURE_3 if kind == "network" else ())}
         named = {"index" if kind == "network" else "linearized_index": np.array(indices)}
         for key, values in rows.items():

@@ -1,4 +1,4 @@
-"""Linear classifiers on the pixels: what the study's networks are compared with, fitted once for each data set."""
+"""Linear classifiers on the pixels, to compare networks with; fitted once for each data set."""
 
 import warnings
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Config(Images):
 
 @experiment("finite_width_baselines", load=images, wait=True)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, float]:
-    """Fits both, or returns what is there; waits for another process that fits the same.
+    """Fits both, or returns a finished fit; waits for another process that fits the same.
 
     The result's arrays: `logistic_train_accuracy`, `logistic_test_accuracy`, `ridge_train_accuracy` and
     `ridge_test_accuracy`.
@@ -57,7 +57,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, float]:
     chosen = (data.y_train, data.y_test)
     labels = chosen if config.positive is None else [classes == config.positive for classes in chosen]
     with warnings.catch_warnings():
-        # scikit-learn's usual settings: on pixels their 100 iterations end the fit before it has converged.
+        # scikit-learn's default settings: on pixels their 100 iterations end before the fit has converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         logistic = LogisticRegression().fit(x_train, labels[0])
     ridge = Ridge(alpha=config.ridge * float(np.mean(np.sum(x_train**2, axis=1)))).fit(x_train, y.y_train)

@@ -35,7 +35,7 @@ class Config(Images, NetworkChoice, StudyConfig):
     """Computes the largest curvature of the squared loss of linearizations, which is the same wherever they are."""
 
     n_test: int | None = 1
-    """Test images have no use here: leave it at 1."""
+    """Not used: leave it at 1."""
     net: str = "lenet5"
     widths: tuple[float, ...] = (1.0, 2.0, 4.0, 10.0)
     """Factors on every channel count and hidden width."""
@@ -61,7 +61,7 @@ class Config(Images, NetworkChoice, StudyConfig):
         check_positive(learning_rate=self.learning_rate)
         check_momentum(self.momentum)
         if self.n_test != 1:
-            raise UserError("the curvature is that on training images: leave --n-test out")
+            raise UserError("the curvature is computed on training images: leave --n-test out")
         for width in self.widths:
             self.of_width(width).resolved()
         return super().canonical()
@@ -82,10 +82,10 @@ def curvatures(
     Args:
         kernel: J J^T of all outputs, sample-major.
         outputs: of a sample.
-        batch_size: samples of a batch; what is left over at the end is left out.
+        batch_size: samples of a batch; the remainder at the end is left out.
 
-    >>> whole, batches = curvatures(np.diag([1.0, 2.0, 6.0, 4.0]), 1, 2)
-    >>> whole, batches.tolist()
+    >>> total, batches = curvatures(np.diag([1.0, 2.0, 6.0, 4.0]), 1, 2)
+    >>> total, batches.tolist()
     (3.0, [2.0, 6.0])
     """
     rows = batch_size * outputs
@@ -115,11 +115,11 @@ def _load(config: Config) -> Dataset:
 
 @experiment("finite_width_curvature", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the curvatures of all widths, or returns them where they are there.
+    """Computes the curvatures of all widths, or returns a finished run.
 
     The result's arrays, for W widths and B batches: `widths`, `num_params` (W,); `curvature` (W,) on all images and
     `batch_curvature` (W, B), of the loss summed over the outputs; `outputs`, by which the loss that is averaged over
-    them divides that; `limit`, 2 (1 + momentum), which learning rate times curvature must not reach.
+    them divides that; `limit`, 2 (1 + momentum), the limit of stability for learning rate times curvature.
     """
     outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     rows = []
@@ -140,7 +140,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
 
 def show(folder: RunFolder) -> None:
-    """Prints learning rate times curvature for both losses, beside the limit."""
+    """Prints learning rate times curvature for both losses, and the limit."""
     result, config = folder.result(), folder.config
     rate, limit, outputs = config["learning_rate"], float(result["limit"]), int(result["outputs"])
     title = f"{display_name(config['net'])}: learning rate {rate:g} times largest curvature; stable below {limit:g}"

@@ -1,9 +1,9 @@
 """Experiment: the training of a network and its linearization over a grid of learning rates and weight decays.
 
-Every point is a run of `training` of its own, so a grid continues where it was stopped, shares its points with other
-grids and figures, and can be computed by several processes or Slurm jobs at once.
+Every point is a run of `training`, so a grid continues where it was stopped, shares its points with other grids and
+figures, and can be computed by several processes or Slurm jobs at once.
 
-Source: Samarin et al. 2022, section 4 (hyper-parameter search, network and linearization and every width apart).
+Source: Samarin et al. 2022, section 4 (hyper-parameter search, separately for network, linearization and every width).
 """
 
 import dataclasses
@@ -37,8 +37,8 @@ class Config(training.Config):
     share: tuple[int, int] | None = field(default=None, metadata={"identity": False})
     """INDEX COUNT: compute part INDEX (from 0) of COUNT of the grid's points; for job arrays."""
     slurm_jobs: int = field(default=0, metadata={"identity": False})
-    """Hand the grid to so many Slurm jobs and wait for them (needs `pip install 'ntk_repro[slurm]'`; without Slurm they
-    are processes of this machine); 0: compute it here."""
+    """Number of Slurm jobs that compute the grid (needs `pip install 'ntk_repro[slurm]'`; without Slurm they are
+    processes of this machine), until all have ended; 0: compute it here."""
     slurm_partition: str | None = field(default=None, metadata={"identity": False})
     """Partition of those jobs; none: the cluster's default."""
     slurm_hours: float = field(default=24.0, metadata={"identity": False})
@@ -114,14 +114,14 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
         raise UserError(
-            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): what they had done is "
-            "kept, the same command continues; raise --slurm-hours or --slurm-memory where that was too little"
+            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): the same command "
+            "continues; raise --slurm-hours or --slurm-memory if the jobs ran out of time or memory"
         )
     return folder
 
 
 def _compute(points: list[training.Config], root: Path | None, data: Dataset) -> None:
-    """Trains what is not done; a point that another process has open comes last, as it may be done by then."""
+    """Trains the points that are not done; one that another process has open comes last, as it may be done by then."""
     left = _left(points, root)
     console.print(f"{len(points) - len(left)} of {len(points)} points are done", highlight=False)
     elsewhere = []
@@ -152,7 +152,7 @@ def _gathered(config: Config, root: Path | None, data: Dataset) -> dict[str, np.
 
 
 def _through_slurm(config: Config, root: Path | None) -> list[str]:
-    """Waits for all jobs; returns what went wrong, a few words for each job that failed."""
+    """Waits for all jobs; returns a few words for each job that failed."""
     try:
         import submitit
     except ImportError as error:
@@ -179,9 +179,9 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
     for job in jobs:
         try:
             job.result()
-        except Exception as error:  # whatever ended the job: a timeout, a lost node, an error of the training
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            failed.append(f"job {job.job_id}: {said[-1]}")
+        except Exception as error:  # a timeout, a lost node, an error of the training
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            failed.append(f"job {job.job_id}: {lines[-1]}")
     return failed
 
 

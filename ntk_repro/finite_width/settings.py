@@ -14,7 +14,7 @@ __all__ = ["Images", "Settings", "SgdSettings"]
 
 @dataclass(frozen=True)
 class Images(DataSettings):
-    """A data set, and what is done to its images."""
+    """A data set, and transformations of its images."""
 
     data: str = "mnist5k"
     """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, snakes (with --imagenet), or the path of an

@@ -38,7 +38,7 @@ MODELS = {
     "logistic": "logistic regression on pixels",
     "ridge": "ridge regression on pixels",
 }
-"""The solutions by the beginning of their arrays' names, as a reader sees them."""
+"""The names of the solutions in tables, by the prefix of their arrays."""
 
 _FLOAT32 = 4  # bytes
 _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
@@ -46,7 +46,7 @@ _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 @dataclass(frozen=True)
 class Config(SgdSettings, Settings):
-    """Learns one class against the others with one output, in every way there is."""
+    """Learns one class against the others with one output, by every method."""
 
     positive: int = 0
     """The class to distinguish from all others."""
@@ -74,7 +74,7 @@ class Config(SgdSettings, Settings):
         return {**super().canonical(), "sizes": sizes}
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes above the number of training images become that."""
+        """As `Settings.within`: sizes above the number of training images become that number."""
         fit, lines = super().within(n_train, n_test)
         if self.sizes is None or max(self.sizes, default=0) <= n_train:
             return fit, lines
@@ -112,7 +112,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `solver_norm`, `solver_cutoff` (S,); `kernel_ridge_*`, `linearized_*`, `network_*`, `logistic_*` and `ridge_*`
     (the last two on the pixels) `train_accuracy` and `test_accuracy`, nan where a training diverged;
     `linearized_function_space`, 1 where the linearization was trained by its kernel and 0 for by its weights;
-    `num_params`; `majority_rate`, the accuracy on the test images of always saying no.
+    `num_params`; `majority_rate`, the accuracy on the test images of always predicting the other classes.
     """
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
     study = _Study(config, data, folder)
@@ -195,7 +195,7 @@ class _Study:
             kernels = empirical_gram(net, x_train), empirical_gram(net, x_test, x_train)
             start = net(x_train), net(x_test)
             trained = train_linearization(*kernels, self.y.y_train, self.y.y_test, *start, **self.settings)
-        except DivergedError as error:  # as a training of weights: the other solutions stand
+        except DivergedError as error:  # as after a training of weights, the other solutions are kept
             console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
             return {"train_accuracy": np.nan, "test_accuracy": np.nan, "function_space": 1}
         accuracies = {"train_accuracy": trained.train_accuracy[0], "test_accuracy": trained.test_accuracy[0]}

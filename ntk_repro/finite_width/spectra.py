@@ -34,19 +34,19 @@ class Config(Settings):
     n_train: int | None = 600
     """Number of images (training images)."""
     n_test: int | None = 1
-    """Test images have no use here: leave it at 1."""
+    """Not used: leave it at 1."""
     precision: Literal["float64", "float32"] = "float64"
     """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding: for 6,000 rows
     1e-6 (float64) or 3e-2 (float32)."""
     direct_images: int = 0
-    """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
+    """Number of images on which the Jacobian itself is decomposed too, to compare; it has to fit into memory."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         if self.direct_images < 0 or (self.n_train is not None and self.direct_images > self.n_train):
             raise UserError(f"direct_images must be from 0 to the {self.n_train} images, not {self.direct_images}")
         if self.n_test != 1:
-            raise UserError("the singular values are those on training images: leave --n-test out")
+            raise UserError("the singular values are computed on training images: leave --n-test out")
         return super().canonical()
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
@@ -67,7 +67,7 @@ def _load(config: Config) -> Dataset:
 
 @experiment("finite_width_spectra", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the singular values of one width, or returns them where they are there.
+    """Computes the singular values of one width, or returns a finished run.
 
     The result's arrays, for r = images times outputs rows of the Jacobian J and the kernel K = J J^T: `singular_values`
     (r,) of J, descending; `effective_rank` of these, `effective_rank_of_kernel` of their squares, K's eigenvalues;
@@ -88,7 +88,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
 
 def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
-    """What `run` keeps of a kernel K = J J^T.
+    """The statistics that `run` saves of a kernel K = J J^T.
 
     A singular value vanishes where its square is at most r times the rounding of K's type, relative to the largest.
 
@@ -124,7 +124,7 @@ def _direct(config: Config, net: Network, data: Dataset, kernel: np.ndarray, out
 
 
 def show(folder: RunFolder) -> None:
-    """Prints what the singular values come to."""
+    """Prints statistics of the singular values."""
     result, config = folder.result(), folder.config
     images = "all" if config["n_train"] is None else f"{config['n_train']:,}"
     title = f"{display_name(config['net'])} x{config['width']:g}, {images} images"

@@ -57,16 +57,16 @@ def targets(data: Dataset, positive: int | None = None) -> RegressionData:
     Source: Samarin et al. 2022, sections 3 (one-hot) and 4.3 (0 against the other digits).
 
     Raises:
-        UserError: a class that the training or test images lack, or images of nothing else.
+        UserError: for a class of none or all of the training or test images.
     """
     if data.y.min() < 0:
         raise UserError(f"classes are counted from 0, and {data.provenance.name} has {data.y.min()}")
     if positive is None:
-        # Of the whole source: a subset may lack the last classes, and another subset would have another network.
+        # All classes of the source: a subset may lack the last ones, and its network would have fewer outputs.
         k = max(data.provenance.num_classes or 0, int(data.y.max()) + 1)
         if k < 2:
-            raise UserError(f"{data.provenance.name} has one class only: there is nothing to distinguish")
-        if k > max(1000, len(data.y)):  # labels that are numbers of something else; a small subset may lack classes
+            raise UserError(f"{data.provenance.name} has one class only: take data with two classes or more")
+        if k > max(1000, len(data.y)):  # labels that are no classes; a small subset may lack classes
             classes = f"{len(np.unique(data.y))} classes with numbers up to {k - 1:,}"
             raise UserError(f"{data.provenance.name} has {classes}, each number an output: count the classes from 0")
         return RegressionData.of(data, functools.partial(one_hot, k=k))

@@ -34,12 +34,12 @@ class Config(SgdSettings, Settings):
     """Trains a network and its linearization on the squared loss, and compares their accuracies."""
 
     models: Literal["both", "network", "linearized"] = "both"
-    """What to train: both, the network alone or the linearization alone."""
+    """What to train: both, only the network or only the linearization."""
     learning_rate: float = 0.1
     """Learning rate, for the loss that --loss-reduction names."""
     epochs: int = 100
     decay_epochs: int | None = None
-    """Passes after which the learning rate is divided by ten, again and again (the paper: 30 for cifar10 and snakes);
+    """The learning rate is divided by ten after every so many passes (the paper: 30 for cifar10 and snakes);
     none: never."""
     loss_reduction: Literal["mean", "sum"] = "mean"
     """The loss is the squared error, averaged over the batch and over the outputs (mean), or summed over the outputs
@@ -112,8 +112,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         part |= output_statistics(outputs[kind], y.y_test[followed])
         found |= {f"{kind}_{name}": value for name, value in part.items()}
     if len(outputs) == 2 and config.follow:
-        apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
-        found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
+        difference = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
+        found["outputs_apart"] = np.sqrt(np.mean(difference**2, axis=(1, 2)))
     return found
 
 

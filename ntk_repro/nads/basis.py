@@ -22,7 +22,7 @@ from ntk_repro.record import RunFolder
 
 __all__ = ["Config", "concentration", "fourier_magnitude", "load", "run", "show"]
 
-_DRAWN = ("origin", "gaussian")  # inputs that the settings give a shape; images have their own
+_DRAWN = ("origin", "gaussian")  # inputs whose shape is a setting; images have theirs
 _RANDOM_DIRECTIONS = 200  # whose concentration in Fourier space is averaged
 
 
@@ -40,7 +40,7 @@ class Config(DataFolder, InputSettings):
     samples: int = 64
     """Inputs that the derivative is averaged over; without effect at the origin."""
     shown: int = 10
-    """How many directions are taken to Fourier space."""
+    """Number of directions that are transformed to Fourier space."""
     precision: str = "float32"
     """Of M v: float32 or float64."""
 
@@ -64,7 +64,7 @@ class Config(DataFolder, InputSettings):
 def _check_shown(shown: int, d: int | None) -> None:
     check_counts(shown=shown)
     if d is not None and shown > d:
-        raise UserError(f"shown must be from 1 to the {d} directions that there are, not {shown}")
+        raise UserError(f"shown must be from 1 to the {d} directions of the inputs, not {shown}")
 
 
 def load(config: Config) -> Samples:
@@ -91,7 +91,7 @@ def load(config: Config) -> Samples:
 
 @experiment("nads_basis", load=load)
 def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the directions, or continues what was interrupted, or returns a run that is done.
+    """Computes the directions, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for d inputs: `values` (d,): singular values, descending; `directions` (d, height, width,
     channels); `null` (d,); `fourier` (shown, height, width, channels): magnitudes of the first directions' unitary
@@ -123,7 +123,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
 
 
 def _compared(nads: NADs, origin: RunFolder, count: int) -> dict[str, np.ndarray]:
-    """What the directions at the origin see here."""
+    """How well the directions at the origin describe the derivative here."""
     found, d = origin.result(), len(nads.values)
     along = found["directions"].reshape(d, -1).astype(np.float64) @ nads.directions.reshape(d, -1).T
     alignments = along**2 @ nads.alignments
@@ -142,7 +142,7 @@ def fourier_magnitude(
 
 
 def concentration(fourier: Float[np.ndarray, "n height width channels"]) -> Float[np.ndarray, " n"]:
-    """Over how many frequencies the energy is spread: (sum of energies)^2 / sum of their squares.
+    """The number of frequencies that the energy is spread over: (sum of energies)^2 / sum of their squares.
 
     A plane wave of real numbers has 2 (a frequency and its negative), noise about half of all frequencies.
     """

@@ -42,7 +42,7 @@ class Config(TrainingSettings, InputSettings):
     sigma: float = 1.0
     """Standard deviation of the noise in all other directions."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Course of the learning rate: falling linearly, to reach 0 one step after the last, or constant."""
+    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
 
     @property
     def label(self) -> str:
@@ -93,7 +93,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
         for j in config.indices:
             how = (config, net, found["directions"][j - 1], j, folder)
             rows.append(folder.part(f"direction_{j:05d}", _along, *how, direction=j))
-            # Checkpoints on the way: of a large network a state for each direction would fill the disk.
+            # Intermediate checkpoints: a state of a large network for each direction would fill the disk.
             shutil.rmtree(_gram_path(folder, j), ignore_errors=True)
             (folder.path / "parts" / f"network_{j:05d}_state.npz").unlink(missing_ok=True)
             advance(note=f"direction {j}: {float(rows[-1]['network_test_accuracy']):.1%}")
@@ -106,7 +106,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
 
 
 def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, float]:
-    """Both accuracies along one direction; a long training and the kernel are kept as they grow."""
+    """The accuracies along one direction; a long training and the kernel are saved as they grow."""
     n, sizes = config.train_size, (config.train_size, config.test_size)
     data = linearly_separable(direction, *sizes, epsilon=config.epsilon, sigma=config.sigma, seed=config.seed)
     # The same minibatches for the network, for its linearization and for every direction.
@@ -129,7 +129,7 @@ def _gram_path(folder: RunFolder, j: int) -> Path:
 
 
 def show(folder: RunFolder) -> None:
-    """Prints a run's accuracies beside the alignments."""
+    """Prints a run's alignments and accuracies."""
     result = folder.result()
     alignments = result["alignment"][result["index"] - 1]
     accuracies = (result[f"{name}_test_accuracy"] for name in ("network", "linearized"))

@@ -1,4 +1,4 @@
-"""D(u): data that one direction separates and all others hide in noise."""
+"""D(u): data separated by one direction, with noise in all others."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def linearly_separable(
     """Draws from D(u): x = epsilon y u + w, w ~ N(0, sigma^2 (I - u u^T)), y = -1 or +1 with equal probability.
 
     The classes are 2 epsilon apart along u. Labels and noise before its projection depend on the seed alone, so that
-    tasks along two directions differ in nothing else.
+    tasks along two directions differ in the direction alone.
 
     Source: Ortiz-Jimenez et al. 2021, Eq. (5). The authors' public code has epsilon / 2 in place of epsilon, and the
     paper writes sigma for the variance: at its sigma = 1 that is the same.

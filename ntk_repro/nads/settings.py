@@ -17,10 +17,10 @@ __all__ = ["InputSettings", "Samples"]
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs that are not taken from a data set with its labels.
+    """Inputs without labels.
 
     Attributes:
-        x: the inputs; None where they are no samples, as at the origin.
+        x: the inputs; None at the origin.
         shape: of one of them.
         provenance: what a run records of them.
     """
@@ -44,7 +44,7 @@ class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
     channels: int = 1
     """Channels of the inputs."""
     memory: str | None = field(default=None, metadata={"identity": False})
-    """Memory for the directional derivatives, such as 2GiB; none: 4 GiB. With less some are computed several times."""
+    """Memory for the directional derivatives, such as 2GiB; none: 4 GiB. With less, some are computed several times."""
 
     @property
     def dimension(self) -> int:
@@ -53,12 +53,12 @@ class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
 
     @property
     def shape(self) -> str:
-        """The shape of the inputs, for people."""
+        """The shape of the inputs as text."""
         return f"{self.size} x {self.size} x {self.channels}"
 
     @property
     def memory_bytes(self) -> int | None:
-        """The memory in bytes, None for the usual."""
+        """The memory in bytes, None for the default."""
         return None if self.memory is None else parse_bytes(self.memory)
 
     def canonical(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
         """Directions by their indices from 1, each once, in order.
 
         Raises:
-            UserError: for none, and for directions that there are not.
+            UserError: for no directions, and for indices out of range.
         """
         ordered = tuple(sorted(set(indices)))
         if not ordered or not 1 <= ordered[0] <= ordered[-1] <= self.dimension:

@@ -31,13 +31,13 @@ class Config(StudyConfig):
     widths: tuple[int, ...] = (4, 400)
     """Hidden units of each network."""
     inputs: tuple[float, float, float] = (-1.5, 0.3, 1.2)
-    """The three inputs whose outputs stand for a function."""
+    """The three inputs whose outputs represent a function."""
     data: Literal["toy"] = "toy"
     """The functions are of one number."""
     radius: float = 1.6
-    """How far the surface is followed along each parameter, in units of the outputs of the linearization."""
+    """How far the surface extends along each parameter, in units of the outputs of the linearization."""
     target: tuple[float, float, float] = (1.0, 0.9, 0.5)
-    """Where the function trained on lies: from the start, along the two axes of the tangent plane and across it."""
+    """The function to learn, from the start: along the two axes of the tangent plane and along its normal."""
     steps: int = 400
     """Steps of gradient descent on 1/2 |f - target|^2."""
     learning_rate: float = 0.02

@@ -43,7 +43,7 @@ class Config(InputSettings):
     indices: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
     """Directions u among those at the origin, 1-based."""
     random_directions: int = 2
-    """Random directions u beside them."""
+    """Additional random directions u."""
 
     @property
     def label(self) -> str:

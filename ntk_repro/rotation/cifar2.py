@@ -53,7 +53,7 @@ class Config(Settings):
         return {**super().canonical(), "sizes": tuple(sorted(set(self.sizes)))}
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes that so few images cannot give are left out."""
+        """As `Settings.within`: sizes above the number of images are left out."""
         fit, lines = super().within(n_train, n_test)
         sizes = tuple(size for size in self.sizes if size <= n_train)
         if sizes != self.sizes:

@@ -1,4 +1,4 @@
-"""What is measured of a network's tangent kernel at one moment of its training."""
+"""Measurements of a network's tangent kernel at one epoch of its training."""
 
 import dataclasses
 import functools
@@ -27,7 +27,7 @@ class KernelMeasurement:
     """The NTK on some training images, compared with their labels and with the kernel before training.
 
     The kernel is computed into the run folder, tile by tile, so that a killed process loses minutes; only the first
-    one stays there until the run is finished.
+    kernel stays there until the run is finished.
 
     Source: Ortiz-Jimenez et al. 2021, section 4.2.
 

@@ -36,7 +36,7 @@ class Config(TaskSettings):
     """Trains a network, linearizes it at chosen epochs, and trains the linearizations on the same task."""
 
     linearize_at: tuple[int, ...] | None = None
-    """Epochs after which to linearize, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+    """Epochs after which to linearize, in addition to 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with the epochs to linearize at."""
@@ -49,8 +49,8 @@ class Config(TaskSettings):
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 
-    Linearizations train in function space on the network's own batches and learning rates. What training does not
-    change by gradients (BatchNorm statistics) they keep as it was before training.
+    Linearizations train in function space on the batches and learning rates of the network. BatchNorm statistics stay
+    as they were before training.
 
     The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
     `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);
@@ -96,7 +96,7 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
     """Trains the linearizations at `net`, both kinds at once: they differ in where they start only."""
     n = len(data.x_train)
     kernel = gram_store(net, data.x, where).array()
-    # Of the largest eigenvalue alone, as all of them would cost more than the training; lambda_min is nearly 0.
+    # Only the largest eigenvalue: all of them would cost more than the training, and lambda_min is nearly 0.
     ratio = config.learning_rate / (n * eta_critical(top_eigenpairs(kernel[:n, :n], 1, tolerance=1e-4)))
     console.print(f"linearization: eta / eta_critical = {ratio:.2g}", highlight=False)
     # Of the two kinds, a column each, one starts at the network's outputs and the other at 0.

@@ -39,7 +39,7 @@ class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork,
 
     @property
     def task(self) -> str:
-        """What is learned, for people."""
+        """What is learned as text."""
         return "classes 0-4 / 5-9"
 
     @property
@@ -63,15 +63,15 @@ class TaskSettings(NTrain, Settings):
 
     @property
     def task(self) -> str:
-        """What is learned, for people."""
+        """What is learned as text."""
         return super().task if self.index is None else f"eigenfunction {self.index}"
 
 
 def checked_epochs(chosen: tuple[int, ...] | None, last: int, name: str) -> tuple[int, ...]:
-    """The epochs to look at: those chosen, or 1, 2, 5, 10, 20, 50 ..., always with 0 and the last.
+    """The epochs to observe: those chosen, or 1, 2, 5, 10, 20, 50 ..., always with 0 and the last.
 
     Raises:
-        UserError: epochs that are not in the training.
+        UserError: for epochs outside the training.
     """
     if chosen is None:
         chosen = landmark_epochs(last)

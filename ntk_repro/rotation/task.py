@@ -26,7 +26,7 @@ class Task:
     Attributes:
         y_train: of the training images.
         y_test: of the test images.
-        basis: the eigenfunctions of the NTK on all images; None where none were asked for.
+        basis: the eigenfunctions of the NTK on all images; None where none are needed.
     """
 
     y_train: Int[np.ndarray, " n"]
@@ -59,8 +59,8 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | Non
         config: the settings.
         data: the images.
         net: the network before training.
-        root: folder of all runs, where eigenfunctions are kept.
-        num_eigenfunctions: how many to compute at least; 0 for none but that of the task.
+        root: folder of all runs, where eigenfunctions are saved.
+        num_eigenfunctions: how many to compute at least; 0: only those that the task needs.
 
     Raises:
         UserError: more eigenfunctions than images, or labels of one class.

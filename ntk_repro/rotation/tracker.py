@@ -1,4 +1,4 @@
-"""The tracker: what is measured of a network at chosen epochs of its training, kept as soon as it is measured."""
+"""The tracker: measurements of a network at chosen epochs of its training, each saved at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,11 +18,11 @@ class Tracker:
     """Measures a network at chosen epochs: `train(..., checkpoint_at=tracker.epochs, checkpoint_fn=tracker)`.
 
     Each measurement is a part of the run folder. With `folder` given to `train` too, a run that is killed continues
-    where it was, even in the middle of a measurement: no epoch is trained twice, no measurement made twice.
+    where it stopped: no epoch is trained twice, no measurement is made twice.
     """
 
     def __init__(self, folder: RunFolder, epochs: Sequence[int], measure: Measure):
-        """Remembers what to measure; measures nothing.
+        """Measures nothing yet.
 
         Args:
             folder: an open run folder.
@@ -43,7 +43,7 @@ class Tracker:
             until: the last epoch that was trained, for a training that diverged; later rows are nan.
 
         Raises:
-            UserError: a measurement is not there.
+            UserError: a measurement is missing.
         """
         rows = []
         for epoch in self.epochs:

@@ -31,7 +31,7 @@ class Config(TaskSettings):
     """Trains a network on an eigenfunction of its NTK, or on the classes, and measures its NTK at some epochs."""
 
     track: tuple[int, ...] | None = None
-    """Epochs after which the kernel is measured, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+    """Epochs after which the kernel is measured, in addition to 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
     kernel_images: int | None = None
     """Training images that the kernel is measured on, at most (the first ones); none: all of them."""
     top: int = 50
@@ -59,13 +59,13 @@ class Config(TaskSettings):
         (fit, lines), images = super().within(n_train, n_test), n_train + n_test
         if self.num_eigenfunctions <= images:
             return fit, lines
-        lines.append(f"{images:,} images have {images:,} eigenfunctions: no more are followed")
+        lines.append(f"{images:,} images have {images:,} eigenfunctions: only these are followed")
         return dataclasses.replace(fit, num_eigenfunctions=images), lines
 
 
 def _load(config: Config) -> Dataset:
     data = images(config)
-    # Now, and not when the kernel on all images has been computed.
+    # Before the kernel on all images is computed.
     check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
     return data
 

@@ -26,7 +26,7 @@ QUANTITIES = ("input", "intermediate", "output", "ntk", "nngp")
 
 @dataclass(frozen=True)
 class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
-    """Trains fully connected networks of many widths and measures how far their weights and kernels have moved."""
+    """Trains fully connected networks of many widths and measures how far their weights and kernels move."""
 
     n_train: int = 128
     """Training images, all in every step."""
@@ -47,11 +47,11 @@ class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
 
 @experiment("wide_limit_drift", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Trains a network of each width, or continues a run that was interrupted, or returns one that is done.
+    """Trains a network of each width, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for w widths and s observed steps: `widths` (w,), `steps` (s,); `input`, `output`, `ntk`,
     `nngp` (w, s) and, with two hidden layers or more, `intermediate` (w, s): ||now - before|| / ||before|| in the
-    Frobenius norm, of weights all layers of the kind together, biases left out; `train_loss` (w, s), and
+    Frobenius norm, for weights over all layers of the kind together, without biases; `train_loss` (w, s), and
     `learning_rate_ratio` (w,): learning rate over the critical one of the network's kernel. nan from where a training
     diverged.
     """

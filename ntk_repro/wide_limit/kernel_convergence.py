@@ -31,7 +31,7 @@ class Config(WidthsSettings):
     """Activation function: relu, erf or identity; tanh and softplus by quadrature."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     samples: tuple[int, ...] = (1, 4, 16, 64)
-    """Numbers M of networks to average over; from the largest come all averages over fewer."""
+    """Numbers M of networks to average over; smaller averages are parts of the largest."""
     input_size: int = 1024
     """Numbers in an input, each drawn from N(0, 1)."""
     num_inputs: int = 20
@@ -60,7 +60,7 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
 
     The result's arrays, for w widths and s numbers of samples M: `widths` (w,), `samples` (s,), `nngp_error` and
     `ntk_error` (w, s): ||average over M networks - analytic|| / ||analytic|| in the Frobenius norm, root mean square
-    over the M-sample averages that the largest number of samples splits into (there is one of that number itself).
+    over the M-sample averages that the largest number of samples splits into (of the largest number there is one).
     """
     exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
     parts = [folder.part(f"width={width}", _one_width, config, exact, width) for width in config.widths]
@@ -86,8 +86,8 @@ def relative_errors(
 
     Args:
         running: averages over the first 1, 2 ... S samples.
-        exact: the kernel that they should come near.
-        samples: numbers M up to S; what is left over when M does not divide S is not used.
+        exact: the kernel that they approximate.
+        samples: numbers M up to S; the remainder is unused when M does not divide S.
 
     >>> running = np.array([1.0, 2.0])[:, None, None]  # of the samples 1 and 3
     >>> relative_errors(running, np.ones((1, 1)), (1, 2)).round(3).tolist()  # sqrt((0 + 2**2) / 2), 1

@@ -1,4 +1,4 @@
-"""Experiment: how far a network's outputs are from those of its linearization, against its width and the data's size.
+"""Experiment: how far a network's outputs are from its linearization's, against width and training-set size.
 
 Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
@@ -25,7 +25,7 @@ __all__ = ["Config", "run", "show"]
 
 @dataclass(frozen=True)
 class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
-    """Trains networks of many widths on data sets of many sizes, each beside the closed form of its linearization."""
+    """Trains networks of many widths on data sets of many sizes; compares each with its linearization's closed form."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
     sizes: tuple[int, ...] = (32, 64, 128, 256)
@@ -54,7 +54,7 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
         return super().canonical()
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes that so few images cannot give are left out."""
+        """As `Settings.within`: sizes above the number of images are left out."""
         (fit, lines), sizes = super().within(n_train, n_test), tuple(size for size in self.sizes if size <= n_train)
         if sizes != self.sizes:
             lines.append(f"sizes beyond {n_train:,} training images are left out")
@@ -66,7 +66,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     """Trains every network, or continues a run that was interrupted, or returns one that is done.
 
     A linearization trained by the same steps of gradient descent has the closed form of `mse_dynamics`, exact for
-    discrete steps, with the network's own kernel at its initialization.
+    discrete steps, with the kernel of the network at its initialization.
 
     The result's arrays, for w widths, d sizes and s observed steps: `widths` (w,), `sizes` (d,), `steps` (s,);
     `test_rmse`, `train_rmse` (w, d, s): root mean squared difference of the outputs of network and linearization;

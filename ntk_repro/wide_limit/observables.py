@@ -1,4 +1,4 @@
-"""What is looked at in a network and in its linearization while they train: outputs, and single weights."""
+"""What is observed of a network and of its linearization during training: outputs, and single weights."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class Scores(NamedTuple):
 
     Attributes:
         loss: 1/2 mean (f - y)^2 over samples and outputs, or mean cross-entropy (nats).
-        accuracy: share of samples classified rightly, nan where an output is.
+        accuracy: share of samples classified correctly, nan where an output is nan.
     """
 
     loss: Float[np.ndarray, " s"]
@@ -29,7 +29,7 @@ class Scores(NamedTuple):
 def scores(fx: Float[np.ndarray, "s n k"], y: Float[np.ndarray, "n k"], loss: str) -> Scores:
     """Loss and accuracy of outputs against targets: signs for k = 1, one-hot rows otherwise."""
     fx = np.asarray(fx, np.float64)
-    fx = np.where(np.isfinite(fx), fx, np.nan)  # where a training diverged, inf - inf would be warned of
+    fx = np.where(np.isfinite(fx), fx, np.nan)  # after divergence inf - inf would give a warning
     if loss == "cross_entropy":
         top = fx.max(axis=2, keepdims=True)
         log_sum = top[..., 0] + np.log(np.exp(fx - top).sum(axis=2))
@@ -42,7 +42,7 @@ def scores(fx: Float[np.ndarray, "s n k"], y: Float[np.ndarray, "n k"], loss: st
 
 
 def chosen_weights(params: PyTree, count: int, seed: int) -> Int[np.ndarray, "count 2"]:
-    """Single weights drawn at random from all: (number of the leaf, position in the flattened leaf)."""
+    """Single weights drawn at random: (number of the leaf, position in the flattened leaf)."""
     sizes = np.array([leaf.size for leaf in jax.tree.leaves(params)])
     ends = np.cumsum(sizes)
     drawn = np.sort(np.random.default_rng(seed).choice(int(ends[-1]), min(count, int(ends[-1])), replace=False))

@@ -25,7 +25,7 @@ from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
 __all__ = ["Config", "run", "show"]
 
-# Of the check of Eq. S37 in a run: so many samples, and this eta_0, at which a step moves the outputs visibly.
+# The check of Eq. S37 in a run: its number of samples, and an eta_0 at which a step moves the outputs visibly.
 _CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
 
 

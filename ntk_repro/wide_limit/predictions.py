@@ -1,4 +1,4 @@
-"""What a kernel at the start predicts of training: closed forms for the squared loss, an ODE for cross-entropy."""
+"""What the kernel at the start predicts about training: closed forms for the squared loss, an ODE for cross-entropy."""
 
 from typing import Any, Literal, get_args
 
@@ -28,7 +28,7 @@ def predicted(
     momentum: float,
     steps: Int[np.ndarray, " s"],
 ) -> tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]:
-    """Outputs after so many steps of full-batch training, from a kernel and the network's outputs at the start.
+    """Outputs after given numbers of full-batch steps, from a kernel and the network's outputs at the start.
 
     For the squared loss exactly those of gradient descent (with momentum) on the linear model of that kernel. For
     cross-entropy those of its flow, which minibatches and large learning rates follow only roughly.
@@ -41,7 +41,7 @@ def predicted(
         x_train: training inputs.
         x_test: test inputs.
         y_train: targets.
-        kernel: "empirical", the network's own at the start with all its outputs, or "analytic", that of infinite width.
+        kernel: "empirical", that of the network at the start with all its outputs, or "analytic", of infinite width.
         loss: "half_mean_squared_error" or "cross_entropy".
         learning_rate: for the averaged loss.
         momentum: heavy-ball momentum.
@@ -63,7 +63,7 @@ def predicted(
     else:
         dynamics = momentum_dynamics(train_train, y_train, momentum)
         train, test = dynamics.outputs_after(steps, rate, **start)
-    assert test is not None  # as there is a test kernel
+    assert test is not None  # there is a test kernel
     return train, test
 
 

@@ -35,10 +35,10 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
     sigma_w_squared: float = 1.5
     sigma_b_squared: float = 0.0
     num_networks: int = 100
-    """Networks in the ensemble, each from an initialization of its own."""
+    """Networks in the ensemble, each with a different initialization."""
     learning_rate: float = 0.5
     observe_at: tuple[int, ...] = (0, 16, 256, 4096)
-    """Steps of full-batch gradient descent after which the outputs are kept; the last one ends the training."""
+    """Steps of full-batch gradient descent after which the outputs are saved; the last one ends the training."""
     alpha_from: float = -0.5
     """The line is x(alpha) = alpha x1 + (1 - alpha) x2 from this alpha ..."""
     alpha_to: float = 1.5
@@ -59,7 +59,7 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
         """As `Settings.canonical`, the steps in order."""
         steps = tuple(sorted(set(self.observe_at)))
         if not steps or steps[0] < 0 or steps[-1] < 1:
-            raise UserError(f"observe_at must be steps from 0 on, one above 0 at least, not {self.observe_at}")
+            raise UserError(f"observe_at must be steps from 0 on, at least one of them above 0, not {self.observe_at}")
         if self.num_networks < 2:
             raise UserError(f"a spread needs 2 networks or more: raise num_networks from {self.num_networks}")
         if self.num_alphas < 2 or not self.alpha_from < self.alpha_to:
@@ -68,7 +68,7 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
 
 
 def _load(config: Config) -> RegressionData:
-    config.module(config.hidden)  # what no network could have is refused before the data are loaded
+    config.module(config.hidden)  # impossible networks are refused before the data are loaded
     data = config.regression_data()
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
@@ -77,11 +77,11 @@ def _load(config: Config) -> RegressionData:
 
 @experiment("wide_limit_predictive", load=_load)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the ensemble and both GPs, or continues what was interrupted, or returns what is done.
+    """Computes the ensemble and both GPs, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for N networks, S times and A points on the line: `alpha` (A,), `steps` and `time` (S,), where
     time = learning rate x steps / n is that of the summed loss; `fx_ensemble` (N, S, A); `ntk_gp_mean`, `ntk_gp_std`
-    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: the readout layer alone is trained, for the same time) (S, A);
+    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: only the readout layer is trained, for the same time) (S, A);
     `targets` (2,) of x1 and x2 (alpha = 1 and 0); `learning_rate_ratio`, eta / eta_critical.
     """
     alpha = np.linspace(config.alpha_from, config.alpha_to, config.num_alphas)
@@ -144,7 +144,7 @@ def interpolated(
 
 
 def show(folder: RunFolder) -> None:
-    """Prints, for every time kept, how the ensemble compares with the NTK-GP."""
+    """Prints how the ensemble compares with both GPs at every saved time."""
     result = folder.result()
     fx = result["fx_ensemble"]
     columns, values = {"step": ","}, [result["steps"]]

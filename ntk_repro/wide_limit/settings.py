@@ -29,17 +29,17 @@ __all__ = [
 
 
 def check_increasing(name: str, values: Sequence[int]) -> None:
-    """Refuses an empty list, numbers below 1, and an order that is not increasing.
+    """Checks that a list of numbers is not empty, starts at 1 or above and increases.
 
     Args:
         name: of the setting, for the message.
         values: its value.
 
     Raises:
-        UserError: as above.
+        UserError: it does not.
     """
     if not values or values[0] < 1 or any(b <= a for a, b in itertools.pairwise(values)):
-        raise UserError(f"{name} must be whole numbers from 1 that grow, such as 64 128 256, not {list(values)}")
+        raise UserError(f"{name} must be increasing whole numbers from 1, such as 64 128 256, not {list(values)}")
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,19 @@ class WidthsSettings(FcnSettings):
 
     @property
     def layers(self) -> str:
-        """The networks without their widths, for people."""
+        """The networks without their widths as text."""
         return f"fcn of {self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
 
     @property
     def width_range(self) -> str:
-        """The widths, for people."""
+        """The widths as text."""
         first, last = self.widths[0], self.widths[-1]
         return f"widths {first:,} to {last:,}" if len(self.widths) > 1 else f"width {first:,}"
 
 
 @dataclass(frozen=True)
 class Subset(DataSource):
-    """A data set; runs of this study are kept by the seed of the subset even where all images are taken."""
+    """A data set; the seed of the subset is part of a run's identity even where all images are taken."""
 
     @property
     def is_subset(self) -> bool:
@@ -130,7 +130,7 @@ class DescentSettings(Settings):
     learning_rate: float = 1.0
     """Learning rate, for the loss 1/2 mean (f - y)^2 over images and outputs."""
     force: bool = False
-    """Train although the learning rate is above the critical one."""
+    """Train even if the learning rate is above the critical one."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class StepSettings(DescentSettings):
     def descend(
         self, net: Network, x: np.ndarray, y: np.ndarray, observe: Callable, folder: RunFolder, name: str
     ) -> Descent:
-        """Trains a network by all its images, and observes its parameters at the steps of `observed`."""
+        """Trains a network on all images in every step and observes its parameters at the steps of `observed`."""
         return descend(
             net,
             x,

@@ -75,7 +75,7 @@ def test_every_other_setting_makes_another_run(field):
         ({"indices": ()}, "--indices is empty"),
         ({"indices": (1, 2)}, "index 1 cannot be a task.*begin at 2"),
         ({"linearized_indices": (0,)}, "index 0 cannot be a task"),
-        ({"num_eigenfunctions": 8}, "index 9 is beyond the 8 eigenpairs.*--num-eigenfunctions to 9"),
+        ({"num_eigenfunctions": 8}, "index 9 exceeds the 8 eigenpairs of --num-eigenfunctions: raise it to 9"),
         ({"optimizer": "adam", "linearized_training": "function_space"}, "--linearized-training weight_space"),
         ({"n_train": 0}, "n_train must be at least 1"),
         ({"seed": 2**64}, "seed must be from 0 to 4294967295"),

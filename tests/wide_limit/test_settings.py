@@ -102,7 +102,7 @@ def test_only_increasing_numbers_from_1_pass(values):
     if values and min(values) >= 1 and values == sorted(set(values)):
         check_increasing("widths", values)
     else:
-        with pytest.raises(UserError, match="widths must be whole numbers"):
+        with pytest.raises(UserError, match="widths must be increasing whole numbers"):
             check_increasing("widths", values)
 
 
