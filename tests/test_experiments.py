@@ -118,7 +118,7 @@ def test_a_run_is_not_returned_for_other_images_of_the_same_name(tmp_path):
         ({"data": "digit"}, "digits"),
     ],
 )
-def test_what_is_wrong_is_refused_before_there_is_a_folder(changes, message, tmp_path):
+def test_invalid_settings_are_refused_before_there_is_a_folder(changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
         count(dataclasses.replace(Config(), **changes), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -89,7 +89,7 @@ def test_the_run_is_shown_and_the_next_command_draws_it(name, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_study_lists_its_experiments_and_says_how_to_go_on(study, capsys):
+def test_a_study_lists_its_experiments_and_the_next_command(study, capsys):
     experiment_command(study, [])
     shown = capsys.readouterr().out
     assert f"next: python -m ntk_repro.{study} " in shown

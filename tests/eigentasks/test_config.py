@@ -44,15 +44,15 @@ def test_settings_that_mean_the_same_are_the_same_run():
     assert len({config_hash(config) for config in same}) == 1
 
 
-def test_adam_has_no_momentum_to_tell_runs_apart():
+def test_momentum_does_not_distinguish_runs_with_adam():
     runs = [resolved(optimizer="adam", learning_rate=1e-3, momentum=momentum) for momentum in (0.9, 0.5)]
     assert config_hash(runs[0]) == config_hash(runs[1])
 
 
 @pytest.mark.parametrize("net", MODELS)
 def test_a_network_gets_the_settings_that_it_has(net):
-    own = set(EigentasksConfig(net=net, residual_scale_init=0.5).model_settings) - {"width", "activation"}
-    assert own == ({"residual_scale_init"} if net == "resnet18" else set())
+    settings = set(EigentasksConfig(net=net, residual_scale_init=0.5).model_settings) - {"width", "activation"}
+    assert settings == ({"residual_scale_init"} if net == "resnet18" else set())
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(EigentasksConfig)])

@@ -18,7 +18,7 @@ def own_runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def test_it_prints_accuracies_and_where_they_are_kept(own_runs, capsys):
+def test_it_prints_accuracies_and_the_run_folder(own_runs, capsys):
     main([*ARGS, "--epochs", "2"])
     shown = capsys.readouterr().out
     (folder,) = (own_runs / "eigentasks").iterdir()

@@ -19,7 +19,7 @@ CONFIG = EigentasksConfig(
 )
 
 
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = {name: array.shape for name, array in done.result().items()}
     for name in ("test_accuracy", "train_accuracy"):
         assert result[f"network_{name}"] == (3,)
@@ -61,7 +61,7 @@ def test_the_same_command_again_computes_nothing(done, root, monkeypatch):
     assert again.path == done.path
 
 
-def test_a_finished_run_is_not_returned_for_a_data_folder_that_is_not_there(done, root, tmp_path):
+def test_a_finished_run_is_not_returned_for_a_missing_data_folder(done, root, tmp_path):
     with RunFolder.open("eigentasks", dataclasses.replace(CONFIG, data="cifar10").resolved(), root=tmp_path) as folder:
         folder.finish()
     with pytest.raises(UserError, match="there is no data directory"):
@@ -106,13 +106,13 @@ def test_a_part_is_saved_after_its_line_is_logged(tmp_path, monkeypatch):
 def test_an_interrupted_run_continues_with_the_trainings_it_has(done, tmp_path, monkeypatch):
     calls = []
     real = study.train_linearization
-    monkeypatch.setattr(study, "train_linearization", lambda *args, **how: calls.append(0) or real(*args, **how))
+    monkeypatch.setattr(study, "train_linearization", lambda *args, **kwargs: calls.append(0) or real(*args, **kwargs))
     rounding = {"rtol": 1e-5, "atol": 1e-5}
     trained, _ = interrupted(monkeypatch, study, "train", 3, done, eigentasks.run, CONFIG, tmp_path, **rounding)
     assert (len(trained), len(calls)) == (5, 1)
 
 
-def test_each_network_starts_afresh(done, root):
+def test_each_network_starts_from_its_initialization(done, root):
     alone = eigentasks.run(dataclasses.replace(CONFIG, indices=(9,), num_eigenfunctions=9), root=root)
     np.testing.assert_allclose(alone.result()["l2_distance"], done.result()["l2_distance"][2:], rtol=1e-5)
     np.testing.assert_allclose(alone.result()["network_loss"], done.result()["network_loss"][2:], rtol=1e-4)

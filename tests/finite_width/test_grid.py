@@ -35,7 +35,7 @@ def test_shares_together_are_the_grid(done, root, tmp_path, monkeypatch):
     assert grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=root).done
 
 
-def test_a_share_that_is_not_the_last_says_so(tmp_path, monkeypatch, capsys):
+def test_a_share_that_is_not_the_last_is_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "run", lambda point, root, data: None)
     grid.show(grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=tmp_path))
     assert "the other shares" in capsys.readouterr().out
@@ -102,8 +102,8 @@ def slurm(monkeypatch):
 
 
 def test_slurm_jobs_are_the_shares(slurm, tmp_path):
-    own = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
-    assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **own), root=tmp_path).done
+    settings = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
+    assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **settings), root=tmp_path).done
     assert slurm.asked == {
         "timeout_min": 90, "name": "ntk_repro_grid", "slurm_partition": "short", "gpus_per_node": 1,
         "cpus_per_task": 2, "mem_gb": 8.0,
@@ -111,7 +111,7 @@ def test_slurm_jobs_are_the_shares(slurm, tmp_path):
     assert [(job.share, job.slurm_jobs) for job in slurm.jobs] == [((0, 2), 0), ((1, 2), 0)]
 
 
-def test_a_job_that_fails_is_a_sentence_after_all_have_ended(slurm, tmp_path):
+def test_a_failed_job_is_reported_after_all_have_ended(slurm, tmp_path):
     slurm.failing = (1,)
     with pytest.raises(UserError, match=r"1 of 2 jobs did not finish \(job 1: job timed out\)"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)
@@ -128,7 +128,7 @@ def test_jobs_of_submitit_compute_the_grid(done, tmp_path):
         np.testing.assert_allclose(found.result()[name], array, atol=0.04, err_msg=name)
 
 
-def test_without_submitit_the_way_out_is_named(tmp_path, monkeypatch):
+def test_without_submitit_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(UserError, match=r"pip install 'ntk_repro\[slurm\]', or start the shares yourself"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)

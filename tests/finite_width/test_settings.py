@@ -54,7 +54,7 @@ def test_bad_settings_of_the_other_experiments_are_refused(config, message):
         config.resolved()
 
 
-def test_what_has_no_effect_does_not_tell_runs_apart():
+def test_settings_without_effect_do_not_distinguish_runs():
     one, other = (config_hash(training.Config(data_seed=seed).resolved()) for seed in (0, 5))
     assert one == other
     shifted, again = (config_hash(training.Config(data_seed=seed, shift=2).resolved()) for seed in (0, 5))

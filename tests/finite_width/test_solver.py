@@ -68,7 +68,7 @@ def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path)
 
 
 @pytest.mark.slow
-def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path, monkeypatch):
+def test_a_factor_and_eigenvectors_solve_the_same_ridge(done, tmp_path, monkeypatch):
     monkeypatch.setattr(solver, "_RIDGE_FOR_CHOLESKY", 1.0)
     again = solver.run(dataclasses.replace(CONFIG, sgd=False), root=tmp_path).result()
     for part in ("train", "test"):
@@ -77,12 +77,12 @@ def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path
 
 
 def test_sizes_are_fitted_to_fewer_images():
-    fit, said = CONFIG.within(30, 20)
+    fit, lines = CONFIG.within(30, 20)
     assert fit.sizes == (20, 30)
-    assert said == ["30 training images: the largest size is all of them"]
+    assert lines == ["30 training images: the largest size is all of them"]
     assert CONFIG.within(60, 20) == (CONFIG, [])
 
 
-def test_more_images_than_there_are_are_refused(tmp_path):
+def test_sizes_above_the_number_of_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="--sizes 3000 is above"):
         solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)

@@ -34,23 +34,23 @@ def test_the_jacobian_and_the_kernel_have_one_effective_rank(done):
     assert result["direct_from_kernel"] < result["effective_rank"]
 
 
-def test_what_vanishes_is_counted_and_left_out_of_the_condition_number():
+def test_vanishing_values_are_counted_and_left_out_of_the_condition_number():
     facts = spectrum_facts(np.diag([9.0, 4.0, 1e-18, 0.0]))
     assert facts["vanishing"] == 2
     assert facts["condition_number"] == pytest.approx(1.5)
     np.testing.assert_allclose(facts["singular_values"], [3, 2, 0, 0])
 
 
-def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
+def test_more_direct_images_than_images_are_refused_or_left_out(tmp_path):
     with pytest.raises(UserError, match="--direct-images 1500 is above the 1,442 images"):
         spectra.run(spectra.Config(data="digits", n_train=None, direct_images=1500), root=tmp_path)
-    fit, (said,) = CONFIG.within(3, 1)
+    fit, (line,) = CONFIG.within(3, 1)
     assert fit.direct_images == 3
-    assert "not on 5" in said
+    assert "not on 5" in line
     assert CONFIG.within(5, 1) == (CONFIG, [])
 
 
-def test_all_images_are_said_so(capsys):
+def test_the_title_names_all_images(capsys):
     arrays = dict.fromkeys(("rows", "num_params", "effective_rank", "effective_rank_of_kernel", "vanishing"), 1.0)
     run: Any = SimpleNamespace(
         result=lambda: {**arrays, "condition_number": 2.0}, config={"net": "lenet5", "width": 1.0, "n_train": None}

@@ -13,7 +13,7 @@ RUN = training.run
 CONFIG = training.Config(**TRAINING)
 
 
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     for kind in ("network", "linearized"):
         assert result[f"{kind}_loss"].shape == (2,)
@@ -24,13 +24,13 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert 0.5 < result["logistic_test_accuracy"] <= 1
 
 
-def test_both_models_start_alike_and_part(done):
-    apart = done.result()["outputs_apart"]
-    assert apart[0] == pytest.approx(0, abs=1e-5)
-    assert apart[-1] > 1e-4
+def test_both_models_start_equal_and_separate(done):
+    difference = done.result()["outputs_apart"]
+    assert difference[0] == pytest.approx(0, abs=1e-5)
+    assert difference[-1] > 1e-4
 
 
-def test_the_linearization_is_that_of_a_training_by_hand(done):
+def test_the_linearization_is_that_of_an_explicit_training(done):
     data = images(CONFIG)
     y = targets(data)
     net = CONFIG.create(data.x_train.shape[1:], 10).linearization()
@@ -50,7 +50,7 @@ def test_one_model_alone_is_the_same_model(done, root):
     np.testing.assert_array_equal(alone["linearized_loss"], done.result()["linearized_loss"])
 
 
-def test_a_run_that_was_killed_keeps_the_model_it_has(done, tmp_path, monkeypatch):
+def test_a_killed_run_keeps_its_finished_model(done, tmp_path, monkeypatch):
     trained, _ = interrupted(monkeypatch, training, "train", 2, done, training.run, CONFIG, tmp_path)
     assert trained == ["network", "linearized", "linearized"]
 

@@ -17,7 +17,7 @@ SEPARABLE = separable.Config(
 
 
 @pytest.mark.slow
-def test_a_basis_is_orthonormal_and_kept(root, monkeypatch):
+def test_a_basis_is_orthonormal_and_saved(root, monkeypatch):
     result = basis.run(BASIS, root=root).result()
     flat = result["directions"].reshape(16, 16)
     np.testing.assert_allclose(flat @ flat.T, np.eye(16), atol=1e-6)
@@ -33,20 +33,20 @@ def test_directions_averaged_over_a_data_set_have_its_shape_and_are_compared_wit
     assert 0.5 < float(result["captured_at_origin"]) <= 1
     origin = basis.run(dataclasses.replace(BASIS, size=8), root=root).result()
     assert result["alignment_of_origin"].shape == (np.sum(~origin["null"]),)
-    # A basis of all directions, null ones apart, sees all that there is.
+    # All directions that are not null together see the sum of all alignments.
     assert result["alignment_of_origin"].sum() == pytest.approx(np.sum(result["values"] ** 2), rel=1e-3)
-    own = result["alignment_of_origin"][:3].sum() / np.sum(result["values"][:3] ** 2)
-    assert float(result["captured_at_origin"]) == pytest.approx(own, rel=1e-6)
+    share = result["alignment_of_origin"][:3].sum() / np.sum(result["values"][:3] ** 2)
+    assert float(result["captured_at_origin"]) == pytest.approx(share, rel=1e-6)
 
 
-def test_averaged_over_images_their_shape_is_no_setting(root):
+def test_the_shape_of_images_is_not_a_setting(root):
     digits = dataclasses.replace(BASIS, data="digits", samples=4)
     assert digits.resolved() == dataclasses.replace(digits, size=16, channels=3).resolved()
     assert digits.label == "mlp, digits"
     assert BASIS.label == "mlp, 4 x 4 x 1, origin"
 
 
-def test_a_basis_of_nothing_is_said_in_words(root, capsys):
+def test_a_zero_derivative_is_reported_in_words(root, capsys):
     basis.show(basis.run(dataclasses.replace(BASIS, activation="relu"), root=root))
     shown = capsys.readouterr().out
     assert "the mixed derivative of mlp is 0 (origin)" in shown
@@ -58,9 +58,9 @@ def test_a_finished_basis_of_other_images_is_refused(tmp_path):
     def images(seed):
         rng = np.random.default_rng(seed)
         x, y = rng.normal(size=(6, 4, 4)), np.arange(6) % 2
-        np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+        np.savez(tmp_path / "custom.npz", x_train=x, y_train=y, x_test=x, y_test=y)
 
-    config = dataclasses.replace(BASIS, data=str(tmp_path / "own.npz"), samples=4)
+    config = dataclasses.replace(BASIS, data=str(tmp_path / "custom.npz"), samples=4)
     images(0)
     basis.run(config, root=tmp_path / "runs")
     images(1)
@@ -97,7 +97,7 @@ def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path,
     assert trained == ["network_00001", "network_00016", "network_00016"]  # a long training is saved by its name
 
 
-def test_a_run_killed_in_a_training_continues_in_it_and_leaves_nothing_of_it_behind(root, tmp_path, monkeypatch):
+def test_a_run_killed_in_a_training_continues_it_and_removes_its_files(root, tmp_path, monkeypatch):
     done = separable.run(SEPARABLE, root=root).result()
     real, saved = RunFolder.save_part, []
 

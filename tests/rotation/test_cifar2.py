@@ -13,7 +13,7 @@ CONFIG = cifar2.Config(**SETTINGS, sizes=(40, 150))
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     np.testing.assert_array_equal(result.pop("size"), [40, 150])
     assert result.pop("majority_rate").shape == ()
@@ -45,6 +45,6 @@ def test_both_models_are_those_of_weight_space(done, i):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatch):
+def test_a_killed_run_keeps_its_finished_sizes(done, tmp_path, monkeypatch):
     trained, _ = interrupted(monkeypatch, cifar2, "train", 2, done, cifar2.run, CONFIG, tmp_path)
     assert trained == ["network_000040", "network_000150", "network_000150"]

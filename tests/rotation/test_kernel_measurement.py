@@ -31,7 +31,7 @@ def energy(kernel, y):
 
 
 @pytest.mark.slow
-def test_every_measurement_is_what_its_name_says(folder, nets):
+def test_every_measurement_has_its_definition(folder, nets):
     targets = np.random.default_rng(1).normal(size=(N, 3))
     measure = KernelMeasurement(folder, nets[0], X, Y, K, (X, targets, np.array([7.0, 8, 9])))
     first, then = measure(0, nets[0]), measure(3, nets[1])

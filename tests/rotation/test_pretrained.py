@@ -16,7 +16,7 @@ CONFIG = pretrained.Config(**SMALL, index=3, linearize_at=(2,))
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
         **dict.fromkeys(("linearized_test_accuracy", "linearized_train_accuracy", "linearized_distance"), (3, 2)),
@@ -30,7 +30,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert done.result()["checkpoint_test_accuracy"][-1] == done.result()["network_test_accuracy"]
 
 
-def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
+def test_the_learning_rate_is_reported_in_units_of_the_critical_one(done, root):
     data = images(CONFIG)
     kernel = empirical_gram(CONFIG.create(data.x_train.shape[1:]), data.x_train).astype(np.float64)
     largest = np.linalg.eigvalsh(kernel)[-1]
@@ -89,7 +89,7 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
+def test_a_killed_run_continues_to_the_same_result(done, tmp_path, monkeypatch):
     rounding = {"rtol": 1e-5, "atol": 1e-6}
     interrupted(monkeypatch, pretrained, "_linearized", 2, done, pretrained.run, CONFIG, tmp_path, **rounding)
 

@@ -54,9 +54,9 @@ def test_seeds_decide_over_start_and_order(data):
 )
 def test_other_classes_are_refused(labels, message, tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 6, 6))
-    np.savez(tmp_path / "own.npz", x_train=x, y_train=labels, x_test=x[:9], y_test=labels[:9])
+    np.savez(tmp_path / "custom.npz", x_train=x, y_train=labels, x_test=x[:9], y_test=labels[:9])
     with pytest.raises(UserError, match=message):
-        class_labels(load_dataset(tmp_path / "own.npz"), "take another data set")
+        class_labels(load_dataset(tmp_path / "custom.npz"), "take another data set")
 
 
 def test_more_eigenfunctions_than_images_are_refused(data, tmp_path):

@@ -17,7 +17,7 @@ CONFIG = tracking.Config(**SMALL, index=3, track=(1, 3), kernel_images=60, top=1
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
         **dict.fromkeys(("epochs", "energy_concentration", "kernel_cosine_distance", "label_alignment"), (4,)),
@@ -73,11 +73,11 @@ def test_the_eigenfunction_trained_on_gains_most(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
+def test_a_killed_run_continues_to_the_same_result(done, tmp_path, monkeypatch):
     steps, save = [], Checkpoint.save
     monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: steps.append(at) or save(self, at, *rest))
-    how = (monkeypatch, KernelMeasurement, "__call__", 3, done, tracking.run, CONFIG, tmp_path)
-    measured, continued = interrupted(*how, asked_for=lambda args: args[1])
+    stop = (monkeypatch, KernelMeasurement, "__call__", 3, done, tracking.run, CONFIG, tmp_path)
+    measured, continued = interrupted(*stop, asked_for=lambda args: args[1])
     assert measured == [0, 1, 3, 3, 4]
     assert steps == sorted(steps)  # never back to an earlier epoch
     assert not (continued.path / "parts").exists()

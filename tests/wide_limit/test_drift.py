@@ -46,7 +46,7 @@ def test_one_hidden_layer_has_no_intermediate_weights():
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     assert result["widths"].tolist() == [6, 9]
     assert result["steps"].tolist() == [1, 2, 4]
@@ -57,7 +57,7 @@ def test_every_array_has_the_shape_that_is_promised(done):
 
 
 @pytest.mark.slow
-def test_weights_move_as_by_gradient_descent_written_out(done, by_hand):
+def test_weights_move_as_by_explicit_gradient_descent(done, by_hand):
     net, trained, data = by_hand
     result = done.result()
     for name, change in relative_weight_changes(trained.params, net.params).items():
@@ -92,7 +92,7 @@ def test_the_nngp_kernel_is_that_of_the_last_hidden_layer(done, by_hand):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
+def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch):
     asked, _ = interrupted(monkeypatch, settings, "descend", 2, done, drift.run, CONFIG, tmp_path)
     assert asked == ["descent_6", "descent_9", "descent_9"]
 

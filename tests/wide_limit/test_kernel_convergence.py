@@ -49,7 +49,7 @@ def test_inputs_are_standard_normal_and_differ_by_seed():
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
-    how = (monkeypatch, kernel_convergence, "monte_carlo_kernels", 2, done, kernel_convergence.run, CONFIG, tmp_path)
-    asked, _ = interrupted(*how, asked_for=lambda args: args[0].hidden)
+def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch):
+    stop = (monkeypatch, kernel_convergence, "monte_carlo_kernels", 2, done, kernel_convergence.run, CONFIG, tmp_path)
+    asked, _ = interrupted(*stop, asked_for=lambda args: args[0].hidden)
     assert asked == [4, 8, 8]

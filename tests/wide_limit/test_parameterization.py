@@ -26,7 +26,7 @@ def test_the_result_has_every_rate_in_both_parameterizations(done):
 
 
 @pytest.mark.slow
-def test_a_rate_that_diverges_is_a_gap_and_the_others_learn(done):
+def test_a_diverging_rate_gives_nan_and_the_others_learn(done):
     result = done.result()
     for name in ("ntk", "standard"):
         assert np.isnan(result[f"{name}_test_accuracy"]).tolist() == [False, False, True]

@@ -13,7 +13,7 @@ CONFIG = Config(
 )  # fmt: skip
 
 
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes.pop("fx_ensemble") == (60, 3, 5)
     assert shapes.pop("alpha") == (5,)
@@ -57,12 +57,12 @@ def test_the_ensemble_is_distributed_as_the_ntk_gp_and_not_as_the_nngp(done):
     assert z.max() < 3.5
     # Four Monte-Carlo errors of a standard deviation from 60 draws.
     np.testing.assert_allclose(std, result["ntk_gp_std"], rtol=4 / 118**0.5)
-    apart = [np.abs(mean - result[f"{gp}_mean"])[1].mean() for gp in ("ntk_gp", "nngp")]
-    assert apart[0] < 0.3 * apart[1]
+    errors = [np.abs(mean - result[f"{gp}_mean"])[1].mean() for gp in ("ntk_gp", "nngp")]
+    assert errors[0] < 0.3 * errors[1]
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_with_the_networks_that_are_missing(done, tmp_path, monkeypatch):
+def test_a_stopped_run_continues_with_the_missing_networks(done, tmp_path, monkeypatch):
     real = predictive.ensemble
 
     def stopped(module, key, num_networks, *args, **settings):

@@ -69,7 +69,7 @@ RUN = {module.Config: module.run for module in MODULES}
         (RESNET, {"predictions": ("empirical",)}, "outputs depend on their batch"),
     ],
 )
-def test_settings_without_sense_are_refused_before_a_folder_is_made(config, changes, message, tmp_path):
+def test_invalid_settings_are_refused_before_a_folder_is_made(config, changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
         RUN[type(config)](dataclasses.replace(config, **changes), root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -27,7 +27,7 @@ RESNET = Config(
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     steps = shapes.pop("steps")
     assert steps == (len(CONFIG.observed),)
@@ -78,7 +78,7 @@ def start(data):
 
 
 @pytest.mark.slow
-def test_network_and_linearization_start_alike_and_part_little(done):
+def test_network_and_linearization_start_equal_and_stay_close(done):
     result = done.result()
     np.testing.assert_allclose(result["network_train"][0], result["linearized_train"][0], atol=1e-6)
     assert result["linearized_rmse"][0] == pytest.approx(0, abs=1e-6)
@@ -102,9 +102,9 @@ def test_cross_entropy_trains_on_minibatches(root, known_critical):
     assert result["network_test_loss"][-1] == pytest.approx(loss)
     assert result["network_train_loss"][-1] < 0.5 * result["network_train_loss"][0]
     assert "empirical_test" not in result
-    apart = np.abs(result["network_test"] - result["linearized_test"])[-1].max()
+    difference = np.abs(result["network_test"] - result["linearized_test"])[-1].max()
     assert float(result["learning_rate_ratio"]) == pytest.approx(0.2)
-    assert 1e-3 < apart < 0.3 * np.abs(result["network_test"][-1] - result["network_test"][0]).max()
+    assert 1e-3 < difference < 0.3 * np.abs(result["network_test"][-1] - result["network_test"][0]).max()
 
 
 class Normalised(nn.Module):
@@ -128,19 +128,19 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
     np.testing.assert_allclose(result["network_test"][0], result["linearized_test"][0], atol=1e-5)
     assert result["network_test"].shape == (2, 8, 3)
     moved = np.abs(result["network_test"][1] - result["network_test"][0]).max()
-    apart = np.abs(result["network_test"][1] - result["linearized_test"][1]).max()
+    difference = np.abs(result["network_test"][1] - result["linearized_test"][1]).max()
     assert moved > 1e-3
-    assert apart > 1e-5
+    assert difference > 1e-5
     if batch_norm != "live":
-        assert apart < moved
+        assert difference < moved
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
+def test_a_stopped_run_continues(done, tmp_path, monkeypatch):
     interrupted(monkeypatch, trajectories, "predicted", 1, done, trajectories.run, CONFIG, tmp_path)
 
 
-def test_observed_steps_are_spread_as_asked():
+def test_observed_steps_have_the_requested_spacing():
     assert Config(steps=100, observations=5).observed == (0, 1, 5, 22, 100)
     assert Config(steps=100, observations=5, spacing="linear").observed == (0, 25, 50, 75, 100)
     assert Config(steps=3, observations=60).observed == (0, 1, 2, 3)
