@@ -57,10 +57,10 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
 
 class _Study:
     def __init__(self, config: EigentasksConfig, data: Dataset, folder: RunFolder, net: Network, basis: Eigenbasis):
-        self.config, self.recipe, self.data, self.folder = config, config.recipe, data, folder
-        self.net, self.basis = net, basis
+        self.config, self.data, self.folder, self.net, self.basis = config, data, folder, net, basis
         # The same minibatches for the network, for its linearization and for every task.
-        self.batches = config.recipe.minibatches(config.seed, len(data.x_train))
+        batches = config.recipe.minibatches(config.seed, len(data.x_train))
+        self.settings: dict[str, Any] = {"recipe": config.recipe, "batches": batches}
 
     def _labels(self, indices: tuple[int, ...]) -> tuple[Int[np.ndarray, "n T"], Int[np.ndarray, "m T"]]:
         """The labels 0 and 1 of training and test images, a task a column; the baseline is the last one."""
@@ -84,8 +84,7 @@ class _Study:
     def _in_function_space(self, y_train, y_test) -> dict[str, np.ndarray]:
         n, gram = len(y_train), self.basis.gram
         start = self.net(self.data.x_train), self.net(self.data.x_test)
-        settings: dict[str, Any] = {"recipe": self.recipe, "batches": self.batches}
-        trained = train_linearization(gram[:n, :n], gram[n:, :n], y_train, y_test, *start, **settings)
+        trained = train_linearization(gram[:n, :n], gram[n:, :n], y_train, y_test, *start, **self.settings)
         return {
             "test_accuracy": trained.test_accuracy,
             "train_accuracy": trained.train_accuracy,
@@ -110,8 +109,7 @@ class _Study:
 
     def _trained_on(self, net: Network, y_train, y_test) -> dict[str, Any]:
         x_train, x_test = self.data.x_train, self.data.x_test
-        settings: dict[str, Any] = {"recipe": self.recipe, "batches": self.batches}
-        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **settings)
+        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **self.settings)
         return {
             "test_accuracy": training.test_accuracy,
             "train_accuracy": training.train_accuracy,

@@ -97,7 +97,6 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config)
-    provenance = data.provenance.as_dict()
     failed: list[str] = []
     if not RunFolder.is_done("finite_width_grid", config, root=root):
         if config.slurm_jobs:
@@ -105,11 +104,9 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         else:
             index, count = config.share or (0, 1)
             _compute(config.points()[index::count], root, data)
-    # Not open before: shares of one grid do not wait for each other.
-    texts = config.source_texts()
-    with RunFolder.open(
-        "finite_width_grid", config, root=root, wait=True, provenance=provenance, source=texts
-    ) as folder:
+    # Opened only now, so that shares of one grid do not wait for each other.
+    facts = {"provenance": data.provenance.as_dict(), "source": config.source_texts()}
+    with RunFolder.open("finite_width_grid", config, root=root, wait=True, **facts) as folder:
         if not folder.done and not _left(config.points(), root):
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:

@@ -21,7 +21,7 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings
+from ntk_repro.rotation.settings import Settings, displayed_task
 from ntk_repro.rotation.task import NO_CLASSES, images
 from ntk_repro.training import majority_rate, train, train_linearization
 
@@ -132,5 +132,5 @@ def show(folder: RunFolder) -> None:
     for kind in ("network", "linearized"):
         columns |= {f"{kind}: test accuracy": ".1%", f"{kind}: weight distance": ".3g"}
         values += [result[f"{kind}_test_accuracy"], result[f"{kind}_distance"]]
-    title = f"{display_name(folder.config['net'])} on classes 0-4 / 5-9"
+    title = f"{display_name(folder.config['net'])} on {displayed_task(None)}"
     print_table(columns, zip(*values, strict=True), title)

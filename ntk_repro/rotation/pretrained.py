@@ -20,7 +20,7 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import TaskSettings, checked_epochs
+from ntk_repro.rotation.settings import TaskSettings, checked_epochs, displayed_task
 from ntk_repro.rotation.task import Task, images, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, train, train_linearization
@@ -118,9 +118,8 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
 def show(folder: RunFolder) -> None:
     """Prints the test accuracies of the linearizations by the epoch that they were taken after."""
     result, config = folder.result(), folder.config
-    task = "classes 0-4 / 5-9" if config["index"] is None else f"eigenfunction {config['index']}"
     columns = {"linearized after epoch": "d", **dict.fromkeys((*KINDS, "the network then"), ".1%")}
     accuracies = (*result["linearized_test_accuracy"].T, result["checkpoint_test_accuracy"])
     rows = [*zip(result["epochs"], *accuracies, strict=True)]
     rows.append(("the network", "", "", result["network_test_accuracy"]))
-    print_table(columns, rows, f"{display_name(config['net'])}, {task}: test accuracy")
+    print_table(columns, rows, f"{display_name(config['net'])}, {displayed_task(config['index'])}: test accuracy")

@@ -10,13 +10,14 @@ from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe, landmark_epochs
 
-__all__ = ["Settings", "TaskSettings", "checked_epochs"]
+__all__ = ["Settings", "TaskSettings", "checked_epochs", "displayed_task"]
 
 
 @dataclass(frozen=True)
 class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network, its data and its training on the classes."""
 
+    index = None  # the classes, where an experiment has no such setting
     learning_rate: float = 0.05
     """Learning rate at the first step; it falls linearly, to reach 0 one step after the last."""
 
@@ -38,14 +39,9 @@ class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork,
         return Recipe(**self.values(TrainingSettings))
 
     @property
-    def task(self) -> str:
-        """What is learned as text."""
-        return "classes 0-4 / 5-9"
-
-    @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.display_name} on {self.data}, {self.task}"
+        return f"{self.display_name} on {self.data}, {displayed_task(self.index)}"
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,10 @@ class TaskSettings(NTrain, Settings):
             check_task_index(self.index)
         return super().canonical()
 
-    @property
-    def task(self) -> str:
-        """What is learned as text."""
-        return super().task if self.index is None else f"eigenfunction {self.index}"
+
+def displayed_task(index: int | None) -> str:
+    """What is learned: the classes, or an eigenfunction."""
+    return "classes 0-4 / 5-9" if index is None else f"eigenfunction {index}"
 
 
 def checked_epochs(chosen: tuple[int, ...] | None, last: int, name: str) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 import dataclasses
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,8 @@ def test_a_share_that_is_not_the_last_is_reported(tmp_path, monkeypatch, capsys)
 
 def test_the_grid_is_shown_with_what_diverged(done, capsys):
     accuracies = {"linearized_test_accuracy": np.array([[np.nan], [0.5]])}
-    grid.show(SimpleNamespace(done=True, config=done.config, result=lambda: {**done.result(), **accuracies}))
+    run: Any = SimpleNamespace(done=True, config=done.config, result=lambda: {**done.result(), **accuracies})
+    grid.show(run)
     shown = capsys.readouterr().out
     assert "learning rate" in shown
     assert "diverged" in shown
