@@ -1,9 +1,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from ntk_repro.command_line import command
+from ntk_repro.command_line import command, print_table
 from ntk_repro.errors import UserError
 
 
@@ -74,3 +75,10 @@ def test_compiled_programs_are_kept_unless_turned_off(tmp_path, monkeypatch, set
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == expected.format(cache=tmp_path)
+
+
+def test_a_table_shows_numbers_by_their_formats_and_text_as_it_is(capsys):
+    rows = [("one", np.float32(0.5)), ("two", np.array(np.nan)), ("three", "none")]
+    print_table({"name": "", "share": ".1%"}, rows, "a title")
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("a title", "share", "one", "50.0%", "diverged", "none"))

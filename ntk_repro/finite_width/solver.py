@@ -4,6 +4,7 @@ Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -124,13 +125,13 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     solved = [study.part(f"solver_{n:06d}", study.solved, n) for n in sizes]
     for name in solved[0] if solved else ():
         found[f"solver_{name}"] = np.stack([part[name] for part in solved])
-    others = []
+    others: list[tuple[Any, ...]] = []
     if solved and config.kernel_ridge:
         others.append(("kernel_ridge", study.regularized, sizes[-1], float(solved[-1]["largest"])))
     if config.sgd:
         others += [("linearized", study.linearized), ("network", study.network)]
-    for name, *how in others:
-        found |= {f"{name}_{key}": value for key, value in study.part(name, *how).items()}
+    for name, compute, *arguments in others:
+        found |= {f"{name}_{key}": value for key, value in study.part(name, compute, *arguments).items()}
     return found | baselines.run(baselines.Config.of(config, config.positive), folder.root, data).result()
 
 
@@ -138,12 +139,13 @@ class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.folder = config, folder
         self.y = targets(data, config.positive)
-        self.net: Network = config.create(data.x_train.shape[1:])
-        recipe = config.recipe
-        self.settings: dict[str, Any] = {
-            "recipe": recipe,
-            "batches": recipe.minibatches(config.seed, len(data.x_train)),
-        }
+        self.net = config.create(data.x_train.shape[1:])
+
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """How both models train by SGD."""
+        recipe = self.config.recipe
+        return {"recipe": recipe, "batches": recipe.minibatches(self.config.seed, len(self.y.x_train))}
 
     def part(self, name: str, compute: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
         """The result of one solution, saved as soon as it is known."""

@@ -91,8 +91,8 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     rows = []
     with progress(f"{config.display_name}: training", len(config.indices), "directions") as advance:
         for j in config.indices:
-            how = (config, net, found["directions"][j - 1], j, folder)
-            rows.append(folder.part(f"direction_{j:05d}", _along, *how, direction=j))
+            arguments = (config, net, found["directions"][j - 1], j, folder)
+            rows.append(folder.part(f"direction_{j:05d}", _along, *arguments, direction=j))
             # Intermediate checkpoints: a state of a large network for each direction would fill the disk.
             shutil.rmtree(_gram_path(folder, j), ignore_errors=True)
             (folder.path / "parts" / f"network_{j:05d}_state.npz").unlink(missing_ok=True)
