@@ -19,11 +19,13 @@ class LinearizationTraining(FunctionSpaceTraining):
     """Linearizations with one output trained on T tasks, and how their training went.
 
     Attributes:
+        fx_test: outputs at the test samples after the last step.
         train_loss: mean loss of the batches of each epoch, each before its step.
         train_accuracy: share of the training samples that are classified correctly.
         test_accuracy: the same of the test samples.
     """
 
+    fx_test: Float[np.ndarray, "m T"]
     train_loss: Float[np.ndarray, "T epochs"]
     train_accuracy: Float[np.ndarray, " T"]
     test_accuracy: Float[np.ndarray, " T"]
@@ -40,7 +42,7 @@ def train_linearization(
     recipe: Recipe,
     batches: Int[np.ndarray, "steps b"],
 ) -> LinearizationTraining:
-    """Trains linearizations of a network by `train_in_function_space`, each on a task of its own.
+    """Trains linearizations of a network by `train_in_function_space`, each on another task.
 
     Args:
         k_train_train: the kernel of one output on the training samples.
