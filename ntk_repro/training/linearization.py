@@ -20,7 +20,7 @@ class LinearizationTraining(FunctionSpaceTraining):
 
     Attributes:
         fx_test: outputs at the test samples after the last step.
-        train_loss: mean loss of the batches of each epoch, each before its step.
+        train_loss: mean of the recipe's loss over the batches of each epoch, each before its step.
         train_accuracy: share of the training samples that are classified correctly.
         test_accuracy: the same of the test samples.
     """
@@ -59,7 +59,7 @@ def train_linearization(
         DivergedError: when training diverges.
     """
     y_train, y_test = (np.asarray(y).reshape(len(y), -1) for y in (y_train, y_test))
-    n, threshold = len(y_train), Loss.named(recipe.loss).threshold
+    n, loss = len(y_train), Loss.named(recipe.loss)
     trained = train_in_function_space(
         k_train_train,
         y_train.astype(np.float32),
@@ -72,7 +72,7 @@ def train_linearization(
     assert trained.fx_test is not None
     return LinearizationTraining(
         **vars(trained),
-        train_loss=epoch_means(trained.loss, n, recipe.batch_size).T,
-        train_accuracy=binary_accuracies(trained.fx_train, y_train, threshold),
-        test_accuracy=binary_accuracies(trained.fx_test, y_test, threshold),
+        train_loss=loss.multiple * epoch_means(trained.loss, n, recipe.batch_size).T,
+        train_accuracy=binary_accuracies(trained.fx_train, y_train, loss.threshold),
+        test_accuracy=binary_accuracies(trained.fx_test, y_test, loss.threshold),
     )
