@@ -45,10 +45,10 @@ COMMANDS: dict[str, Covered | Unrun] = {
     "make ortiz2021-fig2": Covered("tests/papers/test_run.py::test_a_figure_is_computed_drawn_and_judged"),
     "make report": Covered("tests/report/test_page.py::test_the_command_writes_the_page_and_its_pictures"),
     ".venv/bin/python -m ntk_repro.eigentasks --net lenet --data mnist5k --indices 2 51 301": Covered(
-        "tests/eigentasks/test_main.py::test_it_prints_accuracies_and_where_they_are_kept"
+        "tests/eigentasks/test_main.py::test_it_prints_accuracies_and_the_run_folder"
     ),
     ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024": Covered(
-        "tests/wide_limit/test_predictive.py::test_show_says_how_far_the_gps_are_off"
+        "tests/test_next_commands.py::test_the_run_is_shown_and_the_next_command_draws_it"
     ),
     ".venv/bin/python -m ntk_repro.eigentasks --help": Covered(
         "tests/docs/test_commands.py::test_the_program_understands_the_command"
