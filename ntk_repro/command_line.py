@@ -4,14 +4,19 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from ntk_repro.data import cache_dir
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
-__all__ = ["command", "this_program", "use_compilation_cache"]
+__all__ = ["command", "print_table", "this_program", "use_compilation_cache"]
 
 
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
@@ -37,6 +42,26 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         # The reader (head, less) has ended. Python would report that once more on closing standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+
+
+def print_table(columns: Mapping[str, str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:
+    """Prints numbers as a table.
+
+    Args:
+        columns: for each heading the format of the numbers below it, such as ".1%".
+        rows: the numbers; text stands as it is, and nan, the result of a training that diverged, as "diverged".
+        title: the line above the table.
+    """
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(_cell(value, spec) for value, spec in zip(row, columns.values(), strict=True)))
+    Console().print(table)
+
+
+def _cell(value: Any, spec: str) -> str:
+    if isinstance(value, str):
+        return value
+    return "diverged" if np.isnan(value) else format(value, spec)
 
 
 def this_program() -> str:

@@ -1,9 +1,9 @@
-"""What every experiment of a study has: settings that it composes, a `run` made of its computation, and its command.
+"""What every experiment of a study has: settings composed of shared ones, a `run` and a command.
 
 An experiment is a module with `Config`, which inherits `StudyConfig` and the settings that it shares with others,
-`run`, made by `experiment`, and `show(folder)`. A shared field and its help text stands here (of networks in
-`ntk_repro.models.settings`) once. A study that has another default names the field again, without a text: the command
-line takes that of the nearest class that has one.
+`run`, made by `experiment`, and `show(folder)`. A shared field and its help text are written once, here (for
+networks in `ntk_repro.models.settings`). A study with another default names the field again, without a text: the
+command line takes that of the nearest class that has one.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Settings:
-    """What all settings can do."""
+    """The methods of all settings."""
 
     def resolved(self) -> Self:
         """The same settings, checked, in their canonical form: those that mean the same run are equal.
@@ -58,7 +58,7 @@ class Settings:
         return dataclasses.replace(self, **self.canonical())
 
     def canonical(self) -> dict[str, Any]:
-        """Checks the settings; returns the fields that `resolved` replaces: what has no effect, what is left open.
+        """Checks the settings; returns the fields that `resolved` replaces: those without effect, and those left open.
 
         Raises:
             UserError: for settings that contradict each other or that no run could have.
@@ -66,15 +66,15 @@ class Settings:
         return {}
 
     def fitted(self, chosen: Collection[str]) -> tuple[Self, list[str]]:
-        """The settings made to fit the images that there are, and lines that say so.
+        """The settings made to fit the available images, and lines that report the changes.
 
         Args:
-            chosen: the counts that the user asks for, which stay.
+            chosen: names of counts that the user asks for, which are not changed.
         """
         return self, []
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """The settings without what so few images cannot give, and lines that say so."""
+        """The settings made to fit these numbers of images, and lines that report the changes."""
         return self, []
 
     def values(self, part: type["Settings"]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Settings:
         return {field.name: field.default for field in dataclasses.fields(self) if field.name in names}
 
     def source_texts(self) -> Mapping[str, str]:
-        """What a run folder keeps of the user's own code, by path."""
+        """The user's code that a run folder saves, by path."""
         return {}
 
 
@@ -95,7 +95,7 @@ class SeedSettings(Settings):
     """A seed."""
 
     seed: int = 0
-    """Seed of what a run draws: initializations, minibatches, random inputs."""
+    """Seed of a run's random numbers: initializations, minibatches, random inputs."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
@@ -105,7 +105,7 @@ class SeedSettings(Settings):
 
 @dataclass(frozen=True)
 class StudyConfig(SeedSettings):
-    """The settings of one run of a study: what the `Config` of every experiment is."""
+    """The settings of one run of a study, the base of the `Config` of every experiment."""
 
     data = ""  # the name of the data set, where an experiment has one
 
@@ -117,7 +117,7 @@ class StudyConfig(SeedSettings):
 
 @dataclass(frozen=True)
 class DataFolder(Settings):
-    """Where data sets lie."""
+    """Where data sets are."""
 
     data_dir: str | None = field(default=None, metadata={"identity": False})
     """Folder of prepared TensorFlow data sets; none: $TFDS_DATA_DIR, then its usual place."""
@@ -132,7 +132,7 @@ class DataSource(DataFolder):
     data_seed: int = 0
     """Seed of the subset, where fewer images are used than there are."""
 
-    # All of them, where an experiment has no such setting.
+    # None (all) where an experiment has no such setting.
     n_train = n_test = classes = None
 
     @property
@@ -167,11 +167,11 @@ class DataSource(DataFolder):
         )
 
     def available(self) -> tuple[int, int] | None:
-        """How many training and test images there are; None where only loading them tells."""
+        """How many training and test images there are; None where that is known only after loading."""
         return dataset_sizes(self.data, self.data_dir, classes=self.classes)
 
     def fitted(self, chosen: Collection[str]) -> tuple[Self, list[str]]:
-        """As `Settings.fitted`: counts that the data set cannot satisfy become all that it has."""
+        """As `Settings.fitted`: counts above the numbers of images become these numbers."""
         available = self.available()
         if available is None:
             return (self, []) if self.n_train is None else self.within(self.n_train, self.n_test or 0)
@@ -216,7 +216,7 @@ class MinibatchSettings(Settings):
     """Images per minibatch; none: all of them in every step."""
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: fewer images than a minibatch are one."""
+        """As `Settings.within`: a minibatch has at most all images."""
         fit, lines = super().within(n_train, n_test)
         if self.batch_size is None or self.batch_size <= n_train:
             return fit, lines
@@ -267,8 +267,8 @@ class Run(Protocol[C_contra]):
         Args:
             config: the settings.
             root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
-            data: what the experiment loads for this config, where the caller has it already.
-            wait: whether to wait for another process that computes the same, rather than to refuse.
+            data: what the experiment loads for this config, where the caller has loaded it already.
+            wait: whether to wait for another process that computes the same run, rather than to refuse.
 
         Raises:
             UserError: for settings or data that cannot be worked with.
@@ -287,16 +287,16 @@ def experiment(
     load: Callable[[Any], Any] | None = None,
     wait: bool = False,
 ) -> Callable[[Callable[[C, Any, RunFolder], Mapping[str, Any]]], Run[C]]:
-    """Makes an experiment's `run(config, root=None)` of the function that computes the arrays of its result.
+    """Turns the function that computes the arrays of an experiment's result into `run(config, root=None)`.
 
     That function is called with the settings in their canonical form, the data and the open run folder, and only where
     the run is not done.
 
     Args:
         name: of the folder of these runs, the study's and the experiment's, such as "finite_width_spectra".
-        load: (config) -> data, with `provenance` (that of a data set, or a mapping of what is recorded). All that can
-            be refused is refused here, before there is a folder. It is called for a finished run too: only the data
-            tell whether it was computed from these.
+        load: (config) -> data, with `provenance` (that of a data set, or a mapping that is recorded). Invalid
+            settings and data are refused here, before there is a folder. It is called for a finished run too, to
+            check that it was computed from the same data.
         wait: whether to wait for another process that computes the same.
     """
 
@@ -325,8 +325,8 @@ def experiment_command(study: str, args: Sequence[str] | None = None, default: s
         study: the study's name. Its package names its experiments, each with a line of text, in `EXPERIMENTS`; each is
             a module with `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the
             figures that draw their runs.
-        args: the command line, None for the process's own.
-        default: the experiment meant where options alone are given, if any.
+        args: the command line, None for `sys.argv`.
+        default: the experiment for a command line of options only, if any.
     """
     command(lambda: _run(study, list(sys.argv[1:] if args is None else args), default))
 
@@ -346,7 +346,7 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     name = args[0].replace("-", "_")
     if name not in known:
         raise unknown_name("experiment", args[0], known)
-    # Only the experiment named is imported: each brings its own part of the library.
+    # Only this experiment is imported: each loads another part of the library.
     module = importlib.import_module(f"ntk_repro.{study}.{name}")
     single_command(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
 
@@ -361,7 +361,7 @@ def single_command(
         prog: how the command is called.
         args: its options.
         figure: that draws the run.
-        otherwise: the next step where no figure draws it.
+        otherwise: the next step where there is no figure.
     """
     config = tyro.cli(module.Config, prog=prog, args=args)
     use_compilation_cache()

@@ -29,6 +29,18 @@ def _temporary_folders(monkeypatch, tmp_path):
     monkeypatch.setenv("NTK_REPRO_COMPILATION_CACHE", "off")
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A folder of runs that the tests of one file share."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def done(root, request):
+    """The finished run of the CONFIG of a test file by its RUN."""
+    return request.module.RUN(request.module.CONFIG, root=root)
+
+
 @pytest.fixture(scope="session")
 def tfds_dir() -> Path:
     """A folder of prepared TensorFlow data sets: $TFDS_DATA_DIR, or ../shared/tfds beside the clone."""

@@ -1,9 +1,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from ntk_repro.command_line import command
+from ntk_repro.command_line import command, print_table
 from ntk_repro.errors import UserError
 
 
@@ -66,3 +67,10 @@ def test_compiled_programs_are_cached_unless_turned_off(tmp_path, monkeypatch, s
         "print(jax.config.jax_compilation_cache_dir)"
     )
     assert output_of(program).stdout.strip() == expected.format(cache=tmp_path)
+
+
+def test_a_table_shows_numbers_by_their_formats_and_text_as_it_is(capsys):
+    rows = [("one", np.float32(0.5)), ("two", np.array(np.nan)), ("three", "none")]
+    print_table({"name": "", "share": ".1%"}, rows, "a title")
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("a title", "share", "one", "50.0%", "diverged", "none"))

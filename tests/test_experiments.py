@@ -101,6 +101,15 @@ def test_a_run_is_computed_once_and_found_again(tmp_path):
     assert count.__doc__ == "The count."
 
 
+def test_a_run_is_not_returned_for_other_images_of_the_same_name(tmp_path):
+    """Another data folder is not part of a run's identity, so it is found, and refused."""
+    data = Config().load()
+    other = dataclasses.replace(data, provenance=dataclasses.replace(data.provenance, sha256="0" * 64))
+    count(Config(), tmp_path, data)
+    with pytest.raises(UserError, match=r"images of digits are not those that .*counts.* was begun with"):
+        count(Config(data_dir="elsewhere"), tmp_path, other)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -109,16 +118,20 @@ def test_a_run_is_computed_once_and_found_again(tmp_path):
         ({"data": "digit"}, "digits"),
     ],
 )
-def test_what_is_wrong_is_refused_before_there_is_a_folder(changes, message, tmp_path):
+def test_invalid_settings_are_refused_before_there_is_a_folder(changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
         count(dataclasses.replace(Config(), **changes), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_part_is_computed_once(tmp_path):
+def test_a_part_is_computed_once_and_logged_with_its_facts(tmp_path):
     with RunFolder.open("parts", Config(), root=tmp_path) as folder:
         assert folder.part("one", lambda x: {"x": x}, 3)["x"] == 3
         assert folder.part("one", lambda x: {"x": x}, 4)["x"] == 3
+        folder.part("two", lambda: {"loss": 0.5, "curve": [1, 2]}, phase="second")
+        (line,) = folder.metrics()
+    assert line.pop("seconds") >= 0
+    assert line == {"phase": "second", "loss": 0.5}
 
 
 def test_counts_and_minibatches_fit_the_images():

@@ -9,6 +9,7 @@ import pytest
 from ntk_repro.__main__ import main as ntk_repro
 from ntk_repro.experiments import experiment_command
 from ntk_repro.papers import FIGURES
+from ntk_repro.record import RunFolder
 
 STUDIES = ("wide_limit", "nads", "rotation", "finite_width")
 DIGITS = "--data digits"
@@ -30,16 +31,36 @@ TINY = {
     "nads lemma1": f"{DIGITS} --net mlp --width 0.3 --n-train 30 --pairs 50",
     "rotation tracking": f"{IMAGES} {TRAINING} --top 5",
     "rotation cifar2": f"{DIGITS} --sizes 20 40 --n-test 20 {TRAINING}",
-    "rotation pretrained": f"{IMAGES} {TRAINING}",
+    "rotation pretrained": f"{IMAGES} {TRAINING} --index 3",
     "finite_width training": f"{IMAGES} {TRAINING}",
     "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
     "finite_width solver": f"{IMAGES} {TRAINING}",
+}
+# What each prints: some text, and the last number of an array of its result in a format.
+SHOWN = {
+    "wide_limit drift": ("relative change in training", "ntk", ".3g"),
+    "wide_limit predictive": ("NTK-GP", "learning_rate_ratio", ".2g"),
+    "wide_limit trajectories": ("off the network (RMSE)", "linearized_rmse", ".4f"),
+    "wide_limit linearization_error": ("n = 16", "test_rmse", ".3g"),
+    "wide_limit parameterization": ("cross-entropy on digits", "standard_test_accuracy", ".1%"),
+    "wide_limit kernel_convergence": ("M = 4", "ntk_error", ".3g"),
+    "nads basis": ("16 of 16 directions", "frequencies", ".1f"),
+    "nads separable": ("test accuracy on D(v)", "linearized_test_accuracy", ".1%"),
+    "nads theorem1": ("Monte Carlo", "at_origin", ".4g"),
+    "nads tangent_space": ("width", "bend", ".3g"),
+    "nads lemma1": ("random pairs", "random_rms", ".4f"),
+    "rotation tracking": ("on 60 images", "network_test_accuracy", ".1%"),
+    "rotation cifar2": ("mlp on classes", "linearized_distance", ".3g"),
+    "rotation pretrained": ("eigenfunction 3", "network_test_accuracy", ".1%"),
+    "finite_width training": ("logistic regression", "linearized_distance", ".3g"),
+    "finite_width spectra": ("mlp x0.1, 10 images", "effective_rank", ".1f"),
+    "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
 }
 
 
 def test_every_experiment_names_a_figure_of_its_own():
     drawn = {f"{study} {name}" for study in STUDIES for name in importlib.import_module(f"ntk_repro.{study}").DRAWN_AS}
-    assert drawn == set(TINY)
+    assert drawn == set(TINY) == set(SHOWN)
     for study in STUDIES:
         package = importlib.import_module(f"ntk_repro.{study}")
         assert set(package.DRAWN_AS) <= set(package.EXPERIMENTS)
@@ -49,12 +70,18 @@ def test_every_experiment_names_a_figure_of_its_own():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
-def test_the_next_command_draws_the_run(name, tmp_path, monkeypatch, capsys):
+def test_the_run_is_shown_and_the_next_command_draws_it(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "my runs"))
+    monkeypatch.setenv("COLUMNS", "120")
     study, experiment = name.split()
     experiment_command(study, [experiment, *TINY[name].split()])
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    shown = capsys.readouterr().out
+    text, array, spec = SHOWN[name]
+    (run,) = tmp_path.glob(f"my runs/{study}_{experiment}/*")
+    assert text in shown
+    assert format(RunFolder.read(run).result()[array].ravel()[-1], spec) in shown
+    (line,) = [line for line in shown.splitlines() if line.startswith("next: ")]
     ntk_repro(shlex.split(line.removeprefix("next: "))[1:])
     shown = capsys.readouterr().out
     assert "next: look at the .png" in shown
@@ -62,7 +89,7 @@ def test_the_next_command_draws_the_run(name, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_study_lists_its_experiments_and_says_how_to_go_on(study, capsys):
+def test_a_study_lists_its_experiments_and_the_next_command(study, capsys):
     experiment_command(study, [])
     shown = capsys.readouterr().out
     assert f"next: python -m ntk_repro.{study} " in shown

@@ -4,13 +4,14 @@ from ntk_repro.data.cache import cache_dir
 from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset
 from ntk_repro.data.image_folder import SNAKES, load_image_folder
 from ntk_repro.data.shifts import shifted
-from ntk_repro.data.targets import binary_labels, class_labels, one_hot, signed_targets
+from ntk_repro.data.targets import RegressionData, binary_labels, class_labels, one_hot, signed_targets
 
 __all__ = [
     "DATASETS",
     "SNAKES",
     "Dataset",
     "Provenance",
+    "RegressionData",
     "available",
     "binary_labels",
     "cache_dir",

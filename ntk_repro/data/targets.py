@@ -1,17 +1,46 @@
 """Training targets from integer classes: signs and one-hot rows."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int, Shaped
 
+from ntk_repro.data.dataset import Dataset, Provenance
 from ntk_repro.errors import UserError
 
-if TYPE_CHECKING:
-    from ntk_repro.data.dataset import Dataset
+__all__ = ["RegressionData", "binary_labels", "class_labels", "one_hot", "signed_targets"]
 
-__all__ = ["binary_labels", "class_labels", "one_hot", "signed_targets"]
+
+@dataclass(frozen=True)
+class RegressionData:
+    """Images, and the targets that a network's outputs are fitted to, of a training and a test part.
+
+    Attributes:
+        x_train: training images.
+        y_train: their targets.
+        x_test: test images.
+        y_test: their targets.
+        provenance: which images these are.
+    """
+
+    x_train: Float32[np.ndarray, "n H W C"]
+    y_train: Float32[np.ndarray, "n k"]
+    x_test: Float32[np.ndarray, "m H W C"]
+    y_test: Float32[np.ndarray, "m k"]
+    provenance: Provenance
+
+    @classmethod
+    def of(
+        cls, data: Dataset, targets: Callable[[Int[np.ndarray, " n"]], Float32[np.ndarray, "n k"]]
+    ) -> "RegressionData":
+        """A data set with the targets of its classes."""
+        return cls(data.x_train, targets(data.y_train), data.x_test, targets(data.y_test), data.provenance)
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs a network for these targets has."""
+        return self.y_train.shape[1]
 
 
 def binary_labels(
@@ -30,7 +59,7 @@ def binary_labels(
     return np.where(np.isin(_classes(y), list(positive)), 1.0, -1.0).astype(np.float32)
 
 
-def class_labels(data: "Dataset", remedy: str) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
+def class_labels(data: Dataset, remedy: str) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
     """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
 
     Args:

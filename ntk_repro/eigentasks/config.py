@@ -8,13 +8,14 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe
 
 __all__ = ["EigentasksConfig"]
 
 
 @dataclass(frozen=True)
-class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, StudyConfig):
+class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """Trains a network and its linearization on the binarized eigenfunctions of the network's NTK."""
 
     indices: tuple[int, ...] = (2, 11, 51, 101, 201, 301, 451, 601)
@@ -27,12 +28,12 @@ class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSetting
     optimizer: Literal["sgd", "adam"] = "sgd"
     """Optimizer of the network, and of the linearization."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Course of the learning rate: falling linearly, to reach 0 one step after the last, or constant."""
+    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
     linearized_training: Literal["auto", "function_space", "weight_space"] = "auto"
     """How linearizations train: function_space (exact, all tasks at once, sgd only), weight_space (one by one), or
     auto: function_space for sgd, weight_space for adam."""
     baseline: bool = True
-    """Whether to train both on the data set's own classes too, 0 to 4 against 5 to 9."""
+    """Whether to train both on the classes of the data set too, 0 to 4 against 5 to 9."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with every "auto" and "none" replaced that does not depend on the data."""
@@ -54,7 +55,7 @@ class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSetting
         k = max(linearized) if self.num_eigenfunctions is None else self.num_eigenfunctions
         if k < max(linearized):
             raise UserError(
-                f"index {max(linearized)} is beyond the {k} eigenpairs asked for: raise --num-eigenfunctions to "
+                f"index {max(linearized)} exceeds the {k} eigenpairs of --num-eigenfunctions: raise it to "
                 f"{max(linearized)} or leave it out"
             )
         return {

@@ -1,32 +1,21 @@
 """The computation: Gram matrix, eigenfunctions, and the training of networks and linearizations on them."""
 
-import time
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, binary_labels, class_labels
-from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.eigentasks.config import EigentasksConfig
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.gram.checks import check_eigenpair_count
-from ntk_repro.network import Network, check_network
+from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, key_for, order_seed
-from ntk_repro.training import (
-    binary_accuracies,
-    epoch_means,
-    epochs_to_loss,
-    majority_rate,
-    minibatches,
-    train,
-)
+from ntk_repro.training import epochs_to_loss, majority_rate, train, train_linearization
 
 __all__ = ["Config", "run", "show"]
 
@@ -37,10 +26,10 @@ _FIGURE_3 = ("l2_distance", "cosine_distance")
 
 
 def _load(config: EigentasksConfig) -> Dataset:
-    """The images, and whatever can be refused: first what is cheap to see, then what the data show."""
+    """The images, after checks: first those that cost nothing, then those that need the data."""
     recipe, count = config.recipe, config.num_eigenfunctions or 0
     data = config.load()
-    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
+    config.check(data.x_train.shape[1:])
     check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
         class_labels(data, "leave that baseline out with --no-baseline")
@@ -59,144 +48,101 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     baseline `baseline_network_*` and `baseline_linearized_*`. Accuracies lie between 0 and 1, nan where a training
     diverged. `ntk_repro.training.epochs_to_loss` reads off `network_loss` when a loss was reached.
     """
-    study = _Study(config, data, folder)
-    identity = {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
-    basis = eigenbasis(study.net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
-    arrays = {"eigenvalues": basis.values, "residuals": basis.residuals}
-    return arrays | study.linearizations(basis) | study.networks(basis)
+    net = config.create(data.x_train.shape[1:])
+    identity = config.identity(data)
+    basis = eigenbasis(net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
+    study = _Study(config, data, folder, net, basis)
+    return {"eigenvalues": basis.values, "residuals": basis.residuals, **study.linearizations(), **study.networks()}
 
 
 class _Study:
-    def __init__(self, config: EigentasksConfig, data: Dataset, folder: RunFolder):
-        self.config, self.recipe, self.data, self.folder = config, config.recipe, data, folder
-        self.net = Network.create(
-            config.net, key_for(config.seed, INIT), data.x_train.shape[1:], **config.model_settings
-        )
+    def __init__(self, config: EigentasksConfig, data: Dataset, folder: RunFolder, net: Network, basis: Eigenbasis):
+        self.config, self.data, self.folder, self.net, self.basis = config, data, folder, net, basis
         # The same minibatches for the network, for its linearization and for every task.
-        self.batches = minibatches(order_seed(config.seed), len(data.x_train), config.batch_size, config.epochs)
+        batches = config.recipe.minibatches(config.seed, len(data.x_train))
+        self.settings: dict[str, Any] = {"recipe": config.recipe, "batches": batches}
 
-    def _labels(self, basis: Eigenbasis, index: int | None) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
-        """The labels 0 and 1 of training and test images: an eigenfunction's sign, or without index the classes."""
-        data = self.data
-        signs = binary_labels(data.y) if index is None else eigenfunction_labels(basis.vectors, index)
-        labels = (np.asarray(signs) > 0).astype(np.int32)
-        return labels[: len(data.x_train)], labels[len(data.x_train) :]
+    def _labels(self, indices: tuple[int, ...]) -> tuple[Int[np.ndarray, "n T"], Int[np.ndarray, "m T"]]:
+        """The labels 0 and 1 of training and test images, a task a column; the baseline is the last one."""
+        columns = [eigenfunction_labels(self.basis.vectors, index) for index in indices]
+        if self.config.baseline:
+            columns.append(binary_labels(self.data.y))
+        labels = (np.stack(columns, axis=1) > 0).astype(np.int32)
+        return labels[: len(self.data.x_train)], labels[len(self.data.x_train) :]
 
-    @property
-    def _tasks(self) -> list[int | None]:
-        """The network's tasks; None is the baseline."""
-        return [*self.config.indices, *([None] if self.config.baseline else [])]
-
-    def linearizations(self, basis: Eigenbasis) -> dict[str, np.ndarray]:
+    def linearizations(self) -> dict[str, np.ndarray]:
         indices = self.config.linearized_indices or ()
-        tasks = [*indices, *([None] if self.config.baseline else [])]
-        labels = [self._labels(basis, task) for task in tasks]
-        y_train, y_test = (np.stack(part, axis=1) for part in zip(*labels, strict=True))
+        y_train, y_test = self._labels(indices)
         if self.config.linearized_training == "function_space":
-            rows = self.folder.part("linearized", self._in_function_space, basis, y_train, y_test)
+            facts = {"phase": "linearized", "tasks": y_train.shape[1]}
+            rows = self.folder.part("linearized", self._in_function_space, y_train, y_test, **facts)
         else:
-            net = self.net.linearization()
-            rows = self._trained("linearized", net, tasks, zip(y_train.T, y_test.T, strict=True))
+            rows = self._trained("linearized", self.net.linearization(), indices)
         rows["majority_rate"] = majority_rate(y_test)
-        return _named(rows, "linearized", indices, self.config.baseline)
+        return self._named(rows, "linearized", indices)
 
-    def _in_function_space(self, basis: Eigenbasis, y_train, y_test) -> dict[str, np.ndarray]:
-        n, gram = len(y_train), basis.gram
-        started = time.monotonic()
-        trained = train_in_function_space(
-            gram[:n, :n],
-            y_train.astype(np.float32),
-            batches=self.batches,
-            **self.recipe.in_function_space(n),
-            fx_train_0=self.net(self.data.x_train),
-            k_test_train=gram[n:, :n],
-            fx_test_0=self.net(self.data.x_test),
-        )
-        self.folder.log(phase="linearized", tasks=y_train.shape[1], seconds=time.monotonic() - started)
+    def _in_function_space(self, y_train, y_test) -> dict[str, np.ndarray]:
+        n, gram = len(y_train), self.basis.gram
+        start = self.net(self.data.x_train), self.net(self.data.x_test)
+        trained = train_linearization(gram[:n, :n], gram[n:, :n], y_train, y_test, *start, **self.settings)
         return {
-            "test_accuracy": binary_accuracies(np.asarray(trained.fx_test), y_test),
-            "train_accuracy": binary_accuracies(np.asarray(trained.fx_train), y_train),
-            "loss": epoch_means(trained.loss, n, self.config.batch_size).T,
-            "l2_distance": np.asarray(trained.l2_distance),
+            "test_accuracy": trained.test_accuracy,
+            "train_accuracy": trained.train_accuracy,
+            "loss": trained.train_loss,
+            "l2_distance": trained.l2_distance,
         }
 
-    def networks(self, basis: Eigenbasis) -> dict[str, np.ndarray]:
-        tasks = self._tasks
-        rows = self._trained("network", self.net, tasks, (self._labels(basis, task) for task in tasks))
-        return _named(rows, "network", self.config.indices, self.config.baseline)
+    def networks(self) -> dict[str, np.ndarray]:
+        indices = self.config.indices
+        return self._named(self._trained("network", self.net, indices), "network", indices)
 
-    def _trained(self, kind: str, net: Network, tasks: list[int | None], labels: Iterable) -> dict[str, np.ndarray]:
-        """Trains a copy of `net` on each task, one after the other; each is kept as soon as it is trained."""
+    def _trained(self, kind: str, net: Network, indices: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Trains a copy of `net` on each task, one after the other; each result is saved at once."""
         rows = []
+        tasks = [*indices, *([None] if self.config.baseline else [])]
         with progress(f"{self.config.display_name}: training ({kind})", len(tasks), "tasks") as advance:
-            for task, (y_train, y_test) in zip(tasks, labels, strict=True):
+            for task, y_train, y_test in zip(tasks, *(part.T for part in self._labels(indices)), strict=True):
                 name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
-                rows.append(self.folder.part(name, self._trained_on, kind, net, task, y_train, y_test))
+                rows.append(self.folder.part(name, self._trained_on, net, y_train, y_test, phase=kind, index=task))
                 advance(note=f"{name}: {float(rows[-1]['test_accuracy']):.1%}")
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
-    def _trained_on(self, kind: str, net: Network, task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
-        started = time.monotonic()
-        training = train(
-            net,
-            self.data.x_train,
-            y_train,
-            recipe=self.recipe,
-            batches=self.batches,
-            x_test=self.data.x_test,
-            y_test=y_test,
-        )
-        self.folder.log(
-            phase=kind,
-            index=task,
-            test_accuracy=float(training.test_accuracy),
-            train_loss=float(training.train_loss[-1]),
-            seconds=time.monotonic() - started,
-        )
+    def _trained_on(self, net: Network, y_train, y_test) -> dict[str, Any]:
+        x_train, x_test = self.data.x_train, self.data.x_test
+        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **self.settings)
         return {
-            "test_accuracy": np.asarray(training.test_accuracy, np.float64),
-            "train_accuracy": np.asarray(training.train_accuracy, np.float64),
-            "loss": np.asarray(training.train_loss, np.float64),
-            "l2_distance": np.asarray(training.l2_distance, np.float64),
-            "cosine_distance": np.asarray(training.cosine_distance, np.float64),
+            "test_accuracy": training.test_accuracy,
+            "train_accuracy": training.train_accuracy,
+            "loss": training.train_loss,
+            "l2_distance": training.l2_distance,
+            "cosine_distance": training.cosine_distance,
         }
 
-
-def _named(rows: dict[str, np.ndarray], kind: str, indices: tuple[int, ...], baseline: bool) -> dict[str, np.ndarray]:
-    """The result's arrays from those over all tasks, of which the baseline is the last."""
-    count = len(indices)
-    own = {"network": "index", "linearized": "linearized_index"}[kind]
-    # What Figure 3 shows of the network has no prefix; a linearization has it if trained in weight space.
-    unprefixed = {"majority_rate", *(_FIGURE_3 if kind == "network" else ())}
-    named: dict[str, np.ndarray] = {own: np.array(indices)}
-    for key, values in rows.items():
-        named[key if key in unprefixed else f"{kind}_{key}"] = values[:count]
-        if baseline:
-            named[f"baseline_{kind}_{key}"] = values[count]
-    return named
+    def _named(self, rows: dict[str, np.ndarray], kind: str, indices: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """The result's arrays from those over all tasks, of which the baseline is the last."""
+        count = len(indices)
+        # What Figure 3 shows of the network has no prefix; a linearization that was trained in weight space has one.
+        unprefixed = {"majority_rate", *(_FIGURE_3 if kind == "network" else ())}
+        named = {"index" if kind == "network" else "linearized_index": np.array(indices)}
+        for key, values in rows.items():
+            named[key if key in unprefixed else f"{kind}_{key}"] = values[:count]
+            if self.config.baseline:
+                named[f"baseline_{kind}_{key}"] = values[count]
+        return named
 
 
 def show(folder: RunFolder) -> None:
     """Prints a run's accuracies."""
     result = folder.result()
-    table = Table(
-        "index",
-        "network",
-        "linearization",
-        f"epochs to loss {_TARGET_LOSS:g}",
-        title=f"{display_name(folder.config['net'])}: test accuracy",
-    )
+    loss = f"epochs to loss {_TARGET_LOSS:g}"
+    columns = {"index": "d", "network": ".1%", "linearization": ".1%", loss: ".0f"}
     linearized = dict(zip(result["linearized_index"], result["linearized_test_accuracy"], strict=True))
     reached = epochs_to_loss(result["network_loss"], _TARGET_LOSS)
-    for i, index in enumerate(result["index"]):
-        accuracies = (result["network_test_accuracy"][i], linearized[index])
-        epochs = "never" if np.isnan(reached[i]) else f"{reached[i]:.0f}"
-        table.add_row(str(index), *map(_percent, accuracies), epochs)
+    rows: list[tuple[Any, ...]] = [
+        (index, accuracy, linearized[index], "never" if np.isnan(epochs) else epochs)
+        for index, accuracy, epochs in zip(result["index"], result["network_test_accuracy"], reached, strict=True)
+    ]
     if folder.config["baseline"]:
-        accuracies = tuple(float(result[f"baseline_{name}_test_accuracy"]) for name in ("network", "linearized"))
-        table.add_row("classes 0-4 / 5-9", *map(_percent, accuracies), "")
-    Console().print(table)
-
-
-def _percent(accuracy: float) -> str:
-    return "diverged" if np.isnan(accuracy) else f"{accuracy:.1%}"
+        accuracies = [result[f"baseline_{name}_test_accuracy"] for name in ("network", "linearized")]
+        rows.append(("classes 0-4 / 5-9", *accuracies, ""))
+    print_table(columns, rows, f"{display_name(folder.config['net'])}: test accuracy")

@@ -8,7 +8,7 @@ Source: Samarin et al. 2022.
 __all__ = ["DRAWN_AS", "EXPERIMENTS"]
 
 EXPERIMENTS = {
-    "training": "a network and its linearization, trained alike (Figures 2 to 5 and A2, Tables A1 and A2)",
+    "training": "a network and its linearization, trained identically (Figures 2 to 5 and A2, Tables A1 and A2)",
     "spectra": "singular values and effective rank of the Jacobian (Figures 6, 7 and A3)",
     "solver": "one class against the others: least squares, SGD and baselines (Tables 1 and 2)",
     "curvature": "learning rate times curvature of the loss against the limit of stability (Equation 3)",

@@ -1,4 +1,4 @@
-"""Linear classifiers on the pixels: what the study's networks are compared with, fitted once for each data set."""
+"""Linear classifiers on the pixels, to compare networks with; fitted once for each data set."""
 
 import warnings
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class Config(Images):
 
 
 @experiment("finite_width_baselines", load=images, wait=True)
-def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Fits both, or returns what is there; waits for another process that fits the same.
+def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, float]:
+    """Fits both, or returns a finished fit; waits for another process that fits the same.
 
     The result's arrays: `logistic_train_accuracy`, `logistic_test_accuracy`, `ridge_train_accuracy` and
     `ridge_test_accuracy`.
@@ -57,13 +57,13 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     chosen = (data.y_train, data.y_test)
     labels = chosen if config.positive is None else [classes == config.positive for classes in chosen]
     with warnings.catch_warnings():
-        # scikit-learn's usual settings: on pixels their 100 iterations end the fit before it has converged.
+        # scikit-learn's default settings: on pixels their 100 iterations end before the fit has converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         logistic = LogisticRegression().fit(x_train, labels[0])
-    ridge = Ridge(alpha=config.ridge * float(np.mean(np.sum(x_train**2, axis=1)))).fit(x_train, y.train)
-    found = {}
-    for part, x, label, target in (("train", x_train, labels[0], y.train), ("test", x_test, labels[1], y.test)):
-        fx = ridge.predict(x).reshape(len(x), -1)
-        found[f"logistic_{part}_accuracy"] = np.asarray(float(logistic.score(x, label)))
-        found[f"ridge_{part}_accuracy"] = np.asarray(accuracy(fx, target, 0.5))
-    return found
+    ridge = Ridge(alpha=config.ridge * float(np.mean(np.sum(x_train**2, axis=1)))).fit(x_train, y.y_train)
+    return {
+        "logistic_train_accuracy": float(logistic.score(x_train, labels[0])),
+        "ridge_train_accuracy": accuracy(ridge.predict(x_train), y.y_train, 0.5),
+        "logistic_test_accuracy": float(logistic.score(x_test, labels[1])),
+        "ridge_test_accuracy": accuracy(ridge.predict(x_test), y.y_test, 0.5),
+    }

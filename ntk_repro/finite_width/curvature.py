@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.finite_width.settings import Images, Settings
-from ntk_repro.finite_width.task import images, network_for, targets
+from ntk_repro.finite_width.task import images, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
-from ntk_repro.network import check_network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts, check_positive
@@ -37,7 +35,7 @@ class Config(Images, NetworkChoice, StudyConfig):
     """Computes the largest curvature of the squared loss of linearizations, which is the same wherever they are."""
 
     n_test: int | None = 1
-    """Test images have no use here: leave it at 1."""
+    """Not used: leave it at 1."""
     net: str = "lenet5"
     widths: tuple[float, ...] = (1.0, 2.0, 4.0, 10.0)
     """Factors on every channel count and hidden width."""
@@ -63,7 +61,7 @@ class Config(Images, NetworkChoice, StudyConfig):
         check_positive(learning_rate=self.learning_rate)
         check_momentum(self.momentum)
         if self.n_test != 1:
-            raise UserError("the curvature is that on training images: leave --n-test out")
+            raise UserError("the curvature is computed on training images: leave --n-test out")
         for width in self.widths:
             self.of_width(width).resolved()
         return super().canonical()
@@ -84,10 +82,10 @@ def curvatures(
     Args:
         kernel: J J^T of all outputs, sample-major.
         outputs: of a sample.
-        batch_size: samples of a batch; what is left over at the end is left out.
+        batch_size: samples of a batch; the remainder at the end is left out.
 
-    >>> whole, batches = curvatures(np.diag([1.0, 2.0, 6.0, 4.0]), 1, 2)
-    >>> whole, batches.tolist()
+    >>> total, batches = curvatures(np.diag([1.0, 2.0, 6.0, 4.0]), 1, 2)
+    >>> total, batches.tolist()
     (3.0, [2.0, 6.0])
     """
     rows = batch_size * outputs
@@ -104,9 +102,9 @@ def _largest(kernel: np.ndarray) -> float:
 
 def _load(config: Config) -> Dataset:
     data = images(config)
-    y, count = targets(data), config.batch_size * config.batches
+    outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     for width in config.widths:
-        check_network(config.net, data.x_train.shape[1:], y.outputs, **config.of_width(width).model_settings)
+        config.of_width(width).check(data.x_train.shape[1:], outputs)
     if count > len(data.x_train):
         raise UserError(
             f"{config.batches} batches of {config.batch_size} are more than the {len(data.x_train):,} images: lower "
@@ -117,41 +115,41 @@ def _load(config: Config) -> Dataset:
 
 @experiment("finite_width_curvature", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the curvatures of all widths, or returns them where they are there.
+    """Computes the curvatures of all widths, or returns a finished run.
 
     The result's arrays, for W widths and B batches: `widths`, `num_params` (W,); `curvature` (W,) on all images and
     `batch_curvature` (W, B), of the loss summed over the outputs; `outputs`, by which the loss that is averaged over
-    them divides that; `limit`, 2 (1 + momentum), which learning rate times curvature must not reach.
+    them divides that; `limit`, 2 (1 + momentum), the limit of stability for learning rate times curvature.
     """
-    y, count = targets(data), config.batch_size * config.batches
+    outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     rows = []
     for width in config.widths:
-        net = network_for(config.of_width(width), data, y.outputs)
+        net = config.of_width(width).create(data.x_train.shape[1:], outputs)
         console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
         kernel = empirical_gram(net, data.x_train[:count], outputs="full")
-        rows.append((net.num_params, *curvatures(kernel, y.outputs, config.batch_size)))
+        rows.append((net.num_params, *curvatures(kernel, outputs, config.batch_size)))
     sizes, of_all, of_batches = zip(*rows, strict=True)
     return {
         "widths": np.array(config.widths),
         "num_params": np.array(sizes),
         "curvature": np.array(of_all),
         "batch_curvature": np.array(of_batches),
-        "outputs": np.asarray(y.outputs),
+        "outputs": np.asarray(outputs),
         "limit": np.asarray(2 * (1 + config.momentum)),
     }
 
 
 def show(folder: RunFolder) -> None:
-    """Prints learning rate times curvature for both losses, beside the limit."""
+    """Prints learning rate times curvature for both losses, and the limit."""
     result, config = folder.result(), folder.config
     rate, limit, outputs = config["learning_rate"], float(result["limit"]), int(result["outputs"])
     title = f"{display_name(config['net'])}: learning rate {rate:g} times largest curvature; stable below {limit:g}"
-    table = Table("width", "parameters", "loss summed over outputs", "on single batches", "averaged", title=title)
+    columns = ("width", "parameters", "loss summed over outputs", "on single batches", "averaged")
+    rows = []
     for i, width in enumerate(result["widths"]):
-        of_all = rate * float(result["curvature"][i])
-        of_batches = rate * result["batch_curvature"][i]
-        mean = of_all / outputs
-        cells = [f"{value:.2f}" + (" (diverges)" if value >= limit else "") for value in (of_all, mean)]
+        of_all, of_batches = rate * result["curvature"][i], rate * result["batch_curvature"][i]
+        values = (of_all, of_all / outputs)
+        summed, mean = (f"{value:.2f}" + (" (diverges)" if value >= limit else "") for value in values)
         between = f"{of_batches.min():.2f} to {of_batches.max():.2f}"
-        table.add_row(f"x{width:g}", f"{int(result['num_params'][i]):,}", cells[0], between, cells[1])
-    Console().print(table)
+        rows.append((f"x{width:g}", f"{result['num_params'][i]:,}", summed, between, mean))
+    print_table(dict.fromkeys(columns, ""), rows, title)

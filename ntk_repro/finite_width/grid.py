@@ -1,9 +1,9 @@
 """Experiment: the training of a network and its linearization over a grid of learning rates and weight decays.
 
-Every point is a run of `training` of its own, so a grid continues where it was stopped, shares its points with other
-grids and figures, and can be computed by several processes or Slurm jobs at once.
+Every point is a run of `training`, so a grid continues where it was stopped, shares its points with other grids and
+figures, and can be computed by several processes or Slurm jobs at once.
 
-Source: Samarin et al. 2022, section 4 (hyper-parameter search, network and linearization and every width apart).
+Source: Samarin et al. 2022, section 4 (hyper-parameter search, separately for network, linearization and every width).
 """
 
 import dataclasses
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import training
 from ntk_repro.finite_width.task import images
+from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
@@ -37,8 +37,8 @@ class Config(training.Config):
     share: tuple[int, int] | None = field(default=None, metadata={"identity": False})
     """INDEX COUNT: compute part INDEX (from 0) of COUNT of the grid's points; for job arrays."""
     slurm_jobs: int = field(default=0, metadata={"identity": False})
-    """Hand the grid to so many Slurm jobs and wait for them (needs `pip install 'ntk_repro[slurm]'`; without Slurm they
-    are processes of this machine); 0: compute it here."""
+    """Number of Slurm jobs that compute the grid (needs `pip install 'ntk_repro[slurm]'`; without Slurm they are
+    processes of this machine), until all have ended; 0: compute it here."""
     slurm_partition: str | None = field(default=None, metadata={"identity": False})
     """Partition of those jobs; none: the cluster's default."""
     slurm_hours: float = field(default=24.0, metadata={"identity": False})
@@ -97,7 +97,6 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config)
-    provenance = data.provenance.as_dict()
     failed: list[str] = []
     if not RunFolder.is_done("finite_width_grid", config, root=root):
         if config.slurm_jobs:
@@ -105,23 +104,21 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         else:
             index, count = config.share or (0, 1)
             _compute(config.points()[index::count], root, data)
-    # Not open before: shares of one grid do not wait for each other.
-    texts = config.source_texts()
-    with RunFolder.open(
-        "finite_width_grid", config, root=root, wait=True, provenance=provenance, source=texts
-    ) as folder:
+    # Opened only now, so that shares of one grid do not wait for each other.
+    facts = {"provenance": data.provenance.as_dict(), "source": config.source_texts()}
+    with RunFolder.open("finite_width_grid", config, root=root, wait=True, **facts) as folder:
         if not folder.done and not _left(config.points(), root):
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
         raise UserError(
-            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): what they had done is "
-            "kept, the same command continues; raise --slurm-hours or --slurm-memory where that was too little"
+            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): the same command "
+            "continues; raise --slurm-hours or --slurm-memory if the jobs ran out of time or memory"
         )
     return folder
 
 
 def _compute(points: list[training.Config], root: Path | None, data: Dataset) -> None:
-    """Trains what is not done; a point that another process has open comes last, as it may be done by then."""
+    """Trains the points that are not done; one that another process has open comes last, as it may be done by then."""
     left = _left(points, root)
     console.print(f"{len(points) - len(left)} of {len(points)} points are done", highlight=False)
     elsewhere = []
@@ -152,7 +149,7 @@ def _gathered(config: Config, root: Path | None, data: Dataset) -> dict[str, np.
 
 
 def _through_slurm(config: Config, root: Path | None) -> list[str]:
-    """Waits for all jobs; returns what went wrong, a few words for each job that failed."""
+    """Waits for all jobs; returns a few words for each job that failed."""
     try:
         import submitit
     except ImportError as error:
@@ -167,12 +164,10 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
         "name": "ntk_repro_grid",
         "cpus_per_task": config.slurm_cpus,
         "mem_gb": config.slurm_memory,
+        "gpus_per_node": config.slurm_gpus,
+        "slurm_partition": config.slurm_partition,
     }
-    if config.slurm_gpus:
-        settings["gpus_per_node"] = config.slurm_gpus
-    if config.slurm_partition:
-        settings["slurm_partition"] = config.slurm_partition
-    executor.update_parameters(**settings)
+    executor.update_parameters(**{name: value for name, value in settings.items() if value})
     count = config.slurm_jobs
     shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
     jobs = [executor.submit(_share, share, root) for share in shares]
@@ -181,9 +176,9 @@ def _through_slurm(config: Config, root: Path | None) -> list[str]:
     for job in jobs:
         try:
             job.result()
-        except Exception as error:  # whatever ended the job: a timeout, a lost node, an error of the training
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            failed.append(f"job {job.job_id}: {said[-1]}")
+        except Exception as error:  # a timeout, a lost node, an error of the training
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            failed.append(f"job {job.job_id}: {lines[-1]}")
     return failed
 
 
@@ -198,19 +193,12 @@ def show(folder: RunFolder) -> None:
         print("the other shares of this grid are still to be computed; the last one closes it")
         return
     result, config = folder.result(), folder.config
-    for kind in ("network", "linearized"):
-        name = f"{kind}_test_accuracy"
-        if name not in result:
+    columns = {"learning rate": "g", **{f"decay {decay:g}": ".2%" for decay in result["weight_decays"]}}
+    for kind in KINDS:
+        accuracies = result.get(f"{kind}_test_accuracy")
+        if accuracies is None:
             continue
-        title = f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy"
-        table = Table("learning rate", *(f"decay {decay:g}" for decay in result["weight_decays"]), title=title)
-        best = np.nanmax(result[name]) if np.isfinite(result[name]).any() else np.nan
-        for rate, row in zip(result["learning_rates"], result[name], strict=True):
-            table.add_row(f"{rate:g}", *(_cell(value, best) for value in row))
-        Console().print(table)
-
-
-def _cell(value: float, best: float) -> str:
-    if np.isnan(value):
-        return "diverged"
-    return f"[bold]{100 * value:.2f} %[/bold]" if value == best else f"{100 * value:.2f} %"
+        best = np.nanmax(accuracies, initial=-1)
+        cells = [[f"[bold]{value:.2%}[/bold]" if value == best else value for value in row] for row in accuracies]
+        rows = zip(result["learning_rates"], *zip(*cells, strict=True), strict=True)
+        print_table(columns, rows, f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy")

@@ -1,4 +1,4 @@
-"""Statistics of a classifier's outputs: those that should be 1 and those that should be 0, apart."""
+"""Statistics of a classifier's outputs, separately for those with target 1 and with target 0."""
 
 import numpy as np
 from jaxtyping import Float

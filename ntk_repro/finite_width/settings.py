@@ -6,6 +6,7 @@ from typing import Any
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.models import NetworkSettings
+from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts, check_not_negative
 
 __all__ = ["Images", "Settings", "SgdSettings"]
@@ -13,7 +14,7 @@ __all__ = ["Images", "Settings", "SgdSettings"]
 
 @dataclass(frozen=True)
 class Images(DataSettings):
-    """A data set, and what is done to its images."""
+    """A data set, and transformations of its images."""
 
     data: str = "mnist5k"
     """Data set: mnist5k (embedded), digits, cifar10, mnist, fashion_mnist, snakes (with --imagenet), or the path of an
@@ -53,7 +54,7 @@ class Images(DataSettings):
 
 
 @dataclass(frozen=True)
-class Settings(Images, NetworkSettings, StudyConfig):
+class Settings(Images, NetworkSettings, InitialNetwork, StudyConfig):
     """A network and its images."""
 
     net: str = "lenet5"

@@ -4,32 +4,30 @@ Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
 """
 
 import dataclasses
-import time
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
-from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.dynamics.function_space import DivergedError
 from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
-from ntk_repro.finite_width.baselines import Config as BaselinesConfig
-from ntk_repro.finite_width.baselines import run as run_baselines
+from ntk_repro.finite_width import baselines
 from ntk_repro.finite_width.settings import Settings, SgdSettings
-from ntk_repro.finite_width.sgd import train_one
-from ntk_repro.finite_width.task import batches_for, checked_images, network_for, targets
+from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import empirical_gram
+from ntk_repro.gram.memory import host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, accuracy
+from ntk_repro.training import Recipe, accuracy, train, train_linearization
 
 __all__ = ["MODELS", "Config", "run", "show"]
 
@@ -41,7 +39,7 @@ MODELS = {
     "logistic": "logistic regression on pixels",
     "ridge": "ridge regression on pixels",
 }
-"""The solutions by the beginning of their arrays' names, as a reader sees them."""
+"""The names of the solutions in tables, by the prefix of their arrays."""
 
 _FLOAT32 = 4  # bytes
 _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
@@ -49,7 +47,7 @@ _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 @dataclass(frozen=True)
 class Config(SgdSettings, Settings):
-    """Learns one class against the others with one output, in every way there is."""
+    """Learns one class against the others with one output, by every method."""
 
     positive: int = 0
     """The class to distinguish from all others."""
@@ -77,7 +75,7 @@ class Config(SgdSettings, Settings):
         return {**super().canonical(), "sizes": sizes}
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes above the number of training images become that."""
+        """As `Settings.within`: sizes above the number of training images become that number."""
         fit, lines = super().within(n_train, n_test)
         if self.sizes is None or max(self.sizes, default=0) <= n_train:
             return fit, lines
@@ -115,55 +113,54 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `solver_norm`, `solver_cutoff` (S,); `kernel_ridge_*`, `linearized_*`, `network_*`, `logistic_*` and `ridge_*`
     (the last two on the pixels) `train_accuracy` and `test_accuracy`, nan where a training diverged;
     `linearized_function_space`, 1 where the linearization was trained by its kernel and 0 for by its weights;
-    `num_params`; `majority_rate`, the accuracy on the test images of always saying no.
+    `num_params`; `majority_rate`, the accuracy on the test images of always predicting the other classes.
     """
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
-    return {"sizes": np.array(sizes, int), **_Study(config, data, folder).everything(sizes)}
+    study = _Study(config, data, folder)
+    found: dict[str, Any] = {
+        "sizes": np.array(sizes, int),
+        "num_params": study.net.num_params,
+        "majority_rate": np.mean(study.y.y_test == 0, dtype=np.float64),
+    }
+    solved = [study.part(f"solver_{n:06d}", study.solved, n) for n in sizes]
+    for name in solved[0] if solved else ():
+        found[f"solver_{name}"] = np.stack([part[name] for part in solved])
+    others: list[tuple[Any, ...]] = []
+    if solved and config.kernel_ridge:
+        others.append(("kernel_ridge", study.regularized, sizes[-1], float(solved[-1]["largest"])))
+    if config.sgd:
+        others += [("linearized", study.linearized), ("network", study.network)]
+    for name, compute, *arguments in others:
+        found |= {f"{name}_{key}": value for key, value in study.part(name, compute, *arguments).items()}
+    return found | baselines.run(baselines.Config.of(config, config.positive), folder.root, data).result()
 
 
 class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
-        self.config, self.data, self.folder = config, data, folder
+        self.config, self.folder = config, folder
         self.y = targets(data, config.positive)
-        self.net: Network = network_for(config, data, 1)
+        self.net = config.create(data.x_train.shape[1:])
 
-    def everything(self, sizes: tuple[int, ...]) -> dict[str, np.ndarray]:
-        found = {
-            "num_params": np.asarray(self.net.num_params),
-            "majority_rate": np.asarray(float(np.mean(self.y.test == 0))),
-        }
-        solved = [self._part(f"solver_{n:06d}", self._solved, n) for n in sizes]
-        for name in solved[0] if solved else ():
-            found[f"solver_{name}"] = np.stack([part[name] for part in solved])
-        if solved and self.config.kernel_ridge:
-            found |= _named("kernel_ridge", self._part("kernel_ridge", self._regularized, sizes[-1], solved[-1]))
-        if self.config.sgd:
-            found |= _named("linearized", self._part("linearized", self._linearized))
-            found |= _named("network", self._part("network", self._network))
-        baselines = BaselinesConfig.of(self.config, self.config.positive)
-        return found | run_baselines(baselines, self.folder.root, self.data).result()
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """How both models train by SGD."""
+        recipe = self.config.recipe
+        return {"recipe": recipe, "batches": recipe.minibatches(self.config.seed, len(self.y.x_train))}
 
-    def _part(self, name: str, compute, *arguments) -> dict[str, np.ndarray]:
-        """The result of one solution; kept as soon as it is known."""
+    def part(self, name: str, compute: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+        """The result of one solution, saved as soon as it is known."""
 
-        def solve() -> dict[str, Any]:
+        def announced() -> dict[str, Any]:
             console.print(f"  {name}", highlight=False)
-            started = time.monotonic()
-            part = compute(*arguments)
-            accuracies = {key: float(value) for key, value in part.items() if key.endswith("accuracy")}
-            self.folder.log(phase=name, **accuracies, seconds=time.monotonic() - started)
-            return part
+            return compute(*arguments)
 
-        return self.folder.part(name, solve)
+        return self.folder.part(name, announced, phase=name)
 
-    def _solve(self, n: int, **settings) -> LeastSquares:
-        x, x_test = self.data.x_train[:n], self.data.x_test
-        return solve_least_squares(self.net, x, self.y.train[:n], x_test, cutoff=self.config.cutoff, **settings)
-
-    def _solved(self, n: int) -> dict:
-        solution = self._solve(n)
+    def solved(self, n: int) -> dict[str, Any]:
+        """Least squares on the first n images."""
+        solution, accuracies = self._solve(n)
         return {
-            **self._accuracies(solution.fx_train, solution.fx_test),
+            **accuracies,
             "rank": solution.rank,
             "dual": int(solution.method == "dual"),
             "live": solution.columns.live,
@@ -172,86 +169,64 @@ class _Study:
             "largest": solution.eigenvalues[0],
         }
 
-    def _regularized(self, n: int, solved: dict) -> dict:
-        ridge = self.config.kernel_ridge * float(solved["largest"])
+    def regularized(self, n: int, largest: float) -> dict[str, Any]:
+        """Least squares with a ridge, a share of the kernel's largest eigenvalue."""
+        ridge = self.config.kernel_ridge * largest
         # With a ridge the kernel is far from singular, and a factor does; cut-off directions need its eigenvectors.
         factor = self.config.cutoff is None and self.config.kernel_ridge >= _RIDGE_FOR_CHOLESKY
-        solution = self._solve(n, ridge=ridge, method="cholesky" if factor else "dual")
-        return {**self._accuracies(solution.fx_train, solution.fx_test), "strength": ridge}
+        _, accuracies = self._solve(n, ridge=ridge, method="cholesky" if factor else "dual")
+        return {**accuracies, "strength": ridge}
 
-    def _linearized(self) -> dict:
-        n, net, data = len(self.data.x_train), self.net, self.data
+    def _solve(self, n: int, **settings: Any) -> tuple[LeastSquares, dict[str, float]]:
+        x, y = self.y.x_train[:n], self.y.y_train[:n]
+        solution = solve_least_squares(self.net, x, y, self.y.x_test, cutoff=self.config.cutoff, **settings)
+        assert solution.fx_test is not None
+        return solution, {
+            "train_accuracy": accuracy(solution.fx_train, y, 0.5),
+            "test_accuracy": accuracy(solution.fx_test, self.y.y_test, 0.5),
+        }
+
+    def linearized(self) -> dict[str, Any]:
+        """The linearization by SGD."""
+        net, x_train, x_test = self.net, self.y.x_train, self.y.x_test
         # Its steps stay in the span of the training images' gradients: with one output the kernel is all they need,
-        # and far cheaper than weights. What does not fit into memory trains its weights.
-        if not _kernel_fits(n, len(data.x_test)):
+        # and far cheaper than weights. If the kernel does not fit into memory, the weights are trained.
+        if not _kernel_fits(len(x_train), len(x_test)):
             return {**self._trained(net.linearization(), "linearized"), "function_space": 0}
         try:
-            trained = train_in_function_space(
-                empirical_gram(net, data.x_train),
-                self.y.train,
-                batches=self._batches(),
-                **self.config.recipe.in_function_space(n),
-                fx_train_0=net(data.x_train),
-                k_test_train=empirical_gram(net, data.x_test, data.x_train),
-                fx_test_0=net(data.x_test),
-            )
-        except DivergedError as error:  # as a training of weights: the other solutions stand
+            kernels = empirical_gram(net, x_train), empirical_gram(net, x_test, x_train)
+            start = net(x_train), net(x_test)
+            trained = train_linearization(*kernels, self.y.y_train, self.y.y_test, *start, **self.settings)
+        except DivergedError as error:  # as after a training of weights, the other solutions are kept
             console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
             return {"train_accuracy": np.nan, "test_accuracy": np.nan, "function_space": 1}
-        return {**self._accuracies(trained.fx_train, trained.fx_test), "function_space": 1}
+        accuracies = {"train_accuracy": trained.train_accuracy[0], "test_accuracy": trained.test_accuracy[0]}
+        return {**accuracies, "function_space": 1}
 
-    def _network(self) -> dict:
+    def network(self) -> dict[str, Any]:
+        """The network by SGD."""
         return self._trained(self.net, "network")
 
-    def _trained(self, net: Network, name: str) -> dict:
-        trained = train_one(
-            net,
-            self.data,
-            self.y,
-            recipe=self.config.recipe,
-            batches=self._batches(),
-            folder=self.folder,
-            name=f"sgd_{name}",
-        ).training
+    def _trained(self, net: Network, name: str) -> dict[str, Any]:
+        y, saved = self.y, {"folder": self.folder, "name": f"sgd_{name}"}
+        trained = train(net, y.x_train, y.y_train, x_test=y.x_test, y_test=y.y_test, **self.settings, **saved)
         return {"train_accuracy": trained.train_accuracy, "test_accuracy": trained.test_accuracy}
-
-    def _batches(self) -> np.ndarray:
-        return batches_for(self.config.seed, len(self.data.x_train), self.config.batch_size, self.config.epochs)
-
-    def _accuracies(self, fx_train: np.ndarray, fx_test: np.ndarray | None) -> dict[str, float]:
-        assert fx_test is not None
-        return {
-            "train_accuracy": accuracy(fx_train, self.y.train[: len(fx_train)], 0.5),
-            "test_accuracy": accuracy(fx_test, self.y.test, 0.5),
-        }
 
 
 def _kernel_fits(n: int, m: int) -> bool:
-    from ntk_repro.gram.memory import host_available_bytes
-
     return 2 * _FLOAT32 * n * (n + m) < 0.7 * host_available_bytes()
-
-
-def _named(prefix: str, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{prefix}_{name}": value for name, value in part.items()}
 
 
 def show(folder: RunFolder) -> None:
     """Prints the accuracies of every solution."""
     result, config = folder.result(), folder.config
-    table = Table(
-        "",
-        "images",
-        "training accuracy",
-        "test accuracy",
-        title=f"{display_name(config['net'])} x{config['width']:g}",
-    )
+    columns = {"": "", "images": ",", "training accuracy": ".2%", "test accuracy": ".2%"}
+    rows = []
     for i, n in enumerate(result["sizes"]):
-        cells = [f"{100 * result[f'solver_{part}_accuracy'][i]:.2f} %" for part in ("train", "test")]
-        table.add_row(f"least squares, rank {int(result['solver_rank'][i]):,}", f"{n:,}", *cells)
+        accuracies = (result[f"solver_{part}_accuracy"][i] for part in ("train", "test"))
+        rows.append((f"least squares, rank {int(result['solver_rank'][i]):,}", n, *accuracies))
     for name, title in MODELS.items():
         if name != "solver" and f"{name}_test_accuracy" in result:
-            cells = [f"{100 * float(result[f'{name}_{part}_accuracy']):.2f} %" for part in ("train", "test")]
-            solved_on = f"{result['sizes'][-1]:,}" if name == "kernel_ridge" else "all"
-            table.add_row(title, solved_on, *cells)
-    Console().print(table)
+            accuracies = (result[f"{name}_{part}_accuracy"] for part in ("train", "test"))
+            rows.append((title, result["sizes"][-1] if name == "kernel_ridge" else "all", *accuracies))
+    print_table(columns, rows, f"{display_name(config['net'])} x{config['width']:g}")

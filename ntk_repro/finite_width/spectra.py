@@ -9,14 +9,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.finite_width.settings import Settings
-from ntk_repro.finite_width.task import checked_images, network_for, targets
+from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.jacobian import jacobian
@@ -35,19 +34,19 @@ class Config(Settings):
     n_train: int | None = 600
     """Number of images (training images)."""
     n_test: int | None = 1
-    """Test images have no use here: leave it at 1."""
+    """Not used: leave it at 1."""
     precision: Literal["float64", "float32"] = "float64"
     """Of the kernel; singular values up to the root of rows times epsilon of the largest are rounding: for 6,000 rows
     1e-6 (float64) or 3e-2 (float32)."""
     direct_images: int = 0
-    """On so many of the images also decompose the Jacobian itself, to compare; it has to fit into memory."""
+    """Number of images on which the Jacobian itself is decomposed too, to compare; it has to fit into memory."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         if self.direct_images < 0 or (self.n_train is not None and self.direct_images > self.n_train):
             raise UserError(f"direct_images must be from 0 to the {self.n_train} images, not {self.direct_images}")
         if self.n_test != 1:
-            raise UserError("the singular values are those on training images: leave --n-test out")
+            raise UserError("the singular values are computed on training images: leave --n-test out")
         return super().canonical()
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
@@ -68,15 +67,15 @@ def _load(config: Config) -> Dataset:
 
 @experiment("finite_width_spectra", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the singular values of one width, or returns them where they are there.
+    """Computes the singular values of one width, or returns a finished run.
 
     The result's arrays, for r = images times outputs rows of the Jacobian J and the kernel K = J J^T: `singular_values`
     (r,) of J, descending; `effective_rank` of these, `effective_rank_of_kernel` of their squares, K's eigenvalues;
     `condition_number` (largest over smallest that does not vanish) and `vanishing`, how many do; `rows`, `num_params`;
     with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
     """
-    outputs = targets(data).outputs
-    net = network_for(config, data, outputs)
+    outputs = targets(data).num_outputs
+    net = config.create(data.x_train.shape[1:], outputs)
     console.print(f"  kernel of {len(data.x_train) * outputs:,} rows", highlight=False)
     kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
     # An image's outputs are neighbours, so the first images are a corner of the kernel.
@@ -89,7 +88,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
 
 def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
-    """What `run` keeps of a kernel K = J J^T.
+    """The statistics that `run` saves of a kernel K = J J^T.
 
     A singular value vanishes where its square is at most r times the rounding of K's type, relative to the largest.
 
@@ -125,15 +124,16 @@ def _direct(config: Config, net: Network, data: Dataset, kernel: np.ndarray, out
 
 
 def show(folder: RunFolder) -> None:
-    """Prints what the singular values come to."""
+    """Prints statistics of the singular values."""
     result, config = folder.result(), folder.config
     images = "all" if config["n_train"] is None else f"{config['n_train']:,}"
     title = f"{display_name(config['net'])} x{config['width']:g}, {images} images"
-    table = Table("", "", title=title, show_header=False)
-    table.add_row("rows of the Jacobian", f"{int(result['rows']):,}")
-    table.add_row("parameters", f"{int(result['num_params']):,}")
-    table.add_row("effective rank of its singular values", f"{float(result['effective_rank']):.1f}")
-    table.add_row("effective rank of the kernel's eigenvalues", f"{float(result['effective_rank_of_kernel']):.1f}")
-    table.add_row("condition number", f"{float(result['condition_number']):.3g}")
-    table.add_row("singular values that vanish", f"{int(result['vanishing']):,}")
-    Console().print(table)
+    rows = [
+        ("rows of the Jacobian", f"{result['rows']:,}"),
+        ("parameters", f"{result['num_params']:,}"),
+        ("effective rank of its singular values", f"{result['effective_rank']:.1f}"),
+        ("effective rank of the kernel's eigenvalues", f"{result['effective_rank_of_kernel']:.1f}"),
+        ("condition number", f"{result['condition_number']:.3g}"),
+        ("singular values that vanish", f"{result['vanishing']:,}"),
+    ]
+    print_table({"quantity": "", "value": ""}, rows, title)

@@ -4,30 +4,29 @@ Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A
 """
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from jaxtyping import Int
 
-from ntk_repro.data import Dataset
+from ntk_repro.command_line import print_table
+from ntk_repro.data import Dataset, RegressionData
 from ntk_repro.experiments import experiment
-from ntk_repro.finite_width.baselines import Config as BaselinesConfig
-from ntk_repro.finite_width.baselines import run as run_baselines
+from ntk_repro.finite_width import baselines
 from ntk_repro.finite_width.output_statistics import output_statistics
 from ntk_repro.finite_width.settings import Settings, SgdSettings
-from ntk_repro.finite_width.sgd import KINDS, followed_images, train_one
-from ntk_repro.finite_width.task import Targets, batches_for, checked_images, network_for, targets
+from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, landmark_epochs
+from ntk_repro.training import Recipe, landmark_epochs, train
 
-__all__ = ["Config", "run", "show"]
+__all__ = ["KINDS", "Config", "followed_images", "run", "show"]
+
+KINDS = ("network", "linearized")
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,12 @@ class Config(SgdSettings, Settings):
     """Trains a network and its linearization on the squared loss, and compares their accuracies."""
 
     models: Literal["both", "network", "linearized"] = "both"
-    """What to train: both, the network alone or the linearization alone."""
+    """What to train: both, only the network or only the linearization."""
     learning_rate: float = 0.1
     """Learning rate, for the loss that --loss-reduction names."""
     epochs: int = 100
     decay_epochs: int | None = None
-    """Passes after which the learning rate is divided by ten, again and again (the paper: 30 for cifar10 and snakes);
+    """The learning rate is divided by ten after every so many passes (the paper: 30 for cifar10 and snakes);
     none: never."""
     loss_reduction: Literal["mean", "sum"] = "mean"
     """The loss is the squared error, averaged over the batch and over the outputs (mean), or summed over the outputs
@@ -95,68 +94,74 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     training diverged.
     """
     y = targets(data)
-    net = network_for(config, data, y.outputs)
+    net = config.create(data.x_train.shape[1:], y.num_outputs)
+    followed = followed_images(len(data.x_test), config.follow)
     found: dict[str, np.ndarray] = {
         "num_params": np.asarray(net.num_params),
         "followed_epochs": np.array(config.followed_epochs),
-        "majority_rate": np.asarray(y.test.mean(axis=0).max()),
+        "majority_rate": np.asarray(y.y_test.mean(axis=0).max()),
     }
     if config.baseline:
-        baselines = run_baselines(BaselinesConfig.of(config), folder.root, data).result()
-        found |= {name: baselines[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
-    outputs, followed = {}, y.test[followed_images(len(y.test), config.follow)]
+        fitted = baselines.run(baselines.Config.of(config), folder.root, data).result()
+        found |= {name: fitted[name] for name in ("logistic_train_accuracy", "logistic_test_accuracy")}
+    outputs = {}
     for kind in config.kinds:
         model = net if kind == "network" else net.linearization()
-        part = folder.part(kind, _one, config, kind, model, data, y, folder)
+        part = folder.part(kind, _one, config, kind, model, y, followed, folder, phase=kind)
         outputs[kind] = part.pop("outputs")
+        part |= output_statistics(outputs[kind], y.y_test[followed])
         found |= {f"{kind}_{name}": value for name, value in part.items()}
-        found |= {f"{kind}_{k}": v for k, v in output_statistics(outputs[kind], followed).items()}
     if len(outputs) == 2 and config.follow:
-        apart = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
-        found["outputs_apart"] = np.sqrt(np.mean(apart**2, axis=(1, 2)))
+        difference = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
+        found["outputs_apart"] = np.sqrt(np.mean(difference**2, axis=(1, 2)))
     return found
 
 
+def followed_images(available: int, count: int) -> Int[np.ndarray, " f"]:
+    """Which test images are followed, the same for every network; drawn, as images of a folder are sorted by class."""
+    return np.sort(np.random.default_rng(0).permutation(available)[:count])
+
+
 def _one(
-    config: Config, kind: str, net: Network, data: Dataset, y: Targets, folder: RunFolder
-) -> dict[str, np.ndarray]:
-    """The result of training one model."""
+    config: Config, kind: str, net: Network, data: RegressionData, followed: Int[np.ndarray, " f"], folder: RunFolder
+) -> dict[str, Any]:
+    """The result of training one model, with its outputs at the epochs that are followed; nan where it had diverged."""
     console.print(f"  {kind}, {net.num_params:,} parameters", highlight=False)
-    started = time.monotonic()
-    trained = train_one(
+    x = data.x_test[followed]
+    epochs = {epoch: f"{kind}_outputs_{epoch:05d}" for epoch in config.followed_epochs}
+    training = train(
         net,
-        data,
-        y,
+        data.x_train,
+        data.y_train,
         recipe=config.recipe,
-        batches=batches_for(config.seed, len(data.x_train), config.batch_size, config.epochs),
+        batches=config.recipe.minibatches(config.seed, len(data.x_train)),
+        x_test=data.x_test,
+        y_test=data.y_test,
+        checkpoint_at=epochs if len(x) else (),
+        checkpoint_fn=lambda epoch, now: folder.save_part(epochs[epoch], fx=now(x)),
         folder=folder,
         name=kind,
-        follow=config.follow,
-        follow_at=config.followed_epochs,
     )
-    training = trained.training
-    part = {
-        "train_accuracy": np.asarray(training.train_accuracy),
-        "test_accuracy": np.asarray(training.test_accuracy),
-        "distance": np.asarray(training.l2_distance),
+    diverged = {"fx": np.full((len(x), data.num_outputs), np.nan, np.float32)}
+    return {
+        "train_accuracy": training.train_accuracy,
+        "test_accuracy": training.test_accuracy,
+        "distance": training.l2_distance,
         "loss": training.train_loss,
-        "outputs": trained.outputs,
+        "outputs": np.stack([(folder.load_part(part) or diverged)["fx"] for part in epochs.values()]),
     }
-    accuracies = {name: float(part[name]) for name in ("train_accuracy", "test_accuracy")}
-    folder.log(phase=kind, **accuracies, seconds=time.monotonic() - started)
-    return part
 
 
 def show(folder: RunFolder) -> None:
     """Prints the accuracies of both models."""
     result, config = folder.result(), folder.config
-    title = f"{display_name(config['net'])} x{config['width']:g}, {int(result['num_params']):,} parameters"
-    table = Table("model", "training accuracy", "test accuracy", "weight distance", title=title)
-    for kind in KINDS:
-        if f"{kind}_loss" in result:
-            cells = [f"{100 * float(result[f'{kind}_{part}_accuracy']):.2f} %" for part in ("train", "test")]
-            table.add_row(kind, *cells, f"{float(result[f'{kind}_distance']):.3g}")
+    columns = {"model": "", "training accuracy": ".2%", "test accuracy": ".2%", "weight distance": ".3g"}
+    rows: list[tuple[Any, ...]] = [
+        (kind, *(result[f"{kind}_{name}"] for name in ("train_accuracy", "test_accuracy", "distance")))
+        for kind in KINDS
+        if f"{kind}_loss" in result
+    ]
     if config["baseline"]:
-        cells = [f"{100 * float(result[f'logistic_{part}_accuracy']):.2f} %" for part in ("train", "test")]
-        table.add_row("logistic regression", *cells, "")
-    Console().print(table)
+        rows.append(("logistic regression", result["logistic_train_accuracy"], result["logistic_test_accuracy"], ""))
+    title = f"{display_name(config['net'])} x{config['width']:g}, {result['num_params']:,} parameters"
+    print_table(columns, rows, title)

@@ -8,23 +8,21 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataFolder, experiment
 from ntk_repro.nads.directions import NADs, check_precision, neural_anisotropy_directions
 from ntk_repro.nads.settings import InputSettings, Samples
-from ntk_repro.nads.streams import BASIS_RANDOM, BASIS_SAMPLES
-from ntk_repro.network import check_network
+from ntk_repro.nads.streams import Stream
 from ntk_repro.network_names import display_name
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 
 __all__ = ["Config", "concentration", "fourier_magnitude", "load", "run", "show"]
 
-_DRAWN = ("origin", "gaussian")  # inputs that the settings give a shape; images have their own
+_DRAWN = ("origin", "gaussian")  # inputs whose shape is a setting; images have theirs
 _RANDOM_DIRECTIONS = 200  # whose concentration in Fourier space is averaged
 
 
@@ -42,7 +40,7 @@ class Config(DataFolder, InputSettings):
     samples: int = 64
     """Inputs that the derivative is averaged over; without effect at the origin."""
     shown: int = 10
-    """How many directions are taken to Fourier space."""
+    """Number of directions that are transformed to Fourier space."""
     precision: str = "float32"
     """Of M v: float32 or float64."""
 
@@ -66,7 +64,7 @@ class Config(DataFolder, InputSettings):
 def _check_shown(shown: int, d: int | None) -> None:
     check_counts(shown=shown)
     if d is not None and shown > d:
-        raise UserError(f"shown must be from 1 to the {d} directions that there are, not {shown}")
+        raise UserError(f"shown must be from 1 to the {d} directions of the inputs, not {shown}")
 
 
 def load(config: Config) -> Samples:
@@ -75,16 +73,25 @@ def load(config: Config) -> Samples:
     Raises:
         UserError: for settings or data that cannot be worked with.
     """
-    samples = _samples(config)
-    if samples.x is not None:
-        _check_shown(config.shown, samples.x[0].size)
-    check_network(config.net, samples.shape, 1, **config.model_settings)
+    shape = (config.size, config.size, config.channels)
+    if config.data == "origin":
+        samples = Samples(None, shape, {"label": f"inputs {config.shape}, at the origin"})
+    elif config.data == "gaussian":
+        rng = np.random.default_rng([config.seed, Stream.BASIS_SAMPLES])
+        x = rng.standard_normal((config.samples, *shape), np.float32)
+        label = f"inputs {config.shape}, mean over {config.samples} standard normal inputs"
+        samples = Samples(x, shape, {"label": label})
+    else:
+        data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
+        samples = Samples(data.x_train, data.x_train.shape[1:], data.provenance.as_dict())
+        _check_shown(config.shown, data.x_train[0].size)
+    config.check(samples.shape)
     return samples
 
 
 @experiment("nads_basis", load=load)
 def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the directions, or continues what was interrupted, or returns a run that is done.
+    """Computes the directions, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for d inputs: `values` (d,): singular values, descending; `directions` (d, height, width,
     channels); `null` (d,); `fourier` (shown, height, width, channels): magnitudes of the first directions' unitary
@@ -99,7 +106,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
         config.create(shape), x, precision=config.precision, memory=config.memory_bytes, folder=folder
     )
     fourier = fourier_magnitude(nads.directions[: config.shown])
-    random = np.random.default_rng([config.seed, BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
+    random = np.random.default_rng([config.seed, Stream.BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))
     arrays = {}
     if x is not None and shape[0] == shape[1]:
         at_origin = replace(config, data="origin", size=shape[0], channels=shape[2])
@@ -116,7 +123,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
 
 
 def _compared(nads: NADs, origin: RunFolder, count: int) -> dict[str, np.ndarray]:
-    """What the directions at the origin see here."""
+    """How well the directions at the origin describe the derivative here."""
     found, d = origin.result(), len(nads.values)
     along = found["directions"].reshape(d, -1).astype(np.float64) @ nads.directions.reshape(d, -1).T
     alignments = along**2 @ nads.alignments
@@ -135,24 +142,12 @@ def fourier_magnitude(
 
 
 def concentration(fourier: Float[np.ndarray, "n height width channels"]) -> Float[np.ndarray, " n"]:
-    """Over how many frequencies the energy is spread: (sum of energies)^2 / sum of their squares.
+    """The number of frequencies that the energy is spread over: (sum of energies)^2 / sum of their squares.
 
     A plane wave of real numbers has 2 (a frequency and its negative), noise about half of all frequencies.
     """
     energy = fourier.reshape(len(fourier), -1).astype(np.float64) ** 2
     return energy.sum(axis=1) ** 2 / (energy**2).sum(axis=1)
-
-
-def _samples(config: Config) -> Samples:
-    shape = (config.size, config.size, config.channels)
-    if config.data == "origin":
-        return Samples(None, shape, {"label": f"inputs {config.shape}, at the origin"})
-    if config.data == "gaussian":
-        rng = np.random.default_rng([config.seed, BASIS_SAMPLES])
-        label = f"inputs {config.shape}, mean over {config.samples} standard normal inputs"
-        return Samples(rng.standard_normal((config.samples, *shape), np.float32), shape, {"label": label})
-    data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
-    return Samples(data.x_train, data.x_train.shape[1:], data.provenance.as_dict())
 
 
 def show(folder: RunFolder) -> None:
@@ -164,8 +159,7 @@ def show(folder: RunFolder) -> None:
         print("networks is; take a smooth activation, such as gelu, or --data gaussian")
         return
     alpha = result["values"] ** 2
-    table = Table("NAD", "alignment", "of the first", "frequencies", title=display_name(folder.config["net"]))
-    for j, frequencies in enumerate(result["frequencies"]):
-        table.add_row(str(j + 1), f"{alpha[j]:.4g}", f"{alpha[j] / alpha[0]:.1%}", f"{frequencies:.1f}")
-    Console().print(table)
+    columns = {"NAD": "d", "alignment": ".4g", "of the first": ".1%", "frequencies": ".1f"}
+    rows = [(j + 1, alpha[j], alpha[j] / alpha[0], count) for j, count in enumerate(result["frequencies"])]
+    print_table(columns, rows, display_name(folder.config["net"]))
     print(f"{int((~result['null']).sum()):,} of {len(alpha):,} directions are not null")

@@ -30,7 +30,7 @@ class NADs:
             the NTK for Gaussian inputs is alpha(g_u) = values^2 for the directions themselves.
         directions: v_1, v_2, ... as inputs of unit norm. Sign: the sum of the cubed entries is positive; where that sum
             is nearly zero, the first entry of at least half the largest magnitude is positive.
-        null: which directions the derivative does not see (up to rounding); a basis of their space is arbitrary.
+        null: which directions have derivative 0 (up to rounding); the basis of their space is arbitrary.
     """
 
     values: Float[np.ndarray, " d"]
@@ -44,7 +44,7 @@ class NADs:
 
     @property
     def rank(self) -> int:
-        """How many directions are not null; they come first."""
+        """The number of directions that are not null; they come first."""
         return int(np.sum(~self.null))
 
 
@@ -72,15 +72,15 @@ def neural_anisotropy_directions(
         x: samples to average the derivative over; None for the origin.
         output: which output, from 0.
         input_shape: of one input, without the sample axis, at the origin of a network that does not know it.
-        precision: "float32" or "float64", that M v is computed in.
+        precision: "float32" or "float64", the precision of M v.
         null_below: directions whose singular value is at most this share of the largest are flagged as null; None for
             1e-6 in float32 and 1e-7 in float64, where rounding begins.
-        memory: bytes for what is kept of M v; None for 4 GiB. With less the same directions are computed several times.
-        folder: an open run folder that keeps what was finished, so that an interrupted computation continues.
+        memory: bytes for stored M v; None for 4 GiB. With less, some directions are computed several times.
+        folder: an open run folder where finished products are saved, so that an interrupted computation continues.
 
     Raises:
         UserError: an unknown precision, samples that are not finite, an output that the network does not have, and at
-            the origin an input shape that nothing says.
+            the origin a missing input shape.
 
     >>> import jax, numpy as np
     >>> net = Network.create("mlp", jax.random.key(0), (4, 4, 1), width=0.1, activation="gelu")
@@ -102,17 +102,17 @@ def neural_anisotropy_directions(
 
 
 def check_precision(precision: str) -> None:
-    """Refuses a precision that directions are not computed in.
+    """Checks a precision of directions.
 
     Raises:
-        UserError: names those that they are.
+        UserError: for another name.
     """
     if precision not in _NULL_BELOW:
         raise UserError(f'the precision of directions is "float32" or "float64", not {precision!r}')
 
 
-def _input_shape(net: Network, said: tuple[int, ...] | None) -> tuple[int, ...]:
-    shape = net.input_shape if said is None else tuple(said)
+def _input_shape(net: Network, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    shape = net.input_shape if given is None else tuple(given)
     if shape is None:
         raise UserError("the network does not know the shape of its inputs: give input_shape, or samples x")
     return shape

@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 __all__ = ["gram_of_directions", "panel_size"]
 
 _DEFAULT_BYTES = 4 * 2**30
-_COLUMNS = 2**14  # coordinates that are multiplied in float64 at a time
+_COLUMNS = 2**14  # coordinates multiplied in float64 at a time
 
 
 def panel_size(d: int, coordinates: int, itemsize: int, memory: int | None) -> int:
@@ -35,8 +35,8 @@ def gram_of_directions(
 ) -> Float[np.ndarray, "d d"]:
     """The inner products of M e_i and M e_j for the d unit vectors of the input, summed up in float64.
 
-    The directions are cut into panels so that M v of two panels fits into memory; of every pair of panels the products
-    are made, and kept in the run folder.
+    The directions are cut into panels so that M v of two panels fits into memory; the products of
+    every pair of panels are saved in the run folder.
 
     Args:
         derivative: v -> M v.
@@ -49,22 +49,22 @@ def gram_of_directions(
     size = panel_size(d, derivative.coordinates, dtype.itemsize, memory)
     panels = [range(start, min(start + size, d)) for start in range(0, d, size)]
     gram = np.zeros((d, d))
-    # A panel is held while those behind it pass by.
+    # One panel stays in memory while the later ones are computed in turn.
     total = sum(len(j) for i, j in itertools.combinations_with_replacement(panels, 2))
     with progress("neural anisotropy directions", total, "directions") as advance:
         for number, i in enumerate(panels):
-            held = None
+            rows = None
             for j in panels[number:]:
                 name = f"products_{i.start}_{i.stop}_{j.start}_{j.stop}"
                 part = folder.load_part(name) if folder is not None else None
                 if part is not None:
                     advance(len(j), note="already there")
                 else:
-                    if held is None:
-                        # After an interruption a panel may have to be made again whose own products are there.
-                        held = _along(derivative, i, input_shape, dtype, advance if i == j else None)
-                    other = held if i == j else _along(derivative, j, input_shape, dtype, advance)
-                    part = {"products": _products(held, other)}
+                    if rows is None:
+                        # After an interruption a panel whose own products are saved may be needed again.
+                        rows = _along(derivative, i, input_shape, dtype, advance if i == j else None)
+                    other = rows if i == j else _along(derivative, j, input_shape, dtype, advance)
+                    part = {"products": _products(rows, other)}
                     if folder is not None:
                         folder.save_part(name, **part)
                 gram[i.start : i.stop, j.start : j.stop] = part["products"]
@@ -93,6 +93,6 @@ def _products(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, "b c"]:
     total = np.zeros((len(one), len(other)))
     for start in range(0, one.shape[1], _COLUMNS):
         first = one[:, start : start + _COLUMNS].astype(np.float64)
-        # Of a matrix with its own transpose NumPy makes one triangle only.
+        # Of a matrix times its own transpose NumPy computes one triangle only.
         total += first @ (first if one is other else other[:, start : start + _COLUMNS].astype(np.float64)).T
     return total

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import NTrain, experiment
+from ntk_repro.experiments import NTrain, StudyConfig, experiment
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
-from ntk_repro.nads.settings import InitialNetwork
-from ntk_repro.nads.streams import LEMMA1_RANDOM
-from ntk_repro.network import Network, check_network
+from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.nads.streams import Stream
+from ntk_repro.network import InitialNetwork
 from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
 
@@ -28,7 +27,7 @@ _COMPARED = 5  # targets of each kind whose alignment is computed in both ways
 
 
 @dataclass(frozen=True)
-class Config(NTrain, InitialNetwork):
+class Config(NTrain, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """Checks the bound on the targets of one kernel: its eigenfunctions, their signs, classes and random labels."""
 
     n_train: int = 1000
@@ -77,7 +76,7 @@ def norm_and_bound(
 
 def _load(config: Config) -> Dataset:
     data = config.load()
-    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
+    config.check(data.x_train.shape[1:])
     return data
 
 
@@ -93,13 +92,10 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     """
     net = config.create(data.x_train.shape[1:])
     # In float64: the norm divides by the smallest eigenvalues.
-    return _checks(config, net, data, empirical_gram(net, data.x_train, precision="float64"))
-
-
-def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray, "n n"]) -> dict[str, np.ndarray]:
+    gram = empirical_gram(net, data.x_train, precision="float64")
     n = len(gram)
     pairs = top_eigenpairs(gram, n)
-    rng = np.random.default_rng([config.seed, LEMMA1_RANDOM])
+    rng = np.random.default_rng([config.seed, Stream.LEMMA1_RANDOM])
     signs = np.where(pairs.vectors >= 0, 1.0, -1.0)
     classes = np.unique(data.y_train)
     targets = {
@@ -124,11 +120,10 @@ def _checks(config: Config, net: Network, data: Dataset, gram: Float[np.ndarray,
 def show(folder: RunFolder) -> None:
     """Prints the smallest ratio of norm to bound for each kind of target, and the inner products."""
     result = folder.result()
-    table = Table("targets", "smallest norm / bound", "median", title=f"{display_name(folder.config['net'])}: Lemma 1")
-    for name in ("eigen", "sign", "class", "random"):
-        ratio = result[f"{name}_norm"] / result[f"{name}_bound"]
-        table.add_row(name, f"{ratio.min():.6g}", f"{np.median(ratio):.3g}")
-    Console().print(table)
+    ratios = {name: result[f"{name}_norm"] / result[f"{name}_bound"] for name in ("eigen", "sign", "class", "random")}
+    columns = {"targets": "", "smallest norm / bound": ".6g", "median": ".3g"}
+    rows = [(name, ratio.min(), np.median(ratio)) for name, ratio in ratios.items()]
+    print_table(columns, rows, f"{display_name(folder.config['net'])}: Lemma 1")
     n = int(result["n"])
     first, overlap = max(2, n // 60), result["sign_overlap"]  # those that the claim of `papers.ortiz2021.nads` judges
     print(

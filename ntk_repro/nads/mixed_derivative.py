@@ -1,7 +1,7 @@
 """The mixed second derivative of a network, with respect to inputs and parameters, applied to directions of the input.
 
-M = d^2 f / dx dtheta has p rows and d columns: of ResNet18, 11 million by 1,024. It is never formed. What is made of it
-is M v for blocks of directions v, in coordinates in which inner products are those of M v.
+M = d^2 f / dx dtheta has p rows and d columns: of ResNet18, 11 million by 1,024. It is never formed. What is computed
+is M v for blocks of directions v, in coordinates that keep inner products.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ __all__ = ["MixedDerivative", "averaged_derivative", "derivative_at"]
 
 PyTree = Any
 
-_BLOCK, _LARGE, _LARGE_BLOCK = 64, 10**6, 16  # directions at a time; of networks with more parameters, fewer
+_BLOCK, _LARGE, _LARGE_BLOCK = 64, 10**6, 16  # directions at a time; fewer for networks with more parameters
 _SAMPLES_IN_PASS = 1024  # samples times directions that go through the network together
 _NEGLIGIBLE = 8  # singular values below so many rounding errors of the largest are rounding
 
@@ -32,7 +32,7 @@ class MixedDerivative:
     """v -> M v, for blocks of directions.
 
     Attributes:
-        coordinates: how many numbers M v is given by.
+        coordinates: how many numbers describe M v.
         block: directions that go through the network together; the last block of a call is padded.
         function: (block, *input) -> (block, coordinates), on the device.
     """
@@ -58,7 +58,7 @@ def averaged_derivative(
         net: any network.
         x: n samples.
         output: the number of the output f.
-        block: directions that go through the network together, at most; where few are asked for, no more are made.
+        block: the largest number of directions that go through the network together.
     """
     largest = _LARGE_BLOCK if net.num_params > _LARGE else _BLOCK
     block = largest if block is None else min(block, largest)
@@ -120,11 +120,11 @@ def derivative_at(net: Network, x: Float[np.ndarray, "*input"], output: int) -> 
         cotangents = np.concatenate([np.asarray(d).reshape(-1, layer.d_out) for d in captured.cotangents[layer.path]])
         frames.append(_frame(layer, inputs, cotangents))
     function = _tangents_fn(net.apply_fn, layers, output)
-    rest = net.num_params - sum(layer.num_params for layer in layers)
+    others = net.num_params - sum(layer.num_params for layer in layers)
     block = _LARGE_BLOCK if net.num_params > _LARGE else _BLOCK
     here = jnp.asarray(x)
     return MixedDerivative(
-        rest + sum(frame.coordinates for frame in frames),
+        others + sum(frame.coordinates for frame in frames),
         block,
         lambda v: function(net.params, net.state, here, frames, v),
     )
@@ -132,7 +132,7 @@ def derivative_at(net: Network, x: Float[np.ndarray, "*input"], output: int) -> 
 
 @dataclasses.dataclass(frozen=True)
 class _Frame:
-    """Of one layer at one sample: A and D, and where they pay, the bases of their rows.
+    """A and D of one layer at one sample and, where they save coordinates, the bases of their rows.
 
     Attributes:
         inputs: A, with a column of ones where there is a bias.
@@ -160,13 +160,13 @@ jax.tree_util.register_dataclass(_Frame, ["inputs", "cotangents", "rows", "facto
 def _frame(layer: Layer, inputs: np.ndarray, cotangents: np.ndarray) -> _Frame:
     if layer.use_bias:
         inputs = np.concatenate([inputs, np.ones((len(inputs), 1), inputs.dtype)], axis=1)
-    plain = _Frame(inputs, cotangents, None, None)
+    dense = _Frame(inputs, cotangents, None, None)
     rows = _range(inputs.T)
     left, scale, _ = np.linalg.svd(cotangents.astype(np.float64), full_matrices=False)
     rank = _rank(scale, cotangents.dtype)
     factor = (left[:, :rank] * scale[:rank]).astype(cotangents.dtype)
     small = _Frame(inputs, cotangents, rows, factor)
-    return small if small.coordinates < plain.coordinates else plain
+    return small if small.coordinates < dense.coordinates else dense
 
 
 def _range(a: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "m rank"]:
@@ -191,7 +191,7 @@ def _tangents_fn(apply_fn: Callable, layers: tuple[Layer, ...], output: int) -> 
         moved = jax.vmap(along)(v)
         parts = [moved.others.reshape(len(v), -1)]
         for layer, frame in zip(layers, frames, strict=True):
-            # The axis of the one sample makes way for that of the directions.
+            # The axis of directions takes the place of that of the one sample.
             inputs = layer.input_rows([a[:, 0] for a in moved.inputs[layer.path]])
             if layer.use_bias:
                 inputs = jnp.pad(inputs, [(0, 0), (0, 0), (0, 1)])

@@ -4,16 +4,13 @@ Source: Ortiz-Jimenez et al. 2021, section 3.2 and appendix C.1 (Figure 4).
 """
 
 import shutil
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from ntk_repro.dynamics import train_in_function_space
+from ntk_repro.command_line import print_table
 from ntk_repro.experiments import TrainingSettings, experiment
 from ntk_repro.gram import gram_store
 from ntk_repro.nads import basis
@@ -23,8 +20,7 @@ from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import order_seed
-from ntk_repro.training import Recipe, binary_accuracies, minibatches, train
+from ntk_repro.training import Recipe, train, train_linearization
 
 __all__ = ["Config", "run", "show"]
 
@@ -46,7 +42,7 @@ class Config(TrainingSettings, InputSettings):
     sigma: float = 1.0
     """Standard deviation of the noise in all other directions."""
     schedule: Literal["linear", "constant"] = "linear"
-    """Course of the learning rate: falling linearly, to reach 0 one step after the last, or constant."""
+    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
 
     @property
     def label(self) -> str:
@@ -95,8 +91,9 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     rows = []
     with progress(f"{config.display_name}: training", len(config.indices), "directions") as advance:
         for j in config.indices:
-            rows.append(folder.part(f"direction_{j:05d}", _along, config, net, found["directions"][j - 1], j, folder))
-            # Checkpoints on the way: of a large network a state for each direction would fill the disk.
+            arguments = (config, net, found["directions"][j - 1], j, folder)
+            rows.append(folder.part(f"direction_{j:05d}", _along, *arguments, direction=j))
+            # Intermediate checkpoints: a state of a large network for each direction would fill the disk.
             shutil.rmtree(_gram_path(folder, j), ignore_errors=True)
             (folder.path / "parts" / f"network_{j:05d}_state.npz").unlink(missing_ok=True)
             advance(note=f"direction {j}: {float(rows[-1]['network_test_accuracy']):.1%}")
@@ -108,44 +105,23 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     }
 
 
-def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Both accuracies along one direction; a long training and the kernel are kept as they grow."""
-    started = time.monotonic()
-    sizes: dict[str, Any] = {"epsilon": config.epsilon, "sigma": config.sigma, "seed": config.seed}
-    data = linearly_separable(direction, config.train_size, config.test_size, **sizes)
+def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: RunFolder) -> dict[str, float]:
+    """The accuracies along one direction; a long training and the kernel are saved as they grow."""
+    n, sizes = config.train_size, (config.train_size, config.test_size)
+    data = linearly_separable(direction, *sizes, epsilon=config.epsilon, sigma=config.sigma, seed=config.seed)
     # The same minibatches for the network, for its linearization and for every direction.
-    batches = minibatches(order_seed(config.seed), config.train_size, config.batch_size, config.epochs)
-    trained = train(
-        net,
-        data.x_train,
-        data.y_train,
-        recipe=config.recipe,
-        batches=batches,
-        x_test=data.x_test,
-        y_test=data.y_test,
-        folder=folder,
-        name=f"network_{j:05d}",
-    )
-    n = config.train_size
+    settings: dict[str, Any] = {"recipe": config.recipe, "batches": config.recipe.minibatches(config.seed, n)}
+    test: dict[str, Any] = {"x_test": data.x_test, "y_test": data.y_test}
+    trained = train(net, data.x_train, data.y_train, **settings, **test, folder=folder, name=f"network_{j:05d}")
     kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), _gram_path(folder, j)).array()
-    linearized = train_in_function_space(
-        kernel[:n, :n],
-        data.y_train[:, None].astype(np.float32),
-        batches=batches,
-        **config.recipe.in_function_space(n),
-        fx_train_0=net(data.x_train),
-        k_test_train=kernel[n:, :n],
-        fx_test_0=net(data.x_test),
-    )
-    assert linearized.fx_test is not None
-    part = {
-        "network_test_accuracy": np.float64(trained.test_accuracy),
-        "network_train_accuracy": np.float64(trained.train_accuracy),
-        "linearized_test_accuracy": binary_accuracies(linearized.fx_test, data.y_test[:, None])[0],
-        "linearized_train_accuracy": binary_accuracies(linearized.fx_train, data.y_train[:, None])[0],
+    start = net(data.x_train), net(data.x_test)
+    linearized = train_linearization(kernel[:n, :n], kernel[n:, :n], data.y_train, data.y_test, *start, **settings)
+    return {
+        "network_test_accuracy": trained.test_accuracy,
+        "network_train_accuracy": trained.train_accuracy,
+        "linearized_test_accuracy": linearized.test_accuracy[0],
+        "linearized_train_accuracy": linearized.train_accuracy[0],
     }
-    folder.log(direction=j, seconds=time.monotonic() - started, **{name: float(part[name]) for name in part})
-    return part
 
 
 def _gram_path(folder: RunFolder, j: int) -> Path:
@@ -153,11 +129,10 @@ def _gram_path(folder: RunFolder, j: int) -> Path:
 
 
 def show(folder: RunFolder) -> None:
-    """Prints a run's accuracies beside the alignments."""
+    """Prints a run's alignments and accuracies."""
     result = folder.result()
-    title = f"{display_name(folder.config['net'])}: test accuracy on D(v)"
-    table = Table("NAD", "alignment", "network", "linearization", title=title)
-    for i, j in enumerate(result["index"]):
-        accuracies = (result[f"{name}_test_accuracy"][i] for name in ("network", "linearized"))
-        table.add_row(str(j), f"{result['alignment'][j - 1]:.4g}", *(f"{value:.1%}" for value in accuracies))
-    Console().print(table)
+    alignments = result["alignment"][result["index"] - 1]
+    accuracies = (result[f"{name}_test_accuracy"] for name in ("network", "linearized"))
+    columns = {"NAD": "d", "alignment": ".4g", "network": ".1%", "linearization": ".1%"}
+    rows = zip(result["index"], alignments, *accuracies, strict=True)
+    print_table(columns, rows, f"{display_name(folder.config['net'])}: test accuracy on D(v)")

@@ -1,4 +1,4 @@
-"""D(u): data that one direction separates and all others hide in noise."""
+"""D(u): data separated by one direction, with noise in all others."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads.streams import SEPARABLE_TEST, SEPARABLE_TRAIN
+from ntk_repro.nads.streams import Stream
 from ntk_repro.ranges import check_counts, check_positive
 
 __all__ = ["SeparableData", "linearly_separable"]
@@ -34,7 +34,7 @@ def linearly_separable(
     """Draws from D(u): x = epsilon y u + w, w ~ N(0, sigma^2 (I - u u^T)), y = -1 or +1 with equal probability.
 
     The classes are 2 epsilon apart along u. Labels and noise before its projection depend on the seed alone, so that
-    tasks along two directions differ in nothing else.
+    tasks along two directions differ in the direction alone.
 
     Source: Ortiz-Jimenez et al. 2021, Eq. (5). The authors' public code has epsilon / 2 in place of epsilon, and the
     paper writes sigma for the variance: at its sigma = 1 that is the same.
@@ -59,7 +59,7 @@ def linearly_separable(
     u = (u / norm).astype(np.float32)
     parts = []
     # A stream for each part, so that the test samples do not depend on how many are trained on.
-    for stream, size in ((SEPARABLE_TRAIN, train_size), (SEPARABLE_TEST, test_size)):
+    for stream, size in ((Stream.SEPARABLE_TRAIN, train_size), (Stream.SEPARABLE_TEST, test_size)):
         rng = np.random.default_rng([seed, stream])
         positive = rng.integers(0, 2, size).astype(np.int32)
         noise = rng.standard_normal((size, u.size), np.float32) * np.float32(sigma)

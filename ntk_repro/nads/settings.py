@@ -9,28 +9,18 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.models import ResidualNetworkSettings
-from ntk_repro.network import Network
+from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts
-from ntk_repro.seeds import INIT, key_for
 
-__all__ = ["InitialNetwork", "InputSettings", "Samples"]
-
-
-@dataclass(frozen=True)
-class InitialNetwork(ResidualNetworkSettings, StudyConfig):
-    """A network at its initialization."""
-
-    def create(self, input_shape: tuple[int, ...]) -> Network:
-        """The network."""
-        return Network.create(self.net, key_for(self.seed, INIT), input_shape, **self.model_settings)
+__all__ = ["InputSettings", "Samples"]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs that are not taken from a data set with its labels.
+    """Inputs without labels.
 
     Attributes:
-        x: the inputs; None where they are no samples, as at the origin.
+        x: the inputs; None at the origin.
         shape: of one of them.
         provenance: what a run records of them.
     """
@@ -41,7 +31,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class InputSettings(InitialNetwork):
+class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network whose gradient is differentiated by its inputs, and their shape."""
 
     activation: str = "gelu"
@@ -54,7 +44,7 @@ class InputSettings(InitialNetwork):
     channels: int = 1
     """Channels of the inputs."""
     memory: str | None = field(default=None, metadata={"identity": False})
-    """Memory for the directional derivatives, such as 2GiB; none: 4 GiB. With less some are computed several times."""
+    """Memory for the directional derivatives, such as 2GiB; none: 4 GiB. With less, some are computed several times."""
 
     @property
     def dimension(self) -> int:
@@ -63,12 +53,12 @@ class InputSettings(InitialNetwork):
 
     @property
     def shape(self) -> str:
-        """The shape of the inputs, for people."""
+        """The shape of the inputs as text."""
         return f"{self.size} x {self.size} x {self.channels}"
 
     @property
     def memory_bytes(self) -> int | None:
-        """The memory in bytes, None for the usual."""
+        """The memory in bytes, None for the default."""
         return None if self.memory is None else parse_bytes(self.memory)
 
     def canonical(self) -> dict[str, Any]:
@@ -81,7 +71,7 @@ class InputSettings(InitialNetwork):
         """Directions by their indices from 1, each once, in order.
 
         Raises:
-            UserError: for none, and for directions that there are not.
+            UserError: for no directions, and for indices out of range.
         """
         ordered = tuple(sorted(set(indices)))
         if not ordered or not 1 <= ordered[0] <= ordered[-1] <= self.dimension:

@@ -1,16 +1,18 @@
-"""What the study draws at random, and the stream of each: np.random.default_rng([seed, stream]), no two alike."""
+"""What the study draws at random, and the stream of each."""
 
-__all__ = [
-    "BASIS_RANDOM",
-    "BASIS_SAMPLES",
-    "LEMMA1_RANDOM",
-    "SEPARABLE_TEST",
-    "SEPARABLE_TRAIN",
-    "THEOREM1_DIRECTIONS",
-    "THEOREM1_SAMPLES",
-]
+import enum
 
-SEPARABLE_TRAIN, SEPARABLE_TEST = 0, 1
-THEOREM1_SAMPLES, THEOREM1_DIRECTIONS = 2, 3
-LEMMA1_RANDOM = 4
-BASIS_SAMPLES, BASIS_RANDOM = 5, 6
+__all__ = ["Stream"]
+
+
+@enum.unique
+class Stream(enum.IntEnum):
+    """The second entry of the seed of each draw, `np.random.default_rng([seed, stream])`."""
+
+    SEPARABLE_TRAIN = 0
+    SEPARABLE_TEST = 1
+    THEOREM1_SAMPLES = 2
+    THEOREM1_DIRECTIONS = 3
+    LEMMA1_RANDOM = 4
+    BASIS_SAMPLES = 5
+    BASIS_RANDOM = 6

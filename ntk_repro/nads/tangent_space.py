@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.nads.settings import Samples
@@ -32,13 +31,13 @@ class Config(StudyConfig):
     widths: tuple[int, ...] = (4, 400)
     """Hidden units of each network."""
     inputs: tuple[float, float, float] = (-1.5, 0.3, 1.2)
-    """The three inputs whose outputs stand for a function."""
+    """The three inputs whose outputs represent a function."""
     data: Literal["toy"] = "toy"
     """The functions are of one number."""
     radius: float = 1.6
-    """How far the surface is followed along each parameter, in units of the outputs of the linearization."""
+    """How far the surface extends along each parameter, in units of the outputs of the linearization."""
     target: tuple[float, float, float] = (1.0, 0.9, 0.5)
-    """Where the function trained on lies: from the start, along the two axes of the tangent plane and across it."""
+    """The function to learn, from the start: along the two axes of the tangent plane and along its normal."""
     steps: int = 400
     """Steps of gradient descent on 1/2 |f - target|^2."""
     learning_rate: float = 0.02
@@ -141,7 +140,5 @@ def _descend(position: Callable[[Array], Array], target: Array, config: Config) 
 def show(folder: RunFolder) -> None:
     """Prints how far the functions of each width bend away from their tangent plane."""
     result = folder.result()
-    table = Table("width", "distance from the tangent plane / radius")
-    for width, bend in zip(result["widths"], result["bend"], strict=True):
-        table.add_row(f"{width:,}", f"{bend:.3g}")
-    Console().print(table)
+    columns = {"width": ",", "distance from the tangent plane / radius": ".3g"}
+    print_table(columns, zip(result["widths"], result["bend"], strict=True))

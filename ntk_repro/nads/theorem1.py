@@ -12,15 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
 from ntk_repro.nads.settings import InputSettings, Samples
-from ntk_repro.nads.streams import THEOREM1_DIRECTIONS, THEOREM1_SAMPLES
+from ntk_repro.nads.streams import Stream
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
@@ -44,7 +43,7 @@ class Config(InputSettings):
     indices: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
     """Directions u among those at the origin, 1-based."""
     random_directions: int = 2
-    """Random directions u beside them."""
+    """Additional random directions u."""
 
     @property
     def label(self) -> str:
@@ -88,11 +87,8 @@ def squared_norm_of_mean(means: Float[np.ndarray, "groups p"]) -> Estimate:
 
     The mean of s_g . s_h over pairs of different groups: squares would add the noise of s to the estimate.
     """
-    return _from_products(np.asarray(means, np.float64) @ np.asarray(means, np.float64).T)
-
-
-def _from_products(products: Float[np.ndarray, "groups groups"]) -> Estimate:
-    count = len(products)
+    means = np.asarray(means, np.float64)
+    products, count = means @ means.T, len(means)
     off = products - np.diag(np.diag(products))
     total, rows = off.sum(), off.sum(axis=1)
     without = (total - 2 * rows) / ((count - 1) * (count - 2))
@@ -115,7 +111,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     """
     found = basis.run(config.basis, folder.root).result()
     nads = found["directions"]
-    random = np.random.default_rng([config.seed, THEOREM1_DIRECTIONS])
+    random = np.random.default_rng([config.seed, Stream.THEOREM1_DIRECTIONS])
     others = random.standard_normal((config.random_directions, *nads.shape[1:]))
     others /= np.linalg.norm(others.reshape(len(others), nads[0].size), axis=1).reshape(-1, 1, 1, 1)
     u = np.concatenate([nads[np.array(config.indices) - 1], others.astype(np.float32)])
@@ -123,7 +119,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     along = flat @ nads.reshape(len(nads), -1).T
 
     net = config.create(samples.shape)
-    rng = np.random.default_rng([config.seed, THEOREM1_SAMPLES])
+    rng = np.random.default_rng([config.seed, Stream.THEOREM1_SAMPLES])
     definition, theorem = [], []
     with progress(f"{config.display_name}: alignments", config.groups, "groups") as advance, precision_scope("float32"):
         for _ in range(config.groups):
@@ -133,7 +129,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
             advance()
     arrays: dict[str, Any] = {"index": np.array([*config.indices, *[0] * len(others)])}
     estimates = [
-        [_from_products(_products([group[i] for group in groups])) for i in range(len(u))]
+        [squared_norm_of_mean(np.stack([group[i] for group in groups])) for i in range(len(u))]
         for groups in (definition, theorem)
     ]
     for name, row in zip(("monte_carlo", "theorem"), estimates, strict=True):
@@ -143,11 +139,6 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     arrays["difference_error"] = np.array([jackknife_error(one.without - two.without) for one, two in pairs])
     arrays["at_origin"] = along**2 @ found["values"] ** 2
     return arrays
-
-
-def _products(rows: list[np.ndarray]) -> Float[np.ndarray, "groups groups"]:
-    stacked = np.stack(rows).astype(np.float64)
-    return stacked @ stacked.T
 
 
 def _weighted_gradients(net: Network, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "U p"]:
@@ -172,9 +163,11 @@ def _weighted_fn(apply_fn: Callable) -> Callable:
 def show(folder: RunFolder) -> None:
     """Prints both estimates of every alignment."""
     result = folder.result()
-    table = Table("NAD", "Monte Carlo", "Theorem 1", "difference / its error", "at the origin")
-    for i, j in enumerate(result["index"]):
-        pair = [f"{result[name][i]:.4g} +- {result[f'{name}_error'][i]:.1g}" for name in ("monte_carlo", "theorem")]
-        off = (result["monte_carlo"][i] - result["theorem"][i]) / result["difference_error"][i]
-        table.add_row(str(j) if j else "random", *pair, f"{off:+.2f}", f"{result['at_origin'][i]:.4g}")
-    Console().print(table)
+    formats = {"Monte Carlo": "", "Theorem 1": "", "difference / its error": "+.2f", "at the origin": ".4g"}
+    names = [str(j) if j else "random" for j in result["index"]]
+    estimates = (
+        [f"{value:.4g} +- {error:.1g}" for value, error in zip(result[name], result[f"{name}_error"], strict=True)]
+        for name in ("monte_carlo", "theorem")
+    )
+    off = (result["monte_carlo"] - result["theorem"]) / result["difference_error"]
+    print_table({"NAD": "", **formats}, zip(names, *estimates, off, result["at_origin"], strict=True))

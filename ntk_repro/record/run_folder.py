@@ -199,14 +199,21 @@ class RunFolder:
         """The arrays saved under this name, or None where they are absent or damaged (then compute them again)."""
         return load_arrays(self._part(name))
 
-    def part(self, name: str, compute: Callable[..., Mapping[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
+    def part(
+        self, name: str, compute: Callable[..., Mapping[str, Any]], *arguments: Any, **facts: Any
+    ) -> dict[str, np.ndarray]:
         """The arrays saved under this name; without any, those of `compute(*arguments)`, which are then saved.
 
-        What `compute` logs is in `metrics.jsonl` before they are saved.
+        Where there are `facts`, these are logged with the numbers among the arrays and the seconds that it took. That,
+        and what `compute` logs, is in `metrics.jsonl` before the arrays are saved.
         """
         arrays = self.load_part(name)
         if arrays is None:
+            started = time.monotonic()
             arrays = {key: np.asarray(value) for key, value in compute(*arguments).items()}
+            if facts:
+                numbers = {key: float(value) for key, value in arrays.items() if value.ndim == 0}
+                self.log(**facts, **numbers, seconds=time.monotonic() - started)
             self.save_part(name, **arrays)
         return arrays
 

@@ -1,14 +1,10 @@
 """`python -m ntk_repro.rotation <experiment>`: one run of an experiment from the command line."""
 
-from collections.abc import Sequence
+import functools
 
 from ntk_repro.experiments import experiment_command
 
-
-def main(args: Sequence[str] | None = None) -> None:
-    """See `ntk_repro.experiments`."""
-    experiment_command("rotation", args)
-
+main = functools.partial(experiment_command, "rotation")
 
 if __name__ == "__main__":
     main()

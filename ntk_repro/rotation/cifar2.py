@@ -5,29 +5,25 @@ Source: Ortiz-Jimenez et al. 2021, section 4.1 (Figure 5).
 
 import dataclasses
 import functools
-import time
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, class_labels
-from ntk_repro.dynamics import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import gram_store
 from ntk_repro.gram.eigenfunctions import gram_folder
-from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings
-from ntk_repro.rotation.task import NO_CLASSES, batches_for, identity_of, images, network_for
-from ntk_repro.training import accuracy, epoch_means, majority_rate, train
+from ntk_repro.rotation.settings import Settings, displayed_task
+from ntk_repro.rotation.task import NO_CLASSES, images
+from ntk_repro.training import majority_rate, train, train_linearization
 
 __all__ = ["Config", "run", "show"]
 
@@ -57,7 +53,7 @@ class Config(Settings):
         return {**super().canonical(), "sizes": tuple(sorted(set(self.sizes)))}
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes that so few images cannot give are left out."""
+        """As `Settings.within`: sizes above the number of images are left out."""
         fit, lines = super().within(n_train, n_test)
         sizes = tuple(size for size in self.sizes if size <= n_train)
         if sizes != self.sizes:
@@ -84,7 +80,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `majority_rate`, of the test labels. nan where a network's training diverged; a linearization's is refused.
     """
     study = _Study(config, data, folder)
-    rows = [folder.part(f"size_{size:06d}", study.row, size) for size in config.sizes]
+    rows = [folder.part(f"size_{size:06d}", study.row, size, phase="size", size=size) for size in config.sizes]
     return {
         "size": np.array(config.sizes),
         "majority_rate": np.asarray(majority_rate(study.y_test)),
@@ -96,76 +92,45 @@ class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.data, self.folder = config, data, folder
         self.y_train, self.y_test = class_labels(data, NO_CLASSES)
-        self.net: Network = network_for(config, data)
+        self.net = config.create(data.x_train.shape[1:])
 
     @functools.cached_property
     def kernel(self) -> Float[np.ndarray, "n n"]:
         """The NTK on all images, training images first; every training set is a corner of it."""
-        identity = identity_of(self.config, self.data)
+        identity = self.config.identity(self.data)
         _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
         return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 
-    def row(self, size: int) -> dict[str, np.ndarray]:
+    def row(self, size: int) -> dict[str, Any]:
         """The result of one training-set size."""
         console.print(f"{size:,} training images", highlight=False)
-        started = time.monotonic()
-        row = {**self._network(size), **self._linearization(size)}
-        accuracies = {f"{kind}_test_accuracy": float(row[f"{kind}_test_accuracy"]) for kind in _KINDS}
-        self.folder.log(phase="size", size=size, **accuracies, seconds=time.monotonic() - started)
-        return row
-
-    def _network(self, size: int) -> dict[str, np.ndarray]:
-        trained = train(
-            self.net,
-            self.data.x_train[:size],
-            self.y_train[:size],
-            recipe=self.config.recipe,
-            batches=batches_for(self.config, size),
-            x_test=self.data.x_test,
-            y_test=self.y_test,
-            folder=self.folder,
-            name=f"network_{size:06d}",
-        )
+        recipe, n, kernel = self.config.recipe, len(self.data.x_train), self.kernel
+        x_train, y_train = self.data.x_train[:size], self.y_train[:size]
+        x_test, y_test = self.data.x_test, self.y_test
+        settings: dict[str, Any] = {"recipe": recipe, "batches": recipe.minibatches(self.config.seed, size)}
+        saved: dict[str, Any] = {"folder": self.folder, "name": f"network_{size:06d}"}
+        network = train(self.net, x_train, y_train, x_test=x_test, y_test=y_test, **settings, **saved)
+        start = self.net(x_train), self.net(x_test)
+        linearized = train_linearization(kernel[:size, :size], kernel[n:, :size], y_train, y_test, *start, **settings)
         return {
-            "network_test_accuracy": np.asarray(trained.test_accuracy),
-            "network_train_accuracy": np.asarray(trained.train_accuracy),
-            "network_distance": np.asarray(trained.l2_distance),
-            "network_cosine_distance": np.asarray(trained.cosine_distance),
-            "network_loss": trained.train_loss,
+            "network_test_accuracy": network.test_accuracy,
+            "network_train_accuracy": network.train_accuracy,
+            "network_distance": network.l2_distance,
+            "network_cosine_distance": network.cosine_distance,
+            "network_loss": network.train_loss,
+            "linearized_test_accuracy": linearized.test_accuracy[0],
+            "linearized_train_accuracy": linearized.train_accuracy[0],
+            "linearized_distance": linearized.l2_distance[0],
+            "linearized_loss": linearized.train_loss[0],
         }
-
-    def _linearization(self, size: int) -> dict[str, np.ndarray]:
-        n, kernel = len(self.data.x_train), self.kernel
-        trained = train_in_function_space(
-            kernel[:size, :size],
-            self.y_train[:size, None].astype(np.float32),
-            batches=batches_for(self.config, size),
-            **self.config.recipe.in_function_space(size),
-            fx_train_0=self.net(self.data.x_train[:size]),
-            k_test_train=kernel[n:, :size],
-            fx_test_0=self.net(self.data.x_test),
-        )
-        assert trained.fx_test is not None
-        return {
-            "linearized_test_accuracy": np.asarray(accuracy(trained.fx_test, self.y_test)),
-            "linearized_train_accuracy": np.asarray(accuracy(trained.fx_train, self.y_train[:size])),
-            "linearized_distance": np.asarray(trained.l2_distance[0], np.float64),
-            "linearized_loss": epoch_means(trained.loss[:, 0], size, self.config.batch_size),
-        }
-
-
-_KINDS = ("network", "linearized")
 
 
 def show(folder: RunFolder) -> None:
     """Prints accuracies and weight distances at each number of training images."""
     result = folder.result()
-    table = Table(
-        "images",
-        *(f"{kind}: {quantity}" for kind in _KINDS for quantity in ("test accuracy", "weight distance")),
-        title=f"{display_name(folder.config['net'])} on classes 0-4 / 5-9",
-    )
-    for i, size in enumerate(result["size"]):
-        cells = [(result[f"{kind}_test_accuracy"][i], result[f"{kind}_distance"][i]) for kind in _KINDS]
-        table.add_row(f"{size:,}", *(text for a, d in cells for text in (f"{a:.1%}", f"{d:.3g}")))
-    Console().print(table)
+    columns, values = {"images": ","}, [result["size"]]
+    for kind in ("network", "linearized"):
+        columns |= {f"{kind}: test accuracy": ".1%", f"{kind}: weight distance": ".3g"}
+        values += [result[f"{kind}_test_accuracy"], result[f"{kind}_distance"]]
+    title = f"{display_name(folder.config['net'])} on {displayed_task(None)}"
+    print_table(columns, zip(*values, strict=True), title)

@@ -1,7 +1,9 @@
-"""What is measured of a network's tangent kernel at one moment of its training."""
+"""Measurements of a network's tangent kernel at one epoch of its training."""
 
+import dataclasses
 import functools
 import shutil
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,47 +16,36 @@ from ntk_repro.gram import (
     kernel_cosine_distance,
     top_eigenpairs,
 )
-from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
 __all__ = ["KernelMeasurement", "nested_counts"]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class KernelMeasurement:
-    """The NTK on some training images, held against their labels and against the kernel before training.
+    """The NTK on some training images, compared with their labels and with the kernel before training.
 
     The kernel is computed into the run folder, tile by tile, so that a killed process loses minutes; only the first
-    one stays there until the run is finished.
+    kernel stays there until the run is finished.
 
     Source: Ortiz-Jimenez et al. 2021, section 4.2.
+
+    Attributes:
+        folder: an open run folder.
+        net_0: the network before training.
+        x: the images of the kernel.
+        y: their labels, in {0, 1}; they are measured as -1 and +1.
+        top: K, eigenvectors on which the labels' energy is concentrated.
+        targets: images, functions on them whose alignment is followed, and these alignments before training.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        net_0: Network,
-        x: Float[np.ndarray, "n ..."],
-        y: Int[np.ndarray, " n"],
-        top: int,
-        targets: tuple[Float[np.ndarray, "m ..."], Float[np.ndarray, "m T"], Float[np.ndarray, " T"]] | None = None,
-    ):
-        """Remembers what to measure; measures nothing.
-
-        Args:
-            folder: an open run folder.
-            net_0: the network before training.
-            x: the images of the kernel.
-            y: their labels, in {0, 1}; they are measured as -1 and +1.
-            top: K, eigenvectors on which the labels' energy is concentrated.
-            targets: images, functions on them whose alignment is followed, and these alignments before training.
-
-        Raises:
-            UserError: more eigenvectors than images.
-        """
-        check_eigenpair_count(top, len(x), "--top")
-        self._folder, self._net_0, self._x, self._top, self._targets = folder, net_0, x, top, targets
-        self._y = 2.0 * np.asarray(y) - 1
+    folder: RunFolder
+    net_0: Network
+    x: Float[np.ndarray, "n ..."]
+    y: Int[np.ndarray, " n"]
+    top: int
+    targets: tuple[Float[np.ndarray, "m ..."], Float[np.ndarray, "m T"], Float[np.ndarray, " T"]] | None = None
 
     def __call__(self, epoch: int, network: Network) -> dict[str, np.ndarray]:
         """The measurements, for K eigenvectors, S nested sets of images and T targets.
@@ -64,22 +55,23 @@ class KernelMeasurement:
         n^2; `mean_squared_gradient_norm` (): mean of K(x, x); `kernel_cosine_distance` (): from the kernel before
         training; with targets `alignment` (T,), on their own images.
         """
-        kernel = self._kernel_0 if epoch == 0 else self._kernel(epoch, network)
-        values, energies = np.zeros(self._top), []
-        for count in nested_counts(len(self._x), self._top):
-            pairs = top_eigenpairs(kernel[:count, :count], self._top)
-            energies.append(energy_concentration(pairs.vectors, self._y[:count]))
+        kernel = self._kernel(epoch, network) if epoch else self._kernel_0
+        y = 2.0 * self.y - 1
+        values, energies = np.zeros(self.top), []
+        for count in nested_counts(len(self.x), self.top):
+            pairs = top_eigenpairs(kernel[:count, :count], self.top)
+            energies.append(energy_concentration(pairs.vectors, y[:count]))
             values = pairs.values
         measured = {
             "energy_concentration": np.asarray(energies[-1]),
             "energy_by_images": np.array(energies),
             "top_eigenvalues": values,
-            "label_alignment": alignment_from_gram(kernel, self._y)[0],
+            "label_alignment": alignment_from_gram(kernel, y)[0],
             "mean_squared_gradient_norm": np.asarray(np.mean(np.diagonal(kernel), dtype=np.float64)),
             "kernel_cosine_distance": np.asarray(kernel_cosine_distance(kernel, self._kernel_0) if epoch else 0.0),
         }
-        if self._targets is not None:
-            x, functions, alignment_0 = self._targets
+        if self.targets is not None:
+            x, functions, alignment_0 = self.targets
             measured["alignment"] = alignment(network, x, functions) if epoch else np.asarray(alignment_0)
         if epoch:
             shutil.rmtree(self._path(epoch), ignore_errors=True)
@@ -87,13 +79,13 @@ class KernelMeasurement:
 
     @functools.cached_property
     def _kernel_0(self) -> Float[np.ndarray, "n n"]:
-        return self._kernel(0, self._net_0)
+        return self._kernel(0, self.net_0)
 
     def _kernel(self, epoch: int, network: Network) -> Float[np.ndarray, "n n"]:
-        return gram_store(network, self._x, self._path(epoch)).array()
+        return gram_store(network, self.x, self._path(epoch)).array()
 
-    def _path(self, epoch: int):
-        return self._folder.path / "parts" / f"gram_{epoch:05d}"
+    def _path(self, epoch: int) -> Path:
+        return self.folder.path / "parts" / f"gram_{epoch:05d}"
 
 
 def nested_counts(n: int, top: int) -> list[int]:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
-from ntk_repro.dynamics import eta_critical, train_in_function_space
+from ntk_repro.dynamics import eta_critical
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import alignment_from_gram, gram_store, top_eigenpairs
 from ntk_repro.network import Network
@@ -21,10 +20,10 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import TaskSettings, checked_epochs
-from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
+from ntk_repro.rotation.settings import TaskSettings, checked_epochs, displayed_task
+from ntk_repro.rotation.task import Task, images, task_for
 from ntk_repro.rotation.tracker import Tracker
-from ntk_repro.training import accuracy, binary_accuracies, epoch_means, train
+from ntk_repro.training import accuracy, train, train_linearization
 
 __all__ = ["KINDS", "Config", "run", "show"]
 
@@ -37,7 +36,7 @@ class Config(TaskSettings):
     """Trains a network, linearizes it at chosen epochs, and trains the linearizations on the same task."""
 
     linearize_at: tuple[int, ...] | None = None
-    """Epochs after which to linearize, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+    """Epochs after which to linearize, in addition to 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with the epochs to linearize at."""
@@ -50,8 +49,8 @@ class Config(TaskSettings):
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 
-    Linearizations train in function space on the network's own batches and learning rates. What training does not
-    change by gradients (BatchNorm statistics) they keep as it was before training.
+    Linearizations train in function space on the batches and learning rates of the network. BatchNorm statistics stay
+    as they were before training.
 
     The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
     `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);
@@ -60,9 +59,9 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     network then; `network_test_accuracy`, `network_train_accuracy`, `network_loss` (epochs,), `majority_rate`.
     nan from where the network's training diverged.
     """
-    net = network_for(config, data)
+    net = config.create(data.x_train.shape[1:])
     task = task_for(config, data, net, folder.root)
-    batches = batches_for(config, len(data.x_train))
+    batches = config.recipe.minibatches(config.seed, len(data.x_train))
 
     def measure(epoch: int, network: Network) -> dict[str, np.ndarray]:
         where = folder.path / "parts" / f"gram_{epoch:05d}"
@@ -97,26 +96,19 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
     """Trains the linearizations at `net`, both kinds at once: they differ in where they start only."""
     n = len(data.x_train)
     kernel = gram_store(net, data.x, where).array()
-    # Of the largest eigenvalue alone, as all of them would cost more than the training; lambda_min is nearly 0.
+    # Only the largest eigenvalue: all of them would cost more than the training, and lambda_min is nearly 0.
     ratio = config.learning_rate / (n * eta_critical(top_eigenpairs(kernel[:n, :n], 1, tolerance=1e-4)))
     console.print(f"linearization: eta / eta_critical = {ratio:.2g}", highlight=False)
-    fx_train_0, fx_test_0 = net(data.x_train), net(data.x_test)
-    trained = train_in_function_space(
-        kernel[:n, :n],
-        np.repeat(task.y_train[:, None], 2, axis=1).astype(np.float32),
-        batches=batches,
-        **config.recipe.in_function_space(n),
-        fx_train_0=np.concatenate([fx_train_0, np.zeros_like(fx_train_0)], axis=1),
-        k_test_train=kernel[n:, :n],
-        fx_test_0=np.concatenate([fx_test_0, np.zeros_like(fx_test_0)], axis=1),
-    )
-    assert trained.fx_test is not None
-    y_train, y_test = (np.repeat(y[:, None], 2, axis=1) for y in (task.y_train, task.y_test))
+    # Of the two kinds, a column each, one starts at the network's outputs and the other at 0.
+    labels = (np.repeat(y[:, None], 2, axis=1) for y in (task.y_train, task.y_test))
+    start = (net(x) * np.array([1, 0], np.float32) for x in (data.x_train, data.x_test))
+    kernels = kernel[:n, :n], kernel[n:, :n]
+    trained = train_linearization(*kernels, *labels, *start, recipe=config.recipe, batches=batches)
     return {
-        "linearized_test_accuracy": binary_accuracies(trained.fx_test, y_test),
-        "linearized_train_accuracy": binary_accuracies(trained.fx_train, y_train),
-        "linearized_distance": np.asarray(trained.l2_distance, np.float64),
-        "linearized_loss": epoch_means(trained.loss, n, config.batch_size).T,
+        "linearized_test_accuracy": trained.test_accuracy,
+        "linearized_train_accuracy": trained.train_accuracy,
+        "linearized_distance": trained.l2_distance,
+        "linearized_loss": trained.train_loss,
         "eta_over_critical": np.asarray(ratio),
         "mean_squared_gradient_norm": np.asarray(np.mean(np.diagonal(kernel), dtype=np.float64)),
         "label_alignment": alignment_from_gram(kernel[:n, :n], 2.0 * task.y_train - 1)[0],
@@ -126,15 +118,8 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
 def show(folder: RunFolder) -> None:
     """Prints the test accuracies of the linearizations by the epoch that they were taken after."""
     result, config = folder.result(), folder.config
-    task = "classes 0-4 / 5-9" if config["index"] is None else f"eigenfunction {config['index']}"
-    table = Table(
-        "linearized after epoch",
-        *KINDS,
-        "the network then",
-        title=f"{display_name(config['net'])}, {task}: test accuracy",
-    )
-    for i, epoch in enumerate(result["epochs"]):
-        accuracies = [*result["linearized_test_accuracy"][i], result["checkpoint_test_accuracy"][i]]
-        table.add_row(str(epoch), *(f"{value:.1%}" for value in accuracies))
-    table.add_row("the network", "", "", f"{float(result['network_test_accuracy']):.1%}")
-    Console().print(table)
+    columns = {"linearized after epoch": "d", **dict.fromkeys((*KINDS, "the network then"), ".1%")}
+    accuracies = (*result["linearized_test_accuracy"].T, result["checkpoint_test_accuracy"])
+    rows = [*zip(result["epochs"], *accuracies, strict=True)]
+    rows.append(("the network", "", "", result["network_test_accuracy"]))
+    print_table(columns, rows, f"{display_name(config['net'])}, {displayed_task(config['index'])}: test accuracy")

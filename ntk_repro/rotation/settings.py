@@ -7,15 +7,17 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTest, NTrain, StudyConfig, TrainingSettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe, landmark_epochs
 
-__all__ = ["Settings", "TaskSettings", "checked_epochs"]
+__all__ = ["Settings", "TaskSettings", "checked_epochs", "displayed_task"]
 
 
 @dataclass(frozen=True)
-class Settings(TrainingSettings, NTest, ResidualNetworkSettings, StudyConfig):
+class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network, its data and its training on the classes."""
 
+    index = None  # the classes, where an experiment has no such setting
     learning_rate: float = 0.05
     """Learning rate at the first step; it falls linearly, to reach 0 one step after the last."""
 
@@ -37,14 +39,9 @@ class Settings(TrainingSettings, NTest, ResidualNetworkSettings, StudyConfig):
         return Recipe(**self.values(TrainingSettings))
 
     @property
-    def task(self) -> str:
-        """What is learned, for people."""
-        return "classes 0-4 / 5-9"
-
-    @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{self.display_name} on {self.data}, {self.task}"
+        return f"{self.display_name} on {self.data}, {displayed_task(self.index)}"
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,17 @@ class TaskSettings(NTrain, Settings):
             check_task_index(self.index)
         return super().canonical()
 
-    @property
-    def task(self) -> str:
-        """What is learned, for people."""
-        return super().task if self.index is None else f"eigenfunction {self.index}"
+
+def displayed_task(index: int | None) -> str:
+    """What is learned: the classes, or an eigenfunction."""
+    return "classes 0-4 / 5-9" if index is None else f"eigenfunction {index}"
 
 
 def checked_epochs(chosen: tuple[int, ...] | None, last: int, name: str) -> tuple[int, ...]:
-    """The epochs to look at: those chosen, or 1, 2, 5, 10, 20, 50 ..., always with 0 and the last.
+    """The epochs to observe: those chosen, or 1, 2, 5, 10, 20, 50 ..., always with 0 and the last.
 
     Raises:
-        UserError: epochs that are not in the training.
+        UserError: for epochs outside the training.
     """
     if chosen is None:
         chosen = landmark_epochs(last)

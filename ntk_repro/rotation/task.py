@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -10,21 +9,11 @@ from jaxtyping import Int
 from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
-from ntk_repro.network import Network, check_network
+from ntk_repro.network import Network
 from ntk_repro.rotation.settings import Settings, TaskSettings
-from ntk_repro.seeds import INIT, key_for, order_seed
-from ntk_repro.training import majority_rate, minibatches
+from ntk_repro.training import majority_rate
 
-__all__ = [
-    "NO_CLASSES",
-    "Task",
-    "batches_for",
-    "identity_of",
-    "images",
-    "network_for",
-    "task_for",
-]
-
+__all__ = ["NO_CLASSES", "Task", "images", "task_for"]
 
 NO_CLASSES = "take more images, or another data set"
 """What to do where there are no classes 0 to 4 and 5 to 9."""
@@ -37,7 +26,7 @@ class Task:
     Attributes:
         y_train: of the training images.
         y_test: of the test images.
-        basis: the eigenfunctions of the NTK on all images; None where none were asked for.
+        basis: the eigenfunctions of the NTK on all images; None where none are needed.
     """
 
     y_train: Int[np.ndarray, " n"]
@@ -57,23 +46,8 @@ def images(config: Settings) -> Dataset:
         UserError: from `load_dataset`; a custom network that cannot take them.
     """
     data = config.load()
-    check_network(config.net, data.x_train.shape[1:], 1, **config.model_settings)
+    config.check(data.x_train.shape[1:])
     return data
-
-
-def network_for(config: Settings, data: Dataset) -> Network:
-    """The network before training."""
-    return Network.create(config.net, key_for(config.seed, INIT), data.x_train.shape[1:], **config.model_settings)
-
-
-def batches_for(config: Settings, n: int) -> Int[np.ndarray, "steps b"]:
-    """The minibatches of a training on n images, the same for a network and its linearizations."""
-    return minibatches(order_seed(config.seed), n, config.batch_size, config.epochs)
-
-
-def identity_of(config: Settings, data: Dataset) -> dict[str, Any]:
-    """What a kernel on disk is the kernel of, beside its parameters."""
-    return {"net": config.net, **config.model_settings, "seed": config.seed, "data": data.provenance.sha256}
 
 
 def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | None, num_eigenfunctions: int = 0) -> Task:
@@ -85,15 +59,15 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | Non
         config: the settings.
         data: the images.
         net: the network before training.
-        root: folder of all runs, where eigenfunctions are kept.
-        num_eigenfunctions: how many to compute at least; 0 for none but that of the task.
+        root: folder of all runs, where eigenfunctions are saved.
+        num_eigenfunctions: how many to compute at least; 0: only those that the task needs.
 
     Raises:
         UserError: more eigenfunctions than images, or labels of one class.
     """
     index = config.index
     count = max(num_eigenfunctions, index or 0)
-    basis = eigenbasis(net, data.x, count, identity=identity_of(config, data), root=root) if count else None
+    basis = eigenbasis(net, data.x, count, identity=config.identity(data), root=root) if count else None
     if basis is None or index is None:
         return Task(*class_labels(data, NO_CLASSES), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)

@@ -1,6 +1,5 @@
-"""The tracker: what is measured of a network at chosen epochs of its training, kept as soon as it is measured."""
+"""The tracker: measurements of a network at chosen epochs of its training, each saved at once."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +18,11 @@ class Tracker:
     """Measures a network at chosen epochs: `train(..., checkpoint_at=tracker.epochs, checkpoint_fn=tracker)`.
 
     Each measurement is a part of the run folder. With `folder` given to `train` too, a run that is killed continues
-    where it was, even in the middle of a measurement: no epoch is trained twice, no measurement made twice.
+    where it stopped: no epoch is trained twice, no measurement is made twice.
     """
 
     def __init__(self, folder: RunFolder, epochs: Sequence[int], measure: Measure):
-        """Remembers what to measure; measures nothing.
+        """Measures nothing yet.
 
         Args:
             folder: an open run folder.
@@ -35,14 +34,7 @@ class Tracker:
 
     def __call__(self, epoch: int, network: Network) -> None:
         """Measures the network after `epoch` epochs, unless that was done before."""
-        if self._folder.load_part(_name(epoch)) is not None:
-            return
-        started = time.monotonic()
-        measured = {name: np.asarray(value) for name, value in self._measure(epoch, network).items()}
-        scalars = {name: float(value) for name, value in measured.items() if value.ndim == 0}
-        # First the line, then the part: killed in between, the line is there twice, and none is lost.
-        self._folder.log(phase="tracking", epoch=epoch, **scalars, seconds=time.monotonic() - started)
-        self._folder.save_part(_name(epoch), **measured)
+        self._folder.part(_name(epoch), self._measure, epoch, network, phase="tracking", epoch=epoch)
 
     def collect(self, until: int | None = None) -> dict[str, np.ndarray]:
         """All measurements, stacked along a first axis of epochs (in the order of `epochs`).
@@ -51,7 +43,7 @@ class Tracker:
             until: the last epoch that was trained, for a training that diverged; later rows are nan.
 
         Raises:
-            UserError: a measurement is not there.
+            UserError: a measurement is missing.
         """
         rows = []
         for epoch in self.epochs:

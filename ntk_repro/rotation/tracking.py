@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.experiments import experiment
 from ntk_repro.gram.checks import check_eigenpair_count
@@ -20,7 +19,7 @@ from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
 from ntk_repro.rotation.settings import TaskSettings, checked_epochs
-from ntk_repro.rotation.task import Task, batches_for, images, network_for, task_for
+from ntk_repro.rotation.task import Task, images, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, l2_distance, train
 
@@ -32,7 +31,7 @@ class Config(TaskSettings):
     """Trains a network on an eigenfunction of its NTK, or on the classes, and measures its NTK at some epochs."""
 
     track: tuple[int, ...] | None = None
-    """Epochs after which the kernel is measured, beside 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
+    """Epochs after which the kernel is measured, in addition to 0 and the last; none: 1, 2, 5, 10, 20, 50 ..."""
     kernel_images: int | None = None
     """Training images that the kernel is measured on, at most (the first ones); none: all of them."""
     top: int = 50
@@ -60,13 +59,13 @@ class Config(TaskSettings):
         (fit, lines), images = super().within(n_train, n_test), n_train + n_test
         if self.num_eigenfunctions <= images:
             return fit, lines
-        lines.append(f"{images:,} images have {images:,} eigenfunctions: no more are followed")
+        lines.append(f"{images:,} images have {images:,} eigenfunctions: only these are followed")
         return dataclasses.replace(fit, num_eigenfunctions=images), lines
 
 
 def _load(config: Config) -> Dataset:
     data = images(config)
-    # Now, and not when the kernel on all images has been computed.
+    # Before the kernel on all images is computed.
     check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
     return data
 
@@ -81,7 +80,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `network_loss` (epochs,) and `majority_rate`, of the test labels. nan from where the training diverged. With
     epochs = 0 the kernel is measured before training only.
     """
-    net = network_for(config, data)
+    net = config.create(data.x_train.shape[1:])
     task = task_for(config, data, net, folder.root, config.num_eigenfunctions)
     count = _kernel_images(config, data)
     kernel = KernelMeasurement(
@@ -104,7 +103,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
             data.x_train,
             task.y_train,
             recipe=config.recipe,
-            batches=batches_for(config, len(data.x_train)),
+            batches=config.recipe.minibatches(config.seed, len(data.x_train)),
             checkpoint_at=tracker.epochs,
             checkpoint_fn=tracker,
             folder=folder,
@@ -139,20 +138,14 @@ def _targets(config: Config, data: Dataset, task: Task):
 def show(folder: RunFolder) -> None:
     """Prints what was measured at each epoch."""
     result, config = folder.result(), folder.config
-    table = Table(
-        "epoch",
-        f"energy on top {config['top']}",
-        "cosine distance of the kernel",
-        "mean squared gradient norm",
-        "test accuracy",
-        title=f"{display_name(config['net'])}: the kernel in training, on {result['images'][-1]:,} images",
-    )
-    for i, epoch in enumerate(result["epochs"]):
-        table.add_row(
-            str(epoch),
-            f"{result['energy_concentration'][i]:.1%}",
-            f"{result['kernel_cosine_distance'][i]:.3f}",
-            f"{result['mean_squared_gradient_norm'][i]:.4g}",
-            f"{result['network_test_accuracy'][i]:.1%}",
-        )
-    Console().print(table)
+    columns = {
+        "epoch": "d",
+        f"energy on top {config['top']}": ".1%",
+        "cosine distance of the kernel": ".3f",
+        "mean squared gradient norm": ".4g",
+        "test accuracy": ".1%",
+    }
+    shown = ("energy_concentration", "kernel_cosine_distance", "mean_squared_gradient_norm", "network_test_accuracy")
+    rows = zip(result["epochs"], *(result[name] for name in shown), strict=True)
+    title = f"{display_name(config['net'])}: the kernel in training, on {result['images'][-1]:,} images"
+    print_table(columns, rows, title)

@@ -11,6 +11,7 @@ from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.distances import cosine_distance, l2_distance
 from ntk_repro.training.gradient_descent import Descent, critical_learning_rate, descend, train_pair
 from ntk_repro.training.landmarks import landmark_epochs
+from ntk_repro.training.linearization import LinearizationTraining, train_linearization
 from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, Loss
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
 from ntk_repro.training.weight_space import Training, train
@@ -22,6 +23,7 @@ __all__ = [
     "SCHEDULES",
     "Checkpoint",
     "Descent",
+    "LinearizationTraining",
     "Loss",
     "Recipe",
     "Training",
@@ -37,5 +39,6 @@ __all__ = [
     "majority_rate",
     "minibatches",
     "train",
+    "train_linearization",
     "train_pair",
 ]

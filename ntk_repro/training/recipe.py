@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optax
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.ranges import check_counts, check_not_negative
-from ntk_repro.training.batches import check_batch_size
+from ntk_repro.seeds import order_seed
+from ntk_repro.training.batches import check_batch_size, minibatches
 from ntk_repro.training.losses import LOSSES, Loss
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe", "UpdateRule"]
@@ -74,6 +75,14 @@ class Recipe:
         tenths = passes // self.decay_epochs
         factors = {"linear": 1 - step / steps, "constant": np.ones(steps), "steps": 0.1**tenths}
         return (self.learning_rate * factors[self.schedule]).astype(np.float32)
+
+    def minibatches(self, seed: int, n: int) -> Int[np.ndarray, "steps b"]:
+        """The batch of each step on n training samples, the same for all that trains identically in a run of this seed.
+
+        Raises:
+            UserError: when a batch is larger than the training set.
+        """
+        return minibatches(order_seed(seed), n, self.batch_size, self.epochs)
 
     @property
     def rule(self) -> "UpdateRule":

@@ -1,14 +1,10 @@
 """`python -m ntk_repro.wide_limit <experiment>`: one run of an experiment from the command line."""
 
-from collections.abc import Sequence
+import functools
 
 from ntk_repro.experiments import experiment_command
 
-
-def main(args: Sequence[str] | None = None) -> None:
-    """See `ntk_repro.experiments`."""
-    experiment_command("wide_limit", args)
-
+main = functools.partial(experiment_command, "wide_limit")
 
 if __name__ == "__main__":
     main()

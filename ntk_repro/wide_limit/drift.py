@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gram import empirical_gram, empirical_nngp
 from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
 
 __all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
@@ -28,7 +26,7 @@ QUANTITIES = ("input", "intermediate", "output", "ntk", "nngp")
 
 @dataclass(frozen=True)
 class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
-    """Trains fully connected networks of many widths and measures how far their weights and kernels have moved."""
+    """Trains fully connected networks of many widths and measures how far their weights and kernels move."""
 
     n_train: int = 128
     """Training images, all in every step."""
@@ -47,13 +45,13 @@ class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
         return {**super().canonical(), **({"kernel_outputs": "mean"} if one_output else {})}
 
 
-@experiment("wide_limit_drift", load=load_regression_data)
+@experiment("wide_limit_drift", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Trains a network of each width, or continues a run that was interrupted, or returns one that is done.
+    """Trains a network of each width, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for w widths and s observed steps: `widths` (w,), `steps` (s,); `input`, `output`, `ntk`,
     `nngp` (w, s) and, with two hidden layers or more, `intermediate` (w, s): ||now - before|| / ||before|| in the
-    Frobenius norm, of weights all layers of the kind together, biases left out; `train_loss` (w, s), and
+    Frobenius norm, for weights over all layers of the kind together, without biases; `train_loss` (w, s), and
     `learning_rate_ratio` (w,): learning rate over the critical one of the network's kernel. nan from where a training
     diverged.
     """
@@ -90,18 +88,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
         changes |= {name: _relative([kernels[name]], [kernels_0[name]]) for name in kernels}
         return {name: np.asarray(change) for name, change in changes.items()}
 
-    descent = descend(
-        net,
-        x,
-        data.y_train,
-        learning_rate=config.learning_rate,
-        steps=config.steps,
-        observe_at=config.observed,
-        observe_fn=observe,
-        force=config.force,
-        folder=folder,
-        name=f"descent_{width}",
-    )
+    descent = config.descend(net, x, data.y_train, observe, folder, f"{width}")
     part = {name: np.asarray(values, float) for name, values in descent.observations.items()}
     return part | {"train_loss": np.asarray(descent.train_loss), "learning_rate_ratio": np.asarray(descent.ratio)}
 
@@ -121,11 +108,10 @@ def _relative(now: list, before: list) -> float:
 
 
 def show(folder: RunFolder) -> None:
-    """Prints a run's relative changes at the end of training and where they are kept."""
+    """Prints a run's relative changes at the end of training."""
     result = folder.result()
     names = [name for name in QUANTITIES if name in result]
-    table = Table("width", *names, "eta / eta_critical", title="relative change in training (Frobenius norm)")
-    for i, width in enumerate(result["widths"]):
-        changes = [f"{result[name][i, -1]:.3g}" for name in names]
-        table.add_row(f"{width:,}", *changes, f"{result['learning_rate_ratio'][i]:.2g}")
-    Console().print(table)
+    columns = {"width": ",", **dict.fromkeys(names, ".3g"), "eta / eta_critical": ".2g"}
+    changes = (result[name][:, -1] for name in names)
+    rows = zip(result["widths"], *changes, result["learning_rate_ratio"], strict=True)
+    print_table(columns, rows, "relative change in training (Frobenius norm)")

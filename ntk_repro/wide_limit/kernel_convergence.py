@@ -9,17 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.settings import WidthsSettings
-from ntk_repro.wide_limit.widths import checked_increasing
+from ntk_repro.wide_limit.settings import WidthsSettings, check_increasing
 
 __all__ = ["Config", "relative_errors", "run", "show"]
 
@@ -33,7 +31,7 @@ class Config(WidthsSettings):
     """Activation function: relu, erf or identity; tanh and softplus by quadrature."""
     widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     samples: tuple[int, ...] = (1, 4, 16, 64)
-    """Numbers M of networks to average over; from the largest come all averages over fewer."""
+    """Numbers M of networks to average over; smaller averages are parts of the largest."""
     input_size: int = 1024
     """Numbers in an input, each drawn from N(0, 1)."""
     num_inputs: int = 20
@@ -46,7 +44,7 @@ class Config(WidthsSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("samples", self.samples)
+        check_increasing("samples", self.samples)
         check_counts(input_size=self.input_size, num_inputs=self.num_inputs)
         return super().canonical()
 
@@ -62,7 +60,7 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
 
     The result's arrays, for w widths and s numbers of samples M: `widths` (w,), `samples` (s,), `nngp_error` and
     `ntk_error` (w, s): ||average over M networks - analytic|| / ||analytic|| in the Frobenius norm, root mean square
-    over the M-sample averages that the largest number of samples splits into (there is one of that number itself).
+    over the M-sample averages that the largest number of samples splits into (of the largest number there is one).
     """
     exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
     parts = [folder.part(f"width={width}", _one_width, config, exact, width) for width in config.widths]
@@ -88,8 +86,8 @@ def relative_errors(
 
     Args:
         running: averages over the first 1, 2 ... S samples.
-        exact: the kernel that they should come near.
-        samples: numbers M up to S; what is left over when M does not divide S is not used.
+        exact: the kernel that they approximate.
+        samples: numbers M up to S; the remainder is unused when M does not divide S.
 
     >>> running = np.array([1.0, 2.0])[:, None, None]  # of the samples 1 and 3
     >>> relative_errors(running, np.ones((1, 1)), (1, 2)).round(3).tolist()  # sqrt((0 + 2**2) / 2), 1
@@ -108,9 +106,7 @@ def relative_errors(
 def show(folder: RunFolder) -> None:
     """Prints a run's relative errors."""
     result = folder.result()
+    columns = {"width": ",", **{f"M = {m:,}": ".3g" for m in result["samples"]}}
     for kernel in ("nngp", "ntk"):
-        title = f"{kernel.upper()}: relative error (Frobenius norm)"
-        table = Table("width", *(f"M = {m:,}" for m in result["samples"]), title=title)
-        for width, row in zip(result["widths"], result[f"{kernel}_error"], strict=True):
-            table.add_row(f"{width:,}", *(f"{error:.3g}" for error in row))
-        Console().print(table)
+        rows = zip(result["widths"], *result[f"{kernel}_error"].T, strict=True)
+        print_table(columns, rows, f"{kernel.upper()}: relative error (Frobenius norm)")

@@ -1,4 +1,4 @@
-"""Learning rates by layer at which a network in NTK parameterization trains as in the standard one.
+"""Learning rates by layer with which a network in NTK parameterization trains as in the standard one.
 
 Source: Lee et al. 2019, appendix F (Eqs. S36, S37).
 """
@@ -126,7 +126,7 @@ def one_step_apart(
     sigma_b: float,
     loss: str = "half_mean_squared_error",
 ) -> float:
-    """How far one step of gradient descent in both parameterizations ends apart, as a share of what it changed.
+    """The difference between one step of gradient descent in the two parameterizations, as a share of the step.
 
     The networks start at the same function; the one in NTK parameterization steps by Eq. S37, the other by
     `standard_learning_rate`. In float64, so that 0 up to rounding means that Eq. S37 holds.
@@ -174,4 +174,4 @@ def _fan_in(kernel: Any) -> int:
 def _check_bias(path: Any, sigma_b: float) -> None:
     if _name(path) != "bias" or not sigma_b:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        raise UserError(f"Eq. S37 has no learning rate for {name}: use a network of dense layers, with its own sigma_b")
+        raise UserError(f"Eq. S37 has no learning rate for {name}: use a network of dense layers, and its sigma_b")

@@ -1,4 +1,4 @@
-"""Experiment: how far a network's outputs are from those of its linearization, against its width and the data's size.
+"""Experiment: how far a network's outputs are from its linearization's, against width and training-set size.
 
 Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
+from jaxtyping import Array, Float
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.experiments import NTest, experiment
 from ntk_repro.gram import empirical_gram
@@ -18,17 +18,14 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.training import descend
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
-from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
-from ntk_repro.wide_limit.widths import checked_increasing
+from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, check_increasing
 
 __all__ = ["Config", "run", "show"]
 
 
 @dataclass(frozen=True)
 class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
-    """Trains networks of many widths on data sets of many sizes, each beside the closed form of its linearization."""
+    """Trains networks of many widths on data sets of many sizes; compares each with its linearization's closed form."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
     sizes: tuple[int, ...] = (32, 64, 128, 256)
@@ -53,23 +50,23 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("sizes", self.sizes)
+        check_increasing("sizes", self.sizes)
         return super().canonical()
 
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes that so few images cannot give are left out."""
+        """As `Settings.within`: sizes above the number of images are left out."""
         (fit, lines), sizes = super().within(n_train, n_test), tuple(size for size in self.sizes if size <= n_train)
         if sizes != self.sizes:
             lines.append(f"sizes beyond {n_train:,} training images are left out")
         return replace(fit, sizes=sizes), lines
 
 
-@experiment("wide_limit_linearization_error", load=load_regression_data)
+@experiment("wide_limit_linearization_error", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains every network, or continues a run that was interrupted, or returns one that is done.
 
     A linearization trained by the same steps of gradient descent has the closed form of `mse_dynamics`, exact for
-    discrete steps, with the network's own kernel at its initialization.
+    discrete steps, with the kernel of the network at its initialization.
 
     The result's arrays, for w widths, d sizes and s observed steps: `widths` (w,), `sizes` (d,), `steps` (s,);
     `test_rmse`, `train_rmse` (w, d, s): root mean squared difference of the outputs of network and linearization;
@@ -89,18 +86,11 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
     console.print(f"width {width:,}, {n:,} images", highlight=False)
     x, y, x_test = data.x_train[:n], data.y_train[:n], data.x_test
     net = Network.create(config.module(width), key_for(config.seed, INIT), x.shape[1:])
-    descent = descend(
-        net,
-        x,
-        y,
-        learning_rate=config.learning_rate,
-        steps=config.steps,
-        observe_at=config.observed,
-        observe_fn=lambda params: (net.apply(params, x), net.apply(params, x_test)),
-        force=config.force,
-        folder=folder,
-        name=f"descent_{width}_{n}",
-    )
+
+    def observe(params: Any) -> tuple[Array, Array]:
+        return net.apply(params, x), net.apply(params, x_test)
+
+    descent = config.descend(net, x, y, observe, folder, f"{width}_{n}")
     fx_train, fx_test = descent.observations
     dynamics = mse_dynamics(empirical_gram(net, x), y)
     # The closed form is for the summed loss; the learning rate is for its mean over the n targets.
@@ -128,7 +118,6 @@ def _rms(fx: Float[np.ndarray, "s m k"]) -> Float[np.ndarray, " s"]:
 def show(folder: RunFolder) -> None:
     """Prints a run's errors at the end of training."""
     result = folder.result()
-    table = Table("width", *(f"n = {n:,}" for n in result["sizes"]), title="RMSE between network and linearization")
-    for width, row in zip(result["widths"], result["test_rmse"][..., -1], strict=True):
-        table.add_row(f"{width:,}", *(f"{error:.3g}" for error in row))
-    Console().print(table)
+    columns = {"width": ",", **{f"n = {n:,}": ".3g" for n in result["sizes"]}}
+    rows = zip(result["widths"], *result["test_rmse"][..., -1].T, strict=True)
+    print_table(columns, rows, "RMSE between network and linearization")

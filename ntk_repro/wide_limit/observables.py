@@ -1,7 +1,7 @@
-"""What is looked at in a network and in its linearization while they train: outputs, and single weights."""
+"""What is observed of a network and of its linearization during training: outputs, and single weights."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,27 +9,22 @@ from jaxtyping import Float, Int
 
 from ntk_repro.network import Network
 
-__all__ = ["Scores", "chosen_weights", "evaluated", "observer", "scores"]
+__all__ = ["chosen_weights", "evaluated", "observer", "scores"]
 
 PyTree = Any
 
 
-class Scores(NamedTuple):
-    """How good outputs are, at s times.
+def scores(
+    fx: Float[np.ndarray, "s n k"], y: Float[np.ndarray, "n k"], loss: str
+) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, " s"]]:
+    """Loss and accuracy of outputs against targets: signs for k = 1, one-hot rows otherwise.
 
-    Attributes:
-        loss: 1/2 mean (f - y)^2 over samples and outputs, or mean cross-entropy (nats).
-        accuracy: share of samples classified rightly, nan where an output is.
+    Returns:
+        The loss, 1/2 mean (f - y)^2 over samples and outputs or mean cross-entropy (nats), and the share of samples
+        classified correctly, nan where an output is nan, at s times.
     """
-
-    loss: Float[np.ndarray, " s"]
-    accuracy: Float[np.ndarray, " s"]
-
-
-def scores(fx: Float[np.ndarray, "s n k"], y: Float[np.ndarray, "n k"], loss: str) -> Scores:
-    """Loss and accuracy of outputs against targets: signs for k = 1, one-hot rows otherwise."""
     fx = np.asarray(fx, np.float64)
-    fx = np.where(np.isfinite(fx), fx, np.nan)  # where a training diverged, inf - inf would be warned of
+    fx = np.where(np.isfinite(fx), fx, np.nan)  # after divergence inf - inf would give a warning
     if loss == "cross_entropy":
         top = fx.max(axis=2, keepdims=True)
         log_sum = top[..., 0] + np.log(np.exp(fx - top).sum(axis=2))
@@ -38,11 +33,11 @@ def scores(fx: Float[np.ndarray, "s n k"], y: Float[np.ndarray, "n k"], loss: st
         value = ((fx - y) ** 2).mean(axis=(1, 2)) / 2
     right = (fx * y > 0)[..., 0] if y.shape[1] == 1 else fx.argmax(axis=2) == y.argmax(axis=1)
     finite = np.isfinite(fx).all(axis=(1, 2))
-    return Scores(value, np.where(finite, right.mean(axis=1), np.nan))
+    return value, np.where(finite, right.mean(axis=1), np.nan)
 
 
 def chosen_weights(params: PyTree, count: int, seed: int) -> Int[np.ndarray, "count 2"]:
-    """Single weights drawn at random from all: (number of the leaf, position in the flattened leaf)."""
+    """Single weights drawn at random: (number of the leaf, position in the flattened leaf)."""
     sizes = np.array([leaf.size for leaf in jax.tree.leaves(params)])
     ends = np.cumsum(sizes)
     drawn = np.sort(np.random.default_rng(seed).choice(int(ends[-1]), min(count, int(ends[-1])), replace=False))

@@ -3,16 +3,14 @@
 Source: Lee et al. 2019, appendix F (Figure S7, Eq. S37).
 """
 
-import time
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, EpochSettings, experiment
 from ntk_repro.models import PARAMETERIZATIONS
@@ -23,12 +21,11 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
 from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
 __all__ = ["Config", "run", "show"]
 
-# Of the check of Eq. S37 in a run: so many samples, and this eta_0, at which a step moves the outputs visibly.
+# The check of Eq. S37 in a run: its number of samples, and an eta_0 at which a step moves the outputs visibly.
 _CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
 
 
@@ -65,7 +62,7 @@ class Config(EpochSettings, Subset, DataSettings, FcnSettings):
 _LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
 
 
-@experiment("wide_limit_parameterization", load=load_regression_data)
+@experiment("wide_limit_parameterization", load=Config.regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one run of the experiment, or continues one that was interrupted, or returns one that is done.
 
@@ -93,15 +90,38 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
         **config.sigmas,
         loss=config.loss,
     )
+
+    def trained(net: Network, rate: float, critical: float, name: str) -> dict[str, float]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*diverged.*")  # a finding, not a failure
+            descent = descend(
+                net,
+                data.x_train,
+                data.y_train,
+                learning_rate=rate,
+                steps=len(batches),
+                batches=batches,
+                loss=config.loss,
+                observe_at=(len(batches),),
+                force=True,
+                critical=critical,
+                folder=folder,
+                name=name,
+            )
+        return {
+            "test_accuracy": accuracy(descent.network(data.x_test), data.y_test),
+            "train_accuracy": accuracy(descent.network(data.x_train), data.y_train),
+            "train_loss": float(descent.train_loss[-1]),
+        }
+
     with progress(config.label, len(etas) * len(nets), "trainings") as advance:
         for name, net in nets.items():
             # Once: it is the same at every learning rate.
             critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
             rows = []
             for exponent, rate in zip(config.log2_etas, rates[name], strict=True):
-                part = f"{name}_{exponent:+d}"
-                how = (config, data, net, float(rate), critical, batches, folder, part)
-                rows.append(folder.part(part, _trained, *how))
+                part, rate = f"{name}_{exponent:+d}", float(rate)
+                rows.append(folder.part(part, trained, net, rate, critical, part, phase=part, learning_rate=rate))
                 advance(note=f"{part}: {float(rows[-1]['test_accuracy']):.1%}")
             arrays |= {f"{name}_{key}": np.stack([row[key] for row in rows]) for key in rows[0]}
             arrays |= {
@@ -113,71 +133,20 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
 
 def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
     """One function in both parameterizations."""
-    nets = {
-        name: Network.create(
-            "fcn",
-            key_for(config.seed, INIT),
-            data.x_train.shape[1:],
-            hidden=config.hidden,
-            depth=config.depth,
-            num_outputs=data.num_outputs,
-            activation=config.activation,
-            **config.sigmas,
-            parameterization=name,
-        )
-        for name in PARAMETERIZATIONS
-    }
+    nets = {}
+    for name in PARAMETERIZATIONS:
+        module = config.module(config.hidden, data.num_outputs, name)
+        nets[name] = Network.create(module, key_for(config.seed, INIT), data.x_train.shape[1:])
     params = standard_parameters(nets["ntk"].params, **config.sigmas)
     return {**nets, "standard": nets["standard"].replace(params=params)}
-
-
-def _trained(
-    config: Config,
-    data: RegressionData,
-    net: Network,
-    learning_rate: float,
-    critical: float,
-    batches: Int[np.ndarray, "steps b"],
-    folder: RunFolder,
-    part: str,
-) -> dict[str, np.ndarray]:
-    """One training; that it diverged is a finding, not a failure."""
-    started = time.monotonic()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*diverged.*")
-        descent = descend(
-            net,
-            data.x_train,
-            data.y_train,
-            learning_rate=learning_rate,
-            steps=len(batches),
-            batches=batches,
-            loss=config.loss,
-            observe_at=(len(batches),),
-            force=True,
-            critical=critical,
-            folder=folder,
-            name=part,
-        )
-    fx_train, fx_test = descent.network(data.x_train), descent.network(data.x_test)
-    row = {
-        "test_accuracy": np.array(accuracy(fx_test, data.y_test)),
-        "train_accuracy": np.array(accuracy(fx_train, data.y_train)),
-        "train_loss": np.array(descent.train_loss[-1], np.float64),
-    }
-    scalars = {key: float(value) for key, value in row.items()}
-    folder.log(phase=part, learning_rate=learning_rate, **scalars, seconds=time.monotonic() - started)
-    return row
 
 
 def show(folder: RunFolder) -> None:
     """Prints a run's accuracies."""
     result = folder.result()
     settings = f"{folder.config['activation']}, {_LOSSES[folder.config['loss']]}"
-    table = Table("log2 eta", *PARAMETERIZATIONS, title=f"{settings} on {folder.config['data']}: test accuracy")
-    for i, exponent in enumerate(result["log2_eta"]):
-        accuracies = (result[f"{name}_test_accuracy"][i] for name in PARAMETERIZATIONS)
-        table.add_row(str(exponent), *("diverged" if np.isnan(a) else f"{a:.1%}" for a in accuracies))
+    accuracies = (result[f"{name}_test_accuracy"] for name in PARAMETERIZATIONS)
     critical = (f"{np.log2(result[f'{name}_eta_critical']):.1f}" for name in PARAMETERIZATIONS)
-    table.add_row("log2 of eta_critical", *critical)
-    Console().print(table)
+    rows = [*zip(result["log2_eta"], *accuracies, strict=True), ("log2 of eta_critical", *critical)]
+    columns = {"log2 eta": "d", **dict.fromkeys(PARAMETERIZATIONS, ".1%")}
+    print_table(columns, rows, f"{settings} on {folder.config['data']}: test accuracy")

@@ -1,6 +1,6 @@
-"""What a kernel at the start predicts of training: closed forms for the squared loss, an ODE for cross-entropy."""
+"""What the kernel at the start predicts about training: closed forms for the squared loss, an ODE for cross-entropy."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,7 +13,7 @@ from ntk_repro.training import Loss
 __all__ = ["PREDICTIONS", "Prediction", "predicted"]
 
 Prediction = Literal["empirical", "analytic"]
-PREDICTIONS: tuple[Prediction, ...] = ("empirical", "analytic")
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 
 def predicted(
@@ -28,7 +28,7 @@ def predicted(
     momentum: float,
     steps: Int[np.ndarray, " s"],
 ) -> tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]:
-    """Outputs after so many steps of full-batch training, from a kernel and the network's outputs at the start.
+    """Outputs after given numbers of full-batch steps, from a kernel and the network's outputs at the start.
 
     For the squared loss exactly those of gradient descent (with momentum) on the linear model of that kernel. For
     cross-entropy those of its flow, which minibatches and large learning rates follow only roughly.
@@ -41,7 +41,7 @@ def predicted(
         x_train: training inputs.
         x_test: test inputs.
         y_train: targets.
-        kernel: "empirical", the network's own at the start with all its outputs, or "analytic", that of infinite width.
+        kernel: "empirical", that of the network at the start with all its outputs, or "analytic", of infinite width.
         loss: "half_mean_squared_error" or "cross_entropy".
         learning_rate: for the averaged loss.
         momentum: heavy-ball momentum.
@@ -63,14 +63,13 @@ def predicted(
     else:
         dynamics = momentum_dynamics(train_train, y_train, momentum)
         train, test = dynamics.outputs_after(steps, rate, **start)
-    if test is None:  # cannot be, with a test kernel
-        raise AssertionError("no test outputs")
+    assert test is not None  # there is a test kernel
     return train, test
 
 
 def _kernels(net: Network, x_train, x_test, num_outputs: int, kernel: Prediction) -> tuple[np.ndarray, np.ndarray]:
     if kernel == "analytic":
-        whole = analytic_kernel(net, np.concatenate([x_train, x_test])).ntk
-        return whole[: len(x_train), : len(x_train)], whole[len(x_train) :, : len(x_train)]
+        columns = analytic_kernel(net, np.concatenate([x_train, x_test])).ntk[:, : len(x_train)]
+        return columns[: len(x_train)], columns[len(x_train) :]
     outputs = "full" if num_outputs > 1 else "mean"
     return empirical_gram(net, x_train, outputs=outputs), empirical_gram(net, x_test, x_train, outputs=outputs)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.dynamics import averaged_loss_time, eta_critical
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, experiment
@@ -19,7 +19,6 @@ from ntk_repro.gp import ensemble, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "interpolated", "run", "show"]
@@ -36,10 +35,10 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
     sigma_w_squared: float = 1.5
     sigma_b_squared: float = 0.0
     num_networks: int = 100
-    """Networks in the ensemble, each from an initialization of its own."""
+    """Networks in the ensemble, each with a different initialization."""
     learning_rate: float = 0.5
     observe_at: tuple[int, ...] = (0, 16, 256, 4096)
-    """Steps of full-batch gradient descent after which the outputs are kept; the last one ends the training."""
+    """Steps of full-batch gradient descent after which the outputs are saved; the last one ends the training."""
     alpha_from: float = -0.5
     """The line is x(alpha) = alpha x1 + (1 - alpha) x2 from this alpha ..."""
     alpha_to: float = 1.5
@@ -60,7 +59,7 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
         """As `Settings.canonical`, the steps in order."""
         steps = tuple(sorted(set(self.observe_at)))
         if not steps or steps[0] < 0 or steps[-1] < 1:
-            raise UserError(f"observe_at must be steps from 0 on, one above 0 at least, not {self.observe_at}")
+            raise UserError(f"observe_at must be steps from 0 on, at least one of them above 0, not {self.observe_at}")
         if self.num_networks < 2:
             raise UserError(f"a spread needs 2 networks or more: raise num_networks from {self.num_networks}")
         if self.num_alphas < 2 or not self.alpha_from < self.alpha_to:
@@ -69,8 +68,8 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
 
 
 def _load(config: Config) -> RegressionData:
-    config.module(config.hidden)  # what no network could have is refused before the data are loaded
-    data = load_regression_data(config)
+    config.module(config.hidden)  # impossible networks are refused before the data are loaded
+    data = config.regression_data()
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
     return data
@@ -78,11 +77,11 @@ def _load(config: Config) -> RegressionData:
 
 @experiment("wide_limit_predictive", load=_load)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
-    """Computes the ensemble and both GPs, or continues what was interrupted, or returns what is done.
+    """Computes the ensemble and both GPs, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for N networks, S times and A points on the line: `alpha` (A,), `steps` and `time` (S,), where
     time = learning rate x steps / n is that of the summed loss; `fx_ensemble` (N, S, A); `ntk_gp_mean`, `ntk_gp_std`
-    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: the readout layer alone is trained, for the same time) (S, A);
+    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: only the readout layer is trained, for the same time) (S, A);
     `targets` (2,) of x1 and x2 (alpha = 1 and 0); `learning_rate_ratio`, eta / eta_critical.
     """
     alpha = np.linspace(config.alpha_from, config.alpha_to, config.num_alphas)
@@ -145,18 +144,13 @@ def interpolated(
 
 
 def show(folder: RunFolder) -> None:
-    """Prints, for every time kept, how the ensemble compares with the NTK-GP."""
+    """Prints how the ensemble compares with both GPs at every saved time."""
     result = folder.result()
-    table = Table(
-        "step", "NTK-GP: mean off by", "spread x", "NNGP: mean off by", "spread x", title="ensemble against GPs"
-    )
-    for s, step in enumerate(result["steps"]):
-        fx = result["fx_ensemble"][:, s]
-        cells = []
-        for gp in ("ntk_gp", "nngp"):
-            off = np.sqrt(np.mean((fx.mean(axis=0) - result[f"{gp}_mean"][s]) ** 2))
-            spread = np.sqrt(np.mean(fx.var(axis=0, ddof=1)) / np.mean(result[f"{gp}_std"][s] ** 2))
-            cells += [f"{off:.3f}", f"{spread:.3f}"]
-        table.add_row(f"{step:,}", *cells)
-    Console().print(table)
+    fx = result["fx_ensemble"]
+    columns, values = {"step": ","}, [result["steps"]]
+    for gp, title in (("ntk_gp", "NTK-GP"), ("nngp", "NNGP")):
+        columns |= {f"{title}: mean off by": ".3f", f"{title}: spread x": ".3f"}
+        values.append(np.sqrt(np.mean((fx.mean(axis=0) - result[f"{gp}_mean"]) ** 2, axis=1)))
+        values.append(np.sqrt(fx.var(axis=0, ddof=1).mean(axis=1) / np.mean(result[f"{gp}_std"] ** 2, axis=1)))
+    print_table(columns, zip(*values, strict=True), "ensemble against GPs")
     print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

@@ -1,14 +1,45 @@
 """Settings that experiments of the study share: fully connected networks, regression data, full-batch descent."""
 
+import functools
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ntk_repro.data import RegressionData, one_hot, signed_targets
+from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
+from ntk_repro.network import Network
 from ntk_repro.ranges import check_counts
-from ntk_repro.wide_limit.widths import checked_increasing, displayed_widths
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Descent, descend
 
-__all__ = ["DescentSettings", "FcnSettings", "RegressionSettings", "StepSettings", "Subset", "WidthsSettings"]
+__all__ = [
+    "DescentSettings",
+    "FcnSettings",
+    "RegressionSettings",
+    "StepSettings",
+    "Subset",
+    "WidthsSettings",
+    "check_increasing",
+]
+
+
+def check_increasing(name: str, values: Sequence[int]) -> None:
+    """Checks that a list of numbers is not empty, starts at 1 or above and increases.
+
+    Args:
+        name: of the setting, for the message.
+        values: its value.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not values or values[0] < 1 or any(b <= a for a, b in itertools.pairwise(values)):
+        raise UserError(f"{name} must be increasing whole numbers from 1, such as 64 128 256, not {list(values)}")
 
 
 @dataclass(frozen=True)
@@ -29,10 +60,11 @@ class FcnSettings(StudyConfig):
         """Standard deviations of weights and biases, as `build_model` takes them."""
         return {"sigma_w": self.sigma_w_squared**0.5, "sigma_b": self.sigma_b_squared**0.5}
 
-    def module(self, width: int, num_outputs: int = 1) -> Any:
+    def module(self, width: int, num_outputs: int = 1, parameterization: str = "ntk") -> Any:
         """The network of one width."""
-        settings = {"depth": self.depth, "activation": self.activation, **self.sigmas}
-        return build_model("fcn", hidden=width, num_outputs=num_outputs, **settings)
+        settings: dict[str, Any] = {"depth": self.depth, "activation": self.activation, **self.sigmas}
+        settings |= {"num_outputs": num_outputs, "parameterization": parameterization}
+        return build_model("fcn", hidden=width, **settings)
 
 
 @dataclass(frozen=True)
@@ -44,29 +76,43 @@ class WidthsSettings(FcnSettings):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        checked_increasing("widths", self.widths)
+        check_increasing("widths", self.widths)
         self.module(self.widths[0])
         return super().canonical()
 
     @property
     def layers(self) -> str:
-        """The networks but for their widths, for people."""
+        """The networks without their widths as text."""
         return f"fcn of {self.depth} {self.activation} layer{'s' if self.depth > 1 else ''}"
 
     @property
     def width_range(self) -> str:
-        """The widths, for people."""
-        return displayed_widths(self.widths)
+        """The widths as text."""
+        first, last = self.widths[0], self.widths[-1]
+        return f"widths {first:,} to {last:,}" if len(self.widths) > 1 else f"width {first:,}"
 
 
 @dataclass(frozen=True)
 class Subset(DataSource):
-    """A data set; runs of this study are kept by the seed of the subset even where all images are taken."""
+    """A data set; the seed of the subset is part of a run's identity even where all images are taken."""
 
     @property
     def is_subset(self) -> bool:
-        """Whether `data_seed` tells runs apart."""
+        """Whether `data_seed` distinguishes runs."""
         return True
+
+    def regression_data(self) -> RegressionData:
+        """The images with their targets: +-1 where two classes are named, else one-hot rows.
+
+        Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
+
+        Raises:
+            UserError: from `load_dataset`.
+        """
+        data = self.load()
+        if self.classes is not None and len(self.classes) == 2:
+            return RegressionData.of(data, signed_targets)
+        return RegressionData.of(data, functools.partial(one_hot, k=int(data.y.max()) + 1))
 
 
 @dataclass(frozen=True)
@@ -84,7 +130,7 @@ class DescentSettings(Settings):
     learning_rate: float = 1.0
     """Learning rate, for the loss 1/2 mean (f - y)^2 over images and outputs."""
     force: bool = False
-    """Train although the learning rate is above the critical one."""
+    """Train even if the learning rate is above the critical one."""
 
 
 @dataclass(frozen=True)
@@ -103,3 +149,20 @@ class StepSettings(DescentSettings):
     def observed(self) -> tuple[int, ...]:
         """The steps after which results are taken: steps/64, steps/32 ... steps (those that are at least 1)."""
         return tuple(sorted({self.steps // 2**i for i in range(7)} - {0}))
+
+    def descend(
+        self, net: Network, x: np.ndarray, y: np.ndarray, observe: Callable, folder: RunFolder, name: str
+    ) -> Descent:
+        """Trains a network on all images in every step and observes its parameters at the steps of `observed`."""
+        return descend(
+            net,
+            x,
+            y,
+            learning_rate=self.learning_rate,
+            steps=self.steps,
+            observe_at=self.observed,
+            observe_fn=observe,
+            force=self.force,
+            folder=folder,
+            name=f"descent_{name}",
+        )

@@ -1,4 +1,4 @@
-"""Experiment: a network and its linearization trained identically, and what the kernel at the start predicts of both.
+"""Experiment: a network and its linearization trained identically, and what the first kernel predicts about both.
 
 Source: Lee et al. 2019, Figures 3, 4, S2, S3, S4 and S8.
 """
@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int
-from rich.console import Console
-from rich.table import Table
 
+from ntk_repro.command_line import print_table
+from ntk_repro.data import RegressionData
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, MinibatchSettings, experiment
 from ntk_repro.models import build_model
@@ -24,7 +24,6 @@ from ntk_repro.training import critical_learning_rate, minibatches, train_pair
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
-from ntk_repro.wide_limit.regression_data import RegressionData, load_regression_data
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 __all__ = ["Config", "run", "show"]
@@ -67,18 +66,18 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
     steps: int = 1000
     """Steps of gradient descent."""
     observations: int = 60
-    """How often outputs and weights are observed, at most."""
+    """Largest number of steps at which outputs and weights are observed."""
     spacing: Literal["log", "linear"] = "log"
     """How the observed steps are spread."""
     predictions: tuple[Prediction, ...] | None = None
-    """Kernels that predict the training by a closed form (squared loss) or an ODE (cross-entropy): empirical (the
-    network's own at the start), analytic (at infinite width); none: empirical where there is such a prediction."""
+    """Kernels that predict the training by a closed form (squared loss) or an ODE (cross-entropy): empirical (that of
+    the network at the start), analytic (at infinite width); none: empirical where that prediction exists."""
     n_train: int | None = 256
     n_test: int | None = 200
     num_observed: int = 256
-    """Outputs, losses and accuracies are taken on so many of the training and of the test images."""
+    """How many of the training images and of the test images outputs, losses and accuracies are taken on."""
     num_weights: int = 10
-    """Single weights that are followed, drawn at random from all."""
+    """Number of single weights that are followed, drawn at random."""
 
     @property
     def width(self) -> int:
@@ -117,17 +116,17 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
         return {**super().canonical(), **self.defaults(*unused), "predictions": predictions}
 
     def network(self, num_outputs: int) -> Any:
-        """The Flax module with so many outputs."""
-        own = {name: getattr(self, name) for name in _SETTINGS[self.net]}
-        if "batch_norm" in own:
-            own["batch_norm"] = self.batch_norm != "none"
+        """The Flax module with this number of outputs."""
+        sizes = {name: getattr(self, name) for name in _SETTINGS[self.net]}
+        if "batch_norm" in sizes:
+            sizes["batch_norm"] = self.batch_norm != "none"
         return build_model(
             self.net,
             num_outputs=num_outputs,
             activation=self.activation,
             **self.sigmas,
             parameterization=self.parameterization,
-            **own,
+            **sizes,
         )
 
     @property
@@ -141,7 +140,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
 
 
 def _load(config: Config) -> RegressionData:
-    data = load_regression_data(config)
+    data = config.regression_data()
     if config.loss == "cross_entropy" and data.num_outputs < 3:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
     if config.batch_size is not None and config.batch_size > len(data.x_train):
@@ -151,7 +150,7 @@ def _load(config: Config) -> RegressionData:
 
 @experiment("wide_limit_trajectories", load=_load)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, Any]:
-    """Trains the pair and computes the predictions, or continues what was interrupted, or returns what is done.
+    """Trains the pair and computes the predictions, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for S observed steps, n and m observed images of k outputs, W weights: `steps` (S,);
     `y_train` (n, k), `y_test` (m, k), the targets; `learning_rate_ratio`, eta / eta_critical; for the network, the
@@ -162,7 +161,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
     nan from where a training diverged.
     """
     net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
-    # Kernels are those of the network with the statistics of the start, whatever it does with them in training.
+    # Kernels are those of the network with the statistics of the start, however it is trained.
     net = calibrated(net, data.x_train[:_CALIBRATION])
     trained = normalised(net, config.batch_norm)
     critical = critical_learning_rate(net, data.x_train, data.num_outputs, config.loss)
@@ -220,8 +219,8 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
             result[f"{who}_{part}"] = np.asarray(fx, np.float32)
             result[f"{who}_{part}_loss"], result[f"{who}_{part}_accuracy"] = scores(fx, y, config.loss)
         if who != "network":
-            apart = np.asarray(parts[1], np.float64) - outputs["network"][1]
-            result[f"{who}_rmse"] = np.sqrt((apart**2).mean(axis=(1, 2)))
+            difference = np.asarray(parts[1], np.float64) - outputs["network"][1]
+            result[f"{who}_rmse"] = np.sqrt((difference**2).mean(axis=(1, 2)))
     return result
 
 
@@ -235,11 +234,11 @@ def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:
 def show(folder: RunFolder) -> None:
     """Prints losses and accuracies at the end, and how far linearization and predictions are from the network."""
     result = folder.result()
-    table = Table("", "train loss", "test loss", "train accuracy", "test accuracy", "off the network (RMSE)")
+    formats = {"train_loss": ".4f", "test_loss": ".4f", "train_accuracy": ".1%", "test_accuracy": ".1%"}
+    columns = {"": "", **{name.replace("_", " "): spec for name, spec in formats.items()}}
+    rows = []
     for who in ("network", "linearized", *folder.config["predictions"]):
-        row = [f"{result[f'{who}_{part}_loss'][-1]:.4f}" for part in ("train", "test")]
-        row += [f"{result[f'{who}_{part}_accuracy'][-1]:.1%}" for part in ("train", "test")]
-        row.append(f"{result[f'{who}_rmse'][-1]:.4f}" if who != "network" else "")
-        table.add_row(who, *row)
-    Console().print(table)
+        rmse = "" if who == "network" else result[f"{who}_rmse"][-1]
+        rows.append((who, *(result[f"{who}_{name}"][-1] for name in formats), rmse))
+    print_table({**columns, "off the network (RMSE)": ".4f"}, rows)
     print(f"eta / eta_critical = {float(result['learning_rate_ratio']):.2g}")

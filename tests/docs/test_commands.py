@@ -23,10 +23,10 @@ COVERED = {
     "papers/test_run.py::test_a_figure_is_computed_drawn_and_judged": ["make fig2", "make ortiz2021-fig2"],
     "papers/test_resources.py::test_a_wheel_lists_and_draws_outside_the_clone": ["pip install path/to/ntk_repro"],
     "report/test_page.py::test_the_command_writes_the_page_and_its_pictures": ["make report"],
-    "eigentasks/test_main.py::test_it_prints_accuracies_and_where_they_are_kept": [
+    "eigentasks/test_main.py::test_it_prints_accuracies_and_the_run_folder": [
         ".venv/bin/python -m ntk_repro.eigentasks --net lenet --data mnist5k --indices 2 51 301"
     ],
-    "wide_limit/test_predictive.py::test_show_says_how_far_the_gps_are_off": [
+    "test_next_commands.py::test_the_run_is_shown_and_the_next_command_draws_it": [
         ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024"
     ],
     "docs/test_commands.py::test_the_program_understands_the_command": [

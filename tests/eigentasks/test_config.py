@@ -44,15 +44,15 @@ def test_settings_that_mean_the_same_are_the_same_run():
     assert len({config_hash(config) for config in same}) == 1
 
 
-def test_adam_has_no_momentum_to_tell_runs_apart():
+def test_momentum_does_not_distinguish_runs_with_adam():
     runs = [resolved(optimizer="adam", learning_rate=1e-3, momentum=momentum) for momentum in (0.9, 0.5)]
     assert config_hash(runs[0]) == config_hash(runs[1])
 
 
 @pytest.mark.parametrize("net", MODELS)
 def test_a_network_gets_the_settings_that_it_has(net):
-    own = set(EigentasksConfig(net=net, residual_scale_init=0.5).model_settings) - {"width", "activation"}
-    assert own == ({"residual_scale_init"} if net == "resnet18" else set())
+    settings = set(EigentasksConfig(net=net, residual_scale_init=0.5).model_settings) - {"width", "activation"}
+    assert settings == ({"residual_scale_init"} if net == "resnet18" else set())
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(EigentasksConfig)])
@@ -75,7 +75,7 @@ def test_every_other_setting_makes_another_run(field):
         ({"indices": ()}, "--indices is empty"),
         ({"indices": (1, 2)}, "index 1 cannot be a task.*begin at 2"),
         ({"linearized_indices": (0,)}, "index 0 cannot be a task"),
-        ({"num_eigenfunctions": 8}, "index 9 is beyond the 8 eigenpairs.*--num-eigenfunctions to 9"),
+        ({"num_eigenfunctions": 8}, "index 9 exceeds the 8 eigenpairs of --num-eigenfunctions: raise it to 9"),
         ({"optimizer": "adam", "linearized_training": "function_space"}, "--linearized-training weight_space"),
         ({"n_train": 0}, "n_train must be at least 1"),
         ({"seed": 2**64}, "seed must be from 0 to 4294967295"),

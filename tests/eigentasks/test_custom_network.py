@@ -87,7 +87,7 @@ def test_a_network_that_was_edited_is_another_run(mine, capsys):
         (["--residual-scale-init", "1"], "takes no residual_scale_init"),
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_leaves_nothing(args, message, capsys):
+def test_invalid_input_is_one_sentence_and_leaves_nothing(args, message, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*ARGS, *args])
     assert ended.value.code == 2
@@ -98,7 +98,7 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(args, message, capsys
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 
-def test_too_many_outputs_are_told_before_a_folder_is_made(mine, capsys):
+def test_too_many_outputs_are_refused_before_a_folder_is_made(mine, capsys):
     mine.write_text(NET.replace("Dense(1)", "Dense(10)"))
     with pytest.raises(SystemExit):
         main(ARGS)

@@ -14,13 +14,11 @@ ARGS += ["--indices", "2", "5", "9", "--batch-size", "32"]
 
 @pytest.fixture(autouse=True)
 def own_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("NTK_REPRO_COMPILATION_CACHE", "off")
     monkeypatch.setenv("COLUMNS", "120")
     return tmp_path / "runs"
 
 
-def test_it_prints_accuracies_and_where_they_are_kept(own_runs, capsys):
+def test_it_prints_accuracies_and_the_run_folder(own_runs, capsys):
     main([*ARGS, "--epochs", "2"])
     shown = capsys.readouterr().out
     (folder,) = (own_runs / "eigentasks").iterdir()
@@ -32,10 +30,11 @@ def test_it_prints_accuracies_and_where_they_are_kept(own_runs, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--net", "lennet"], "did you mean 'lenet'"),
-        (["--data", "digit"], "did you mean 'digits'"),
-        (["--activation", "rely"], "did you mean 'relu'"),
+        (["--net", "lennet"], "unknown network 'lennet'; did you mean 'lenet'"),
+        (["--data", "digit"], "unknown data set 'digit'; did you mean 'digits'"),
+        (["--activation", "rely", "--data", "digit"], "unknown activation 'rely'; did you mean 'relu'"),
         (["--indices", "1"], "begin at 2"),
+        (["--indices", "2", "300"], "300 eigenfunctions need at least 300 samples, not 200"),
         (["--n-train", "100000"], "at most"),
         (["--momentum", "1"], "momentum must be"),
         (["--batch-size", "151"], "at most 150"),

@@ -1,6 +1,7 @@
 import dataclasses
 import sys
-import types
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +11,8 @@ from ntk_repro.finite_width import grid, training
 from ntk_repro.record import RunInUseError
 from tests.finite_width.small import TRAINING
 
+RUN = grid.run
 CONFIG = grid.Config(**TRAINING, baseline=False, learning_rates=(0.01, 0.1), weight_decays=(5e-5,))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return grid.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -44,17 +36,20 @@ def test_shares_together_are_the_grid(done, root, tmp_path, monkeypatch):
     assert grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=root).done
 
 
-def test_a_share_that_is_not_the_last_says_so(tmp_path, monkeypatch, capsys):
+def test_a_share_that_is_not_the_last_is_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "run", lambda point, root, data: None)
     grid.show(grid.run(dataclasses.replace(CONFIG, share=(0, 2)), root=tmp_path))
     assert "the other shares" in capsys.readouterr().out
 
 
 def test_the_grid_is_shown_with_what_diverged(done, capsys):
-    grid.show(done)
-    assert "learning rate" in capsys.readouterr().out
-    assert grid._cell(float("nan"), 0.5) == "diverged"
-    assert grid._cell(0.5, 0.5) == "[bold]50.00 %[/bold]"
+    accuracies = {"linearized_test_accuracy": np.array([[np.nan], [0.5]])}
+    run: Any = SimpleNamespace(done=True, config=done.config, result=lambda: {**done.result(), **accuracies})
+    grid.show(run)
+    shown = capsys.readouterr().out
+    assert "learning rate" in shown
+    assert "diverged" in shown
+    assert "50.00%" in shown
 
 
 def test_a_point_that_another_process_has_open_comes_last(root, tmp_path, monkeypatch):
@@ -72,7 +67,7 @@ def test_a_point_that_another_process_has_open_comes_last(root, tmp_path, monkey
 
 def test_points_that_are_done_are_not_trained_again(done, root, monkeypatch):
     trained = []
-    monkeypatch.setattr(training, "train_one", lambda *a, **k: trained.append(a))
+    monkeypatch.setattr(training, "train", lambda *a, **k: trained.append(a))
     assert grid.run(dataclasses.replace(CONFIG, learning_rates=(0.01,)), root=root).done
     assert trained == []
 
@@ -85,54 +80,45 @@ def test_a_grid_of_other_images_is_refused(done, root, monkeypatch):
         grid.run(CONFIG, root=root)
 
 
-def test_slurm_jobs_are_the_shares(root, tmp_path, monkeypatch):
-    jobs, asked = [], {}
+@pytest.fixture
+def slurm(monkeypatch):
+    """In place of submitit: what was asked for, the jobs, and the numbers of those that fail or were awaited."""
+    cluster = SimpleNamespace(asked={}, jobs=[], failing=(), awaited=[])
 
-    class Executor:
-        def __init__(self, folder):
-            assert folder.endswith("slurm")
+    def executor(folder):
+        assert folder.endswith("slurm")
+        return SimpleNamespace(update_parameters=cluster.asked.update, submit=submit)
 
-        def update_parameters(self, **settings):
-            asked.update(settings)
+    def submit(function, config, root):
+        cluster.jobs.append(config)
+        number = len(cluster.jobs)
+        return SimpleNamespace(job_id=number, result=lambda: result(number))
 
-        def submit(self, function, config, root):
-            jobs.append(config)
-            return types.SimpleNamespace(job_id=len(jobs), result=lambda: None)
+    def result(number):
+        cluster.awaited.append(number)
+        if number in cluster.failing:
+            raise TimeoutError("Traceback\njob timed out")
 
-    monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
-    own = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
-    assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **own), root=tmp_path).done
-    assert asked == {
+    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=executor))
+    return cluster
+
+
+def test_slurm_jobs_are_the_shares(slurm, tmp_path):
+    settings = {"slurm_partition": "short", "slurm_hours": 1.5, "slurm_gpus": 1, "slurm_cpus": 2, "slurm_memory": 8.0}
+    assert not grid.run(dataclasses.replace(CONFIG, slurm_jobs=2, **settings), root=tmp_path).done
+    assert slurm.asked == {
         "timeout_min": 90, "name": "ntk_repro_grid", "slurm_partition": "short", "gpus_per_node": 1,
         "cpus_per_task": 2, "mem_gb": 8.0,
     }  # fmt: skip
-    assert [job.share for job in jobs] == [(0, 2), (1, 2)]
-    assert [job.slurm_jobs for job in jobs] == [0, 0]
+    assert [(job.share, job.slurm_jobs) for job in slurm.jobs] == [((0, 2), 0), ((1, 2), 0)]
 
 
-def test_a_job_that_fails_is_a_sentence_after_all_have_ended(tmp_path, monkeypatch):
-    waited = []
-
-    def result(number):
-        waited.append(number)
-        if number == 1:
-            raise TimeoutError("Traceback\njob timed out")
-
-    class Executor:
-        def __init__(self, folder):
-            self.jobs = 0
-
-        def update_parameters(self, **settings):
-            pass
-
-        def submit(self, function, config, root):
-            self.jobs += 1
-            return types.SimpleNamespace(job_id=self.jobs, result=lambda number=self.jobs: result(number))
-
-    monkeypatch.setitem(sys.modules, "submitit", types.SimpleNamespace(AutoExecutor=Executor))
+def test_a_failed_job_is_reported_after_all_have_ended(slurm, tmp_path):
+    slurm.failing = (1,)
     with pytest.raises(UserError, match=r"1 of 2 jobs did not finish \(job 1: job timed out\)"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)
-    assert waited == [1, 2]
+    assert slurm.awaited == [1, 2]
+    assert slurm.asked.keys() == {"timeout_min", "name", "cpus_per_task", "mem_gb"}
 
 
 @pytest.mark.slow
@@ -144,7 +130,7 @@ def test_jobs_of_submitit_compute_the_grid(done, tmp_path):
         np.testing.assert_allclose(found.result()[name], array, atol=0.04, err_msg=name)
 
 
-def test_without_submitit_the_way_out_is_named(tmp_path, monkeypatch):
+def test_without_submitit_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(UserError, match=r"pip install 'ntk_repro\[slurm\]', or start the shares yourself"):
         grid.run(dataclasses.replace(CONFIG, slurm_jobs=2), root=tmp_path)

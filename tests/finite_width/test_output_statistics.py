@@ -3,7 +3,7 @@ import numpy as np
 from ntk_repro.finite_width.output_statistics import output_statistics
 
 
-def test_outputs_with_target_one_and_zero_are_told_apart():
+def test_outputs_with_target_one_and_zero_are_separated():
     y = np.eye(3)[[0, 1, 2, 2]]
     outputs = np.stack([y * 2 + 5, y * 4 - 1])
     found = output_statistics(outputs, y)
@@ -13,6 +13,6 @@ def test_outputs_with_target_one_and_zero_are_told_apart():
     assert found["zero_quantiles"].shape == (2, 5)
 
 
-def test_without_such_outputs_and_after_divergence_there_is_nan():
+def test_missing_outputs_and_divergence_give_nan():
     found = output_statistics(np.full((1, 2, 1), np.nan), np.ones((2, 1)))
     assert all(np.isnan(value).all() for value in found.values())

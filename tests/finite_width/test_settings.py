@@ -1,7 +1,7 @@
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.finite_width import grid, solver, spectra, training
+from ntk_repro.finite_width import baselines, curvature, grid, solver, spectra, training
 from ntk_repro.record import config_hash
 
 
@@ -29,6 +29,13 @@ def test_bad_settings_of_a_training_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
+        (baselines.Config(ridge=-1.0), "ridge must be at least 0"),
+        (curvature.Config(widths=()), "at least one of --widths"),
+        (curvature.Config(widths=(0.0,)), "width must be above 0"),
+        (curvature.Config(batches=0), "at least 1"),
+        (curvature.Config(momentum=1.0), "momentum must be"),
+        (curvature.Config(learning_rate=0.0), "learning_rate must be above 0"),
+        (curvature.Config(n_test=5), "leave --n-test out"),
         (spectra.Config(direct_images=700), "direct_images"),
         (spectra.Config(n_test=100), "leave --n-test out"),
         (solver.Config(n_train=50, sizes=(100,)), "sizes"),
@@ -47,7 +54,7 @@ def test_bad_settings_of_the_other_experiments_are_refused(config, message):
         config.resolved()
 
 
-def test_what_has_no_effect_does_not_tell_runs_apart():
+def test_settings_without_effect_do_not_distinguish_runs():
     one, other = (config_hash(training.Config(data_seed=seed).resolved()) for seed in (0, 5))
     assert one == other
     shifted, again = (config_hash(training.Config(data_seed=seed, shift=2).resolved()) for seed in (0, 5))

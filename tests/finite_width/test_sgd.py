@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.finite_width.sgd import followed_images
-from ntk_repro.finite_width.training import Config
+from ntk_repro.finite_width.training import Config, followed_images
 from ntk_repro.network import Network
 from ntk_repro.training import train
 

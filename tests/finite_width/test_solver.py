@@ -5,21 +5,12 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import solver
-from ntk_repro.finite_width.task import images, network_for
-from ntk_repro.training import accuracy
+from ntk_repro.finite_width.task import images, targets
+from ntk_repro.training import train
 from tests.finite_width.small import SMALL
 
+RUN = solver.run
 CONFIG = solver.Config(**SMALL, positive=3, sizes=(20, 60), epochs=3, batch_size=20, learning_rate=0.05)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return solver.run(CONFIG, root=root)
 
 
 @pytest.mark.slow
@@ -53,24 +44,17 @@ def test_sgd_in_function_space_is_sgd_on_the_weights(done, root, monkeypatch):
 
 
 @pytest.mark.slow
-def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path):
-    study = solver._Study(CONFIG, images(CONFIG), None)  # pyright: ignore
+def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path, monkeypatch):
     seen = []
-    study._accuracies = lambda fx_train, fx_test: seen.append((fx_train, fx_test)) or {}  # type: ignore[method-assign]
-    study._linearized()
-    from ntk_repro.training import train
-
-    data, y = study.data, study.y
-    trained = train(
-        network_for(CONFIG, data, 1).linearization(),
-        data.x_train,
-        y.train,
-        recipe=CONFIG.recipe,
-        batches=study._batches(),
-    )
-    for fx, x in zip(seen[0], (data.x_train, data.x_test), strict=True):
+    real = solver.train_linearization
+    monkeypatch.setattr(solver, "train_linearization", lambda *a, **k: seen.append(real(*a, **k)) or seen[0])
+    solver.run(dataclasses.replace(CONFIG, sizes=()), root=tmp_path)
+    data = targets(images(CONFIG), CONFIG.positive)
+    net, recipe = CONFIG.create(data.x_train.shape[1:]).linearization(), CONFIG.recipe
+    trained = train(net, data.x_train, data.y_train, recipe=recipe, batches=recipe.minibatches(0, 60))
+    for fx, x in ((seen[0].fx_train, data.x_train), (seen[0].fx_test, data.x_test)):
         np.testing.assert_allclose(fx, trained.network(x), atol=1e-4)
-    assert accuracy(seen[0][0], y.train, 0.5) == trained.train_accuracy
+    assert seen[0].train_accuracy == trained.train_accuracy
 
 
 @pytest.mark.slow
@@ -84,7 +68,7 @@ def test_a_linearization_that_diverges_leaves_nan_and_the_others(done, tmp_path)
 
 
 @pytest.mark.slow
-def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path, monkeypatch):
+def test_a_factor_and_eigenvectors_solve_the_same_ridge(done, tmp_path, monkeypatch):
     monkeypatch.setattr(solver, "_RIDGE_FOR_CHOLESKY", 1.0)
     again = solver.run(dataclasses.replace(CONFIG, sgd=False), root=tmp_path).result()
     for part in ("train", "test"):
@@ -93,20 +77,12 @@ def test_the_ridge_is_solved_by_a_factor_or_by_eigenvectors_alike(done, tmp_path
 
 
 def test_sizes_are_fitted_to_fewer_images():
-    fit, said = CONFIG.within(30, 20)
+    fit, lines = CONFIG.within(30, 20)
     assert fit.sizes == (20, 30)
-    assert said == ["30 training images: the largest size is all of them"]
+    assert lines == ["30 training images: the largest size is all of them"]
     assert CONFIG.within(60, 20) == (CONFIG, [])
 
 
-def test_more_images_than_there_are_are_refused(tmp_path):
+def test_sizes_above_the_number_of_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="--sizes 3000 is above"):
         solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)
-
-
-@pytest.mark.slow
-def test_a_run_is_shown(done, capsys):
-    solver.show(done)
-    shown = capsys.readouterr().out
-    assert "least squares, rank 60" in shown
-    assert "network by SGD" in shown

@@ -7,23 +7,19 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import spectra
 from ntk_repro.finite_width.spectra import spectrum_facts
-from ntk_repro.finite_width.task import images, network_for
+from ntk_repro.finite_width.task import images
 from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
 from tests.finite_width.small import SMALL
 
+RUN = spectra.run
 CONFIG = spectra.Config(**{**SMALL, "n_train": 12, "n_test": 1}, direct_images=5)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return spectra.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.mark.slow
 def test_the_singular_values_are_those_of_the_jacobian(done):
     result, data = done.result(), images(CONFIG)
-    j = jacobian(network_for(CONFIG, data, 10), data.x_train, 10).reshape(120, -1)
+    j = jacobian(CONFIG.create(data.x_train.shape[1:], 10), data.x_train, 10).reshape(120, -1)
     exact = np.linalg.svd(j.astype(float), compute_uv=False)
     there = result["singular_values"] > 1e-3 * exact[0]
     np.testing.assert_allclose(result["singular_values"][there], exact[: there.sum()], rtol=1e-3)
@@ -38,28 +34,23 @@ def test_the_jacobian_and_the_kernel_have_one_effective_rank(done):
     assert result["direct_from_kernel"] < result["effective_rank"]
 
 
-def test_what_vanishes_is_counted_and_left_out_of_the_condition_number():
+def test_vanishing_values_are_counted_and_left_out_of_the_condition_number():
     facts = spectrum_facts(np.diag([9.0, 4.0, 1e-18, 0.0]))
     assert facts["vanishing"] == 2
     assert facts["condition_number"] == pytest.approx(1.5)
     np.testing.assert_allclose(facts["singular_values"], [3, 2, 0, 0])
 
 
-def test_images_beyond_those_there_are_are_refused_or_left_out(tmp_path):
+def test_more_direct_images_than_images_are_refused_or_left_out(tmp_path):
     with pytest.raises(UserError, match="--direct-images 1500 is above the 1,442 images"):
         spectra.run(spectra.Config(data="digits", n_train=None, direct_images=1500), root=tmp_path)
-    fit, (said,) = CONFIG.within(3, 1)
+    fit, (line,) = CONFIG.within(3, 1)
     assert fit.direct_images == 3
-    assert "not on 5" in said
+    assert "not on 5" in line
     assert CONFIG.within(5, 1) == (CONFIG, [])
 
 
-def test_a_run_is_shown(done, capsys):
-    spectra.show(done)
-    assert "12 images" in capsys.readouterr().out
-
-
-def test_all_images_are_said_so(capsys):
+def test_the_title_names_all_images(capsys):
     arrays = dict.fromkeys(("rows", "num_params", "effective_rank", "effective_rank_of_kernel", "vanishing"), 1.0)
     run: Any = SimpleNamespace(
         result=lambda: {**arrays, "condition_number": 2.0}, config={"net": "lenet5", "width": 1.0, "n_train": None}

@@ -7,7 +7,7 @@ from PIL import Image
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width.settings import Images
-from ntk_repro.finite_width.task import batches_for, images, targets
+from ntk_repro.finite_width.task import images, targets
 
 
 @pytest.fixture(scope="module")
@@ -17,18 +17,18 @@ def data():
 
 def test_all_classes_are_one_hot(data):
     y = targets(data)
-    assert y.outputs == 10
-    np.testing.assert_array_equal(y.train.argmax(axis=1), data.y_train)
-    np.testing.assert_array_equal(y.test.sum(axis=1), 1)
+    assert y.num_outputs == 10
+    np.testing.assert_array_equal(y.y_train.argmax(axis=1), data.y_train)
+    np.testing.assert_array_equal(y.y_test.sum(axis=1), 1)
 
 
-def test_the_outputs_are_the_classes_of_the_source_whatever_the_subset():
+def test_the_outputs_are_the_classes_of_the_source_for_every_subset():
     few = load_dataset("digits", n_train=3, n_test=2)
     assert int(few.y.max()) < 9
-    assert targets(few).outputs == few.provenance.num_classes == 10
+    assert targets(few).num_outputs == few.provenance.num_classes == 10
 
 
-def test_far_numbers_of_few_classes_are_no_outputs(data):
+def test_large_class_numbers_of_few_classes_are_refused(data):
     named = dataclasses.replace(data.provenance, num_classes=None)
     far = dataclasses.replace(data, y_train=data.y_train + 1_000_000, y_test=data.y_test + 1_000_000, provenance=named)
     with pytest.raises(UserError, match="digits has 10 classes with numbers up to 1,000,009, each number an output"):
@@ -37,11 +37,11 @@ def test_far_numbers_of_few_classes_are_no_outputs(data):
 
 def test_one_class_against_the_others_is_one_and_zero(data):
     y = targets(data, 3)
-    assert y.outputs == 1
-    np.testing.assert_array_equal(y.train[:, 0], data.y_train == 3)
+    assert y.num_outputs == 1
+    np.testing.assert_array_equal(y.y_train[:, 0], data.y_train == 3)
 
 
-def test_a_class_that_is_not_there_is_refused(data):
+def test_a_missing_class_is_refused(data):
     with pytest.raises(UserError, match="class 11 cannot be learned"):
         targets(data, 11)
 
@@ -55,12 +55,7 @@ def test_shifted_and_enlarged_images_are_those_of_the_data_set(data):
     assert "enlarged to 16 x 16" in moved.provenance.label
 
 
-def test_the_minibatches_depend_on_the_seed_alone():
-    np.testing.assert_array_equal(batches_for(1, 40, 10, 2), batches_for(1, 40, 10, 2))
-    assert not np.array_equal(batches_for(1, 40, 10, 2), batches_for(2, 40, 10, 2))
-
-
-def test_snakes_without_a_folder_are_refused_when_images_are_wanted():
+def test_snakes_without_a_folder_are_refused_when_loaded():
     with pytest.raises(UserError, match="--imagenet DIR"):
         images(Images(data="snakes").resolved())
 

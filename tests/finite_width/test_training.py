@@ -4,24 +4,16 @@ import numpy as np
 import pytest
 
 from ntk_repro.finite_width import training
-from ntk_repro.finite_width.task import batches_for, images, network_for, targets
+from ntk_repro.finite_width.task import images, targets
 from ntk_repro.training import train
 from tests.finite_width.small import TRAINING
+from tests.interruption import interrupted
 
+RUN = training.run
 CONFIG = training.Config(**TRAINING)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return training.run(CONFIG, root=root)
-
-
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     for kind in ("network", "linearized"):
         assert result[f"{kind}_loss"].shape == (2,)
@@ -32,20 +24,20 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert 0.5 < result["logistic_test_accuracy"] <= 1
 
 
-def test_both_models_start_alike_and_part(done):
-    apart = done.result()["outputs_apart"]
-    assert apart[0] == pytest.approx(0, abs=1e-5)
-    assert apart[-1] > 1e-4
+def test_both_models_start_equal_and_separate(done):
+    difference = done.result()["outputs_apart"]
+    assert difference[0] == pytest.approx(0, abs=1e-5)
+    assert difference[-1] > 1e-4
 
 
-def test_the_linearization_is_that_of_a_training_by_hand(done):
+def test_the_linearization_is_that_of_an_explicit_training(done):
     data = images(CONFIG)
     y = targets(data)
-    net = network_for(CONFIG, data, 10).linearization()
+    net = CONFIG.create(data.x_train.shape[1:], 10).linearization()
     # The study's loss is the mean of (f - y)^2 over batch and outputs, a fifth of half the squared error.
     rescaled = {"learning_rate": CONFIG.learning_rate / 5, "weight_decay": CONFIG.weight_decay * 5}
     recipe = dataclasses.replace(CONFIG.recipe, loss="half_squared_error", **rescaled)
-    trained = train(net, data.x_train, y.train, recipe=recipe, batches=batches_for(0, 60, 20, 2))
+    trained = train(net, data.x_train, y.y_train, recipe=recipe, batches=recipe.minibatches(0, 60))
     result = done.result()
     assert result["linearized_distance"] == pytest.approx(trained.l2_distance, rel=1e-4)
     np.testing.assert_allclose(result["linearized_loss"], trained.train_loss / 5, rtol=1e-4)
@@ -58,23 +50,9 @@ def test_one_model_alone_is_the_same_model(done, root):
     np.testing.assert_array_equal(alone["linearized_loss"], done.result()["linearized_loss"])
 
 
-def test_a_run_that_was_killed_keeps_the_model_it_has(done, tmp_path, monkeypatch):
-    trained = []
-    real = training.train_one
-
-    def killed(net, *arguments, name, **settings):
-        trained.append(name)
-        if len(trained) == 2:
-            raise KeyboardInterrupt
-        return real(net, *arguments, name=name, **settings)
-
-    monkeypatch.setattr(training, "train_one", killed)
-    with pytest.raises(KeyboardInterrupt):
-        training.run(CONFIG, root=tmp_path)
-    continued = training.run(CONFIG, root=tmp_path).result()
+def test_a_killed_run_keeps_its_finished_model(done, tmp_path, monkeypatch):
+    trained, _ = interrupted(monkeypatch, training, "train", 2, done, training.run, CONFIG, tmp_path)
     assert trained == ["network", "linearized", "linearized"]
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued[name], array, err_msg=name)
 
 
 def test_a_training_that_diverges_leaves_nan_and_does_not_stop_the_other(root):
@@ -84,10 +62,3 @@ def test_a_training_that_diverges_leaves_nan_and_does_not_stop_the_other(root):
     assert np.isnan(result["network_test_accuracy"])
     assert np.isnan(result["linearized_test_accuracy"])
     assert np.isnan(result["outputs_apart"][-1])
-
-
-def test_a_run_is_shown(done, capsys):
-    training.show(done)
-    shown = capsys.readouterr().out
-    assert "mlp x0.1" in shown
-    assert "logistic regression" in shown

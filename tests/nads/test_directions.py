@@ -100,13 +100,13 @@ def test_few_coordinates_keep_inner_products_away_from_the_origin():
     with precision_scope("float64") as dtype:
         net = net.replace(params=cast(net.params, dtype))
         few, all_ = derivative_at(net, x[0], 0), averaged_derivative(net, x, 0)
-        some = averaged_derivative(net, x, 0, block=3)
-        along, plain, by_threes = few(v), all_(v), some(v)
-    assert (all_.block, some.block, averaged_derivative(net, x, 0, block=500).block) == (64, 3, 64)
-    np.testing.assert_allclose(by_threes, plain, rtol=1e-12, atol=1e-15)
+        by_three = averaged_derivative(net, x, 0, block=3)
+        along, dense_along, in_threes = few(v), all_(v), by_three(v)
+    assert (all_.block, by_three.block, averaged_derivative(net, x, 0, block=500).block) == (64, 3, 64)
+    np.testing.assert_allclose(in_threes, dense_along, rtol=1e-12, atol=1e-15)
     assert along.shape[1] == few.coordinates < 0.3 * net.num_params
     np.testing.assert_allclose(along @ along.T, expected.T @ expected, rtol=1e-9)
-    np.testing.assert_allclose(plain.T, expected, atol=1e-9 * np.abs(expected).max())
+    np.testing.assert_allclose(dense_along.T, expected, atol=1e-9 * np.abs(expected).max())
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_little_memory_changes_nothing(lenet, lenet_nads):
     np.testing.assert_allclose(little.values, much.values, atol=1e-7 * much.values[0])
 
 
-def test_panels_share_the_memory_out():
+def test_panels_share_the_memory():
     assert gram_of_directions.panel_size(100, 10, 4, 4000) == 100
     assert gram_of_directions.panel_size(100, 10, 4, 3999) == 34  # three panels, two of 49 at most at a time
     assert gram_of_directions.panel_size(100, 10, 4, 1) == 1

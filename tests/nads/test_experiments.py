@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.nads import basis, lemma1, separable, streams, tangent_space, theorem1
-from ntk_repro.nads.__main__ import main
+from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints
+from tests.interruption import interrupted
 
 MLP = {"net": "mlp", "width": 0.1}
 BASIS = basis.Config(**MLP, size=4, shown=3)
@@ -16,13 +16,8 @@ SEPARABLE = separable.Config(
 )
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.mark.slow
-def test_a_basis_is_orthonormal_and_kept(root, monkeypatch):
+def test_a_basis_is_orthonormal_and_saved(root, monkeypatch):
     result = basis.run(BASIS, root=root).result()
     flat = result["directions"].reshape(16, 16)
     np.testing.assert_allclose(flat @ flat.T, np.eye(16), atol=1e-6)
@@ -38,20 +33,20 @@ def test_directions_averaged_over_a_data_set_have_its_shape_and_are_compared_wit
     assert 0.5 < float(result["captured_at_origin"]) <= 1
     origin = basis.run(dataclasses.replace(BASIS, size=8), root=root).result()
     assert result["alignment_of_origin"].shape == (np.sum(~origin["null"]),)
-    # A basis of all directions, null ones apart, sees all that there is.
+    # All directions that are not null together see the sum of all alignments.
     assert result["alignment_of_origin"].sum() == pytest.approx(np.sum(result["values"] ** 2), rel=1e-3)
-    own = result["alignment_of_origin"][:3].sum() / np.sum(result["values"][:3] ** 2)
-    assert float(result["captured_at_origin"]) == pytest.approx(own, rel=1e-6)
+    share = result["alignment_of_origin"][:3].sum() / np.sum(result["values"][:3] ** 2)
+    assert float(result["captured_at_origin"]) == pytest.approx(share, rel=1e-6)
 
 
-def test_averaged_over_images_their_shape_is_no_setting(root):
+def test_the_shape_of_images_is_not_a_setting(root):
     digits = dataclasses.replace(BASIS, data="digits", samples=4)
     assert digits.resolved() == dataclasses.replace(digits, size=16, channels=3).resolved()
     assert digits.label == "mlp, digits"
     assert BASIS.label == "mlp, 4 x 4 x 1, origin"
 
 
-def test_a_basis_of_nothing_is_said_in_words(root, capsys):
+def test_a_zero_derivative_is_reported_in_words(root, capsys):
     basis.show(basis.run(dataclasses.replace(BASIS, activation="relu"), root=root))
     shown = capsys.readouterr().out
     assert "the mixed derivative of mlp is 0 (origin)" in shown
@@ -63,9 +58,9 @@ def test_a_finished_basis_of_other_images_is_refused(tmp_path):
     def images(seed):
         rng = np.random.default_rng(seed)
         x, y = rng.normal(size=(6, 4, 4)), np.arange(6) % 2
-        np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+        np.savez(tmp_path / "custom.npz", x_train=x, y_train=y, x_test=x, y_test=y)
 
-    config = dataclasses.replace(BASIS, data=str(tmp_path / "own.npz"), samples=4)
+    config = dataclasses.replace(BASIS, data=str(tmp_path / "custom.npz"), samples=4)
     images(0)
     basis.run(config, root=tmp_path / "runs")
     images(1)
@@ -96,28 +91,13 @@ def test_networks_and_linearizations_train_along_directions(root):
 
 
 def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path, monkeypatch):
-    done = separable.run(SEPARABLE, root=root).result()
-    real, trained = separable.train, []
-
-    def once(*args, **kwargs):
-        if trained:
-            raise KeyboardInterrupt
-        trained.append(kwargs["name"])
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(separable, "train", once)
-    with pytest.raises(KeyboardInterrupt):
-        separable.run(SEPARABLE, root=tmp_path)
-    monkeypatch.setattr(
-        separable, "train", lambda *args, **kwargs: (trained.append(kwargs["name"]), real(*args, **kwargs))[1]
-    )
-    again = separable.run(SEPARABLE, root=tmp_path).result()
-    assert trained == ["network_00001", "network_00016"]  # a name each, under which a long training is kept
-    for name, array in done.items():
-        np.testing.assert_allclose(again[name], array, rtol=1e-5, atol=1e-12, err_msg=name)
+    done = separable.run(SEPARABLE, root=root)
+    rounding = {"rtol": 1e-5, "atol": 1e-12}
+    trained, _ = interrupted(monkeypatch, separable, "train", 2, done, separable.run, SEPARABLE, tmp_path, **rounding)
+    assert trained == ["network_00001", "network_00016", "network_00016"]  # a long training is saved by its name
 
 
-def test_a_run_killed_in_a_training_continues_in_it_and_leaves_nothing_of_it_behind(root, tmp_path, monkeypatch):
+def test_a_run_killed_in_a_training_continues_it_and_removes_its_files(root, tmp_path, monkeypatch):
     done = separable.run(SEPARABLE, root=root).result()
     real, saved = RunFolder.save_part, []
 
@@ -159,12 +139,6 @@ def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
     values, errors = np.array(off).T
     assert abs(values.mean()) < 3 * values.std() / 300**0.5
     np.testing.assert_allclose(np.sqrt(np.mean(errors**2)), values.std(), rtol=0.2)
-
-
-def test_no_two_draws_share_a_stream():
-    numbers = [getattr(streams, name) for name in streams.__all__]
-    assert len(set(numbers)) == len(numbers)
-    assert len(numbers) == 7
 
 
 @pytest.mark.slow
@@ -219,18 +193,3 @@ def test_bad_settings_are_refused_before_a_folder_is_made(config, message, tmp_p
     with pytest.raises(UserError, match=message):
         experiment[type(config)].run(config, root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_command_line_computes_and_shows_each_experiment(root, monkeypatch, capsys):
-    monkeypatch.setenv("NTK_REPRO_RUNS", str(root))
-    mlp = ["--net", "mlp", "--width", "0.1", "--size", "4"]
-    main([*mlp, "--shown", "3"])
-    along = ["--indices", "1", "16", "--train-size", "200", "--test-size", "100", "--batch-size", "32", "--epochs", "8"]
-    main(["separable", *mlp, *along, "--learning-rate", "0.2"])
-    groups = ["--groups", "40", "--group-size", "100", "--indices", "1", "2", "8", "--random-directions", "1"]
-    main(["theorem1", *mlp, *groups])
-    main(["lemma1", *mlp[:4], "--data", "digits", "--n-train", "40", "--pairs", "4000"])
-    main(["tangent-space", "--widths", "2", "300", "--steps", "20"])
-    shown = capsys.readouterr().out
-    for said in ("16 of 16 directions", "test accuracy on D(v)", "Monte Carlo", "random pairs", "width"):
-        assert said in shown

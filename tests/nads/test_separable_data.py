@@ -21,11 +21,11 @@ def test_the_direction_alone_separates(epsilon, sigma, seed):
 def test_all_other_directions_are_noise():
     data = linearly_separable(U, 20000, 10, sigma=2.0)
     u = U.ravel() / np.linalg.norm(U)
-    rest = data.x_train.reshape(20000, -1)
-    rest = rest - np.outer(rest @ u, u)
-    np.testing.assert_allclose(rest.T @ rest / 20000, 4 * (np.eye(6) - np.outer(u, u)), atol=0.1)
+    noise = data.x_train.reshape(20000, -1)
+    noise = noise - np.outer(noise @ u, u)
+    np.testing.assert_allclose(noise.T @ noise / 20000, 4 * (np.eye(6) - np.outer(u, u)), atol=0.1)
     assert abs(data.y_train.mean() - 0.5) < 0.02
-    assert np.abs(rest.T @ (2 * data.y_train - 1)).max() / 20000 < 0.06
+    assert np.abs(noise.T @ (2 * data.y_train - 1)).max() / 20000 < 0.06
 
 
 def test_two_directions_share_labels_and_test_samples_do_not_depend_on_the_training_size():

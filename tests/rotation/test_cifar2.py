@@ -2,26 +2,18 @@ import numpy as np
 import pytest
 
 from ntk_repro.rotation import cifar2
-from ntk_repro.rotation.task import batches_for, images, network_for
+from ntk_repro.rotation.task import images
 from ntk_repro.training import train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
 SETTINGS = {name: value for name, value in SMALL.items() if name != "n_train"}
+RUN = cifar2.run
 CONFIG = cifar2.Config(**SETTINGS, sizes=(40, 150))
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return cifar2.run(CONFIG, root=root)
-
-
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     np.testing.assert_array_equal(result.pop("size"), [40, 150])
     assert result.pop("majority_rate").shape == ()
@@ -35,14 +27,14 @@ def test_every_array_has_the_shape_that_is_promised(done):
 @pytest.mark.parametrize("i", [0, 1])
 def test_both_models_are_those_of_weight_space(done, i):
     result, data, size = done.result(), images(CONFIG), CONFIG.sizes[i]
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     for what, model in (("network", net), ("linearized", net.linearization())):
         trained = train(
             model,
             data.x_train[:size],
             (data.y_train[:size] < 5).astype(int),
             recipe=CONFIG.recipe,
-            batches=batches_for(CONFIG, size),
+            batches=CONFIG.recipe.minibatches(CONFIG.seed, size),
             x_test=data.x_test,
             y_test=(data.y_test < 5).astype(int),
         )
@@ -53,26 +45,6 @@ def test_both_models_are_those_of_weight_space(done, i):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_keeps_the_sizes_it_has(done, tmp_path, monkeypatch):
-    sizes = []
-    real = cifar2._Study._network
-
-    def network(self, size):
-        sizes.append(size)
-        if len(sizes) == 2:
-            raise KeyboardInterrupt
-        return real(self, size)
-
-    monkeypatch.setattr(cifar2._Study, "_network", network)
-    with pytest.raises(KeyboardInterrupt):
-        cifar2.run(CONFIG, root=tmp_path)
-    continued = cifar2.run(CONFIG, root=tmp_path).result()
-    assert sizes == [40, 150, 150]
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued[name], array, err_msg=name)
-
-
-@pytest.mark.slow
-def test_a_run_is_shown(done, capsys):
-    cifar2.show(done)
-    assert "mlp on classes" in capsys.readouterr().out
+def test_a_killed_run_keeps_its_finished_sizes(done, tmp_path, monkeypatch):
+    trained, _ = interrupted(monkeypatch, cifar2, "train", 2, done, cifar2.run, CONFIG, tmp_path)
+    assert trained == ["network_000040", "network_000150", "network_000150"]

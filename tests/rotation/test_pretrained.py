@@ -5,27 +5,18 @@ from flax import linen as nn
 
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
 from ntk_repro.rotation import pretrained
-from ntk_repro.rotation.task import batches_for, images, network_for, task_for
+from ntk_repro.rotation.task import images, task_for
 from ntk_repro.training import train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
+RUN = pretrained.run
 CONFIG = pretrained.Config(**SMALL, index=3, linearize_at=(2,))
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return pretrained.run(CONFIG, root=root)
-
-
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
         **dict.fromkeys(("linearized_test_accuracy", "linearized_train_accuracy", "linearized_distance"), (3, 2)),
@@ -39,9 +30,9 @@ def test_every_array_has_the_shape_that_is_promised(done):
     assert done.result()["checkpoint_test_accuracy"][-1] == done.result()["network_test_accuracy"]
 
 
-def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
+def test_the_learning_rate_is_reported_in_units_of_the_critical_one(done, root):
     data = images(CONFIG)
-    kernel = empirical_gram(network_for(CONFIG, data), data.x_train).astype(np.float64)
+    kernel = empirical_gram(CONFIG.create(data.x_train.shape[1:]), data.x_train).astype(np.float64)
     largest = np.linalg.eigvalsh(kernel)[-1]
     ratio = done.result()["eta_over_critical"]
     assert ratio[0] == pytest.approx(CONFIG.learning_rate * largest / 2 / 150, rel=1e-3)
@@ -52,9 +43,9 @@ def test_the_learning_rate_is_said_in_units_of_the_critical_one(done, root):
 @pytest.mark.slow
 def test_both_kinds_are_those_of_weight_space(done, root):
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     task = task_for(CONFIG, data, net, root)
-    training = {"recipe": CONFIG.recipe, "batches": batches_for(CONFIG, 150)}
+    training = {"recipe": CONFIG.recipe, "batches": CONFIG.recipe.minibatches(CONFIG.seed, 150)}
     end = train(net, data.x_train, task.y_train, **training).network
     biased = end.linearization()
 
@@ -87,7 +78,7 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
     net = Network.create(Normalised(), 0, (8, 8, 1))
     monkeypatch.setattr(pretrained, "_linearized", spy)
-    monkeypatch.setattr(pretrained, "network_for", lambda config, data: net)
+    monkeypatch.setattr(pretrained.Config, "create", lambda config, shape: net)
     folder = pretrained.run(pretrained.Config(**{**SMALL, "epochs": 1}), root=tmp_path)
     before, after = seen
     jax.tree.map(np.testing.assert_array_equal, before.state, after.state)
@@ -98,30 +89,12 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
-    calls = []
-    real = RunFolder.save_part
-
-    def save_part(self, name, **arrays):
-        if name == "epoch_00002" and not calls:
-            calls.append(name)
-            raise KeyboardInterrupt
-        real(self, name, **arrays)
-
-    monkeypatch.setattr(RunFolder, "save_part", save_part)
-    with pytest.raises(KeyboardInterrupt):
-        pretrained.run(CONFIG, root=tmp_path)
-    continued = pretrained.run(CONFIG, root=tmp_path).result()
-    for name, array in done.result().items():
-        np.testing.assert_allclose(continued[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+def test_a_killed_run_continues_to_the_same_result(done, tmp_path, monkeypatch):
+    rounding = {"rtol": 1e-5, "atol": 1e-6}
+    interrupted(monkeypatch, pretrained, "_linearized", 2, done, pretrained.run, CONFIG, tmp_path, **rounding)
 
 
 def test_the_classes_are_a_task_too(tmp_path):
     config = pretrained.Config(**{**SMALL, "epochs": 1})
     assert pretrained.run(config, root=tmp_path).result()["linearized_loss"].shape == (2, 2, 1)
     assert not (tmp_path / "eigenbasis").exists()
-
-
-def test_a_run_is_shown(done, capsys):
-    pretrained.show(done)
-    assert "eigenfunction 3" in capsys.readouterr().out

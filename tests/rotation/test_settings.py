@@ -10,7 +10,7 @@ from ntk_repro.rotation.settings import checked_epochs
 CONFIGS = [tracking.Config, cifar2.Config, pretrained.Config]
 
 
-def test_epochs_to_look_at():
+def test_epochs_to_observe():
     assert checked_epochs(None, 20, "track") == (0, 1, 2, 5, 10, 20)
     assert checked_epochs((3,), 20, "track") == (0, 3, 20)
     assert checked_epochs((0,), 7, "track") == (0, 7)
@@ -20,7 +20,7 @@ def test_epochs_to_look_at():
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_settings_without_effect_do_not_tell_runs_apart(config):
+def test_settings_without_effect_do_not_distinguish_runs(config):
     hashes = {config_hash(config(net="mlp", residual_scale_init=r).resolved()) for r in (0.0, 1.0)}
     assert len(hashes) == 1
     assert config_hash(config(net="resnet18", residual_scale_init=1.0).resolved()) != config_hash(
@@ -35,7 +35,7 @@ def test_the_seed_of_a_subset_counts_only_where_there_is_one(config):
     assert (len(whole), len(part)) == (1, 2)
 
 
-def test_what_trains_nothing_is_not_told_apart_by_how():
+def test_training_settings_do_not_distinguish_runs_without_training():
     ways = [{}, {"learning_rate": 0.1}, {"momentum": 0.5}, {"batch_size": 32}]
     assert len({config_hash(tracking.Config(epochs=0, **way).resolved()) for way in ways}) == 1
     assert len({config_hash(tracking.Config(**way).resolved()) for way in ways}) == 4
@@ -88,15 +88,15 @@ def test_settings_of_an_experiment_are_checked(config, message):
         config.resolved()
 
 
-def test_what_few_images_cannot_give_is_left_out_and_said():
-    fit, said = tracking.Config(num_eigenfunctions=300).within(150, 50)
-    assert (fit.num_eigenfunctions, len(said)) == (200, 1)
+def test_settings_are_fitted_to_fewer_images():
+    fit, lines = tracking.Config(num_eigenfunctions=300).within(150, 50)
+    assert (fit.num_eigenfunctions, len(lines)) == (200, 1)
     assert tracking.Config(num_eigenfunctions=200).within(150, 50) == (tracking.Config(num_eigenfunctions=200), [])
-    fit, said = cifar2.Config(n_test=100).within(1100, 100)
-    assert (fit.sizes, said) == ((128, 256, 512, 1024), ["training sets above 1,100 images are left out"])
+    fit, lines = cifar2.Config(n_test=100).within(1100, 100)
+    assert (fit.sizes, lines) == ((128, 256, 512, 1024), ["training sets above 1,100 images are left out"])
 
 
-def test_labels_tell_the_task():
+def test_labels_name_the_task():
     assert tracking.Config(index=7).label == "lenet on mnist5k, eigenfunction 7"
     assert cifar2.Config(net="mlp").label == "mlp on mnist5k, classes 0-4 / 5-9"
     assert dataclasses.replace(pretrained.Config(), index=3).label == "lenet on mnist5k, eigenfunction 3"

@@ -36,7 +36,7 @@ def test_measurements_are_stacked_in_the_order_of_epochs(folder):
     assert [(line["epoch"], line["square"]) for line in folder.metrics()] == [(2, 4.0), (0, 0.0), (5, 25.0)]
 
 
-def test_what_was_measured_is_not_measured_again(folder):
+def test_no_measurement_is_made_twice(folder):
     calls = []
     tracker(folder, (0, 2), calls)(0, NET)
     again = tracker(folder, (0, 2), calls)
@@ -66,7 +66,7 @@ def test_a_training_that_diverged_has_no_later_measurements(folder):
 
 
 @pytest.mark.parametrize("until", [None, 2])
-def test_a_lost_measurement_is_told(folder, until):
+def test_a_lost_measurement_is_reported(folder, until):
     track = tracker(folder, (0, 2, 5), [])
     track(0, NET)
     if until is None:

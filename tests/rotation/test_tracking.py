@@ -7,20 +7,17 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, empirical_gram
 from ntk_repro.rotation import tracking
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement
-from ntk_repro.rotation.task import batches_for, images, network_for
+from ntk_repro.rotation.task import images
 from ntk_repro.training import Checkpoint, train
+from tests.interruption import interrupted
 from tests.rotation.small import SMALL
 
+RUN = tracking.run
 CONFIG = tracking.Config(**SMALL, index=3, track=(1, 3), kernel_images=60, top=10, num_eigenfunctions=12)
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return tracking.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
-
-
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     assert shapes == {
         **dict.fromkeys(("epochs", "energy_concentration", "kernel_cosine_distance", "label_alignment"), (4,)),
@@ -46,7 +43,7 @@ def test_more_eigenvectors_than_images_are_refused_before_anything_is_computed(t
 
 def test_the_last_measurement_is_of_the_trained_network(done):
     result, data = done.result(), images(CONFIG)
-    net = network_for(CONFIG, data)
+    net = CONFIG.create(data.x_train.shape[1:])
     kernel = empirical_gram(net, data.x, precision="float64")
     values, vectors = np.linalg.eigh(kernel)
     vectors = vectors[:, ::-1][:, :12]
@@ -54,7 +51,9 @@ def test_the_last_measurement_is_of_the_trained_network(done):
     y = vectors[:150, 2] >= 0
     sign = np.sign(vectors[:, 2] ** 3 @ np.ones(200))
     y = y if sign > 0 else ~y
-    trained = train(net, data.x_train, y.astype(int), recipe=CONFIG.recipe, batches=batches_for(CONFIG, 150))
+    trained = train(
+        net, data.x_train, y.astype(int), recipe=CONFIG.recipe, batches=CONFIG.recipe.minibatches(CONFIG.seed, 150)
+    )
     np.testing.assert_allclose(result["network_loss"], trained.train_loss, rtol=1e-5)
     phi = np.sqrt(200) * vectors
     np.testing.assert_allclose(result["alignment"][-1], alignment(trained.network, data.x, phi), rtol=1e-3)
@@ -74,25 +73,13 @@ def test_the_eigenfunction_trained_on_gains_most(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_continues_to_the_same_result(done, tmp_path, monkeypatch):
-    measured, steps = [], []
-    real, save = KernelMeasurement.__call__, Checkpoint.save
-
-    def measure(self, epoch, network):
-        measured.append(epoch)
-        if len(measured) == 3:
-            raise KeyboardInterrupt
-        return real(self, epoch, network)
-
-    monkeypatch.setattr(KernelMeasurement, "__call__", measure)
-    monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: (steps.append(at), save(self, at, *rest))[1])
-    with pytest.raises(KeyboardInterrupt):
-        tracking.run(CONFIG, root=tmp_path)
-    continued = tracking.run(CONFIG, root=tmp_path)
+def test_a_killed_run_continues_to_the_same_result(done, tmp_path, monkeypatch):
+    steps, save = [], Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "save", lambda self, at, *rest: steps.append(at) or save(self, at, *rest))
+    stop = (monkeypatch, KernelMeasurement, "__call__", 3, done, tracking.run, CONFIG, tmp_path)
+    measured, continued = interrupted(*stop, asked_for=lambda args: args[1])
     assert measured == [0, 1, 3, 3, 4]
     assert steps == sorted(steps)  # never back to an earlier epoch
-    for name, array in done.result().items():
-        np.testing.assert_array_equal(continued.result()[name], array, err_msg=name)
     assert not (continued.path / "parts").exists()
 
 
@@ -103,7 +90,9 @@ def test_the_classes_before_training_only(tmp_path):
     np.testing.assert_array_equal(result["epochs"], [0])
     assert result["images"][-1] == 150
     data = images(config)
-    vectors = np.linalg.eigh(empirical_gram(network_for(config, data), data.x_train, precision="float64"))[1]
+    vectors = np.linalg.eigh(empirical_gram(config.create(data.x_train.shape[1:]), data.x_train, precision="float64"))[
+        1
+    ]
     y = np.where(data.y_train < 5, 1.0, -1.0)
     expected = np.linalg.norm(vectors[:, -10:].T @ y) / np.sqrt(150)
     assert result["energy_concentration"][0] == pytest.approx(expected, rel=1e-4)
@@ -121,8 +110,3 @@ def test_a_training_that_diverges_ends_in_nan(tmp_path):
 def test_more_eigenvectors_than_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="with --top"):
         tracking.run(dataclasses.replace(CONFIG, top=61), root=tmp_path)
-
-
-def test_a_run_is_shown(done, capsys):
-    tracking.show(done)
-    assert "on 60 images" in capsys.readouterr().out

@@ -39,15 +39,15 @@ def test_calibrated_statistics_are_those_of_the_batch(net, x, live):
     assert np.abs(net(x) - live).max() > 0.1  # the initial statistics are others
 
 
-def test_calibration_does_not_hang_on_the_statistics_before(net, x, live):
+def test_calibration_does_not_depend_on_the_earlier_statistics(net, x, live):
     other = net.replace(state=jax.tree.map(lambda leaf: leaf + 3, net.state))
     np.testing.assert_allclose(calibrated(other, x)(x), live, atol=1e-6)
 
 
-def test_a_network_without_batch_norm_stays_what_it_is(x):
-    plain = Network.create(nn.Dense(2), 0, x.shape[1:])
-    assert calibrated(plain, x) is plain
-    assert normalised(plain, "batch") is plain
+def test_a_network_without_batch_norm_is_unchanged(x):
+    dense = Network.create(nn.Dense(2), 0, x.shape[1:])
+    assert calibrated(dense, x) is dense
+    assert normalised(dense, "batch") is dense
 
 
 def test_outputs_by_batch_statistics_are_those_of_training(net, x, live):
@@ -55,7 +55,7 @@ def test_outputs_by_batch_statistics_are_those_of_training(net, x, live):
 
 
 @pytest.mark.slow
-def test_the_linearization_goes_through_the_batch_statistics(net, x):
+def test_the_linearization_differentiates_the_batch_statistics(net, x):
     batch = with_batch_statistics(net)
     step = jax.tree.map(lambda leaf: 0.1 * np.ones_like(leaf), net.params)
     moved = jax.tree.map(lambda a, b: a + b, net.params, step)
@@ -64,7 +64,7 @@ def test_the_linearization_goes_through_the_batch_statistics(net, x):
 
 
 @pytest.mark.parametrize("mode", ["batch", "frozen", "live"])
-def test_only_one_mode_looks_at_the_rest_of_the_batch(mode, net, x):
+def test_outputs_depend_on_the_other_samples_in_one_mode_only(mode, net, x):
     made = normalised(calibrated(net, x), mode)
     assert (np.abs(made(x[:3]) - made(x)[:3]).max() > 1e-3) == (mode == "batch")
     assert made.has_state == (mode != "batch")

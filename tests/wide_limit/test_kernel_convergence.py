@@ -9,19 +9,10 @@ from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import kernel_convergence
 from ntk_repro.wide_limit.kernel_convergence import Config, relative_errors
-from tests.wide_limit.interruption import interrupted
+from tests.interruption import interrupted
 
+RUN = kernel_convergence.run
 CONFIG = Config(depth=1, widths=(4, 8), samples=(1, 3), input_size=5, num_inputs=3)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return kernel_convergence.run(CONFIG, root=root)
 
 
 @given(arrays(float, st.tuples(st.integers(4, 9), st.just(2), st.just(2)), elements=st.floats(-3, 3)))
@@ -58,16 +49,7 @@ def test_inputs_are_standard_normal_and_differ_by_seed():
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_with_the_next_width(done, tmp_path, monkeypatch):
-    how = (kernel_convergence, "monte_carlo_kernels", CONFIG, done, 2, tmp_path, monkeypatch)
-    asked, _ = interrupted(*how, asked_for=lambda args, settings: args[0].hidden)
+def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch):
+    stop = (monkeypatch, kernel_convergence, "monte_carlo_kernels", 2, done, kernel_convergence.run, CONFIG, tmp_path)
+    asked, _ = interrupted(*stop, asked_for=lambda args: args[0].hidden)
     assert asked == [4, 8, 8]
-
-
-@pytest.mark.slow
-def test_the_label_and_the_table_name_what_was_run(done, capsys):
-    assert CONFIG.label == "fcn of 1 relu layer, widths 4 to 8, up to 3 samples"
-    kernel_convergence.show(done)
-    printed = capsys.readouterr().out
-    assert f"{done.result()['ntk_error'][1, 1]:.3g}" in printed
-    assert "M = 3" in printed

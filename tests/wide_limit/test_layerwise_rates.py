@@ -58,7 +58,7 @@ def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, act
     ntk, standard = pair(name, activation, sigma_b)
     settings = {"eta_0": 3.0, "sigma_w": 1.4, "sigma_b": sigma_b, "loss": loss}
     assert one_step_apart(ntk, standard, X, Y, **settings) < 1e-13
-    # One learning rate for all layers is another step: the check tells the two apart.
+    # One learning rate for all layers is another step, which the check must see.
     right = layerwise_rates.rates_by_parameter
 
     def one_for_all(params, *scales):

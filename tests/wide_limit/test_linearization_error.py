@@ -1,23 +1,15 @@
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.training import train_pair
-from ntk_repro.wide_limit import linearization_error
+from ntk_repro.wide_limit import linearization_error, settings
 from ntk_repro.wide_limit.linearization_error import Config
-from ntk_repro.wide_limit.regression_data import load_regression_data
-from tests.wide_limit.interruption import interrupted
+from tests.interruption import interrupted
 
+RUN = linearization_error.run
 CONFIG = Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", learning_rate=0.1, steps=4)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    return linearization_error.run(CONFIG, root=tmp_path_factory.mktemp("runs"))
 
 
 def rms(fx):
@@ -25,7 +17,7 @@ def rms(fx):
 
 
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     result = done.result()
     assert [result[name].tolist() for name in ("widths", "sizes", "steps")] == [[5, 8], [4, 6], [1, 2, 4]]
     for name in ("test_rmse", "train_rmse", "test_scale", "train_loss"):
@@ -36,14 +28,14 @@ def test_every_array_has_the_shape_that_is_promised(done):
 
 @pytest.mark.slow
 def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_side(done):
-    data = load_regression_data(CONFIG)
+    data = CONFIG.regression_data()
     x, y, x_test = data.x_train[:4], data.y_train[:4], data.x_test
     net = Network.create(CONFIG.module(8), jax.random.fold_in(jax.random.key(0), 0), x.shape[1:])
-    looks = {
+    observed = {
         "observe_at": (1, 2, 4),
         "observe_fn": lambda net, params: (net.apply(params, x), net.apply(params, x_test)),
     }
-    pair = train_pair(net, x, y, learning_rate=0.1, steps=4, **looks)
+    pair = train_pair(net, x, y, learning_rate=0.1, steps=4, **observed)
     (train, test), (train_lin, test_lin) = (descent.observations for descent in pair)
     result = {name: values[1, 0] for name, values in done.result().items() if values.ndim == 3}
     np.testing.assert_allclose(result["test_rmse"], rms(test - test_lin), rtol=2e-3, atol=1e-6)
@@ -53,32 +45,13 @@ def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_si
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_where_it_was(done, tmp_path, monkeypatch):
-    asked, _ = interrupted(linearization_error, "descend", CONFIG, done, 4, tmp_path, monkeypatch)
+def test_a_stopped_run_continues_where_it_stopped(done, tmp_path, monkeypatch):
+    asked, _ = interrupted(monkeypatch, settings, "descend", 4, done, linearization_error.run, CONFIG, tmp_path)
     assert asked == ["descent_5_4", "descent_5_6", "descent_8_4", "descent_8_6", "descent_8_6"]
 
 
-def test_sizes_that_the_images_cannot_give_are_left_out():
+def test_sizes_above_the_number_of_images_are_left_out():
     assert CONFIG.within(n_train=11 - CONFIG.n_test, n_test=CONFIG.n_test) == (CONFIG, [])
-    fit, said = CONFIG.within(n_train=10 - CONFIG.n_test, n_test=CONFIG.n_test)
+    fit, lines = CONFIG.within(n_train=10 - CONFIG.n_test, n_test=CONFIG.n_test)
     assert fit.sizes == (4,)
-    assert said == ["sizes beyond 5 training images are left out"]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the learning rate")
-def test_a_rate_above_the_critical_one_takes_force(tmp_path):
-    wild = dataclasses.replace(CONFIG, widths=(5,), sizes=(4,), learning_rate=30.0, steps=1)
-    with pytest.raises(UserError, match="times eta_critical"):
-        linearization_error.run(wild, root=tmp_path)
-    forced = linearization_error.run(dataclasses.replace(wild, force=True), root=tmp_path).result()
-    assert forced["learning_rate_ratio"][0, 0] > 1
-
-
-@pytest.mark.slow
-def test_the_label_and_the_table_name_what_was_run(done, capsys):
-    assert CONFIG.label == "fcn, widths 5 to 8 on 4 to 6 images of digits"
-    linearization_error.show(done)
-    printed = capsys.readouterr().out
-    assert f"{done.result()['test_rmse'][1, 0, -1]:.3g}" in printed
-    assert "n = 6" in printed
+    assert lines == ["sizes beyond 5 training images are left out"]

@@ -2,8 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.record import config_hash
 from ntk_repro.wide_limit import (
@@ -14,6 +18,7 @@ from ntk_repro.wide_limit import (
     predictive,
     trajectories,
 )
+from ntk_repro.wide_limit.settings import check_increasing
 
 DRIFT = drift.Config(depth=2, widths=(6, 9), data="digits", classes=(0, 1, 2), n_train=7, steps=4)
 ERROR = linearization_error.Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", steps=4)
@@ -64,7 +69,7 @@ RUN = {module.Config: module.run for module in MODULES}
         (RESNET, {"predictions": ("empirical",)}, "outputs depend on their batch"),
     ],
 )
-def test_settings_without_sense_are_refused_before_a_folder_is_made(config, changes, message, tmp_path):
+def test_invalid_settings_are_refused_before_a_folder_is_made(config, changes, message, tmp_path):
     with pytest.raises(UserError, match=message):
         RUN[type(config)](dataclasses.replace(config, **changes), root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -90,3 +95,41 @@ def test_settings_that_mean_the_same_share_a_run(config, changes):
     same, other = dataclasses.replace(config, **changes), dataclasses.replace(config, seed=1)
     assert same.resolved() == config.resolved()
     assert config_hash(other.resolved()) != config_hash(config.resolved())
+
+
+@given(st.lists(st.integers(-2, 6), max_size=4))
+def test_only_increasing_numbers_from_1_pass(values):
+    if values and min(values) >= 1 and values == sorted(set(values)):
+        check_increasing("widths", values)
+    else:
+        with pytest.raises(UserError, match="widths must be increasing whole numbers"):
+            check_increasing("widths", values)
+
+
+@pytest.mark.parametrize(
+    ("config", "label"),
+    [
+        (DRIFT, "fcn of 2 relu layers, widths 6 to 9 on digits"),
+        (dataclasses.replace(DRIFT, widths=(1024,)), "fcn of 2 relu layers, width 1,024 on digits"),
+        (KERNELS, "fcn of 1 relu layer, widths 4 to 8, up to 3 samples"),
+        (ERROR, "fcn, widths 5 to 8 on 4 to 6 images of digits"),
+        (RATES, "relu fcn of width 24, squared loss on digits"),
+        (ENSEMBLE, "60 networks of width 128 on digits"),
+        (PAIR, "fcn of width 48 and its linearization on digits"),
+        (
+            RESNET,
+            "wide_resnet of width 4 and its linearization on digits, BatchNorm: both take each batch's statistics",
+        ),
+    ],
+)
+def test_labels_name_what_is_run(config, label):
+    assert config.label == label
+
+
+@pytest.mark.parametrize(("classes", "outputs"), [((7, 0), 1), (None, 10), ((3, 1, 2), 3)])
+def test_two_classes_are_signs_of_one_output_and_more_are_one_hot_rows(classes, outputs):
+    data = dataclasses.replace(DRIFT, classes=classes, n_train=200).regression_data()
+    labels = load_dataset("digits", n_train=200, n_test=1, classes=classes).y_train
+    assert data.num_outputs == outputs
+    expected = np.where(labels == 0, 1, -1)[:, None] if outputs == 1 else np.eye(outputs)[labels]
+    np.testing.assert_array_equal(data.y_train, expected)

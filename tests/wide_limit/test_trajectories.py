@@ -8,9 +8,10 @@ from ntk_repro.gram import analytic_kernel
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit import trajectories
-from ntk_repro.wide_limit.regression_data import load_regression_data
 from ntk_repro.wide_limit.trajectories import Config
+from tests.interruption import interrupted
 
+RUN = trajectories.run
 CONFIG = Config(
     hidden=48, depth=2, learning_rate=0.2, steps=12, observations=6, predictions=("analytic", "empirical"),
     data="digits", classes=(7, 0), n_train=12, n_test=10, num_observed=9, num_weights=5,
@@ -25,18 +26,8 @@ RESNET = Config(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def done(root):
-    return trajectories.run(CONFIG, root=root)
-
-
 @pytest.mark.slow
-def test_every_array_has_the_shape_that_is_promised(done):
+def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
     steps = shapes.pop("steps")
     assert steps == (len(CONFIG.observed),)
@@ -71,7 +62,7 @@ def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(
 
 @pytest.mark.slow
 def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
-    result, data = done.result(), load_regression_data(CONFIG)
+    result, data = done.result(), CONFIG.regression_data()
     k = analytic_kernel(CONFIG.network(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
     # All training images are needed: those beyond num_observed are taken from the network's start.
     fx = np.concatenate([start(data), result["network_test"][0]])
@@ -87,7 +78,7 @@ def start(data):
 
 
 @pytest.mark.slow
-def test_network_and_linearization_start_alike_and_part_little(done):
+def test_network_and_linearization_start_equal_and_stay_close(done):
     result = done.result()
     np.testing.assert_allclose(result["network_train"][0], result["linearized_train"][0], atol=1e-6)
     assert result["linearized_rmse"][0] == pytest.approx(0, abs=1e-6)
@@ -105,15 +96,15 @@ def known_critical(monkeypatch):
 @pytest.mark.slow
 def test_cross_entropy_trains_on_minibatches(root, known_critical):
     result = trajectories.run(CLASSES, root=root).result()
-    y = np.eye(3)[load_regression_data(CLASSES).y_test.argmax(axis=1)]
+    y = np.eye(3)[CLASSES.regression_data().y_test.argmax(axis=1)]
     fx = result["network_test"][-1].astype(float)
     loss = np.log(np.exp(fx).sum(axis=1)).mean() - (fx * y).sum(axis=1).mean()
     assert result["network_test_loss"][-1] == pytest.approx(loss)
     assert result["network_train_loss"][-1] < 0.5 * result["network_train_loss"][0]
     assert "empirical_test" not in result
-    apart = np.abs(result["network_test"] - result["linearized_test"])[-1].max()
+    difference = np.abs(result["network_test"] - result["linearized_test"])[-1].max()
     assert float(result["learning_rate_ratio"]) == pytest.approx(0.2)
-    assert 1e-3 < apart < 0.3 * np.abs(result["network_test"][-1] - result["network_test"][0]).max()
+    assert 1e-3 < difference < 0.3 * np.abs(result["network_test"][-1] - result["network_test"][0]).max()
 
 
 class Normalised(nn.Module):
@@ -137,42 +128,20 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
     np.testing.assert_allclose(result["network_test"][0], result["linearized_test"][0], atol=1e-5)
     assert result["network_test"].shape == (2, 8, 3)
     moved = np.abs(result["network_test"][1] - result["network_test"][0]).max()
-    apart = np.abs(result["network_test"][1] - result["linearized_test"][1]).max()
+    difference = np.abs(result["network_test"][1] - result["linearized_test"][1]).max()
     assert moved > 1e-3
-    assert apart > 1e-5
+    assert difference > 1e-5
     if batch_norm != "live":
-        assert apart < moved
+        assert difference < moved
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on(done, tmp_path, monkeypatch):
-    def stopped(*args, **settings):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(trajectories, "predicted", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        trajectories.run(CONFIG, root=tmp_path)
-    monkeypatch.undo()
-    again, whole = trajectories.run(CONFIG, root=tmp_path).result(), done.result()
-    for name in whole:
-        np.testing.assert_array_equal(again[name], whole[name])
+def test_a_stopped_run_continues(done, tmp_path, monkeypatch):
+    interrupted(monkeypatch, trajectories, "predicted", 1, done, trajectories.run, CONFIG, tmp_path)
 
 
-@pytest.mark.slow
-def test_show_says_how_far_the_predictions_are_off(done, capsys):
-    trajectories.show(done)
-    said = capsys.readouterr().out
-    assert "linearized" in said
-    assert "analytic" in said
-
-
-def test_observed_steps_are_spread_as_asked():
+def test_observed_steps_have_the_requested_spacing():
     assert Config(steps=100, observations=5).observed == (0, 1, 5, 22, 100)
     assert Config(steps=100, observations=5, spacing="linear").observed == (0, 25, 50, 75, 100)
     assert Config(steps=3, observations=60).observed == (0, 1, 2, 3)
     assert Config(steps=3, observations=1).observed == (0, 1, 3)
-
-
-def test_labels_name_architecture_width_and_batch_norm():
-    assert CONFIG.label == "fcn of width 48 and its linearization on digits"
-    assert RESNET.label.endswith("BatchNorm: both take each batch's statistics")
