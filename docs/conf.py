@@ -95,7 +95,8 @@ def with_studies(app: Any, page: str, source: list[str]) -> None:
         ]  # inherited: shown there
         for name in (study, *modules):
             heading = "##" if name == study else "###"
-            directive = f".. automodule:: {name}\n   :members:\n   :inherited-members:"
+            config = hasattr(importlib.import_module(name), "Config")  # whose inherited fields are settings too
+            directive = f".. automodule:: {name}\n   :members:" + "\n   :inherited-members:" * config
             source[0] += f"\n{heading} {name}\n\n```{{eval-rst}}\n{directive}\n```\n"
 
 

@@ -17,8 +17,6 @@ from ntk_repro.command_line import command, this_program, use_compilation_cache
 if TYPE_CHECKING:
     from ntk_repro.papers import Figure, Reproduction
 
-__all__ = ["main"]
-
 _COLORS = {True: "green", False: "red", None: "yellow"}  # of verdicts
 
 

@@ -27,8 +27,6 @@ from jax.interpreters import ad
 
 from ntk_repro.errors import UserError
 
-__all__ = ["REPLACED", "SUPPORTED_JAX", "UnsupportedJaxError", "nt", "put_back", "stax"]
-
 SUPPORTED_JAX = ("0.5.3", "0.13")
 """The oldest JAX that is supported, and the first version after the newest one that the tests have run on."""
 

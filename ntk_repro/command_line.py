@@ -16,8 +16,6 @@ from ntk_repro.data import cache_dir
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
-__all__ = ["command", "print_table", "this_program", "use_compilation_cache"]
-
 
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
     """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.

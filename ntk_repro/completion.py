@@ -12,8 +12,6 @@ import tyro
 
 from ntk_repro.errors import check_name
 
-__all__ = ["SHELLS", "completion_script"]
-
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 
 # How tyro marks positional arguments: Positional[str] and Annotated[str, Positional].

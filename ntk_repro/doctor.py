@@ -19,8 +19,6 @@ from ntk_repro.papers.costs import duration
 from ntk_repro.papers.resources import configs_dir, figures_dir
 from ntk_repro.record import environment, runs_root
 
-__all__ = ["Finding", "examine"]
-
 _GIB = 2**30
 # Studies that hold a Gram matrix of all their images, and how many training and test images those are where a preset
 # takes a complete data set.

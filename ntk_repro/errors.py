@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["UserError", "check_name", "unknown_name"]
-
 
 class UserError(ValueError):
     """Input that cannot be used. The command line prints its message alone and exits with status 2."""

@@ -25,25 +25,6 @@ from ntk_repro.errors import unknown_name
 from ntk_repro.ranges import check_counts, check_seed
 from ntk_repro.record import RunFolder
 
-__all__ = [
-    "DataFolder",
-    "DataSettings",
-    "DataSource",
-    "EpochSettings",
-    "MinibatchSettings",
-    "NTest",
-    "NTrain",
-    "Run",
-    "SeedSettings",
-    "Settings",
-    "StudyConfig",
-    "TrainingSettings",
-    "WeightDecaySettings",
-    "experiment",
-    "experiment_command",
-    "single_command",
-]
-
 
 @dataclass(frozen=True)
 class Settings:

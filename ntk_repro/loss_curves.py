@@ -3,8 +3,6 @@
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["epochs_to_loss"]
-
 
 def epochs_to_loss(loss: Float[np.ndarray, "*T epochs"], threshold: float) -> Float[np.ndarray, "*T"]:
     """The number of epochs after which each curve is first at most `threshold`; nan where it never is.

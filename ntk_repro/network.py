@@ -27,8 +27,6 @@ from ntk_repro.parameters import (
 )
 from ntk_repro.seeds import INIT, key_for
 
-__all__ = ["ApplyFn", "InitialNetwork", "Network", "check_network", "does_not_run"]
-
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
 

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["CustomName", "custom_name", "display_name", "display_names"]
-
 
 @dataclass(frozen=True)
 class CustomName:

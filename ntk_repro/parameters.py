@@ -11,17 +11,6 @@ from jax.core import Tracer
 
 from ntk_repro.errors import UserError
 
-__all__ = [
-    "ComplexParameter",
-    "check_names",
-    "detached",
-    "has_statistics",
-    "kind_of",
-    "leaf_names",
-    "with_complex_pairs",
-    "with_real_parameters",
-]
-
 PyTree = Any
 
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from ntk_repro.errors import check_name
 
-__all__ = ["PRECISIONS", "cast", "float64_scope", "precision_scope"]
-
 # The last two are float32 throughout but for the inputs of the kernel's large matrix products.
 PRECISIONS = ("float32", "float64", "tf32", "bf16")
 

@@ -10,8 +10,6 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["Advance", "console", "progress"]
-
 
 class Advance(Protocol):
     """The function that the body of `progress` calls as the work advances."""

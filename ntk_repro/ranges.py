@@ -6,8 +6,6 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_counts", "check_not_negative", "check_positive", "check_seed", "check_whole"]
-
 
 def check_counts(**counts: int | None) -> None:
     """Refuses counts below 1; None is not checked.

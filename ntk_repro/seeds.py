@@ -4,8 +4,6 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-__all__ = ["INIT", "ORDER", "key_for", "order_seed"]
-
 INIT, ORDER = 0, 1
 
 

@@ -5,14 +5,15 @@ Public functions take what users pass, lists and integers too, and refuse the re
 
 from typing import Any
 
-import beartype
 import numpy as np
+from beartype import BeartypeConf, BeartypeHintOverrides, beartype
 
-_NUMBERS = beartype.BeartypeHintOverrides({float: float | int | np.floating | np.integer, int: int | np.integer})
-_check = beartype.beartype(conf=beartype.BeartypeConf(hint_overrides=_NUMBERS))
+_NUMBERS = BeartypeHintOverrides({float: float | int | np.floating | np.integer, int: int | np.integer})  # pyright: ignore[reportCallIssue]
+_CONF = BeartypeConf(hint_overrides=_NUMBERS)
 
 
 def checked_if_private(function: Any) -> Any:
     """The function, with its annotations checked at every call where a part of its name is private."""
     names = function.__qualname__.replace("<locals>.", "").split(".")
-    return _check(function) if any(n.startswith("_") and not n.endswith("__") for n in names) else function
+    private = any(name.startswith("_") and not name.endswith("__") for name in names)
+    return beartype(conf=_CONF)(function) if private else function

@@ -11,8 +11,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 from ntk_repro.record import load_arrays, save_arrays
 
-__all__ = ["cache_dir", "cache_path", "decode_cached"]
-
 # Increased when the meaning of the cached arrays changes, so that old files are not used for new ones.
 _FORMAT = 1
 

@@ -19,17 +19,6 @@ from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.ranges import check_whole
 
-__all__ = [
-    "DATASETS",
-    "Dataset",
-    "Provenance",
-    "available",
-    "check_classes",
-    "dataset_of",
-    "dataset_sizes",
-    "load_dataset",
-]
-
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
     "mnist5k": lambda data_dir: embedded.mnist5k(),

@@ -6,8 +6,6 @@ import numpy as np
 
 from ntk_repro.data.source import Decoded, Source
 
-__all__ = ["digits", "mnist5k", "stratified_split"]
-
 # Never changes: which digits are the test digits of these two sets must not depend on a user's seed.
 _SPLIT_SEED = 20_21
 

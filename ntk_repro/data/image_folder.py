@@ -16,8 +16,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.progress import console, progress
 from ntk_repro.ranges import check_whole
 
-__all__ = ["SNAKES", "load_image_folder"]
-
 SNAKES = (
     "n01728572", "n01728920", "n01729322", "n01729977", "n01734418",
     "n01735189", "n01737021", "n01739381", "n01740131", "n01742172",

@@ -9,8 +9,6 @@ import numpy as np
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.errors import UserError
 
-__all__ = ["npz_source"]
-
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 

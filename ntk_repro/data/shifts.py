@@ -8,8 +8,6 @@ from jaxtyping import Float32, Int
 from ntk_repro.data.dataset import Dataset
 from ntk_repro.ranges import check_whole
 
-__all__ = ["draw_shifts", "shift_images", "shifted"]
-
 
 def shifted(dataset: Dataset, max_shift: int, seed: int = 0) -> Dataset:
     """The data set with every image of both parts shifted by up to `max_shift` pixels down or up and right or left.

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Decoded", "Source"]
-
 
 @dataclass(frozen=True)
 class Decoded:

@@ -7,8 +7,6 @@ from jaxtyping import Float32, Float64
 
 from ntk_repro.errors import UserError
 
-__all__ = ["channel_moments", "standardise"]
-
 _BLOCK = 1_000  # images at a time, so that float64 copies stay small
 
 

@@ -9,8 +9,6 @@ from jaxtyping import Float32, Int, Shaped
 from ntk_repro.data.dataset import Dataset, Provenance
 from ntk_repro.errors import UserError
 
-__all__ = ["RegressionData", "binary_labels", "class_labels", "one_hot", "signed_targets"]
-
 
 @dataclass(frozen=True)
 class RegressionData:

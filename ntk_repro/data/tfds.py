@@ -16,8 +16,6 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.progress import progress
 from ntk_repro.record import load_arrays
 
-__all__ = ["LABELS", "find_prepared", "tfds_dir", "tfds_source"]
-
 LABELS = {"cifar10": "CIFAR-10", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 """The TFDS data sets that can be loaded, and their names in figures."""
 

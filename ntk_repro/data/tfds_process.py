@@ -8,8 +8,6 @@ import numpy as np
 from ntk_repro.data.source import Decoded
 from ntk_repro.record import save_arrays
 
-__all__ = ["decode", "download"]
-
 
 def decode(prepared: Path) -> Decoded:
     """Decodes both parts of a prepared TFDS folder, in the stored order."""

@@ -10,8 +10,6 @@ from jaxtyping import Float
 from ntk_repro.dynamics.weights import weight_change
 from ntk_repro.network import Network
 
-__all__ = ["LiveColumns", "live_columns"]
-
 PyTree = Any
 
 

@@ -15,8 +15,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.precision import float64_scope
 
-__all__ = ["CrossEntropyDynamics", "cross_entropy_dynamics"]
-
 _MAX_STEPS = 100_000
 _FEWEST_TIMES = 16  # that a program is compiled for
 

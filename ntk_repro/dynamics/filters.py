@@ -17,8 +17,6 @@ from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
 from ntk_repro.ranges import check_positive
 
-__all__ = ["Filter", "GradientDescent", "GradientFlow", "HeavyBall", "HeavyBallFlow", "checked_steps", "checked_times"]
-
 _LARGEST_EXPONENT = 600.0  # e^600: float64 has room left for the size of the outputs
 
 

@@ -19,8 +19,6 @@ from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["LOSSES", "DivergedError", "FunctionSpaceTraining", "train_in_function_space"]
-
 LOSSES = ("binary_cross_entropy", "half_squared_error")
 _CHUNK_FLOP = 2e10  # work between two updates of the progress bar (where Ctrl-C is noticed)
 _CHUNK_ROWS = 2.5e8  # bytes of kernel rows copied at a time when the kernel stays on the host

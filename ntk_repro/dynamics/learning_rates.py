@@ -12,15 +12,6 @@ from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 
-__all__ = [
-    "averaged_loss_time",
-    "check_momentum",
-    "eta_critical",
-    "max_learning_rate",
-    "neural_tangents_time",
-    "stability_limit",
-]
-
 
 def stability_limit(curvature: float, momentum: float = 0.0) -> float:
     """2 (1 + momentum) / curvature: at and above it gradient descent on a quadratic does not converge.

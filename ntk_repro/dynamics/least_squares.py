@@ -21,8 +21,6 @@ from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["LeastSquares", "least_squares_bytes", "solve_least_squares"]
-
 PyTree = Any
 
 _METHODS = ("primal", "dual", "cholesky")

@@ -7,8 +7,6 @@ from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
 from ntk_repro.dynamics.mse import Outputs, SquaredErrorDynamics, TestKernel, Times, TrainedModel
 from ntk_repro.dynamics.spectral import Targets, TrainKernel, decompose_for
 
-__all__ = ["MomentumDynamics", "momentum_dynamics"]
-
 
 def momentum_dynamics(
     k_train_train: TrainKernel,

@@ -17,8 +17,6 @@ from ntk_repro.errors import UserError
 if TYPE_CHECKING:  # loads JAX, which the closed forms do without
     from ntk_repro.network import Network
 
-__all__ = ["MseDynamics", "Outputs", "TrainedModel", "mse_dynamics"]
-
 PyTree = Any
 Times = ArrayLike | None
 Inputs = Float[np.ndarray, "n ..."]

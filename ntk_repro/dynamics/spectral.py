@@ -16,8 +16,6 @@ from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["NullSpace", "SpectralDynamics", "Spectrum", "TrainKernel", "checked_start", "decompose", "decompose_for"]
-
 TrainKernel = Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs
 Targets = Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]
 

@@ -8,8 +8,6 @@ from ntk_repro.dynamics.spectral import Spectrum
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 
-__all__ = ["truncation_bounds"]
-
 
 def truncation_bounds(
     spectrum: Spectrum,

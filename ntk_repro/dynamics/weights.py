@@ -11,8 +11,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 
-__all__ = ["initial_outputs", "moved_weights", "weight_change"]
-
 
 def weight_change(
     net: Network, x_train: Float[np.ndarray, "n ..."], coefficients: Float[np.ndarray, "*T n k"], batch_size: int = 500

@@ -11,8 +11,6 @@ from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe
 
-__all__ = ["EigentasksConfig"]
-
 
 @dataclass(frozen=True)
 class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, InitialNetwork, StudyConfig):

@@ -17,8 +17,6 @@ from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.training import epochs_to_loss, majority_rate, train, train_linearization
 
-__all__ = ["Config", "run", "show"]
-
 Config = EigentasksConfig
 
 _TARGET_LOSS = 0.01  # nats; the paper's, in its Figure 3

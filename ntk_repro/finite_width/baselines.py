@@ -15,8 +15,6 @@ from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import accuracy
 
-__all__ = ["Config", "run"]
-
 
 @dataclass(frozen=True)
 class Config(Images):

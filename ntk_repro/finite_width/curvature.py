@@ -27,8 +27,6 @@ from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 
-__all__ = ["Config", "curvatures", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(Images, NetworkChoice, StudyConfig):

@@ -23,8 +23,6 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(training.Config):

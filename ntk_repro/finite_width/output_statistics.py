@@ -3,8 +3,6 @@
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["LEVELS", "output_statistics"]
-
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 

@@ -9,8 +9,6 @@ from ntk_repro.models import NetworkSettings
 from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts, check_not_negative
 
-__all__ = ["Images", "Settings", "SgdSettings"]
-
 
 @dataclass(frozen=True)
 class Images(DataSettings):

@@ -29,8 +29,6 @@ from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy, train, train_linearization
 
-__all__ = ["MODELS", "Config", "run", "show"]
-
 MODELS = {
     "solver": "least squares",
     "kernel_ridge": "least squares with a ridge",

@@ -24,8 +24,6 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 
-__all__ = ["Config", "run", "show", "spectrum_facts"]
-
 
 @dataclass(frozen=True)
 class Config(Settings):

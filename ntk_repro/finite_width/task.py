@@ -10,8 +10,6 @@ from ntk_repro.data import SNAKES, Dataset, RegressionData, load_image_folder, o
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width.settings import Images, Settings
 
-__all__ = ["checked_images", "images", "targets"]
-
 
 def images(config: Images) -> Dataset:
     """The images of a config, standardised, then shifted, then enlarged.

@@ -24,8 +24,6 @@ from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, landmark_epochs, train
 
-__all__ = ["KINDS", "Config", "followed_images", "run", "show"]
-
 KINDS = ("network", "linearized")
 
 

@@ -23,8 +23,6 @@ from ntk_repro.training.checkpoints import Checkpoint, load_part_of
 from ntk_repro.training.gradient_descent import GradientDescent
 from ntk_repro.training.steps import Observer, has_convolutions, run_steps
 
-__all__ = ["ensemble"]
-
 PyTree = Any
 # Operations of one step that keep a processor busy; with more, stacking a second network gains nothing. Measured on 2
 # cores with 128 samples: at width 64 (6e7 per network) and 512 (6e8) single networks run at the speed of matrix

@@ -10,8 +10,6 @@ from jaxtyping import Array, Float
 from ntk_repro.precision import float64_scope
 from ntk_repro.ranges import check_counts
 
-__all__ = ["Gaussian"]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Gaussian:

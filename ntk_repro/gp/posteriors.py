@@ -12,8 +12,6 @@ from ntk_repro.gp.gaussian import Gaussian
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["nngp_posterior", "ntk_gp_posterior", "readout_posterior"]
-
 
 def nngp_posterior(
     nngp_train_train: Float[np.ndarray, "n n"],

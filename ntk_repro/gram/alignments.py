@@ -18,8 +18,6 @@ from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 
-__all__ = ["alignment", "alignment_from_gram", "kernel_cosine_distance"]
-
 # Per-sample gradients of one block of samples: at most this many samples and bytes. On a CPU, XLA's float64 gradients
 # of a convolution take, at 512 samples of LeNet, 26 times the memory and 14 times the time that blocks of 16 take.
 _BLOCK_SAMPLES = {"cpu": 16, "other": 512}

@@ -16,8 +16,6 @@ from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
 from ntk_repro.precision import cast, precision_scope
 
-__all__ = ["KernelArguments", "checked_arguments", "checked_samples"]
-
 
 class KernelArguments(NamedTuple):
     """The arguments of a kernel, checked and in its precision.

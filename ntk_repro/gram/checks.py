@@ -7,8 +7,6 @@ from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
 
-__all__ = ["check_eigenpair_count", "check_finite", "check_no_overflow", "check_shape", "checked_array"]
-
 
 def check_finite(array: Any, name: str) -> None:
     """Refuses NaN and infinity.

@@ -6,8 +6,6 @@ from typing import Any, Literal
 from ntk_repro.experiments import DataSettings, SeedSettings
 from ntk_repro.models import ResidualNetworkSettings
 
-__all__ = ["GramConfig"]
-
 
 @dataclass(frozen=True)
 class GramConfig(DataSettings, ResidualNetworkSettings, SeedSettings):

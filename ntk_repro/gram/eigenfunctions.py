@@ -19,8 +19,6 @@ from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder, config_hash
 
-__all__ = ["Eigenbasis", "check_task_index", "eigenbasis", "eigenfunction_labels", "gram_folder"]
-
 _FIRST_TASK = "begin at 2 (counted from 1, the first eigenfunction of a positive kernel never changes sign)"
 
 

@@ -12,8 +12,6 @@ from ntk_repro.gram.structured.computation import structured_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
 from ntk_repro.network import Network
 
-__all__ = ["METHODS", "empirical_gram"]
-
 METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tangents": neural_tangents_gram}
 
 

@@ -20,8 +20,6 @@ from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.gram.structured.features import Plan
 
-__all__ = ["Stage", "estimate", "plan_table", "stage_table"]
-
 # How long each part of the calibration may take, in seconds, after what has to be compiled.
 _PATIENCE = 0.12
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from ntk_repro.network import Network
 
-__all__ = ["fingerprint"]
-
 
 def fingerprint(net: Network, x: np.ndarray) -> str:
     """SHA-256, as hexadecimal digits, of all parameters, the state and x: names, types, shapes and values."""

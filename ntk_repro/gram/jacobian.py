@@ -11,8 +11,6 @@ from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
 
-__all__ = ["jacobian", "jacobian_gram"]
-
 
 def jacobian(net: Network, x: Shaped[np.ndarray, "n ..."], num_outputs: int) -> Float[np.ndarray, "n k p"]:
     """The derivative of every output with respect to every parameter, by reverse mode, sample by sample.

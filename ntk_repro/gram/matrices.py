@@ -11,8 +11,6 @@ from numpy.typing import DTypeLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 
-__all__ = ["ROWS_MULTIPLIED", "KeptPanels", "Products", "SymmetricMatrix", "mirrored", "place_tile"]
-
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
 _ROWS = 512  # that are compared with their mirror images at once
 ROWS_MULTIPLIED = 1024  # of an array at once, which is a quarter faster than all of it in one piece

@@ -8,17 +8,6 @@ import psutil
 
 from ntk_repro.errors import UserError
 
-__all__ = [
-    "available_bytes",
-    "check_memory",
-    "check_result_fits",
-    "host_available_bytes",
-    "parse_bytes",
-    "process_bytes",
-    "readable_bytes",
-    "remaining_bytes",
-]
-
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 

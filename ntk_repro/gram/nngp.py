@@ -15,8 +15,6 @@ from ntk_repro.gram.memory import check_result_fits
 from ntk_repro.network import Network, _cached
 from ntk_repro.precision import cast, precision_scope
 
-__all__ = ["empirical_nngp", "readout_features_fn"]
-
 _BATCH = 256
 
 

@@ -21,8 +21,6 @@ from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.record import environment
 
-__all__ = ["blocks_of", "gram_store"]
-
 # Samples on which the error of a lower precision is measured.
 _TRIED = 64
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from ntk_repro.precision import cast, float64_scope
 
-__all__ = ["LIGHT", "RecentlyUsed", "evaluated", "moved_off", "signature", "tolerance"]
-
 PyTree = Any
 
 _MOST_NOISE = 2**16  # random numbers of a parameter's noise; repeated for larger parameters

@@ -13,8 +13,6 @@ from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.models import last_line
 from ntk_repro.progress import progress
 
-__all__ = ["join", "together", "wait_for_all"]
-
 # Seconds between two checks of the store.
 _PATIENCE = 1.0
 

@@ -16,8 +16,6 @@ from ntk_repro.gram.probing import LIGHT, RecentlyUsed, evaluated, moved_off, si
 from ntk_repro.network import Network
 from ntk_repro.parameters import detached
 
-__all__ = ["outputs_of_one_sample"]
-
 _NOISE = 1e-3  # of the size of each parameter: little enough to stay where iterations converge
 _MOST_SEARCHED = 64  # samples that are searched for some that differ
 

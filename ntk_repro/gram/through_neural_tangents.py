@@ -12,8 +12,6 @@ from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.progress import progress
 
-__all__ = ["neural_tangents_gram", "neural_tangents_kernel_fn"]
-
 _BATCH = 32
 
 

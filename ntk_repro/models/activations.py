@@ -8,8 +8,6 @@ import jax.numpy as jnp
 
 from ntk_repro.errors import check_name
 
-__all__ = ["ACTIVATIONS", "activation_fn"]
-
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nn.relu,
     "gelu": lambda x: nn.gelu(x, approximate=False),

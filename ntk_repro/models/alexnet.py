@@ -10,8 +10,6 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.pooling import adaptive_average_pool, max_pool
 from ntk_repro.models.pytorch_initialization import conv, dense
 
-__all__ = ["AlexNet"]
-
 _KERNELS, _STRIDES, _PADDINGS = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1), (2, 2, 1, 1, 1)
 _POOLED = (True, True, False, False, True)
 _GRID = 6  # rows and columns after the adaptive pooling

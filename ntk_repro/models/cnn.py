@@ -9,8 +9,6 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.infinite_width import NUMERICAL_DEGREE
 from ntk_repro.models.parameterized import ParameterizedNetwork
 
-__all__ = ["CNN"]
-
 
 class CNN(ParameterizedNetwork):
     """`depth` 3x3 SAME convolutions of `channels` channels, an average over all pixels, then a dense readout.

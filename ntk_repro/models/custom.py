@@ -26,8 +26,6 @@ from ntk_repro.models.custom_source import Source, last_line, module_file, read_
 from ntk_repro.models.spec import NetworkSpec, is_nnx
 from ntk_repro.network_names import CustomName
 
-__all__ = ["load_custom"]
-
 # Files beside the files of networks, which these import.
 _BESIDE: set[Path] = set()
 # The texts from which modules of packages were imported.

@@ -15,8 +15,6 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 
-__all__ = ["Source", "last_line", "module_file", "read_source"]
-
 
 @dataclass(frozen=True)
 class Source:

@@ -9,8 +9,6 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.infinite_width import NUMERICAL_DEGREE
 from ntk_repro.models.parameterized import ParameterizedNetwork
 
-__all__ = ["FCN"]
-
 
 class FCN(ParameterizedNetwork):
     """`depth` hidden layers of `hidden` units each on the flattened input, then a dense readout.

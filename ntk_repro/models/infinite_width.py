@@ -10,8 +10,6 @@ import jax.numpy as jnp
 from ntk_repro.errors import check_name
 from ntk_repro.models.activations import ACTIVATIONS
 
-__all__ = ["CLOSED_FORM", "NUMERICAL_DEGREE", "InfiniteWidth"]
-
 CLOSED_FORM = {"relu": "Relu", "erf": "Erf", "gelu": "Gelu", "identity": "Identity"}
 """Activations for which `nt.stax` has the expectations of S24 in closed form, and its names for them."""
 # Of the activations that it integrates numerically.

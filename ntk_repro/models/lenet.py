@@ -8,8 +8,6 @@ from jaxtyping import Array, Float
 from ntk_repro.errors import UserError
 from ntk_repro.models.activations import activation_fn
 
-__all__ = ["LeNet"]
-
 
 class LeNet(nn.Module):
     """Two 5x5 SAME convolutions with 2x2 average pooling, then three dense layers (136k parameters on 32x32x3).

@@ -11,8 +11,6 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.pooling import max_pool
 from ntk_repro.models.pytorch_initialization import conv, dense
 
-__all__ = ["LeNet5"]
-
 _SMALLEST = 16  # of which one pixel remains after two 5x5 convolutions and two poolings
 
 

@@ -7,8 +7,6 @@ from jaxtyping import Array, Float
 
 from ntk_repro.models.activations import activation_fn
 
-__all__ = ["MLP"]
-
 
 class MLP(nn.Module):
     """Dense layers on the flattened image: two hidden layers of 100 units in the paper.

@@ -12,8 +12,6 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.models.infinite_width import InfiniteWidth
 from ntk_repro.ranges import check_whole
 
-__all__ = ["PARAMETERIZATIONS", "Parameterization", "ParameterizedNetwork"]
-
 PARAMETERIZATIONS = ("ntk", "standard")
 
 

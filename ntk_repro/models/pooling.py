@@ -6,8 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["adaptive_average_pool", "max_pool"]
-
 
 def max_pool(x: Float[Array, "n height width c"], size: int, strides: int) -> Float[Array, "n rows columns c"]:
     """The maximum of every size x size window, windows `strides` apart; incomplete windows are left out.

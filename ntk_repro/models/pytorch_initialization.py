@@ -7,8 +7,6 @@ import flax.linen as nn
 import jax
 from jaxtyping import Array, Float
 
-__all__ = ["conv", "dense", "uniform_by_fan_in"]
-
 
 def uniform_by_fan_in(fan_in: int) -> jax.nn.initializers.Initializer:
     """Uniform in +-1/sqrt(fan_in): PyTorch's default for the weights and for the biases of a layer.

@@ -18,8 +18,6 @@ from ntk_repro.models.spec import NetworkSpec
 from ntk_repro.models.wide_resnet import WideResNet
 from ntk_repro.network_names import custom_name
 
-__all__ = ["MODELS", "build_model", "network_spec"]
-
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
     "lenet": LeNet,

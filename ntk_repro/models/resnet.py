@@ -9,8 +9,6 @@ from jaxtyping import Array, Float
 
 from ntk_repro.models.activations import activation_fn
 
-__all__ = ["ResNet18", "ResidualBlock"]
-
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with BatchNorm around a skip connection (projected where the shape changes)."""

@@ -11,8 +11,6 @@ from ntk_repro.models.spec import NetworkSpec
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 
-__all__ = ["NetworkChoice", "NetworkSettings", "ResidualNetworkSettings"]
-
 # Networks whose replaced activation was reported, with the new one: settings are checked more than once.
 _REPORTED: set[tuple[str, str]] = set()
 

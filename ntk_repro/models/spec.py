@@ -13,8 +13,6 @@ from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.network_names import CustomName, display_name
 
-__all__ = ["NetworkSpec", "is_nnx"]
-
 _SIZES = ("width", "channels", "hidden")
 _INITIALIZATION = ("rngs", "key", "input_shape")
 

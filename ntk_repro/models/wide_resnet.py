@@ -13,8 +13,6 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.infinite_width import NUMERICAL_DEGREE
 from ntk_repro.models.parameterized import Parameterization, ParameterizedNetwork
 
-__all__ = ["WideResNet", "WideResNetBlock"]
-
 _STRIDES = (1, 2, 2)
 
 

@@ -20,8 +20,6 @@ from ntk_repro.network_names import display_name
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 
-__all__ = ["Config", "concentration", "fourier_magnitude", "load", "run", "show"]
-
 _DRAWN = ("origin", "gaussian")  # inputs whose shape is a setting; images have theirs
 _RANDOM_DIRECTIONS = 200  # whose concentration in Fourier space is averaged
 

@@ -14,8 +14,6 @@ from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["NADs", "check_precision", "neural_anisotropy_directions"]
-
 # The products are summed up in float64, which puts rounding at 1e-8 of the largest singular value; M v itself is
 # rounded in the precision of the network.
 _NULL_BELOW = {"float32": 1e-6, "float64": 1e-7}

@@ -9,8 +9,6 @@ from ntk_repro.nads.mixed_derivative import MixedDerivative
 from ntk_repro.progress import Advance, progress
 from ntk_repro.record import RunFolder
 
-__all__ = ["gram_of_directions", "panel_size"]
-
 _DEFAULT_BYTES = 4 * 2**30
 _COLUMNS = 2**14  # coordinates multiplied in float64 at a time
 

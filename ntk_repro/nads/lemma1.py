@@ -20,8 +20,6 @@ from ntk_repro.network import InitialNetwork
 from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
 
-__all__ = ["Config", "norm_and_bound", "run", "show"]
-
 _RANDOM_TARGETS = 10
 _COMPARED = 5  # targets of each kind whose alignment is computed in both ways
 

@@ -18,8 +18,6 @@ from ntk_repro.gram.capture import Layer, capture_fn, find_layers
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.network import Network
 
-__all__ = ["MixedDerivative", "averaged_derivative", "derivative_at"]
-
 PyTree = Any
 
 _BLOCK, _LARGE, _LARGE_BLOCK = 64, 10**6, 16  # directions at a time; fewer for networks with more parameters

@@ -22,8 +22,6 @@ from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, train, train_linearization
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(TrainingSettings, InputSettings):

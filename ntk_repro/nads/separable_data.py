@@ -9,8 +9,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.nads.streams import Stream
 from ntk_repro.ranges import check_counts, check_positive
 
-__all__ = ["SeparableData", "linearly_separable"]
-
 
 @dataclass(frozen=True)
 class SeparableData:

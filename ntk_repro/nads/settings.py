@@ -12,8 +12,6 @@ from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts
 
-__all__ = ["InputSettings", "Samples"]
-
 
 @dataclass(frozen=True)
 class Samples:

@@ -2,8 +2,6 @@
 
 import enum
 
-__all__ = ["Stream"]
-
 
 @enum.unique
 class Stream(enum.IntEnum):

@@ -21,8 +21,6 @@ from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(StudyConfig):

@@ -25,8 +25,6 @@ from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 
-__all__ = ["Config", "Estimate", "run", "show", "squared_norm_of_mean"]
-
 
 @dataclass(frozen=True)
 class Config(InputSettings):

@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 from ntk_repro.papers.statistics import Number, spearman
 
-__all__ = ["Claim", "Numbers", "Verdict", "cells", "claim", "evaluate", "judged", "tally", "trend", "trend_of_nets"]
-
 Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 

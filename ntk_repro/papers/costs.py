@@ -6,8 +6,6 @@ from typing import Literal
 
 from ntk_repro.errors import UserError
 
-__all__ = ["Cost", "duration"]
-
 _UNITS = (("week", 7 * 24 * 60), ("day", 24 * 60), ("hour", 60), ("minute", 1), ("second", 1 / 60))
 _DEVICES = {"cpu": "two cores", "gpu": "a GPU"}
 

@@ -20,32 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
     from matplotlib.table import Table
 
-__all__ = [
-    "COLORS",
-    "MUTED",
-    "NET_TITLES",
-    "Drawing",
-    "Spread",
-    "array",
-    "band",
-    "by_net",
-    "by_seed",
-    "check_alike",
-    "check_study",
-    "draw_command",
-    "header",
-    "image_counts",
-    "json_ready",
-    "legend_of",
-    "mark_partial",
-    "mean_and_std",
-    "net_names",
-    "net_title",
-    "settings",
-    "table_of",
-    "titled",
-]
-
 # Okabe and Ito's palette: colour-blind readers distinguish them, and in grey print their lightness does.
 COLORS = {
     "network": "#0072B2",
@@ -254,7 +228,7 @@ class Spread(NamedTuple):
         return Spread(self.mean[index], self.std[index], self.seeds[index], self.runs)
 
     def numbers(self, name: str) -> dict[str, np.ndarray]:
-        """The mean as `name`; of several seeds also `name`_std and `name`_seeds."""
+        """The mean under this name; of several seeds also their `_std` and `_seeds`, each behind the name."""
         spread = {f"{name}_std": self.std, f"{name}_seeds": self.seeds} if self.runs > 1 else {}
         return {name: self.mean, **spread}
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from ntk_repro.papers.claims import Claim
 
-__all__ = ["Figure", "Paper"]
-
 _WORDS = {"fig": "Figure", "table": "Table", "lemma": "Lemma", "theorem": "Theorem"}
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from ntk_repro.errors import unknown_name
 from ntk_repro.papers.figure import Figure
 
-__all__ = ["FIGURES", "find_figures"]
-
 
 def _place(figure: Figure) -> tuple[str, int, str, int]:
     """Figures of the text by number come first, then its tables, the appendix, and all else."""

@@ -10,8 +10,6 @@ from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names
 from ntk_repro.record import RunFolder
 
-__all__ = ["PresetState", "listing", "preset_states"]
-
 _INDENT = 14
 
 

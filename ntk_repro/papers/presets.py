@@ -16,8 +16,6 @@ from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
 if TYPE_CHECKING:
     from ntk_repro.experiments import StudyConfig
 
-__all__ = ["Preset", "Study", "load_figure_preset", "preset_names", "study_of", "study_settings"]
-
 T = TypeVar("T")
 
 # What a preset may hold besides the fields of its study's config.

@@ -8,8 +8,6 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 
-__all__ = ["configs_dir", "figures_dir", "printed_numbers"]
-
 
 def configs_dir() -> Path:
     """The folder of presets, configs/<paper>/<figure>.toml.

@@ -19,8 +19,6 @@ from ntk_repro.record import write_text
 if TYPE_CHECKING:
     from ntk_repro.experiments import StudyConfig
 
-__all__ = ["Reproduction", "checked_configs", "draw_figure", "reproduce"]
-
 
 @dataclass(frozen=True)
 class Reproduction:

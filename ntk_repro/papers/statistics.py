@@ -7,21 +7,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-__all__ = [
-    "Interval",
-    "Lead",
-    "Number",
-    "PowerLaw",
-    "ahead_until_crossing",
-    "difference",
-    "left_the_majority",
-    "margin",
-    "number",
-    "power_law_fit",
-    "spearman",
-    "student_interval",
-]
-
 Number = float | None
 """A number as JSON has it: None where there is none."""
 

@@ -15,17 +15,6 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 
-__all__ = [
-    "atomic_file",
-    "load_arrays",
-    "read_json",
-    "remove_leftovers",
-    "save_arrays",
-    "write_errors_explained",
-    "write_text",
-    "write_texts",
-]
-
 _SUFFIX = ".tmp"
 _WRITE_ERRORS = {
     (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "no space left while writing {path}: free some disk space and give the "

@@ -16,8 +16,6 @@ import tomli_w
 
 from ntk_repro.errors import UserError, unknown_name
 
-__all__ = ["config_from_toml", "config_hash", "config_to_dict", "config_to_toml", "from_dict", "settings_to_dict"]
-
 T = TypeVar("T")
 
 # TOML has no null: the dotted names of the fields that are None are listed at the top of the file.

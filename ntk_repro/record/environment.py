@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["environment", "git_state", "versions"]
-
 _PACKAGES = ("ntk_repro", "jax", "jaxlib", "flax", "optax", "neural-tangents", "numpy", "scipy")
 
 

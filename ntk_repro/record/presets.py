@@ -7,8 +7,6 @@ from typing import Any
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.record.config import parse_toml, restore_none
 
-__all__ = ["load_preset", "load_presets"]
-
 
 def load_presets(source: Path | Traversable) -> dict[str, dict[str, Any]]:
     """All presets of a TOML file by name.

@@ -33,8 +33,6 @@ from ntk_repro.record.config import (
 )
 from ntk_repro.record.environment import environment
 
-__all__ = ["RunFolder", "RunInUseError", "runs_root"]
-
 _CONFIG, _ENVIRONMENT, _METRICS = "config.toml", "environment.json", "metrics.jsonl"
 _RESULT, _DONE = "result.npz", "DONE"
 _PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"

@@ -15,8 +15,6 @@ from ntk_repro.report.comparison import Comparison, Tolerance, compare
 from ntk_repro.report.reference import read_results
 from ntk_repro.report.results import Result, error_text
 
-__all__ = ["Check", "check_reference"]
-
 # In the folder of a check: the fresh runs, the only thing that is ever removed, and the state of the source for them.
 _FRESH, _STATE = "fresh", "check.json"
 

@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 from ntk_repro.ranges import check_not_negative
 
-__all__ = ["Comparison", "Tolerance", "compare"]
-
 Outcome = Literal["agrees", "turned", "differs", "new", "gone"]
 
 

@@ -10,8 +10,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.record import from_dict
 from ntk_repro.report.results import Result
 
-__all__ = ["Difference", "read_differences", "unexplained"]
-
 
 @dataclass(frozen=True)
 class Difference:

@@ -16,8 +16,6 @@ from ntk_repro.report.reference import stem
 from ntk_repro.report.results import Result, each_once
 from ntk_repro.report.templates import template
 
-__all__ = ["pages", "with_table", "write_pages"]
-
 BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
 
 

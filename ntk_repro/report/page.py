@@ -15,8 +15,6 @@ from ntk_repro.record import environment, write_text
 from ntk_repro.report.results import Entry, gather
 from ntk_repro.report.templates import template
 
-__all__ = ["page", "write_report"]
-
 
 def write_report(
     path: Path, *, root: Path | None = None, out: Path | None = None, figures: Iterable[Figure] | None = None

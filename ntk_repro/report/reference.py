@@ -12,8 +12,6 @@ from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
 from ntk_repro.report.results import Result, Shown, gather
 
-__all__ = ["read_results", "write_results"]
-
 _DIGITS = 6
 _COLORS = 64
 

@@ -14,8 +14,6 @@ from ntk_repro.papers.listing import PresetState, preset_states
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 
-__all__ = ["Entry", "Result", "Shown", "each_once", "error_text", "gather"]
-
 # The facts about the data that are saved; the seeds are in the presets.
 _PROVENANCE = ("label", "source", "version", "n_train", "n_test", "sha256", "note", "classes")
 

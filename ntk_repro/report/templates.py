@@ -7,8 +7,6 @@ from ntk_repro.papers.claims import cells, tally
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["template"]
-
 
 def template(name: str) -> "Template":
     """A template of this folder; in one for HTML, text is escaped."""

@@ -25,8 +25,6 @@ from ntk_repro.rotation.settings import Settings, displayed_task
 from ntk_repro.rotation.task import NO_CLASSES, images
 from ntk_repro.training import majority_rate, train, train_linearization
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(Settings):

@@ -19,8 +19,6 @@ from ntk_repro.gram import (
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["KernelMeasurement", "nested_counts"]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class KernelMeasurement:

@@ -25,8 +25,6 @@ from ntk_repro.rotation.task import Task, images, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, train, train_linearization
 
-__all__ = ["KINDS", "Config", "run", "show"]
-
 KINDS = ("biased", "unbiased")
 """f(theta_e) + (theta - theta_e) . grad f(theta_e), from theta_e on; and without f(theta_e), from 0 on."""
 

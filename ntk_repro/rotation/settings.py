@@ -10,8 +10,6 @@ from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe, landmark_epochs
 
-__all__ = ["Settings", "TaskSettings", "checked_epochs", "displayed_task"]
-
 
 @dataclass(frozen=True)
 class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):

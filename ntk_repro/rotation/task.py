@@ -13,8 +13,6 @@ from ntk_repro.network import Network
 from ntk_repro.rotation.settings import Settings, TaskSettings
 from ntk_repro.training import majority_rate
 
-__all__ = ["NO_CLASSES", "Task", "images", "task_for"]
-
 NO_CLASSES = "take more images, or another data set"
 """What to do where there are no classes 0 to 4 and 5 to 9."""
 

@@ -9,8 +9,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 
-__all__ = ["Tracker"]
-
 Measure = Callable[[int, Network], Mapping[str, Any]]
 
 

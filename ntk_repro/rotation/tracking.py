@@ -23,8 +23,6 @@ from ntk_repro.rotation.task import Task, images, task_for
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, l2_distance, train
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(TaskSettings):

@@ -5,8 +5,6 @@ from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
 
-__all__ = ["accuracy", "binary_accuracies", "majority_rate"]
-
 
 def accuracy(fx: Float[np.ndarray, "n *k"], y: Shaped[np.ndarray, "n *labels"], threshold: float = 0.0) -> float:
     """The share of samples classified correctly, between 0 and 1; nan where outputs are not finite.

@@ -8,8 +8,6 @@ from jaxtyping import Float, Int
 from ntk_repro.errors import UserError
 from ntk_repro.ranges import check_counts
 
-__all__ = ["check_batch_size", "epoch_ends", "epoch_means", "minibatches"]
-
 
 def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
     """Row indices of every step's batch.

@@ -10,8 +10,6 @@ import numpy as np
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder
 
-__all__ = ["SECONDS_BETWEEN", "Checkpoint", "load_part_of"]
-
 PyTree = Any
 
 SECONDS_BETWEEN = 90.0

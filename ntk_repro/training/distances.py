@@ -5,8 +5,6 @@ from typing import Any
 import jax
 import numpy as np
 
-__all__ = ["cosine_distance", "l2_distance"]
-
 
 def l2_distance(params: Any, params_0: Any) -> float:
     """||theta - theta_0|| over all leaves of two pytrees of the same structure, summed in float64."""

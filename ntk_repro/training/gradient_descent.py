@@ -20,8 +20,6 @@ from ntk_repro.training.problem import Problem
 from ntk_repro.training.recipe import UpdateRule
 from ntk_repro.training.steps import has_convolutions
 
-__all__ = ["Descent", "GradientDescent", "critical_learning_rate", "descend", "train_pair"]
-
 PyTree = Any
 Observe = Callable[[Network], PyTree]
 _ROWS = 512

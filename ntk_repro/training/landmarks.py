@@ -1,7 +1,5 @@
 """Epochs to observe: dense at first, when most changes happen, then increasingly sparse."""
 
-__all__ = ["landmark_epochs"]
-
 
 def landmark_epochs(last: int) -> tuple[int, ...]:
     """Epochs 0, 1, 2, 5, 10, 20, 50 ... of a training, and its last.

@@ -11,8 +11,6 @@ from ntk_repro.training.batches import epoch_means
 from ntk_repro.training.losses import Loss
 from ntk_repro.training.recipe import Recipe
 
-__all__ = ["LinearizationTraining", "train_linearization"]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LinearizationTraining(FunctionSpaceTraining):

@@ -13,8 +13,6 @@ from ntk_repro.dynamics.function_space import check_binary_labels
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.gram.checks import check_finite
 
-__all__ = ["DESCENT_LOSSES", "LOSSES", "Loss"]
-
 LOSSES = ("binary_cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")
 DESCENT_LOSSES = ("half_mean_squared_error", "cross_entropy")
 

@@ -19,8 +19,6 @@ from ntk_repro.training.losses import Loss
 from ntk_repro.training.recipe import UpdateRule
 from ntk_repro.training.steps import Carry, Observer, Program, StepData, has_convolutions, run_steps, steps_program
 
-__all__ = ["Problem"]
-
 PyTree = Any
 
 

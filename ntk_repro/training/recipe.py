@@ -15,8 +15,6 @@ from ntk_repro.seeds import order_seed
 from ntk_repro.training.batches import check_batch_size, minibatches
 from ntk_repro.training.losses import LOSSES, Loss
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Recipe", "UpdateRule"]
-
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("linear", "constant", "steps")
 

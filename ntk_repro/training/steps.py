@@ -20,8 +20,6 @@ from ntk_repro.progress import progress
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.losses import Loss
 
-__all__ = ["Carry", "Observer", "Program", "StepData", "has_convolutions", "run_steps", "steps_program"]
-
 PyTree = Any
 _SECONDS = 0.5  # between two updates of the progress bar, when Ctrl-C and divergence are noticed too
 

@@ -18,8 +18,6 @@ from ntk_repro.training.losses import Loss
 from ntk_repro.training.problem import Problem
 from ntk_repro.training.recipe import Recipe
 
-__all__ = ["Training", "train"]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Training:

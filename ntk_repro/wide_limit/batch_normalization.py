@@ -9,8 +9,6 @@ from jaxtyping import Float
 
 from ntk_repro.network import Network
 
-__all__ = ["MODES", "Mode", "calibrated", "normalised", "with_batch_statistics"]
-
 Mode = Literal["frozen", "live", "batch", "none"]
 MODES = {
     "frozen": "both keep the statistics of the start",

@@ -18,8 +18,6 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
 
-__all__ = ["QUANTITIES", "Config", "relative_weight_changes", "run", "show"]
-
 QUANTITIES = ("input", "intermediate", "output", "ntk", "nngp")
 """What is measured: the weights of three kinds of layers, the empirical NTK and the empirical NNGP kernel."""
 

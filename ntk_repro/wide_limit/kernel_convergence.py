@@ -19,8 +19,6 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import WidthsSettings, check_increasing
 
-__all__ = ["Config", "relative_errors", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(WidthsSettings):

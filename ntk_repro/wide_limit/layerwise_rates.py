@@ -17,16 +17,6 @@ from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.training import Loss
 
-__all__ = [
-    "LayerRates",
-    "layerwise_learning_rates",
-    "one_step_apart",
-    "rates_by_parameter",
-    "standard_learning_rate",
-    "standard_parameters",
-    "widest_layer",
-]
-
 PyTree = Any
 
 

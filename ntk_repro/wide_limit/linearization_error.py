@@ -20,8 +20,6 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, check_increasing
 
-__all__ = ["Config", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):

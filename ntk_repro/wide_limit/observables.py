@@ -9,8 +9,6 @@ from jaxtyping import Float, Int
 
 from ntk_repro.network import Network
 
-__all__ = ["chosen_weights", "evaluated", "observer", "scores"]
-
 PyTree = Any
 
 

@@ -23,8 +23,6 @@ from ntk_repro.training import accuracy, critical_learning_rate, descend, miniba
 from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
 from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
-__all__ = ["Config", "run", "show"]
-
 # The check of Eq. S37 in a run: its number of samples, and an eta_0 at which a step moves the outputs visibly.
 _CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
 

@@ -10,8 +10,6 @@ from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.training import Loss
 
-__all__ = ["PREDICTIONS", "Prediction", "predicted"]
-
 Prediction = Literal["empirical", "analytic"]
 PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 

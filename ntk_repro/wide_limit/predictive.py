@@ -21,8 +21,6 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
-__all__ = ["Config", "interpolated", "run", "show"]
-
 
 @dataclass(frozen=True)
 class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):

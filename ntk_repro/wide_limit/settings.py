@@ -17,16 +17,6 @@ from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Descent, descend
 
-__all__ = [
-    "DescentSettings",
-    "FcnSettings",
-    "RegressionSettings",
-    "StepSettings",
-    "Subset",
-    "WidthsSettings",
-    "check_increasing",
-]
-
 
 def check_increasing(name: str, values: Sequence[int]) -> None:
     """Checks that a list of numbers is not empty, starts at 1 or above and increases.

@@ -26,8 +26,6 @@ from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
-__all__ = ["Config", "run", "show"]
-
 _CALIBRATION = 256  # images that the batch statistics of the start are taken from
 _SETTINGS = {
     "fcn": ("hidden", "depth"),

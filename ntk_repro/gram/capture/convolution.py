@@ -20,8 +20,6 @@ from ntk_repro.gram.capture.product import Product, output_view
 from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
 
-__all__ = ["Convolution"]
-
 # Up to so many products of channels the zeros of a banded matrix cost less than they save, forward and backward
 # (measured: 3 to 6, 1 to 6 and 6 to 16 channels gain a factor of 1.5 to 4, 12 to 32 nothing, 12 to 24 on wide images
 # loses).

@@ -10,8 +10,6 @@ from ntk_repro.gram.capture.product import Product, output_view
 from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
 
-__all__ = ["Dense", "cotangent_rows"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Dense:

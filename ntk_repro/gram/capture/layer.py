@@ -12,8 +12,6 @@ from ntk_repro.gram.capture.convolution import Convolution
 from ntk_repro.gram.capture.dense import Dense
 from ntk_repro.gram.capture.view import View
 
-__all__ = ["Capture", "Form", "Layer", "Path"]
-
 Form = Literal["gradient", "positions", "pixels"]
 
 Path = tuple[str, ...]

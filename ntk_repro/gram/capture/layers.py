@@ -23,8 +23,6 @@ from ntk_repro.gram.capture.weights import weights_of
 from ntk_repro.network import Network
 from ntk_repro.parameters import leaf_names
 
-__all__ = ["capture_fn", "find_layers"]
-
 PyTree = Any
 
 

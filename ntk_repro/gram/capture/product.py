@@ -11,8 +11,6 @@ from jaxtyping import Array
 from ntk_repro.gram.capture.program import Step
 from ntk_repro.gram.capture.view import SeenParameter, View
 
-__all__ = ["Product", "output_view"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Product:

@@ -9,8 +9,6 @@ from typing import Any
 import jax
 from jax.extend.core import Literal
 
-__all__ = ["Program", "Step"]
-
 # Calls that only group equations (rematerialisation changes what is kept for the backward pass, not what is computed),
 # by the names that they have had in the JAX versions supported. Any other call stays one equation.
 _OPENED = {"pjit", "jit", "closed_call", "core_call", "core_closed_call", "checkpoint", "remat", "remat2"}

@@ -8,8 +8,6 @@ from typing import Any, Self
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["SeenParameter", "View"]
-
 
 @dataclasses.dataclass(frozen=True)
 class View:

@@ -19,8 +19,6 @@ from ntk_repro.gram.capture.product import Product
 from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
 
-__all__ = ["weights_of"]
-
 _KINDS: dict[str, type[Dense]] = {"dot_general": Dense, "conv_general_dilated": Convolution}
 
 

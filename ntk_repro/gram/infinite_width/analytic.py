@@ -23,8 +23,6 @@ from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
 
-__all__ = ["AnalyticKernel", "analytic_kernel", "stax_twin"]
-
 # Arrays of a block that are alive at once: nngp, ntk, variances and their values after an activation (measured).
 _COPIES = 11
 _MOST_BYTES = 2**31

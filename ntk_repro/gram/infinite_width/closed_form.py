@@ -8,8 +8,6 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError, unknown_name
 
-__all__ = ["EXPECTATIONS", "erf_expectations", "fcn_kernels", "kernel_step", "relu_expectations"]
-
 Values = Float[np.ndarray, "..."]
 
 # Rounding of two variances and a covariance that come from the same vectors leaves a cosine of 1 within this of 1.

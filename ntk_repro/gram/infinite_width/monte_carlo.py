@@ -25,8 +25,6 @@ from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
 
-__all__ = ["MonteCarloKernels", "monte_carlo_kernels"]
-
 # A block of networks on a CPU: beyond this the arrays leave the cache and nothing is won by more of them at once.
 _CPU_BLOCK_BYTES = 2**26
 

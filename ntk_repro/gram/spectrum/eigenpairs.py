@@ -13,8 +13,6 @@ from ntk_repro.gram.memory import host_available_bytes
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
 
-__all__ = ["Eigenpairs", "effective_rank", "energy_concentration", "pick_eigensolver", "signs", "top_eigenpairs"]
-
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500
 DENSE_SHARE = 0.4

@@ -12,8 +12,6 @@ from jaxtyping import Float
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import check_memory
 
-__all__ = ["Cost", "Eigensolver", "Lapack", "Solution", "smallest_resolved"]
-
 _MATRICES = 5  # n x n in float64 that are alive at once: matrix, vectors, and room to work
 
 

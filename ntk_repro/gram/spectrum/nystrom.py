@@ -7,8 +7,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite, check_shape
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, signs
 
-__all__ = ["nystrom_eigenpairs", "nystrom_extension", "nystrom_residuals"]
-
 _ROWS = 2048  # of the kernel that are in float64 at once
 
 

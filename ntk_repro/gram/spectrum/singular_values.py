@@ -10,8 +10,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum.eigenpairs import effective_rank
 
-__all__ = ["SingularSpectrum", "singular_spectrum"]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SingularSpectrum:

@@ -23,8 +23,6 @@ from ntk_repro.ranges import check_counts
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
 from ntk_repro.record.config import from_dict
 
-__all__ = ["GramStore"]
-
 _DONE, _LOCK = "DONE", ".lock"
 _WRITER = re.compile(r"[A-Za-z0-9_.=+-]*")
 _WRITES_IN_FLIGHT = 4

@@ -11,8 +11,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.record.atomic import read_json, write_text
 from ntk_repro.record.config import canonical, from_dict
 
-__all__ = ["MANIFEST", "Manifest", "plain_json"]
-
 MANIFEST = "manifest.json"
 _FORMAT = "ntk_repro Gram store, version 1"
 

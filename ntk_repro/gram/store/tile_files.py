@@ -17,8 +17,6 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.record.atomic import write_errors_explained, write_text
 
-__all__ = ["TileFiles"]
-
 _TILES, _CHECKSUMS, _PARTIAL = "tiles", "checksums.txt", "checksums-{}.partial"
 # One line of `checksums*`: block row, block column, crc32c. What a kill or power failure leaves of one is no match.
 _RECORD = re.compile(rb"^(\d+) (\d+) ([0-9a-f]{8})$", re.MULTILINE)

@@ -12,8 +12,6 @@ from ntk_repro.gram.capture import Layer, capture_fn
 from ntk_repro.gram.probing import LIGHT, evaluated, moved_off
 from ntk_repro.network import Network
 
-__all__ = ["agreeing_layers"]
-
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 
 

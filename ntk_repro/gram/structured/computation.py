@@ -25,8 +25,6 @@ from ntk_repro.gram.structured.schedule import Blocks, Schedule, Tile
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 
-__all__ = ["Computation", "structured_gram", "structured_plan"]
-
 
 def structured_plan(net: Network, x: Shaped[np.ndarray, "n ..."], outputs: str | int, num_outputs: int) -> Plan:
     """How the kernel of a network is multiplied out, after its layers were checked against autodiff on two samples."""

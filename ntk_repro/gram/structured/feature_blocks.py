@@ -17,8 +17,6 @@ from ntk_repro.gram.structured.features import Features
 from ntk_repro.gram.structured.schedule import Schedule, Tile
 from ntk_repro.record import write_errors_explained
 
-__all__ = ["FeaturesOnDisk", "block_source", "cheaper_on_disk"]
-
 # How much of the free disk features may take.
 _DISK_SHARE = 0.8
 

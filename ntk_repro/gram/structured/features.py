@@ -24,8 +24,6 @@ from jaxtyping import Array, Float
 
 from ntk_repro.gram.capture import Capture, Form, Layer, cotangent_rows
 
-__all__ = ["Features", "Plan", "features_of", "plan_for"]
-
 # What one entry of the S x S products costs beside the matrix products, in multiplications (measured on a CPU).
 _ELEMENTWISE_COST = {"positions": 32, "pixels": 128}
 # Gradients of a layer with more parameters are multiplied by themselves.

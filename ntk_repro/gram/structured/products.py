@@ -15,8 +15,6 @@ from jaxtyping import Array, Float
 from ntk_repro.gram.capture import Convolution, Form, Layer
 from ntk_repro.gram.structured.features import Features, Plan
 
-__all__ = ["kernel_tile"]
-
 
 def kernel_tile(plan: Plan, one: Features, two: Features) -> Float[Array, "rows columns"]:
     """The kernel between two sets of features.

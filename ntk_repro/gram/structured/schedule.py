@@ -11,8 +11,6 @@ from jaxtyping import Shaped
 from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
 
-__all__ = ["Blocks", "Schedule"]
-
 # Half-made features of this many bytes stay in the CPU's cache, which makes them about 4 times faster than large ones;
 # passes of fewer samples than this many waste more than the cache gives.
 _CPU_PASS_BYTES = 16 * 2**20

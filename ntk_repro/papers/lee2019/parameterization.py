@@ -8,8 +8,6 @@ import numpy as np
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 
-__all__ = ["FIGURES"]
-
 _SIMILAR = 0.02  # accuracy: twice and more the sampling error of the smallest test sets
 _EXACT = 1e-10
 

@@ -8,8 +8,6 @@ import numpy as np
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 
-__all__ = ["FIGURES"]
-
 # Two Monte-Carlo errors of the mean on average over the line. Without any error of finite width the average is 0.8, and
 # it scatters widely, as neighbouring points of a smooth function are nearly one observation.
 _MEAN_ERRORS = 2.0

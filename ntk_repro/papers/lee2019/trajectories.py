@@ -9,8 +9,6 @@ from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged, tren
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.lee2019 import PAPER
 
-__all__ = ["FIGURES"]
-
 _OUTPUTS = 0.2  # of the change of the network's outputs
 _LOSS = 0.05  # of the loss at the start
 _ACCURACY = 0.03

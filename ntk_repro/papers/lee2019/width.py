@@ -8,8 +8,6 @@ from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import number
 
-__all__ = ["FIGURES"]
-
 _WEIGHTS: dict[str, float] = printed_numbers("lee2019")["fig1"]["exponent"]
 _KERNELS = {"ntk": "empirical NTK", "nngp": "empirical NNGP kernel"}
 _CLOSER_TO_ONE = -0.75  # an exponent below is closer to -1 than to -1/2

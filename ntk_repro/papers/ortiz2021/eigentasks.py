@@ -9,8 +9,6 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Lead, ahead_until_crossing, margin
 
-__all__ = ["FIGURES"]
-
 _AROUND = 2.0  # "around" an index: within this factor of it
 _BASELINE = 0.03  # accuracy
 # The one curve whose missing values mean something: never reached is later than everything.

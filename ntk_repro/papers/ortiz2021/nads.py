@@ -11,8 +11,6 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Number, left_the_majority
 
-__all__ = ["FIGURES"]
-
 _NOISE = 0.02  # accuracy: about one standard deviation of 1,000 test samples at chance
 _LOCALIZED = 1 / 3  # of random directions' number of frequencies
 _ERRORS = 3.0  # standard errors of the difference

@@ -11,8 +11,6 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import left_the_majority, margin, number
 
-__all__ = ["FIGURES"]
-
 _FIRST_EPOCHS = 5  # our reading of "a few epochs" of pretraining
 _MUCH_FASTER = 0.5  # of the epochs
 _GUESSING = math.log(2)  # the cross-entropy of guessing between two classes

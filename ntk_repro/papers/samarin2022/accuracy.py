@@ -12,8 +12,6 @@ from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, printed_for
 from ntk_repro.papers.statistics import Interval, difference, number, spearman, student_interval
 
-__all__ = ["FIGURES"]
-
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 

@@ -10,8 +10,6 @@ from ntk_repro.papers.claims import Numbers, Verdict, claim, judged, trend
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER
 
-__all__ = ["FIGURES"]
-
 _FAR_BELOW = 0.5  # of the rows
 _SAME = 1e-3  # relative
 _RANKS = {"effective_rank": "of the Jacobian", "effective_rank_of_kernel": "of the kernel"}

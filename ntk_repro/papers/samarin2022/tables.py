@@ -8,8 +8,6 @@ from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.samarin2022 import PAPER, printed_for
 from ntk_repro.papers.statistics import difference, margin, number
 
-__all__ = ["FIGURES"]
-
 _LEARNT = 0.01  # test accuracy above that of "always no"; less is nothing learnt (ours)
 _SIMILAR = 0.003  # "the second decimal place", in per cent, of 10,000 images; with room for the noise of seeds
 _AS_PRINTED = 0.003

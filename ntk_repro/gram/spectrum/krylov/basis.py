@@ -9,8 +9,6 @@ from ntk_repro.gram.matrices import Products
 from ntk_repro.gram.spectrum.krylov.orthonormal import new_directions
 from ntk_repro.gram.spectrum.krylov.plan import ROWS_AT_ONCE
 
-__all__ = ["Basis", "RitzPairs"]
-
 
 class RitzPairs(NamedTuple):
     """Eigenpairs of the projected matrix Q K Q^T.

@@ -13,8 +13,6 @@ from ntk_repro.gram.spectrum.krylov.basis import Basis
 from ntk_repro.gram.spectrum.krylov.plan import PROBES, Plan, Problem
 from ntk_repro.progress import progress
 
-__all__ = ["BlockKrylov"]
-
 MAX_PRODUCTS = 40  # the work that is spent at most, in basis sizes
 _FLOAT32 = 4
 

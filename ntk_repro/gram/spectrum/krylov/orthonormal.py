@@ -6,8 +6,6 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-__all__ = ["new_directions"]
-
 
 def new_directions(
     block: Float[np.ndarray, "b n"], basis: Float[np.ndarray, "size n"], projected: bool
