@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from beartype import BeartypeConf, BeartypeHintOverrides, beartype
 
-_NUMBERS = BeartypeHintOverrides({float: float | int | np.floating | np.integer, int: int | np.integer})  # pyright: ignore[reportCallIssue]
-_CONF = BeartypeConf(hint_overrides=_NUMBERS)
+_NUMBERS = {float: float | int | np.floating | np.integer, int: int | np.integer}
+_CONF = BeartypeConf(hint_overrides=BeartypeHintOverrides(_NUMBERS))  # pyright: ignore[reportCallIssue]
 
 
 def checked_if_private(function: Any) -> Any:
