@@ -29,8 +29,8 @@ def figures_dir() -> Path:
 
 @cache
 def printed_numbers(paper: str) -> dict[str, Any]:
-    """The numbers printed in the text of a paper, by figure: ntk_repro/papers/<paper>.toml."""
-    return tomllib.loads((files("ntk_repro.papers") / f"{paper}.toml").read_text())
+    """The numbers printed in the text of a paper, by figure: ntk_repro/papers/<paper>/printed.toml."""
+    return tomllib.loads((files(f"ntk_repro.papers.{paper}") / "printed.toml").read_text())
 
 
 def _find(name: str) -> Path:

@@ -26,7 +26,7 @@ COVERED = {
     "eigentasks/test_main.py::test_it_prints_accuracies_and_the_run_folder": [
         ".venv/bin/python -m ntk_repro.eigentasks --net lenet --data mnist5k --indices 2 51 301"
     ],
-    "test_next_commands.py::test_the_run_is_shown_and_the_next_command_draws_it": [
+    "test_experiments.py::test_the_run_is_shown_and_the_next_command_draws_it": [
         ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024"
     ],
     "docs/test_commands.py::test_the_program_understands_the_command": [
