@@ -1,6 +1,6 @@
 """The figures of the papers: each with its runs, its drawing script and the paper's claims about it."""
 
-from ntk_repro.papers.claims import Claim, Verdict, evaluate, judged
+from ntk_repro.papers.claims import Claim, Verdict, claim, evaluate, judged
 from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure, Paper
 from ntk_repro.papers.index import FIGURES, find_figures
@@ -17,6 +17,7 @@ __all__ = [
     "Reproduction",
     "Verdict",
     "checked_configs",
+    "claim",
     "draw_figure",
     "evaluate",
     "find_figures",

@@ -17,15 +17,15 @@ def _place(figure: Figure) -> tuple[str, int, str, int]:
     return figure.paper.name, int(found[2] != ""), found[1], int(found[3])
 
 
-# Every package in this folder is a paper, and every module in it has FIGURES.
+# Every package in this folder is a paper; its figures are in its modules, or of a small paper in the package itself.
 _MODULES = [
-    module.name
+    import_module(module.name)
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], "ntk_repro.papers.")
-    if module.name.count(".") == 3
+    if module.ispkg or module.name.count(".") == 3
 ]
 FIGURES: dict[str, Figure] = {
     figure.id: figure
-    for figure in sorted((figure for name in _MODULES for figure in import_module(name).FIGURES), key=_place)
+    for figure in sorted((figure for module in _MODULES for figure in getattr(module, "FIGURES", ())), key=_place)
 }
 
 
