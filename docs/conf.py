@@ -19,6 +19,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import ntk_repro
 from ntk_repro.lazy_names import homes
+from ntk_repro.papers import FIGURES
+
+STUDIES = list(dict.fromkeys(f"ntk_repro.{figure.study.split('.')[0]}" for figure in FIGURES.values()))
 
 project = "ntk_repro"
 author = "the authors of ntk_repro"
@@ -57,7 +60,7 @@ def setup(app: Any) -> None:
     for page in (Path(__file__).parent / "api").glob("*.md"):
         for name in re.findall(r"^\.\. automodule:: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             load_all_names(name)
-    for study in studies():
+    for study in STUDIES:
         load_all_names(study)
     app.connect("source-read", with_reference_results)
     app.connect("source-read", with_studies)
@@ -77,17 +80,11 @@ def with_reference_results(app: Any, page: str, source: list[str]) -> None:
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{others}\n```\n"
 
 
-def studies() -> list[str]:
-    """The packages whose docstring begins with "Study:"."""
-    found = [f"ntk_repro.{module.name}" for module in pkgutil.iter_modules(ntk_repro.__path__) if module.ispkg]
-    return [name for name in found if (importlib.import_module(name).__doc__ or "").startswith("Study:")]
-
-
 def with_studies(app: Any, page: str, source: list[str]) -> None:
     """Adds a section for each study to its page, and one for each module of the study."""
     if page != "api/studies":
         return
-    for study in studies():
+    for study in STUDIES:
         package = importlib.import_module(study)
         names = [module.name for module in pkgutil.iter_modules(package.__path__)]
         modules = [
@@ -95,8 +92,7 @@ def with_studies(app: Any, page: str, source: list[str]) -> None:
         ]  # inherited: shown there
         for name in (study, *modules):
             heading = "##" if name == study else "###"
-            config = hasattr(importlib.import_module(name), "Config")  # whose inherited fields are settings too
-            directive = f".. automodule:: {name}\n   :members:" + "\n   :inherited-members:" * config
+            directive = f".. automodule:: {name}\n   :members:\n   :inherited-members: IntEnum"
             source[0] += f"\n{heading} {name}\n\n```{{eval-rst}}\n{directive}\n```\n"
 
 

@@ -78,10 +78,11 @@ class Draw:
     def __call__(self) -> None:
         """Draws every figure of that name."""
         from ntk_repro.papers import draw_figure, find_figures
+        from ntk_repro.record import study_of_run
 
         figures = find_figures(self.figure)
         if len(figures) > 1:  # of several papers' Figure 2, the one of these runs
-            studies = {run.absolute().parent.name for run in self.runs}
+            studies = {study_of_run(run) for run in self.runs}
             figures = [figure for figure in figures if figure.folder in studies] or figures[:1]
         for figure in figures:
             _show(draw_figure(figure, self.runs, out=self.out))

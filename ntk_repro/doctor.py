@@ -124,9 +124,10 @@ def _images_in_memory() -> int:
 def _size(folder: Path) -> int:
     """Bytes below a folder, without files that are removed meanwhile."""
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            size += 0 if path.is_dir() else path.lstat().st_size
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += Path(parent, name).lstat().st_size
     return size
 
 

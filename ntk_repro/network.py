@@ -12,10 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import SeedSettings
-from ntk_repro.models import NetworkChoice, is_nnx, last_line, network_spec
+from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
     check_names,
     detached,
@@ -25,7 +23,6 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
-from ntk_repro.seeds import INIT, key_for
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -291,24 +288,6 @@ def does_not_run(name: str, shape: tuple[int, ...], dtype: Any, error: Exception
         f"{name} does not run on inputs {shape} of type {dtype} ({last_line(error)}): fix it, or give inputs of the "
         "shape (of one sample) and the type that it is made for, jnp.int32 for tokens"
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class InitialNetwork(NetworkChoice, SeedSettings):
-    """The settings of a network at its initialization."""
-
-    def create(self, input_shape: tuple[int, ...], outputs: int = 1) -> Network:
-        """The network."""
-        settings = {"num_outputs": outputs, **self.model_settings}
-        return Network.create(self.net, key_for(self.seed, INIT), input_shape, **settings)
-
-    def check(self, input_shape: tuple[int, ...], outputs: int = 1) -> None:
-        """As `check_network`, before anything is computed."""
-        check_network(self.net, input_shape, outputs, **self.model_settings)
-
-    def identity(self, data: Dataset) -> dict[str, Any]:
-        """What the network's kernel on these images is recognised by, beside its parameters."""
-        return {"net": self.net, **self.model_settings, "seed": self.seed, "data": data.provenance.sha256}
 
 
 def _two_dimensional(fx: Any) -> Any:

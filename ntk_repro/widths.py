@@ -1,7 +1,10 @@
 """The former name of `ntk_repro.finite_width`, refused with the new one."""
 
-_RENAMED = "ntk_repro.widths is now ntk_repro.finite_width: use that name"
+import sys
+
+_RENAMED = "ntk_repro.widths is now ntk_repro.finite_width: type python -m ntk_repro.finite_width"
 
 if __name__ == "__main__":
-    raise SystemExit(f"error: {_RENAMED}")
+    print(f"error: {_RENAMED}", file=sys.stderr)
+    raise SystemExit(2)
 raise ImportError(_RENAMED)

@@ -40,7 +40,7 @@ class Source:
     version: str
     """Version of the data set or of the package that carries it."""
     fingerprint: str
-    """Distinguishes copies of equal name and version, without reading all of them."""
+    """Distinguishes copies of equal name and version, without reading all of their data."""
     decode: Callable[[], Decoded]
     """Reads all arrays."""
     cached: bool = True

@@ -7,8 +7,8 @@ from typing import Any, Literal, Self
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.gram.eigenfunctions import check_task_index
+from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
-from ntk_repro.network import InitialNetwork
 from ntk_repro.training import Recipe
 
 

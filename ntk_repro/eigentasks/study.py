@@ -27,7 +27,7 @@ def _load(config: EigentasksConfig) -> Dataset:
     """The images, after checks: first those that cost nothing, then those that need the data."""
     recipe, count = config.recipe, config.num_eigenfunctions or 0
     data = config.load()
-    config.check(data.x_train.shape[1:])
+    config.check_network(data.x_train.shape[1:])
     check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
         class_labels(data, "leave that baseline out with --no-baseline")
@@ -46,8 +46,8 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     baseline `baseline_network_*` and `baseline_linearized_*`. Accuracies lie between 0 and 1, nan where a training
     diverged. `ntk_repro.training.epochs_to_loss` reads off `network_loss` when a loss was reached.
     """
-    net = config.create(data.x_train.shape[1:])
-    identity = config.identity(data)
+    net = config.initial_network(data.x_train.shape[1:])
+    identity = config.kernel_identity(data)
     basis = eigenbasis(net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
     study = _Study(config, data, folder, net, basis)
     return {"eigenvalues": basis.values, "residuals": basis.residuals, **study.linearizations(), **study.networks()}

@@ -1,6 +1,6 @@
 """Study: standard networks against their linearizations as they grow wider.
 
-One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+Each experiment is a file with `Config`, `run` and `show`; `EXPERIMENTS` names them.
 
 Source: Samarin et al. 2022.
 """

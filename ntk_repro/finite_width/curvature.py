@@ -102,7 +102,7 @@ def _load(config: Config) -> Dataset:
     data = images(config)
     outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     for width in config.widths:
-        config.of_width(width).check(data.x_train.shape[1:], outputs)
+        config.of_width(width).check_network(data.x_train.shape[1:], outputs)
     if count > len(data.x_train):
         raise UserError(
             f"{config.batches} batches of {config.batch_size} are more than the {len(data.x_train):,} images: lower "
@@ -122,7 +122,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     rows = []
     for width in config.widths:
-        net = config.of_width(width).create(data.x_train.shape[1:], outputs)
+        net = config.of_width(width).initial_network(data.x_train.shape[1:], outputs)
         console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
         kernel = empirical_gram(net, data.x_train[:count], outputs="full")
         rows.append((net.num_params, *curvatures(kernel, outputs, config.batch_size)))

@@ -198,5 +198,5 @@ def show(folder: RunFolder) -> None:
             continue
         best = np.nanmax(accuracies, initial=-1)
         cells = [[f"[bold]{value:.2%}[/bold]" if value == best else value for value in row] for row in accuracies]
-        rows = zip(result["learning_rates"], *zip(*cells, strict=True), strict=True)
+        rows = [(rate, *row) for rate, row in zip(result["learning_rates"], cells, strict=True)]
         print_table(columns, rows, f"{display_name(config['net'])} x{config['width']:g}, {kind}: test accuracy")

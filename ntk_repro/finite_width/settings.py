@@ -5,8 +5,8 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
+from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import NetworkSettings
-from ntk_repro.network import InitialNetwork
 from ntk_repro.ranges import check_counts, check_not_negative
 
 

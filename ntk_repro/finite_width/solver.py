@@ -137,7 +137,7 @@ class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.folder = config, folder
         self.y = targets(data, config.positive)
-        self.net = config.create(data.x_train.shape[1:])
+        self.net = config.initial_network(data.x_train.shape[1:])
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
     """
     outputs = targets(data).num_outputs
-    net = config.create(data.x_train.shape[1:], outputs)
+    net = config.initial_network(data.x_train.shape[1:], outputs)
     console.print(f"  kernel of {len(data.x_train) * outputs:,} rows", highlight=False)
     kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
     # An image's outputs are neighbours, so the first images are a corner of the kernel.

@@ -33,10 +33,10 @@ def checked_images(config: Settings, positive: int | None = None) -> Dataset:
     """The images of a config, with targets that a network can learn and a network that takes them.
 
     Raises:
-        UserError: from `images`, `targets` and `InitialNetwork.check`.
+        UserError: from `images`, `targets` and `InitialNetwork.check_network`.
     """
     data = images(config)
-    config.check(data.x_train.shape[1:], targets(data, positive).num_outputs)
+    config.check_network(data.x_train.shape[1:], targets(data, positive).num_outputs)
     return data
 
 

@@ -37,7 +37,7 @@ class Config(SgdSettings, Settings):
     """Learning rate, for the loss that --loss-reduction names."""
     epochs: int = 100
     decay_epochs: int | None = None
-    """The learning rate is divided by ten after every so many passes (the paper: 30 for cifar10 and snakes);
+    """The learning rate is divided by ten every this many passes (the paper: 30 for cifar10 and snakes);
     none: never."""
     loss_reduction: Literal["mean", "sum"] = "mean"
     """The loss is the squared error, averaged over the batch and over the outputs (mean), or summed over the outputs
@@ -92,7 +92,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     training diverged.
     """
     y = targets(data)
-    net = config.create(data.x_train.shape[1:], y.num_outputs)
+    net = config.initial_network(data.x_train.shape[1:], y.num_outputs)
     followed = followed_images(len(data.x_test), config.follow)
     found: dict[str, np.ndarray] = {
         "num_params": np.asarray(net.num_params),

@@ -22,9 +22,8 @@ from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
-from ntk_repro.network import Network, check_network
+from ntk_repro.network import Network
 from ntk_repro.record import write_texts
-from ntk_repro.seeds import INIT, key_for
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -48,14 +47,13 @@ def _run(args: Sequence[str] | None) -> None:
 
 
 def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joined: bool) -> None:
-    settings = config.model_settings
     data = config.load()
     x = data.x
     if config.k:  # before other shares compute the whole matrix
         check_eigenpair_count(config.k, len(x), "--k")
-    check_network(config.net, x.shape[1:], settings.get("num_outputs"), **settings)
-    net = Network.create(config.net, key_for(config.seed, INIT), x.shape[1:], **settings)
-    identity = {"net": config.net, **settings, "seed": config.seed, "data": data.provenance.sha256}
+    config.check_network(x.shape[1:], config.model_settings.get("num_outputs"))
+    net = config.initial_network(x.shape[1:], outputs=None)
+    identity = config.kernel_identity(data)
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
     if config.explain or config.dry_run:
@@ -95,7 +93,7 @@ def _show_plan(
             free = remaining_bytes(memory)
             computation = Computation.planned(arguments, plan, config.precision, memory=free, like=like)
             console.print(stage_table(estimate(computation, arguments.x1, config.k, folder, left, free)))
-            print(f"it would lie in: {folder}")
+            print(f"its folder: {folder}")
     flags = [f"--{name.replace('_', '-')}" for name in ("explain", "dry_run") if getattr(config, name)]
     print(f"next: the same command without {' and '.join(flags)}")
 

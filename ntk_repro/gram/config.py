@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ntk_repro.experiments import DataSettings, SeedSettings
+from ntk_repro.experiments import DataSettings
+from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
 
 
 @dataclass(frozen=True)
-class GramConfig(DataSettings, ResidualNetworkSettings, SeedSettings):
+class GramConfig(DataSettings, ResidualNetworkSettings, InitialNetwork):
     """Computes the Gram matrix of a network's NTK on a data set into a store on disk, and its largest eigenpairs.
 
     The same command again continues where it was stopped, and returns at once when all is done.

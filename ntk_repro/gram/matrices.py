@@ -57,7 +57,7 @@ class SymmetricMatrix(abc.ABC):
     Attributes:
         n: rows, and columns.
         dtype: type of the entries, float32 or float64.
-        panel_rows: rows of a panel that is read into memory; 0 where the matrix lies in memory.
+        panel_rows: rows of a panel that is read into memory; 0 if the matrix is in memory.
     """
 
     n: int

@@ -83,7 +83,7 @@ def load(config: Config) -> Samples:
         data = load_dataset(config.data, config.data_dir, config.samples, 1, config.seed)
         samples = Samples(data.x_train, data.x_train.shape[1:], data.provenance.as_dict())
         _check_shown(config.shown, data.x_train[0].size)
-    config.check(samples.shape)
+    config.check_network(samples.shape)
     return samples
 
 
@@ -101,7 +101,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     """
     x, shape = samples.x, samples.shape
     nads = neural_anisotropy_directions(
-        config.create(shape), x, precision=config.precision, memory=config.memory_bytes, folder=folder
+        config.initial_network(shape), x, precision=config.precision, memory=config.memory_bytes, folder=folder
     )
     fourier = fourier_magnitude(nads.directions[: config.shown])
     random = np.random.default_rng([config.seed, Stream.BASIS_RANDOM]).standard_normal((_RANDOM_DIRECTIONS, *shape))

@@ -14,9 +14,9 @@ from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, StudyConfig, experiment
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
+from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.nads.streams import Stream
-from ntk_repro.network import InitialNetwork
 from ntk_repro.network_names import display_name
 from ntk_repro.record import RunFolder
 
@@ -74,7 +74,7 @@ def norm_and_bound(
 
 def _load(config: Config) -> Dataset:
     data = config.load()
-    config.check(data.x_train.shape[1:])
+    config.check_network(data.x_train.shape[1:])
     return data
 
 
@@ -88,7 +88,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     product of phi_j and sign(phi_j) as unit vectors; `random_rms`, `random_mean`: of the inner products of pairs of
     random unit vectors in n dimensions; `n`.
     """
-    net = config.create(data.x_train.shape[1:])
+    net = config.initial_network(data.x_train.shape[1:])
     # In float64: the norm divides by the smallest eigenvalues.
     gram = empirical_gram(net, data.x_train, precision="float64")
     n = len(gram)

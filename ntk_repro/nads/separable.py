@@ -85,7 +85,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     linearization's is refused); `alignment` (d,): the predicted alpha(g_vj) of all directions; `null` (d,).
     """
     found = basis.run(config.basis, folder.root).result()
-    net = config.create(samples.shape)
+    net = config.initial_network(samples.shape)
     rows = []
     with progress(f"{config.display_name}: training", len(config.indices), "directions") as advance:
         for j in config.indices:

@@ -116,7 +116,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     flat = u.reshape(len(u), -1).astype(np.float64)
     along = flat @ nads.reshape(len(nads), -1).T
 
-    net = config.create(samples.shape)
+    net = config.initial_network(samples.shape)
     rng = np.random.default_rng([config.seed, Stream.THEOREM1_SAMPLES])
     definition, theorem = [], []
     with progress(f"{config.display_name}: alignments", config.groups, "groups") as advance, precision_scope("float32"):

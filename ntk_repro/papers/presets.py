@@ -112,8 +112,9 @@ def load_figure_preset(
     ]
     if not configs:
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {source}: change its keep or nets")
+    drawn = {vars(config)["net"] for config in configs} if nets else set()
     for net in nets:
-        if net not in (drawn := {vars(config)["net"] for config in configs}):
+        if net not in drawn:
             raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")

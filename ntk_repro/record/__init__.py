@@ -12,7 +12,7 @@ from ntk_repro.record.atomic import (
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
 from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.presets import load_preset, load_presets
-from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root
+from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root, study_of_run
 
 __all__ = [
     "RunFolder",
@@ -31,6 +31,7 @@ __all__ = [
     "read_json",
     "runs_root",
     "save_arrays",
+    "study_of_run",
     "write_errors_explained",
     "write_text",
     "write_texts",

@@ -45,6 +45,12 @@ def runs_root(root: Path | str | None = None) -> Path:
     return Path(root or os.environ.get("NTK_REPRO_RUNS") or "runs")
 
 
+def study_of_run(path: Path) -> str:
+    """The name of the study whose run folder this is."""
+    new, former = _FORMER_NAME
+    return re.sub(f"^{former}", new, path.absolute().parent.name)
+
+
 class RunInUseError(UserError):
     """Another process writes the run folder."""
 
@@ -161,8 +167,7 @@ class RunFolder:
     @property
     def study(self) -> str:
         """Name of the study that wrote it."""
-        new, former = _FORMER_NAME
-        return re.sub(f"^{former}", new, self.path.parent.name)
+        return study_of_run(self.path)
 
     @property
     def done(self) -> bool:

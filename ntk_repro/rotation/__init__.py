@@ -1,6 +1,6 @@
-"""Study: how a network's tangent kernel turns towards its task in training, and what that is worth.
+"""Study: how a network's tangent kernel rotates towards its task in training, and how useful that is.
 
-One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+Each experiment is a file with `Config`, `run` and `show`; `EXPERIMENTS` names them.
 
 Source: Ortiz-Jimenez et al. 2021, section 4.
 """

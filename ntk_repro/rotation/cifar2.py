@@ -90,12 +90,12 @@ class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.data, self.folder = config, data, folder
         self.y_train, self.y_test = class_labels(data, NO_CLASSES)
-        self.net = config.create(data.x_train.shape[1:])
+        self.net = config.initial_network(data.x_train.shape[1:])
 
     @functools.cached_property
     def kernel(self) -> Float[np.ndarray, "n n"]:
         """The NTK on all images, training images first; every training set is a corner of it."""
-        identity = self.config.identity(self.data)
+        identity = self.config.kernel_identity(self.data)
         _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
         return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 

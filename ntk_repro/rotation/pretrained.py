@@ -57,7 +57,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     network then; `network_test_accuracy`, `network_train_accuracy`, `network_loss` (epochs,), `majority_rate`.
     nan from where the network's training diverged.
     """
-    net = config.create(data.x_train.shape[1:])
+    net = config.initial_network(data.x_train.shape[1:])
     task = task_for(config, data, net, folder.root)
     batches = config.recipe.minibatches(config.seed, len(data.x_train))
 
@@ -97,7 +97,7 @@ def _linearized(config: Config, data: Dataset, task: Task, net: Network, where: 
     # Only the largest eigenvalue: all of them would cost more than the training, and lambda_min is nearly 0.
     ratio = config.learning_rate / (n * eta_critical(top_eigenpairs(kernel[:n, :n], 1, tolerance=1e-4)))
     console.print(f"linearization: eta / eta_critical = {ratio:.2g}", highlight=False)
-    # Of the two kinds, a column each, one starts at the network's outputs and the other at 0.
+    # Of the two kinds, one column each, one starts at the network's outputs and the other at 0.
     labels = (np.repeat(y[:, None], 2, axis=1) for y in (task.y_train, task.y_test))
     start = (net(x) * np.array([1, 0], np.float32) for x in (data.x_train, data.x_test))
     kernels = kernel[:n, :n], kernel[n:, :n]

@@ -44,7 +44,7 @@ def images(config: Settings) -> Dataset:
         UserError: from `load_dataset`; a custom network that cannot take them.
     """
     data = config.load()
-    config.check(data.x_train.shape[1:])
+    config.check_network(data.x_train.shape[1:])
     return data
 
 
@@ -65,7 +65,7 @@ def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | Non
     """
     index = config.index
     count = max(num_eigenfunctions, index or 0)
-    basis = eigenbasis(net, data.x, count, identity=config.identity(data), root=root) if count else None
+    basis = eigenbasis(net, data.x, count, identity=config.kernel_identity(data), root=root) if count else None
     if basis is None or index is None:
         return Task(*class_labels(data, NO_CLASSES), basis)
     labels = (eigenfunction_labels(basis.vectors, index) > 0).astype(np.int32)

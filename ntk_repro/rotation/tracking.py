@@ -78,7 +78,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `network_loss` (epochs,) and `majority_rate`, of the test labels. nan from where the training diverged. With
     epochs = 0 the kernel is measured before training only.
     """
-    net = config.create(data.x_train.shape[1:])
+    net = config.initial_network(data.x_train.shape[1:])
     task = task_for(config, data, net, folder.root, config.num_eigenfunctions)
     count = _kernel_images(config, data)
     kernel = KernelMeasurement(

@@ -68,7 +68,8 @@ class Recipe:
 
     def learning_rates(self, n: int) -> Float[np.ndarray, " steps"]:
         """The learning rate of each step on n training samples, float32."""
-        step, steps = np.arange(self.steps(n)), self.steps(n)
+        steps = self.steps(n)
+        step = np.arange(steps)
         passes = step * self.batch_size // n  # complete passes before the step
         tenths = passes // self.decay_epochs
         factors = {"linear": 1 - step / steps, "constant": np.ones(steps), "steps": 0.1**tenths}

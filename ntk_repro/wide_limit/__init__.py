@@ -1,6 +1,6 @@
 """Study: wide networks evolve as linear models, and their predictions as a Gaussian process.
 
-One file an experiment, each with `Config`, `run` and `show`; `EXPERIMENTS` names them.
+Each experiment is a file with `Config`, `run` and `show`; `EXPERIMENTS` names them.
 
 Source: Lee et al. 2019.
 """

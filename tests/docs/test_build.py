@@ -12,13 +12,14 @@ import pytest
 
 import ntk_repro
 from ntk_repro.lazy_names import homes
+from ntk_repro.papers import FIGURES
 from tests.docs.blocks import DOCS, ROOT
 
 pytestmark = pytest.mark.slow
 
 API = {page.stem: page.read_text() for page in (DOCS / "api").glob("*.md")}
 MODULES = sorted(set(re.findall(r"^\.\. automodule:: (\S+)", "\n".join(API.values()), re.MULTILINE)))
-STUDIES = {path.parent.name for path in (ROOT / "ntk_repro").glob("*/__init__.py") if "Study:" in path.read_text()}
+STUDIES = {figure.study.split(".")[0] for figure in FIGURES.values()}
 # Rooms that are programs or shims, with nothing for a reader to call.
 WITHOUT_A_PAGE = {"__main__", "_neural_tangents", "widths"}
 

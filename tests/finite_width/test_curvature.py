@@ -20,7 +20,7 @@ CONFIG = curvature.Config(
 @pytest.mark.slow
 def test_curvatures_are_those_of_the_dense_hessian(done):
     result, data = done.result(), images(CONFIG)
-    net = CONFIG.of_width(0.02).create(data.x_train.shape[1:], 10)
+    net = CONFIG.of_width(0.02).initial_network(data.x_train.shape[1:], 10)
     y = jnp.asarray(targets(data).y_train)
     start, as_tree = ravel_pytree(net.params)
     f = net.linearized()
@@ -41,7 +41,7 @@ def test_curvatures_are_those_of_the_dense_hessian(done):
 def test_the_limit_is_where_gradient_descent_begins_to_diverge(done):
     """Full-batch steps on the six images, with momentum, just below and just above."""
     result, data = done.result(), images(CONFIG)
-    net = CONFIG.of_width(0.02).create(data.x_train.shape[1:], 10).linearization()
+    net = CONFIG.of_width(0.02).initial_network(data.x_train.shape[1:], 10).linearization()
     y = targets(data).y_train[:6]
     limit = float(result["limit"] / result["curvature"][0])
     assert result["limit"] == pytest.approx(3.8)

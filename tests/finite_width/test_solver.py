@@ -50,7 +50,7 @@ def test_its_outputs_are_those_of_the_weights_to_1e_4(tmp_path, monkeypatch):
     monkeypatch.setattr(solver, "train_linearization", lambda *a, **k: seen.append(real(*a, **k)) or seen[0])
     solver.run(dataclasses.replace(CONFIG, sizes=()), root=tmp_path)
     data = targets(images(CONFIG), CONFIG.positive)
-    net, recipe = CONFIG.create(data.x_train.shape[1:]).linearization(), CONFIG.recipe
+    net, recipe = CONFIG.initial_network(data.x_train.shape[1:]).linearization(), CONFIG.recipe
     trained = train(net, data.x_train, data.y_train, recipe=recipe, batches=recipe.minibatches(0, 60))
     for fx, x in ((seen[0].fx_train, data.x_train), (seen[0].fx_test, data.x_test)):
         np.testing.assert_allclose(fx, trained.network(x), atol=1e-4)

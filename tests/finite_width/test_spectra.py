@@ -19,7 +19,7 @@ CONFIG = spectra.Config(**{**SMALL, "n_train": 12, "n_test": 1}, direct_images=5
 @pytest.mark.slow
 def test_the_singular_values_are_those_of_the_jacobian(done):
     result, data = done.result(), images(CONFIG)
-    j = jacobian(CONFIG.create(data.x_train.shape[1:], 10), data.x_train, 10).reshape(120, -1)
+    j = jacobian(CONFIG.initial_network(data.x_train.shape[1:], 10), data.x_train, 10).reshape(120, -1)
     exact = np.linalg.svd(j.astype(float), compute_uv=False)
     there = result["singular_values"] > 1e-3 * exact[0]
     np.testing.assert_allclose(result["singular_values"][there], exact[: there.sum()], rtol=1e-3)

@@ -33,7 +33,7 @@ def test_both_models_start_equal_and_separate(done):
 def test_the_linearization_is_that_of_an_explicit_training(done):
     data = images(CONFIG)
     y = targets(data)
-    net = CONFIG.create(data.x_train.shape[1:], 10).linearization()
+    net = CONFIG.initial_network(data.x_train.shape[1:], 10).linearization()
     # The study's loss is the mean of (f - y)^2 over batch and outputs, a fifth of half the squared error.
     rescaled = {"learning_rate": CONFIG.learning_rate / 5, "weight_decay": CONFIG.weight_decay * 5}
     recipe = dataclasses.replace(CONFIG.recipe, loss="half_squared_error", **rescaled)

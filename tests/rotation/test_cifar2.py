@@ -27,7 +27,7 @@ def test_every_array_has_the_documented_shape(done):
 @pytest.mark.parametrize("i", [0, 1])
 def test_both_models_are_those_of_weight_space(done, i):
     result, data, size = done.result(), images(CONFIG), CONFIG.sizes[i]
-    net = CONFIG.create(data.x_train.shape[1:])
+    net = CONFIG.initial_network(data.x_train.shape[1:])
     for what, model in (("network", net), ("linearized", net.linearization())):
         trained = train(
             model,

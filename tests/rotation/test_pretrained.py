@@ -32,7 +32,7 @@ def test_every_array_has_the_documented_shape(done):
 
 def test_the_learning_rate_is_reported_in_units_of_the_critical_one(done, root):
     data = images(CONFIG)
-    kernel = empirical_gram(CONFIG.create(data.x_train.shape[1:]), data.x_train).astype(np.float64)
+    kernel = empirical_gram(CONFIG.initial_network(data.x_train.shape[1:]), data.x_train).astype(np.float64)
     largest = np.linalg.eigvalsh(kernel)[-1]
     ratio = done.result()["eta_over_critical"]
     assert ratio[0] == pytest.approx(CONFIG.learning_rate * largest / 2 / 150, rel=1e-3)
@@ -43,7 +43,7 @@ def test_the_learning_rate_is_reported_in_units_of_the_critical_one(done, root):
 @pytest.mark.slow
 def test_both_kinds_are_those_of_weight_space(done, root):
     result, data = done.result(), images(CONFIG)
-    net = CONFIG.create(data.x_train.shape[1:])
+    net = CONFIG.initial_network(data.x_train.shape[1:])
     task = task_for(CONFIG, data, net, root)
     training = {"recipe": CONFIG.recipe, "batches": CONFIG.recipe.minibatches(CONFIG.seed, 150)}
     end = train(net, data.x_train, task.y_train, **training).network

@@ -19,7 +19,7 @@ def data():
 
 
 def test_the_classes_are_the_first_five_against_the_others(data, tmp_path):
-    task = task_for(CONFIG, data, CONFIG.create(data.x_train.shape[1:]), tmp_path)
+    task = task_for(CONFIG, data, CONFIG.initial_network(data.x_train.shape[1:]), tmp_path)
     np.testing.assert_array_equal(task.y_train, data.y_train < 5)
     np.testing.assert_array_equal(task.y_test, data.y_test < 5)
     assert task.basis is None
@@ -27,7 +27,7 @@ def test_the_classes_are_the_first_five_against_the_others(data, tmp_path):
 
 
 def test_an_eigenfunction_is_one_of_the_kernel_on_all_images(data, tmp_path):
-    net = CONFIG.create(data.x_train.shape[1:])
+    net = CONFIG.initial_network(data.x_train.shape[1:])
     third = dataclasses.replace(CONFIG, index=3)
     task = task_for(third, data, net, tmp_path)
     vectors = np.linalg.eigh(empirical_gram(net, data.x).astype(np.float64))[1][:, ::-1]
@@ -41,7 +41,7 @@ def test_an_eigenfunction_is_one_of_the_kernel_on_all_images(data, tmp_path):
 
 def test_seeds_decide_over_start_and_order(data):
     configs = (CONFIG, Config(**SMALL), Config(**{**SMALL, "seed": 1}))
-    one, again, other = (config.create(data.x_train.shape[1:])(data.x_test) for config in configs)
+    one, again, other = (config.initial_network(data.x_train.shape[1:])(data.x_test) for config in configs)
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
     one, again, other = (config.recipe.minibatches(config.seed, 150) for config in configs)
@@ -61,4 +61,4 @@ def test_other_classes_are_refused(labels, message, tmp_path):
 
 def test_more_eigenfunctions_than_images_are_refused(data, tmp_path):
     with pytest.raises(UserError, match="201 eigenfunctions need at least 201 samples, not 200"):
-        task_for(CONFIG, data, CONFIG.create(data.x_train.shape[1:]), tmp_path, 201)
+        task_for(CONFIG, data, CONFIG.initial_network(data.x_train.shape[1:]), tmp_path, 201)

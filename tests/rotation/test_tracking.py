@@ -43,7 +43,7 @@ def test_more_eigenvectors_than_images_are_refused_before_anything_is_computed(t
 
 def test_the_last_measurement_is_of_the_trained_network(done):
     result, data = done.result(), images(CONFIG)
-    net = CONFIG.create(data.x_train.shape[1:])
+    net = CONFIG.initial_network(data.x_train.shape[1:])
     kernel = empirical_gram(net, data.x, precision="float64")
     values, vectors = np.linalg.eigh(kernel)
     vectors = vectors[:, ::-1][:, :12]
@@ -90,9 +90,9 @@ def test_the_classes_before_training_only(tmp_path):
     np.testing.assert_array_equal(result["epochs"], [0])
     assert result["images"][-1] == 150
     data = images(config)
-    vectors = np.linalg.eigh(empirical_gram(config.create(data.x_train.shape[1:]), data.x_train, precision="float64"))[
-        1
-    ]
+    vectors = np.linalg.eigh(
+        empirical_gram(config.initial_network(data.x_train.shape[1:]), data.x_train, precision="float64")
+    )[1]
     y = np.where(data.y_train < 5, 1.0, -1.0)
     expected = np.linalg.norm(vectors[:, -10:].T @ y) / np.sqrt(150)
     assert result["energy_concentration"][0] == pytest.approx(expected, rel=1e-4)

@@ -22,7 +22,7 @@ class Cost:
     Attributes:
         products: floating-point operations of products with the matrix, in its own precision.
         algebra: operations in float64 beside them, as many as a matrix product does in the same time.
-        memory: bytes at once, beside a matrix that lies in memory.
+        memory: bytes at once, beside a matrix that is in memory.
     """
 
     products: float

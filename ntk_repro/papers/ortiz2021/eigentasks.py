@@ -69,9 +69,10 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
         crossing, note = lead.crossing, f"ahead at {lead.below:.0%} of the indices below it"
         if crossing is None:
             last = max(curves["index"])
-            undetermined = why or not lead.compared
-            crossing, note = (math.nan, f"index {last:,}") if undetermined else (last, "this index")
-            note = f"no crossing up to {note}"
+            if why or not lead.compared:
+                crossing, note = math.nan, f"no crossing up to index {last:,}"
+            else:
+                crossing, note = last, "no crossing up to this index"
         near = paper / _AROUND <= crossing <= paper * _AROUND
         holds = lead.crossing is not None and lead.below == 1.0 and near
         yield judged(net, holds, crossing, "index of the crossing", note, unless=why, paper=paper)

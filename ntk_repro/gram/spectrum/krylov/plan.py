@@ -38,7 +38,7 @@ class Problem:
         k: eigenpairs.
         itemsize: bytes of an entry.
         product_itemsize: bytes of a number in a product.
-        panel_rows: rows of a panel that is read from disk; 0 where the matrix lies in memory.
+        panel_rows: rows of a panel that is read from disk; 0 if the matrix is in memory.
     """
 
     n: int
