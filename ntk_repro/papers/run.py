@@ -86,8 +86,7 @@ def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "t
     for config in load_figure_preset(figure, preset, **changes).configs:
         # Only images that the command names may be fewer than the preset asks for.
         config, reports = config.fitted(chosen) if chosen else (config, [])
-        config.resolved()
-        configs.append(config)
+        configs.append(config.resolved())
         lines |= dict.fromkeys(reports)
     return configs, list(lines)
 
