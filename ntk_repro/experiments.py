@@ -21,7 +21,7 @@ import tyro
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import check_name
 from ntk_repro.ranges import check_counts, check_seed
 from ntk_repro.record import RunFolder
 
@@ -325,8 +325,7 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     if default and args[0].startswith("-"):
         args = [default, *args]
     name = args[0].replace("-", "_")
-    if name not in known:
-        raise unknown_name("experiment", args[0], known)
+    check_name("experiment", name, known)
     # Only this experiment is imported: each loads another part of the library.
     module = importlib.import_module(f"ntk_repro.{study}.{name}")
     single_command(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from ntk_repro.dynamics.learning_rates import check_momentum, stability_limit
 from ntk_repro.dynamics.spectral import checked_start
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.precision import float64_scope
@@ -100,8 +100,7 @@ def train_in_function_space(
     rates = checked_array(learning_rate, f"learning_rate for {steps} steps", (), (steps,), dtype=dtype)
     rates = np.broadcast_to(rates, steps)
     check_not_negative(learning_rate=rates.min())
-    if loss not in LOSSES:
-        raise unknown_name("loss", loss, LOSSES)
+    check_name("loss", loss, LOSSES)
     if loss == "binary_cross_entropy":
         check_binary_labels(y)
     check_momentum(momentum)

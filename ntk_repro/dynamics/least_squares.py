@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ntk_repro.dynamics.columns import LiveColumns, live_columns
 from ntk_repro.dynamics.weights import weight_change
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import checked_array
@@ -125,8 +125,7 @@ def solve_least_squares(
         UserError: for shapes that do not fit, an unknown method, a ridge with method="primal", numbers out of range, a
             problem that memory does not hold, and "cholesky" of a kernel that is singular within the cut-off.
     """
-    if method not in ("auto", *_METHODS):
-        raise unknown_name("method", method, ("auto", *_METHODS))
+    check_name("method", method, ("auto", *_METHODS))
     check_not_negative(ridge=ridge)
     if ridge and method == "primal":
         raise UserError('a ridge is solved by the kernel: take method="dual" or "auto", or leave the ridge out')

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
@@ -109,8 +109,7 @@ def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
 
 def _checked_outputs(outputs: str | int) -> str | int:
     if isinstance(outputs, str):
-        if outputs not in ("mean", "full"):
-            raise unknown_name("choice of outputs", outputs, ("mean", "full"))
+        check_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
     if isinstance(outputs, bool) or not isinstance(outputs, SupportsIndex):
         raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}')

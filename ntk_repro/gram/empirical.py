@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.jacobian import jacobian_gram
@@ -52,8 +52,7 @@ def empirical_gram(
     >>> empirical_gram(net, np.ones((3, 4, 4, 1), np.float32)).shape
     (3, 3)
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    check_name("method", method, METHODS)
     if method != "structured" and precision in ("tf32", "bf16"):
         raise UserError(f'precision="{precision}" is for method="structured": take "float32" or "float64"')
     with checked_arguments(net, x1, x2, outputs, precision) as arguments:

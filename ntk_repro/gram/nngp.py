@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import check_result_fits
@@ -43,8 +43,7 @@ def empirical_nngp(
         UserError: for a network without a readout in the sense of `Parameterization`, and inputs that are not finite
             or do not fit.
     """
-    if precision not in ("float32", "float64"):
-        raise unknown_name("precision", precision, ("float32", "float64"))
+    check_name("precision", precision, ("float32", "float64"))
     features_fn = readout_features_fn(net.module)
     with precision_scope(precision) as dtype:
         x1, x2 = checked_samples(x1, x2, dtype, integers=False)

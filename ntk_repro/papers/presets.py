@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
@@ -114,8 +114,7 @@ def load_figure_preset(
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {source}: change its keep or nets")
     drawn = {vars(config)["net"] for config in configs} if nets else set()
     for net in nets:
-        if net not in drawn:
-            raise unknown_name(f"network of {figure.id} at preset {preset}", net, drawn)
+        check_name(f"network of {figure.id} at preset {preset}", net, drawn)
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
     return Preset(preset, cost, tuple(configs), source if source != figure.id else "")
@@ -186,5 +185,4 @@ def _check_keys(content: Mapping[str, Any], where: str, known: Sequence[str]) ->
     for key in content:
         if key == "seed":
             raise UserError(f"{where} has seed; write seeds = [{content[key]}] instead")
-        if key not in known:
-            raise unknown_name(f"key of {where}", key, known)
+        check_name(f"key of {where}", key, known)

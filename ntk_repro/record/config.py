@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import tomli_w
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name, unknown_name
 
 T = TypeVar("T")
 
@@ -114,8 +114,7 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
     prefix = f"{where}." if where else ""
     for name in mapping:
-        if name not in fields:
-            raise unknown_name(f"option of {where or cls.__name__}", str(name), fields)
+        check_name(f"option of {where or cls.__name__}", str(name), fields)
     for name, field in fields.items():
         has_default = not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
         if name not in mapping and not has_default:

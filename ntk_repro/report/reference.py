@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
 from ntk_repro.report.results import Result, Shown, gather
@@ -41,8 +41,7 @@ def write_results(
     chosen = list(FIGURES.values() if figures is None else figures)
     known = dict.fromkeys(name for figure in chosen for name in preset_names(figure))
     for name in presets:
-        if name not in known:
-            raise unknown_name("preset", name, known)
+        check_name("preset", name, known)
     entries = [entry for name in presets or known for entry in gather(chosen, scratch, root, preset=name)]
     for entry in entries:  # before any is replaced
         if entry.trouble:

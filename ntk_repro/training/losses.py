@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from ntk_repro.dynamics.function_space import check_binary_labels
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_finite
 
 LOSSES = ("binary_cross_entropy", "half_squared_error", "squared_error", "mean_squared_error")
@@ -53,8 +53,7 @@ class Loss:
         Raises:
             UserError: the name is not among those known.
         """
-        if name not in known:
-            raise unknown_name("loss", name, known)
+        check_name("loss", name, known)
         return next(loss for loss in _LOSSES if loss.name == name)
 
     def __call__(self, fx: Float[Array, "b k"], y: Float[Array, "b k"]) -> Float[Array, ""]:

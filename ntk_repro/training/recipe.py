@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Float, Int
 
 from ntk_repro.dynamics.learning_rates import check_momentum
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.seeds import order_seed
 from ntk_repro.training.batches import check_batch_size, minibatches
@@ -51,8 +51,7 @@ class Recipe:
 
     def __post_init__(self):
         for kind, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES}.items():
-            if getattr(self, kind) not in known:
-                raise unknown_name(kind, getattr(self, kind), known)
+            check_name(kind, getattr(self, kind), known)
         check_momentum(self.momentum)
         check_not_negative(learning_rate=self.learning_rate, weight_decay=self.weight_decay)
         check_counts(batch_size=self.batch_size, epochs=self.epochs, decay_epochs=self.decay_epochs)

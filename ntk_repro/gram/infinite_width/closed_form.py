@@ -6,7 +6,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 
 Values = Float[np.ndarray, "..."]
 
@@ -62,8 +62,7 @@ def kernel_step(
     Raises:
         UserError: for an activation without closed forms here.
     """
-    if activation not in EXPECTATIONS:
-        raise unknown_name("activation with closed forms", activation, EXPECTATIONS)
+    check_name("activation with closed forms", activation, EXPECTATIONS)
     expectations = EXPECTATIONS[activation]
     t, t_dot = expectations(k11[:, None], k12, k22[None, :])
     k12 = sigma_w**2 * t + sigma_b**2

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.errors import UserError, unknown_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import host_available_bytes
@@ -98,8 +98,7 @@ def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, mem
         allowed = host_available_bytes() if memory is None else memory
         suits = n <= DENSE_BELOW or k > DENSE_SHARE * n
         method = "dense" if suits and solvers["dense"].cost(n, k).memory <= allowed else "krylov"
-    if method not in solvers:
-        raise unknown_name("method", method, ("auto", *solvers))
+    check_name("method", method, ("auto", *solvers))
     return solvers[method]
 
 
