@@ -6,10 +6,14 @@ Public functions take what users pass, lists and integers too, and refuse the re
 from typing import Any
 
 import numpy as np
-from beartype import BeartypeConf, BeartypeHintOverrides, beartype
+from beartype import BeartypeConf, FrozenDict, beartype
 
-_NUMBERS = {float: float | int | np.floating | np.integer, int: int | np.integer}
-_CONF = BeartypeConf(hint_overrides=BeartypeHintOverrides(_NUMBERS))  # pyright: ignore[reportCallIssue]
+_NUMBERS = {
+    complex: complex | float | int | np.number,
+    float: float | int | np.floating | np.integer,
+    int: int | np.integer,
+}
+_CONF = BeartypeConf(hint_overrides=FrozenDict(_NUMBERS))
 
 
 def checked_if_private(function: Any) -> Any:

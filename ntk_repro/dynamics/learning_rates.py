@@ -80,7 +80,7 @@ def neural_tangents_time(t: ArrayLike, num_targets: int) -> Any:
     return np.multiply(t, num_targets)
 
 
-def _extremes(kernel: Float[np.ndarray, "n n"] | GramStore | Eigenpairs) -> tuple[float, float]:
+def _extremes(kernel: Float[np.ndarray, "rows columns"] | GramStore | Eigenpairs) -> tuple[float, float]:
     if isinstance(kernel, Eigenpairs):
         complete = len(kernel.values) == len(kernel.vectors)
         return float(kernel.values[-1]) if complete else 0.0, float(kernel.values[0])

@@ -67,6 +67,6 @@ def truncation_bounds(
     return train, np.where(np.isnan(test), np.inf, test)
 
 
-def _product(a: np.ndarray, b: float) -> np.ndarray:
+def _product(a: Float[np.ndarray, "*T"] | np.float64, b: float) -> Float[np.ndarray, "*T"] | np.float64:
     """a b, 0 where b is 0."""
     return a * b if b > 0 else np.zeros_like(a)

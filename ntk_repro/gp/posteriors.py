@@ -81,7 +81,7 @@ def readout_posterior(
     """
     _, k_test_train, k_test_test, y = _checked(nngp_train_train, nngp_test_train, nngp_test_test, y_train)
     times, spectrum = checked_times(t), decompose(nngp_train_train)
-    of_mean, of_covariance = _learned_inverse(spectrum, times), _learned_inverse(spectrum, 2 * times)
+    of_mean, of_covariance = _learned_inverse(spectrum, times), _learned_inverse(spectrum, np.asarray(2 * times))
     return _readout(spectrum, of_mean, of_covariance, k_test_train, k_test_test, y)
 
 

@@ -107,7 +107,7 @@ def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
     return False
 
 
-def _checked_outputs(outputs: str | int) -> str | int:
+def _checked_outputs(outputs: object) -> str | int:
     if isinstance(outputs, str):
         check_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
@@ -125,8 +125,8 @@ def checked_samples(
         UserError: without samples along the first axis, for values that are not finite, and for samples of x1 and x2
             that differ in shape or type; it names the argument.
     """
-    x1 = _checked_samples(x1, "x1", dtype, integers)
-    x2 = None if x2 is None else _checked_samples(x2, "x2", dtype, integers)
+    x1 = _checked_samples(np.asarray(x1), "x1", dtype, integers)
+    x2 = None if x2 is None else _checked_samples(np.asarray(x2), "x2", dtype, integers)
     if x2 is not None and (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
         one, two = (f"{x.shape[1:]} and type {x.dtype}" for x in (x1, x2))
         raise UserError(f"one sample of x1 has shape {one}, one of x2 {two}: they must agree")
@@ -134,7 +134,6 @@ def checked_samples(
 
 
 def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype, integers: bool) -> np.ndarray:
-    x = np.asarray(x)
     if x.ndim < 2 or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
     if np.iscomplexobj(x):

@@ -139,10 +139,10 @@ class _Frame:
         factor: L.
     """
 
-    inputs: Float[np.ndarray, "S d_in"]
-    cotangents: Float[np.ndarray, "S d_out"]
-    rows: Float[np.ndarray, "d_in rank"] | None
-    factor: Float[np.ndarray, "S rank"] | None
+    inputs: Float[Array | np.ndarray, "S d_in"]
+    cotangents: Float[Array | np.ndarray, "S d_out"]
+    rows: Float[Array | np.ndarray, "d_in q"] | None
+    factor: Float[Array | np.ndarray, "S r"] | None
 
     @property
     def coordinates(self) -> int:

@@ -130,9 +130,9 @@ class Features:
         cotangents: for each of these layers (n, c, S, d_out).
     """
 
-    gradients: list[Float[Array, "n c p"]]
-    inputs: list[Float[Array, "n S d_in"]]
-    cotangents: list[Float[Array, "n c S d_out"]]
+    gradients: list[Float[Array, "n c _p"]]
+    inputs: list[Float[Array, "n _S _d_in"]]
+    cotangents: list[Float[Array, "n c _S _d_out"]]
 
 
 jax.tree_util.register_dataclass(Features, ["gradients", "inputs", "cotangents"], [])
@@ -156,7 +156,7 @@ def features_of(capture: Capture, plan: Plan) -> Features:
     return Features(_joined(gradients), inputs, cotangents)
 
 
-def _joined(gradients: list[Float[Array, "n c p"]]) -> list[Float[Array, "n c p"]]:
+def _joined(gradients: list[Float[Array, "n c _p"]]) -> list[Float[Array, "n c _p"]]:
     """Few arrays: a matrix product for each small layer would cost time, a copy of each large one memory."""
     small = [g for g in gradients if g.shape[-1] <= _LARGE]
     joined = [jnp.concatenate(small, axis=-1)] if small else []
