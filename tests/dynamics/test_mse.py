@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro._neural_tangents import nt
-from ntk_repro.dynamics import momentum_dynamics, mse_dynamics, neural_tangents_time, weight_change
+from ntk_repro.dynamics import averaged_loss_time, momentum_dynamics, mse_dynamics, neural_tangents_time, weight_change
 from ntk_repro.dynamics.function_space import train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
@@ -91,6 +91,20 @@ def test_steps_are_gradient_descent_on_the_weights(problem, momentum, shares, at
     for share in shares:  # of the largest stable rate
         rate = share * 2 * (1 + d.momentum) / d.eigenvalues[0]
         assert_near(d.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate, d.momentum), atol)
+
+
+def test_momentum_at_small_rates_follows_its_flow(problem):
+    d, at = momentum_dynamics(problem.kernel, problem.y, 1 - np.sqrt(1e-6)), (2000, 1e-6, *problem.starts)
+    for steps, flow in zip(d.outputs_after(*at), d.outputs(*at), strict=True):
+        assert 0 < np.abs(steps - flow).max() < 3e-3
+
+
+def test_the_averaged_loss_has_its_own_time(problem, dynamics):
+    steps, rate, size = 50, 0.8, problem.y.size
+    expected = by_descent(problem, [steps], rate / size)
+    assert_near(dynamics.outputs_after([steps], rate / size, *problem.starts), expected, 1e-12)
+    flow = dynamics.outputs(averaged_loss_time(steps, rate, size), *problem.starts)
+    assert np.abs(flow[0] - expected[0]).max() < 0.02
 
 
 def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
