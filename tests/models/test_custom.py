@@ -1,6 +1,6 @@
 """Custom networks: loaded, given what they take, distinguished by their source, refused in one line."""
 
-import pickle
+import pickle  # noqa: TID251 (a spec goes to other processes as a pickle)
 import sys
 from dataclasses import replace
 from pathlib import Path
