@@ -21,11 +21,7 @@ def test_the_name_of_a_paper_is_all_of_its_figures_in_its_order():
 
 @pytest.mark.parametrize(
     ("name", "nearest", "papers"),
-    [
-        ("ortiz2021/fig22", "'ortiz2021/fig2'", False),
-        ("fgi13", "'fig13'", False),
-        ("ortiz202", "'ortiz2021'", True),
-    ],
+    [("ortiz2021/fig22", "'ortiz2021/fig2'", False), ("fgi13", "'fig13'", False), ("ortiz202", "'ortiz2021'", True)],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, nearest, papers):
     with pytest.raises(UserError, match=f"unknown .*figure '{name}'; did you mean {nearest}"):

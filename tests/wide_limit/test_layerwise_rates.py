@@ -49,10 +49,7 @@ def test_each_parameter_has_the_rate_of_its_layer():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "activation", "loss", "sigma_b"),
-    [
-        ("fcn", "relu", "half_mean_squared_error", 0.3),
-        ("cnn", "tanh", "cross_entropy", 0.0),
-    ],
+    [("fcn", "relu", "half_mean_squared_error", 0.3), ("cnn", "tanh", "cross_entropy", 0.0)],
 )
 def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, activation, loss, sigma_b, monkeypatch):
     ntk, standard = pair(name, activation, sigma_b)
