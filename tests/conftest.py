@@ -1,6 +1,7 @@
 """Settings of all tests: JAX on the CPU, and no file written outside of the test's folder."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -33,6 +34,37 @@ def _temporary_folders(monkeypatch, tmp_path):
 def root(tmp_path_factory) -> Path:
     """A folder of runs that the tests of one file share."""
     return tmp_path_factory.mktemp("runs")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of `folder`."""
+
+    n: int = 2
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The open folder of an unfinished run."""
+    from ntk_repro.record import RunFolder
+
+    with RunFolder.open("study", Settings(), root=tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def ends_in_one_line(capsys):
+    """Runs a command that ends with status 2 and one line of an error, which may follow on progress."""
+
+    def ended(main, *arguments, progress: bool = False) -> str:
+        with pytest.raises(SystemExit, match=r"^2$"):
+            main([str(argument) for argument in arguments])
+        lines = capsys.readouterr().err.splitlines()
+        (error,) = [line for line in lines if line.startswith("error: ")]
+        assert progress or lines == [error]
+        return error
+
+    return ended
 
 
 @pytest.fixture(scope="module")

@@ -195,12 +195,11 @@ def test_invalid_settings_are_refused_before_there_is_a_folder(changes, message,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_part_is_computed_once_and_logged_with_its_facts(tmp_path):
-    with RunFolder.open("parts", Config(), root=tmp_path) as folder:
-        assert folder.part("one", lambda x: {"x": x}, 3)["x"] == 3
-        assert folder.part("one", lambda x: {"x": x}, 4)["x"] == 3
-        folder.part("two", lambda: {"loss": 0.5, "curve": [1, 2]}, phase="second")
-        (line,) = folder.metrics()
+def test_a_part_is_computed_once_and_logged_with_its_facts(folder):
+    assert folder.part("one", lambda x: {"x": x}, 3)["x"] == 3
+    assert folder.part("one", lambda x: {"x": x}, 4)["x"] == 3
+    folder.part("two", lambda: {"loss": 0.5, "curve": [1, 2]}, phase="second")
+    (line,) = folder.metrics()
     assert line.pop("seconds") >= 0
     assert line == {"phase": "second", "loss": 0.5}
 

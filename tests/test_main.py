@@ -21,15 +21,6 @@ def wide_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
 
 
-def refusal(capsys, *args) -> str:
-    """The error, of one line, with which the command ends."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(arg) for arg in args])
-    assert ended.value.code == 2
-    (sentence,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    return sentence
-
-
 @pytest.mark.parametrize(
     ("network", "verdict"),
     [(None, "holds"), pytest.param([0.5, 0.6, 0.7, 0.8], "does not hold", marks=pytest.mark.slow)],
@@ -68,16 +59,16 @@ def test_the_doctor_reports(capsys):
         ("run ortiz2021/fig2 --data digits --n-train 5000", "digits has 1,4"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_with_status_2(args, message, capsys):
-    assert message in refusal(capsys, *args.split())
+def test_bad_input_is_refused_in_one_line_with_status_2(args, message, ends_in_one_line):
+    assert message in ends_in_one_line(main, *args.split(), progress=True)
 
 
-def test_of_several_figures_nothing_is_computed_where_one_cannot_be(capsys, monkeypatch):
+def test_of_several_figures_nothing_is_computed_where_one_cannot_be(ends_in_one_line, monkeypatch):
     """The runs of one paper's Figure 6 have test images, those of another refuse them."""
     made = []
     monkeypatch.setattr("ntk_repro.papers.reproduce", lambda figure, *args, **kwargs: made.append(figure.id))
     monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
-    assert "leave --n-test out" in refusal(capsys, "run", "fig6", "--n-test", "50")
+    assert "leave --n-test out" in ends_in_one_line(main, "run", "fig6", "--n-test", "50")
     assert made == []
     main(["run", "fig6", "--n-train", "500"])
     assert made == ["ortiz2021/fig6", "samarin2022/fig6"]
@@ -85,18 +76,18 @@ def test_of_several_figures_nothing_is_computed_where_one_cannot_be(capsys, monk
 
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", ["fig2", "fig3"])
-def test_runs_of_another_kind_are_refused_in_one_line(figure, tmp_path, capsys):
+def test_runs_of_another_kind_are_refused_in_one_line(figure, tmp_path, ends_in_one_line):
     with RunFolder.open("gram", SimpleIdentity(), root=tmp_path) as folder:
         folder.finish(gram=np.eye(2))
-    sentence = refusal(capsys, "draw", figure, folder.path, "--out", tmp_path / "out")
+    sentence = ends_in_one_line(main, "draw", figure, folder.path, "--out", tmp_path / "out")
     assert "is not a run that this figure draws" in sentence
 
 
 @pytest.mark.parametrize("below", [False, True])
-def test_an_output_folder_that_is_a_file_is_refused_in_one_line(below, tmp_path, capsys):
+def test_an_output_folder_that_is_a_file_is_refused_in_one_line(below, tmp_path, ends_in_one_line):
     run, out = finished_run(tmp_path), tmp_path / "file"
     out.write_text("")
-    sentence = refusal(capsys, "draw", "ortiz2021/fig2", run.path, "--out", out / "folder" if below else out)
+    sentence = ends_in_one_line(main, "draw", "ortiz2021/fig2", run.path, "--out", out / "folder" if below else out)
     assert "cannot be written because a file stands where a folder is needed" in sentence
 
 

@@ -29,10 +29,7 @@ def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):
 @pytest.mark.parametrize(
     ("steps", "printed"),
     [
-        (
-            [(0, 80), (60, 5)],
-            "tiles: 85 of 100, 0:01:00, 0:03:00 left\n",
-        ),  # 80 of an earlier run
+        ([(0, 80), (60, 5)], "tiles: 85 of 100, 0:01:00, 0:03:00 left\n"),  # 80 of an earlier run
         ([(19, 1), (19, 1), (19, 1)], ""),  # short work
     ],
 )

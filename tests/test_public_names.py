@@ -35,6 +35,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = ntk_repro.no_such_name  # pyright: ignore[reportAttributeAccessIssue]
 
 
+HEAVY = {"tensorflow", "tf2jax", "keras", "tensorflow_datasets", "matplotlib", "pandas", "sklearn", "mlxtend", "torch"}
 EVERY_NAME = "import ntk_repro; [getattr(ntk_repro, name) for name in ntk_repro.__all__]"
 ENVIRONMENT = "from ntk_repro.record import environment; assert environment()['device'] is None"
 
@@ -50,18 +51,7 @@ ENVIRONMENT = "from ntk_repro.record import environment; assert environment()['d
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_used(program, jax):
-    heavy = {
-        "tensorflow",
-        "tf2jax",
-        "keras",
-        "tensorflow_datasets",
-        "matplotlib",
-        "pandas",
-        "sklearn",
-        "mlxtend",
-        "torch",
-    }
-    heavy |= set() if jax else {"jax", "flax"}
+    heavy = HEAVY | (set() if jax else {"jax", "flax"})
     code = f"import sys; {program}; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"
 

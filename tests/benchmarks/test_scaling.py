@@ -3,9 +3,9 @@ import pytest
 
 from benchmarks import scaling
 from ntk_repro import Network, empirical_gram
-from ntk_repro.errors import UserError
 from ntk_repro.gram import memory
 from ntk_repro.gram.store.gram_store import GramStore
+from tests.refusals import refused
 
 SHAPE = (8, 8, 1)
 
@@ -25,8 +25,7 @@ def test_what_is_timed_is_the_gram_matrix(tmp_path):
 @pytest.mark.slow
 def test_features_that_do_not_fit_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "process_bytes", lambda: 0)
-    with pytest.raises(UserError, match="allow more or take fewer"):
-        scaling.measure_here(64, tmp_path / "store", "300KB", SHAPE)
+    refused("allow more or take fewer", scaling.measure_here, 64, tmp_path / "store", "300KB", SHAPE)
 
 
 def test_slopes_are_those_of_powers():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro.data import DATASETS, available, dataset_sizes, load_dataset
-from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 
 def test_a_data_set_is_standardised_images_and_integer_classes():
@@ -103,8 +103,7 @@ def test_provenance_is_what_json_can_hold():
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, sentence):
-    with pytest.raises(UserError, match=sentence):
-        load_dataset(**{"name": "digits", **arguments})
+    refused(sentence, load_dataset, **{"name": "digits", **arguments})
 
 
 def test_classes_are_taken_and_numbered_in_the_order_named():

@@ -6,8 +6,7 @@ from ntk_repro.data.embedded import digits, mnist5k, stratified_split
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "n_train", "n_test", "shape"),
-    [(mnist5k, 4000, 1000, (28, 28, 1)), (digits, 1442, 355, (8, 8, 1))],
+    ("source", "n_train", "n_test", "shape"), [(mnist5k, 4000, 1000, (28, 28, 1)), (digits, 1442, 355, (8, 8, 1))]
 )
 def test_the_split_is_complete_and_always_the_same(source, n_train, n_test, shape):
     decoded = source().decode()

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ntk_repro.data import SNAKES, load_image_folder
 from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 CLASSES = ("adder", "boa")
 SMALL = {"classes": CLASSES, "resize": 16, "crop": 12}
@@ -114,25 +115,20 @@ def test_classes_without_parts_are_split(tmp_path):
 
 
 def test_what_is_missing_is_named(folder, tmp_path):
-    with pytest.raises(UserError, match=r"there is no class folder .*train/n01728572 \(.*train has adder, boa\)"):
-        load_image_folder(folder)
-    with pytest.raises(UserError, match="there is no image folder"):
-        load_image_folder(tmp_path / "nowhere")
+    refused(r"there is no class folder .*train/n01728572 \(.*train has adder, boa\)", load_image_folder, folder)
+    refused("there is no image folder", load_image_folder, tmp_path / "nowhere")
     for path in (folder / "val" / "boa").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"class boa has no readable image in its test part \(2 files\)"):
-        load_image_folder(folder, **SMALL)
+    refused(r"class boa has no readable image in its test part \(2 files\)", load_image_folder, folder, **SMALL)
     (folder / "val").rename(folder / "other")
-    with pytest.raises(UserError, match="has no folder val/"):
-        load_image_folder(folder, **SMALL)
+    refused("has no folder val/", load_image_folder, folder, **SMALL)
 
 
 def test_settings_out_of_range_are_refused(folder):
     with pytest.raises(UserError, match="shorter side of 16 pixels must be from 1 to 16, not 17"):
         load_image_folder(folder, **{**SMALL, "crop": 17})
     for classes in ((), ("boa", "boa")):
-        with pytest.raises(UserError, match="classes must name each class once"):
-            load_image_folder(folder, **{**SMALL, "classes": classes})
+        refused("classes must name each class once", load_image_folder, folder, **{**SMALL, "classes": classes})
 
 
 def test_ten_snakes_by_default():

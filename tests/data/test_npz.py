@@ -3,6 +3,7 @@ import pytest
 
 from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 
 def arrays(n=12, shape=(4, 5, 3), seed=0):
@@ -74,14 +75,12 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
     ],
 )
 def test_faulty_contents_are_named(tmp_path, changes, sentence):
-    with pytest.raises(UserError, match=sentence):
-        load_dataset(saved(tmp_path, **changes))
+    refused(sentence, load_dataset, saved(tmp_path, **changes))
 
 
 def test_the_index_named_is_that_in_the_file_also_for_a_subset(tmp_path):
     path = saved(tmp_path, x_train=NAN, x_test=FLOATS[:6])
-    with pytest.raises(UserError, match=r"2 images .* \(the first at index 3\)"):
-        load_dataset(path, n_train=12)
+    refused(r"2 images .* \(the first at index 3\)", load_dataset, path, n_train=12)
 
 
 CUT, BARE = "an npz without its end", "one array"
@@ -96,8 +95,7 @@ def test_a_file_that_is_not_an_npz_is_refused(tmp_path, content):
         np.save(tmp_path / "bare.npy", np.zeros(3))
         content = (tmp_path / "bare.npy").read_bytes()
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"mine\.npz is not a readable .npz file: write it again with numpy.savez"):
-        load_dataset(path)
+    refused(r"mine\.npz is not a readable .npz file: write it again with numpy.savez", load_dataset, path)
 
 
 def test_a_missing_file_is_refused(tmp_path):

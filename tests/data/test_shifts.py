@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ntk_repro.data import Dataset, load_dataset
 from ntk_repro.data.shifts import draw_shifts, shift_images, shifted
-from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 FILL = np.array([-1.0, -2.0], np.float32)
 
@@ -95,7 +95,5 @@ def test_provenance_records_the_shift(digits):
 
 @pytest.mark.parametrize("bad", [-1, 8, 2.5, True])
 def test_shifts_and_seeds_out_of_range_are_refused(digits, bad):
-    with pytest.raises(UserError, match=r"max_shift of 8 x 8 images must be (from 0 to 7|a whole number), not"):
-        shifted(digits, bad)
-    with pytest.raises(UserError, match="seed of the shifts must be at least 0, not -1"):
-        shifted(digits, 2, -1)
+    refused(r"max_shift of 8 x 8 images must be (from 0 to 7|a whole number), not", shifted, digits, bad)
+    refused("seed of the shifts must be at least 0, not -1", shifted, digits, 2, -1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.data import binary_labels, one_hot, signed_targets
-from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 
 def test_binary_labels_are_the_first_five_classes_against_the_last_five():
@@ -39,5 +39,4 @@ def test_one_hot_rows_name_their_class():
     ],
 )
 def test_labels_out_of_range_are_refused(targets, y, message):
-    with pytest.raises(UserError, match=message):
-        targets(np.array(y))
+    refused(message, targets, np.array(y))

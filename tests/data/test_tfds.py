@@ -14,6 +14,7 @@ from ntk_repro.data import tfds as tfds_module
 from ntk_repro.data.tfds import find_prepared, tfds_source
 from ntk_repro.errors import UserError
 from tests.data.fake_tfds import FAKES, fake_parts
+from tests.refusals import refused
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"
 
@@ -165,8 +166,7 @@ THREE_REMEDIES = r"on a network so that it is downloaded, .*--data-dir \(or TFDS
 def test_without_a_download_the_three_remedies_are_named(tmp_path, monkeypatch, name, policy, reason):
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", policy)
     monkeypatch.setattr(tfds_module, "_unreachable", lambda url: "no such host")
-    with pytest.raises(UserError, match=f"{name} is not in .* and {reason}; .*{THREE_REMEDIES}"):
-        load_dataset(name, tmp_path)
+    refused(f"{name} is not in .* and {reason}; .*{THREE_REMEDIES}", load_dataset, name, tmp_path)
 
 
 @pytest.mark.usefixtures("no_tensorflow")
@@ -174,8 +174,7 @@ def test_an_unknown_policy_and_a_missing_data_directory_are_refused(tmp_path, mo
     with pytest.raises(UserError, match=r"there is no data directory .*absent: create it, or leave --data-dir out"):
         load_dataset("mnist", tmp_path / "absent")
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "nevr")
-    with pytest.raises(UserError, match="unknown value of NTK_REPRO_DOWNLOAD 'nevr'; did you mean 'never'"):
-        load_dataset("mnist", tmp_path)
+    refused("unknown value of NTK_REPRO_DOWNLOAD 'nevr'; did you mean 'never'", load_dataset, "mnist", tmp_path)
 
 
 @pytest.mark.parametrize(("policy", "answer"), [("auto", None), ("always", "no such host")])
@@ -207,8 +206,7 @@ def test_a_download_that_fails_names_the_ways_out(tmp_path, monkeypatch, returnc
     monkeypatch.setenv("NTK_REPRO_DOWNLOAD", "always")
     ended = subprocess.CompletedProcess([], returncode, "", stderr)
     monkeypatch.setattr(tfds_module, "_child", lambda *arguments: ended)
-    with pytest.raises(UserError, match=sentence + ".*" + THREE_REMEDIES):
-        load_dataset("mnist", tmp_path)
+    refused(sentence + ".*" + THREE_REMEDIES, load_dataset, "mnist", tmp_path)
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -254,5 +252,4 @@ def test_a_cached_data_set_needs_its_folder_only(tmp_path, monkeypatch, no_tenso
     save_arrays(cached, {"x_train": x, "y_train": y, "x_test": x, "y_test": y})
     np.testing.assert_array_equal(load_dataset("mnist", tmp_path).y, [4, 9, 4, 9])
     shutil.rmtree(tmp_path / "mnist")
-    with pytest.raises(UserError, match="mnist is not in"):
-        load_dataset("mnist", tmp_path)
+    refused("mnist is not in", load_dataset, "mnist", tmp_path)

@@ -10,6 +10,7 @@ from ntk_repro.dynamics import cross_entropy_dynamics, train_in_function_space
 from ntk_repro.errors import UserError
 from ntk_repro.precision import float64_scope
 from tests.dynamics.linear_problem import assert_near, random_problem
+from tests.refusals import refused
 
 TIMES = np.array([0.0, 0.5, 7.0, 40.0])
 
@@ -167,15 +168,10 @@ def test_times_in_any_order_and_shape(problem, dynamics):
 
 def test_bad_input_is_refused(problem, dynamics):
     for bad in (problem.y * 2, problem.y - 0.5, np.ones((10, 3)), np.full((10, 1), 1.5)):
-        with pytest.raises(UserError, match="takes probabilities"):
-            cross_entropy_dynamics(problem.kernel, bad)
-    with pytest.raises(UserError, match=r"must be of shape \(n, k\)"):
-        cross_entropy_dynamics(problem.kernel, np.ones(10))
-    with pytest.raises(UserError, match="no limit in infinite time"):
-        dynamics.outputs(np.inf)
+        refused("takes probabilities", cross_entropy_dynamics, problem.kernel, bad)
+    refused(r"must be of shape \(n, k\)", cross_entropy_dynamics, problem.kernel, np.ones(10))
+    refused("no limit in infinite time", dynamics.outputs, np.inf)
     with pytest.raises(UserError, match=r"did not reach t = 1e\+30 in 100,000 steps"):
         cross_entropy_dynamics(problem.kernel, np.full((10, 3), 1 / 3)).outputs(1e30, problem.f0)
-    with pytest.raises(UserError, match="tolerance"):
-        dynamics.outputs(1.0, tolerance=0.0)
-    with pytest.raises(UserError, match="momentum"):
-        dynamics.outputs_with_momentum(1, 0.1, 1.0)
+    refused("tolerance", dynamics.outputs, 1.0, tolerance=0.0)
+    refused("momentum", dynamics.outputs_with_momentum, 1, 0.1, 1.0)

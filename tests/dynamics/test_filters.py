@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ntk_repro.dynamics import filters
 from ntk_repro.dynamics.filters import GradientDescent, GradientFlow, HeavyBall, HeavyBallFlow
 from ntk_repro.errors import UserError
+from tests.refusals import refused
 
 EPS = np.finfo(float).eps
 
@@ -165,10 +166,8 @@ def test_times_and_steps():
     assert filters.checked_times(np.zeros((2, 3))).shape == (2, 3)
     assert filters.checked_steps(2.5, 0.1, fractions=True) == 2.5
     for bad in (-1, np.nan):
-        with pytest.raises(UserError, match="not negative"):
-            filters.checked_times(bad)
-    with pytest.raises(UserError, match="whole steps"):
-        filters.checked_steps([1, 2.5], 0.1)
+        refused("not negative", filters.checked_times, bad)
+    refused("whole steps", filters.checked_steps, [1, 2.5], 0.1)
     for rate in (0.0, -1.0, np.nan, np.inf, np.ones(2)):
         with pytest.raises(UserError, match="learning_rate"):
             filters.checked_steps(1, rate)  # pyright: ignore[reportArgumentType]

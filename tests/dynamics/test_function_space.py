@@ -43,6 +43,26 @@ def trained(p=None, **changes) -> Any:
     return train_in_function_space(**{**(p or problem()), **changes})
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_equals_a_plain_loop_over_samples(loss):
+    """In NumPy, on the weights of one task, one sample at a time."""
+    p, found = problem(), trained(loss=loss)
+    features, f0 = np.linalg.cholesky(p["k_train_train"] + 1e-14 * np.eye(N)), p["fx_train_0"][:, 0]
+    for task, y in enumerate(p["y_train"].T):
+        u, velocity = np.zeros((2, N))
+        for batch, rate in zip(p["batches"], p["learning_rate"], strict=True):
+            gradient = 0.01 * u
+            for i in batch:
+                f = f0[i] + features[i] @ u
+                slope = 1 / (1 + np.exp(-f)) - y[i] if loss == "binary_cross_entropy" else f - y[i]
+                gradient = gradient + slope * features[i] / BATCH
+            velocity = 0.9 * velocity + gradient
+            u = u - rate * velocity
+        np.testing.assert_allclose(found.fx_train[:, task], f0 + features @ u, atol=1e-10)
+        np.testing.assert_allclose(found.l2_distance[task], np.linalg.norm(u), rtol=1e-9)
+    assert found.fx_train.dtype == np.float64
+
+
 def flat(x):
     return x.reshape(len(x), -1)
 

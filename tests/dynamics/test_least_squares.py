@@ -9,13 +9,13 @@ import pytest
 
 from ntk_repro.dynamics import least_squares, mse_dynamics, solve_least_squares
 from ntk_repro.dynamics.least_squares import least_squares_bytes
-from ntk_repro.errors import UserError
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
 from tests.dynamics.linearized import linearized
 from tests.models.stax_parameters import drawn_network
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(90, 3))
 Y = np.random.default_rng(1).normal(size=(90, 2))
@@ -176,8 +176,7 @@ def test_memory_is_checked_first(monkeypatch):
     monkeypatch.setattr(least_squares, "host_available_bytes", lambda: 7000)
     for method, fits in (("primal", 5), ("dual", 14)):
         message = rf"least squares \({method}\) on 16 rows needs .* are available: take at most {fits} rows"
-        with pytest.raises(UserError, match=message):
-            solve_least_squares(network(), X[:SMALL], Y[:SMALL], method=method)
+        refused(message, solve_least_squares, network(), X[:SMALL], Y[:SMALL], method=method)
 
 
 def test_problems_that_cannot_be_solved_are_refused():
@@ -192,5 +191,4 @@ def test_problems_that_cannot_be_solved_are_refused():
         ({"y_train": np.full_like(y, np.nan)}, "y_train has entries that are not finite"),
     ]
     for settings, message in bad:
-        with pytest.raises(UserError, match=message):
-            solve_least_squares(net, **{"x_train": x, "y_train": y, **settings})
+        refused(message, solve_least_squares, net, **{"x_train": x, "y_train": y, **settings})

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntk_repro._neural_tangents import nt
-from ntk_repro.dynamics import momentum_dynamics, mse_dynamics, neural_tangents_time, weight_change
+from ntk_repro.dynamics import averaged_loss_time, momentum_dynamics, mse_dynamics, neural_tangents_time, weight_change
 from ntk_repro.dynamics.function_space import train_in_function_space
-from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
 from tests.dynamics.linear_problem import Problem, assert_near, by_descent, by_expm, random_problem
 from tests.dynamics.linearized import descend, linearized
+from tests.refusals import refused
 
 TIMES = np.array([0.0, 1e-9, 0.3, 5.0, 200.0])
 
@@ -93,6 +93,20 @@ def test_steps_are_gradient_descent_on_the_weights(problem, momentum, shares, at
         assert_near(d.outputs_after(steps, rate, *problem.starts), by_descent(problem, steps, rate, d.momentum), atol)
 
 
+def test_momentum_at_small_rates_follows_its_flow(problem):
+    d, at = momentum_dynamics(problem.kernel, problem.y, 1 - np.sqrt(1e-6)), (2000, 1e-6, *problem.starts)
+    for steps, flow in zip(d.outputs_after(*at), d.outputs(*at), strict=True):
+        assert 0 < np.abs(steps - flow).max() < 3e-3
+
+
+def test_the_averaged_loss_has_its_own_time(problem, dynamics):
+    steps, rate, size = 50, 0.8, problem.y.size
+    expected = by_descent(problem, [steps], rate / size)
+    assert_near(dynamics.outputs_after([steps], rate / size, *problem.starts), expected, 1e-12)
+    flow = dynamics.outputs(averaged_loss_time(steps, rate, size), *problem.starts)
+    assert np.abs(flow[0] - expected[0]).max() < 0.02
+
+
 def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
     rate = 2.2 / dynamics.eigenvalues[0]
     with pytest.warns(UserWarning, match="training diverges"):
@@ -100,8 +114,7 @@ def test_a_diverging_rate_diverges_as_gradient_descent_does(problem, dynamics):
     expected = by_descent(problem, [60], rate)
     assert np.abs(found[0]).max() > 1e4
     np.testing.assert_allclose(found[0], expected[0][0], rtol=1e-8)
-    with pytest.raises(UserError, match="exceed float64"):
-        dynamics.outputs_after(10**6, rate)
+    refused("exceed float64", dynamics.outputs_after, 10**6, rate)
 
 
 def flat(tree, leading=0):
@@ -144,8 +157,7 @@ def test_batches_of_weight_change_add_up_to_the_length_that_the_kernel_gives(net
     np.testing.assert_allclose(flat(weight_change(network.net, network.x, c, batch_size=4), 1), together, atol=1e-13)
     for one, change in zip(c, together, strict=True):
         assert change @ change == pytest.approx(one.ravel() @ network.k_train_train @ one.ravel(), rel=1e-12)
-    with pytest.raises(UserError, match=r"outputs' shape \(6, 2\)"):
-        weight_change(network.net, network.x, np.zeros((6, 1)))
+    refused(r"outputs' shape \(6, 2\)", weight_change, network.net, network.x, np.zeros((6, 1)))
 
 
 def test_at_the_start_nothing_has_moved(problem, dynamics):
@@ -259,17 +271,12 @@ def test_many_and_few_times_agree_however_they_are_chunked(problem, dynamics, mo
     ],
 )
 def test_bad_input_is_refused(dynamics, arguments, message):
-    with pytest.raises(UserError, match=message):
-        dynamics.outputs(**{"t": 1.0, **arguments})
+    refused(message, dynamics.outputs, **{"t": 1.0, **arguments})
 
 
 def test_bad_input_with_momentum_is_refused(problem):
-    with pytest.raises(UserError, match="momentum must be"):
-        momentum_dynamics(problem.kernel, problem.y, 1.0)
+    refused("momentum must be", momentum_dynamics, problem.kernel, problem.y, 1.0)
     d = momentum_dynamics(problem.kernel, problem.y, 0.9)
-    with pytest.raises(UserError, match="whole steps"):
-        d.outputs_after(1.5, 0.1)
-    with pytest.raises(UserError, match="no limit"):
-        d.outputs_after(None, 1.1 * d.max_learning_rate)
-    with pytest.raises(UserError, match="no bound on the error"):
-        d.error_bound_after(3, 0.1)
+    refused("whole steps", d.outputs_after, 1.5, 0.1)
+    refused("no limit", d.outputs_after, None, 1.1 * d.max_learning_rate)
+    refused("no bound on the error", d.error_bound_after, 3, 0.1)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ntk_repro.dynamics import momentum_dynamics, mse_dynamics
-from ntk_repro.errors import UserError
 from ntk_repro.gram import top_eigenpairs
 from tests.dynamics.linear_problem import assert_near, by_expm, random_problem, stored
+from tests.refusals import refused
 
 TIMES = [0.0, 0.1, 3.0, 40.0, 1e30, np.inf]
 
@@ -174,14 +174,12 @@ def test_a_kernel_that_is_not_positive_is_reported():
     ],
 )
 def test_bad_input_is_refused(kernel, y, options, message):
-    with pytest.raises(UserError, match=message):
-        mse_dynamics(kernel, y, **options)
+    refused(message, mse_dynamics, kernel, y, **options)
 
 
 def test_too_little_memory_is_reported_before_the_work(monkeypatch):
     monkeypatch.setattr("ntk_repro.dynamics.spectral.host_available_bytes", lambda: 100)
-    with pytest.raises(UserError, match="pass num_eigenpairs"):
-        mse_dynamics(np.eye(9), np.ones(9))
+    refused("pass num_eigenpairs", mse_dynamics, np.eye(9), np.ones(9))
 
 
 def test_the_closed_forms_need_no_jax():

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from ntk_repro.eigentasks import EigentasksConfig
-from ntk_repro.errors import UserError
 from ntk_repro.models import MODELS
 from ntk_repro.record import config_hash
+from tests.refusals import refused
 
 
 def resolved(**settings) -> EigentasksConfig:
@@ -83,5 +83,4 @@ def test_every_other_setting_makes_another_run(field):
     ],
 )
 def test_contradictions_are_refused_with_the_remedy(settings, message):
-    with pytest.raises(UserError, match=message):
-        resolved(**settings)
+    refused(message, resolved, **settings)

@@ -87,22 +87,14 @@ def test_a_network_that_was_edited_is_another_run(mine, capsys):
         (["--residual-scale-init", "1"], "takes no residual_scale_init"),
     ],
 )
-def test_invalid_input_is_one_sentence_and_leaves_nothing(args, message, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([*ARGS, *args])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
+def test_invalid_input_is_one_sentence_and_leaves_nothing(args, message, ends_in_one_line):
+    assert message in ends_in_one_line(main, *ARGS, *args)
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 
-def test_too_many_outputs_are_refused_before_a_folder_is_made(mine, capsys):
+def test_too_many_outputs_are_refused_before_a_folder_is_made(mine, ends_in_one_line):
     mine.write_text(NET.replace("Dense(1)", "Dense(10)"))
-    with pytest.raises(SystemExit):
-        main(ARGS)
-    assert "gives outputs (n, 10) where (n, 1) is needed" in capsys.readouterr().err
+    assert "gives outputs (n, 10) where (n, 1) is needed" in ends_in_one_line(main, *ARGS)
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 

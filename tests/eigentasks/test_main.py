@@ -40,13 +40,8 @@ def test_it_prints_accuracies_and_the_run_folder(own_runs, capsys):
         (["--batch-size", "151"], "at most 150"),
     ],
 )
-def test_bad_input_is_one_sentence_status_2_and_leaves_nothing(args, message, own_runs, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([*ARGS, *args])
-    assert ended.value.code == 2
-    errors = capsys.readouterr().err
-    assert message in errors
-    assert errors.startswith("error: ")
+def test_bad_input_is_one_sentence_status_2_and_leaves_nothing(args, message, own_runs, ends_in_one_line):
+    assert message in ends_in_one_line(main, *ARGS, *args)
     assert not own_runs.exists()
 
 

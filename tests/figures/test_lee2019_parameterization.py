@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import json_ready
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.parameterization import Config
 from tests.figures.scripts import draw, kept_run, verdicts
+from tests.refusals import refused
 
 
 def finished(root, ntk=(0.2, 0.9, np.nan), standard=(0.2, 0.9, np.nan), **settings) -> RunFolder:
@@ -73,10 +73,8 @@ def test_seeds_are_averaged(tmp_path):
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):
     run = finished(tmp_path)
-    with pytest.raises(UserError, match="differ in epochs"):
-        drawing(run, finished(tmp_path, seed=1, epochs=3))
-    with pytest.raises(UserError, match="have the same seed"):
-        drawing(run, RunFolder.read(run.path))
+    refused("differ in epochs", drawing, run, finished(tmp_path, seed=1, epochs=3))
+    refused("have the same seed", drawing, run, RunFolder.read(run.path))
 
 
 def claims(run):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import json_ready
 from ntk_repro.wide_limit import drift, kernel_convergence, linearization_error
 from tests.figures.scripts import draw, drawn_without_jax, kept_run, load_script, verdicts
+from tests.refusals import refused
 
 WIDTHS = (16, 32, 64, 128)
 EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -0.8, "nngp": -0.9}
@@ -107,12 +107,9 @@ def test_only_few_samples_for_the_width_are_fitted(tmp_path):
 
 def test_runs_that_do_not_go_together_are_refused(tmp_path):
     run = moved(tmp_path)
-    with pytest.raises(UserError, match="have the same seed"):
-        draw("lee2019/drift", [run, run])
-    with pytest.raises(UserError, match="differ in sigma_b_squared"):
-        draw("lee2019/drift", [run, moved(tmp_path, sigma_b_squared=0.0)])
-    with pytest.raises(UserError, match="hidden layers"):
-        draw("lee2019/figS10", [converging(tmp_path, depth=3)])
+    refused("have the same seed", draw, "lee2019/drift", [run, run])
+    refused("differ in sigma_b_squared", draw, "lee2019/drift", [run, moved(tmp_path, sigma_b_squared=0.0)])
+    refused("hidden layers", draw, "lee2019/figS10", [converging(tmp_path, depth=3)])
 
 
 def test_a_value_that_is_missing_is_left_out():

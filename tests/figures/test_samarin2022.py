@@ -3,11 +3,11 @@ import sys
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.finite_width import solver, spectra, training
 from ntk_repro.finite_width.output_statistics import output_statistics
 from tests.figures import scripts
 from tests.figures.scripts import kept_run, verdicts
+from tests.refusals import refused
 
 STATISTICS, APART = output_statistics, 0.3  # of the followed outputs of made-up runs
 
@@ -171,8 +171,7 @@ def test_outputs_that_come_together_are_told(tmp_path):
     assert rows[0]["subject"] == "mean of the outputs"
     # Outputs of one class are all alike in these runs: there is nothing to measure their difference by.
     assert [row["holds"] for row in rows[2:]] == [None, None, None]
-    with pytest.raises(UserError, match="--follow 200"):
-        draw("figA2", [trained(tmp_path, models="network")])
+    refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
 
 @pytest.mark.parametrize(("net", "name"), [("lenet5", "LeNet"), ("alexnet", "AlexNet"), ("mlp", "mlp")])
@@ -329,5 +328,4 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path):
         ("table1", [solved(tmp_path, seed=5), solved(tmp_path, width=2.0, epochs=10)], "differ in epochs"),
         ("table2", [solved(tmp_path), solved(tmp_path, seed=1)], "have the same width"),
     ):
-        with pytest.raises(UserError, match=message):
-            draw(script, runs)
+        refused(message, draw, script, runs)

@@ -8,6 +8,7 @@ from ntk_repro.data import load_dataset
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width.settings import Images
 from ntk_repro.finite_width.task import images, targets
+from tests.refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,7 @@ def test_the_outputs_are_the_classes_of_the_source_for_every_subset():
 def test_large_class_numbers_of_few_classes_are_refused(data):
     named = dataclasses.replace(data.provenance, num_classes=None)
     far = dataclasses.replace(data, y_train=data.y_train + 1_000_000, y_test=data.y_test + 1_000_000, provenance=named)
-    with pytest.raises(UserError, match="digits has 10 classes with numbers up to 1,000,009, each number an output"):
-        targets(far)
+    refused("digits has 10 classes with numbers up to 1,000,009, each number an output", targets, far)
 
 
 def test_one_class_against_the_others_is_one_and_zero(data):
@@ -42,8 +42,7 @@ def test_one_class_against_the_others_is_one_and_zero(data):
 
 
 def test_a_missing_class_is_refused(data):
-    with pytest.raises(UserError, match="class 11 cannot be learned"):
-        targets(data, 11)
+    refused("class 11 cannot be learned", targets, data, 11)
 
 
 def test_shifted_and_enlarged_images_are_those_of_the_data_set(data):
@@ -56,8 +55,7 @@ def test_shifted_and_enlarged_images_are_those_of_the_data_set(data):
 
 
 def test_snakes_without_a_folder_are_refused_when_loaded():
-    with pytest.raises(UserError, match="--imagenet DIR"):
-        images(Images(data="snakes").resolved())
+    refused("--imagenet DIR", images, Images(data="snakes").resolved())
 
 
 def test_snakes_are_read_from_a_folder(tmp_path):

@@ -11,14 +11,13 @@ import pytest
 from flax import linen as nn
 
 from ntk_repro.dynamics import averaged_loss_time
-from ntk_repro.errors import UserError
 from ntk_repro.gp import ensemble, ensembles, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, descend
+from ntk_repro.training import descend
 from ntk_repro.training.gradient_descent import GradientDescent
+from tests.refusals import refused
 from tests.training.small import Killed, Small
 
 N, M, K, STEPS = 10, 6, 2, 40
@@ -94,7 +93,7 @@ def test_wide_networks_are_distributed_as_the_ntk_gp_says():
     assert np.max(np.abs(found.mean(axis=0) - readout.mean)[-1] / error[-1]) > 20
 
 
-def test_networks_trained_before_a_kill_are_saved(singles, monkeypatch, tmp_path):
+def test_networks_trained_before_a_kill_are_saved(singles, monkeypatch, folder):
     uninterrupted, exact, blocks = run(networks_per_block=2), ensembles.run_steps, []
 
     def killed(*arguments, **settings):
@@ -104,18 +103,16 @@ def test_networks_trained_before_a_kill_are_saved(singles, monkeypatch, tmp_path
         return exact(*arguments, **settings)
 
     monkeypatch.setattr(ensembles, "run_steps", killed)
-    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
-        with pytest.raises(Killed):
-            run(networks_per_block=2, folder=folder)
-        found = run(networks_per_block=2, folder=folder)
-        assert len(blocks) == 4  # one, one killed, then the two that were missing
-        np.testing.assert_array_equal(found, uninterrupted)
-        # More of them, in blocks of another size, go on from there.
-        more = run(6, networks_per_block=1, folder=folder)
-        assert len(blocks) == 5
-        np.testing.assert_array_equal(more[:5], uninterrupted)
-        with pytest.raises(UserError, match="of another training under ensemble_00000"):
-            run(learning_rate=0.1, folder=folder)
+    with pytest.raises(Killed):
+        run(networks_per_block=2, folder=folder)
+    found = run(networks_per_block=2, folder=folder)
+    assert len(blocks) == 4  # one, one killed, then the two that were missing
+    np.testing.assert_array_equal(found, uninterrupted)
+    # More of them, in blocks of another size, go on from there.
+    more = run(6, networks_per_block=1, folder=folder)
+    assert len(blocks) == 5
+    np.testing.assert_array_equal(more[:5], uninterrupted)
+    refused("of another training under ensemble_00000", run, learning_rate=0.1, folder=folder)
     np.testing.assert_allclose(more[:5], singles, rtol=0, atol=2e-6)
 
 
@@ -188,5 +185,4 @@ def test_blocks_grow_where_networks_are_small_and_memory_is_large(monkeypatch):
     ],
 )
 def test_bad_input_is_refused(change, message):
-    with pytest.raises(UserError, match=message):
-        run(**change)
+    refused(message, run, **change)

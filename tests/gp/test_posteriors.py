@@ -10,9 +10,9 @@ import scipy.linalg
 from hypothesis import given, settings
 
 from ntk_repro._neural_tangents import nt
-from ntk_repro.errors import UserError
 from ntk_repro.gp import Gaussian, nngp_posterior, ntk_gp_posterior, readout_posterior
 from ntk_repro.precision import float64_scope
+from tests.refusals import refused
 
 TIMES = np.array([0.0, 0.05, 0.7, 20.0, 3e3])
 N, M, K = 14, 5, 2
@@ -216,5 +216,4 @@ def test_bad_input_is_refused(problem, change, message):
     posterior, blocks = ntk_gp_posterior, problem.both
     if "observation_noise" in change:
         posterior, blocks = nngp_posterior, problem.nngp
-    with pytest.raises(UserError, match=message):
-        posterior(**{**blocks, **change})
+    refused(message, posterior, **{**blocks, **change})

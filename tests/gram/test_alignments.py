@@ -17,7 +17,7 @@ from ntk_repro.gram import (
 from ntk_repro.gram.structured import Blocks
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 N = 23
 

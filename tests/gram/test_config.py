@@ -7,7 +7,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.models import MODELS, build_model
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 
 @pytest.mark.parametrize("net", MODELS)

@@ -9,7 +9,7 @@ from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.network import Network
 from tests.gram.counting import counted
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(12, 4, 4, 1)).astype(np.float32)
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1)

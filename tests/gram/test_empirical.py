@@ -16,7 +16,7 @@ from ntk_repro.gram.structured.schedule import Blocks, Schedule
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 from tests.gram.cases import CASES, Compact, by_speed, dense_kernel, relative_error, samples
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 
 @functools.cache

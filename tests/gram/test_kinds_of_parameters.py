@@ -22,7 +22,7 @@ from ntk_repro.gram.structured import structured_plan
 from ntk_repro.network import Network
 from ntk_repro.parameters import ComplexParameter
 from tests.gram.cases import Compact, assert_exact, dense_kernel, relative_error
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5)).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ntk_repro.gram.matrices import KeptPanels, SymmetricMatrix
-from tests.gram.refusals import refused
 from tests.gram.spectrum.test_eigenpairs import power_law, with_spectrum
+from tests.refusals import refused
 
 
 class Panels(SymmetricMatrix):

@@ -11,7 +11,7 @@ from flax import linen as nn
 from ntk_repro.gram import empirical_gram, empirical_nngp, fcn_kernels
 from ntk_repro.models import PARAMETERIZATIONS
 from ntk_repro.network import Network
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
 

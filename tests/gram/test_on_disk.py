@@ -20,8 +20,8 @@ from ntk_repro.gram.structured import feature_blocks, schedule
 from ntk_repro.network import Network
 from tests.gram.cases import relative_error
 from tests.gram.counting import counted
-from tests.gram.refusals import refused
 from tests.gram.store import test_gram_store
+from tests.refusals import refused
 
 NET = Network.create("mlp", 0, (4, 4, 1), width=0.1, num_outputs=2)
 X = np.random.default_rng(0).normal(size=(50, 4, 4, 1)).astype(np.float32)

@@ -14,7 +14,7 @@ from ntk_repro.gram.probing import tolerance
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
 from tests.gram.cases import Compact, relative_error
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Custom networks: loaded, given what they take, distinguished by their source, refused in one line."""
 
-import pickle
+import pickle  # noqa: TID251 (a spec goes to other processes as a pickle)
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.models import build_model, network_spec
 from ntk_repro.network import Network, check_network
+from tests.refusals import refused
 
 NETS = Path(__file__).with_name("nets.py").read_text(encoding="utf-8")
 
@@ -159,8 +160,7 @@ def test_a_module_that_was_edited_since_it_was_imported_is_refused(tmp_path):
 
 def test_a_module_that_failed_is_imported_again_when_it_is_fixed(tmp_path):
     folder = package(tmp_path, "failing_nets", a="raise KeyError('a')\n")
-    with pytest.raises(UserError, match=r"failing_nets\.a cannot be imported .*KeyError"):
-        network_spec("failing_nets.a:Net")
+    refused(r"failing_nets\.a cannot be imported .*KeyError", network_spec, "failing_nets.a:Net")
     (folder / "a.py").write_text(NET.format("SIZE = 3") + "# fixed\n")
     assert network_spec("failing_nets.a:Net").definition().features == 3
 
@@ -200,8 +200,7 @@ def test_the_digest_is_of_the_file_and_of_what_it_imports_from_beside_it(linked,
     layers.write_text("SCALE = 3.0\n")
     assert network_spec("nets.py:Sized").digest != first.digest
     np.testing.assert_allclose(Network.create("nets.py:Sized", 0, (3,))(x), before * 2.25, rtol=1e-5)
-    with pytest.raises(UserError, match="has changed since"):
-        network_spec(str(first))
+    refused("has changed since", network_spec, str(first))
 
 
 def test_a_network_goes_to_a_process_in_another_folder(nets, tmp_path, monkeypatch):

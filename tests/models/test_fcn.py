@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.models import FCN, PARAMETERIZATIONS, Parameterization, build_model, network_spec
 from ntk_repro.network import Network
 from tests.models.stax_parameters import drawn_network, fcn
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(4, 3, 2, 1)).astype(np.float32)
 LAYERS = {"Dense_0": 6, "Dense_1": 7, "readout": 7}  # with their number of inputs
@@ -75,16 +75,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("settings", "message"), BAD)
 def test_values_out_of_range_are_refused(settings, message):
     for build in (lambda **settings: build_model("fcn", **settings), FCN):
-        with pytest.raises(UserError, match=message):
-            build(**settings)
-    with pytest.raises(UserError, match="unknown parameterization"):
-        Parameterization("mup", 1.0, 0.0)
+        refused(message, build, **settings)
+    refused("unknown parameterization", Parameterization, "mup", 1.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18"])
 def test_the_other_architectures_have_the_standard_parameterization_alone(name):
     assert build_model(name, parameterization="standard") == build_model(name)
-    with pytest.raises(UserError, match=f"{name} exists in standard parameterization only"):
-        build_model(name, parameterization="ntk")
-    with pytest.raises(UserError, match="did you mean 'standard'"):
-        build_model(name, parameterization="standart")
+    refused(f"{name} exists in standard parameterization only", build_model, name, parameterization="ntk")
+    refused("did you mean 'standard'", build_model, name, parameterization="standart")

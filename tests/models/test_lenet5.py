@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.models import LeNet5, build_model, network_spec
 from tests.models.stax_parameters import drawn_network
 from tests.models.torch_parameters import assert_is_pytorchs, count_parameters
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(3, 28, 28, 1)).astype(np.float32)
 
@@ -48,5 +48,4 @@ def test_settings():
     assert build_model("lenet5", width=10).hidden == (1200, 840)
     assert network_spec("lenet5").settings == ("image_size",)
     for size in (15, 0):
-        with pytest.raises(UserError, match="image_size of lenet5 must be at least 16"):
-            LeNet5(image_size=size)
+        refused("image_size of lenet5 must be at least 16", LeNet5, image_size=size)

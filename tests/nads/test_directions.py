@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
-from ntk_repro.errors import UserError
 from ntk_repro.nads import gram_of_directions, neural_anisotropy_directions
 from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
 from ntk_repro.nads.separable import Config
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope, precision_scope
 from ntk_repro.record import RunFolder
+from tests.refusals import refused
 
 
 def dense(net, x, output=0):
@@ -175,11 +175,9 @@ def test_a_function_without_a_mixed_derivative_has_null_directions_only():
 )
 def test_bad_input_is_refused(settings, message):
     net = Network.from_apply(lambda w, x: x @ w, np.ones((4, 1), np.float32))
-    with pytest.raises(UserError, match=message):
-        neural_anisotropy_directions(net, **settings)
+    refused(message, neural_anisotropy_directions, net, **settings)
 
 
 def test_a_broken_network_is_refused():
     net = Network.from_apply(lambda w, x: x @ w / (w.sum() - 4), np.ones((4, 1), np.float32))
-    with pytest.raises(UserError, match="not finite"):
-        neural_anisotropy_directions(net, input_shape=(4,))
+    refused("not finite", neural_anisotropy_directions, net, input_shape=(4,))

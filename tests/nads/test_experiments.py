@@ -8,6 +8,7 @@ from ntk_repro.nads import basis, lemma1, separable, tangent_space, theorem1
 from ntk_repro.record import RunFolder
 from ntk_repro.training import checkpoints
 from tests.interruption import interrupted
+from tests.refusals import refused
 
 MLP = {"net": "mlp", "width": 0.1}
 BASIS = basis.Config(**MLP, size=4, shown=3)
@@ -64,8 +65,7 @@ def test_a_finished_basis_of_other_images_is_refused(tmp_path):
     images(0)
     basis.run(config, root=tmp_path / "runs")
     images(1)
-    with pytest.raises(UserError, match="are not those that"):
-        basis.run(config, root=tmp_path / "runs")
+    refused("are not those that", basis.run, config, root=tmp_path / "runs")
 
 
 def test_a_plane_wave_has_two_frequencies_and_noise_half_of_all():
@@ -152,8 +152,7 @@ def test_lemma_1_holds_on_a_small_kernel(root):
 
 
 def test_a_singular_kernel_is_refused():
-    with pytest.raises(UserError, match="singular"):
-        lemma1.norm_and_bound(np.ones((3, 3)) - 1e-3, np.eye(3))
+    refused("singular", lemma1.norm_and_bound, np.ones((3, 3)) - 1e-3, np.eye(3))
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers import Cost
 from ntk_repro.papers.costs import duration
+from tests.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,4 @@ def test_a_cost_is_a_sentence_of_its_numbers():
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
 def test_a_cost_of_no_time_is_refused(minutes):
-    with pytest.raises(UserError, match="must be a number above 0"):
-        Cost(minutes)
+    refused("must be a number above 0", Cost, minutes)

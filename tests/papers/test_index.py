@@ -1,8 +1,8 @@
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, find_figures, preset_names
 from ntk_repro.papers.resources import configs_dir, figures_dir
+from tests.refusals import refused
 
 
 def test_a_full_id_is_one_figure():
@@ -21,15 +21,10 @@ def test_the_name_of_a_paper_is_all_of_its_figures_in_its_order():
 
 @pytest.mark.parametrize(
     ("name", "nearest", "papers"),
-    [
-        ("ortiz2021/fig22", "'ortiz2021/fig2'", False),
-        ("fgi13", "'fig13'", False),
-        ("ortiz202", "'ortiz2021'", True),
-    ],
+    [("ortiz2021/fig22", "'ortiz2021/fig2'", False), ("fgi13", "'fig13'", False), ("ortiz202", "'ortiz2021'", True)],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, nearest, papers):
-    with pytest.raises(UserError, match=f"unknown .*figure '{name}'; did you mean {nearest}"):
-        find_figures(name, papers=papers)
+    refused(f"unknown .*figure '{name}'; did you mean {nearest}", find_figures, name, papers=papers)
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.id)

@@ -7,6 +7,7 @@ from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.record import config_hash
+from tests.refusals import refused
 
 FIG2, FIG14 = FIGURES["ortiz2021/fig2"], FIGURES["ortiz2021/fig14"]
 
@@ -69,8 +70,7 @@ def test_runs_from_draws_the_runs_of_another_figure_by_network_and_setting(write
 )
 def test_a_wrong_file_is_refused_by_name(write_presets, old, new, message):
     write_presets(fig2=FILE.replace(old, new))
-    with pytest.raises(UserError, match=message):
-        load_figure_preset(FIG2, "quick")
+    refused(message, load_figure_preset, FIG2, "quick")
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
@@ -96,8 +96,7 @@ def test_figure_s10_of_lee2019_computes_only_networks_of_one_layer(preset):
 def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(write_presets, mine, message):
     files = {"fig3": '[quick]\nruns_from = "fig2"', "fig4": "[quick]\nepoch = 1"}
     write_presets(fig2=FILE, fig14=f"[quick]\n{mine}", **files)
-    with pytest.raises(UserError, match=message):
-        load_figure_preset(FIG14, "quick")
+    refused(message, load_figure_preset, FIG14, "quick")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +109,7 @@ def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(writ
 )
 def test_options_that_the_runs_do_not_have_are_refused(write_presets, options, message):
     write_presets(fig2=FILE)
-    with pytest.raises(UserError, match=message):
-        load_figure_preset(FIG2, "quick", **options)
+    refused(message, load_figure_preset, FIG2, "quick", **options)
 
 
 FIG5, FIG6 = (FIGURES[f"samarin2022/{name}"] for name in ("fig5", "fig6"))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers import resources
 from tests.finished_run import finished_run
+from tests.refusals import refused
 
 CLONE = Path(__file__).parents[2]
 
@@ -25,8 +25,7 @@ def test_the_packages_own_copy_comes_before_a_neighbour(tmp_path, monkeypatch):
     (package / "configs").mkdir(parents=True)
     monkeypatch.setattr(resources, "files", lambda name: package)
     assert resources.configs_dir() == package / "configs"
-    with pytest.raises(UserError, match="lacks its figures/ folder"):
-        resources.figures_dir()
+    refused("lacks its figures/ folder", resources.figures_dir)
 
 
 @pytest.mark.slow

@@ -6,12 +6,12 @@ import pytest
 
 from ntk_repro.__main__ import main
 from ntk_repro.data import dataset_sizes
-from ntk_repro.errors import UserError
 from ntk_repro.papers import draw_figure, presets, reproduce, study_settings
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
 from tests.finished_run import finished_run
+from tests.refusals import refused
 
 SLOW = pytest.mark.slow
 FIG2 = FIGURES["ortiz2021/fig2"]
@@ -180,7 +180,5 @@ def test_imagenet_is_an_option_of_the_command(capsys):
 @pytest.mark.slow
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):
     runs = [finished_run(tmp_path, seed=0).path, finished_run(tmp_path, seed=1, epochs=99).path]
-    with pytest.raises(UserError, match="two runs of mlp differ in epochs"):
-        draw_figure(FIG2, runs, out=tmp_path)
-    with pytest.raises(UserError, match="same seed"):
-        draw_figure(FIG2, [runs[0], runs[0]], out=tmp_path)
+    refused("two runs of mlp differ in epochs", draw_figure, FIG2, runs, out=tmp_path)
+    refused("same seed", draw_figure, FIG2, [runs[0], runs[0]], out=tmp_path)

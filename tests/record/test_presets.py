@@ -1,7 +1,7 @@
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.record import load_preset, load_presets
+from tests.refusals import refused
 
 TEXT = """
 nets = ["mlp", "lenet"]
@@ -39,8 +39,7 @@ def test_shared_values_hold_for_every_preset_and_can_be_overridden(file):
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name(file):
-    with pytest.raises(UserError, match="unknown preset 'quikc'; did you mean 'quick'"):
-        load_preset(file, "quikc")
+    refused("unknown preset 'quikc'; did you mean 'quick'", load_preset, file, "quikc")
 
 
 @pytest.mark.parametrize(
@@ -54,5 +53,4 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name(file):
 )
 def test_faulty_files_are_named(file, text, sentence):
     file.unlink() if text is None else file.write_text(text)
-    with pytest.raises(UserError, match=sentence):
-        load_presets(file)
+    refused(sentence, load_presets, file)

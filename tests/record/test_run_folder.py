@@ -14,6 +14,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder, config_hash
+from tests.refusals import refused
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,7 @@ def test_a_finished_run_is_opened_for_reading_at_once(tmp_path):
     with RunFolder.open("study", Config(), root=tmp_path) as run, RunFolder.open("study", Config(), root=tmp_path):
         assert run.done
         np.testing.assert_array_equal(run.result()["accuracy"], [0.9, 0.8])
-        with pytest.raises(UserError, match="open for reading only"):
-            run.log(loss=1)
+        refused("open for reading only", run.log, loss=1)
     assert before == {p.name: p.stat().st_mtime_ns for p in path.iterdir()}
 
 
@@ -105,15 +105,12 @@ def test_a_run_that_is_finished_closed_or_read_is_not_written(tmp_path):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         pass
     for closed in (run, RunFolder.read(run.path)):
-        with pytest.raises(UserError, match=r"open for reading only: open it with RunFolder.open"):
-            closed.log(a=1)
-        with pytest.raises(UserError, match="is not finished: give the command that started it again"):
-            closed.result()
+        refused(r"open for reading only: open it with RunFolder.open", closed.log, a=1)
+        refused("is not finished: give the command that started it again", closed.result)
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.finish(a=1)
         for write in (lambda: run.log(a=1), lambda: run.save_part("p", a=1), lambda: run.finish(a=2), run.describe):
-            with pytest.raises(UserError, match="is finished: delete the folder"):
-                write()
+            refused("is finished: delete the folder", write)
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -121,8 +118,7 @@ def test_a_folder_of_another_config_is_refused(tmp_path, done):
     other = RunFolder.locate("study", Config(learning_rate=0.1), root=tmp_path)
     run_path(tmp_path, done).rename(other)
     sentence = r"another config \(learning_rate: 0.05 there, 0.1 now\): delete it, or choose .* NTK_REPRO_RUNS"
-    with pytest.raises(UserError, match=sentence):
-        RunFolder.open("study", Config(learning_rate=0.1), root=tmp_path)
+    refused(sentence, RunFolder.open, "study", Config(learning_rate=0.1), root=tmp_path)
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -149,8 +145,7 @@ def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
     (path / "config.toml").unlink()
     with pytest.raises(UserError, match=r"holds \S+ but no config.toml.*: move the folder away or delete it"):
         RunFolder.open("study", Config(), root=tmp_path)
-    with pytest.raises(UserError, match=r"has no config.toml, so it is not a run folder"):
-        RunFolder.read(path)
+    refused(r"has no config.toml, so it is not a run folder", RunFolder.read, path)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +159,7 @@ def test_a_folder_without_config_is_refused_unless_it_is_empty(tmp_path):
 def test_a_damaged_config_and_a_missing_folder_are_refused(tmp_path, content, sentence):
     path = run_path(tmp_path, done=False)
     path.joinpath("config.toml").write_bytes(content) if content else shutil.rmtree(path)
-    with pytest.raises(UserError, match=sentence):
-        RunFolder.read(path)
+    refused(sentence, RunFolder.read, path)
 
 
 def flip_a_bit(path):
@@ -227,8 +221,7 @@ def test_an_incomplete_last_line_is_dropped_and_a_damaged_one_in_the_middle_repo
         run.log(step=2)
         assert run.metrics() == [{"step": 1}, {"step": 2}]
         metrics.write_text('{"step"\n{"step": 2}\n')
-        with pytest.raises(UserError, match=r"metrics.jsonl is damaged .*: delete the folder and run again"):
-            run.metrics()
+        refused(r"metrics.jsonl is damaged .*: delete the folder and run again", run.metrics)
 
 
 def test_a_line_that_cannot_be_written_leaves_the_earlier_ones_intact(tmp_path):
@@ -236,8 +229,7 @@ def test_a_line_that_cannot_be_written_leaves_the_earlier_ones_intact(tmp_path):
         run.log(step=1)
         with largest_file(1000), pytest.raises(UserError, match="no space left"):
             run.log(step=2, text="x" * 2000)
-        with pytest.raises(UserError, match="cannot be recorded"):
-            run.log(step=2, b=object())
+        refused("cannot be recorded", run.log, step=2, b=object())
         run.log(step=3)
         assert run.metrics() == [{"step": 1}, {"step": 3}]
 
@@ -245,10 +237,8 @@ def test_a_line_that_cannot_be_written_leaves_the_earlier_ones_intact(tmp_path):
 @pytest.mark.parametrize("name", ["", "../one", "a/b", ".hidden", "a b"])
 def test_names_that_are_no_file_names_are_refused(tmp_path, name):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
-        with pytest.raises(UserError, match="part name"):
-            run.save_part(name, x=1)
-        with pytest.raises(UserError, match="study name"):
-            RunFolder.open(name, Config(), root=tmp_path)
+        refused("part name", run.save_part, name, x=1)
+        refused("study name", RunFolder.open, name, Config(), root=tmp_path)
 
 
 def test_two_processes_do_not_write_one_run(tmp_path):
@@ -257,8 +247,7 @@ def test_two_processes_do_not_write_one_run(tmp_path):
     sentence = "is being written by another process: wait for it, or stop it"
     with RunFolder.open("study", Config(), root=tmp_path):
         assert sentence in subprocess.run(command, capture_output=True, text=True).stderr
-        with pytest.raises(UserError, match=sentence):
-            RunFolder.open("study", Config(), root=tmp_path)
+        refused(sentence, RunFolder.open, "study", Config(), root=tmp_path)
     assert subprocess.run(command, capture_output=True).returncode == 0
 
 
@@ -287,8 +276,7 @@ def test_a_folder_that_cannot_be_made_is_reported_in_one_sentence(tmp_path, monk
         (tmp_path / "study").touch()
     else:
         monkeypatch.setattr(Path, "mkdir", forbidden)
-    with pytest.raises(UserError, match=sentence):
-        RunFolder.open("study", Config(), root=tmp_path)
+    refused(sentence, RunFolder.open, "study", Config(), root=tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -299,8 +287,7 @@ def test_a_read_only_root_is_refused_and_finished_runs_in_it_are_read(tmp_path):
     try:
         with RunFolder.open("study", Config(), root=tmp_path) as run:
             assert run.result().keys() == {"accuracy"}
-        with pytest.raises(UserError, match="make its folder writable"):
-            RunFolder.open("study", Config(net="lenet"), root=tmp_path)
+        refused("make its folder writable", RunFolder.open, "study", Config(net="lenet"), root=tmp_path)
     finally:
         for folder in (path.parent, path):
             folder.chmod(0o700)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntk_repro.errors import UserError
 from ntk_repro.report.comparison import Tolerance, compare
+from tests.refusals import refused
 from tests.report.verdicts import claim
 
 FINITE = st.floats(-1e6, 1e6)
@@ -41,8 +41,7 @@ def test_a_claim_that_only_one_side_has_fails():
 
 @pytest.mark.parametrize("tolerance", [{"relative": -1.0}, {"absolute": float("inf")}, {"absolute": float("nan")}])
 def test_a_tolerance_below_zero_or_infinite_is_refused(tolerance):
-    with pytest.raises(UserError, match="must be at least 0 and finite"):
-        Tolerance(**tolerance)
+    refused("must be at least 0 and finite", Tolerance, **tolerance)
 
 
 def test_verdicts_of_one_name_are_compared_in_their_order():

@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.report.differences import Difference, read_differences, unexplained
 from ntk_repro.report.reference import read_results
+from tests.refusals import refused
 from tests.report.verdicts import claim
 
 FAILING = claim(holds=False, statement="it grows (Spearman >= 0.8)")
@@ -58,5 +58,4 @@ def test_a_damaged_file_is_one_sentence(text, message, tmp_path):
     path = tmp_path / "differences.toml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(UserError, match=message):
-        read_differences(path)
+    refused(message, read_differences, path)

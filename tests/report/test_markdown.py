@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, evaluate, load_figure_preset, presets
 from ntk_repro.record import RunFolder
 from ntk_repro.report.comparison import Tolerance, compare
 from ntk_repro.report.differences import read_differences, unexplained
 from ntk_repro.report.markdown import BEGIN, END, pages, with_table
 from ntk_repro.report.reference import read_results
+from tests.refusals import refused
 from tests.report.verdicts import claim
 
 ROOT = Path(__file__).parents[2]
@@ -125,5 +125,4 @@ def test_the_table_has_a_row_for_every_figure_and_leaves_the_rest_alone(kept):
 
 
 def test_a_page_without_a_place_for_it_is_one_sentence(kept):
-    with pytest.raises(UserError, match="add them"):
-        with_table("nothing", read_results(kept), "kept")
+    refused("add them", with_table, "nothing", read_results(kept), "kept")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.papers import FIGURES, find_figures
 from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.listing import PresetState
 from ntk_repro.papers.presets import Preset
 from ntk_repro.report import Entry, Result, Shown, page, write_report
+from tests.refusals import refused
 from tests.report.verdicts import claim
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
@@ -120,8 +120,7 @@ def test_the_command_writes_the_page_and_its_pictures(runs, tmp_path):
 def test_a_page_named_as_a_folder_is_one_sentence_before_anything_is_drawn(tmp_path):
     (tmp_path / "page.html").mkdir()
     for name in ("page.html", "report"):
-        with pytest.raises(UserError, match=rf"name a file, such as .*{name}\.html"):
-            write_report(tmp_path / name, root=tmp_path, figures=[])
+        refused(rf"name a file, such as .*{name}\.html", write_report, tmp_path / name, root=tmp_path, figures=[])
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ntk_repro.errors import UserError
 from ntk_repro.report.reference import read_results, write_results
+from tests.refusals import refused
 from tests.report.conftest import FIGURE
 
 
@@ -67,8 +68,6 @@ def test_of_the_presets_those_named_are_taken(kept, runs, tmp_path):
 
 
 def test_no_reference_and_a_damaged_one_are_one_sentence(reference, tmp_path):
-    with pytest.raises(UserError, match="has no reference results: name the folder docs/reference of a clone"):
-        read_results(tmp_path)
+    refused("has no reference results: name the folder docs/reference of a clone", read_results, tmp_path)
     (reference / "quick" / "ortiz2021_fig1.json").write_text("{}")
-    with pytest.raises(UserError, match=r"ortiz2021_fig1.json is no reference result"):
-        read_results(reference)
+    refused(r"ortiz2021_fig1.json is no reference result", read_results, reference)

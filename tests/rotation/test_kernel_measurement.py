@@ -3,17 +3,9 @@ import pytest
 
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
-from ntk_repro.rotation.settings import Settings
 
 N, K = 40, 5
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with RunFolder.open("study", Settings(), root=tmp_path) as folder:
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.record import config_hash
 from ntk_repro.rotation import cifar2, pretrained, tracking
 from ntk_repro.rotation.settings import checked_epochs
+from tests.refusals import refused
 
 CONFIGS = [tracking.Config, cifar2.Config, pretrained.Config]
 
@@ -15,8 +16,7 @@ def test_epochs_to_observe():
     assert checked_epochs((3,), 20, "track") == (0, 3, 20)
     assert checked_epochs((0,), 7, "track") == (0, 7)
     assert checked_epochs(None, 0, "track") == (0,)
-    with pytest.raises(UserError, match="--track must be epochs from 0 to 20, not 21"):
-        checked_epochs((21,), 20, "track")
+    refused("--track must be epochs from 0 to 20, not 21", checked_epochs, (21,), 20, "track")
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -84,8 +84,7 @@ def test_bad_settings_are_refused(config, settings, message):
     ],
 )
 def test_settings_of_an_experiment_are_checked(config, message):
-    with pytest.raises(UserError, match=message):
-        config.resolved()
+    refused(message, config.resolved)
 
 
 def test_settings_are_fitted_to_fewer_images():

@@ -1,19 +1,12 @@
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings
 from ntk_repro.rotation.tracker import Tracker
+from tests.refusals import refused
 
 NET = Network.from_apply(lambda params, x: x @ params, np.ones((2, 1)))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with RunFolder.open("study", Settings(), root=tmp_path) as folder:
-        yield folder
 
 
 def tracker(folder, epochs, calls):
@@ -71,5 +64,4 @@ def test_a_lost_measurement_is_reported(folder, until):
     track(0, NET)
     if until is None:
         track(2, NET)
-    with pytest.raises(UserError, match="is missing or damaged: delete the folder"):
-        track.collect(until)
+    refused("is missing or damaged: delete the folder", track.collect, until)

@@ -3,13 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import alignment, empirical_gram
 from ntk_repro.rotation import tracking
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement
 from ntk_repro.rotation.task import images
 from ntk_repro.training import Checkpoint, train
 from tests.interruption import interrupted
+from tests.refusals import refused
 from tests.rotation.small import SMALL
 
 RUN = tracking.run
@@ -36,8 +36,7 @@ def test_every_array_has_the_documented_shape(done):
 
 def test_more_eigenvectors_than_images_are_refused_before_anything_is_computed(tmp_path):
     config = dataclasses.replace(CONFIG, kernel_images=None, n_train=60, top=61)
-    with pytest.raises(UserError, match="61 eigenfunctions need at least 61 samples, not 60"):
-        tracking.run(config, root=tmp_path / "runs")
+    refused("61 eigenfunctions need at least 61 samples, not 60", tracking.run, config, root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -108,5 +107,4 @@ def test_a_training_that_diverges_ends_in_nan(tmp_path):
 
 
 def test_more_eigenvectors_than_images_are_refused(tmp_path):
-    with pytest.raises(UserError, match="with --top"):
-        tracking.run(dataclasses.replace(CONFIG, top=61), root=tmp_path)
+    refused("with --top", tracking.run, dataclasses.replace(CONFIG, top=61), root=tmp_path)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.training import accuracy, binary_accuracies, majority_rate
+from tests.refusals import refused
 
 LOGITS = np.array([[2.0], [-1.0], [0.5], [-3.0]])
 
@@ -38,5 +38,4 @@ def test_a_constant_prediction_has_the_majority_rate():
 @pytest.mark.parametrize(("fx", "y"), [(LOGITS, np.zeros(3)), (LOGITS, np.zeros((4, 2))), (LOGITS[:0], np.zeros(0))])
 @pytest.mark.parametrize("of", [accuracy, binary_accuracies])
 def test_shapes_that_do_not_fit_are_refused(of, fx, y):
-    with pytest.raises(UserError, match="do not fit outputs"):
-        of(fx, y)
+    refused("do not fit outputs", of, fx, y)

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder
-from ntk_repro.training import Checkpoint, Recipe, checkpoints
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
-        yield folder
-
+from ntk_repro.training import Checkpoint, checkpoints
 
 STATE = {
     "half": jnp.array([1.5, -0.0, jnp.inf], jnp.bfloat16),

@@ -6,12 +6,11 @@ import pytest
 from flax import linen as nn
 
 from ntk_repro.dynamics import train_in_function_space
-from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, float64_scope
-from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, checkpoints, critical_learning_rate, descend, steps, train_pair
+from ntk_repro.training import checkpoints, critical_learning_rate, descend, steps, train_pair
+from tests.refusals import refused
 from tests.training.small import Killed, Normalised, Small, assert_close, assert_running_mean, by_optax
 
 N, K, STEPS = 20, 3, 60
@@ -84,7 +83,7 @@ def test_the_given_network_and_observed_copies_are_unchanged():
 
 
 @pytest.mark.parametrize("net", [NET, NET.linearization()], ids=["network", "linearization"])
-def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
+def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, folder):
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr(checkpoints, "_SHARE", np.inf)
     monkeypatch.setattr(steps, "_SECONDS", 1e-9)  # a chunk a step, so that the kill falls between two states
@@ -98,23 +97,21 @@ def test_a_killed_training_ends_with_the_same_bytes(net, monkeypatch, tmp_path):
 
     uninterrupted = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES)
     calls.clear()
-    with RunFolder.open("test", Recipe(), root=tmp_path) as folder:
-        with pytest.raises(Killed):
-            run(net, observe_fn=lambda p: observe(p, 3), momentum=0.9, batches=BATCHES, folder=folder, name="a")
-        state = folder.load_part("a_state")
-        assert state is not None
-        assert 7 < int(state["steps"]) <= 30
+    with pytest.raises(Killed):
+        run(net, observe_fn=lambda p: observe(p, 3), momentum=0.9, batches=BATCHES, folder=folder, name="a")
+    state = folder.load_part("a_state")
+    assert state is not None
+    assert 7 < int(state["steps"]) <= 30
+    calls.clear()
+    for fresh in (2, 1):  # the second time all is saved, and one call shows the structure of observations
+        again = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES, folder=folder, name="a")
+        assert len(calls) == fresh
         calls.clear()
-        for fresh in (2, 1):  # the second time all is saved, and one call shows the structure of observations
-            again = run(net, observe_fn=observe, momentum=0.9, batches=BATCHES, folder=folder, name="a")
-            assert len(calls) == fresh
-            calls.clear()
-            for name in ("steps", "train_loss", "loss"):
-                np.testing.assert_array_equal(getattr(again, name), getattr(uninterrupted, name))
-            jax.tree.map(np.testing.assert_array_equal, again.observations, uninterrupted.observations)
-            jax.tree.map(np.testing.assert_array_equal, again.network.params, uninterrupted.network.params)
-        with pytest.raises(UserError, match="another training under a_state"):
-            run(net, momentum=0.8, folder=folder, name="a")
+        for name in ("steps", "train_loss", "loss"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(uninterrupted, name))
+        jax.tree.map(np.testing.assert_array_equal, again.observations, uninterrupted.observations)
+        jax.tree.map(np.testing.assert_array_equal, again.network.params, uninterrupted.network.params)
+    refused("another training under a_state", run, net, momentum=0.8, folder=folder, name="a")
 
 
 @pytest.mark.slow
@@ -126,8 +123,7 @@ def test_batch_statistics_are_live_when_asked_for():
     assert_running_mean(live.network, net, X, BATCHES)
     linear = run(net.linearization(), learning_rate=0.0, batches=BATCHES, batch_statistics=True, observe_at=())
     np.testing.assert_allclose(linear.network(X), net(X), atol=1e-6)
-    with pytest.raises(UserError, match="dropout rate to 0"):
-        run(Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
+    refused("dropout rate to 0", run, Network.create(Normalised(K, dropout=0.5), 0, (5,)), batch_statistics=True)
 
 
 def test_divergence_warns_and_later_results_are_nan():
@@ -169,8 +165,7 @@ def test_above_the_critical_rate_descent_is_unstable_and_refused(momentum, limit
     assert stable[-1] < stable[0]
     assert unstable[-1] > 100 * unstable[0]
     ratio = f"{1.02 * (1 + momentum):.3g} times eta_critical"
-    with pytest.raises(UserError, match=rf"{ratio}, above {limit} \(Theorem 2.1\).* or force"):
-        losses(1.02)
+    refused(rf"{ratio}, above {limit} \(Theorem 2.1\).* or force", losses, 1.02)
 
 
 @pytest.mark.slow
@@ -203,8 +198,7 @@ def test_many_rows_are_estimated_from_some(capsys):
     ],
 )
 def test_bad_input_is_refused(change, message):
-    with pytest.raises(UserError, match=message):
-        run(**change)
+    refused(message, run, **change)
 
 
 PAIR = Network.create("mlp", 0, (5,), width=0.1, activation="tanh")
@@ -245,7 +239,6 @@ def test_the_observer_of_a_pair_takes_the_network_at_its_step():
 
 def test_a_rate_above_the_critical_one_is_refused_for_a_pair_unless_forced():
     rate = 1.5 * critical_learning_rate(PAIR, X, 1)
-    with pytest.raises(UserError, match="or force"):
-        train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2)
+    refused("or force", train_pair, PAIR, X, Y_PAIR, learning_rate=rate, steps=2)
     network, linearization = train_pair(PAIR, X, Y_PAIR, learning_rate=rate, steps=2, force=True)
     assert network.ratio == linearization.ratio == pytest.approx(1.5)

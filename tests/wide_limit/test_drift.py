@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import drift, linearization_error, settings
 from ntk_repro.wide_limit.drift import Config, relative_weight_changes
 from tests.interruption import interrupted
+from tests.refusals import refused
 
 RUN = drift.run
 CONFIG = Config(depth=2, widths=(6, 9), data="digits", classes=(0, 1, 2), n_train=7, learning_rate=0.3, steps=4)
@@ -105,7 +105,6 @@ def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch
 )
 def test_a_rate_above_the_critical_one_takes_force(experiment, config, tmp_path):
     wild = dataclasses.replace(config, widths=(6,), depth=2, learning_rate=30.0, steps=1)
-    with pytest.raises(UserError, match="times eta_critical"):
-        experiment.run(wild, root=tmp_path)
+    refused("times eta_critical", experiment.run, wild, root=tmp_path)
     forced = experiment.run(dataclasses.replace(wild, force=True), root=tmp_path).result()
     assert forced["learning_rate_ratio"].item() > 1

@@ -3,7 +3,6 @@ import functools
 import numpy as np
 import pytest
 
-from ntk_repro.errors import UserError
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import layerwise_rates
 from ntk_repro.wide_limit.layerwise_rates import (
@@ -14,6 +13,7 @@ from ntk_repro.wide_limit.layerwise_rates import (
     standard_parameters,
     widest_layer,
 )
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 5, 5, 2)).astype(np.float32)
@@ -49,10 +49,7 @@ def test_each_parameter_has_the_rate_of_its_layer():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "activation", "loss", "sigma_b"),
-    [
-        ("fcn", "relu", "half_mean_squared_error", 0.3),
-        ("cnn", "tanh", "cross_entropy", 0.0),
-    ],
+    [("fcn", "relu", "half_mean_squared_error", 0.3), ("cnn", "tanh", "cross_entropy", 0.0)],
 )
 def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, activation, loss, sigma_b, monkeypatch):
     ntk, standard = pair(name, activation, sigma_b)
@@ -80,7 +77,5 @@ def test_standard_parameters_are_the_same_function_and_the_same_initialization()
 @pytest.mark.parametrize(("leaf", "sigma_b"), [("scale", 0.3), ("bias", 0.0)])
 def test_parameters_without_a_rate_are_refused(leaf, sigma_b):
     params = {"layer": {"kernel": np.ones((2, 3)), leaf: np.ones(3)}}
-    with pytest.raises(UserError, match=f"no learning rate for layer/{leaf}"):
-        rates_by_parameter(params, 1.0, 1.0, sigma_b)
-    with pytest.raises(UserError, match=f"no learning rate for layer/{leaf}"):
-        standard_parameters(params, 1.0, sigma_b)
+    refused(f"no learning rate for layer/{leaf}", rates_by_parameter, params, 1.0, 1.0, sigma_b)
+    refused(f"no learning rate for layer/{leaf}", standard_parameters, params, 1.0, sigma_b)

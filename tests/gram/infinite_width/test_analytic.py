@@ -13,7 +13,7 @@ from ntk_repro.gram.infinite_width import analytic
 from ntk_repro.gram.infinite_width.closed_form import kernel_step
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 3, 2, 1)).astype(np.float32)

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from ntk_repro.gram import analytic_kernel, erf_expectations, fcn_kernels, relu_expectations
 from ntk_repro.gram.infinite_width.closed_form import EXPECTATIONS, kernel_step
 from ntk_repro.models import build_model
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(6, 5))
 VARIANCES = st.floats(1e-3, 1e3)

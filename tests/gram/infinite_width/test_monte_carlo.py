@@ -10,7 +10,7 @@ from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp, memo
 from ntk_repro.gram.infinite_width import monte_carlo
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 4, 3, 1)).astype(np.float32)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum import BlockKrylov, Lapack, effective_rank, energy_concentration, top_eigenpairs
 from ntk_repro.gram.spectrum.krylov.plan import Problem
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 
 def orthogonal(n, seed=0):

@@ -12,10 +12,10 @@ from ntk_repro.gram.spectrum.krylov import iteration
 from ntk_repro.gram.spectrum.krylov.basis import Basis
 from ntk_repro.gram.spectrum.krylov.plan import Problem
 from ntk_repro.gram.store.gram_store import GramStore
-from tests.gram.refusals import refused
 from tests.gram.spectrum.test_eigenpairs import one_nan, power_law, with_spectrum
 from tests.gram.store.store_child import fill
 from tests.gram.test_matrices import Panels
+from tests.refusals import refused
 
 
 @pytest.fixture

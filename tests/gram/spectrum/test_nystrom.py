@@ -4,7 +4,7 @@ import numpy as np
 
 from ntk_repro.gram.spectrum.eigenpairs import top_eigenpairs
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 N, OLD = 150, 60
 

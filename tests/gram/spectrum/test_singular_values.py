@@ -10,8 +10,8 @@ from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.spectrum import SingularSpectrum
 from ntk_repro.models import build_model
 from ntk_repro.precision import cast, float64_scope
-from tests.gram.refusals import refused
 from tests.models.stax_parameters import drawn_network
+from tests.refusals import refused
 
 X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
 

@@ -12,8 +12,8 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import memory
 from ntk_repro.gram.store import tile_files
 from ntk_repro.gram.store.gram_store import GramStore
-from tests.gram.refusals import refused
 from tests.gram.store.store_child import block, entries, fill
+from tests.refusals import refused
 
 IDENTITY = {"network": {"name": "mlp", "width": 1}, "outputs": "mean"}
 

@@ -18,10 +18,10 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.record import atomic
-from tests.gram.refusals import refused
 from tests.gram.store import store_child
 from tests.gram.store.store_child import block, entries, fill
 from tests.gram.store.test_gram_store import contents
+from tests.refusals import refused
 
 N, TILE = 300, 20  # 120 tiles of 1,600 bytes
 

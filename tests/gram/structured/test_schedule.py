@@ -9,7 +9,7 @@ from ntk_repro.gram.capture.view import View
 from ntk_repro.gram.structured import schedule as schedule_file
 from ntk_repro.gram.structured.features import plan_for
 from ntk_repro.gram.structured.schedule import Blocks, Schedule
-from tests.gram.refusals import refused
+from tests.refusals import refused
 
 LAYER = Layer(("dense",), ((1, 1000),), ((1, 24),), 0, None, View.of((1000, 24)), Dense())
 PLAN = plan_for((LAYER,), 1, False, 0)

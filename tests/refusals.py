@@ -8,7 +8,7 @@ import pytest
 from ntk_repro.errors import UserError
 
 
-def refused(message: str, function: Callable, *args: Any, **kw: Any) -> None:
+def refused(message: str, function: Callable, /, *args: Any, **kw: Any) -> None:
     """A call ends in a `UserError` of one line that matches a regular expression."""
     with pytest.raises(UserError, match=message) as caught:
         function(*args, **kw)
