@@ -1,7 +1,8 @@
 """Reference results as Markdown: an index, a page for each paper, and a table of all figures."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from ntk_repro.report.comparison import Tolerance
 from ntk_repro.report.differences import Difference
 from ntk_repro.report.reference import stem
 from ntk_repro.report.results import Result, each_once
+from ntk_repro.report.statements import Statement, read_statements
 from ntk_repro.report.templates import template
 
 BEGIN, END = "<!-- figures: written by `ntk-repro reference` -->", "<!-- figures: end -->"
@@ -47,6 +49,14 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     return made
 
 
+def statements_page(statements: Mapping[str, Sequence[Statement]]) -> str:
+    """The page of all statements of the papers, with their number in each state."""
+    counted = {
+        paper: sum((Counter({one.state: one.count}) for one in found), Counter()) for paper, found in statements.items()
+    }
+    return template("statements.md.j2").render(statements=statements, counted=counted, cell=_cell)
+
+
 def write_pages(
     folder: Path, results: Sequence[Result], differences: Sequence[Difference], table: Path | None = None
 ) -> None:
@@ -57,6 +67,7 @@ def write_pages(
     """
     renewed = None if table is None else with_table(table.read_text(encoding="utf-8"), results, folder.name)
     write_texts(folder, pages(results, differences))
+    write_text(folder / "statements.md", statements_page(read_statements(folder / "statements")))
     if table is not None and renewed is not None:
         write_text(table, renewed)
 

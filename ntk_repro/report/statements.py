@@ -1,0 +1,60 @@
+"""The statements of the papers, and which of them the claims check."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ntk_repro.errors import UserError
+from ntk_repro.record import from_dict
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a paper says in one place, in our words; the cells of a printed table are one entry.
+
+    Attributes:
+        id: a short name.
+        place: section, caption, footnote or theorem.
+        lines: the same as lines of the paper's plain text.
+        says: the statement, with the paper's quantifier.
+        count: how many statements, more than one for cells of a table.
+        why_not: why no computation of this package can decide it; empty where one can.
+        figure: id of the figure that checks it, or should.
+        claims: the claims of the figure that check it.
+        fault: what these judge differently from the paper; empty where they judge what it says.
+        plan: how it is to be judged.
+    """
+
+    id: str
+    place: str
+    says: str
+    lines: str = ""
+    count: int = 1
+    why_not: str = ""
+    figure: str = ""
+    claims: tuple[str, ...] = ()
+    fault: str = ""
+    plan: str = ""
+
+    @property
+    def state(self) -> str:
+        """One of "not checkable", "missing" (no claim), "to be corrected" and "checked"."""
+        if self.why_not:
+            return "not checkable"
+        return "missing" if not self.claims else "to be corrected" if self.fault else "checked"
+
+
+def read_statements(folder: Path) -> dict[str, list[Statement]]:
+    """The `[[statement]]` tables of <paper>.toml in a folder, by paper.
+
+    Raises:
+        UserError: a file is damaged, or a table has an unknown key.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8")).get("statement", [])
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"{path} is not valid TOML: {error}") from None
+        found[path.stem] = [from_dict(Statement, table, f"{path}: {table.get('id')}") for table in tables]
+    return found
