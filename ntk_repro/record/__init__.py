@@ -9,7 +9,7 @@ from ntk_repro.record.atomic import (
     write_text,
     write_texts,
 )
-from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict
+from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict, parse_toml
 from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.presets import load_preset, load_presets
 from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root, study_of_run
@@ -28,6 +28,7 @@ __all__ = [
     "load_arrays",
     "load_preset",
     "load_presets",
+    "parse_toml",
     "read_json",
     "runs_root",
     "save_arrays",

@@ -1,13 +1,12 @@
 """Why claims do not hold here: explained by a measurement, or open."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ntk_repro.errors import UserError
-from ntk_repro.record import from_dict
+from ntk_repro.record import from_dict, parse_toml
 from ntk_repro.report.results import Result
 
 
@@ -48,11 +47,9 @@ def read_differences(path: Path) -> list[Difference]:
         UserError: the file is missing or damaged, or a table has an unknown key or state.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("difference", [])
+        tables = parse_toml(path.read_text(encoding="utf-8"), str(path)).get("difference", [])
     except FileNotFoundError:
         raise UserError(f"{path} is missing: take it from the repository") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}") from None
     found = [from_dict(Difference, table, str(path)) for table in tables]
     for difference in found:
         if difference.state == "explained" and not difference.subjects:  # it would hide a later failure on another

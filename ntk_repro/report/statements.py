@@ -1,11 +1,9 @@
 """The statements of the papers, and which of them the claims check."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntk_repro.errors import UserError
-from ntk_repro.record import from_dict
+from ntk_repro.record import from_dict, parse_toml
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,6 @@ def read_statements(folder: Path) -> dict[str, list[Statement]]:
     """
     found = {}
     for path in sorted(folder.glob("*.toml")):
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8")).get("statement", [])
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"{path} is not valid TOML: {error}") from None
+        tables = parse_toml(path.read_text(encoding="utf-8"), str(path)).get("statement", [])
         found[path.stem] = [from_dict(Statement, table, f"{path}: {table.get('id')}") for table in tables]
     return found
