@@ -112,9 +112,8 @@ def load_figure_preset(
     ]
     if not configs:
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {source}: change its keep or nets")
-    drawn = {vars(config)["net"] for config in configs} if nets else set()
     for net in nets:
-        check_name(f"network of {figure.id} at preset {preset}", net, drawn)
+        check_name(f"network of {figure.id} at preset {preset}", net, {vars(config)["net"] for config in configs})
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
     return Preset(preset, cost, tuple(configs), source if source != figure.id else "")

@@ -17,7 +17,9 @@ from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.structured.schedule import Blocks
+from ntk_repro.models import FCN
 from ntk_repro.models.infinite_width import CLOSED_FORM, NUMERICAL_DEGREE
+from ntk_repro.models.parameterized import ParameterizedNetwork
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
@@ -130,7 +132,7 @@ def analytic_kernel(
 
 def _module(network: Network | nn.Module) -> Any:
     found: Any = network.module if isinstance(network, Network) else network
-    if not hasattr(found, "stax_twin"):
+    if not isinstance(found, ParameterizedNetwork):
         name = "this network" if found is None else type(found).__name__
         raise UserError(f"{name} has no infinite-width twin: take fcn, cnn or wide_resnet (with batch_norm=False)")
     return found
@@ -142,10 +144,10 @@ def _quadrature_error(module: Any, degree: int, x: np.ndarray) -> float:
 
 
 def _images(module: Any, x: np.ndarray, name: str) -> np.ndarray:
-    if hasattr(module, "channels") and x.ndim != 4:
+    if not isinstance(module, FCN) and x.ndim != 4:
         raise UserError(f"{type(module).__name__} takes images (n, height, width, channels), not {name} of {x.shape}")
-    # Flattened here, so that no pixel-pixel covariance is ever asked for.
-    return x if hasattr(module, "channels") else x.reshape(len(x), -1)
+    # Flattened here, so that no covariance of pixels is computed.
+    return x.reshape(len(x), -1) if isinstance(module, FCN) else x
 
 
 @functools.lru_cache(maxsize=16)
@@ -163,7 +165,7 @@ def _kernel_fn(module: Any, degree: int) -> Callable[..., tuple[jax.Array, jax.A
 
 def _fitting_batch(module: Any, shape: tuple[int, ...], degree: int) -> int:
     """Samples a side of the block that memory holds."""
-    pixels = math.prod(shape[:-1]) if hasattr(module, "channels") else 1
+    pixels = 1 if isinstance(module, FCN) else math.prod(shape[:-1])
     a_pair = 8 * _COPIES * pixels**2
     if module.activation not in CLOSED_FORM:
         a_pair *= degree**2
