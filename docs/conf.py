@@ -92,7 +92,7 @@ def with_studies(app: Any, page: str, source: list[str]) -> None:
         ]  # inherited: shown there
         for name in (study, *modules):
             heading = "##" if name == study else "###"
-            directive = f".. automodule:: {name}\n   :members:\n   :inherited-members: IntEnum"
+            directive = f".. automodule:: {name}\n   :members:\n   :inherited-members: IntEnum,int,object"
             source[0] += f"\n{heading} {name}\n\n```{{eval-rst}}\n{directive}\n```\n"
 
 

@@ -233,15 +233,15 @@ class WeightDecaySettings(TrainingSettings):
     """Weight decay, on the weights of the network and on the distance from the start of the linearization."""
 
 
-C = TypeVar("C", bound=Settings)
-C_contra = TypeVar("C_contra", bound=Settings, contravariant=True)
+_C = TypeVar("_C", bound=Settings)
+_C_contra = TypeVar("_C_contra", bound=Settings, contravariant=True)
 
 
-class Run(Protocol[C_contra]):
+class Run(Protocol[_C_contra]):
     """A function that computes runs."""
 
     def __call__(
-        self, config: C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
+        self, config: _C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
     ) -> RunFolder:
         """Computes a run, or continues one that was interrupted, or returns one that is done.
 
@@ -267,7 +267,7 @@ def experiment(
     *,
     load: Callable[[Any], Any] | None = None,
     wait: bool = False,
-) -> Callable[[Callable[[C, Any, RunFolder], Mapping[str, Any]]], Run[C]]:
+) -> Callable[[Callable[[_C, Any, RunFolder], Mapping[str, Any]]], Run[_C]]:
     """Turns the function that computes the arrays of an experiment's result into `run(config, root=None)`.
 
     That function is called with the settings in their canonical form, the data and the open run folder, and only where
@@ -281,9 +281,9 @@ def experiment(
         wait: whether to wait for another process that computes the same.
     """
 
-    def decorate(compute: Callable[[C, Any, RunFolder], Mapping[str, Any]]) -> Run[C]:
+    def decorate(compute: Callable[[_C, Any, RunFolder], Mapping[str, Any]]) -> Run[_C]:
         @functools.wraps(compute)
-        def run(config: C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
+        def run(config: _C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
             config = config.resolved()
             data = load(config) if load is not None and data is None else data
             facts = None if data is None else _recorded(data.provenance)
