@@ -317,7 +317,7 @@ def _run(study: str, args: list[str], default: str | None) -> None:
     known = package.EXPERIMENTS
     prog = f"python -m ntk_repro.{study}"
     if not args or args[0] in ("-h", "--help"):
-        experiment = f"[experiment; for options alone {default}]" if default else "<experiment>"
+        experiment = f"[experiment; {default} if only options are given]" if default else "<experiment>"
         print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
         print("\n".join(f"  {name:{max(map(len, known))}}  {text}" for name, text in known.items()))
         print(f"\nnext: {prog} {default or next(iter(known))} --help")

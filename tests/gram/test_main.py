@@ -72,7 +72,7 @@ def test_explain_and_dry_run_compute_nothing(capsys):
     assert re.search(r"Dense_0 +dense 64>10 +1 +650 +positions +75 ", text)
     assert "1 tiles of 60 " in text
     assert "5 eigenpairs" in text
-    folder = Path(re.findall(r"lie in: (\S+)", text)[0])
+    folder = Path(re.findall(r"its folder: (\S+)", text)[0])
     assert not folder.exists()
     run(capsys)
     assert folder.exists()

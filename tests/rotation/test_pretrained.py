@@ -78,7 +78,7 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
 
     net = Network.create(Normalised(), 0, (8, 8, 1))
     monkeypatch.setattr(pretrained, "_linearized", spy)
-    monkeypatch.setattr(pretrained.Config, "create", lambda config, shape: net)
+    monkeypatch.setattr(pretrained.Config, "initial_network", lambda config, shape: net)
     folder = pretrained.run(pretrained.Config(**{**SMALL, "epochs": 1}), root=tmp_path)
     before, after = seen
     jax.tree.map(np.testing.assert_array_equal, before.state, after.state)
