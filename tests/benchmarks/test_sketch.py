@@ -71,7 +71,7 @@ def test_kronecker_sizes_stay_within_the_size_and_the_layer(d_in, d_out, size):
     assert left <= d_in
     assert right <= d_out
     assert left * right <= size
-    # Nothing is given away: either side could not take one more.
+    # The projection is as large as possible: neither side could take one more.
     assert left == d_in or (left + 1) * right > size
 
 
