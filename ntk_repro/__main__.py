@@ -141,15 +141,15 @@ class Reference:
     presets: tuple[str, ...] = ()
     """Presets whose runs are taken, such as laptop; none: all."""
     redraw: bool = True
-    """Whether to take finished runs; --no-redraw only rewrites the pages, from the saved results."""
+    """Whether to take finished runs; --no-redraw judges only the saved numbers, and rewrites the pages."""
 
     def __call__(self) -> None:
         """Writes them and names the claims that do not hold and are not explained yet."""
-        from ntk_repro.report import read_differences, read_results, unexplained, write_pages, write_results
+        from ntk_repro.report import judge_again, read_differences, unexplained, write_pages, write_results
 
         differences = read_differences(self.reference / "differences.toml")
         written = write_results(self.reference, self.scratch, presets=self.presets) if self.redraw else []
-        results = read_results(self.reference)
+        results = judge_again(self.reference)
         table = self.reference.parent / "figures.md"
         write_pages(self.reference, results, differences, table if table.exists() else None)
         for result, claim in unexplained(results, differences):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ntk_repro.papers.statistics import Number, spearman
@@ -49,12 +49,14 @@ class Claim:
         arguments: what distinguishes claims of one predicate.
         over: the name of a list or table in the numbers, where the predicate judges each of its entries separately: it
             takes the entry in place of the numbers, of a table (name, entry).
+        place: where the paper says so, such as "section 4.1" or "caption of Figure 2".
     """
 
     statement: str
     predicate: Predicate
     arguments: tuple[Any, ...] = ()
     over: str = ""
+    place: str = field(kw_only=True, default="")
 
     def verdicts(self, numbers: Numbers) -> Iterator[Verdict]:
         """The verdicts on all subjects."""
@@ -63,9 +65,9 @@ class Claim:
             yield from self.predicate(*entry, *self.arguments)
 
 
-def claim(statement: str, over: str = "") -> Callable[[Predicate], Claim]:
+def claim(statement: str, over: str = "", *, place: str = "") -> Callable[[Predicate], Claim]:
     """Decorates a predicate with its statement: the name is then that of the `Claim`."""
-    return lambda predicate: Claim(statement, predicate, over=over)
+    return lambda predicate: Claim(statement, predicate, over=over, place=place)
 
 
 def judged(
@@ -150,15 +152,30 @@ def trend_of_nets(
     return trend_of_net
 
 
-def evaluate(claims: Iterable[Claim], numbers: Numbers) -> list[dict[str, Any]]:
-    """Every claim's verdicts on the plotted numbers, one JSON-able dict each (statement and fields of `Verdict`).
+def evaluate(claims: Iterable[Claim], numbers: Numbers, *, kept: bool = False) -> list[dict[str, Any]]:
+    """Every claim's verdicts on the plotted numbers, one JSON-able dict each: statement, place, fields of `Verdict`.
 
     A claim that does not hold is a finding and raises nothing. An undetermined one neither holds nor fails: its `holds`
     is None, and so is its `number` where there is none.
+
+    Args:
+        claims: the claims.
+        numbers: the plotted numbers.
+        kept: whether the numbers may be of an earlier version. A claim on a quantity that they lack is then
+            undetermined, and names it.
     """
     return [
-        {"statement": claim.statement, **asdict(verdict)} for claim in claims for verdict in claim.verdicts(numbers)
+        {"statement": claim.statement, "place": claim.place, **asdict(verdict)}
+        for claim in claims
+        for verdict in (_verdicts_on_kept(claim, numbers) if kept else claim.verdicts(numbers))
     ]
+
+
+def _verdicts_on_kept(claim: Claim, numbers: Numbers) -> list[Verdict]:
+    try:
+        return list(claim.verdicts(numbers))
+    except KeyError as lacking:
+        return [judged("all", None, math.nan, "", unless=f"computed by a version that did not keep {lacking}")]
 
 
 def cells(row: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Statistics of few numbers: rank correlations, power laws, intervals over seeds, and the noise of an accuracy."""
+"""Statistics of few numbers: trends, power laws, intervals and what they decide, and the noise of an accuracy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -130,13 +130,13 @@ def ahead_until_crossing(index: Sequence[float], first: Sequence[Number], second
 
 
 class Interval(NamedTuple):
-    """A mean with Student's 95 % confidence interval.
+    """A mean with its 95 % interval, and what it decides.
 
     Attributes:
         mean: nan where there is no value.
-        low: lower end; nan for fewer than two values, which show no spread.
+        low: lower end; nan where nothing shows the spread.
         high: upper end.
-        seeds: number of values.
+        seeds: number of independent seeds; 1 where the interval comes from something else, such as test images.
     """
 
     mean: float
@@ -144,13 +144,32 @@ class Interval(NamedTuple):
     high: float
     seeds: int
 
-    def decides(self, holds: bool, limit: float = 0.0) -> bool | None:
-        """`holds`, or None where the interval contains the limit, so that these seeds do not decide."""
-        return None if self.low <= limit <= self.high else holds
+    @classmethod
+    def exact(cls, value: float) -> "Interval":
+        """A number without noise."""
+        return cls(value, value, value, 1)
+
+    def above(self, limit: float = 0.0) -> bool | None:
+        """Whether all of it is above the limit, False where all is below; None where it contains it, or has no ends."""
+        return True if self.low > limit else False if self.high < limit else None
+
+    def below(self, limit: float = 0.0) -> bool | None:
+        """Whether all of it is below the limit; see `above`."""
+        return None if (above := self.above(limit)) is None else not above
+
+    def within(self, least: float, most: float) -> bool | None:
+        """Whether all of it is between two limits, False where all is outside; None else."""
+        if least <= self.low and self.high <= most:
+            return True
+        return False if self.high < least or self.low > most else None
 
 
-def student_interval(values: Sequence[Number] | np.ndarray) -> Interval:
+def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
+
+    Args:
+        values: one for each seed.
+        predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
@@ -160,9 +179,75 @@ def student_interval(values: Sequence[Number] | np.ndarray) -> Interval:
     finite = np.array(values, float)
     finite = finite[np.isfinite(finite)]
     seeds = len(finite)
-    mean = float(finite.mean()) if seeds else math.nan
-    half = float(finite.std(ddof=1) / math.sqrt(seeds) * t.ppf(0.975, seeds - 1)) if seeds > 1 else math.nan
+    mean, half = float(finite.mean()) if seeds else math.nan, math.nan
+    if seeds > 1:
+        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(0.975, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
+
+
+def share_interval(count: int, total: int) -> Interval:
+    """The share of `total` independent trials that succeeded, and its exact (Clopper-Pearson) 95 % interval."""
+    from scipy.stats import binomtest
+
+    ends = binomtest(count, total).proportion_ci(0.95)
+    return Interval(count / total, float(ends.low), float(ends.high), total)
+
+
+def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samples: int | None = None) -> Interval:
+    """A sum of accuracies such as network less linearization, and its 95 % interval.
+
+    Args:
+        terms: each of them by seed.
+        signs: +1 or -1 of each.
+        samples: test images of each accuracy. Of a single seed the interval is then that of drawing them, as if anew
+            for each term; None: a single seed has no interval.
+
+    Returns:
+        The mean over the seeds that all terms have. Without such a seed the means' sum, with no interval.
+    """
+    known = [{seed: value for seed, value in term.items() if value is not None} for term in terms]
+    common = sorted(set.intersection(*map(set, known)))
+    if not common:
+        means = [student_interval(list(term.values())).mean for term in known]
+        return Interval(float(np.dot(signs, means)), math.nan, math.nan, 0)
+    values = np.array([[term[seed] for seed in common] for term in known], float)
+    found = student_interval(np.dot(signs, values))
+    if len(common) > 1 or samples is None:
+        return found
+    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel()) / samples)
+    return Interval(found.mean, found.mean - half, found.mean + half, 1)
+
+
+class Order(NamedTuple):
+    """How far values follow an order.
+
+    Attributes:
+        share: of the pairs that noise cannot turn, those in the order; nan where there is none.
+        pairs: number of those pairs.
+    """
+
+    share: float
+    pairs: int
+
+
+def order(x: Sequence[float], y: Sequence[Number], sign: int, errors: float | Sequence[Number]) -> Order:
+    """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
+
+    Args:
+        x: positions.
+        y: values; pairs with a missing one (None, nan) are left out.
+        sign: +1 or -1.
+        errors: standard error of each value, or of all; 0 where there is no noise. A pair counts where its difference
+            is more than two standard errors of that difference.
+    """
+    place, value = np.asarray(x, float), np.array(y, float)
+    variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
+    first, second = np.triu_indices(len(value), 1)
+    rise = (value[second] - value[first]) * np.sign(place[second] - place[first])
+    noise = _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
+    counted = np.abs(rise) > noise
+    pairs = int(counted.sum())
+    return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
 
 
 def margin(first: float, second: float, samples: int) -> float:
@@ -173,8 +258,12 @@ def margin(first: float, second: float, samples: int) -> float:
     >>> round(margin(0.5, 0.5, 200), 3)
     0.1
     """
-    variance = sum(max(share * (1 - share), 0.0) for share in (first, second))
-    return _ERRORS_OF_A_DIFFERENCE * math.sqrt(variance / samples)
+    return _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance([first, second]) / samples)
+
+
+def _variance(shares: Sequence[float] | np.ndarray) -> float:
+    """Of a sum of shares of one image each."""
+    return sum(max(share * (1 - share), 0.0) for share in shares)
 
 
 def left_the_majority(

@@ -5,7 +5,7 @@ from ntk_repro.report.comparison import Comparison, Tolerance, compare
 from ntk_repro.report.differences import Difference, read_differences, unexplained
 from ntk_repro.report.markdown import pages, with_table, write_pages
 from ntk_repro.report.page import page, write_report
-from ntk_repro.report.reference import read_results, write_results
+from ntk_repro.report.reference import judge_again, read_results, write_results
 from ntk_repro.report.results import Entry, Result, Shown, gather
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "check_reference",
     "compare",
     "gather",
+    "judge_again",
     "page",
     "pages",
     "read_differences",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import FIGURES, Figure, load_figure_preset
+from ntk_repro.papers import FIGURES, Figure, load_figure_preset, thresholds
 from ntk_repro.record import write_text, write_texts
 from ntk_repro.report.comparison import Tolerance
 from ntk_repro.report.differences import Difference
@@ -54,7 +54,8 @@ def statements_page(statements: Mapping[str, Sequence[Statement]]) -> str:
     counted = {
         paper: sum((Counter({one.state: one.count}) for one in found), Counter()) for paper, found in statements.items()
     }
-    return template("statements.md.j2").render(statements=statements, counted=counted, cell=_cell)
+    words = [value for value in vars(thresholds).values() if isinstance(value, thresholds.Threshold)]
+    return template("statements.md.j2").render(statements=statements, counted=counted, words=words, cell=_cell)
 
 
 def write_pages(

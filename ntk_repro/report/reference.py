@@ -9,6 +9,7 @@ from typing import Any
 
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.papers import FIGURES, Figure, preset_names
+from ntk_repro.papers.claims import evaluate
 from ntk_repro.record import atomic_file, write_errors_explained, write_text
 from ntk_repro.report.results import Result, Shown, gather
 
@@ -84,13 +85,33 @@ def _written(shown: Shown, folder: Path) -> Result:
     # The paths of the runs are no result.
     numbers = {key: value for key, value in shown.result.numbers.items() if key != "runs"}
     result = dataclasses.replace(shown.result, claims=_rounded(shown.result.claims), numbers=_rounded(numbers))
+    path = _write_numbers(folder, result)
+    with write_errors_explained(path), atomic_file(path.with_suffix(".png")) as handle:
+        handle.write(_small(shown.picture))
+    return result
+
+
+def judge_again(folder: Path) -> list[Result]:
+    """Judges the kept numbers by today's claims, and keeps these verdicts.
+
+    Raises:
+        UserError: as `read_results`, or the folder cannot be written.
+    """
+    results = []
+    for result in read_results(folder):
+        claims = _rounded(evaluate(result.figure.claims, result.numbers, kept=True))
+        results.append(dataclasses.replace(result, claims=claims))
+        if claims != result.claims:
+            _write_numbers(folder, results[-1])
+    return results
+
+
+def _write_numbers(folder: Path, result: Result) -> Path:
     path = folder / f"{stem(result.figure, result.preset)}.json"
     with write_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, _lines(vars(result) | {"figure": result.figure.id}) + "\n")
-        with atomic_file(path.with_suffix(".png")) as handle:
-            handle.write(_small(shown.picture))
-    return result
+    return path
 
 
 def _rounded(value: Any) -> Any:

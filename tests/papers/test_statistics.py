@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ntk_repro.papers.statistics import (
+    Interval,
     ahead_until_crossing,
     left_the_majority,
     margin,
+    order,
     power_law_fit,
+    share_interval,
+    signed_sum,
     spearman,
     student_interval,
 )
@@ -115,3 +119,51 @@ def test_the_interval_is_that_of_students_t_from_two_values_on():
     assert student_interval([*values, None, math.nan]) == pytest.approx((np.mean(values), *exact, 4))
     assert student_interval([0.5]) == pytest.approx((0.5, math.nan, math.nan, 1), nan_ok=True)
     assert student_interval([None]) == pytest.approx((math.nan, math.nan, math.nan, 0), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "above", "below", "within"),
+    [(1.1, 2, True, False, True), (0, 0.9, False, True, False), (0.9, 1.1, None, None, None)],
+)
+def test_an_interval_that_contains_the_limit_decides_nothing(low, high, above, below, within):
+    interval = Interval((low + high) / 2, low, high, 3)
+    assert (interval.above(1), interval.below(1), interval.within(1, 3)) == (above, below, within)
+
+
+def test_an_interval_without_ends_decides_nothing():
+    one = student_interval([0.5])
+    assert (one.above(), one.below(), one.within(-1, 1)) == (None, None, None)
+    exact = Interval.exact(0.5)
+    assert (exact.above(), exact.below(), exact.within(0.5, 0.5)) == (True, False, True)
+
+
+def test_the_prediction_interval_contains_one_further_seed_nineteen_times_in_twenty():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4000, 6))
+    found = [student_interval(row[:5], predict=True) for row in values]
+    covered = np.mean([one.low <= row[5] <= one.high for one, row in zip(found, values, strict=True)])
+    assert 0.94 < covered < 0.96
+
+
+def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_of_its_images():
+    network, linearized = {0: 0.9, 1: 0.8, 2: None}, {0: 0.7, 1: 0.7, 2: 0.1}
+    assert signed_sum([network, linearized], [1, -1], 100) == pytest.approx(student_interval([0.2, 0.1]))
+    one = signed_sum([{0: 0.9}, linearized], [1, -1], 100)
+    assert one == pytest.approx((0.2, 0.2 - margin(0.9, 0.7, 100), 0.2 + margin(0.9, 0.7, 100), 1))
+    assert math.isnan(signed_sum([{0: 0.9}, linearized], [1, -1]).low)
+    none = signed_sum([{0: 0.9}, {1: 0.7}], [1, -1], 100)
+    assert (none.mean, none.seeds, none.above()) == (pytest.approx(0.2), 0, None)
+
+
+def test_the_interval_of_a_share_is_exact():
+    assert share_interval(40, 40).low == pytest.approx(0.025 ** (1 / 40))
+    assert share_interval(39, 40).above(0.9) is None
+    assert share_interval(25, 40).above(0.9) is False
+
+
+def test_an_order_counts_the_pairs_that_noise_cannot_turn():
+    assert order([1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], +1, 0) == (pytest.approx(5 / 6), 6)
+    assert order([4, 2, 3, 1], [4.0, 3.0, 2.0, 1.0], +1, 0) == (pytest.approx(5 / 6), 6)
+    # 3 and 2 differ by less than twice sqrt(2) * 0.5
+    assert order([1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], -1, 0.5) == (0.0, 3)
+    assert order([1, 2, 3], [1.0, None, math.nan], +1, 0) == (pytest.approx(math.nan, nan_ok=True), 0)

@@ -5,4 +5,4 @@ from typing import Any
 
 def claim(number: float | None = 0.5, holds: bool | None = True, **changes: Any) -> dict[str, Any]:
     own = {"statement": "it grows", "subject": "mlp", "holds": holds, "number": number, "meaning": "slope"}
-    return own | {"paper": None, "note": ""} | changes
+    return own | {"place": "", "paper": None, "note": ""} | changes

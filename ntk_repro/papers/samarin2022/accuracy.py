@@ -114,7 +114,7 @@ def _printed_gap(figure: str, panel: Numbers, width: float) -> float | None:
 def _gap_above(panel: Numbers, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
     """Whether a gap at one width is above a limit; not judged where the network has learnt nothing."""
     gap, why = pair.gap, _unlearnt(panel, {pair.width: pair.network})
-    holds, notes = gap.decides(gap.mean > limit, limit), (_points(gap), *notes)
+    holds, notes = gap.above(limit), (_points(gap), *notes)
     return judged(_subject(panel, pair.width), holds, gap.mean, "gap in test accuracy", *notes, unless=why, paper=paper)
 
 
@@ -136,7 +136,7 @@ def _gap_shrinks(panel: Numbers, figure: str = "", best: bool = False) -> Iterat
     paper = difference(*(_printed_gap(figure, panel, pair.width) for pair in (wide, narrow)))
     why = _unlearnt(panel, {pair.width: pair.network for pair in (narrow, wide)})
     # A linearization that is farther ahead than it was behind is no more like the network.
-    holds = change.decides(change.mean < 0 and abs(after.mean) < abs(before.mean))
+    holds = change.below() and abs(after.mean) < abs(before.mean)
     yield judged(_subject(panel), holds, change.mean, "change of the gap", *notes, unless=why, paper=paper)
 
 
@@ -151,7 +151,7 @@ def _linearization_grows(panel: Numbers) -> Iterator[Verdict]:
             note = _points(rise)
             note += f", Spearman correlation with the width {rho:.2f}" if math.isfinite(rho) else ""
             subject = f"{_subject(panel)}, {line['name']}"
-            yield judged(subject, rise.decides(rise.mean > 0), rise.mean, meaning, note)
+            yield judged(subject, rise.above(), rise.mean, meaning, note)
 
 
 @claim("at x1 the linearization is just above logistic regression (by at most 2 points)", over="panels")
@@ -181,7 +181,7 @@ def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
         notes = [f"up to {panel['shift']} pixels: {_points(pair.gap)}" for panel, pair in of_width]
         notes.append(f"rise {_points(rise)}")
         why = "; ".join(filter(None, (_unlearnt(panel, {width: pair.network}) for panel, pair in ends)))
-        holds = rise.decides(rise.mean > 0)
+        holds = rise.above()
         yield judged(f"x{width:g}", holds, rise.mean, meaning, *notes, unless=why, paper=paper)
 
 
@@ -194,7 +194,7 @@ def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict
     ends = f"linearization x{linearized['widths'][-1]:g} against network x{network['widths'][0]:g}"
     for part in ("train", "test"):
         lead = _difference(_seeds(linearized, -1, part), _seeds(network, 0, part))
-        subject, holds, note = f"{_subject(panel)}, {part}", lead.decides(lead.mean > 0), f"{ends}: {_points(lead)}"
+        subject, holds, note = f"{_subject(panel)}, {part}", lead.above(), f"{ends}: {_points(lead)}"
         yield judged(subject, holds, lead.mean, f"lead in {part} accuracy", note, unless=why)
 
 
@@ -230,7 +230,7 @@ def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:
         change = _difference(by_seed[-1], by_seed[0])
         by_width = ", ".join(f"x{c['width']:g}: {number(c[f'{name}_apart']):.3f}" for c in curves)
         notes = (f"root mean square difference, {by_width}", f"change {change.mean:.3f}{_certainty(change)}")
-        subject, holds = f"{statistic} of the outputs", change.decides(change.mean < 0)
+        subject, holds = f"{statistic} of the outputs", change.below()
         yield judged(subject, holds, change.mean, "its change from the narrowest to the widest", *notes)
 
 

@@ -1,0 +1,85 @@
+"""What the papers' words are taken to mean: one threshold for each, used by every claim that has the word."""
+
+
+class Threshold(float):
+    """A number that stands for words.
+
+    Attributes:
+        words: the words of the papers.
+        meaning: the threshold in words.
+    """
+
+    words: str
+    meaning: str
+
+    def __new__(cls, value: float, words: str, meaning: str) -> "Threshold":
+        """A threshold of this value."""
+        made = super().__new__(cls, value)
+        made.words, made.meaning = words, meaning
+        return made
+
+    def __reduce__(self) -> tuple:
+        return Threshold, (float(self), self.words, self.meaning)
+
+
+# Accuracies. Samarin et al. call 4.67 points of ten classes "substantial" and 1.84 "only slightly".
+SIGNIFICANT = Threshold(
+    1 / 30,
+    "significant, substantial, prominent, appreciable, dramatic, clear advantage (accuracy); less is slight, small, "
+    "minor, similar, stable, no significant difference",
+    "a thirtieth of the error of guessing: 3 points of ten classes, 1.7 of two equal ones, 0.33 of one against nine",
+)
+LARGE = Threshold(
+    1 / 10,
+    "far better or worse, strong, large, heavily, greatly, very significant (accuracy)",
+    "a tenth of the error of guessing: 5 points of two equal classes",
+)
+SECOND_DECIMAL = Threshold(
+    0.001, "agrees up to the second decimal place, matches, fluctuations in the second decimals", "0.1 points"
+)
+
+# Distances between a network and its linearization.
+NEARLY_IDENTICAL = Threshold(
+    0.1,
+    "excellent, remarkably good, strong agreement, nearly identical, accurately",
+    "10 % of how far the network's own outputs move (RMS), or its weights (norm)",
+)
+SIMILAR = Threshold(
+    0.2,
+    "similar, well, follow; more is deviates significantly",
+    "20 % of how far the network's own outputs move (RMS), or its weights (norm)",
+)
+LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
+IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
+
+# Trends and rates.
+ORDERED = Threshold(
+    0.9,
+    "progressively drops, falls, grows with, correlates, ranks, good proxy, in the same order",
+    "90 % of the pairs whose values differ by more than two standard errors, three pairs at least",
+)
+RATE = Threshold(
+    0.1,
+    "scales as n^-a; O(n^-a), upper bounded by; independent of n",
+    "the exponent's interval lies within 0.1 of -a; its upper end is at most -a + 0.1; it lies within 0.1 of 0",
+)
+CLOSER_TO_ONE = Threshold(-0.75, "closer to n^-1 than to n^-1/2", "the exponent's interval lies below -0.75")
+WITH_HIGH_PROBABILITY = Threshold(
+    0.9, "with high probability, arbitrarily close to 1", "the interval of the share of seeds lies above 0.9"
+)
+
+# Ratios and counts.
+MUCH = Threshold(
+    2.0,
+    "much more, much lower, significantly lower, greatly reduced, much faster, far below, much worse (ratio); less is "
+    "does not change much, roughly the same",
+    "a factor of 2",
+)
+MARGINAL = Threshold(0.25, "marginally", "growth by at most 25 %")
+ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10 %")
+NEARLY_ALL = Threshold(0.8, "nearly all, generally", "80 % of the cases")
+MOST = Threshold(0.5, "most, mostly, in most cases", "more than half of the cases; some: one at least")
+NEAR_ZERO_LOSS = Threshold(
+    0.01, "near-zero, close to zero, low loss, perfectly fits", "a cross-entropy of 0.01 nats (Ortiz-Jimenez, Figure 3)"
+)
+FEW_EPOCHS = Threshold(5, "a few epochs, a few iterations, very rapidly", "5 epochs")
