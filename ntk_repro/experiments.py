@@ -190,6 +190,26 @@ class DataSettings(NTrain, NTest):
 
 
 @dataclass(frozen=True)
+class TrainingSizes(DataSource):
+    """A data set with several numbers of training images."""
+
+    sizes: tuple[int, ...] = ()
+    """Numbers of training images; a smaller set is the beginning of a larger one."""
+
+    @property
+    def n_train(self) -> int | None:
+        """The largest number of training images."""
+        return max(self.sizes, default=None)
+
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: sizes above the number of images are left out."""
+        (fit, lines), sizes = super().within(n_train, n_test), tuple(size for size in self.sizes if size <= n_train)
+        if sizes != self.sizes:
+            lines.append(f"sizes beyond {n_train:,} training images are left out")
+        return dataclasses.replace(fit, sizes=sizes), lines
+
+
+@dataclass(frozen=True)
 class MinibatchSettings(Settings):
     """Minibatches."""
 
