@@ -98,7 +98,7 @@ def ensemble(
     identity, found = "", {}
     if folder is not None:
         identity = descent.identity(first, descent.observe_at, fingerprint(first, x_test))
-        parts = {i: load_part_of(identity, folder, f"{name}_{i:05d}") for i in range(num_networks)}
+        parts = {i: load_part_of(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
         found = {i: part["outputs"] for i, part in parts.items() if part}
     missing = [i for i in range(num_networks) if i not in found]
     trainer = _Trainer(first, descent, x_test)
