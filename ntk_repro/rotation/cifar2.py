@@ -20,13 +20,13 @@ from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings, displayed_task
+from ntk_repro.rotation.settings import RotationSettings, displayed_task
 from ntk_repro.rotation.task import NO_CLASSES, images
 from ntk_repro.training import majority_rate, train, train_linearization
 
 
 @dataclass(frozen=True)
-class Config(TrainingSizes, Settings):
+class Config(TrainingSizes, RotationSettings):
     """Trains a network and its linearization on classes 0 to 4 against 5 to 9, with more and more training images."""
 
     sizes: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4000)
