@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import tyro
 
@@ -243,6 +243,14 @@ class TrainingSettings(EpochSettings):
     """Learning rate at the first step."""
     momentum: float = 0.9
     """Momentum of SGD, at least 0 and below 1."""
+
+
+@dataclass(frozen=True)
+class ScheduleSettings(TrainingSettings):
+    """Stochastic gradient descent whose learning rate falls or is constant."""
+
+    schedule: Literal["linear", "constant"] = "linear"
+    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
 
 
 @dataclass(frozen=True)
