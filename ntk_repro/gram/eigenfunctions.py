@@ -108,8 +108,10 @@ def eigenbasis(
             pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=remaining_bytes(memory))
             run.finish(**vars(pairs))
         found = run.result()
-    numbers = {name: int(found[name]) for name in ("clipped", "products", "passes")}
-    return Eigenbasis(found["values"], found["vectors"], found["residuals"], **numbers, store=store, path=run.path)
+    values, vectors, residuals = (found[name] for name in ("values", "vectors", "residuals"))
+    counts = {name: int(found[name]) for name in ("clipped", "products", "passes")}
+    eps = float(np.finfo(store.dtype).eps)
+    return Eigenbasis(values, vectors, residuals, **counts, eps=eps, store=store, path=run.path)
 
 
 def gram_folder(
