@@ -23,6 +23,7 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
+from ntk_repro.seeds import as_key
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -99,7 +100,7 @@ class Network:
         """
         if input_shape is not None:
             input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        key = None if key is None else as_key(key)
         if isinstance(name_or_module, str):
             settings = {"num_outputs": 1, **model_kw}
             module: Any = network_spec(name_or_module).build(key=key, input_shape=input_shape, **settings)
