@@ -81,7 +81,7 @@ class _Study:
     def kernel(self) -> Float[np.ndarray, "n n"]:
         """The NTK on all images, training images first; every training set is a corner of it."""
         identity = self.config.kernel_identity(self.data)
-        _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
+        where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
         return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 
     def row(self, size: int) -> dict[str, Any]:
