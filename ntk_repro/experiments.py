@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import tyro
 
@@ -190,6 +190,26 @@ class DataSettings(NTrain, NTest):
 
 
 @dataclass(frozen=True)
+class TrainingSizes(DataSource):
+    """A data set with several numbers of training images."""
+
+    sizes: tuple[int, ...] = ()
+    """Numbers of training images; a smaller set is the beginning of a larger one."""
+
+    @property
+    def n_train(self) -> int | None:
+        """The largest number of training images."""
+        return max(self.sizes, default=None)
+
+    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
+        """As `Settings.within`: sizes above the number of images are left out."""
+        (fit, lines), sizes = super().within(n_train, n_test), tuple(size for size in self.sizes if size <= n_train)
+        if sizes != self.sizes:
+            lines.append(f"sizes beyond {n_train:,} training images are left out")
+        return dataclasses.replace(fit, sizes=sizes), lines
+
+
+@dataclass(frozen=True)
 class MinibatchSettings(Settings):
     """Minibatches."""
 
@@ -223,6 +243,14 @@ class TrainingSettings(EpochSettings):
     """Learning rate at the first step."""
     momentum: float = 0.9
     """Momentum of SGD, at least 0 and below 1."""
+
+
+@dataclass(frozen=True)
+class ScheduleSettings(TrainingSettings):
+    """Stochastic gradient descent whose learning rate falls or is constant."""
+
+    schedule: Literal["linear", "constant"] = "linear"
+    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
 
 
 @dataclass(frozen=True)

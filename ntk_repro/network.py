@@ -23,6 +23,7 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
+from ntk_repro.seeds import as_key
 
 PyTree = Any
 ApplyFn = Callable[[PyTree, Any], Array]
@@ -99,7 +100,7 @@ class Network:
         """
         if input_shape is not None:
             input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        key = None if key is None else as_key(key)
         if isinstance(name_or_module, str):
             settings = {"num_outputs": 1, **model_kw}
             module: Any = network_spec(name_or_module).build(key=key, input_shape=input_shape, **settings)
@@ -309,7 +310,7 @@ def _two_dimensional(fx: Any) -> Any:
     return fx
 
 
-def _cached(function: Callable) -> Callable:
+def cached_by_arguments(function: Callable) -> Callable:
     """A cache by arguments, which lets networks of one module share compiled code: jit is keyed by identity.
 
     Modules that hold arrays or lists cannot be hashed; for them nothing is shared.
@@ -327,14 +328,14 @@ def _cached(function: Callable) -> Callable:
     return call
 
 
-@_cached
+@cached_by_arguments
 def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
     # Under jit: the forward pass that gives the shapes is not run, and thousands of small dispatches become one.
     mode = _mode_arguments(module, train=False)
     return jax.jit(lambda key: module.init(key, jnp.zeros(shape, dtype), **mode))
 
 
-@_cached
+@cached_by_arguments
 def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     inference = _mode_arguments(module, train=False)
     training = _mode_arguments(module, train=True)
@@ -350,7 +351,7 @@ def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     return apply_fn, training_fn
 
 
-@_cached
+@cached_by_arguments
 def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
     def linearized_fn(params, frozen, x):
         from ntk_repro._neural_tangents import nt

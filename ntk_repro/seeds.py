@@ -7,6 +7,11 @@ from jaxtyping import Array
 INIT, ORDER = 0, 1
 
 
+def as_key(key: Array | int) -> Array:
+    """A PRNG key as it is, or that of a seed."""
+    return jax.random.key(key) if isinstance(key, int | np.integer) else key
+
+
 def key_for(seed: int, purpose: int) -> Array:
     """The PRNG key of a purpose: `INIT` (parameters) or `ORDER` (minibatches)."""
     return jax.random.fold_in(jax.random.key(seed), purpose)

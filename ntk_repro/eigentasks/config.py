@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
+from ntk_repro.experiments import DataSettings, ScheduleSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
@@ -13,7 +13,9 @@ from ntk_repro.training import Recipe
 
 
 @dataclass(frozen=True)
-class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSettings, InitialNetwork, StudyConfig):
+class EigentasksConfig(
+    ScheduleSettings, WeightDecaySettings, DataSettings, ResidualNetworkSettings, InitialNetwork, StudyConfig
+):
     """Trains a network and its linearization on the binarized eigenfunctions of the network's NTK."""
 
     indices: tuple[int, ...] = (2, 11, 51, 101, 201, 301, 451, 601)
@@ -25,8 +27,6 @@ class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSetting
     """Number of eigenpairs to compute; none: as many as the largest index."""
     optimizer: Literal["sgd", "adam"] = "sgd"
     """Optimizer of the network, and of the linearization."""
-    schedule: Literal["linear", "constant"] = "linear"
-    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
     linearized_training: Literal["auto", "function_space", "weight_space"] = "auto"
     """How linearizations train: function_space (exact, all tasks at once, sgd only), weight_space (one by one), or
     auto: function_space for sgd, weight_space for adam."""
@@ -87,7 +87,7 @@ class EigentasksConfig(WeightDecaySettings, DataSettings, ResidualNetworkSetting
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(**self.values(WeightDecaySettings), optimizer=self.optimizer, schedule=self.schedule)
+        return Recipe(**self.values(ScheduleSettings), weight_decay=self.weight_decay, optimizer=self.optimizer)
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from ntk_repro.data import Dataset
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig, experiment
-from ntk_repro.finite_width.settings import Images, Settings
+from ntk_repro.finite_width.settings import FiniteWidthSettings, Images
 from ntk_repro.finite_width.task import images, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
@@ -64,9 +64,9 @@ class Config(Images, NetworkChoice, StudyConfig):
             self.of_width(width).resolved()
         return super().canonical()
 
-    def of_width(self, width: float) -> Settings:
+    def of_width(self, width: float) -> FiniteWidthSettings:
         """The network of one width."""
-        return Settings(net=self.net, width=width, seed=self.seed)
+        return FiniteWidthSettings(net=self.net, width=width, seed=self.seed)
 
 
 def curvatures(

@@ -52,7 +52,7 @@ class Images(DataSettings):
 
 
 @dataclass(frozen=True)
-class Settings(Images, NetworkSettings, InitialNetwork, StudyConfig):
+class FiniteWidthSettings(Images, NetworkSettings, InitialNetwork, StudyConfig):
     """A network and its images."""
 
     net: str = "lenet5"

@@ -18,7 +18,7 @@ from ntk_repro.dynamics.least_squares import LeastSquares, solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
 from ntk_repro.finite_width import baselines
-from ntk_repro.finite_width.settings import Settings, SgdSettings
+from ntk_repro.finite_width.settings import FiniteWidthSettings, SgdSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.memory import host_available_bytes
@@ -44,7 +44,7 @@ _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 
 @dataclass(frozen=True)
-class Config(SgdSettings, Settings):
+class Config(SgdSettings, FiniteWidthSettings):
     """Learns one class against the others with one output, by every method."""
 
     positive: int = 0

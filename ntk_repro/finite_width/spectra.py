@@ -14,7 +14,7 @@ from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
-from ntk_repro.finite_width.settings import Settings
+from ntk_repro.finite_width.settings import FiniteWidthSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import effective_rank, empirical_gram, singular_spectrum
 from ntk_repro.gram.arguments import checked_arguments
@@ -26,7 +26,7 @@ from ntk_repro.record import RunFolder
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(FiniteWidthSettings):
     """Computes the singular values of the Jacobian of all outputs on some images, through the kernel."""
 
     n_train: int | None = 600

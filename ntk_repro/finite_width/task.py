@@ -8,7 +8,7 @@ import numpy as np
 
 from ntk_repro.data import SNAKES, Dataset, RegressionData, load_image_folder, one_hot, shifted
 from ntk_repro.errors import UserError
-from ntk_repro.finite_width.settings import Images, Settings
+from ntk_repro.finite_width.settings import FiniteWidthSettings, Images
 
 
 def images(config: Images) -> Dataset:
@@ -29,7 +29,7 @@ def images(config: Images) -> Dataset:
     return data if config.resize is None else _enlarged(data, config.resize)
 
 
-def checked_images(config: Settings, positive: int | None = None) -> Dataset:
+def checked_images(config: FiniteWidthSettings, positive: int | None = None) -> Dataset:
     """The images of a config, with targets that a network can learn and a network that takes them.
 
     Raises:

@@ -15,7 +15,7 @@ from ntk_repro.data import Dataset, RegressionData
 from ntk_repro.experiments import experiment
 from ntk_repro.finite_width import baselines
 from ntk_repro.finite_width.output_statistics import output_statistics
-from ntk_repro.finite_width.settings import Settings, SgdSettings
+from ntk_repro.finite_width.settings import FiniteWidthSettings, SgdSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
@@ -28,7 +28,7 @@ KINDS = ("network", "linearized")
 
 
 @dataclass(frozen=True)
-class Config(SgdSettings, Settings):
+class Config(SgdSettings, FiniteWidthSettings):
     """Trains a network and its linearization on the squared loss, and compares their accuracies."""
 
     models: Literal["both", "network", "linearized"] = "both"

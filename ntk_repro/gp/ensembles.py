@@ -19,6 +19,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
+from ntk_repro.seeds import as_key
 from ntk_repro.training.checkpoints import Checkpoint, load_part_of
 from ntk_repro.training.gradient_descent import GradientDescent
 from ntk_repro.training.steps import Observer, has_convolutions, run_steps
@@ -82,7 +83,7 @@ def ensemble(
         UserError: as `descend`; for a number of networks below 1, and a module that cannot be initialized.
     """
     check_counts(num_networks=num_networks, networks_per_block=networks_per_block)
-    key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+    key = as_key(key)
     x_train, x_test = np.asarray(x_train), np.asarray(x_test)
     if x_test.shape[1:] != x_train.shape[1:] or not len(x_test):
         raise UserError(f"one test input has shape {x_test.shape[1:]}, one for training {x_train.shape[1:]}")
@@ -98,7 +99,7 @@ def ensemble(
     identity, found = "", {}
     if folder is not None:
         identity = descent.identity(first, descent.observe_at, fingerprint(first, x_test))
-        parts = {i: load_part_of(identity, folder, f"{name}_{i:05d}") for i in range(num_networks)}
+        parts = {i: load_part_of(folder, f"{name}_{i:05d}", identity) for i in range(num_networks)}
         found = {i: part["outputs"] for i, part in parts.items() if part}
     missing = [i for i in range(num_networks) if i not in found]
     trainer = _Trainer(first, descent, x_test)

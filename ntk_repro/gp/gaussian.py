@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.precision import float64_scope
 from ntk_repro.ranges import check_counts
+from ntk_repro.seeds import as_key
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Gaussian:
             UserError: for a number below 1.
         """
         check_counts(num=num)
-        key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        key = as_key(key)
         with float64_scope():
             noise = np.asarray(jax.random.normal(key, (num, *self.mean.shape[-2:]), np.float64))
         # The square root by eigenvectors, as Cholesky's stops at a covariance that is singular.

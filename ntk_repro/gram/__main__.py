@@ -57,10 +57,10 @@ def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joi
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
     if config.explain or config.dry_run:
-        _show_plan(config, net, x, gram_folder(net, x, identity=identity, **kernel)[1], memory, **kernel)
+        _show_plan(config, net, x, gram_folder(net, x, identity=identity, **kernel), memory, **kernel)
         return
     if share[1] > 1 or not config.k:
-        folder = gram_folder(net, x, identity=identity, **kernel)[1]
+        folder = gram_folder(net, x, identity=identity, **kernel)
         compute = functools.partial(gram_store, net, x, folder, identity={"network": identity}, memory=memory, **kernel)
         store = compute(share=share)
         if joined:

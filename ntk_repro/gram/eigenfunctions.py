@@ -17,7 +17,7 @@ from ntk_repro.gram.on_disk import gram_store
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder, config_hash
+from ntk_repro.record import RunFolder
 
 _FIRST_TASK = "begin at 2 (counted from 1, the first eigenfunction of a positive kernel never changes sign)"
 
@@ -95,8 +95,8 @@ def eigenbasis(
         UserError: for k above n, and where memory or disk do not suffice.
     """
     check_eigenpair_count(k, len(x))
-    about, folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
-    pairs_of = _EigenpairsIdentity(about, k, tolerance)
+    folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
+    pairs_of = _EigenpairsIdentity(folder.name, k, tolerance)
     # With the eigenpairs saved a quick check of the matrix is enough: its tiles are verified when they are read.
     store = GramStore.read(folder) if GramStore.exists(folder) else None
     if store is None or store.absent() or not RunFolder.is_done("eigenbasis", pairs_of, root=root):
@@ -108,8 +108,10 @@ def eigenbasis(
             pairs = top_eigenpairs(store, k, tolerance=tolerance, memory=remaining_bytes(memory))
             run.finish(**vars(pairs))
         found = run.result()
-    numbers = {name: int(found[name]) for name in ("clipped", "products", "passes")}
-    return Eigenbasis(found["values"], found["vectors"], found["residuals"], **numbers, store=store, path=run.path)
+    values, vectors, residuals = (found[name] for name in ("values", "vectors", "residuals"))
+    counts = {name: int(found[name]) for name in ("clipped", "products", "passes")}
+    eps = float(np.finfo(store.dtype).eps)
+    return Eigenbasis(values, vectors, residuals, **counts, eps=eps, store=store, path=run.path)
 
 
 def gram_folder(
@@ -120,10 +122,10 @@ def gram_folder(
     root: Path | None = None,
     outputs: str | int = "mean",
     precision: str = "float32",
-) -> tuple[str, Path]:
-    """The name of a Gram matrix among all runs, and the folder of its store; arguments as of `eigenbasis`."""
+) -> Path:
+    """The folder of the store of a Gram matrix, named by its hash; arguments as of `eigenbasis`."""
     about = _GramIdentity(dict(identity), fingerprint(net, x), len(x), str(outputs), precision)
-    return config_hash(about), RunFolder.locate("gram", about, root=root)
+    return RunFolder.locate("gram", about, root=root)
 
 
 def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: int) -> Float[np.ndarray, " n"]:

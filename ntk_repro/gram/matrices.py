@@ -186,14 +186,14 @@ class KeptPanels:
         self._count = -(-matrix.n // matrix.panel_rows)
         self.kept: dict[int, tuple[int, np.ndarray]] = {}
         share = allowed / (matrix.dtype.itemsize * matrix.n**2 / 2)
-        chosen = seen = 0
+        bytes_chosen = bytes_seen = 0
         for i in range(self._count):
             columns = matrix.n - i * matrix.panel_rows
             size = matrix.dtype.itemsize * min(matrix.panel_rows, columns) * columns
-            seen += size
+            bytes_seen += size
             # Those kept lie between those read, so that the disk is busy while they are multiplied.
-            if chosen + size <= min(allowed, share * seen):
-                chosen += size
+            if bytes_chosen + size <= min(allowed, share * bytes_seen):
+                bytes_chosen += size
                 self._chosen.add(i)
 
     def __iter__(self) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:

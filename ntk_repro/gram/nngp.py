@@ -12,7 +12,7 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.memory import check_result_fits
-from ntk_repro.network import Network, _cached
+from ntk_repro.network import Network, cached_by_arguments
 from ntk_repro.precision import cast, precision_scope
 
 _BATCH = 256
@@ -61,7 +61,7 @@ def empirical_nngp(
     return (k + k.T) / 2 if x2 is None else k
 
 
-@_cached
+@cached_by_arguments
 def readout_features_fn(module: Any) -> Callable[[Any, Any, Array], Float[Array, "n features"]]:
     """(params, state, x) -> [sigma_w x^L / sqrt(n), sigma_b], whose products are the empirical NNGP kernel; traceable.
 

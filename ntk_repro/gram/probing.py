@@ -67,7 +67,7 @@ def signature(net: Any, x: np.ndarray) -> tuple:
 
 
 class RecentlyUsed(dict):
-    """The values last set or looked up by `signature`."""
+    """The values that were set last, by `signature`."""
 
     def __setitem__(self, key: tuple, value: Any) -> None:
         self.pop(key, None)

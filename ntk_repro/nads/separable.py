@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ntk_repro.command_line import print_table
-from ntk_repro.experiments import TrainingSettings, experiment
+from ntk_repro.experiments import ScheduleSettings, experiment
 from ntk_repro.gram import gram_store
 from ntk_repro.nads import basis
 from ntk_repro.nads.separable_data import linearly_separable
@@ -24,7 +24,7 @@ from ntk_repro.training import Recipe, train, train_linearization
 
 
 @dataclass(frozen=True)
-class Config(TrainingSettings, InputSettings):
+class Config(ScheduleSettings, InputSettings):
     """Trains a network and its linearization on D(v_j) for some of the network's directions v_j."""
 
     data: Literal["origin", "gaussian"] = "origin"
@@ -39,8 +39,6 @@ class Config(TrainingSettings, InputSettings):
     """Distance of a class from the separating hyperplane (the authors' public code: half of it)."""
     sigma: float = 1.0
     """Standard deviation of the noise in all other directions."""
-    schedule: Literal["linear", "constant"] = "linear"
-    """Learning rate schedule: linear (falls linearly, to reach 0 one step after the last) or constant."""
 
     @property
     def label(self) -> str:
@@ -54,7 +52,7 @@ class Config(TrainingSettings, InputSettings):
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(**self.values(TrainingSettings), schedule=self.schedule)
+        return Recipe(**self.values(ScheduleSettings))
 
     @property
     def basis(self) -> basis.Config:

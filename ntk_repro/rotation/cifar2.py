@@ -3,10 +3,9 @@
 Source: Ortiz-Jimenez et al. 2021, section 4.1 (Figure 5).
 """
 
-import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,29 +13,23 @@ from jaxtyping import Float
 from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import experiment
+from ntk_repro.experiments import TrainingSizes, experiment
 from ntk_repro.gram import gram_store
 from ntk_repro.gram.eigenfunctions import gram_folder
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.rotation.settings import Settings, displayed_task
+from ntk_repro.rotation.settings import RotationSettings, displayed_task
 from ntk_repro.rotation.task import NO_CLASSES, images
 from ntk_repro.training import majority_rate, train, train_linearization
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(TrainingSizes, RotationSettings):
     """Trains a network and its linearization on classes 0 to 4 against 5 to 9, with more and more training images."""
 
     sizes: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4000)
-    """Numbers of training images; a smaller set is the beginning of a larger one."""
-
-    @property
-    def n_train(self) -> int | None:
-        """The largest number of training images."""
-        return max(self.sizes, default=None)
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the sizes in order."""
@@ -49,14 +42,6 @@ class Config(Settings):
             )
         check_counts(epochs=self.epochs)
         return {**super().canonical(), "sizes": tuple(sorted(set(self.sizes)))}
-
-    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes above the number of images are left out."""
-        fit, lines = super().within(n_train, n_test)
-        sizes = tuple(size for size in self.sizes if size <= n_train)
-        if sizes != self.sizes:
-            lines.append(f"training sets above {n_train:,} images are left out")
-        return dataclasses.replace(fit, sizes=sizes), lines
 
 
 def _load(config: Config) -> Dataset:
@@ -96,7 +81,7 @@ class _Study:
     def kernel(self) -> Float[np.ndarray, "n n"]:
         """The NTK on all images, training images first; every training set is a corner of it."""
         identity = self.config.kernel_identity(self.data)
-        _, where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
+        where = gram_folder(self.net, self.data.x, identity=identity, root=self.folder.root)
         return gram_store(self.net, self.data.x, where, identity={"network": identity}).array()
 
     def row(self, size: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ntk_repro.training import Recipe, landmark_epochs
 
 
 @dataclass(frozen=True)
-class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):
+class RotationSettings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork, StudyConfig):
     """A network, its data and its training on the classes."""
 
     index = None  # the classes, where an experiment has no such setting
@@ -43,8 +43,8 @@ class Settings(TrainingSettings, NTest, ResidualNetworkSettings, InitialNetwork,
 
 
 @dataclass(frozen=True)
-class TaskSettings(NTrain, Settings):
-    """As `Settings`, on the classes or on an eigenfunction."""
+class TaskSettings(NTrain, RotationSettings):
+    """As `RotationSettings`, on the classes or on an eigenfunction."""
 
     index: int | None = None
     """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""

@@ -10,7 +10,7 @@ from ntk_repro.data import Dataset, class_labels
 from ntk_repro.errors import UserError
 from ntk_repro.gram import Eigenbasis, eigenbasis, eigenfunction_labels
 from ntk_repro.network import Network
-from ntk_repro.rotation.settings import Settings, TaskSettings
+from ntk_repro.rotation.settings import RotationSettings, TaskSettings
 from ntk_repro.training import majority_rate
 
 NO_CLASSES = "take more images, or another data set"
@@ -37,7 +37,7 @@ class Task:
         return float(majority_rate(self.y_test))
 
 
-def images(config: Settings) -> Dataset:
+def images(config: RotationSettings) -> Dataset:
     """The images of a config.
 
     Raises:

@@ -16,7 +16,7 @@ SECONDS_BETWEEN = 90.0
 _SHARE = 0.05  # largest share of the time that saving takes: large networks save less often
 
 
-def load_part_of(identity: str, folder: RunFolder, part: str) -> dict[str, np.ndarray]:
+def load_part_of(folder: RunFolder, part: str, identity: str) -> dict[str, np.ndarray]:
     """A part of a run folder, saved with the identity of the training that it belongs to; {} if there is none.
 
     Raises:
@@ -56,7 +56,7 @@ class Checkpoint:
         Raises:
             UserError: the state under this name belongs to another training.
         """
-        saved = load_part_of(self._identity, self._folder, self._part)
+        saved = load_part_of(self._folder, self._part, self._identity)
         if not saved:
             return None
         leaves, structure = jax.tree.flatten(like)

@@ -3,8 +3,8 @@
 Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
 from ntk_repro.dynamics import mse_dynamics
-from ntk_repro.experiments import NTest, experiment
+from ntk_repro.experiments import NTest, TrainingSizes, experiment
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.progress import console
@@ -22,7 +22,7 @@ from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, Widt
 
 
 @dataclass(frozen=True)
-class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
+class Config(TrainingSizes, StepSettings, RegressionSettings, NTest, WidthsSettings):
     """Trains networks of many widths on data sets of many sizes; compares each with its linearization's closed form."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
@@ -36,11 +36,6 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
     """Of the loss 1/2 mean (f - y)^2 over the images; the same for all sizes, about half the critical one."""
 
     @property
-    def n_train(self) -> int | None:
-        """The largest number of training images."""
-        return max(self.sizes, default=None)
-
-    @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         sizes = " to ".join(f"{size:,}" for size in dict.fromkeys((self.sizes[0], self.sizes[-1])))
@@ -50,13 +45,6 @@ class Config(StepSettings, RegressionSettings, NTest, WidthsSettings):
         """As `Settings.canonical`."""
         check_increasing("sizes", self.sizes)
         return super().canonical()
-
-    def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
-        """As `Settings.within`: sizes above the number of images are left out."""
-        (fit, lines), sizes = super().within(n_train, n_test), tuple(size for size in self.sizes if size <= n_train)
-        if sizes != self.sizes:
-            lines.append(f"sizes beyond {n_train:,} training images are left out")
-        return replace(fit, sizes=sizes), lines
 
 
 @experiment("wide_limit_linearization_error", load=Config.regression_data)

@@ -40,6 +40,12 @@ def test_a_basis_is_computed_once_and_its_gram_serves_every_k(tmp_path, grams):
     np.testing.assert_allclose(more.values[:5], first.values, rtol=1e-9)
 
 
+def test_a_basis_has_the_rounding_of_its_matrix(tmp_path):
+    for precision in ("float32", "float64"):
+        found = eigenbasis(NET, X, 5, identity={}, root=tmp_path, precision=precision)
+        assert found.eps == np.finfo(precision).eps
+
+
 def test_other_parameters_other_data_and_another_identity_are_another_basis(tmp_path, grams):
     basis(root=tmp_path)
     basis(Network.create("mlp", 1, (4, 4, 1), width=0.1), root=tmp_path)

@@ -92,7 +92,7 @@ def test_settings_are_fitted_to_fewer_images():
     assert (fit.num_eigenfunctions, len(lines)) == (200, 1)
     assert tracking.Config(num_eigenfunctions=200).within(150, 50) == (tracking.Config(num_eigenfunctions=200), [])
     fit, lines = cifar2.Config(n_test=100).within(1100, 100)
-    assert (fit.sizes, lines) == ((128, 256, 512, 1024), ["training sets above 1,100 images are left out"])
+    assert (fit.sizes, lines) == ((128, 256, 512, 1024), ["sizes beyond 1,100 training images are left out"])
 
 
 def test_labels_name_the_task():

@@ -63,7 +63,7 @@ RUN = {module.Config: module.run for module in MODULES}
         (PAIR, {"steps": 0}, "steps must be at least 1"),
         (PAIR, {"num_weights": 0}, "num_weights must be at least 1"),
         (PAIR, {"batch_size": 4}, "closed forms of the squared loss are for the full batch"),
-        (PAIR, {"batch_size": 13, "predictions": ()}, "above the 12 training images"),
+        (PAIR, {"batch_size": 13, "predictions": ()}, "above the 12 training samples"),
         (PAIR, {"loss": "cross_entropy"}, "cross_entropy needs an output for each class"),
         (PAIR, {"hidden": 0}, "hidden must be at least 1"),
         (RESNET, {"predictions": ("empirical",)}, "outputs depend on their batch"),

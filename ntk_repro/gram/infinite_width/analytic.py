@@ -105,7 +105,7 @@ def analytic_kernel(
         x1, x2 = _images(module, x1, "x1"), None if x2 is None else _images(module, x2, "x2")
         xs = (x1, x1 if x2 is None else x2)
         n1, n2 = map(len, xs)
-        check_result_fits(n1, 2 * n2, 1, 8)
+        check_result_fits(n1, n2, 1, 2 * 8)
         check_counts(batch_size=batch_size)
         if degree < 2:
             raise UserError(f"degree counts the points of a quadrature and must be at least 2, not {degree}")

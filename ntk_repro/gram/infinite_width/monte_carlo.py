@@ -24,6 +24,7 @@ from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
+from ntk_repro.seeds import as_key
 
 # A block of networks on a CPU: beyond this the arrays leave the cache and nothing is won by more of them at once.
 _CPU_BLOCK_BYTES = 2**26
@@ -83,7 +84,7 @@ def monte_carlo_kernels(
     if asked.ndim > 1 or asked.dtype.kind not in "iu" or not increasing:
         raise UserError(f"num_samples must be at least 1, several of them increasing, and whole, not {num_samples}")
     check_counts(block=block)
-    key = jax.random.key(key) if isinstance(key, int | np.integer) else key
+    key = as_key(key)
     readout_features_fn(module)  # refuses what has no readout
     first = Network.create(module, jax.random.fold_in(key, 0), np.shape(x1)[1:])
     with checked_arguments(first, x1, x2, "mean", "float32") as arguments:
@@ -140,11 +141,8 @@ def _fitting_block(plan: Plan, net: Network, n: int, pairs: int) -> int:
     check_memory(subject, a_network, 0.9 * available, "take fewer samples or a narrower network")
     if jax.default_backend() != "cpu":
         return max(int(0.4 * available / a_network), 1)
-    return (
-        1
-        if any(isinstance(layer.kind, Convolution) for layer in plan.layers)
-        else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
-    )
+    convolutional = any(isinstance(layer.kind, Convolution) for layer in plan.layers)
+    return 1 if convolutional else max(min(_CPU_BLOCK_BYTES // a_network, 256), 1)
 
 
 @functools.lru_cache(maxsize=16)

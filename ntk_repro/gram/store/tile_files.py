@@ -64,10 +64,6 @@ class TileFiles:
         """The places (i, j) of all tiles, row by row."""
         return ((i, j) for i in range(self.num_blocks) for j in range(i, self.num_blocks))
 
-    def path(self, i: int, j: int) -> Path:
-        """The file of a tile."""
-        return self._folder / _TILES / "c" / str(i) / str(j)
-
     def window(self, i: int, j: int) -> tuple[slice, slice]:
         """The rows and columns of the matrix that a tile holds.
 
@@ -93,7 +89,7 @@ class TileFiles:
         Raises:
             UserError: full disk, no permission.
         """
-        path = self.path(i, j)
+        path = self._path(i, j)
         try:
             with write_errors_explained(path):
                 _await(commit)
@@ -163,20 +159,13 @@ class TileFiles:
             return i, panel, reader.submit(self._read_row, i, range(i, self.num_blocks), panel)
 
         with ThreadPoolExecutor(1, "gram-store-read") as reader:
-            reading = deque([begin(i) for i in wanted[:1]])
-            for following in [*wanted[1:], None][: len(wanted)]:
-                i, panel, future = reading.popleft()
+            begun = map(begin, wanted)
+            ahead = next(begun, None)
+            while ahead is not None:
+                i, panel, future = ahead
                 future.result()
-                if following is not None:
-                    reading.append(begin(following))
+                ahead = next(begun, None)
                 yield i * self._tile, panel
-
-    def check_in_place(self, i: int, j: int) -> None:
-        """Raises a UserError where a tile is not in place."""
-        if not self.in_place(i, j):
-            self.reload()  # another process may have written it since
-            if not self.in_place(i, j):
-                raise self._unreadable(i, j)
 
     def in_place(self, i: int, j: int) -> bool:
         """Whether the file of a tile exists, is complete, and ends with a checksum that was recorded for this place."""
@@ -202,6 +191,9 @@ class TileFiles:
         for path in self._folder.glob(_PARTIAL.format("*")):
             path.unlink(missing_ok=True)
 
+    def _path(self, i: int, j: int) -> Path:
+        return self._folder / _TILES / "c" / str(i) / str(j)
+
     def _panel_shape(self, i: int) -> tuple[int, int]:
         start = self.window(i, i)[0].start
         return min(self._tile, self._n - start), self._n - start
@@ -210,7 +202,10 @@ class TileFiles:
         def begun() -> Iterator[tuple[int, Any]]:
             filled = 0
             for j in blocks:
-                self.check_in_place(i, j)
+                if not self.in_place(i, j):
+                    self.reload()  # another process may have written it since
+                    if not self.in_place(i, j):
+                        raise self._unreadable(i, j)
                 window = self.window(i, j)
                 start, filled = filled, filled + window[1].stop - window[1].start
                 yield j, ts.array(into[:, start:filled], copy=False).write(self._array[window])
@@ -222,7 +217,7 @@ class TileFiles:
     def _checksum(self, i: int, j: int) -> int | None:
         """The crc32c at the end of a tile's file, None where the file is not there in its right length."""
         try:
-            with open(self.path(i, j), "rb", buffering=0) as handle:
+            with open(self._path(i, j), "rb", buffering=0) as handle:
                 end = handle.seek(0, os.SEEK_END) - _CRC_BYTES
                 if end != self._tile**2 * self._dtype.itemsize:
                     return None
@@ -234,7 +229,7 @@ class TileFiles:
             raise UserError(f"{error.filename} cannot be read ({error.strerror}): make it readable") from error
 
     def _unreadable(self, i: int, j: int) -> UserError:
-        state = "damaged" if self.path(i, j).exists() else "absent"
+        state = "damaged" if self._path(i, j).exists() else "absent"
         message = f"tile ({i}, {j}) of {self._folder} is {state}: give the command that computed the matrix again"
         return UserError(f"{message} (what is there is kept)")
 
