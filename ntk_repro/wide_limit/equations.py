@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ntk_repro.command_line import print_table
-from ntk_repro.experiments import SeedSettings, StudyConfig, experiment
+from ntk_repro.experiments import StudyConfig, experiment
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
@@ -22,7 +22,7 @@ BLOCKS = ("S28 other outputs", "S28 equal outputs", "S31 readout", "S35 other la
 
 
 @dataclass(frozen=True)
-class Config(SeedSettings, StudyConfig):
+class Config(StudyConfig):
     """Checks every equation of the paper on random networks, kernels and inputs."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
@@ -51,12 +51,10 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, Any] = {"widths": np.array(config.widths)}
     with progress(config.label, len(FORMULAS) + len(config.widths), "checks") as advance:
-        for name, formula in FORMULAS.items():
-            arrays[name] = folder.part(name, lambda formula=formula: {"measured": formula(_generator(config))})[
-                "measured"
-            ]
+        for name in FORMULAS:
+            arrays |= folder.part(name.replace(" ", "_"), _measured, name, config.seed)
             advance(note=f"{name}: {arrays[name][0]:.2g}")
-        x, rows = _generator(config).normal(size=(6, 12)), []
+        x, rows = np.random.default_rng([config.seed]).normal(size=(6, 12)), []
         for width in config.widths:
             part = folder.part(f"width={width}", _blocks, width, config.num_networks, x)
             rows.append([part[name] for name in BLOCKS])
@@ -64,8 +62,8 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     return arrays | dict(zip(BLOCKS, np.array(rows).transpose(1, 2, 0), strict=True))
 
 
-def _generator(config: Config) -> np.random.Generator:
-    return np.random.default_rng([config.seed])
+def _measured(name: str, seed: int) -> dict[str, np.ndarray]:
+    return {name: FORMULAS[name](np.random.default_rng([seed]))}
 
 
 def _blocks(width: int, networks: int, x: np.ndarray) -> dict[str, np.ndarray]:
