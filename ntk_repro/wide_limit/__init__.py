@@ -14,6 +14,8 @@ EXPERIMENTS = {
     "linearization_error": "how far a network leaves its linearization, against width and data (Figure S5)",
     "parameterization": "accuracy against learning rate, NTK and standard parameterization (Figure S7)",
     "kernel_convergence": "kernels of finite networks against those of infinite width (Figures S9 and S10)",
+    "equations": "the equations as printed, each against an independent computation",
+    "architecture": "the layers of the wide residual network (Table S1)",
 }
 """The experiments by the name of their module, each in a line."""
 
@@ -24,5 +26,7 @@ DRAWN_AS = {
     "linearization_error": "lee2019/figS5",
     "parameterization": "lee2019/figS7",
     "kernel_convergence": "lee2019/figS9",
+    "equations": "lee2019/equations",
+    "architecture": "lee2019/tableS1",
 }
 """The figure that draws one run of an experiment, where there is one."""

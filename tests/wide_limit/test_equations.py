@@ -1,0 +1,72 @@
+"""Every printed formula agrees with its independent computation, and a wrong one is seen."""
+
+import numpy as np
+import pytest
+
+from ntk_repro.papers import FIGURES
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.wide_limit import equations
+from ntk_repro.wide_limit.equations import BLOCKS, Config
+from ntk_repro.wide_limit.formulas import FORMULAS, expectations, kernels, posteriors, training
+
+IDENTITIES = [name for name in FORMULAS if not name.startswith(("S25", "S81", "no posterior"))]
+IDENTITIES = [name for name in IDENTITIES if name not in ("10 others", "all layers", "S3", "S4", "S62 above", "S115")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_an_identity_holds_to_rounding(name):
+    value, low, high = FORMULAS[name](np.random.default_rng([1]))
+    assert value == low == high
+    assert value < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "name"),
+    [
+        (expectations, "relu_expectations", "S14"),
+        (expectations, "erf_expectations", "S17"),
+        (kernels, "fcn_kernels", "S26"),
+        (kernels, "fcn_kernels", "S29"),
+    ],
+)
+def test_a_formula_that_is_off_by_a_factor_is_seen(module, wrong, name, monkeypatch):
+    right = getattr(module, wrong)
+    monkeypatch.setattr(module, wrong, lambda *args, **kw: tuple(2 * part for part in right(*args, **kw)))
+    assert FORMULAS[name](np.random.default_rng([1]))[0] > 0.4
+
+
+@pytest.mark.parametrize("wrong", ["ntk_gp_posterior", "nngp_posterior"])
+def test_a_posterior_of_other_targets_is_seen(wrong, monkeypatch):
+    right = getattr(posteriors, wrong)
+    names = {"ntk_gp_posterior": ("14", "16 mean"), "nngp_posterior": ("13 mean", "readout limit mean")}[wrong]
+    place = {"ntk_gp_posterior": 5, "nngp_posterior": 3}[wrong]
+    monkeypatch.setattr(
+        posteriors, wrong, lambda *args: right(*(2 * arg if i == place else arg for i, arg in enumerate(args)))
+    )
+    for name in names:
+        assert FORMULAS[name](np.random.default_rng([1]))[0] > 0.4
+
+
+def test_training_another_layer_makes_network_and_linearization_differ():
+    assert FORMULAS["all layers"](np.random.default_rng([1]))[0] > 0.01
+
+
+def test_steps_that_do_not_approach_the_flow_are_seen(monkeypatch):
+    assert FORMULAS["S4"](np.random.default_rng([1]))[0] > 0.4
+    monkeypatch.setattr(training, "_DAMPING", 0.0)
+    flow = training.solve_ivp
+    monkeypatch.setattr(
+        training, "solve_ivp", lambda f, span, start, **kw: flow(lambda t, s: 0.9 * f(t, s), span, start, **kw)
+    )
+    assert FORMULAS["S4"](np.random.default_rng([1]))[0] < 0.1
+
+
+@pytest.mark.slow
+def test_all_claims_hold_on_a_run(tmp_path):
+    folder = equations.run(Config(widths=(16, 32, 64, 128), num_networks=4), tmp_path)
+    result = folder.result()
+    assert result["S28 other outputs"].shape == (4, 4)
+    rows = {name: result[name].tolist() for name in FORMULAS} | {key: [-0.5, -0.7, -0.3] for key in BLOCKS}
+    verdicts = evaluate(FIGURES["lee2019/equations"].claims, {"rows": rows})
+    assert [row for row in verdicts if not row["holds"]] == []
