@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from power_laws import curve, geometric_mean, legend_below, logarithmic
+from power_laws import curve, geometric_mean, logarithmic
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, check_study, draw_command
@@ -30,7 +30,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         rows[name] = [float(fit[end]) for end in ("exponent", "low", "high")]
     logarithmic(right, widths, "Width n")
     right.set_ylabel("Relative error of a part of the kernel")
-    legend_below(right, 1)
+    right.legend(loc="lower left", fontsize=8, title="exponent, 95 % interval", title_fontsize=8)
     networks = run.config["num_networks"]
     picture.suptitle(f"random networks, kernels and inputs, {networks} networks of a width (preset {preset})",
                      fontsize=9, color=MUTED)  # fmt: skip
