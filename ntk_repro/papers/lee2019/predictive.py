@@ -198,7 +198,7 @@ def _training_points_are_fitted(numbers: Numbers) -> Iterator[Verdict]:
         low, high = np.quantile(drawn[:, -1] / drawn[:, 0], (0.025, 0.975))
         interval = Interval(float(distance[-1] / distance[0]), float(low), float(high), len(fx))
         holds = interval.below(CONVERGED)
-        unless = "" if holds or distance[-1] > 0.9 * distance[-2] else "the distance still falls"
+        unless = "the distance still falls" if not holds and distance[-1] < 0.9 * distance[-2] else ""
         yield judged(_subject(ensemble), holds, interval.mean, meaning, _range(interval), unless=unless)
 
 
