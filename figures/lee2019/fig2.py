@@ -65,7 +65,7 @@ def _curves(run: RunFolder) -> dict[str, Any]:
         "networks": _compared(networks, found["alpha"], *ntk_gp),
         "linearizations": _compared(linearizations, found["alpha"], *ntk_gp),
         "readouts": _compared(readouts, found["alpha"], *nngp),
-        "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=2))),
+        "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=(1, 2))[:, None]))[0],
         "ntk_gp_left": float(_rms(found["ntk_gp_limit_mean"] - ntk_gp[0][-1]) / moved),
         "bayes_apart": _interval(*(distance / moved for distance in to_bayes))[0],
         "ntk_gp_over_bayes": _interval(*(a / b for a, b in zip(to_ntk_gp, to_bayes, strict=True)))[0],
@@ -117,13 +117,15 @@ def _distances_from_gaussian(fx: np.ndarray, alpha: np.ndarray) -> tuple[np.ndar
         values = directions[:, s, varying[s]].T  # (directions, N)
         first[s] = _kolmogorov(values).mean()
         resampled[:, s] = _kolmogorov(values[:, drawn]).mean(axis=0)
-    return first, resampled
+    # Drawing a network twice adds to every distance.
+    return first, resampled + first - resampled.mean(axis=0)
 
 
 def _kolmogorov(values: np.ndarray) -> np.ndarray:
     """The largest difference between the distribution function of values (..., N) and that of their Gaussian."""
     centred = values - values.mean(axis=-1, keepdims=True)
-    expected = ndtr(np.sort(centred / values.std(axis=-1, ddof=1, keepdims=True), axis=-1))
+    with np.errstate(invalid="ignore"):  # of few networks a single one may be drawn again and again
+        expected = ndtr(np.sort(centred / values.std(axis=-1, ddof=1, keepdims=True), axis=-1))
     below = np.arange(values.shape[-1]) / values.shape[-1]
     return np.maximum(expected - below, below + 1 / values.shape[-1] - expected).max(axis=-1)
 

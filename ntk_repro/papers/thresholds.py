@@ -58,9 +58,9 @@ IDENTICAL_IN_FLOAT32 = Threshold(
 )
 CONVERGED = Threshold(0.05, "converge to (a target)", "5 % of the distance at the start (RMS)")
 GAUSSIAN = Threshold(
-    0.12,
+    0.1,
     "Gaussian",
-    "distribution functions differ by at most 0.12, mean over directions (100 samples: Gaussian 0.06, uniform 0.09, "
+    "distribution functions differ by at most 0.1, mean over directions (100 samples: Gaussian 0.06, uniform 0.09, "
     "exponential 0.17)",
 )
 

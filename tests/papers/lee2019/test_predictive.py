@@ -14,12 +14,12 @@ def ensemble(**changes: Any) -> dict[str, Any]:
     kind = {
         "mean_apart": [[0.0, 0.0, 0.2], [0.03, 0.02, 0.06], [0.02, 0.01, 0.05]],
         "std_ratio": [[1.0, 0.9, 1.1]] * 3,
-        "gaussian": [[0.07, 0.06, 0.1]] * 3,
+        "gaussian": [[0.06, 0.05, 0.08]] * 3,
         "apart": [[0.2, 0.1, 0.3], [0.1, 0.08, 0.12], [0.05, 0.04, 0.06]],
     }
     return {
         "hidden": 8192, "parameterization": "ntk", "learning_rate_ratio": 0.5, "ntk_gp_left": 0.01,
-        "networks": kind, "linearizations": kind, "readouts": kind, "outside": [[0.05, 0.03, 0.07]] * 3,
+        "networks": kind, "linearizations": kind, "readouts": kind, "outside": [0.05, 0.03, 0.07],
         "bayes_apart": [0.1, 0.08, 0.12], "ntk_gp_over_bayes": [0.2, 0.15, 0.25], **changes,
     }  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_mean_and_spread_follow_their_process_at_every_step(kind, word, name, ro
         ("std_ratio", [0.65, 0.6, 0.7], 0, False),
         ("std_ratio", [0.86, 0.78, 0.95], 0, None),
         ("gaussian", [0.2, 0.17, 0.22], 1, False),
-        ("gaussian", [0.12, 0.1, 0.14], 1, None),
+        ("gaussian", [0.1, 0.08, 0.12], 1, None),
     ],
 )
 def test_the_start_is_judged_by_its_spread_and_shape(name, row, at, expected):
@@ -84,7 +84,7 @@ def test_the_start_is_judged_by_its_spread_and_shape(name, row, at, expected):
 
 
 @pytest.mark.parametrize("kind", CLAIMS)
-@pytest.mark.parametrize(("row", "expected"), [([0.2, 0.17, 0.22], False), ([0.12, 0.1, 0.14], None)])
+@pytest.mark.parametrize(("row", "expected"), [([0.2, 0.17, 0.22], False), ([0.1, 0.08, 0.12], None)])
 def test_outputs_stay_gaussian_at_every_step(kind, row, expected):
     found = dict(zip(CLAIMS, holds("remain Gaussian", changed("gaussian", row, kind, step=1)), strict=True))
     assert found == dict.fromkeys(CLAIMS, True) | {kind: expected}
@@ -101,9 +101,9 @@ def test_outputs_stay_gaussian_at_every_step(kind, row, expected):
 )
 def test_the_distance_to_the_ntk_gp_falls_with_the_width(row, ratio, expected):
     narrow = changed("apart", row, hidden=64, learning_rate_ratio=ratio)
-    assert holds("nearer", ensemble(), narrow) == [expected]
-    assert holds("nearer", ensemble()) == []
-    assert holds("nearer", ensemble(), narrow | {"parameterization": "standard"}) == []
+    assert holds("comes nearer", ensemble(), narrow) == [expected]
+    assert holds("comes nearer", ensemble()) == []
+    assert holds("comes nearer", ensemble(), narrow | {"parameterization": "standard"}) == []
 
 
 def test_the_widest_ensemble_of_each_parameterization_is_judged():
@@ -115,7 +115,7 @@ def test_the_widest_ensemble_of_each_parameterization_is_judged():
     ("row", "expected"), [([0.05, 0.03, 0.08], True), ([0.2, 0.15, 0.25], False), ([0.08, 0.04, 0.12], None)]
 )
 def test_two_standard_deviations_hold_about_95_percent(row, expected):
-    assert holds("quantile", ensemble(outside=[row] * 3)) == [expected]
+    assert holds("quantile", ensemble(outside=row)) == [expected]
 
 
 @pytest.mark.parametrize(
