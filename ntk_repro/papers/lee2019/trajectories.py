@@ -50,8 +50,9 @@ class _Caption(NamedTuple):
 
     def smaller(self, run: Numbers) -> str:
         """In what a run is smaller than the paper's."""
-        sizes = (("width", run["width"], self.width), ("images", run["images"], self.images))
-        return " and ".join(f"{size:,} of the paper's {own:,} {name}" for name, size, own in sizes if size < own)
+        parts = [f"width {run['width']:,} of the paper's {self.width:,}"] if run["width"] < self.width else []
+        parts += [f"{run['images']:,} of its {self.images:,} images"] if run["images"] < self.images else []
+        return " and ".join(parts)
 
 
 _FIG3, _FIGS8 = _Caption(2048, 256, 0.01), _Caption(2048, 256, 0.005 / 2048)

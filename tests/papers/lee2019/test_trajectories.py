@@ -100,7 +100,7 @@ def test_the_widest_network_on_the_papers_kind_of_batches_is_judged():
 
 def test_a_smaller_run_that_holds_says_how_much_smaller_it_is():
     row = verdicts("fig4", seeds("fig4", "value", [0.05, 0.06, 0.05], width=128, images=512), "excellently")[0]
-    assert row["note"].endswith("3 seeds; 128 of the paper's 1,024 width and 512 of the paper's 50,000 images")
+    assert row["note"].endswith("3 seeds; width 128 of the paper's 1,024 and 512 of its 50,000 images")
 
 
 @pytest.mark.parametrize(
