@@ -19,10 +19,10 @@ TITLES = {
     "empirical": "Predicted from the empirical kernel",
     "analytic": "Predicted from the analytic kernel",
 }
-PREDICTORS = {
-    "linearized": ("--", COLORS["linearized"]),
-    "empirical": ("-", COLORS["third"]),
-    "analytic": ("-.", "#CC79A7"),
+PREDICTORS: dict[str, dict[str, Any]] = {
+    "linearized": {"ls": "--", "color": "black", "lw": 1.0, "zorder": 3},
+    "empirical": {"ls": "-", "color": COLORS["third"], "lw": 2.8, "alpha": 0.6},  # under the linearization's
+    "analytic": {"ls": "-.", "color": "#CC79A7"},
 }
 PARTS = {"train": COLORS["network"], "test": "#E69F00"}  # dark and light, for readers in grey
 PART_NAMES = {"train": "training", "test": "test"}
@@ -208,10 +208,7 @@ def score(ax: Axes, run: RunFolder, quantity: str) -> None:
 def rmse(ax: Axes, run: RunFolder) -> None:
     """Root mean square difference to the network's test outputs: of the linearization and of each prediction."""
     for kind in kinds(run)[1:]:
-        style, color = PREDICTORS[kind]
-        # Drawn over the prediction from the empirical kernel, which the linearization should lie on.
-        order = 3 if kind == "linearized" else 2
-        ax.plot(array(run, "steps"), array(run, f"{kind}_rmse"), style, color=color, label=TITLES[kind], zorder=order)
+        ax.plot(array(run, "steps"), array(run, f"{kind}_rmse"), label=TITLES[kind], **PREDICTORS[kind])
     ax.set_title("Test outputs: RMSE to the network")
     ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # room for the legend
     ax.legend(fontsize=7.5, loc="upper left")
