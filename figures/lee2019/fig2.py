@@ -4,6 +4,7 @@
 `python figures/lee2019/fig2.py RUN_FOLDER ...`
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -53,8 +54,7 @@ def _curves(run: RunFolder) -> dict[str, Any]:
     ntk_gp, nngp = ((found[f"{gp}_mean"], found[f"{gp}_std"]) for gp in ("ntk_gp", "nngp"))
     mean, std = networks.mean(axis=0), networks.std(axis=0, ddof=1)
     end, moved = networks[:, -1:], _rms(ntk_gp[0][-1] - ntk_gp[0][0])
-    to_bayes = _apart(end, found["bayes_mean"], found["bayes_std"])
-    to_ntk_gp = _apart(end, ntk_gp[0][-1], ntk_gp[1][-1])
+    bayes = (found["bayes_mean"], found["bayes_std"])
     return {
         **found,
         **{key: run.config[key] for key in ("hidden", "parameterization", "seed")},
@@ -67,8 +67,8 @@ def _curves(run: RunFolder) -> dict[str, Any]:
         "readouts": _compared(readouts, found["alpha"], *nngp),
         "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=(1, 2))[:, None]))[0],
         "ntk_gp_left": float(_rms(found["ntk_gp_limit_mean"] - ntk_gp[0][-1]) / moved),
-        "bayes_apart": _interval(*(distance / moved for distance in to_bayes))[0],
-        "ntk_gp_over_bayes": _interval(*(a / b for a, b in zip(to_ntk_gp, to_bayes, strict=True)))[0],
+        "bayes_apart": _interval(*(distance / moved for distance in _apart(end, *bayes)))[0],
+        "towards_bayes": _interval(*_position(networks[:, -1], [process[-1] for process in ntk_gp], bayes)),
     }
 
 
@@ -105,6 +105,17 @@ def _apart(fx: np.ndarray, gp_mean: np.ndarray, gp_std: np.ndarray) -> tuple[np.
     return first, drawn
 
 
+def _position(fx: np.ndarray, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+    """Where mean and standard deviation of outputs (N, A) are on the line from those of one process (0) to another (1).
+
+    The projection, which noise does not bias, and those of resampled networks (B,).
+    """
+    start, line = np.concatenate(first), np.concatenate(second) - np.concatenate(first)
+    own, drawn = np.concatenate([fx.mean(axis=0), fx.std(axis=0, ddof=1)]), np.hstack(resampled_moments(fx))
+    along = line / (line @ line)
+    return float((own - start) @ along), (drawn - start) @ along
+
+
 def _distances_from_gaussian(fx: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Kolmogorov distances (S,) and (B, S) of outputs at five points and of their differences, mean over those."""
     at = [int(np.argmin(np.abs(alpha - point))) for point in _POINTS]
@@ -134,8 +145,8 @@ def _resampled_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(axis=0), resampled_moments(values)[0]
 
 
-def _interval(value: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """[value, low, high] of each step (S, 3), from the value (S,) and resampled ones (B, S)."""
+def _interval(value: np.ndarray | float, drawn: np.ndarray) -> np.ndarray:
+    """[value, low, high] of each step (S, 3), from the value (S,) and resampled ones (B, S); (3,) of a single one."""
     return np.stack([value, *np.quantile(drawn, (0.025, 0.975), axis=0)], axis=-1)
 
 

@@ -83,6 +83,16 @@ def test_distances_leave_out_the_noise_of_few_networks(tmp_path):
     assert ensemble["networks"]["apart"][0, 0] == pytest.approx(0.5, abs=0.04)  # 0.3 and 0.4
 
 
+def test_the_position_between_ntk_gp_and_exact_inference(tmp_path):
+    run = finished(tmp_path)
+    (ensemble,) = drawing("fig2", run).numbers["ensembles"]
+    assert ensemble["towards_bayes"] == pytest.approx([0, -0.1, 0.1], abs=0.1)
+    run.result()["fx_ensemble"][:] += 0.5  # the arrays are shared; exact inference is shifted by so much
+    (ensemble,) = drawing("fig2", run).numbers["ensembles"]
+    assert ensemble["towards_bayes"] == pytest.approx([1, 0.9, 1.1], abs=0.1)
+    assert ensemble["bayes_apart"][0] == pytest.approx(0, abs=0.02)
+
+
 def test_another_shape_is_further_from_a_gaussian(tmp_path):
     run = finished(tmp_path)
     fx = run.result()["fx_ensemble"]
