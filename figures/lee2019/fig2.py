@@ -4,17 +4,22 @@
 `python figures/lee2019/fig2.py RUN_FOLDER ...`
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from predictive_panels import axes_of, checked, facts
+from predictive_panels import axes_of, checked, facts, row_label
+from scipy.special import ndtr
 
 from ntk_repro.papers.drawing import Drawing, array, draw_command, legend_of
+from ntk_repro.papers.statistics import resampled_moments
 from ntk_repro.record import RunFolder
 
 BLUE, RED = "#0072B2", "#D55E00"
+_POINTS = (-0.5, 0.0, 0.5, 1.0, 1.5)
+_RESAMPLES = 500
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -33,40 +38,134 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
                 _panel(ax, run, curves, s)
             else:
                 ax.set_visible(False)
-        row[0].set_ylabel("Output")
+        row[0].set_ylabel(row_label(run))
         plotted.append(curves)
     legend_of(axes[0, 0], picture, 4)
     return Drawing(picture, {**facts(picture, runs, preset), "ensembles": plotted})
 
 
 def _curves(run: RunFolder) -> dict[str, Any]:
-    fx = array(run, "fx_ensemble").astype(float)
+    """The plotted numbers, and what they say of the distributions, each [value, low, high] of a 95 % interval."""
     names = ("alpha", "steps", "time", "targets", "ntk_gp_mean", "ntk_gp_std", "nngp_mean", "nngp_std")
+    found = {name: array(run, name) for name in (*names, "ntk_gp_limit_mean", "bayes_mean", "bayes_std")}
+    networks, linearizations, readouts = (
+        array(run, f"fx_{name}").astype(float) for name in ("ensemble", "linearized", "readout")
+    )
+    ntk_gp, nngp = ((found[f"{gp}_mean"], found[f"{gp}_std"]) for gp in ("ntk_gp", "nngp"))
+    mean, std = networks.mean(axis=0), networks.std(axis=0, ddof=1)
+    end, moved = networks[:, -1:], _rms(ntk_gp[0][-1] - ntk_gp[0][0])
+    bayes = (found["bayes_mean"], found["bayes_std"])
     return {
-        **{name: array(run, name) for name in names},
-        "hidden": run.config["hidden"],
-        "num_networks": len(fx),
-        "seed": run.config["seed"],
+        **found,
+        **{key: run.config[key] for key in ("hidden", "parameterization", "seed")},
+        "num_networks": len(networks),
         "learning_rate_ratio": float(array(run, "learning_rate_ratio")),
-        "ensemble_mean": fx.mean(axis=0),
-        "ensemble_std": fx.std(axis=0, ddof=1),
+        "ensemble_mean": mean,
+        "ensemble_std": std,
+        "networks": _compared(networks, found["alpha"], *ntk_gp),
+        "linearizations": _compared(linearizations, found["alpha"], *ntk_gp),
+        "readouts": _compared(readouts, found["alpha"], *nngp),
+        "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=(1, 2))[:, None]))[0],
+        "ntk_gp_left": float(_rms(found["ntk_gp_limit_mean"] - ntk_gp[0][-1]) / moved),
+        "bayes_apart": _interval(*(distance / moved for distance in _apart(end, *bayes)))[0],
+        "towards_bayes": _interval(*_position(networks[:, -1], [process[-1] for process in ntk_gp], bayes)),
     }
+
+
+def _compared(fx: np.ndarray, alpha: np.ndarray, gp_mean: np.ndarray, gp_std: np.ndarray) -> dict[str, Any]:
+    """Outputs (N, S, A) against a Gaussian process (S, A), at each step."""
+    means, stds = resampled_moments(fx)
+    scale = _rms(gp_mean - gp_mean[0])
+    scale[0] = _rms(gp_std[0])  # before training nothing has moved
+    ratios = [_rms(std) / _rms(gp_std) for std in (fx.std(axis=0, ddof=1), stds)]
+    return {
+        "mean_apart": _interval(*(distance / scale for distance in _mean_apart(fx, means, gp_mean))),
+        "std_ratio": _interval(*ratios),
+        "apart": _interval(*_apart(fx, gp_mean, gp_std)),
+        "gaussian": _interval(*_distances_from_gaussian(fx, alpha)),
+    }
+
+
+def _mean_apart(fx: np.ndarray, means: np.ndarray, gp_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RMS distance of the mean over the line (S,), and of resampled means (B, S), both less the Monte-Carlo part."""
+    noise = (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)
+    found = (np.mean((mean - gp_mean) ** 2, axis=-1) for mean in (fx.mean(axis=0), means))
+    # A resampled mean has the noise of the networks and that of drawing from them.
+    first, drawn = (np.sqrt(np.maximum(square - k * noise, 0)) for k, square in zip((1, 2), found, strict=True))
+    return first, drawn
+
+
+def _apart(fx: np.ndarray, gp_mean: np.ndarray, gp_std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 2-Wasserstein distance of two Gaussians at each point, RMS over the line, as `_mean_apart`."""
+    means, stds = resampled_moments(fx)
+    noise = 1.5 * (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)  # a standard deviation has half the mean's variance
+    pairs = ((fx.mean(axis=0), fx.std(axis=0, ddof=1)), (means, stds))
+    found = (np.mean((mean - gp_mean) ** 2 + (std - gp_std) ** 2, axis=-1) for mean, std in pairs)
+    first, drawn = (np.sqrt(np.maximum(square - k * noise, 0)) for k, square in zip((1, 2), found, strict=True))
+    return first, drawn
+
+
+def _position(fx: np.ndarray, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+    """Where mean and standard deviation of outputs (N, A) are on the line from those of one process (0) to another (1).
+
+    The projection, which noise does not bias, and those of resampled networks (B,).
+    """
+    start, line = np.concatenate(first), np.concatenate(second) - np.concatenate(first)
+    own, drawn = np.concatenate([fx.mean(axis=0), fx.std(axis=0, ddof=1)]), np.hstack(resampled_moments(fx))
+    along = line / (line @ line)
+    return float((own - start) @ along), (drawn - start) @ along
+
+
+def _distances_from_gaussian(fx: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kolmogorov distances (S,) and (B, S) of outputs at five points and of their differences, mean over those."""
+    at = [int(np.argmin(np.abs(alpha - point))) for point in _POINTS]
+    directions = np.concatenate([fx[..., at], np.diff(fx[..., at], axis=-1)], axis=-1)
+    # Outputs at the two training points hardly vary once these are fitted.
+    varying = ~(directions.std(axis=0) <= 0.01 * directions[:, 0].std(axis=0))
+    drawn = np.random.default_rng(0).integers(0, len(fx), (_RESAMPLES, len(fx)))
+    first, resampled = np.empty(fx.shape[1]), np.empty((_RESAMPLES, fx.shape[1]))
+    for s in range(fx.shape[1]):
+        values = directions[:, s, varying[s]].T  # (directions, N)
+        first[s] = _kolmogorov(values).mean()
+        resampled[:, s] = _kolmogorov(values[:, drawn]).mean(axis=0)
+    # Drawing a network twice adds to every distance.
+    return first, resampled + first - resampled.mean(axis=0)
+
+
+def _kolmogorov(values: np.ndarray) -> np.ndarray:
+    """The largest difference between the distribution function of values (..., N) and that of their Gaussian."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of few networks a single one may be drawn again and again
+        expected = ndtr(np.sort(centred / values.std(axis=-1, ddof=1, keepdims=True), axis=-1))
+    below = np.arange(values.shape[-1]) / values.shape[-1]
+    return np.maximum(expected - below, below + 1 / values.shape[-1] - expected).max(axis=-1)
+
+
+def _resampled_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return values.mean(axis=0), resampled_moments(values)[0]
+
+
+def _interval(value: np.ndarray | float, drawn: np.ndarray) -> np.ndarray:
+    """[value, low, high] of each step (S, 3), from the value (S,) and resampled ones (B, S); (3,) of a single one."""
+    return np.stack([value, *np.quantile(drawn, (0.025, 0.975), axis=0)], axis=-1)
+
+
+def _rms(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(values**2, axis=-1))
 
 
 def _panel(ax: Axes, run: RunFolder, curves: dict[str, Any], s: int) -> None:
     alpha = curves["alpha"]
-    for name, color, label in (("nngp", RED, "NNGP: readout alone trained"), ("ntk_gp", BLUE, "NTK-GP: all trained")):
+    for name, color, label in (
+        ("nngp", RED, "NNGP (dashed): readout alone trained"),
+        ("ntk_gp", BLUE, "NTK-GP: all trained"),
+    ):
         mean, std = curves[f"{name}_mean"][s], curves[f"{name}_std"][s]
-        ax.fill_between(
-            alpha,
-            mean - 2 * std,
-            mean + 2 * std,
-            color=color,
-            alpha=0.25 if name == "nngp" else 0.4,
-            lw=0,
-            label=f"{label}, mean ± 2σ",
-        )
-        ax.plot(alpha, mean, color=color, lw=1.4)
+        style, shade = ("--", 0.25) if name == "nngp" else ("-", 0.4)
+        sides = (mean - 2 * std, mean + 2 * std)
+        ax.fill_between(alpha, *sides, color=color, alpha=shade, lw=0, label=f"{label}, mean ± 2σ")
+        for line, width in ((mean, 1.4), *((side, 0.6) for side in sides)):
+            ax.plot(alpha, line, style, color=color, lw=width)
     mean, std = curves["ensemble_mean"][s], curves["ensemble_std"][s]
     ax.plot(alpha, mean, color="black", lw=1.6, label=f"{curves['num_networks']} networks, mean")
     for sign in (-1, 1):

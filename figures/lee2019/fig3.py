@@ -5,20 +5,21 @@
 """
 
 import matplotlib.pyplot as plt
-from trajectory_panels import checked, facts, legend, outputs, rmse, score, weights
+from trajectory_panels import checked, facts, legend, outputs, rmse, score, weights, widest
 
 from ntk_repro.papers.drawing import Drawing, draw_command
 from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Four panels of the first run: outputs, single weights, losses, and how far the predictions are off."""
+    """Four panels of the widest run: outputs, single weights, losses, and how far the predictions are off."""
     runs = checked(runs)
+    run = widest(runs)
     picture, axes = plt.subplots(1, 4, figsize=(13, 3.7), layout="constrained")
-    outputs(axes[0], runs[0], "train")
-    weights(axes[1], runs[0])
-    score(axes[2], runs[0], "loss")
-    rmse(axes[3], runs[0])
+    outputs(axes[0], run, "train")
+    weights(axes[1], run)
+    score(axes[2], run, "loss")
+    rmse(axes[3], run)
     legend(picture)
     return Drawing(picture, facts(picture, runs, preset))
 

@@ -5,20 +5,21 @@
 """
 
 import matplotlib.pyplot as plt
-from trajectory_panels import checked, facts, legend, outputs, score
+from trajectory_panels import checked, facts, legend, outputs, score, widest
 
 from ntk_repro.papers.drawing import Drawing, draw_command
 from ntk_repro.record import RunFolder
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Four panels of the first run: outputs on training and test images, losses and accuracies."""
+    """Four panels of the widest run: outputs on training and test images, losses and accuracies."""
     runs = checked(runs)
+    run = widest(runs)
     picture, axes = plt.subplots(1, 4, figsize=(13, 3.8), layout="constrained")
-    outputs(axes[0], runs[0], "train")
-    outputs(axes[1], runs[0], "test")
-    score(axes[2], runs[0], "loss")
-    score(axes[3], runs[0], "accuracy")
+    outputs(axes[0], run, "train")
+    outputs(axes[1], run, "test")
+    score(axes[2], run, "loss")
+    score(axes[3], run, "accuracy")
     legend(picture)
     return Drawing(picture, facts(picture, runs, preset))
 

@@ -6,7 +6,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from predictive_panels import axes_of, checked, facts
+from predictive_panels import axes_of, checked, facts, row_label
 
 from ntk_repro.papers.drawing import Drawing, array, draw_command
 from ntk_repro.record import RunFolder
@@ -23,7 +23,6 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     plotted = []
     for row, run in zip(axes, runs, strict=True):
         alpha, steps, fx = (array(run, name) for name in ("alpha", "steps", "fx_ensemble"))
-        mean, std = array(run, "ntk_gp_mean"), array(run, "ntk_gp_std")
         for s, ax in enumerate(row):
             if s >= len(steps):
                 ax.set_visible(False)
@@ -31,10 +30,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             ax.plot(alpha, fx[:, s].T, lw=0.6, alpha=0.5, color="#0072B2")
             axes_of(ax, run, s)
             ax.set_xlim(np.min(alpha), np.max(alpha))
-        row[0].set_ylabel("Output")
-        curves = {"hidden": run.config["hidden"], "seed": run.config["seed"], "alpha": alpha, "steps": steps}
-        curves |= {"targets": array(run, "targets"), "functions": fx, "ntk_gp_mean": mean, "ntk_gp_std": std}
-        plotted.append(curves)
+        row[0].set_ylabel(row_label(run))
+        curves = {key: run.config[key] for key in ("hidden", "parameterization", "seed")}
+        plotted.append({**curves, "alpha": alpha, "steps": steps, "targets": array(run, "targets"), "functions": fx})
     return Drawing(picture, {**facts(picture, runs, preset), "ensembles": plotted})
 
 

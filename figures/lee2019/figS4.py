@@ -22,7 +22,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         for ax, part in zip(row, PARTS, strict=False):
             outputs(ax, run, part, one_point=True)
         rmse(row[2], run)
-        row[0].set_ylabel(f"{width(run):,} units a layer")
+        row[0].set_ylabel(f"{width(run):,} units per layer")
         row[0].sharey(row[1])
         if run is not rows[0]:
             row[2].get_legend().remove()

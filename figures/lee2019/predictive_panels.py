@@ -1,4 +1,4 @@
-"""Shared by Figures 2 and S1: their runs, narrowest first, and the settings above the picture."""
+"""Shared by Figures 2 and S1: their runs, the settings above the picture, and the labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ STUDY = "wide_limit_predictive"
 
 
 def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
-    """The runs, narrowest first, each width's by seed.
+    """The runs of each parameterization, narrowest first, each width's by seed.
 
     Raises:
         UserError: a run of another study.
     """
     check_study(runs, STUDY)
-    return sorted(runs, key=lambda run: (run.config["hidden"], run.config["seed"]))
+    return sorted(runs, key=lambda run: (run.config["parameterization"], run.config["hidden"], run.config["seed"]))
 
 
 def display_settings(run: RunFolder) -> str:
@@ -27,6 +27,7 @@ def display_settings(run: RunFolder) -> str:
     c, ratio = run.config, float(array(run, "learning_rate_ratio"))
     images = run.environment.get("provenance", {}).get("n_train", c["n_train"])
     networks = f"{c['num_networks']} networks, {c['depth']} {c['activation']} layers of {c['hidden']:,} units"
+    networks += f", {c['parameterization'].replace('ntk', 'NTK')} parameterization"
     classes = " and ".join(map(str, c["classes"]))
     return f"{networks}, {images} images of {classes}, learning rate {c['learning_rate']:.3g} ({ratio:.2g} of critical)"
 
@@ -36,6 +37,12 @@ def axes_of(ax: Axes, run: RunFolder, s: int) -> None:
     ax.plot([1, 0], array(run, "targets"), "o", color="black", ms=5, zorder=5)
     ax.set_title(f"step {array(run, 'steps')[s]:,}")
     ax.set_xlabel(r"$\alpha$")
+
+
+def row_label(run: RunFolder) -> str:
+    """What distinguishes a row of panels, and the axis."""
+    c = run.config
+    return f"{c['hidden']:,} units, {c['parameterization'].replace('ntk', 'NTK')}\nOutput"
 
 
 def facts(picture: Picture, runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:

@@ -19,12 +19,12 @@ TITLES = {
     "empirical": "Predicted from the empirical kernel",
     "analytic": "Predicted from the analytic kernel",
 }
-PREDICTORS = {
-    "linearized": ("--", COLORS["linearized"]),
-    "empirical": ("-", COLORS["third"]),
-    "analytic": ("-.", "#CC79A7"),
+PREDICTORS: dict[str, dict[str, Any]] = {
+    "linearized": {"ls": "--", "color": "black", "lw": 1.0, "zorder": 3},
+    "empirical": {"ls": "-", "color": COLORS["third"], "lw": 2.8, "alpha": 0.6},  # under the linearization's
+    "analytic": {"ls": "-.", "color": "#CC79A7"},
 }
-PARTS = {"train": COLORS["network"], "test": COLORS["linearized"]}
+PARTS = {"train": COLORS["network"], "test": "#E69F00"}  # dark and light, for readers in grey
 PART_NAMES = {"train": "training", "test": "test"}
 MODELS = {"network": "-", "linearized": "--"}
 # Okabe and Ito's palette and two more, for single points, outputs or weights.
@@ -40,37 +40,44 @@ BATCH_NORM = {
 POINTS = 6  # images followed in a panel of outputs
 
 
-def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = False, also: Sequence[str] = ()) -> Drawing:
-    """Two rows of the first run: outputs on training and test images and single weights; loss, accuracy and RMSE."""
+def six_panels(runs: Sequence[RunFolder], preset: str, *, one_point: bool = False) -> Drawing:
+    """Two rows of the widest run: outputs on training and test images and single weights; loss, accuracy and RMSE."""
     runs = checked(runs)
+    run = widest(runs)
     picture, axes = plt.subplots(2, 3, figsize=(10.5, 6), layout="constrained")
     for ax, part in zip(axes[0], PARTS, strict=False):
-        outputs(ax, runs[0], part, one_point=one_point, also=also)
-    weights(axes[0, 2], runs[0])
+        outputs(ax, run, part, one_point=one_point)
+    weights(axes[0, 2], run)
     for ax, quantity in zip(axes[1], ("loss", "accuracy"), strict=False):
-        score(ax, runs[0], quantity)
-    rmse(axes[1, 2], runs[0])
-    legend(picture, also)
+        score(ax, run, quantity)
+    rmse(axes[1, 2], run)
+    legend(picture)
     return Drawing(picture, facts(picture, runs, preset))
 
 
 def facts(
     picture: Picture, runs: Sequence[RunFolder], preset: str, drawn: Sequence[RunFolder] | None = None
 ) -> dict[str, Any]:
-    """Writes data set, preset and settings of the drawn runs (the first) above the picture; returns the numbers."""
-    first, drawn = header(picture, runs, preset), drawn or runs[:1]
+    """Writes data set, preset and settings of the drawn runs (the widest) above the picture; returns the numbers."""
+    first, drawn = header(picture, runs, preset), drawn or [widest(runs)]
     picture.suptitle(f"{picture.get_suptitle()}\n{display_settings(drawn)}", fontsize=9, color=MUTED)
     return {**first, "trajectories": [numbers(run) for run in runs]}
 
 
 def checked(runs: Sequence[RunFolder]) -> list[RunFolder]:
-    """The runs, narrowest first, each width's by seed.
+    """The runs, narrowest first, each width's on the full batch before those on minibatches, by seed.
 
     Raises:
         UserError: a run of another study.
     """
     check_study(runs, STUDY)
-    return sorted(runs, key=lambda run: (width(run), run.config["seed"]))
+    return sorted(runs, key=lambda run: (width(run), run.config["batch_size"] is not None, run.config["seed"]))
+
+
+def widest(runs: Sequence[RunFolder]) -> RunFolder:
+    """Of checked runs the widest, on minibatches where there is one, of the first seed."""
+    last = runs[-1].config
+    return next(run for run in runs if all(run.config[key] == last[key] for key in last if key != "seed"))
 
 
 def width(run: RunFolder) -> int:
@@ -107,6 +114,9 @@ def numbers(run: RunFolder) -> dict[str, Any]:
     steps = array(run, "steps")
     curves: dict[str, Any] = {
         **{key: run.config[key] for key in ("net", "parameterization", "loss", "momentum", "batch_norm", "seed")},
+        "batch_size": run.config["batch_size"],
+        "images": run.environment.get("provenance", {}).get("n_train", run.config["n_train"]),
+        "classes": max(array(run, "y_train").shape[1], 2),
         "width": width(run),
         "learning_rate": run.config["learning_rate"],
         "learning_rate_ratio": float(array(run, "learning_rate_ratio")),
@@ -119,18 +129,31 @@ def numbers(run: RunFolder) -> dict[str, Any]:
                 curves[f"{kind}_{part}_{score}"] = array(run, f"{kind}_{part}_{score}")
         if kind != "network":
             curves[f"{kind}_rmse"] = array(run, f"{kind}_rmse")
+            curves[f"{kind}_train_rmse"] = _rms(run, kind, "network", "train")
         if kind in MODELS:
             curves[f"{kind}_weights"] = array(run, f"{kind}_weights")
-    moved = array(run, "network_test").astype(float) - array(run, "network_test")[0]
-    curves["network_rms_change"] = np.sqrt((moved**2).mean(axis=(1, 2)))
+            if run.config["loss"] == "cross_entropy":  # the logits of the first training image
+                curves[f"{kind}_logits"] = array(run, f"{kind}_train")[:, 0]
+    for part in PARTS:
+        curves[f"network_{part}_rms_change"] = _rms(run, "network", None, part)
+        if "empirical" in kinds(run):
+            curves[f"empirical_{part}_apart"] = _rms(run, "empirical", "linearized", part)
+    curves["weights_apart"] = float(array(run, "weights_apart"))
     if "empirical" in kinds(run) and run.config["loss"] == "half_mean_squared_error":
-        apart = array(run, "linearized_test").astype(float) - array(run, "empirical_test")
-        curves["empirical_apart"] = np.sqrt((apart**2).mean(axis=(1, 2)))
+        curves["closed_form_weights_apart"] = float(array(run, "closed_form_weights_apart"))
+        curves["flow_apart"] = array(run, "flow_apart")
+        curves["flow_rate"] = run.config["flow_rate"] or run.config["learning_rate"]
     return curves
 
 
-def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False, also: Sequence[str] = ()) -> None:
-    """Outputs at single images over training: solid the network, dashed its linearization, dotted what `also` names.
+def _rms(run: RunFolder, first: str, second: str | None, part: str) -> np.ndarray:
+    """Root mean square difference of two kinds' outputs at each observed step; None: of one from its start."""
+    fx = array(run, f"{first}_{part}").astype(float)
+    return np.sqrt(((fx - (fx[0] if second is None else array(run, f"{second}_{part}"))) ** 2).mean(axis=(1, 2)))
+
+
+def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False) -> None:
+    """Outputs at single images over training: solid the network, dashed its linearization.
 
     Shows the first images of the part: their only output, or that of their own class; with `one_point` all outputs of
     the first image.
@@ -145,7 +168,7 @@ def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False, als
         return fx[:, np.arange(len(own)), own]
 
     steps = array(run, "steps")
-    for kind, style in (*MODELS.items(), *((kind, ":") for kind in also)):
+    for kind, style in MODELS.items():
         for line, color in zip(shown(kind).T, LINES * 10, strict=False):
             ax.plot(steps, line, style, color=color if kind == "network" else "black", **_weight(kind))
     images = f"{PART_NAMES[part]} image"
@@ -185,22 +208,18 @@ def score(ax: Axes, run: RunFolder, quantity: str) -> None:
 def rmse(ax: Axes, run: RunFolder) -> None:
     """Root mean square difference to the network's test outputs: of the linearization and of each prediction."""
     for kind in kinds(run)[1:]:
-        style, color = PREDICTORS[kind]
-        # Drawn over the prediction from the empirical kernel, which the linearization should lie on.
-        order = 3 if kind == "linearized" else 2
-        ax.plot(array(run, "steps"), array(run, f"{kind}_rmse"), style, color=color, label=TITLES[kind], zorder=order)
+        ax.plot(array(run, "steps"), array(run, f"{kind}_rmse"), label=TITLES[kind], **PREDICTORS[kind])
     ax.set_title("Test outputs: RMSE to the network")
     ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # room for the legend
     ax.legend(fontsize=7.5, loc="upper left")
     _steps_axis(ax, run)
 
 
-def legend(picture: Picture, also: Sequence[str] = ()) -> None:
-    """A legend below the picture of solid, dashed and dotted lines."""
+def legend(picture: Picture) -> None:
+    """A legend below the picture of solid and dashed lines."""
     handles = [
         Line2D([], [], color=LINES[0], lw=2.2, alpha=0.7, label="Network (solid)"),
         Line2D([], [], color="black", lw=1.0, ls="--", label="Linearization, trained identically (dashed)"),
-        *(Line2D([], [], color="black", lw=1.0, ls=":", label=f"{TITLES[kind]} (dotted)") for kind in also),
     ]
     picture.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 

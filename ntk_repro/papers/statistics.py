@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 Number = float | None
 """A number as JSON has it: None where there is none."""
@@ -183,6 +183,18 @@ def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = F
     if seeds > 1:
         half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(0.975, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
+
+
+def resampled_moments(
+    samples: Float[np.ndarray, "samples ..."], resamples: int = 2000
+) -> tuple[Float[np.ndarray, "resamples ..."], Float[np.ndarray, "resamples ..."]]:
+    """Mean and standard deviation of as many samples drawn with replacement, entry by entry; always the same draws."""
+    count, centre = len(samples), samples.mean(axis=0)
+    flat = (samples - centre).reshape(count, -1)
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), resamples) / count
+    mean = drawn @ flat
+    variance = np.maximum(drawn @ flat**2 - mean**2, 0) * count / (count - 1)
+    return mean.reshape(-1, *centre.shape) + centre, np.sqrt(variance).reshape(-1, *centre.shape)
 
 
 def share_interval(count: int, total: int) -> Interval:

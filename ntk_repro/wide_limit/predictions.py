@@ -1,20 +1,24 @@
 """What the kernel at the start predicts about training: closed forms for the squared loss, an ODE for cross-entropy."""
 
+import dataclasses
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.dynamics import cross_entropy_dynamics, momentum_dynamics
+from ntk_repro.dynamics import cross_entropy_dynamics, momentum_dynamics, mse_dynamics
 from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.training import Loss
 
+PyTree = Any
 Prediction = Literal["empirical", "analytic"]
 PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
+Outputs = tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]
+_TOLERANCE = 1e-6  # of the ODE's solver
 
 
-def predicted(
+def kernel_model(
     net: Network,
     x_train: Float[np.ndarray, "n ..."],
     x_test: Float[np.ndarray, "m ..."],
@@ -22,17 +26,9 @@ def predicted(
     *,
     kernel: Prediction,
     loss: str,
-    learning_rate: float,
     momentum: float,
-    steps: Int[np.ndarray, " s"],
-) -> tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]:
-    """Outputs after given numbers of full-batch steps, from a kernel and the network's outputs at the start.
-
-    For the squared loss exactly those of gradient descent (with momentum) on the linear model of that kernel. For
-    cross-entropy those of its flow, which minibatches and large learning rates follow only roughly.
-
-    Source: Lee et al. 2019, Eqs. (9) to (11) with the discrete steps of section 2.1; (S2); (S10), (S11), with momentum
-    as in (S4).
+) -> "KernelModel":
+    """The linear model of a kernel, trained from the network's outputs at the start.
 
     Args:
         net: the network at the start.
@@ -41,28 +37,70 @@ def predicted(
         y_train: targets.
         kernel: "empirical", that of the network at the start with all its outputs, or "analytic", of infinite width.
         loss: "half_mean_squared_error" or "cross_entropy".
-        learning_rate: for the averaged loss.
         momentum: heavy-ball momentum.
-        steps: numbers of steps.
 
     Raises:
         UserError: for a network without an analytic kernel.
     """
     train_train, test_train = _kernels(net, x_train, x_test, y_train.shape[1], kernel)
     start: dict[str, Any] = {"fx_train_0": net(x_train), "fx_test_0": net(x_test), "k_test_train": test_train}
-    # The theory has the summed loss.
-    rate = learning_rate / Loss.named(loss).averaged_terms(*y_train.shape)
     if loss == "cross_entropy":
-        flow = cross_entropy_dynamics(train_train, y_train)
-        if momentum:
-            train, test = flow.outputs_with_momentum(steps, rate, momentum, **start, tolerance=1e-6)
-        else:
-            train, test = flow.outputs(rate * steps, **start, tolerance=1e-6)
+        dynamics: Any = cross_entropy_dynamics(train_train, y_train)
     else:
-        dynamics = momentum_dynamics(train_train, y_train, momentum)
-        train, test = dynamics.outputs_after(steps, rate, **start)
-    assert test is not None  # there is a test kernel
-    return train, test
+        dynamics = momentum_dynamics(train_train, y_train, momentum) if momentum else mse_dynamics(train_train, y_train)
+    return KernelModel(dynamics, start, Loss.named(loss).averaged_terms(*y_train.shape), loss, momentum)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class KernelModel:
+    """The linear model of a kernel through full-batch training; from `kernel_model`.
+
+    Attributes:
+        dynamics: of training on the summed loss.
+        start: outputs at the start and the test kernel, as the dynamics take them.
+        terms: of the loss's average, as learning rates are for the averaged loss.
+        loss: "half_mean_squared_error" or "cross_entropy".
+        momentum: heavy-ball momentum.
+    """
+
+    dynamics: Any
+    start: dict[str, Any]
+    terms: int
+    loss: str
+    momentum: float
+
+    def outputs(self, steps: Int[np.ndarray, " s"], learning_rate: float) -> Outputs:
+        """Training and test outputs after numbers of steps.
+
+        For the squared loss exactly those of gradient descent (with momentum) on the linear model. For cross-entropy
+        those of `flow`, which minibatches and large learning rates follow only roughly.
+
+        Source: Lee et al. 2019, Eqs. (9) to (11) with the discrete steps of section 2.1; (S2).
+        """
+        if self.loss == "cross_entropy":
+            return self.flow(steps, learning_rate)
+        return self.dynamics.outputs_after(steps, learning_rate / self.terms, **self.start)
+
+    def flow(self, steps: Int[np.ndarray, " s"], learning_rate: float) -> Outputs:
+        """Training and test outputs in continuous time, at the times of these steps.
+
+        Source: Lee et al. 2019, Eqs. (9) to (11); (S4); (S10), (S11), with momentum as in (S4).
+        """
+        rate = learning_rate / self.terms
+        if self.loss == "cross_entropy" and self.momentum:
+            given = (steps, rate, self.momentum)
+            return self.dynamics.outputs_with_momentum(*given, **self.start, tolerance=_TOLERANCE)
+        if self.loss == "cross_entropy":
+            return self.dynamics.outputs(rate * steps, **self.start, tolerance=_TOLERANCE)
+        times = (steps, rate) if self.momentum else (rate * steps,)
+        return self.dynamics.outputs(*times, **self.start)
+
+    def weights(self, net: Network, x_train: Float[np.ndarray, "n ..."], step: int, learning_rate: float) -> PyTree:
+        """The weights of the linearization of `net`, whose kernel this is, after a step on the squared loss.
+
+        Source: Lee et al. 2019, Eq. (8) with the discrete steps of section 2.1.
+        """
+        return self.dynamics.weights_after(net, x_train, step, learning_rate / self.terms, self.start["fx_train_0"])
 
 
 def _kernels(net: Network, x_train, x_test, num_outputs: int, kernel: Prediction) -> tuple[np.ndarray, np.ndarray]:

@@ -5,18 +5,21 @@ Source: Lee et al. 2019, Figures 2 and S1.
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
-from ntk_repro.dynamics import averaged_loss_time, eta_critical
+from ntk_repro.dynamics import averaged_loss_time, eta_critical, mse_dynamics
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, experiment
-from ntk_repro.gp import ensemble, ntk_gp_posterior, readout_posterior
-from ntk_repro.gram import analytic_kernel
+from ntk_repro.gp import ensemble, nngp_posterior, ntk_gp_posterior, readout_posterior
+from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
+from ntk_repro.network import Network
+from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
@@ -32,6 +35,8 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
     """Activation function: tanh, relu or erf."""
     sigma_w_squared: float = 1.5
     sigma_b_squared: float = 0.0
+    parameterization: Literal["ntk", "standard"] = "ntk"
+    """Where the scale of a layer sits: in its equation (ntk) or in its initialization (standard)."""
     num_networks: int = 100
     """Networks in the ensemble, each with a different initialization."""
     learning_rate: float = 0.5
@@ -62,11 +67,20 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
             raise UserError(f"a spread needs 2 networks or more: raise num_networks from {self.num_networks}")
         if self.num_alphas < 2 or not self.alpha_from < self.alpha_to:
             raise UserError("the line needs alpha_from below alpha_to and 2 points or more (num_alphas)")
+        if self.parameterization == "standard" and self.sigma_b_squared:
+            raise UserError("parameterization='standard' takes networks without biases here: set sigma_b_squared to 0")
         return {**super().canonical(), "observe_at": steps}
+
+    @property
+    def readout_scale(self) -> float:
+        """The readout's own part of the tangent kernel, over the NNGP kernel."""
+        return self.hidden / self.sigma_w_squared if self.parameterization == "standard" else 1.0
 
 
 def _load(config: Config) -> RegressionData:
-    config.module(config.hidden)  # impossible networks are refused before the data are loaded
+    config.module(
+        config.hidden, parameterization=config.parameterization
+    )  # impossible networks are refused before the data are loaded
     data = config.regression_data()
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
@@ -78,9 +92,12 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     """Computes the ensemble and both GPs, or continues an interrupted run, or returns a finished one.
 
     The result's arrays, for N networks, S times and A points on the line: `alpha` (A,), `steps` and `time` (S,), where
-    time = learning rate x steps / n is that of the summed loss; `fx_ensemble` (N, S, A); `ntk_gp_mean`, `ntk_gp_std`
-    (Eqs. 14, 15), `nngp_mean`, `nngp_std` (S22, S23: only the readout layer is trained, for the same time) (S, A);
-    `targets` (2,) of x1 and x2 (alpha = 1 and 0); `learning_rate_ratio`, eta / eta_critical.
+    time = learning rate x steps / n is that of the summed loss: outputs of the networks, `fx_ensemble`, of their
+    linearizations, `fx_linearized`, and with the readout layer alone trained, `fx_readout` (N, S, A), the last two by
+    the closed form of the network's own kernel; `ntk_gp_mean`, `ntk_gp_std` (Eqs. 14, 15), `nngp_mean`, `nngp_std`
+    (S22, S23: only the readout layer is trained) (S, A); `ntk_gp_limit_mean` (A,), at infinite time; `bayes_mean`,
+    `bayes_std` (A,), exact inference with the NNGP (Eq. 13); `targets` (2,) of x1 and x2 (alpha = 1 and 0);
+    `learning_rate_ratio`, eta / eta_critical.
     """
     alpha = np.linspace(config.alpha_from, config.alpha_to, config.num_alphas)
     line, targets = interpolated(data, alpha)
@@ -88,19 +105,20 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     steps = np.array(config.observe_at)
     times = averaged_loss_time(steps, config.learning_rate, n)
 
-    module, started = config.module(config.hidden), time.monotonic()
+    module = config.module(config.hidden, parameterization=config.parameterization)
+    started = time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))
     nngp = (kernels.nngp[:n, :n], kernels.nngp[n:, :n], kernels.nngp[n:, n:])
     ntk = (kernels.ntk[:n, :n], kernels.ntk[n:, :n])
-    ntk_gp = ntk_gp_posterior(*ntk, *nngp, y, t=times)
-    readout = readout_posterior(*nngp, y, t=times)
+    ntk_gp = ntk_gp_posterior(*ntk, *nngp, y, t=np.append(times, np.inf))
+    readout, bayes = readout_posterior(*nngp, y, t=config.readout_scale * times), nngp_posterior(*nngp, y)
     critical = n * eta_critical(ntk[0])
     folder.log(phase="posteriors", seconds=time.monotonic() - started)
 
-    started = time.monotonic()
+    started, key = time.monotonic(), key_for(config.seed, INIT)
     fx = ensemble(
         module,
-        key_for(config.seed, INIT),
+        key,
         config.num_networks,
         x,
         y,
@@ -113,18 +131,48 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
         folder=folder,
     )
     folder.log(phase="ensemble", networks=config.num_networks, seconds=time.monotonic() - started)
+    started = time.monotonic()
+    linearized, readouts = _closed_forms(config, module, key, data, line)
+    folder.log(phase="closed forms", networks=config.num_networks, seconds=time.monotonic() - started)
     return {
         "alpha": alpha,
         "steps": steps,
         "time": times,
         "fx_ensemble": np.asarray(fx, np.float32)[..., 0],
-        "ntk_gp_mean": ntk_gp.mean[..., 0],
-        "ntk_gp_std": ntk_gp.std,
+        "fx_linearized": linearized,
+        "fx_readout": readouts,
+        "ntk_gp_mean": ntk_gp.mean[:-1, :, 0],
+        "ntk_gp_std": ntk_gp.std[:-1],
+        "ntk_gp_limit_mean": ntk_gp.mean[-1, :, 0],
         "nngp_mean": readout.mean[..., 0],
         "nngp_std": readout.std,
+        "bayes_mean": bayes.mean[:, 0],
+        "bayes_std": bayes.std,
         "targets": targets,
         "learning_rate_ratio": np.asarray(config.learning_rate / critical),
     }
+
+
+def _closed_forms(
+    config: Config, module: Any, key: Any, data: RegressionData, line: Float[np.ndarray, "A H W C"]
+) -> tuple[Float[np.ndarray, "N S A"], Float[np.ndarray, "N S A"]]:
+    """Outputs of every network's linearization, and of the network with the readout alone trained (S20)."""
+    x, y, n, steps = data.x_train, data.y_train, len(data.x_train), np.array(config.observe_at)
+    first = Network.create(module, jax.random.fold_in(key, 0), x.shape[1:])
+    found: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    with progress("closed forms", config.num_networks, "networks") as advance:
+        for i in range(config.num_networks):
+            # All by the functions of the first, which are compiled once.
+            net = first.replace(params=Network.create(module, jax.random.fold_in(key, i), x.shape[1:]).params)
+            points = np.concatenate([x, line])
+            fx = net(points)
+            kernels = (empirical_gram(net, points), config.readout_scale * empirical_nngp(net, points))
+            for kernel, outputs in zip(kernels, found, strict=True):
+                dynamics = mse_dynamics(kernel[:n, :n], y)
+                _, test = dynamics.outputs_after(steps, config.learning_rate / n, fx[:n], fx[n:], kernel[n:, :n])
+                outputs.append(test[..., 0].astype(np.float32))
+            advance(1)
+    return np.stack(found[0]), np.stack(found[1])
 
 
 def interpolated(

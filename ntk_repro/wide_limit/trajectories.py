@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
@@ -24,7 +25,7 @@ from ntk_repro.training import critical_learning_rate, minibatches, train_pair
 from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
-from ntk_repro.wide_limit.predictions import PREDICTIONS, Prediction, predicted
+from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
 
 _CALIBRATION = 256  # images that the batch statistics of the start are taken from
@@ -71,6 +72,9 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
     predictions: tuple[Prediction, ...] | None = None
     """Kernels that predict the training by a closed form (squared loss) or an ODE (cross-entropy): empirical (that of
     the network at the start), analytic (at infinite width); none: empirical where that prediction exists."""
+    flow_rate: float | None = None
+    """Learning rate at which the steps of the empirical prediction are compared with continuous time, over the time of
+    the training; none: that of the training."""
     n_train: int | None = 256
     n_test: int | None = 200
     num_observed: int = 256
@@ -112,6 +116,8 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
                 "closed forms of the squared loss are for the full batch: leave out batch_size or predictions"
             )
         predictions = tuple(name for name in PREDICTIONS if name in predictions)
+        if self.flow_rate is not None and ("empirical" not in predictions or self.loss == "cross_entropy"):
+            raise UserError("flow_rate is for the empirical prediction of the squared loss: leave it out")
         return {**super().canonical(), **self.defaults(*unused), "predictions": predictions}
 
     def network(self, num_outputs: int) -> Any:
@@ -157,7 +163,11 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
     `analytic`: `<who>_train` (S, n, k) and `<who>_test` (S, m, k), outputs; `<who>_train_loss`, `<who>_test_loss`,
     `<who>_train_accuracy`, `<who>_test_accuracy` (S,); `<who>_rmse` (S,), root mean square difference to the network's
     test outputs (not for the network); for the first two `<who>_weights` (S, W), changes of single weights.
-    nan from where a training diverged.
+    At the end `weights_apart`, the distance of the linearization's weights from the network's over how far the
+    network's moved (norms). With the empirical kernel and the squared loss also `closed_form_weights_apart`, the
+    distance of Eq. (8) from the trained linearization's weights over how far these moved, and `flow_apart` (S,), root
+    mean square difference of the test outputs between steps at `flow_rate` and continuous time. nan from where a
+    training diverged.
     """
     net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, however it is trained.
@@ -194,23 +204,21 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
         seen: dict[str, Any] = descent.observations
         outputs[who] = (seen["train"], seen["test"])
         changes[f"{who}_weights"] = seen["weights"] - seen["weights"][0]
+    ends = [descent.network.params for descent in pair]
+    result: dict[str, Any] = {"steps": np.array(config.observed), "learning_rate_ratio": pair[0].ratio, **changes}
+    result["weights_apart"] = _distance(*ends) / _distance(ends[0], net.params)
     for kernel in config.predictions or ():
         started = time.monotonic()
-        train, test = predicted(
-            net,
-            data.x_train,
-            x_test,
-            data.y_train,
-            kernel=kernel,
-            loss=config.loss,
-            learning_rate=config.learning_rate,
-            momentum=config.momentum,
-            steps=np.array(config.observed),
-        )
+        settings: dict[str, Any] = {"loss": config.loss, "momentum": config.momentum}
+        model = kernel_model(net, data.x_train, x_test, data.y_train, kernel=kernel, **settings)
+        train, test = model.outputs(result["steps"], config.learning_rate)
         outputs[kernel] = (train[:, shown], test)
+        if kernel == "empirical" and config.loss != "cross_entropy":
+            result["flow_apart"] = _flow_apart(config, model)
+            predicted = model.weights(net, data.x_train, config.steps, config.learning_rate)
+            result["closed_form_weights_apart"] = _distance(predicted, ends[1]) / _distance(ends[1], net.params)
         folder.log(phase=f"prediction from the {kernel} kernel", seconds=time.monotonic() - started)
 
-    result: dict[str, Any] = {"steps": np.array(config.observed), "learning_rate_ratio": pair[0].ratio, **changes}
     targets = {"train": data.y_train[shown], "test": data.y_test[shown]}
     for who, parts in outputs.items():
         for (part, y), fx in zip(targets.items(), parts, strict=True):
@@ -221,6 +229,19 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
             difference = np.asarray(parts[1], np.float64) - outputs["network"][1]
             result[f"{who}_rmse"] = np.sqrt((difference**2).mean(axis=(1, 2)))
     return result
+
+
+def _distance(first: Any, second: Any) -> float:
+    """The Euclidean norm of the difference of two pytrees."""
+    pairs = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
+    return math.sqrt(sum(float(np.sum((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2)) for a, b in pairs))
+
+
+def _flow_apart(config: Config, model: KernelModel) -> Float[np.ndarray, " S"]:
+    rate = config.flow_rate or config.learning_rate
+    steps = np.round(np.array(config.observed) * (config.learning_rate / rate)).astype(int)
+    (_, by_steps), (_, by_flow) = model.outputs(steps, rate), model.flow(steps, rate)
+    return np.sqrt(((by_steps - by_flow) ** 2).mean(axis=(1, 2)))
 
 
 def _batches(config: Config, n: int) -> Int[np.ndarray, "steps b"] | None:

@@ -1,6 +1,3 @@
-from itertools import groupby
-from operator import itemgetter
-
 import numpy as np
 import pytest
 
@@ -20,18 +17,14 @@ def finished(root, shift=0.0, stretch=1.0, networks=200, nngp_shift=0.5, **setti
     noise = np.random.default_rng(0).normal(size=(networks, 2, 21))
     arrays = {"alpha": alpha, "steps": STEPS, "time": [0.0, 5.0], "targets": [1.0, -1.0], "learning_rate_ratio": 0.5}
     arrays |= {"fx_ensemble": mean + shift * std + stretch * std * noise, "ntk_gp_mean": mean, "ntk_gp_std": std}
-    arrays |= {"nngp_mean": mean + nngp_shift, "nngp_std": std}
+    arrays |= {"nngp_mean": mean + nngp_shift, "nngp_std": std, "bayes_mean": mean[1] + nngp_shift, "bayes_std": std[1]}
+    arrays |= {"fx_linearized": arrays["fx_ensemble"], "fx_readout": arrays["fx_ensemble"] + nngp_shift}
+    arrays["ntk_gp_limit_mean"] = mean[1]
     return kept_run("wide_limit_predictive", config, root, {"label": "Digits", "n_train": 16}, arrays)
 
 
 def drawing(name, *runs):
     return draw(f"lee2019/{name}", runs)
-
-
-def claims(name, run):
-    """What holds, claim by claim."""
-    rows = verdicts(f"lee2019/{name}", drawing(name, run).numbers)
-    return [[row["holds"] for row in same] for _, same in groupby(rows, key=itemgetter("statement"))]
 
 
 def test_figure_2_plots_mean_and_spread_of_the_networks(tmp_path):
@@ -43,17 +36,20 @@ def test_figure_2_plots_mean_and_spread_of_the_networks(tmp_path):
     np.testing.assert_allclose(ensemble["ensemble_std"], fx.std(axis=0, ddof=1))
     panels = drawn.picture.axes
     assert [ax.get_title() for ax in panels] == ["step 0", "step 10"]
-    np.testing.assert_allclose(panels[1].lines[2].get_ydata(), fx[:, 1].mean(axis=0))
+    networks = next(line for line in panels[1].lines if line.get_label() == "3 networks, mean")
+    np.testing.assert_allclose(networks.get_ydata(), fx[:, 1].mean(axis=0))
     assert "3 networks" in drawn.picture.get_suptitle()
     assert "0.5 of critical" in drawn.picture.get_suptitle()
 
 
 def test_runs_are_rows_narrowest_first(tmp_path):
     runs = [finished(tmp_path, networks=3, hidden=hidden) for hidden in (64, 32)]
+    runs.insert(0, finished(tmp_path, networks=3, hidden=16, parameterization="standard"))
     for name in ("fig2", "figS1"):
         drawn = drawing(name, *runs)
-        assert [ensemble["hidden"] for ensemble in drawn.numbers["ensembles"]] == [32, 64]
-        assert len(drawn.picture.axes) == 4
+        rows = [(ensemble["parameterization"], ensemble["hidden"]) for ensemble in drawn.numbers["ensembles"]]
+        assert rows == [("ntk", 32), ("ntk", 64), ("standard", 16)]
+        assert len(drawn.picture.axes) == 6
 
 
 def test_figure_s1_plots_every_function(tmp_path):
@@ -63,28 +59,54 @@ def test_figure_s1_plots_every_function(tmp_path):
     np.testing.assert_allclose(lines[3].get_ydata(), run.result()["fx_ensemble"][3, 1])
 
 
-def test_an_ensemble_drawn_from_the_ntk_gp_agrees_with_it(tmp_path):
+def test_an_ensemble_drawn_from_the_ntk_gp_is_within_every_interval(tmp_path):
+    (ensemble,) = drawing("fig2", finished(tmp_path)).numbers["ensembles"]
+    for kind in ("networks", "linearizations"):
+        found = ensemble[kind]
+        for name, true in (("mean_apart", 0), ("std_ratio", 1), ("apart", 0)):
+            value, low, high = np.transpose(found[name])
+            assert (low <= value).all()
+            assert (value <= high).all()
+            assert (low - 0.02 <= true).all()
+            assert (true <= high).all()
+        assert (found["gaussian"][:, 2] < 0.1).all()
+    assert np.abs(ensemble["outside"][0] - 0.046) < 0.01
+    np.testing.assert_allclose(ensemble["readouts"]["mean_apart"], ensemble["networks"]["mean_apart"], atol=0.05)
+    rows = verdicts("lee2019/fig2", {"ensembles": [ensemble]})
+    assert {row["holds"] for row in rows if "is similar" not in row["statement"]} == {True}
+
+
+def test_distances_leave_out_the_noise_of_few_networks(tmp_path):
+    (ensemble,) = drawing("fig2", finished(tmp_path, shift=0.3, stretch=1.4)).numbers["ensembles"]
+    assert ensemble["networks"]["mean_apart"][0] == pytest.approx([0.3, 0.25, 0.35], abs=0.05)
+    assert ensemble["networks"]["std_ratio"][1] == pytest.approx([1.4, 1.35, 1.45], abs=0.04)
+    assert ensemble["networks"]["apart"][0, 0] == pytest.approx(0.5, abs=0.04)  # 0.3 and 0.4
+
+
+def test_the_position_between_ntk_gp_and_exact_inference(tmp_path):
     run = finished(tmp_path)
-    assert claims("fig2", run) == [[True, True], [True, True], [True]]
-    assert claims("figS1", run) == [[True, True], [True]]
+    (ensemble,) = drawing("fig2", run).numbers["ensembles"]
+    assert ensemble["towards_bayes"] == pytest.approx([0, -0.1, 0.1], abs=0.1)
+    run.result()["fx_ensemble"][:] += 0.5  # the arrays are shared; exact inference is shifted by so much
+    (ensemble,) = drawing("fig2", run).numbers["ensembles"]
+    assert ensemble["towards_bayes"] == pytest.approx([1, 0.9, 1.1], abs=0.1)
+    assert ensemble["bayes_apart"][0] == pytest.approx(0, abs=0.02)
 
 
-def test_another_mean_fails_and_another_spread_fails(tmp_path):
-    assert claims("fig2", finished(tmp_path / "1", shift=0.3)) == [[False, False], [True, True], [True]]
-    assert claims("fig2", finished(tmp_path / "2", stretch=1.4)) == [[True, True], [False, False], [True]]
-    assert claims("figS1", finished(tmp_path / "3", stretch=1.4))[0] == [False, False]
-
-
-@pytest.mark.slow
-def test_an_ensemble_as_near_to_the_nngp_fails(tmp_path):
-    assert claims("fig2", finished(tmp_path, shift=0.1, nngp_shift=0.0))[2] == [False]
+def test_another_shape_is_further_from_a_gaussian(tmp_path):
+    run = finished(tmp_path)
+    fx = run.result()["fx_ensemble"]
+    fx[:] = np.exp(fx / fx.std(axis=0))  # the arrays are shared
+    (ensemble,) = drawing("fig2", run).numbers["ensembles"]
+    assert (ensemble["networks"]["gaussian"][:, 1] > 0.15).all()
 
 
 def test_a_network_that_diverged_leaves_the_claims_undecided(tmp_path):
     run = finished(tmp_path, networks=3)
     run.result()["fx_ensemble"][0, 1] = np.nan  # the arrays are shared
-    assert claims("fig2", run)[0] == [True, None]
-    assert claims("figS1", run)[0][1] is None
+    rows = verdicts("lee2019/fig2", drawing("fig2", run).numbers)
+    assert {row["holds"] for row in rows if "networks' outputs follow" in row["statement"]} == {None}
+    assert [row["holds"] for row in verdicts("lee2019/figS1", drawing("figS1", run).numbers)] == [None]
 
 
 @pytest.mark.slow

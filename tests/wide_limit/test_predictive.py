@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import build_model
 from ntk_repro.wide_limit import predictive
@@ -15,8 +18,8 @@ CONFIG = Config(
 
 def test_every_array_has_the_documented_shape(done):
     shapes = {name: array.shape for name, array in done.result().items()}
-    assert shapes.pop("fx_ensemble") == (60, 3, 5)
-    assert shapes.pop("alpha") == (5,)
+    assert {shapes.pop(f"fx_{name}") for name in ("ensemble", "linearized", "readout")} == {(60, 3, 5)}
+    assert {shapes.pop(name) for name in ("alpha", "ntk_gp_limit_mean", "bayes_mean", "bayes_std")} == {(5,)}
     assert shapes.pop("targets") == (2,)
     assert shapes.pop("learning_rate_ratio") == ()
     assert shapes.pop("steps") == shapes.pop("time") == (3,)
@@ -59,6 +62,33 @@ def test_the_ensemble_is_distributed_as_the_ntk_gp_and_not_as_the_nngp(done):
     np.testing.assert_allclose(std, result["ntk_gp_std"], rtol=4 / 118**0.5)
     errors = [np.abs(mean - result[f"{gp}_mean"])[1].mean() for gp in ("ntk_gp", "nngp")]
     assert errors[0] < 0.3 * errors[1]
+
+
+def test_linearizations_and_readouts_start_as_the_networks_and_follow_their_processes(done):
+    result = done.result()
+    for name, gp in (("linearized", "ntk_gp"), ("readout", "nngp")):
+        fx = result[f"fx_{name}"]
+        np.testing.assert_allclose(fx[:, 0], result["fx_ensemble"][:, 0], atol=1e-5)
+        z = np.abs(fx.mean(axis=0) - result[f"{gp}_mean"]) / (fx.std(axis=0, ddof=1) / 60**0.5)
+        assert z.max() < 3.5
+        np.testing.assert_allclose(fx.std(axis=0, ddof=1), result[f"{gp}_std"], rtol=4 / 118**0.5)
+
+
+def test_exact_inference_passes_through_the_training_points(done):
+    result = done.result()
+    at = [int(np.argmin(np.abs(result["alpha"] - end))) for end in (1, 0)]
+    np.testing.assert_allclose(result["bayes_mean"][at], result["targets"], atol=1e-3)
+    np.testing.assert_allclose(result["ntk_gp_limit_mean"][at], result["targets"], atol=1e-3)
+
+
+def test_in_standard_parameterization_a_rate_smaller_by_the_width_trains_the_readout_alike(done, root):
+    config = dataclasses.replace(CONFIG, parameterization="standard", learning_rate=1.5 / 128, num_networks=4)
+    result = predictive.run(config, root=root).result()
+    for name in ("nngp_mean", "nngp_std"):  # the readout's rate is eta n / sigma_w^2 there
+        np.testing.assert_allclose(result[name], done.result()[name], atol=1e-6)
+    assert np.abs(result["fx_ensemble"] - result["fx_linearized"])[:, -1].mean() < 0.2
+    with pytest.raises(UserError, match="sigma_b_squared"):
+        dataclasses.replace(config, sigma_b_squared=0.1).resolved()
 
 
 @pytest.mark.slow

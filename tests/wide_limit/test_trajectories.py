@@ -4,6 +4,7 @@ import flax.linen as nn
 import numpy as np
 import pytest
 
+from ntk_repro.errors import UserError
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for
@@ -14,7 +15,7 @@ from tests.interruption import interrupted
 RUN = trajectories.run
 CONFIG = Config(
     hidden=48, depth=2, learning_rate=0.2, steps=12, observations=6, predictions=("analytic", "empirical"),
-    data="digits", classes=(7, 0), n_train=12, n_test=10, num_observed=9, num_weights=5,
+    data="digits", classes=(7, 0), n_train=12, n_test=10, num_observed=9, num_weights=5, flow_rate=0.01,
 )  # fmt: skip
 CLASSES = Config(
     hidden=48, depth=1, loss="cross_entropy", learning_rate=0.1, momentum=0.5, batch_size=6, steps=40, observations=3,
@@ -39,6 +40,8 @@ def test_every_array_has_the_documented_shape(done):
             assert shapes.pop(f"{who}_{part}_loss") == shapes.pop(f"{who}_{part}_accuracy") == steps
         if who != "network":
             assert shapes.pop(f"{who}_rmse") == steps
+    assert shapes.pop("flow_apart") == steps
+    assert shapes.pop("weights_apart") == shapes.pop("closed_form_weights_apart") == ()
     assert shapes.pop("network_weights") == shapes.pop("linearized_weights") == (*steps, 5)
     assert not shapes
 
@@ -50,6 +53,27 @@ def test_the_closed_form_is_what_training_the_linearization_gives(done):
         np.testing.assert_allclose(result[f"empirical_{part}"], result[f"linearized_{part}"], atol=1e-5)
         moved = np.abs(result[f"linearized_{part}"][-1] - result[f"linearized_{part}"][0]).max()
         assert moved > 0.5
+
+
+@pytest.mark.slow
+def test_all_weights_are_compared_at_the_end(done):
+    result = done.result()
+    assert result["closed_form_weights_apart"] < 1e-4
+    assert 0 < result["weights_apart"] < 0.5
+
+
+@pytest.mark.slow
+def test_steps_are_compared_with_the_flow_at_the_flow_rate(done, root):
+    apart = done.result()["flow_apart"]
+    assert apart[0] == pytest.approx(0, abs=1e-6)
+    faster = dataclasses.replace(CONFIG, flow_rate=None, predictions=("empirical",))
+    assert 0 < 5 * apart.max() < trajectories.run(faster, root=root).result()["flow_apart"].max()
+
+
+@pytest.mark.parametrize("settings", [{"predictions": ("analytic",)}, {"loss": "cross_entropy", "classes": (0, 1, 2)}])
+def test_a_flow_rate_needs_a_closed_form(settings):
+    with pytest.raises(UserError, match="flow_rate"):
+        dataclasses.replace(CONFIG, **settings).resolved()
 
 
 @pytest.mark.slow
@@ -137,7 +161,7 @@ def test_batch_norm_is_a_choice(batch_norm, tmp_path, monkeypatch, known_critica
 
 @pytest.mark.slow
 def test_a_stopped_run_continues(done, tmp_path, monkeypatch):
-    interrupted(monkeypatch, trajectories, "predicted", 1, done, trajectories.run, CONFIG, tmp_path)
+    interrupted(monkeypatch, trajectories, "kernel_model", 1, done, trajectories.run, CONFIG, tmp_path)
 
 
 def test_observed_steps_have_the_requested_spacing():
