@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -164,12 +165,13 @@ class Interval(NamedTuple):
         return False if self.high < least or self.low > most else None
 
 
-def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False) -> Interval:
+def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
         predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
+        of: how many intervals are looked at for one that decides; each is then wider (Bonferroni).
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
@@ -181,7 +183,7 @@ def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = F
     seeds = len(finite)
     mean, half = float(finite.mean()) if seeds else math.nan, math.nan
     if seeds > 1:
-        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(0.975, seeds - 1))
+        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
 
 
@@ -193,14 +195,17 @@ def share_interval(count: int, total: int) -> Interval:
     return Interval(count / total, float(ends.low), float(ends.high), total)
 
 
-def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samples: int | None = None) -> Interval:
+def signed_sum(
+    terms: Sequence[Mapping[int, Number]], signs: Sequence[float], samples: int | None = None, *, of: int = 1
+) -> Interval:
     """A sum of accuracies such as network less linearization, and its 95 % interval.
 
     Args:
         terms: each of them by seed.
-        signs: +1 or -1 of each.
+        signs: +1 or -1 of each, or another weight.
         samples: test images of each accuracy. Of a single seed the interval is then that of drawing them, as if anew
             for each term; None: a single seed has no interval.
+        of: as for `student_interval`.
 
     Returns:
         The mean over the seeds that all terms have. Without such a seed the means' sum, with no interval.
@@ -211,10 +216,11 @@ def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samp
         means = [student_interval(list(term.values())).mean for term in known]
         return Interval(float(np.dot(signs, means)), math.nan, math.nan, 0)
     values = np.array([[term[seed] for seed in common] for term in known], float)
-    found = student_interval(np.dot(signs, values))
+    found = student_interval(np.dot(signs, values), of=of)
     if len(common) > 1 or samples is None:
         return found
-    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel()) / samples)
+    wider = NormalDist().inv_cdf(1 - 0.025 / of) / NormalDist().inv_cdf(0.975)
+    half = wider * _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs) / samples)
     return Interval(found.mean, found.mean - half, found.mean + half, 1)
 
 
@@ -261,9 +267,9 @@ def margin(first: float, second: float, samples: int) -> float:
     return _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance([first, second]) / samples)
 
 
-def _variance(shares: Sequence[float] | np.ndarray) -> float:
-    """Of a sum of shares of one image each."""
-    return sum(max(share * (1 - share), 0.0) for share in shares)
+def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (1.0, 1.0)) -> float:
+    """Of a weighted sum of shares of one image each."""
+    return sum(weight**2 * max(share * (1 - share), 0.0) for share, weight in zip(shares, weights, strict=True))
 
 
 def left_the_majority(

@@ -75,6 +75,12 @@ MUCH = Threshold(
     "does not change much, roughly the same",
     "a factor of 2",
 )
+ENERGY_GROWS = Threshold(
+    1 / 3,
+    "significantly grows, greatly increases, clearly showing an increase (energy)",
+    "a third of what is missing to 100 %",
+)
+ALL_OTHERS = Threshold(0.95, "all other eigenfunctions", "95 % of them")
 MARGINAL = Threshold(0.25, "marginally", "growth by at most 25 %")
 ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10 %")
 NEARLY_ALL = Threshold(0.8, "nearly all, generally", "80 % of the cases")
