@@ -130,9 +130,7 @@ def train_in_function_space(
         fx_test = observed = None
         if k_test_train is not None and test_0 is not None:
             fx_test = test_0 + k_test_train @ alpha
-            observed = (
-                np.stack([test_0 + k_test_train @ then for then in kept]) if kept else np.zeros((0, *fx_test.shape))
-            )
+            observed = np.array([test_0 + k_test_train @ then for then in kept]).reshape(-1, *fx_test.shape)
         # The sum runs in float64: in float32 it would lose digits to cancellation.
         squared = np.einsum("nt,nt->t", alpha, change, dtype=np.float64)
     _refuse_divergence(losses, fx_train, rates)
