@@ -44,8 +44,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
     config, index = group[0].config, array(group[0], "index")
-    curves = {"index": index, "seeds": [run.config["seed"] for run in group], "chance": 0.5}
-    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "train_size", "epochs")}
+    curves = {"index": index, "seeds": [run.config["seed"] for run in group]}
+    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "epochs")}
+    curves |= {"n_train": config["train_size"], "n_test": config["test_size"], "majority_rate": [0.5] * len(index)}
+    curves["by_seed"] = {
+        f"{model}{suffix}": [array(run, f"{model}_{part}_accuracy") for run in group]
+        for model in NAMES
+        for suffix, part in (("", "test"), ("_train", "train"))
+    }
     for name, label in NAMES.items():
         spread = mean_and_std(group, f"{name}_test_accuracy")
         marker = "o-" if name == "network" else "s-"
@@ -53,7 +59,6 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
         band(ax, index, spread, COLORS[name])
         mark_partial(ax, index, spread)
         curves |= spread.numbers(f"{name}_accuracy")
-        curves[f"{name}_train_accuracy"] = mean_and_std(group, f"{name}_train_accuracy").mean
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -73,6 +78,7 @@ def _alignments(ax: Axes, net: str, group: list[RunFolder], curves: dict) -> Non
     ax.set_xlabel("Direction (NAD index)")
     curves |= {"alignment": alpha[curves["index"] - 1], "not_null": int(seen.sum()), "directions": len(alpha)}
     curves["all_alignment"] = alpha
+    curves["bias"] = [array(run, "alignment").max() / array(run, "alignment").mean() for run in group]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 Number = float | None
 """A number as JSON has it: None where there is none."""
@@ -187,6 +187,35 @@ def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = F
     return Interval(mean, mean - half, mean + half, seeds)
 
 
+def mean_and_errors(
+    rows: Sequence[Sequence[Number]], samples: int | None = None
+) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
+
+    Args:
+        rows: (seeds, points); None and nan are left out. Infinite ones mean beyond all others: where all seeds are,
+            so is the mean, without an error; where only some are, there is no mean.
+        samples: test images of each value, where the values are accuracies: they give the error of a single seed.
+
+    Returns:
+        Both (points,), nan where there is none.
+    """
+    means, errors = [], []
+    for column in np.array(rows, float).T:
+        known = column[~np.isnan(column)]
+        beyond = np.isinf(known)
+        if beyond.any():
+            mean, error = (math.inf, 0.0) if beyond.all() else (math.nan, math.nan)
+        else:
+            mean, low, high, seeds = student_interval(known)
+            error = (high - low) / 4
+            if seeds == 1 and samples:
+                error = math.sqrt(_variance([mean], [1.0]) / samples)
+        means.append(mean)
+        errors.append(error)
+    return np.array(means), np.array(errors)
+
+
 def share_interval(count: int, total: int) -> Interval:
     """The share of `total` independent trials that succeeded, and its exact (Clopper-Pearson) 95 % interval."""
     from scipy.stats import binomtest
@@ -236,24 +265,38 @@ class Order(NamedTuple):
     pairs: int
 
 
-def order(x: Sequence[float], y: Sequence[Number], sign: int, errors: float | Sequence[Number]) -> Order:
+def order(
+    x: Sequence[Number],
+    y: Sequence[Number],
+    sign: int,
+    errors: float | Sequence[Number],
+    x_errors: float | Sequence[Number] = 0.0,
+) -> Order:
     """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
 
     Args:
-        x: positions.
-        y: values; pairs with a missing one (None, nan) are left out.
+        x: positions; pairs with a missing one (None, nan) are left out.
+        y: values; infinite ones are above all others, and those with a missing one are left out.
         sign: +1 or -1.
         errors: standard error of each value, or of all; 0 where there is no noise. A pair counts where its difference
             is more than two standard errors of that difference.
+        x_errors: the same of the positions.
     """
-    place, value = np.asarray(x, float), np.array(y, float)
-    variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
-    first, second = np.triu_indices(len(value), 1)
-    rise = (value[second] - value[first]) * np.sign(place[second] - place[first])
-    noise = _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
-    counted = np.abs(rise) > noise
+    step, there = _beyond_noise(x, x_errors)
+    rise, here = _beyond_noise(y, errors)
+    counted, rise = here & there, rise * np.sign(step)
     pairs = int(counted.sum())
     return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
+
+
+def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+    """The differences of all pairs, and which are more than two standard errors of the difference."""
+    value = np.array(values, float)
+    variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
+    first, second = np.triu_indices(len(value), 1)
+    with np.errstate(invalid="ignore"):  # two infinite ones do not differ
+        rise = value[second] - value[first]
+    return rise, np.abs(rise) > _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
 
 
 def margin(first: float, second: float, samples: int) -> float:
