@@ -225,7 +225,7 @@ def _smaller(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "BatchNorm is effectively deactivated by its statistics at initialization (outputs as of a network without, "
-    f"to {NEARLY_IDENTICAL:.0%})",
+    f"to {100 * NEARLY_IDENTICAL:g} %)",
     place="appendix B",
 )
 def _deactivated(numbers: Numbers) -> Iterator[Verdict]:
@@ -269,7 +269,7 @@ def _sizes(data: str) -> Claim:
 
 
 @claim(
-    f"on MNIST the curves of LeNet and its linearization cross around phi_500 (within {ABOUT:.0%})",
+    f"on MNIST the curves of LeNet and its linearization cross around phi_500 (within {100 * ABOUT:g} %)",
     place="appendix E.1",
 )
 def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:

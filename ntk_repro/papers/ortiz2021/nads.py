@@ -27,7 +27,7 @@ _LEAVES = 0.01  # of the radius
 _UNLIKELY = 0.001  # a probability
 _TOO_NOISY = 0.1  # standard error of the first alignment, of its value
 _ERRORS = 3.0  # standard errors
-_EXACT = f"(identity, to {IDENTICAL:g})"
+_EXACT = "(identity, to 1e-8)"
 
 
 def _narrow(net: str, curves: Numbers) -> str:
@@ -51,7 +51,7 @@ def _directional_bias(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "directions averaged over the data are those at the origin (the origin's first see the same share of the alignment "
-    f"as the first averaged ones, above random directions, to {NEARLY_IDENTICAL:.0%})",
+    f"as the first averaged ones, above random directions, to {100 * NEARLY_IDENTICAL:g} %)",
     place="appendix C.2",
 )
 def _captured_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
@@ -236,7 +236,7 @@ def _tangent(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "training the linearization stays in the tangent plane, which training the narrowest network leaves (the first to "
-    f"{IDENTICAL:g} of the radius, the second by a hundredth or more)",
+    "1e-8 of the radius, the second by a hundredth or more)",
     place="Figure 1, caption",
 )
 def _restricted(numbers: Numbers) -> Iterator[Verdict]:
