@@ -11,6 +11,7 @@ from ntk_repro.papers.statistics import (
     ahead_until_crossing,
     left_the_majority,
     margin,
+    mean_and_errors,
     order,
     power_law_fit,
     share_interval,
@@ -167,3 +168,19 @@ def test_an_order_counts_the_pairs_that_noise_cannot_turn():
     # 3 and 2 differ by less than twice sqrt(2) * 0.5
     assert order([1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], -1, 0.5) == (0.0, 3)
     assert order([1, 2, 3], [1.0, None, math.nan], +1, 0) == (pytest.approx(math.nan, nan_ok=True), 0)
+
+
+def test_an_order_of_two_noisy_values_counts_the_pairs_that_differ_in_both():
+    assert order([1.0, 2.0, 2.1], [1.0, 2.0, 3.0], +1, 0, x_errors=0.1) == (1.0, 2)
+    assert order([1.0, 2.0, 2.1], [1.0, 2.0, 3.0], +1, 0.5, x_errors=0.1) == (1.0, 1)
+    assert order([1, 2, 3], [5.0, math.inf, math.inf], +1, 0.0) == (1.0, 2)  # infinite ones do not differ
+
+
+def test_means_and_errors_are_of_seeds_or_of_test_samples():
+    mean, error = mean_and_errors([[0.9, 1.0], [0.8, None], [0.7, math.inf]])
+    assert mean == pytest.approx([0.8, math.nan], nan_ok=True)
+    assert error[0] == pytest.approx(student_interval([0.7, 0.8, 0.9]).high / 2 - 0.4)
+    mean, error = mean_and_errors([[0.9, math.inf, math.nan]], 100)
+    assert mean == pytest.approx([0.9, math.inf, math.nan], nan_ok=True)
+    assert error == pytest.approx([0.03, 0.0, math.nan], nan_ok=True)
+    assert np.isnan(mean_and_errors([[0.9]])[1]).all()

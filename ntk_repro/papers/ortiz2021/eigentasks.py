@@ -281,9 +281,10 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
         holds = crossing.within((1 - ABOUT) * paper, (1 + ABOUT) * paper)
         # The spectrum, and with it where the curves meet, depends on the images.
         why = _unless_all_of_mnist(curves)
-        if not np.isfinite(crossing).all():
-            note = f"no crossing up to index {max(curves['index']):,}, or none within the noise"
-        yield judged(net, holds, crossing.mean, "index of the crossing", note, unless=why, paper=paper)
+        number, last = crossing.mean, max(curves["index"])
+        if number == math.inf:
+            number, note = last, f"no crossing up to index {last:,}"
+        yield judged(net, holds, number, "index of the crossing", note, unless=why, paper=paper)
 
 
 def _redrawn_crossing(curves: Numbers) -> Interval:
