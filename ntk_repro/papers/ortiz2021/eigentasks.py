@@ -300,7 +300,7 @@ def _redrawn_crossing(curves: Numbers) -> Interval:
         rows.append(np.concatenate([values[None], values + noise]))
     found = (ahead_until_crossing(curves["index"], one, two) for one, two in zip(*rows, strict=True))
     crossings = [math.inf if lead.crossing is None else lead.crossing for lead in found]
-    if np.isnan(rows).all():
+    if np.isnan(rows).all(axis=(1, 2)).any():
         return Interval(math.nan, math.nan, math.nan, 0)
     low, high = np.quantile(crossings[1:], (0.025, 0.975), method="inverted_cdf")
     return Interval(crossings[0], float(low), float(high), 1)

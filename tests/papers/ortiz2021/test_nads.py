@@ -241,4 +241,4 @@ def test_figure_1_touches_the_plane():
 def test_figure_1_keeps_the_linearization_in_the_plane():
     assert toy("training the lin") == [True]
     assert toy("training the lin", off_plane=[[0.0, 0.1, 0.0]] * 3) == [False]
-    assert toy("training the lin", network_off_plane=[[1e-4] * 3] * 3) == [False]
+    assert toy("training the lin", network_off_plane=[[1e-12] * 3] * 3) == [False]
