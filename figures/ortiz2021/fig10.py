@@ -43,7 +43,7 @@ def _rows(part, run: RunFolder, count: int) -> None:
         image = np.moveaxis(directions[j], -1, 0)
         largest = np.abs(image).max()
         if len(image) == 1:
-            axes[0, j].imshow(image[0], cmap="RdBu_r", vmin=-largest, vmax=largest)
+            axes[0, j].imshow(image[0], cmap="gray", vmin=-largest, vmax=largest)
         else:  # colours around grey
             axes[0, j].imshow(np.moveaxis(image, 0, -1) / (2 * largest) + 0.5)
         axes[1, j].imshow(np.sqrt((fourier[j] ** 2).sum(axis=-1)), cmap="magma")

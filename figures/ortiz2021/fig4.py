@@ -31,9 +31,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     groups = by_net(runs, "nads_separable")
     count = len(groups) + 1
     picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")
-    nets = {}
+    nets, lines = {}, max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, (net, group) in zip(axes[0], groups.items(), strict=False):
-        nets[net] = _accuracies(ax, net, group)
+        nets[net] = _accuracies(ax, net, group, lines)
     axes[0, 0].set_ylabel("Test accuracy")
     legend_of(axes[0, 0], picture, 3)
     for net, group in groups.items():
@@ -42,7 +42,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
-def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
+def _accuracies(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     config, index = group[0].config, array(group[0], "index")
     curves = {"index": index, "seeds": [run.config["seed"] for run in group]}
     curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "epochs")}
@@ -62,7 +62,7 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    titled(ax, net_title(net), settings(group).replace("images", "samples"))
+    titled(ax, net_title(net), settings(group).replace("images", "samples"), lines)
     ax.set_xlabel("Direction (NAD index)")
     return curves
 
