@@ -234,8 +234,8 @@ def _tangent(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "training the linearization stays in the tangent plane, which training the narrowest network leaves (to 1e-8 of the "
-    "radius)",
+    "training the linearization stays in the tangent plane, which training the narrowest network leaves (to 1e-8 of "
+    "the radius)",
     place="Figure 1, caption",
 )
 def _restricted(numbers: Numbers) -> Iterator[Verdict]:
