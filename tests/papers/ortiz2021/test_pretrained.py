@@ -8,8 +8,8 @@ MODELS = ("network", "initial", "pretrained")
 
 
 def task(**changes: Any) -> dict[str, Any]:
-    """The network and the pretrained linearization are 18 and 16 points behind, and much faster."""
-    accuracies = {"network": 0.72, "initial": 0.9, "pretrained": 0.74}
+    """The network and the pretrained linearization are 18 points behind, and much faster."""
+    accuracies = {"network": 0.72, "initial": 0.9, "pretrained": 0.725}
     losses = {f"{model}_loss": [0.3] * 99 + [0.1] for model in MODELS}
     epochs = {"network_epochs_to_loss": [10.0], "initial_epochs_to_loss": [60.0], "pretrained_epochs_to_loss": [5.0]}
     seeds = {f"{model}_accuracy_by_seed": [changes.pop(f"{model}_accuracy", accuracies[model])] for model in MODELS}
@@ -178,7 +178,7 @@ def test_figure_9_more_alignment_can_hurt(changes, holds):
     assert (row["subject"], row["holds"], row["number"]) == ("some eigenfunction", holds, pytest.approx(0.2))
 
 
-@pytest.mark.parametrize(("last", "holds"), [(0.9, False), (0.87, None), (0.7, True)])
+@pytest.mark.parametrize(("last", "holds"), [(0.9, False), (0.88, None), (0.7, True)])
 def test_figure_9_what_hurts_is_a_significant_fall(last, holds):
-    rising = course(300, 0.8, 0.8, 0.8, 0.9)
-    assert outcomes("fig9", HURTS, tasks=[course(400, 0.9, 0.9, 0.9, last), rising]) == [holds]
+    rising = course(300, 0.8, 0.8, 0.8, 0.9, n_test=10000)
+    assert outcomes("fig9", HURTS, tasks=[course(400, 0.9, 0.9, 0.9, last, n_test=10000), rising]) == [holds]
