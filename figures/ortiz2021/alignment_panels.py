@@ -26,8 +26,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"
     )
     nets: dict = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, ((net, index), group) in zip(axes[0], groups.items(), strict=True):
         nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
+        titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group), lines)
     axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
     legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
@@ -44,7 +46,6 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     if index is not None and index <= len(after):
         ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="Trained on")
     ax.set_yscale("log")
-    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
     ax.set_xlabel("Eigenfunction index")
     return {
         "index": indices,

@@ -38,8 +38,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         3, len(groups), figsize=(3.1 * len(groups) + 0.6, 6.4), sharey="row", squeeze=False, layout="constrained"
     )
     nets = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for column, (net, group) in zip(axes.T, groups.items(), strict=True):
         nets[net] = _column(column, net, group)
+        titled(column[0], net_title(net), settings(group), lines)
     for row in axes[1:]:
         row[0].set_ylim(0)  # of the whole row, once everything is drawn
     axes[0, 0].set_ylabel("Test accuracy")
@@ -75,7 +77,6 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     axes[2].set_xlabel("Training images")
-    titled(axes[0], net_title(net), settings(group))
     return curves | _by_seed(group)
 
 

@@ -33,8 +33,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         rows, columns, figsize=(3.2 * columns + 0.6, 3.1 * rows + 0.4), squeeze=False, layout="constrained"
     )
     tasks = []
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, ((net, index), group) in zip(axes.flat, groups.items(), strict=False):
         tasks.append({"net": net, "index": index, **_panel(ax, net, index, group)})
+        titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group), lines)
     for ax in axes.flat[len(groups) :]:
         ax.set_axis_off()
     for row in axes:
@@ -64,7 +66,6 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers["gradient_norm"] = mean_and_std(group, "mean_squared_gradient_norm").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls=":", lw=1.6, color=COLORS["network"], label="Neural network")
-    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
     ax.set_xlabel("Linearized after epoch")
     # Whole percents, three of them at least: labels of fractions would repeat.
     ax.yaxis.set_major_locator(MultipleLocator(_step(*ax.get_ylim())))

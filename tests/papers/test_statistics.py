@@ -156,6 +156,20 @@ def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_
     assert (none.mean, none.seeds, none.above()) == (pytest.approx(0.2), 0, None)
 
 
+def test_of_several_intervals_each_is_wider_and_a_weight_weighs():
+    values = [0.1, 0.2, 0.4]
+    assert student_interval(values, of=3).high - np.mean(values) == pytest.approx(
+        stats.t.ppf(1 - 0.025 / 3, 2) * stats.sem(values)
+    )
+    one, three = (signed_sum([{0: 0.9}, {0: 0.7}], [1, -1], 100, of=of) for of in (1, 3))
+    assert (three.high - three.mean) / (one.high - one.mean) == pytest.approx(
+        stats.norm.ppf(1 - 0.025 / 3) / 1.96, 1e-4
+    )
+    half = signed_sum([{0: 0.9}, {0: 0.7}], [0.5, -1], 100)
+    assert half.mean == pytest.approx(-0.25)
+    assert half.high - half.mean == pytest.approx(2 * math.sqrt((0.25 * 0.09 + 0.21) / 100))
+
+
 def test_the_interval_of_a_share_is_exact():
     assert share_interval(40, 40).low == pytest.approx(0.025 ** (1 / 40))
     assert share_interval(39, 40).above(0.9) is None
