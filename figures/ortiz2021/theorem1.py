@@ -12,7 +12,7 @@ LABELS = {
     "theorem": r"Theorem 1 $\Vert\mathbb{E}[\nabla^2_{x,\theta} f]\,u\Vert^2$",
 }
 
-_ON_INPUTS = ("norm_on_inputs", "alignment_on_inputs", "mean_square", "mean_square_error")
+_ON_INPUTS = ("norm_on_inputs", "norm_on_half", "alignment_on_inputs", "mean_square", "mean_square_error")
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:

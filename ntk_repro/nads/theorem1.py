@@ -112,8 +112,8 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     squared norm of E[u.x grad_theta f(x)] (the definition, Lemma 1) and of E[d^2 f / dx dtheta] u, both without bias;
     `monte_carlo_error`, `theorem_error`, `difference_error` (U,): standard errors, the last of the difference, which is
     small as both see the same inputs; `at_origin` (U,): the same with the derivative at x = 0 (of relu: gelu's);
-    on other inputs, as many as `inputs`: `norm_on_inputs`, `alignment_on_inputs` (U,): of the predictors u.x, by the
-    kernel between the inputs; `mean_square`, `mean_square_error` (U,): of u.x.
+    on other inputs, as many as `inputs`: `norm_on_inputs`, `norm_on_half` (of them), `alignment_on_inputs` (U,): of the
+    predictors u.x, by the kernel between the inputs; `mean_square`, `mean_square_error` (U,): of u.x.
     """
     found = basis.run(config.basis, folder.root).result()
     nads = found["directions"]
@@ -144,7 +144,8 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     pairs = zip(*estimates, strict=True)
     arrays["difference_error"] = np.array([jackknife_error(one.without - two.without) for one, two in pairs])
     arrays["at_origin"] = along**2 @ found["values"] ** 2
-    return arrays | _on_inputs(net, rng.standard_normal((_INPUTS, *nads.shape[1:]), np.float32), flat)
+    inputs = min(_INPUTS, net.num_params // 4)  # of more than parameters the kernel is singular
+    return arrays | _on_inputs(net, rng.standard_normal((inputs, *nads.shape[1:]), np.float32), flat)
 
 
 def _on_inputs(
@@ -152,11 +153,16 @@ def _on_inputs(
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Kernel norm, alignment and mean square of the predictors u.x on some inputs, in float64."""
     predicted = x.reshape(len(x), -1).astype(np.float64) @ u.T
-    gram = empirical_gram(net, x, precision="float64")
+    gram, half = empirical_gram(net, x, precision="float64"), len(x) // 2
     squares = predicted**2
+
+    def norm(n: int) -> Float[np.ndarray, " U"]:
+        return np.einsum("nu,nu->u", predicted[:n], np.linalg.solve(gram[:n, :n], predicted[:n]))
+
     return {
         "inputs": np.array(len(x)),
-        "norm_on_inputs": np.einsum("nu,nu->u", predicted, np.linalg.solve(gram, predicted)),
+        "norm_on_inputs": norm(len(x)),
+        "norm_on_half": norm(half),
         "alignment_on_inputs": alignment_from_gram(gram, predicted),
         "mean_square": squares.mean(axis=0),
         "mean_square_error": squares.std(axis=0) / np.sqrt(len(x)),

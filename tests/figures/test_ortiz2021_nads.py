@@ -84,7 +84,7 @@ def test_figure_10_shows_each_basis(tmp_path, numbers):
 @pytest.mark.slow
 def test_theorem_1_shows_both_estimates(tmp_path, numbers):
     names = ("monte_carlo", "monte_carlo_error", "theorem", "theorem_error", "difference_error", "at_origin")
-    names += ("norm_on_inputs", "alignment_on_inputs", "mean_square", "mean_square_error")
+    names += ("norm_on_inputs", "norm_on_half", "alignment_on_inputs", "mean_square", "mean_square_error")
     arrays = {name: [2.0 + i, 1.0 + i] for i, name in enumerate(names)} | {"inputs": 2000}
     run = finished(tmp_path, "theorem1", theorem1.Config(size=4, indices=(1,)), index=[1, 0], **arrays)
     (panel,) = numbers("ortiz2021/theorem1", run)["panels"]
