@@ -124,12 +124,12 @@ def net_title(net: str) -> str:
 
 def json_ready(value: Any) -> Any:
     """Numbers as JSON has them: arrays become lists, and what is not finite becomes null."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, dict):
         return {str(key): json_ready(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, list | tuple):
         return [json_ready(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

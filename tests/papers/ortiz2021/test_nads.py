@@ -21,7 +21,8 @@ THEOREM: dict[str, Any] = {
     "title": "MLP", "activation": "gelu", "monte_carlo": [1.0, 0.5], "monte_carlo_error": [0.05, 0.05],
     "theorem": [1.1, 0.45], "difference_error": [0.05, 0.05], "inputs": 2000,
     "alignment_on_inputs": [1.0, 2.0, 4.0, 8.0],
-    "norm_on_inputs": [8.0, 4.0, 2.0, 1.0], "norm_on_half": [8.0, 4.0, 2.0, 1.0], "mean_square": [1.0, 1.01, 0.99, 1.02], "mean_square_error": [0.01] * 4,
+    "norm_on_inputs": [8.0, 4.0, 2.0, 1.0], "norm_on_half": [8.0, 4.0, 2.0, 1.0],
+    "mean_square": [1.0, 1.01, 0.99, 1.02], "mean_square_error": [0.01] * 4,
 }  # fmt: skip
 LEMMA: dict[str, Any] = {
     "title": "MLP", "n": 240, "condition": 1e5, "ratio": {"eigen": [1.0, 1.0], "sign": [3.0]},
