@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.papers import FIGURES, evaluate
+from ntk_repro.papers.presets import load_figure_preset
 
 CURVES: dict[str, Any] = {
     "index": [1, 10, 50, 200], "seeds": [0], "width": 1.0, "n_train": 1000, "n_test": 10000,
@@ -245,3 +246,13 @@ def test_figure_1_keeps_the_linearization_in_the_plane():
     assert toy("training the lin") == [True]
     assert toy("training the lin", off_plane=[[0.0, 0.1, 0.0]] * 3) == [False]
     assert toy("training the lin", network_off_plane=[[1e-12] * 3] * 3) == [False]
+
+
+def test_the_paper_presets_have_its_networks_and_its_data():
+    def configs(figure: str) -> Any:
+        return load_figure_preset(FIGURES[f"ortiz2021/{figure}"], "paper").configs
+
+    assert {config.net for config in configs("fig4")} == {"lenet", "resnet18"}
+    averaged = {config.net for config in configs("fig10") if config.data == "cifar10"}
+    assert averaged == {"lenet", "resnet18"}
+    assert any(config.activation == "relu" for config in configs("theorem1"))
