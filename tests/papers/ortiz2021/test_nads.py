@@ -30,7 +30,7 @@ LEMMA: dict[str, Any] = {
     "alignment_by_gram": [2.0, 4.0], "alignment_by_gradients": [2.0, 4.0], "alignment_by_spectrum": [2.0, 4.0],
     "first_alignments": [2.0, 1.0], "first_eigenvalues": [2.0, 1.0], "compared_norm": [2.0, 4.0],
     "compared_norm_by_sum": [2.0, 4.0], "trained_distance": 1.5, "trained_norm": 1.5, "norm_beyond_half": [0.8, 0.9],
-    "sign_alignment": [9.0, 4.0, 3.0, 2.0, 1.0], "sign_norm": [0.5, 1.0, 2.0, 3.0, 4.0], "class_alignment": [5.0],
+    "sign_alignment": [90.0, 10.0, 9.0, 3.0, 1.0], "sign_norm": [0.5, 1.0, 2.0, 3.0, 4.0], "class_alignment": [5.0],
     "random_alignment": [1.0], "random_averages": [1e-4, -1.2e-4, 0.8e-4, -1e-4],
 }  # fmt: skip
 
@@ -200,7 +200,12 @@ def test_the_norm_needs_the_smallest_eigenvalues(shares, verdict):
 
 @pytest.mark.parametrize(
     ("norms", "verdict"),
-    [([0.5, 1.0, 2.0, 3.0, 4.0], True), ([0.5, 4.0, 3.0, 2.0, 1.0], False), ([1.0] * 5, None)],
+    [
+        ([0.5, 1.0, 2.0, 3.0, 4.0], True),
+        ([0.5, 4.0, 3.0, 2.0, 1.0], False),
+        ([1.0] * 5, None),
+        ([0.5, 1.0, 0.9, 3.0, 4.0], True),  # alignments of 10 and 9 are too close to count
+    ],
 )
 def test_a_high_alignment_means_a_small_norm(norms, verdict):
     assert lemma("a high alignment", sign_norm=norms) is verdict
