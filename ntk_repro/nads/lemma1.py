@@ -176,5 +176,7 @@ def show(folder: RunFolder) -> None:
         f"<phi_j, sign phi_j>: {overlap[1:first].mean():.3f} on average over j = 2 to {first}, "
         f"{overlap[1:].mean():.3f} over all to {n}"
     )
+    moved, norm = float(result["trained_distance"]), float(result["trained_norm"])
+    print(f"a trained linearization: its weights moved by {moved:.4f}, the kernel norm of its change is {norm:.4f}")
     size = np.abs(result["random_averages"]).mean()
     print(f"averages over {_PAIRS:,} pairs of random vectors of {_IMAGES:,} entries: {size:.1g} in size")
