@@ -18,6 +18,7 @@ def finished_run(
     every = np.array(config.linearized_indices)
     curve = 0.98 - 0.002 * every if linearized is None else np.interp(every, INDICES, linearized)
     baseline = {"baseline_network_test_accuracy": 0.93 + 0.01 * seed, "baseline_linearized_test_accuracy": 0.9}
+    baseline["baseline_alignment"] = 0.4
     with RunFolder.open("eigentasks", config, root=root) as folder:
         folder.describe(provenance={"label": "MNIST (5,000 digits)", "n_train": 4000, "n_test": 1000})
         folder.finish(
@@ -26,6 +27,13 @@ def finished_run(
             linearized_index=every,
             linearized_test_accuracy=curve,
             majority_rate=np.full(len(every), 0.52),
+            network_train_accuracy=np.full(len(INDICES), 0.99),
+            linearized_train_accuracy=np.full(len(every), 0.99),
+            linearized_halfway_accuracy=curve,
+            linearized_loss=np.ones((len(every), config.epochs)),
+            alignment=1.0 / every,
+            sign_overlap=np.full(every[-1], 0.78),
+            parameters=317_501,
             network_loss=_losses([3, 5, 9, np.nan] if epochs_to is None else epochs_to, config.epochs),
             l2_distance=np.array([1.0, 2.0, 4.0, 8.0] if l2_distance is None else l2_distance),
             cosine_distance=np.array([0.1, 0.2, 0.3, 0.4]),

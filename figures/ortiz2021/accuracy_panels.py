@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
     COLORS,
     Drawing,
@@ -19,6 +20,7 @@ from ntk_repro.papers.drawing import (
     settings,
     titled,
 )
+from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
 from ntk_repro.record import RunFolder
 
 
@@ -50,7 +52,7 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     ax.plot(index, network.mean, "o-", color=COLORS["network"], label="Neural network", zorder=3)
     band(ax, all_index, every, COLORS["linearized"])
     band(ax, index, network, COLORS["network"])
-    provenance = group[0].environment.get("provenance", {})
+    config, provenance = group[0].config, group[0].environment.get("provenance", {})
     curves = {
         "index": index,
         **network.numbers("network_accuracy"),
@@ -59,14 +61,16 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "all_index": all_index,
         "all_linearized_accuracy": every.mean,
         "seeds": [run.config["seed"] for run in group],
-        "width": group[0].config["width"],
+        **{name: config[name] for name in ("data", "width", "epochs")},
+        "baseline_epochs": config.get("baseline_epochs") or config["epochs"],
         "n_train": provenance.get("n_train"),
         "n_test": provenance.get("n_test"),
-        "epochs": group[0].config["epochs"],
+        "all_images": config["n_train"] is None and config["n_test"] is None,
+        **_judged(group, shared),
     }
     mark_partial(ax, index, network)
     mark_partial(ax, index, linearized)
-    if group[0].config["baseline"]:
+    if config["baseline"]:
         baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
         ax.axhline(
             float(baseline), ls="--", lw=1.2, color=COLORS["baseline"], label="Network on classes 0-4 against 5-9"
@@ -80,3 +84,32 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     titled(ax, net_title(net), settings(group), lines)
     ax.set_xlabel("Eigenfunction index")
     return curves
+
+
+def _judged(group: list[RunFolder], shared: np.ndarray) -> dict:
+    """What claims compare besides the curves, of the tasks that both models train on."""
+    first = group[0].result()
+    by_seed = {"network": "network_test_accuracy", "network_train": "network_train_accuracy"}
+    rows = {name: [array(run, of) for run in group] for name, of in by_seed.items()}
+    by_seed = {"linearized": "test", "linearized_train": "train", "linearized_halfway": "halfway"}
+    for name, part in by_seed.items():
+        if f"linearized_{part}_accuracy" in first:  # training in weight space has no halfway
+            rows[name] = [array(run, f"linearized_{part}_accuracy")[shared] for run in group]
+    if group[0].config["baseline"]:
+        for model in ("network", "linearized"):
+            rows[f"baseline_{model}"] = [float(array(run, f"baseline_{model}_test_accuracy")) for run in group]
+    losses = [array(run, "network_loss") for run in group], [array(run, "linearized_loss")[shared] for run in group]
+    epochs = [[epochs_to_loss(loss, NEAR_ZERO_LOSS) for loss in model] for model in losses]
+    overlap = mean_and_std(group, "sign_overlap").mean
+    alignment = first.get("alignment")
+    return {
+        "by_seed": rows,
+        "network_final_loss": [loss[:, -1] for loss in losses[0]],
+        "network_epochs_to_loss": epochs[0],
+        "linearized_epochs_to_loss": epochs[1],
+        "alignment": None if alignment is None else alignment[shared],
+        "baseline_alignment": first.get("baseline_alignment"),
+        "sign_overlap": overlap[1:],
+        "parameters": int(array(group[0], "parameters")),
+        "normalization_effect": first.get("normalization_effect"),
+    }

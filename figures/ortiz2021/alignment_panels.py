@@ -26,8 +26,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"
     )
     nets: dict = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, ((net, index), group) in zip(axes[0], groups.items(), strict=True):
         nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
+        titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group), lines)
     axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
     legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
@@ -39,25 +41,34 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     before, after = (n * mean_and_std(group, lambda run, at=at: array(run, "alignment")[at]).mean for at in (0, -1))
     indices = np.arange(1, len(before) + 1)
     last = int(array(group[0], "epochs")[-1])
-    ax.plot(indices, before, color=COLORS["linearized"], lw=1.2, label="before training")
-    ax.plot(indices, after, color=COLORS["network"], lw=0.8, label="after training")
+    ax.plot(indices, before, color=COLORS["linearized"], lw=1.2, ls="--", label="Before training")
+    ax.plot(indices, after, color=COLORS["network"], lw=0.8, label="After training")
     if index is not None and index <= len(after):
-        ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="trained on")
+        ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="Trained on")
     ax.set_yscale("log")
-    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
     ax.set_xlabel("Eigenfunction index")
-    norms = [
-        mean_and_std(group, lambda run, at=at: array(run, "mean_squared_gradient_norm")[at]).mean for at in (0, -1)
-    ]
     return {
         "index": indices,
         "alignment_before": before,
         "alignment_after": after,
-        "gradient_norm_before": norms[0],
-        "gradient_norm_after": norms[1],
+        # (seeds, eigenfunctions), and of each seed
+        "growth": np.stack([array(run, "alignment")[-1] / array(run, "alignment")[0] for run in group]),
+        "smallest_after": [n * float(array(run, "alignment")[-1].min()) for run in group],
+        "largest_after": [n * float(array(run, "alignment")[-1].max()) for run in group],
+        "label_growth": _growth(group, "label_alignment"),
+        "gradient_norm_growth": _growth(group, "mean_squared_gradient_norm"),
+        "energy_before": [array(run, "energy_concentration")[0] for run in group],
+        "energy_after": [array(run, "energy_concentration")[-1] for run in group],
+        "top": group[0].config["top"],
         "train_accuracy": mean_and_std(group, lambda run: array(run, "network_train_accuracy")[-1]).mean,
         "test_accuracy": mean_and_std(group, lambda run: array(run, "network_test_accuracy")[-1]).mean,
         "epochs": last,
+        "images": n,
         "seeds": [run.config["seed"] for run in group],
         "width": group[0].config["width"],
     }
+
+
+def _growth(group: list[RunFolder], name: str) -> list[float]:
+    """The last value of an array over the first, of each seed."""
+    return [float(array(run, name)[-1] / array(run, name)[0]) for run in group]

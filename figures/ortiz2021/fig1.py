@@ -3,16 +3,16 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, legend_of
+from ntk_repro.papers.drawing import COLORS, Drawing, array, by_seed, check_study, draw_command, header, legend_of
 from ntk_repro.record import RunFolder
+
+_BY_SEED = ("bend", "distance", "off_plane", "network_off_plane")
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel per width: the curved surface F, the plane H that touches it at the start, and where trainings lead."""
+    """A panel per width, of the first seed: the surface F, the plane H that touches it, and where trainings lead."""
     check_study(runs, "nads_tangent_space")
-    if len(runs) > 1:
-        raise UserError(f"this figure draws one run, not {len(runs)}: name one")
+    runs = by_seed(runs, "the network")
     run = runs[0]
     widths = array(run, "widths")
     picture = plt.figure(figsize=(4.6 * len(widths), 4.4), layout="constrained")
@@ -23,9 +23,11 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         _panel(ax, run, i, extent)
         ax.set_title(f"{width:,} hidden units", y=0.97)
     legend_of(picture.axes[0], picture, 3, fontsize=8)
-    numbers = {"widths": widths, **{name: array(run, name) for name in ("bend", "off_plane", "target")}}
+    numbers = {"widths": widths, "radius": run.config["radius"], "seeds": [run.config["seed"] for run in runs]}
+    numbers |= {name: array(run, name) for name in ("radii", "target")}
+    numbers |= {name: [array(run, name) for run in runs] for name in _BY_SEED}
     ends = {f"{name}_end": array(run, f"{name}_path")[:, -1] for name in ("network", "linearized")}
-    return Drawing(picture, {**header(picture, runs, preset), **numbers, **ends, "seed": run.config["seed"]})
+    return Drawing(picture, {**header(picture, runs, preset), **numbers, **ends})
 
 
 def _panel(ax, run: RunFolder, i: int, extent: float) -> None:

@@ -1,5 +1,7 @@
 """Figure 10: the first neural anisotropy directions of each network, in pixels and as magnitudes in Fourier space."""
 
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import title_of
@@ -11,16 +13,25 @@ _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two rows of pictures for each run: the directions, light, and below them their Fourier magnitudes, dark."""
+    """Two rows of pictures for each run: the directions, light, and below them their Fourier magnitudes, dark.
+
+    Of runs that differ in their seed the first is drawn.
+    """
     check_study(runs, "nads_basis")
     count = min(len(array(run, "fourier")) for run in runs)
-    picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(runs) + 0.3), layout="constrained")
-    parts = np.atleast_1d(np.asarray(picture.subfigures(len(runs), 1)))
-    shown = [_rows(part, run, count) for part, run in zip(parts, runs, strict=True)]
-    return Drawing(picture, {**header(picture, runs, preset), "bases": shown})
+    drawn = list({_without_seed(run): run for run in reversed(runs)}.values())[::-1]
+    picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(drawn) + 0.3), layout="constrained")
+    parts = np.atleast_1d(np.asarray(picture.subfigures(len(drawn), 1)))
+    for part, run in zip(parts, drawn, strict=True):
+        _rows(part, run, count)
+    return Drawing(picture, {**header(picture, runs, preset), "bases": [_numbers(run, count) for run in runs]})
 
 
-def _rows(part, run: RunFolder, count: int) -> dict:
+def _without_seed(run: RunFolder) -> str:
+    return json.dumps({**run.config, "seed": 0}, sort_keys=True)
+
+
+def _rows(part, run: RunFolder, count: int) -> None:
     config, values = run.config, array(run, "values")
     directions, fourier, null = array(run, "directions"), array(run, "fourier"), array(run, "null")
     where = _WHERE.get(config["data"], f"mean over {{}} images of {config['data']}").format(config["samples"])
@@ -32,7 +43,7 @@ def _rows(part, run: RunFolder, count: int) -> dict:
         image = np.moveaxis(directions[j], -1, 0)
         largest = np.abs(image).max()
         if len(image) == 1:
-            axes[0, j].imshow(image[0], cmap="RdBu_r", vmin=-largest, vmax=largest)
+            axes[0, j].imshow(image[0], cmap="gray", vmin=-largest, vmax=largest)
         else:  # colours around grey
             axes[0, j].imshow(np.moveaxis(image, 0, -1) / (2 * largest) + 0.5)
         axes[1, j].imshow(np.sqrt((fourier[j] ** 2).sum(axis=-1)), cmap="magma")
@@ -45,14 +56,17 @@ def _rows(part, run: RunFolder, count: int) -> dict:
                 spine.set_visible(False)
     axes[0, 0].set_ylabel("pixels", fontsize=7)
     axes[1, 0].set_ylabel("Fourier", fontsize=7)
-    frequencies = array(run, "frequencies")
+
+
+def _numbers(run: RunFolder, count: int) -> dict:
+    config, values, frequencies = run.config, array(run, "values"), array(run, "frequencies")
     first = len(frequencies)
     # Absent at the origin itself, and for images that are not square.
     captured = run.result().get("captured_at_origin")
     return {
         "title": title_of(run),
         **{name: config[name] for name in ("net", "width", "residual_scale_init", "data", "samples", "seed")},
-        "not_null": seen,
+        "not_null": int((~array(run, "null")).sum()),
         "of": len(values),
         "alignment": values[:count] ** 2,
         "frequencies": frequencies,

@@ -31,9 +31,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     groups = by_net(runs, "nads_separable")
     count = len(groups) + 1
     picture, axes = plt.subplots(1, count, figsize=(3.1 * count + 0.6, 3.4), squeeze=False, layout="constrained")
-    nets = {}
+    nets, lines = {}, max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, (net, group) in zip(axes[0], groups.items(), strict=False):
-        nets[net] = _accuracies(ax, net, group)
+        nets[net] = _accuracies(ax, net, group, lines)
     axes[0, 0].set_ylabel("Test accuracy")
     legend_of(axes[0, 0], picture, 3)
     for net, group in groups.items():
@@ -42,10 +42,16 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
-def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
+def _accuracies(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     config, index = group[0].config, array(group[0], "index")
-    curves = {"index": index, "seeds": [run.config["seed"] for run in group], "chance": 0.5}
-    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "train_size", "epochs")}
+    curves = {"index": index, "seeds": [run.config["seed"] for run in group]}
+    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "epochs")}
+    curves |= {"n_train": config["train_size"], "n_test": config["test_size"], "majority_rate": [0.5] * len(index)}
+    curves["by_seed"] = {
+        f"{model}{suffix}": [array(run, f"{model}_{part}_accuracy") for run in group]
+        for model in NAMES
+        for suffix, part in (("", "test"), ("_train", "train"))
+    }
     for name, label in NAMES.items():
         spread = mean_and_std(group, f"{name}_test_accuracy")
         marker = "o-" if name == "network" else "s-"
@@ -53,11 +59,10 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder]) -> dict:
         band(ax, index, spread, COLORS[name])
         mark_partial(ax, index, spread)
         curves |= spread.numbers(f"{name}_accuracy")
-        curves[f"{name}_train_accuracy"] = mean_and_std(group, f"{name}_train_accuracy").mean
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    titled(ax, net_title(net), settings(group).replace("images", "samples"))
+    titled(ax, net_title(net), settings(group).replace("images", "samples"), lines)
     ax.set_xlabel("Direction (NAD index)")
     return curves
 
@@ -73,6 +78,7 @@ def _alignments(ax: Axes, net: str, group: list[RunFolder], curves: dict) -> Non
     ax.set_xlabel("Direction (NAD index)")
     curves |= {"alignment": alpha[curves["index"] - 1], "not_null": int(seen.sum()), "directions": len(alpha)}
     curves["all_alignment"] = alpha
+    curves["bias"] = [array(run, "alignment").max() / array(run, "alignment").mean() for run in group]
 
 
 if __name__ == "__main__":

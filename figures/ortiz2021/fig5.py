@@ -1,11 +1,14 @@
-"""Figure 5: test accuracy and distance of the weights on two classes against the number of training images."""
+"""Figure 5: test accuracy, distance of the weights and error of the linearization against the training images."""
 
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, PercentFormatter
+from task_runs import tested_images
 
+from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
     COLORS,
     Drawing,
@@ -20,49 +23,82 @@ from ntk_repro.papers.drawing import (
     settings,
     titled,
 )
+from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
+from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS, SIGNIFICANT
 from ntk_repro.record import RunFolder
 
-MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized network", "s-"))
+MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized network", "s--"))
+_LATE = 0.2  # share of the epochs that the accuracy at the end is compared with
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column for each network: accuracy above, ||theta - theta_0|| below, of the network and of its linearization."""
+    """A column for each network: accuracy, ||theta - theta_0||, and below how far the outputs are from linear ones."""
     groups = by_net(runs, "rotation_cifar2")
     picture, axes = plt.subplots(
-        2, len(groups), figsize=(3.1 * len(groups) + 0.6, 4.8), sharey="row", squeeze=False, layout="constrained"
+        3, len(groups), figsize=(3.1 * len(groups) + 0.6, 6.4), sharey="row", squeeze=False, layout="constrained"
     )
     nets = {}
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for column, (net, group) in zip(axes.T, groups.items(), strict=True):
         nets[net] = _column(column, net, group)
-    axes[1, 0].set_ylim(0)  # of the whole row, once everything is drawn
+        titled(column[0], net_title(net), settings(group), lines)
+    for row in axes[1:]:
+        row[0].set_ylim(0)  # of the whole row, once everything is drawn
     axes[0, 0].set_ylabel("Test accuracy")
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
+    axes[2, 0].set_ylabel("Error of the linearization\n(share of the change)")
+    axes[2, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 
 
 def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
-    sizes = array(group[0], "size")
-    curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
-    for ax, (quantity, name) in zip(axes, (("test_accuracy", "accuracy"), ("distance", "distance")), strict=True):
+    sizes, config = array(group[0], "size"), group[0].config
+    curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], "width": config["width"]}
+    curves |= {"epochs": config["epochs"], "n_test": tested_images(group)}
+    for ax, (quantity, name) in zip(axes, (("test_accuracy", "accuracy"), ("distance", "distance")), strict=False):
         for model, label, style in MODELS:
             spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]
             ax.plot(sizes, spread.mean, style, color=color, label=label)
             band(ax, sizes, spread, color)
-            curves[f"{model}_{name}"] = spread.mean
-            if spread.runs > 1:
-                curves[f"{model}_{name}_std"] = spread.std
+            curves |= spread.numbers(f"{model}_{name}")
+    error = mean_and_std(group, "approximation_error")
+    axes[2].plot(sizes, error.mean, "^-", color=COLORS["third"])
+    band(axes[2], sizes, error, COLORS["third"])
+    curves |= error.numbers("approximation_error")
+    for ax in axes:
         ax.set_xscale("log")
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
         ax.xaxis.set_minor_locator(NullLocator())
-    axes[0].tick_params(labelbottom=False)
+    for ax in axes[:2]:
+        ax.tick_params(labelbottom=False)
     curves["linearized_train_accuracy"] = mean_and_std(group, "linearized_train_accuracy").mean
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
-    axes[1].set_xlabel("Training images")
-    titled(axes[0], net_title(net), settings(group))
-    return curves
+    axes[2].set_xlabel("Training images")
+    return curves | _by_seed(group)
+
+
+def _by_seed(group: list[RunFolder]) -> dict[str, np.ndarray]:
+    """Numbers of each seed that claims compare: (sizes, seeds)."""
+    network, linearized = (_seeds(group, f"{model}_test_accuracy") for model, *_ in MODELS)
+    numbers = {"lead": network - linearized}
+    epochs = array(group[0], "curve_epochs")
+    for model, *_ in MODELS:
+        numbers[f"{model}_epochs_to_loss"] = epochs_to_loss(_seeds(group, f"{model}_loss"), NEAR_ZERO_LOSS)
+        curve = _seeds(group, f"{model}_curve")
+        best, end = curve.max(axis=-1), curve[..., -1]
+        numbers[f"{model}_below_best"] = best - end
+        numbers[f"{model}_from_late"] = end - curve[..., epochs >= (1 - _LATE) * epochs[-1]].mean(axis=-1)
+        near = curve >= (best - SIGNIFICANT * GUESSING_ERROR)[..., None]
+        numbers[f"{model}_epochs_to_best"] = np.where(near.any(axis=-1), epochs[near.argmax(axis=-1)], np.nan)
+    return numbers
+
+
+def _seeds(group: list[RunFolder], name: str) -> np.ndarray:
+    """An array of all seeds, (sizes, seeds, ...)."""
+    return np.stack([array(run, name) for run in group], axis=1).astype(float)
 
 
 if __name__ == "__main__":

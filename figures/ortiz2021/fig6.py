@@ -18,6 +18,7 @@ from ntk_repro.papers.drawing import (
     mean_and_std,
     net_title,
     settings,
+    titled,
 )
 from ntk_repro.record import RunFolder
 
@@ -42,20 +43,19 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     epochs, top = array(group[0], "epochs"), group[0].config["top"]
     images = int(array(group[0], "images")[-1])
     curves = {"epochs": epochs, "top": top, "images": images, "seeds": [run.config["seed"] for run in group]}
+    facts = f"{net_title(net)}, kernel on {images:,}\n{settings(group)}"
     for ax, (name, title, color) in zip(axes, PANELS, strict=True):
         spread = mean_and_std(group, name)
         ax.plot(epochs, spread.mean, "o-", color=color)
         band(ax, epochs, spread, color)
-        curves[name] = spread.mean
-        if spread.runs > 1:
-            curves[f"{name}_std"] = spread.std
-        ax.set_title(title.format(top))
+        curves |= spread.numbers(name)
+        titled(ax, title.format(top), facts if ax is axes[0] else "", lines=facts.count("\n") + 1)
         ax.set_xlabel("Epoch")
         epoch_axis(ax, epochs)
     curves["test_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes[0].set_ylim(0, 1)
     axes[2].set_ylim(0)
-    axes[0].set_ylabel(f"{net_title(net)}, kernel on {images:,}\n{settings(group)}", fontsize=8)
     return curves
 
 

@@ -8,22 +8,34 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from task_runs import by_task, task_name, tested_images
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, header, mean_and_std, net_title, settings
+from ntk_repro.loss_curves import epochs_to_loss
+from ntk_repro.papers.drawing import (
+    COLORS,
+    Drawing,
+    array,
+    draw_command,
+    header,
+    mean_and_std,
+    net_title,
+    settings,
+    titled,
+)
+from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
 from ntk_repro.record import RunFolder
 
 BIASED, UNBIASED = 0, 1  # the order of `ntk_repro.rotation.pretrained.KINDS`
 # The paper's two linearizations: the usual one at the start, and (theta - theta_0) . grad f(theta*) at the end.
 MODELS = (
-    ("network", "Neural network", COLORS["network"]),
-    ("initial", "Linearization at initialization", COLORS["linearized"]),
-    ("pretrained", "Linearization at the end, unbiased", COLORS["third"]),
+    ("network", "Neural network", COLORS["network"], "-", "network"),
+    ("initial", "Linearization at initialization", COLORS["linearized"], "--", "at init."),
+    ("pretrained", "Linearization at the end, unbiased", COLORS["third"], "-.", "at the end"),
 )
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A row for each network and task: loss against the epoch, and accuracies as bars."""
     groups = by_task(runs, "rotation_pretrained")
-    size = (7.4, 2.9 * len(groups) + 0.5)
+    size = (7.8, 3.1 * len(groups) + 0.5)
     picture, axes = plt.subplots(len(groups), 2, figsize=size, squeeze=False, layout="constrained", width_ratios=(3, 2))
     tasks = []
     for row, ((net, index), group) in zip(axes, groups.items(), strict=True):
@@ -37,22 +49,28 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
     numbers: dict = {"seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
     numbers["n_test"] = tested_images(group)
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
-    for place, (model, label, color) in enumerate(MODELS):
+    for place, (model, label, color, line, _) in enumerate(MODELS):
         loss = mean_and_std(group, lambda run, model=model: _of(run, model, "loss")).mean
         accuracy = mean_and_std(group, lambda run, model=model: _of(run, model, "test_accuracy"))
         height = float(accuracy.mean)
-        axes[0].plot(np.arange(1, len(loss) + 1), loss, color=color, label=label)
+        axes[0].plot(np.arange(1, len(loss) + 1), loss, line, color=color, label=label)
         axes[1].bar(place, height, yerr=float(accuracy.std) if accuracy.runs > 1 else None, color=color)
         axes[1].text(place, height, f"{height:.1%}", ha="center", va="bottom", fontsize=8)
         numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
+        numbers[f"{model}_accuracy_by_seed"] = [float(_of(run, model, "test_accuracy")) for run in group]
+        curves = np.stack([_of(run, model, "loss") for run in group])
+        numbers[f"{model}_epochs_to_loss"] = epochs_to_loss(curves, NEAR_ZERO_LOSS)
+    ratio = mean_and_std(group, "eta_over_critical").mean
+    numbers |= {"initial_eta_over_critical": ratio[0], "pretrained_eta_over_critical": ratio[-1]}
+    rates = f"$\\eta / \\eta_\\mathrm{{critical}}$ {ratio[0]:.2g} at initialization, {ratio[-1]:.2g} at the end"
     axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"], label="Majority class")
     axes[0].set_yscale("log")
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_xlabel("Epoch")
-    axes[0].set_ylabel(f"{net_title(net)}, {task_name(index)}\n{settings(group)}", fontsize=8)
-    axes[0].set_title("Training loss")
-    axes[1].set_title("Test accuracy")
-    axes[1].set_xticks([])
+    axes[0].set_ylabel("Training loss")
+    titled(axes[0], f"{net_title(net)}, {task_name(index)}", f"{settings(group)}\n{rates}")
+    axes[1].set_ylabel("Test accuracy")
+    axes[1].set_xticks(range(len(MODELS)), [short for *_, short in MODELS])
     axes[1].set_ylim(0.4, 1.0)
     axes[1].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1].grid(axis="x", visible=False)

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 from task_runs import by_task, epoch_axis, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
@@ -21,7 +21,7 @@ from ntk_repro.papers.drawing import (
 )
 from ntk_repro.record import RunFolder
 
-KINDS = (("biased", "s-", "Linearization"), ("unbiased", "s--", "Linearization, unbiased"))
+KINDS = (("biased", "s-", "Linearization"), ("unbiased", "^--", "Linearization, unbiased"))
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -33,8 +33,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         rows, columns, figsize=(3.2 * columns + 0.6, 3.1 * rows + 0.4), squeeze=False, layout="constrained"
     )
     tasks = []
+    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, ((net, index), group) in zip(axes.flat, groups.items(), strict=False):
         tasks.append({"net": net, "index": index, **_panel(ax, net, index, group)})
+        titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group), lines)
     for ax in axes.flat[len(groups) :]:
         ax.set_axis_off()
     for row in axes:
@@ -52,19 +54,29 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     for kind, (name, style, label) in enumerate(KINDS):
         spread = linearized.at(np.s_[:, kind])
         ax.plot(epochs, spread.mean, style, color=COLORS["linearized" if kind == 0 else "third"], label=label)
-        band(ax, epochs, spread, COLORS["linearized"])
+        band(ax, epochs, spread, COLORS["linearized" if kind == 0 else "third"])
         numbers[f"{name}_accuracy"] = spread.mean
         if spread.runs > 1:
             numbers[f"{name}_accuracy_std"] = spread.std
+        numbers[f"{name}_accuracy_by_seed"] = [array(run, "linearized_test_accuracy")[:, kind] for run in group]
         numbers[f"{name}_loss"] = loss[:, kind]  # in training, at its end
     numbers["network_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
+    numbers["network_accuracy_by_seed"] = [float(array(run, "network_test_accuracy")) for run in group]
+    numbers["label_alignment"] = mean_and_std(group, "label_alignment").mean
+    numbers["gradient_norm"] = mean_and_std(group, "mean_squared_gradient_norm").mean
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
-    ax.axhline(float(numbers["network_accuracy"]), ls="--", lw=1.2, color=COLORS["network"], label="Neural network")
-    titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group))
+    ax.axhline(float(numbers["network_accuracy"]), ls=":", lw=1.6, color=COLORS["network"], label="Neural network")
     ax.set_xlabel("Linearized after epoch")
+    # Whole percents, three of them at least: labels of fractions would repeat.
+    ax.yaxis.set_major_locator(MultipleLocator(_step(*ax.get_ylim())))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     epoch_axis(ax, epochs)
     return numbers
+
+
+def _step(low: float, high: float) -> float:
+    """The step of an axis of accuracies between two labels: 1, 2, 5 or 10 percent."""
+    return next((step for step in (0.01, 0.02, 0.05) if (high - low) / step < 7), 0.1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from ntk_repro.papers.drawing import net_title
 from ntk_repro.record import RunFolder
 
+_ACTIVATIONS = {"relu": "ReLU"}
+
 
 def title_of(run: RunFolder) -> str:
     """The network with its unusual settings: "ResNet18, width × 0.25, residual scale 0"."""
@@ -10,5 +12,6 @@ def title_of(run: RunFolder) -> str:
     parts = [net_title(config["net"])]
     parts += [f"width × {config['width']:g}"] if config["width"] != 1 else []
     parts += [f"residual scale {config['residual_scale_init']:g}"] if config["net"] == "resnet18" else []
-    parts += [config["activation"].upper()] if config["activation"] != "gelu" else []
+    activation = config["activation"]
+    parts += [_ACTIVATIONS.get(activation, activation)] if activation != "gelu" else []
     return ", ".join(parts) + (f", seed {config['seed']}" if config["seed"] else "")

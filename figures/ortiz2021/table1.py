@@ -100,7 +100,7 @@ def _column(group: list[RunFolder], net: str) -> dict:
 
 
 def _title(net: str, group: list[RunFolder], images: int) -> str:
-    parts = settings(group).replace(", ", "\n").split("\n")
+    parts = settings(group).replace(", ", "\n").replace("\n0 epochs", "\nnot trained").split("\n")
     return "\n".join([net_title(net), *parts, f"kernel on {images:,}"])
 
 

@@ -12,6 +12,8 @@ LABELS = {
     "theorem": r"Theorem 1 $\Vert\mathbb{E}[\nabla^2_{x,\theta} f]\,u\Vert^2$",
 }
 
+_ON_INPUTS = ("norm_on_inputs", "norm_on_half", "alignment_on_inputs", "mean_square", "mean_square_error")
+
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A panel per run: both estimates of every direction with two standard errors, and the alignment at the origin."""
@@ -42,7 +44,9 @@ def _panel(ax, run: RunFolder) -> dict:
         ax.set_yscale("log")
     count, size = config["groups"] * config["group_size"], config["size"]
     titled(ax, title_of(run), f"{count:,} inputs {size} × {size}, two standard errors")
-    return {"title": title_of(run), "net": config["net"], "seed": config["seed"], "index": index, **values}
+    values |= {name: array(run, name) for name in _ON_INPUTS}
+    facts = {name: config[name] for name in ("net", "activation", "seed")}
+    return {"title": title_of(run), **facts, "index": index, **values, "inputs": int(array(run, "inputs"))}
 
 
 if __name__ == "__main__":

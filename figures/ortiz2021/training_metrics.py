@@ -20,9 +20,10 @@ from ntk_repro.papers.drawing import (
     net_title,
     settings,
 )
+from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
 from ntk_repro.record import RunFolder
 
-TARGET_LOSS = 0.01  # nats; the paper's
+TARGET_LOSS = float(NEAR_ZERO_LOSS)
 EPOCHS = "epochs_to_target_loss"
 
 
@@ -38,8 +39,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     config, index = group[0].config, array(group[0], "index")
-    curves = {"index": index, "seeds": [run.config["seed"] for run in group], "width": config["width"]}
-    curves["target_loss"] = TARGET_LOSS
+    provenance = group[0].environment.get("provenance", {})
+    curves = {"index": index, "seeds": [run.config["seed"] for run in group], "target_loss": TARGET_LOSS}
+    curves |= {name: config[name] for name in ("data", "width", "epochs")}
+    curves |= {name: provenance.get(name) for name in ("n_train", "n_test")} | {"by_seed": {}}
     panels = (
         (EPOCHS, f"Epochs to a training loss of {TARGET_LOSS:g}", COLORS["network"]),
         ("l2_distance", r"$\ell_2$ distance of the parameters", COLORS["linearized"]),
@@ -48,7 +51,8 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     for ax, (name, title, color) in zip(axes, panels, strict=True):
         # nan where no seed reached the loss, or every training diverged: then there is no point to draw.
         spread = mean_and_std(group, _epochs if name == EPOCHS else name)
-        ax.plot(index, spread.mean, "o-", color=color)
+        curves["by_seed"][name] = [_epochs(run) if name == EPOCHS else array(run, name) for run in group]
+        ax.plot(index, spread.mean, "o-", color=color, clip_on=False)
         band(ax, index, spread, color)
         mark_partial(ax, index, spread)
         curves |= spread.numbers(name)
@@ -69,7 +73,7 @@ def _epochs(run: RunFolder) -> np.ndarray:
 
 def _note_missing(ax: Axes, name: str, missing: np.ndarray, indices: int, epochs: int, color: str) -> None:
     if name == EPOCHS:
-        ax.plot(missing, [epochs] * len(missing), "^", mfc="none", color=color)
+        ax.plot(missing, [epochs] * len(missing), "^", mfc="none", color=color, clip_on=False)
         ax.set_ylim(0, max(1.08 * epochs, ax.get_ylim()[1]))
         note = f"△ not within {epochs} epochs"
     else:

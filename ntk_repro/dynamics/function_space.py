@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import warnings
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +39,7 @@ class FunctionSpaceTraining:
         fx_train: outputs at the training samples after the last step.
         fx_test: outputs at the test samples, None where no test kernel was given.
         loss: mean loss of each step's batch before the step.
+        observed: outputs at the test samples after the steps of `observe_at`, None where no test kernel was given.
         coefficients: alpha, where theta - theta_0 = J^T alpha; outputs at new x are fx_0 + K(x, train) alpha.
         l2_distance: ||theta - theta_0||, from alpha^T K alpha.
     """
@@ -44,6 +47,7 @@ class FunctionSpaceTraining:
     fx_train: Float[np.ndarray, "n T"]
     fx_test: Float[np.ndarray, "m T"] | None
     loss: Float[np.ndarray, "steps T"]
+    observed: Float[np.ndarray, "s m T"] | None
     coefficients: Float[np.ndarray, "n T"]
     l2_distance: Float[np.ndarray, " T"]
 
@@ -60,6 +64,7 @@ def train_in_function_space(
     fx_train_0: float | Float[np.ndarray, "n 1"] | Float[np.ndarray, "n T"] = 0.0,
     k_test_train: Float[np.ndarray, "m n"] | None = None,
     fx_test_0: float | Float[np.ndarray, "m 1"] | Float[np.ndarray, "m T"] = 0.0,
+    observe_at: Sequence[int] = (),
 ) -> FunctionSpaceTraining:
     """Trains a linear (or linearized) model by minibatch SGD on T label vectors, through its kernel alone.
 
@@ -84,9 +89,10 @@ def train_in_function_space(
         fx_train_0: outputs before training, at the training samples.
         k_test_train: the kernel between test and training samples.
         fx_test_0: outputs before training, at the test samples.
+        observe_at: increasing numbers of steps from 0 to all, after which the outputs at the test samples are kept.
 
     Raises:
-        UserError: for shapes that do not fit, labels outside {0, 1} and indices outside 0..n-1.
+        UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1 and other `observe_at`.
         DivergedError: when training diverges.
     """
     kernel = np.asarray(k_train_train)
@@ -105,6 +111,9 @@ def train_in_function_space(
         check_binary_labels(y)
     check_momentum(momentum)
     check_not_negative(weight_decay=weight_decay)
+    stops = [*observe_at]
+    if stops != sorted({*stops}) or not all(0 <= stop <= steps for stop in stops):
+        raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {stops}")
     f0 = checked_start(fx_train_0, "fx_train_0", y.shape, dtype)
     test_0 = None
     if k_test_train is not None:
@@ -114,18 +123,21 @@ def train_in_function_space(
         _warn_if_unstable(kernel, batches[0], rates.max(), momentum, weight_decay)
 
     with float64_scope() if kernel.dtype == np.float64 else contextlib.nullcontext():
-        alpha, losses = _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss)
+        alpha, losses, kept = _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss, stops)
     with np.errstate(over="ignore", invalid="ignore"):
         change = kernel @ alpha
         fx_train = f0 + change
-        fx_test = None if k_test_train is None or test_0 is None else test_0 + k_test_train @ alpha
+        fx_test = observed = None
+        if k_test_train is not None and test_0 is not None:
+            fx_test = test_0 + k_test_train @ alpha
+            observed = np.array([test_0 + k_test_train @ then for then in kept]).reshape(-1, *fx_test.shape)
         # The sum runs in float64: in float32 it would lose digits to cancellation.
         squared = np.einsum("nt,nt->t", alpha, change, dtype=np.float64)
     _refuse_divergence(losses, fx_train, rates)
-    return FunctionSpaceTraining(fx_train, fx_test, losses, alpha, np.sqrt(np.maximum(squared, 0.0)))
+    return FunctionSpaceTraining(fx_train, fx_test, losses, observed, alpha, np.sqrt(np.maximum(squared, 0.0)))
 
 
-def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss):
+def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss, stops):
     n, tasks = y.shape
     steps, b = batches.shape
     dtype = kernel.dtype
@@ -141,33 +153,43 @@ def _run(kernel, y, f0, batches, rates, momentum, weight_decay, loss):
     on_device = jax.device_put(np.ascontiguousarray(kernel), may_alias=True) if resident else None
     y, f0 = jnp.asarray(y), jnp.asarray(np.broadcast_to(f0, (n, 1)) if f0.ndim == 0 else f0)
     state = (jnp.zeros((n, tasks), dtype), jnp.zeros((n, tasks), dtype))
-    losses = np.empty((steps, tasks), dtype)
+    losses, kept = np.empty((steps, tasks), dtype), []
+    if stops and stops[0] == 0:
+        kept.append(np.zeros((n, tasks), dtype))
     with progress(f"{tasks} linearized task{'s' * (tasks > 1)}", total=steps, unit="steps") as advance:
-        for start in range(0, steps, chunk):
-            done = min(chunk, steps - start)
-            # The last chunk is filled up with steps of rate 0, which change no output: nothing is compiled again.
-            rows = np.pad(batches[start : start + done], [(0, chunk - done), (0, 0)], mode="edge")
-            rate = np.pad(rates[start : start + done], (0, chunk - done))
+        for start, end in _chunks(steps, chunk, stops):
+            done = end - start
+            # Every chunk has the same shape, so that nothing is compiled again; of its steps `done` are made.
+            rows = np.pad(batches[start:end], [(0, chunk - done), (0, 0)], mode="edge")
+            rate = np.pad(rates[start:end], (0, chunk - done))
             k, where = on_device, rows
             if k is None:
                 k, where = kernel[rows.ravel()], np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
             state, chunk_loss = _steps(
-                state, k, y, f0, rows, where, rate, dtype.type(momentum), dtype.type(weight_decay), loss=loss
+                state, k, y, f0, rows, where, rate, dtype.type(momentum), dtype.type(weight_decay), done, loss=loss
             )
-            losses[start : start + done] = np.asarray(chunk_loss)[:done]
-            _refuse_divergence(losses[start : start + done], 0.0, rates)
-            advance(done, note=f"loss {losses[start + done - 1].mean():.3g}")
-    return np.asarray(state[0]), losses
+            losses[start:end] = np.asarray(chunk_loss)[:done]
+            _refuse_divergence(losses[start:end], 0.0, rates)
+            if end in stops:
+                kept.append(np.array(state[0]))
+            advance(done, note=f"loss {losses[end - 1].mean():.3g}")
+    return np.asarray(state[0]), losses, kept
+
+
+def _chunks(steps: int, chunk: int, stops: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges of at most `chunk` steps, with an end at every stop."""
+    ends = sorted({*range(chunk, steps, chunk), *stops, steps} - {0})
+    yield from itertools.pairwise([0, *ends])
 
 
 @functools.partial(jax.jit, static_argnames="loss", donate_argnums=0)
-def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, loss):
-    """A scan over steps; `where` says in which rows of `kernel` the samples of `batches` are."""
+def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, done, loss):
+    """The first `done` steps; `where` says in which rows of `kernel` the samples of `batches` are."""
 
-    def step(state, now):
-        alpha, velocity = state
-        batch, rows, rate = now
-        fx = f0[batch] + jnp.matmul(kernel[rows], alpha, precision="highest")
+    def step(i, carry):
+        alpha, velocity, losses = carry
+        batch = batches[i]
+        fx = f0[batch] + jnp.matmul(kernel[where[i]], alpha, precision="highest")
         labels = y[batch]
         if loss == "binary_cross_entropy":
             value = jnp.logaddexp(0, fx) - labels * fx
@@ -175,9 +197,11 @@ def _steps(state, kernel, y, f0, batches, where, rates, momentum, weight_decay, 
         else:
             value, slope = (fx - labels) ** 2 / 2, fx - labels
         velocity = (momentum * velocity + weight_decay * alpha).at[batch].add(slope / len(batch))
-        return (alpha - rate * velocity, velocity), value.mean(axis=0)
+        return alpha - rates[i] * velocity, velocity, losses.at[i].set(value.mean(axis=0))
 
-    return jax.lax.scan(step, state, (batches, where, rates))
+    losses = jnp.zeros((len(batches), y.shape[1]), y.dtype)
+    *state, losses = jax.lax.fori_loop(0, done, step, (*state, losses))
+    return tuple(state), losses
 
 
 def checked_batches(

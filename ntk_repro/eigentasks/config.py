@@ -1,7 +1,7 @@
 """The settings of one run of the study: one network, one data set, one seed."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from ntk_repro.errors import UserError
@@ -9,6 +9,7 @@ from ntk_repro.experiments import DataSettings, ScheduleSettings, StudyConfig, W
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.ranges import check_counts
 from ntk_repro.training import Recipe
 
 
@@ -32,6 +33,8 @@ class EigentasksConfig(
     auto: function_space for sgd, weight_space for adam."""
     baseline: bool = True
     """Whether to train both on the classes of the data set too, 0 to 4 against 5 to 9."""
+    baseline_epochs: int | None = field(default=None, metadata={"added": True})
+    """Epochs of the trainings on the classes; none: as many as on eigenfunctions."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, with every "auto" and "none" replaced that does not depend on the data."""
@@ -56,9 +59,12 @@ class EigentasksConfig(
                 f"index {max(linearized)} exceeds the {k} eigenpairs of --num-eigenfunctions: raise it to "
                 f"{max(linearized)} or leave it out"
             )
+        check_counts(baseline_epochs=self.baseline_epochs)
+        unused = not self.baseline or self.baseline_epochs == self.epochs
         return {
             **super().canonical(),
             **(self.defaults("momentum") if self.optimizer == "adam" else {}),
+            **(self.defaults("baseline_epochs") if unused else {}),
             "indices": indices,
             "linearized_indices": linearized,
             "linearized_training": training,
@@ -88,6 +94,11 @@ class EigentasksConfig(
             UserError: for a setting out of range.
         """
         return Recipe(**self.values(ScheduleSettings), weight_decay=self.weight_decay, optimizer=self.optimizer)
+
+    @property
+    def baseline_recipe(self) -> Recipe:
+        """How they train on the classes."""
+        return dataclasses.replace(self.recipe, epochs=self.baseline_epochs or self.epochs)
 
 
 def _indices(values: tuple[int, ...]) -> tuple[int, ...]:

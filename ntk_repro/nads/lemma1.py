@@ -6,6 +6,8 @@ Source: Ortiz-Jimenez et al. 2021, Lemma 1 and appendix B (binarization).
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -17,11 +19,17 @@ from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_e
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.nads.streams import Stream
+from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
+from ntk_repro.precision import float64_scope
 from ntk_repro.record import RunFolder
+from ntk_repro.training import l2_distance
 
 _RANDOM_TARGETS = 10
-_COMPARED = 5  # targets of each kind whose alignment is computed in both ways
+_COMPARED = 5  # targets of each kind whose alignment and norm are computed in all ways
+_STEPS = 100  # of the linearization's training
+# Averages of the inner products of pairs of random vectors, with an entry for each image of CIFAR-10.
+_AVERAGES, _PAIRS, _IMAGES = 20, 1000, 60_000
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,6 @@ class Config(NTrain, ResidualNetworkSettings, InitialNetwork, StudyConfig):
 
     n_train: int = 1000
     """Number of images; all eigenpairs of the matrix between them are computed."""
-    pairs: int = 2000
-    """Pairs of random unit vectors."""
     n_test = 1  # not used
 
     @property
@@ -41,8 +47,8 @@ class Config(NTrain, ResidualNetworkSettings, InitialNetwork, StudyConfig):
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        if self.n_train < 10 or self.pairs < 1:
-            raise UserError(f"n_train must be at least 10 and pairs at least 1, not {self.n_train} and {self.pairs}")
+        if self.n_train < 10:
+            raise UserError(f"n_train must be at least 10, not {self.n_train}")
         return super().canonical()
 
 
@@ -84,9 +90,13 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
     The result's arrays, for n images: for t in `eigen` (every eigenfunction), `sign` (its sign), `class` (each class
     against the others), `random` (random signs): `t_norm`, `t_bound`; `eigenvalues` (n,); of the first targets of each
-    kind `alignment_by_gram` and `alignment_by_gradients`, ||E[f grad f_theta]||^2; `sign_overlap` (n,): the inner
-    product of phi_j and sign(phi_j) as unit vectors; `random_rms`, `random_mean`: of the inner products of pairs of
-    random unit vectors in n dimensions; `n`.
+    kind `alignment_by_gram`, `alignment_by_gradients`, ||E[f grad f_theta]||^2, and `alignment_by_spectrum`, the sum of
+    lambda_j E[phi_j f]^2, and `compared_norm`, `compared_norm_by_sum`, the sum of E[phi_j f]^2 / lambda_j;
+    `norm_beyond_half`: for each class the share of that sum from the second half of the eigenvalues;
+    `trained_distance`, `trained_norm`: of a linearization that was trained on the first class, how far its weights
+    moved, and the kernel norm of how far its outputs did; `sign_overlap` (n,): the inner product of phi_j and
+    sign(phi_j) as unit vectors; `random_averages` (20,): averages of the inner products of 1,000 pairs of random unit
+    vectors in 60,000 dimensions; `n`.
     """
     net = config.initial_network(data.x_train.shape[1:])
     # In float64: the norm divides by the smallest eigenvalues.
@@ -106,13 +116,51 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     for name, columns in targets.items():
         arrays[f"{name}_norm"], arrays[f"{name}_bound"] = norm_and_bound(gram, columns)
     compared = np.concatenate([targets[name][:, :_COMPARED] for name in targets], axis=1)
+    squares = (pairs.vectors.T @ compared) ** 2
     arrays["alignment_by_gram"] = alignment_from_gram(gram, compared)
     arrays["alignment_by_gradients"] = alignment(net, data.x_train, compared, precision="float64")
+    arrays["alignment_by_spectrum"] = pairs.values @ squares / n**2
+    arrays["compared_norm"], _ = norm_and_bound(gram, compared)
+    arrays["compared_norm_by_sum"] = (1 / pairs.values) @ squares
+    parts = (pairs.vectors.T @ targets["class"]) ** 2 / pairs.values[:, None]
+    arrays["norm_beyond_half"] = parts[n // 2 :].sum(axis=0) / parts.sum(axis=0)
+    change, distance = _trained(net, data.x_train, targets["class"][:, 0], pairs.values[0])
+    arrays["trained_distance"], (squared, _) = distance, norm_and_bound(gram, change[:, None])
+    arrays["trained_norm"] = np.sqrt(squared[0])
     arrays["sign_overlap"] = np.sum(pairs.vectors * signs, axis=0) / np.sqrt(n)
-    one, two = rng.standard_normal((2, config.pairs, n))
-    products = np.sum(one * two, axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)
-    arrays |= {"random_rms": np.sqrt(np.mean(products**2)), "random_mean": products.mean()}
+    # The inner product of two is the first entry of one of them, by symmetry.
+    first = rng.standard_normal((_AVERAGES, _PAIRS))
+    products = first / np.sqrt(first**2 + rng.chisquare(_IMAGES - 1, first.shape))
+    arrays["random_averages"] = products.mean(axis=1)
     return {name: np.asarray(value) for name, value in arrays.items()}
+
+
+def _trained(
+    net: Network, x: Float[np.ndarray, "n ..."], y: Float[np.ndarray, " n"], largest: float
+) -> tuple[Float[np.ndarray, " n"], float]:
+    """How far outputs and weights of the linearization move by gradient descent on 1/2 ||f - y||^2, in float64.
+
+    Args:
+        net: the network.
+        x: images.
+        y: the targets.
+        largest: the largest eigenvalue of the kernel; one over it is the learning rate.
+    """
+    with float64_scope():
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), net.params)
+        images = jnp.asarray(x, jnp.float64)
+        fx, push = jax.linearize(lambda params: net.apply_fn(params, net.state, images)[:, 0], params)
+        pull = jax.linear_transpose(push, params)
+
+        @jax.jit
+        def step(moved):
+            (gradient,) = pull(fx + push(moved) - y)
+            return jax.tree.map(lambda leaf, slope: leaf - slope / largest, moved, gradient)
+
+        moved = jax.tree.map(jnp.zeros_like, params)
+        for _ in range(_STEPS):
+            moved = step(moved)
+        return np.asarray(push(moved)), float(l2_distance(moved, jax.tree.map(jnp.zeros_like, moved)))
 
 
 def show(folder: RunFolder) -> None:
@@ -123,9 +171,12 @@ def show(folder: RunFolder) -> None:
     rows = [(name, ratio.min(), np.median(ratio)) for name, ratio in ratios.items()]
     print_table(columns, rows, f"{display_name(folder.config['net'])}: Lemma 1")
     n = int(result["n"])
-    first, overlap = max(2, n // 60), result["sign_overlap"]  # those that the claim of `papers.ortiz2021.nads` judges
+    first, overlap = max(2, n // 60), result["sign_overlap"]
     print(
         f"<phi_j, sign phi_j>: {overlap[1:first].mean():.3f} on average over j = 2 to {first}, "
         f"{overlap[1:].mean():.3f} over all to {n}"
     )
-    print(f"random pairs: root mean square {float(result['random_rms']):.4f}, 1 / sqrt(n) = {n**-0.5:.4f}")
+    moved, norm = float(result["trained_distance"]), float(result["trained_norm"])
+    print(f"a trained linearization: its weights moved by {moved:.4f}, the kernel norm of its change is {norm:.4f}")
+    size = np.abs(result["random_averages"]).mean()
+    print(f"averages over {_PAIRS:,} pairs of random vectors of {_IMAGES:,} entries: {size:.1g} in size")

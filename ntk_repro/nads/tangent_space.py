@@ -56,6 +56,7 @@ class Config(StudyConfig):
 
 
 _GRID = 41
+_RADII = (1, 2, 4)  # the radius over each
 
 
 def _load(config: Config) -> Samples:
@@ -73,7 +74,8 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
 
     The result's arrays, for w widths: `widths` (w,); `surface` (w, 41, 41, 3): F; `grid` (41,): both parameters;
     `target` (3,); `network_path`, `linearized_path` (w, steps + 1, 3); `bend` (w,): root mean squared distance of the
-    surface from the plane, over the radius; `off_plane` (w,): largest distance of the linearized path from the plane.
+    surface from the plane, over the radius; `radii` (3,), `distance` (w, 3): that distance, within several radii;
+    `off_plane`, `network_off_plane` (w,): largest distance of the linearized path, and of the other, from the plane.
     """
     with float64_scope():
         rows = [_one(config, width) for width in config.widths]
@@ -81,6 +83,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
         "widths": np.array(config.widths),
         "grid": np.linspace(-config.radius, config.radius, _GRID),
         "target": np.array(config.target),
+        "radii": config.radius / np.array(_RADII),
         **{name: np.stack([row[name] for row in rows]) for name in rows[0]},
     }
 
@@ -91,9 +94,18 @@ def _one(config: Config, width: int) -> dict[str, np.ndarray]:
         "surface": np.asarray(surface),
         "network_path": np.asarray(network_path),
         "linearized_path": np.asarray(linearized_path),
-        "bend": np.sqrt(np.mean(np.asarray(surface[..., 2]) ** 2)) / config.radius,
+        "bend": _distance(surface) / config.radius,
+        "distance": np.array([_distance(surface, part) for part in _RADII]),
         "off_plane": np.abs(np.asarray(linearized_path)[:, 2]).max(),
+        "network_off_plane": np.abs(np.asarray(network_path)[:, 2]).max(),
     }
+
+
+def _distance(surface: Float[Array, "41 41 3"], part: int = 1) -> float:
+    """The root mean squared distance of the surface from the plane, within a part of the radius."""
+    middle, half = _GRID // 2, _GRID // 2 // part
+    rows = slice(middle - half, middle + half + 1)
+    return float(np.sqrt(np.mean(np.asarray(surface[rows, rows, 2]) ** 2)))
 
 
 def _positions(config: Config, width: int) -> tuple[Array, Array, Array]:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
+from ntk_repro.gram import alignment_from_gram, empirical_gram
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
 from ntk_repro.nads.settings import InputSettings, Samples
@@ -24,6 +25,8 @@ from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
+
+_INPUTS = 2000
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ class Config(InputSettings):
 
     @property
     def basis(self) -> basis.Config:
-        """The settings of the run that computes the directions at the origin."""
-        return basis.Config(**self.values(InputSettings), shown=min(10, self.dimension))
+        """The settings of the run that computes the directions at the origin, where relu has none: then gelu's."""
+        settings = self.values(InputSettings)
+        if self.activation == "relu":
+            settings["activation"] = "gelu"
+        return basis.Config(**settings, shown=min(10, self.dimension))
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the indices in order."""
@@ -105,7 +111,9 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     The result's arrays, for U directions: `index` (U,), 0 for a random direction; `monte_carlo`, `theorem` (U,): the
     squared norm of E[u.x grad_theta f(x)] (the definition, Lemma 1) and of E[d^2 f / dx dtheta] u, both without bias;
     `monte_carlo_error`, `theorem_error`, `difference_error` (U,): standard errors, the last of the difference, which is
-    small as both see the same inputs; `at_origin` (U,): the same with the derivative at x = 0.
+    small as both see the same inputs; `at_origin` (U,): the same with the derivative at x = 0 (of relu: gelu's);
+    on other inputs, as many as `inputs`: `norm_on_inputs`, `norm_on_half` (of them), `alignment_on_inputs` (U,): of the
+    predictors u.x, by the kernel between the inputs; `mean_square`, `mean_square_error` (U,): of u.x.
     """
     found = basis.run(config.basis, folder.root).result()
     nads = found["directions"]
@@ -136,7 +144,29 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     pairs = zip(*estimates, strict=True)
     arrays["difference_error"] = np.array([jackknife_error(one.without - two.without) for one, two in pairs])
     arrays["at_origin"] = along**2 @ found["values"] ** 2
-    return arrays
+    inputs = min(_INPUTS, net.num_params // 4)  # of more than parameters the kernel is singular
+    return arrays | _on_inputs(net, rng.standard_normal((inputs, *nads.shape[1:]), np.float32), flat)
+
+
+def _on_inputs(
+    net: Network, x: Float[np.ndarray, "n *input"], u: Float[np.ndarray, "U d"]
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Kernel norm, alignment and mean square of the predictors u.x on some inputs, in float64."""
+    predicted = x.reshape(len(x), -1).astype(np.float64) @ u.T
+    gram, half = empirical_gram(net, x, precision="float64"), len(x) // 2
+    squares = predicted**2
+
+    def norm(n: int) -> Float[np.ndarray, " U"]:
+        return np.einsum("nu,nu->u", predicted[:n], np.linalg.solve(gram[:n, :n], predicted[:n]))
+
+    return {
+        "inputs": np.array(len(x)),
+        "norm_on_inputs": norm(len(x)),
+        "norm_on_half": norm(half),
+        "alignment_on_inputs": alignment_from_gram(gram, predicted),
+        "mean_square": squares.mean(axis=0),
+        "mean_square_error": squares.std(axis=0) / np.sqrt(len(x)),
+    }
 
 
 def _weighted_gradients(net: Network, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "U p"]:

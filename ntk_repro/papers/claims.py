@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ntk_repro.papers.statistics import Number, spearman
+from ntk_repro.papers.statistics import Number, order, spearman
+from ntk_repro.papers.thresholds import ORDERED
 
 Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
 _WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
 _ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
+_PAIRS = 3  # that an order needs
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,39 @@ def trend(
     rho = spearman(x, y, missing)
     holds = sign * rho >= bound - _ROUNDING
     return judged(subject, holds, rho, f"Spearman correlation {meaning}", *notes, unless=unless)
+
+
+def in_order(
+    subject: str,
+    x: Sequence[Number],
+    y: Sequence[Number],
+    sign: int,
+    errors: float | Sequence[Number],
+    meaning: str,
+    *notes: str,
+    x_errors: float | Sequence[Number] = 0.0,
+    unless: str = "",
+) -> Verdict:
+    """The verdict on whether y grows (sign +1) or falls (sign -1) along x, in the pairs that noise cannot turn.
+
+    It is undetermined where there are fewer than three such pairs.
+
+    Args:
+        subject: as in `Verdict`.
+        x: positions, see `order`.
+        y: values.
+        sign: +1 or -1.
+        errors: standard errors of the values.
+        meaning: the words after "share of pairs in order,".
+        *notes: as in `judged`.
+        x_errors: standard errors of the positions.
+        unless: as in `judged`.
+    """
+    found = order(x, y, sign, errors, x_errors)
+    holds = found.share >= ORDERED - _ROUNDING if found.pairs >= _PAIRS else None
+    count = len(y) * (len(y) - 1) // 2
+    pairs = f"{found.pairs} of {count} pairs differ beyond noise"
+    return judged(subject, holds, found.share, f"share of pairs in order, {meaning}", *notes, pairs, unless=unless)
 
 
 def trend_of_nets(

@@ -33,7 +33,11 @@ MUTED = "#505050"  # secondary text
 NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 # The papers' usual settings, and how a picture names others.
-_USUAL = (("batch_size", 128, "batches of {}"), ("residual_scale_init", 0.0, "residual scale {:g}"))
+_USUAL = (
+    ("batch_size", 128, "batches of {}"),
+    ("residual_scale_init", 0.0, "residual scale {:g}"),
+    ("trained_statistics", False, "trained BatchNorm statistics"),
+)
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -120,12 +124,12 @@ def net_title(net: str) -> str:
 
 def json_ready(value: Any) -> Any:
     """Numbers as JSON has them: arrays become lists, and what is not finite becomes null."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, dict):
         return {str(key): json_ready(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, list | tuple):
         return [json_ready(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -149,7 +153,8 @@ def check_alike(runs: Sequence[RunFolder], *free: str, label: str = "") -> None:
         UserError: names the settings.
     """
     for run in runs:
-        differing = [name for name in run.config if name not in free and run.config[name] != runs[0].config.get(name)]
+        names = dict.fromkeys([*run.config, *runs[0].config])
+        differing = [one for one in names if one not in free and run.config.get(one) != runs[0].config.get(one)]
         if differing:
             of = f" of {label}" if label else ""
             raise UserError(f"two runs{of} differ in {', '.join(differing)}: draw them in separate figures")

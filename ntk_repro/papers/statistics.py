@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -164,12 +165,13 @@ class Interval(NamedTuple):
         return False if self.high < least or self.low > most else None
 
 
-def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False) -> Interval:
+def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
         predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
+        of: how many intervals are looked at for one that decides; each is then wider (Bonferroni).
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
@@ -181,7 +183,7 @@ def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = F
     seeds = len(finite)
     mean, half = float(finite.mean()) if seeds else math.nan, math.nan
     if seeds > 1:
-        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(0.975, seeds - 1))
+        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
 
 
@@ -197,6 +199,35 @@ def resampled_moments(
     return mean.reshape(-1, *centre.shape) + centre, np.sqrt(variance).reshape(-1, *centre.shape)
 
 
+def mean_and_errors(
+    rows: Sequence[Sequence[Number]], samples: int | None = None
+) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
+
+    Args:
+        rows: (seeds, points); None and nan are left out. Infinite ones mean beyond all others: where all seeds are,
+            so is the mean, without an error; where only some are, there is no mean.
+        samples: test images of each value, where the values are accuracies: they give the error of a single seed.
+
+    Returns:
+        Both (points,), nan where there is none.
+    """
+    means, errors = [], []
+    for column in np.array(rows, float).T:
+        known = column[~np.isnan(column)]
+        beyond = np.isinf(known)
+        if beyond.any():
+            mean, error = (math.inf, 0.0) if beyond.all() else (math.nan, math.nan)
+        else:
+            mean, low, high, seeds = student_interval(known)
+            error = (high - low) / 4
+            if seeds == 1 and samples:
+                error = math.sqrt(_variance([mean], [1.0]) / samples)
+        means.append(mean)
+        errors.append(error)
+    return np.array(means), np.array(errors)
+
+
 def share_interval(count: int, total: int) -> Interval:
     """The share of `total` independent trials that succeeded, and its exact (Clopper-Pearson) 95 % interval."""
     from scipy.stats import binomtest
@@ -205,14 +236,17 @@ def share_interval(count: int, total: int) -> Interval:
     return Interval(count / total, float(ends.low), float(ends.high), total)
 
 
-def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samples: int | None = None) -> Interval:
+def signed_sum(
+    terms: Sequence[Mapping[int, Number]], signs: Sequence[float], samples: int | None = None, *, of: int = 1
+) -> Interval:
     """A sum of accuracies such as network less linearization, and its 95 % interval.
 
     Args:
         terms: each of them by seed.
-        signs: +1 or -1 of each.
+        signs: +1 or -1 of each, or another weight.
         samples: test images of each accuracy. Of a single seed the interval is then that of drawing them, as if anew
             for each term; None: a single seed has no interval.
+        of: as for `student_interval`.
 
     Returns:
         The mean over the seeds that all terms have. Without such a seed the means' sum, with no interval.
@@ -223,10 +257,11 @@ def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samp
         means = [student_interval(list(term.values())).mean for term in known]
         return Interval(float(np.dot(signs, means)), math.nan, math.nan, 0)
     values = np.array([[term[seed] for seed in common] for term in known], float)
-    found = student_interval(np.dot(signs, values))
+    found = student_interval(np.dot(signs, values), of=of)
     if len(common) > 1 or samples is None:
         return found
-    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel()) / samples)
+    wider = NormalDist().inv_cdf(1 - 0.025 / of) / NormalDist().inv_cdf(0.975)
+    half = wider * _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs) / samples)
     return Interval(found.mean, found.mean - half, found.mean + half, 1)
 
 
@@ -242,24 +277,38 @@ class Order(NamedTuple):
     pairs: int
 
 
-def order(x: Sequence[float], y: Sequence[Number], sign: int, errors: float | Sequence[Number]) -> Order:
+def order(
+    x: Sequence[Number],
+    y: Sequence[Number],
+    sign: int,
+    errors: float | Sequence[Number],
+    x_errors: float | Sequence[Number] = 0.0,
+) -> Order:
     """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
 
     Args:
-        x: positions.
-        y: values; pairs with a missing one (None, nan) are left out.
+        x: positions; pairs with a missing one (None, nan) are left out.
+        y: values; infinite ones are above all others, and those with a missing one are left out.
         sign: +1 or -1.
         errors: standard error of each value, or of all; 0 where there is no noise. A pair counts where its difference
             is more than two standard errors of that difference.
+        x_errors: the same of the positions.
     """
-    place, value = np.asarray(x, float), np.array(y, float)
-    variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
-    first, second = np.triu_indices(len(value), 1)
-    rise = (value[second] - value[first]) * np.sign(place[second] - place[first])
-    noise = _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
-    counted = np.abs(rise) > noise
+    step, there = _beyond_noise(x, x_errors)
+    rise, here = _beyond_noise(y, errors)
+    counted, rise = here & there, rise * np.sign(step)
     pairs = int(counted.sum())
     return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
+
+
+def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+    """The differences of all pairs, and which are more than two standard errors of the difference."""
+    value = np.array(values, float)
+    variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
+    first, second = np.triu_indices(len(value), 1)
+    with np.errstate(invalid="ignore"):  # two infinite ones do not differ
+        rise = value[second] - value[first]
+    return rise, np.abs(rise) > _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
 
 
 def margin(first: float, second: float, samples: int) -> float:
@@ -273,9 +322,9 @@ def margin(first: float, second: float, samples: int) -> float:
     return _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance([first, second]) / samples)
 
 
-def _variance(shares: Sequence[float] | np.ndarray) -> float:
-    """Of a sum of shares of one image each."""
-    return sum(max(share * (1 - share), 0.0) for share in shares)
+def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (1.0, 1.0)) -> float:
+    """Of a weighted sum of shares of one image each."""
+    return sum(weight**2 * max(share * (1 - share), 0.0) for share, weight in zip(shares, weights, strict=True))
 
 
 def left_the_majority(

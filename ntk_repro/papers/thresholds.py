@@ -87,8 +87,19 @@ MUCH = Threshold(
     "does not change much, roughly the same",
     "a factor of 2",
 )
+ENERGY_GROWS = Threshold(
+    1 / 3,
+    "significantly grows, greatly increases, clearly showing an increase (energy)",
+    "a third of what is missing to 100 %",
+)
+ALL_OTHERS = Threshold(0.95, "all other eigenfunctions", "95 % of them")
 MARGINAL = Threshold(0.25, "marginally", "growth by at most 25 %")
 ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10 %")
+PRINTED_SHARE = Threshold(0.02, "approximately (a share printed with two digits)", "0.02 on both sides")
+ORDER_OF_MAGNITUDE = Threshold(10**0.5, "of the order of", "within half a decade: a factor of 3.2 on both sides")
+STRONG_BIAS = Threshold(
+    10.0, "strong directional bias, strong rotational variance", "the largest alignment is 10 times the mean of all"
+)
 NEARLY_ALL = Threshold(0.8, "nearly all, generally", "80 % of the cases")
 MOST = Threshold(0.5, "most, mostly, in most cases", "more than half of the cases; some: one at least")
 NEAR_ZERO_LOSS = Threshold(

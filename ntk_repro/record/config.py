@@ -26,7 +26,8 @@ def config_to_dict(config: Any) -> dict[str, Any]:
     """The identity of a config: its fields as plain values (str, int, float, bool, None, list, dict).
 
     Fields with `metadata={"identity": False}` (where the data are, how progress is shown) are left out: they do not
-    change the result. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
+    change the result. So are those with `metadata={"added": True}` at their default, which did not exist when the first
+    runs were made. Tuples become lists, paths strings, NumPy scalars numbers; an int in a field annotated
     `float` becomes a float, so that 1 and 1.0 are one config.
 
     Raises:
@@ -214,7 +215,12 @@ def _fields_to_dict(config: Any, identity: bool) -> dict[str, Any]:
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise UserError(f"a config must be an instance of a dataclass, not {config!r}: build one")
     hints = typing.get_type_hints(type(config))
-    names = [field.name for field in dataclasses.fields(config) if field.metadata.get("identity", True) == identity]
+    names = [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.metadata.get("identity", True) == identity
+        and not (field.metadata.get("added") and getattr(config, field.name) == field.default)
+    ]
     return {name: _plain(getattr(config, name), hints[name], name) for name in names}
 
 

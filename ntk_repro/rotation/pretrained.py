@@ -47,8 +47,8 @@ class Config(TaskSettings):
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 
-    Linearizations train in function space on the batches and learning rates of the network. BatchNorm statistics stay
-    as they were before training.
+    Linearizations train in function space on the batches and learning rates of the network. Their BatchNorm statistics
+    are those before training, see `TaskSettings.of_kernel`.
 
     The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
     `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);
@@ -63,7 +63,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
     def measure(epoch: int, network: Network) -> dict[str, np.ndarray]:
         where = folder.path / "parts" / f"gram_{epoch:05d}"
-        measured = _linearized(config, data, task, network.replace(state=net.state), where, batches)
+        measured = _linearized(config, data, task, config.of_kernel(net, network), where, batches)
         shutil.rmtree(where, ignore_errors=True)
         return {**measured, "checkpoint_test_accuracy": np.asarray(accuracy(network(data.x_test), task.y_test))}
 

@@ -1,6 +1,6 @@
 """What all experiments of the study set: the network, its data and its training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ntk_repro.errors import UserError
@@ -8,6 +8,7 @@ from ntk_repro.experiments import NTest, NTrain, StudyConfig, TrainingSettings
 from ntk_repro.gram.eigenfunctions import check_task_index
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.network import Network
 from ntk_repro.training import Recipe, landmark_epochs
 
 
@@ -48,12 +49,21 @@ class TaskSettings(NTrain, RotationSettings):
 
     index: int | None = None
     """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
+    trained_statistics: bool = field(default=False, metadata={"added": True})
+    """Kernels after training with the BatchNorm statistics of then, not with those before training as in the paper."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         if self.index is not None:
             check_task_index(self.index)
-        return super().canonical()
+        return {**super().canonical(), **({} if self.epochs else self.defaults("trained_statistics"))}
+
+    def of_kernel(self, net_0: Network, network: Network) -> Network:
+        """The network that the kernel after some training is taken of: its BatchNorm statistics are those of `net_0`.
+
+        Source: Ortiz-Jimenez et al. 2021, appendix B (Linearization).
+        """
+        return network if self.trained_statistics else network.replace(state=net_0.state)
 
 
 def displayed_task(index: int | None) -> str:

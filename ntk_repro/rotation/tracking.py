@@ -72,6 +72,9 @@ def _load(config: Config) -> Dataset:
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains and measures, or continues a run that was interrupted, or returns one that is done.
 
+    The BatchNorm statistics of a kernel are those before training, see `TaskSettings.of_kernel`; accuracies are those
+    of the network with its own.
+
     The result's arrays, for C measurements, K eigenvectors, S nested sets of images and T eigenfunctions:
     `epochs` (C,), what `KernelMeasurement` gives with a first axis C, `network_test_accuracy`,
     `network_train_accuracy`, `weight_distance` (C,), `images` (S,) (of `energy_by_images`), `eigenvalues` (T,),
@@ -87,7 +90,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
 
     def measure(epoch: int, network: Network) -> dict[str, Any]:
         return {
-            **kernel(epoch, network),
+            **kernel(epoch, config.of_kernel(net, network)),
             "network_test_accuracy": accuracy(network(data.x_test), task.y_test),
             "network_train_accuracy": accuracy(network(data.x_train), task.y_train),
             "weight_distance": l2_distance(network.params, net.params),

@@ -1,13 +1,14 @@
 """Training the linearization of a network through its kernel, by a recipe."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ntk_repro.dynamics.function_space import FunctionSpaceTraining, train_in_function_space
 from ntk_repro.training.accuracy import binary_accuracies
-from ntk_repro.training.batches import epoch_means
+from ntk_repro.training.batches import epoch_ends, epoch_means
 from ntk_repro.training.losses import Loss
 from ntk_repro.training.recipe import Recipe
 
@@ -21,12 +22,14 @@ class LinearizationTraining(FunctionSpaceTraining):
         train_loss: mean of the recipe's loss over the batches of each epoch, each before its step.
         train_accuracy: share of the training samples that are classified correctly.
         test_accuracy: the same of the test samples.
+        test_curve: the same after the epochs of `observe_at`.
     """
 
     fx_test: Float[np.ndarray, "m T"]
     train_loss: Float[np.ndarray, "T epochs"]
     train_accuracy: Float[np.ndarray, " T"]
     test_accuracy: Float[np.ndarray, " T"]
+    test_curve: Float[np.ndarray, "s T"]
 
 
 def train_linearization(
@@ -39,6 +42,7 @@ def train_linearization(
     *,
     recipe: Recipe,
     batches: Int[np.ndarray, "steps b"],
+    observe_at: Sequence[int] = (),
 ) -> LinearizationTraining:
     """Trains linearizations of a network by `train_in_function_space`, each on another task.
 
@@ -51,6 +55,7 @@ def train_linearization(
         fx_test_0: outputs at the test samples before training.
         recipe: how they train.
         batches: row indices of every step.
+        observe_at: increasing numbers of epochs from 0 to the last, after which the test accuracy is kept.
 
     Raises:
         UserError: as `train_in_function_space` and `Recipe.in_function_space`.
@@ -66,11 +71,15 @@ def train_linearization(
         fx_train_0=fx_train_0,
         k_test_train=k_test_train,
         fx_test_0=fx_test_0,
+        observe_at=[epoch_ends(len(batches), n, recipe.batch_size)[epoch] for epoch in observe_at],
     )
     assert trained.fx_test is not None
+    assert trained.observed is not None
+    curve = [binary_accuracies(fx, y_test, loss.threshold) for fx in trained.observed]
     return LinearizationTraining(
         **vars(trained),
         train_loss=loss.multiple * epoch_means(trained.loss, n, recipe.batch_size).T,
         train_accuracy=binary_accuracies(trained.fx_train, y_train, loss.threshold),
         test_accuracy=binary_accuracies(trained.fx_test, y_test, loss.threshold),
+        test_curve=np.array(curve).reshape(len(curve), y_test.shape[1]),
     )

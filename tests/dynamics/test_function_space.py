@@ -144,6 +144,27 @@ def test_the_order_of_samples_does_not_matter(seed, loss):
     np.testing.assert_allclose(second.fx_test, first.fx_test, atol=1e-11)
 
 
+@pytest.mark.parametrize("observe_at", [(), (0, 1, 7, 59, STEPS), (30,)])
+def test_outputs_are_observed_after_the_steps_that_are_named_and_nothing_else_changes(observe_at):
+    p = problem()
+    found, alone = trained(observe_at=observe_at), trained()
+    assert found.observed.shape == (len(observe_at), M, TASKS)
+    for steps, fx in zip(observe_at, found.observed, strict=True):
+        if steps:
+            part = trained(batches=p["batches"][:steps], learning_rate=p["learning_rate"][:steps])
+            np.testing.assert_allclose(fx, part.fx_test, atol=1e-12)
+        else:
+            np.testing.assert_array_equal(fx, np.repeat(p["fx_test_0"], TASKS, axis=1))
+    np.testing.assert_allclose(found.fx_test, alone.fx_test, atol=1e-12)
+    np.testing.assert_allclose(found.loss, alone.loss, atol=1e-12)
+
+
+@pytest.mark.parametrize("observe_at", [(2, 1), (1, 1), (-1,), (STEPS + 1,)])
+def test_other_steps_to_observe_are_refused(observe_at):
+    with pytest.raises(UserError, match="observe_at must be increasing step numbers from 0 to 60"):
+        trained(observe_at=observe_at)
+
+
 def test_zero_learning_rate_leaves_everything_at_the_start():
     p, found = problem(), trained(learning_rate=0.0)
     np.testing.assert_array_equal(found.fx_train, np.repeat(p["fx_train_0"], TASKS, axis=1))

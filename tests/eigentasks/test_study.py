@@ -10,7 +10,7 @@ from ntk_repro.eigentasks import EigentasksConfig, study
 from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.record import RunFolder
+from ntk_repro.record import RunFolder, config_to_dict
 from tests.interruption import interrupted
 
 RUN = eigentasks.run
@@ -30,7 +30,9 @@ def test_every_array_has_the_documented_shape(done):
     assert result["linearized_index"] == result["majority_rate"] == (8,)
     assert result["network_loss"] == (3, 3)
     assert result["linearized_loss"] == (8, 3)
-    assert result["eigenvalues"] == result["residuals"] == (9,)
+    assert result["linearized_halfway_accuracy"] == result["alignment"] == (8,)
+    assert result["eigenvalues"] == result["residuals"] == result["sign_overlap"] == (9,)
+    assert result["baseline_alignment"] == result["parameters"] == ()
 
 
 def test_the_eigenpairs_are_those_of_the_gram_of_training_and_test_images(done):
@@ -109,7 +111,7 @@ def test_an_interrupted_run_continues_with_the_trainings_it_has(done, tmp_path, 
     monkeypatch.setattr(study, "train_linearization", lambda *args, **kwargs: calls.append(0) or real(*args, **kwargs))
     rounding = {"rtol": 1e-5, "atol": 1e-5}
     trained, _ = interrupted(monkeypatch, study, "train", 3, done, eigentasks.run, CONFIG, tmp_path, **rounding)
-    assert (len(trained), len(calls)) == (5, 1)
+    assert (len(trained), len(calls)) == (5, 2)  # eigenfunctions and classes
 
 
 def test_each_network_starts_from_its_initialization(done, root):
@@ -156,3 +158,41 @@ def test_the_baseline_learns_the_first_five_classes_against_the_others(done, roo
     eigentasks.run(dataclasses.replace(CONFIG, indices=(2,), epochs=2), root=root)
     expected = (binary_labels(load_dataset("digits", n_train=150, n_test=50).y_train) > 0).astype(int)
     np.testing.assert_array_equal(seen[-1], expected)
+
+
+def test_the_classes_have_epochs_of_their_own(done, root):
+    config = dataclasses.replace(CONFIG, baseline_epochs=5)
+    longer, result = eigentasks.run(config, root=root).result(), done.result()
+    assert longer["baseline_network_loss"].shape == longer["baseline_linearized_loss"].shape == (5,)
+    assert longer["network_loss"].shape == (3, 3)
+    np.testing.assert_allclose(longer["network_loss"], result["network_loss"], rtol=1e-4)
+    assert longer["baseline_network_loss"][-1] < result["baseline_network_loss"][-1]
+    assert dataclasses.replace(CONFIG, baseline_epochs=3).resolved() == CONFIG.resolved()
+    assert dataclasses.replace(config, baseline=False).resolved().baseline_epochs is None
+
+
+def test_a_config_without_epochs_for_the_classes_has_the_hash_of_before(done):
+    assert "baseline_epochs" not in config_to_dict(CONFIG.resolved())
+    assert config_to_dict(dataclasses.replace(CONFIG, baseline_epochs=5).resolved())["baseline_epochs"] == 5
+
+
+def test_alignments_and_overlaps_are_those_of_the_eigenvectors(done):
+    result, data = done.result(), load_dataset("digits", n_train=150, n_test=50)
+    net = Network.create("mlp", jax.random.fold_in(jax.random.key(0), 0), (8, 8, 1), width=0.3)
+    gram = empirical_gram(net, data.x).astype(np.float64)
+    vectors = np.linalg.eigh(gram)[1][:, ::-1][:, :9]
+    np.testing.assert_allclose(result["sign_overlap"], np.abs(vectors).sum(axis=0) / 200**0.5, rtol=1e-3)
+    signs = np.sign(vectors[:150, 1:])
+    alignments = np.einsum("nt,nm,mt->t", signs, gram[:150, :150], signs) / 150**2
+    np.testing.assert_allclose(result["alignment"], alignments, rtol=1e-2)
+    classes = binary_labels(data.y_train)
+    assert result["baseline_alignment"] == pytest.approx(classes @ gram[:150, :150] @ classes / 150**2, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_batch_normalization_has_an_effect_unless_its_statistics_are_those_at_initialization():
+    net = Network.create("resnet18", 0, (8, 8, 3), width=0.05)
+    x = np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype(np.float32)
+    assert 0 < study.normalization_effect(net, x) < 1e-3
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, net.state)
+    assert study.normalization_effect(net.replace(state=doubled), x) > 0.5

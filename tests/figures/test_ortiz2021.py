@@ -21,7 +21,12 @@ def test_figure_2_plots_what_the_runs_hold(tmp_path, numbers):
     assert mlp["linearized_accuracy"] == pytest.approx([0.98 - 0.002 * i for i in INDICES])
     assert mlp["baseline_accuracy"] == pytest.approx(0.93)
     assert len(mlp["all_linearized_accuracy"]) == 100
-    assert (mlp["n_train"], mlp["n_test"], mlp["epochs"]) == (4000, 1000, 20)
+    assert (mlp["n_train"], mlp["n_test"], mlp["epochs"], mlp["baseline_epochs"]) == (4000, 1000, 20, 20)
+    assert mlp["by_seed"]["network"] == [mlp["network_accuracy"]]
+    assert mlp["by_seed"]["baseline_network"] == [pytest.approx(0.93)]
+    assert mlp["network_epochs_to_loss"] == [[3, 5, 9, None]]
+    assert (mlp["alignment"], mlp["baseline_alignment"]) == (pytest.approx([1 / i for i in INDICES]), 0.4)
+    assert (len(mlp["sign_overlap"]), mlp["parameters"], mlp["normalization_effect"]) == (100, 317_501, None)
 
 
 def test_two_versions_of_a_network_have_names_of_their_own(tmp_path, monkeypatch):
@@ -52,7 +57,9 @@ def test_figure_2_averages_over_seeds_and_saves_their_spread(tmp_path):
 
 
 def test_figure_2_without_a_baseline_says_so(tmp_path):
-    assert curves("fig2", [finished_run(tmp_path, baseline=False)])["baseline_accuracy"] is None
+    plotted = curves("fig2", [finished_run(tmp_path, baseline=False)])
+    assert plotted["baseline_accuracy"] is plotted["baseline_alignment"] is None
+    assert "baseline_network" not in plotted["by_seed"]
 
 
 @pytest.mark.slow
@@ -72,6 +79,9 @@ def test_a_seed_without_a_number_is_left_out_of_the_mean_and_counted(tmp_path):
     metrics = curves("fig13", runs)
     np.testing.assert_array_equal(metrics["epochs_to_target_loss"], [2, 4, 8, np.nan])
     assert metrics["epochs_to_target_loss_seeds"].tolist() == [3, 3, 2, 0]
+    np.testing.assert_array_equal(
+        metrics["by_seed"]["l2_distance"], [[1, 2, 4, np.nan], [1, 2, 6, np.nan], [1, 2, np.nan, np.nan]]
+    )
     np.testing.assert_allclose(metrics["epochs_to_target_loss_std"], [0, 0, 8**0.5, np.nan])
     np.testing.assert_array_equal(metrics["l2_distance"], [1, 2, 5, np.nan])
     accuracies = ([0.9, 0.8, 0.7, 0.6], [0.8, 0.8, 0.7, np.nan])

@@ -5,7 +5,7 @@ import pytest
 
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
-from tests.figures.scripts import drawn_without_jax, kept_run, verdicts
+from tests.figures.scripts import drawn_without_jax, kept_run, load_script, verdicts
 
 
 def finished(root, study, config, n_test=20, **arrays) -> RunFolder:
@@ -29,6 +29,7 @@ def tracked(root, net="lenet", seed=0, **settings) -> RunFolder:
         images=[40, 80],
         kernel_cosine_distance=np.array([0, 0.1, 0.3])[:rows],
         mean_squared_gradient_norm=np.array([3.0, 6, 9])[:rows],
+        label_alignment=np.array([1.0, 4, 20])[:rows],
         network_test_accuracy=np.array([0.5, 0.7, 0.8])[:rows],
         network_train_accuracy=np.array([0.5, 0.8, 1.0])[:rows],
         alignment=growth * np.array([0.8, 0.4, 0.2, 0.1]),
@@ -39,13 +40,19 @@ def sized(root, net="mlp", seed=0, **settings) -> RunFolder:
     return finished(
         root,
         "cifar2",
-        cifar2.Config(net=net, seed=seed, sizes=(128, 256, 512), **settings),
+        cifar2.Config(net=net, seed=seed, sizes=(128, 256, 512), **{"epochs": 10, **settings}),
         size=[128, 256, 512],
         network_test_accuracy=np.array([0.6, 0.7, 0.85]) + 0.02 * seed,
         linearized_test_accuracy=[0.6, 0.65, 0.7],
         linearized_train_accuracy=[0.9, 0.9, 0.9],
         network_distance=[1.0, 2, 3],
         linearized_distance=[1.5, 2, 2.5],
+        approximation_error=np.array([0.1, 0.2, 0.4]) + 0.01 * seed,
+        curve_epochs=[0, 2, 8, 9, 10],
+        network_curve=[[0.5, 0.7, 0.6, 0.6, 0.6]] * 3,
+        linearized_curve=[[0.5, 0.58, 0.59, 0.6, 0.59]] * 3,
+        network_loss=[[0.5] * 4 + [0.01] * 6] * 3,
+        linearized_loss=[[0.5] * 10] * 3,
         majority_rate=0.52,
     )
 
@@ -63,12 +70,16 @@ def linearized(root, net="resnet18", index: int | None = 400, seed=0) -> RunFold
         linearized_loss=np.stack([losses, losses / 2], axis=1),
         network_loss=[0.5, 0.2, 0.1],
         network_test_accuracy=0.72,
+        eta_over_critical=[0.1, 1.0, 2.0],
+        label_alignment=[1.0, 4.0, 20.0],
+        mean_squared_gradient_norm=[1.0, 2.0, 4.0],
         majority_rate=0.52,
     )
 
 
 def judged(figure, plotted):
-    return [row["holds"] for row in verdicts(f"ortiz2021/{figure}", plotted)]
+    """The verdicts, as if on CIFAR-10."""
+    return [row["holds"] for row in verdicts(f"ortiz2021/{figure}", {**plotted, "data": "cifar10"})]
 
 
 def test_figure_5_plots_the_mean_of_the_seeds(tmp_path, numbers):
@@ -80,7 +91,20 @@ def test_figure_5_plots_the_mean_of_the_seeds(tmp_path, numbers):
     assert mlp["network_accuracy"] == pytest.approx([0.61, 0.71, 0.86])
     assert mlp["network_accuracy_std"] == pytest.approx([np.std([0, 0.02], ddof=1)] * 3)
     assert mlp["linearized_distance"] == [1.5, 2, 2.5]
-    assert judged("fig5", plotted) == [True] * 6
+    assert (mlp["epochs"], mlp["n_test"], mlp["approximation_error"]) == (10, 20, pytest.approx([0.105, 0.205, 0.405]))
+    assert mlp["lead"][2] == pytest.approx([0.15, 0.17])  # of each seed
+    assert mlp["network_epochs_to_loss"] == [[5, 5]] * 3
+    assert mlp["linearized_epochs_to_loss"] == [[None, None]] * 3
+    assert mlp["network_below_best"][0] == pytest.approx([0.1, 0.1])
+    assert mlp["network_from_late"][0] == pytest.approx([0, 0])
+    assert (mlp["network_epochs_to_best"][0], mlp["linearized_epochs_to_best"][0]) == ([2, 2], [8, 8])
+    assert judged("fig5", plotted)
+
+
+def test_networks_of_figure_5_grow_in_distance_and_error(tmp_path, numbers):
+    plotted = numbers("ortiz2021/fig5", *[sized(tmp_path, seed=s) for s in (0, 1)])
+    rows = verdicts("ortiz2021/fig5", {**plotted, "data": "cifar10"})
+    assert [row["holds"] for row in rows if "grows with the training-set size" in row["statement"]] == [True, True]
 
 
 def test_figure_6_plots_what_was_tracked(tmp_path, numbers):
@@ -89,7 +113,7 @@ def test_figure_6_plots_what_was_tracked(tmp_path, numbers):
     assert (lenet["epochs"], lenet["top"], lenet["images"]) == ([0, 1, 5], 50, 80)
     assert lenet["energy_concentration"] == pytest.approx([0.205, 0.405, 0.605])
     assert lenet["kernel_cosine_distance"] == [0, 0.1, 0.3]
-    assert judged("fig6", plotted) == [True] * 2
+    assert judged("fig6", plotted) == [True, None]  # of 5 epochs
 
 
 @pytest.mark.slow
@@ -101,8 +125,17 @@ def test_alignments_are_on_the_papers_scale(script, tmp_path, numbers):
     panel = plotted["nets"]["lenet"]["3"]
     assert panel["alignment_before"] == pytest.approx([80, 40, 20, 10])
     assert panel["alignment_after"] == pytest.approx([160, 80, 200, 30])
-    assert (panel["gradient_norm_before"], panel["gradient_norm_after"]) == (3, 9)
-    assert judged(script, plotted)[:2] == [False, True]  # the second did not grow most, the third did
+    assert panel["growth"] == [pytest.approx([2, 2, 10, 3])]
+    assert (panel["gradient_norm_growth"], panel["label_growth"]) == ([3], [20])
+    assert (panel["energy_before"], panel["energy_after"], panel["images"]) == ([0.2], [0.6], 100)
+    assert (panel["smallest_after"], panel["largest_after"]) == ([pytest.approx(30)], [pytest.approx(200)])
+    assert judged(script, plotted)
+
+
+@pytest.mark.slow
+def test_seeds_of_a_task_decide_whether_its_alignment_spikes(tmp_path, numbers):
+    plotted = numbers("ortiz2021/fig7", *[tracked(tmp_path, index=i, seed=s) for i in (3, 2) for s in (0, 1)])
+    assert judged("fig7", plotted)[:2] == [False, True]  # the second did not grow most, the third did
 
 
 @pytest.mark.slow
@@ -114,7 +147,10 @@ def test_figure_8_shows_the_usual_linearization_and_the_last_unbiased_one(tmp_pa
     assert task["pretrained_loss"] == [0.1, 0.05, 0.025]
     assert [task[f"{m}_accuracy"] for m in ("network", "initial", "pretrained")] == pytest.approx([0.72, 0.9, 0.69])
     assert task["n_test"] == 1000
-    assert judged("fig8", plotted) == [False, True, True, True]  # the network is there after 2 of 3 epochs
+    assert task["initial_accuracy_by_seed"] == [0.9]
+    assert (task["network_epochs_to_loss"], task["pretrained_epochs_to_loss"]) == ([None], [None])
+    assert (task["initial_eta_over_critical"], task["pretrained_eta_over_critical"]) == (0.1, 2.0)
+    assert judged("fig8", plotted) == [None] * 5  # width
 
 
 def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
@@ -126,7 +162,18 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
     assert [task["n_test"] for task in plotted["tasks"]] == [1000, 1000]
     assert plotted["tasks"][0]["biased_loss"] == [0.4, 0.1, 0.05]
     assert plotted["tasks"][0]["unbiased_loss"] == [0.2, 0.05, 0.025]
-    assert judged("fig9", plotted) == [True] * 3
+    assert plotted["tasks"][0]["unbiased_accuracy_by_seed"] == [pytest.approx([0.89, 0.79, 0.69])] * 2
+    assert plotted["tasks"][0]["network_accuracy_by_seed"] == [0.72, 0.72]
+    assert plotted["tasks"][0]["label_alignment"] == [1, 4, 20]
+    assert plotted["tasks"][0]["gradient_norm"] == [1, 2, 4]
+    assert judged("fig9", plotted)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"), [(0.92, 0.945, 0.01), (0.93, 0.99, 0.01), (0.7, 0.8, 0.02), (0.7, 0.9, 0.05), (0, 1, 0.1)]
+)
+def test_labels_of_figure_9_are_whole_percents(low, high, step):
+    assert load_script("ortiz2021/fig9")._step(low, high) == step
 
 
 def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path, numbers):

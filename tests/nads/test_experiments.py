@@ -128,6 +128,16 @@ def test_both_sides_of_theorem_1_agree_within_their_error_bars(root):
     assert result["monte_carlo_error"][0] < 0.1 * result["monte_carlo"][0]
     assert (result["theorem_error"] < result["monte_carlo_error"]).all()
     assert result["index"].tolist() == [1, 2, 8, 0]
+    assert (np.abs(result["mean_square"] - 1) < 4 * result["mean_square_error"]).all()
+    assert (result["norm_on_inputs"] >= result["norm_on_half"]).all()
+    assert (result["norm_on_inputs"] >= result["mean_square"] ** 2 / result["alignment_on_inputs"]).all()  # Lemma 1
+
+
+def test_theorem_1_misses_alignment_where_the_gradient_jumps(root):
+    config = theorem1.Config(**MLP, size=4, groups=40, group_size=500, indices=(1,), activation="relu")
+    assert config.basis.activation == "gelu"
+    result = theorem1.run(config, root=root).result()
+    assert (result["monte_carlo"] - result["theorem"])[0] > 4 * result["difference_error"][0]
 
 
 def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
@@ -143,12 +153,17 @@ def test_the_squared_norm_of_a_mean_has_no_bias_and_an_error_bar_that_covers():
 
 @pytest.mark.slow
 def test_lemma_1_holds_on_a_small_kernel(root):
-    result = lemma1.run(lemma1.Config(**MLP, data="digits", n_train=40, pairs=4000), root=root).result()
+    result = lemma1.run(lemma1.Config(**MLP, data="digits", n_train=40), root=root).result()
     for name in ("eigen", "sign", "class", "random"):
         assert (result[f"{name}_norm"] >= (1 - 1e-9) * result[f"{name}_bound"]).all()
     np.testing.assert_allclose(result["eigen_norm"], result["eigen_bound"], rtol=1e-6)
     np.testing.assert_allclose(result["alignment_by_gradients"], result["alignment_by_gram"], rtol=1e-9)
-    np.testing.assert_allclose(result["random_rms"], 40**-0.5, rtol=0.05)
+    np.testing.assert_allclose(result["alignment_by_spectrum"], result["alignment_by_gram"], rtol=1e-9)
+    np.testing.assert_allclose(result["compared_norm_by_sum"], result["compared_norm"], rtol=1e-6)
+    np.testing.assert_allclose(result["trained_distance"], result["trained_norm"], rtol=1e-6)
+    assert ((result["norm_beyond_half"] > 0) & (result["norm_beyond_half"] < 1)).all()
+    # Averages of 1,000 products with a variance of 1 / 60,000.
+    np.testing.assert_allclose(result["random_averages"].std(), 6e7**-0.5, rtol=0.5)
 
 
 def test_a_singular_kernel_is_refused():
@@ -160,6 +175,9 @@ def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root
     result = tangent_space.run(tangent_space.Config(widths=(2, 300), steps=20), root=root).result()
     assert (np.diff(result["bend"]) < 0).all()
     assert result["off_plane"].max() < 1e-12
+    assert result["network_off_plane"][0] > 1e-3
+    assert result["distance"].shape == (2, 3)
+    assert (result["distance"][:, 1:] < 0.35 * result["distance"][:, :-1]).all()  # a quarter, to second order
     # The plane touches the surface at the start: beside it the distance falls with the square of the step.
     middle = len(result["grid"]) // 2
     near, far = (np.abs(result["surface"][0, middle + k, middle, 2]) for k in (1, 2))

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ntk_repro.papers.claims import Verdict, cells, claim, evaluate, judged, tally, trend
+from ntk_repro.papers.claims import Verdict, cells, claim, evaluate, in_order, judged, tally, trend
 
 
 def test_a_verdict_that_cannot_be_decided_is_none_and_says_why_after_its_notes():
@@ -39,3 +39,14 @@ def test_verdicts_are_shown_and_counted_in_one_way():
     assert [cells(row)["number"] for row in rows] == ["0.702", "-2", ""]
     assert (tally(rows), tally(rows, "")) == ("1 of 3 claims hold, 1 undetermined", "1 of 3, 1 undetermined")
     assert tally(rows[:2]) == "1 of 2 claims hold"
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "holds"),
+    [([1.0, 2.0, 3.0], 0.1, True), ([3.0, 2.0, 1.0], 0.1, False), ([1.0, 2.0, 3.0], 0.5, None)],
+)
+def test_an_order_is_judged_by_the_pairs_that_noise_cannot_turn(values, errors, holds):
+    verdict = in_order("mlp", [1, 2, 3], values, +1, errors, "with the width", "a note")
+    assert verdict.holds is holds
+    assert verdict.note.startswith("a note; ")
+    assert in_order("mlp", [1, 2, 3], values, +1, errors, "with the width", unless="no data").holds is None

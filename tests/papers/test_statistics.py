@@ -11,6 +11,7 @@ from ntk_repro.papers.statistics import (
     ahead_until_crossing,
     left_the_majority,
     margin,
+    mean_and_errors,
     order,
     power_law_fit,
     share_interval,
@@ -155,6 +156,20 @@ def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_
     assert (none.mean, none.seeds, none.above()) == (pytest.approx(0.2), 0, None)
 
 
+def test_of_several_intervals_each_is_wider_and_a_weight_weighs():
+    values = [0.1, 0.2, 0.4]
+    assert student_interval(values, of=3).high - np.mean(values) == pytest.approx(
+        stats.t.ppf(1 - 0.025 / 3, 2) * stats.sem(values)
+    )
+    one, three = (signed_sum([{0: 0.9}, {0: 0.7}], [1, -1], 100, of=of) for of in (1, 3))
+    assert (three.high - three.mean) / (one.high - one.mean) == pytest.approx(
+        stats.norm.ppf(1 - 0.025 / 3) / 1.96, 1e-4
+    )
+    half = signed_sum([{0: 0.9}, {0: 0.7}], [0.5, -1], 100)
+    assert half.mean == pytest.approx(-0.25)
+    assert half.high - half.mean == pytest.approx(2 * math.sqrt((0.25 * 0.09 + 0.21) / 100))
+
+
 def test_the_interval_of_a_share_is_exact():
     assert share_interval(40, 40).low == pytest.approx(0.025 ** (1 / 40))
     assert share_interval(39, 40).above(0.9) is None
@@ -167,3 +182,19 @@ def test_an_order_counts_the_pairs_that_noise_cannot_turn():
     # 3 and 2 differ by less than twice sqrt(2) * 0.5
     assert order([1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], -1, 0.5) == (0.0, 3)
     assert order([1, 2, 3], [1.0, None, math.nan], +1, 0) == (pytest.approx(math.nan, nan_ok=True), 0)
+
+
+def test_an_order_of_two_noisy_values_counts_the_pairs_that_differ_in_both():
+    assert order([1.0, 2.0, 2.1], [1.0, 2.0, 3.0], +1, 0, x_errors=0.1) == (1.0, 2)
+    assert order([1.0, 2.0, 2.1], [1.0, 2.0, 3.0], +1, 0.5, x_errors=0.1) == (1.0, 1)
+    assert order([1, 2, 3], [5.0, math.inf, math.inf], +1, 0.0) == (1.0, 2)  # infinite ones do not differ
+
+
+def test_means_and_errors_are_of_seeds_or_of_test_samples():
+    mean, error = mean_and_errors([[0.9, 1.0], [0.8, None], [0.7, math.inf]])
+    assert mean == pytest.approx([0.8, math.nan], nan_ok=True)
+    assert error[0] == pytest.approx(student_interval([0.7, 0.8, 0.9]).high / 2 - 0.4)
+    mean, error = mean_and_errors([[0.9, math.inf, math.nan]], 100)
+    assert mean == pytest.approx([0.9, math.inf, math.nan], nan_ok=True)
+    assert error == pytest.approx([0.03, 0.0, math.nan], nan_ok=True)
+    assert np.isnan(mean_and_errors([[0.9]])[1]).all()

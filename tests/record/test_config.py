@@ -180,3 +180,15 @@ def test_arrays_and_functions_have_no_place_in_a_config():
         refused(r"config field widths\.a holds a", config_hash, dataclasses.replace(Config("mlp"), widths={"a": value}))
     for other in (Config, {"net": "mlp"}):
         refused("instance of a dataclass", config_hash, other)
+
+
+@dataclass(frozen=True)
+class Later:
+    net: str = "mlp"
+    came_later: bool = field(default=False, metadata={"added": True})
+
+
+def test_a_field_that_was_added_is_no_part_of_the_identity_at_its_default():
+    assert config_to_dict(Later()) == {"net": "mlp"}
+    assert config_to_dict(Later(came_later=True)) == {"net": "mlp", "came_later": True}
+    assert config_hash(Later()) != config_hash(Later(came_later=True))

@@ -1,11 +1,13 @@
+import jax
 import numpy as np
 import pytest
 
+from ntk_repro.network import Network
 from ntk_repro.rotation import cifar2
 from ntk_repro.rotation.task import images
 from ntk_repro.training import train
 from tests.interruption import interrupted
-from tests.rotation.small import SMALL
+from tests.rotation.small import SMALL, Normalised
 
 SETTINGS = {name: value for name, value in SMALL.items() if name != "n_train"}
 RUN = cifar2.run
@@ -17,10 +19,14 @@ def test_every_array_has_the_documented_shape(done):
     result = done.result()
     np.testing.assert_array_equal(result.pop("size"), [40, 150])
     assert result.pop("majority_rate").shape == ()
+    np.testing.assert_array_equal(result.pop("curve_epochs"), [0, 1, 2, 3, 4])
     for name, array in result.items():
-        assert array.shape == ((2, 4) if name.endswith("loss") else (2,)), name
+        shape = (2, 4) if name.endswith("loss") else (2, 5) if name.endswith("curve") else (2,)
+        assert array.shape == shape, name
         assert np.isfinite(array).all()
-    assert len(result) == 9
+    assert len(result) == 12
+    for model in ("network", "linearized"):
+        np.testing.assert_array_equal(result[f"{model}_curve"][:, -1], result[f"{model}_test_accuracy"])
 
 
 @pytest.mark.slow
@@ -48,3 +54,22 @@ def test_both_models_are_those_of_weight_space(done, i):
 def test_a_killed_run_keeps_its_finished_sizes(done, tmp_path, monkeypatch):
     trained, _ = interrupted(monkeypatch, cifar2, "train", 2, done, cifar2.run, CONFIG, tmp_path)
     assert trained == ["network_000040", "network_000150", "network_000150"]
+
+
+def test_the_error_of_the_approximation_is_that_of_the_first_order_expansion():
+    """f(w) = (w x)^2 from w = 1: at w = 1 + d the expansion lacks d^2 x^2 of a change of (2 d + d^2) x^2."""
+    net = Network.from_apply(lambda w, x: (w * x) ** 2, np.ones(()))
+    x = np.array([[1.0], [2.0], [-3.0]])
+    found = cifar2.approximation_error(net, net.replace(params=np.array(1.5)), x)
+    assert found == pytest.approx(0.25 / 1.25, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_error_is_of_one_function_with_the_statistics_of_the_start():
+    net = Network.create(Normalised(), 0, (8, 8, 1))
+    x = np.random.default_rng(0).normal(size=(5, 8, 8, 1))
+    state = jax.tree.map(lambda leaf: leaf + 1, net.state)
+    small = net.replace(params=jax.tree.map(lambda leaf: leaf * 1.001, net.params))
+    expected = cifar2.approximation_error(net, small, x)
+    assert expected < 0.01
+    assert cifar2.approximation_error(net, small.replace(state=state), x) == pytest.approx(expected)

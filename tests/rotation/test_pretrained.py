@@ -1,7 +1,6 @@
 import jax
 import numpy as np
 import pytest
-from flax import linen as nn
 
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
@@ -9,7 +8,7 @@ from ntk_repro.rotation import pretrained
 from ntk_repro.rotation.task import images, task_for
 from ntk_repro.training import train
 from tests.interruption import interrupted
-from tests.rotation.small import SMALL
+from tests.rotation.small import SMALL, Normalised
 
 RUN = pretrained.run
 CONFIG = pretrained.Config(**SMALL, index=3, linearize_at=(2,))
@@ -58,13 +57,6 @@ def test_both_kinds_are_those_of_weight_space(done, root):
         np.testing.assert_allclose(result["linearized_loss"][-1, kind], trained.train_loss, rtol=5e-3)
         assert result["linearized_distance"][-1, kind] == pytest.approx(trained.l2_distance, rel=5e-3)
         assert result["linearized_train_accuracy"][-1, kind] == pytest.approx(trained.train_accuracy, abs=0.014)
-
-
-class Normalised(nn.Module):
-    @nn.compact
-    def __call__(self, x, train: bool = False):
-        x = nn.BatchNorm(use_running_average=not train)(nn.Dense(6)(x.reshape(len(x), -1)))
-        return nn.Dense(1)(nn.relu(x))
 
 
 @pytest.mark.slow

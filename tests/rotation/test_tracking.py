@@ -1,16 +1,19 @@
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from ntk_repro.gram import alignment, empirical_gram
+from ntk_repro.network import Network
+from ntk_repro.record import config_hash, config_to_dict
 from ntk_repro.rotation import tracking
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement
 from ntk_repro.rotation.task import images
 from ntk_repro.training import Checkpoint, train
 from tests.interruption import interrupted
 from tests.refusals import refused
-from tests.rotation.small import SMALL
+from tests.rotation.small import SMALL, Normalised
 
 RUN = tracking.run
 CONFIG = tracking.Config(**SMALL, index=3, track=(1, 3), kernel_images=60, top=10, num_eigenfunctions=12)
@@ -108,3 +111,26 @@ def test_a_training_that_diverges_ends_in_nan(tmp_path):
 
 def test_more_eigenvectors_than_images_are_refused(tmp_path):
     refused("with --top", tracking.run, dataclasses.replace(CONFIG, top=61), root=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trained_statistics", [False, True])
+def test_batch_statistics_of_the_kernel_are_those_before_training(tmp_path, monkeypatch, trained_statistics):
+    seen = []
+    real = KernelMeasurement.__call__
+    net = Network.create(Normalised(), 0, (8, 8, 1))
+    monkeypatch.setattr(tracking.Config, "initial_network", lambda config, shape: net)
+    monkeypatch.setattr(
+        KernelMeasurement, "__call__", lambda self, epoch, network: seen.append(network) or real(self, epoch, network)
+    )
+    settings = {"index": None, "num_eigenfunctions": 0, "epochs": 1, "track": None}
+    tracking.run(dataclasses.replace(CONFIG, **settings, trained_statistics=trained_statistics), root=tmp_path)
+    before, after = (np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(one.state)]) for one in seen)
+    assert np.array_equal(before, after) is not trained_statistics
+
+
+def test_a_setting_that_came_later_leaves_the_hashes_of_runs():
+    assert config_hash(tracking.Config(net="mlp", epochs=0).resolved()) == "b8510f436f9d"
+    assert "trained_statistics" not in config_to_dict(tracking.Config())
+    assert config_to_dict(tracking.Config(trained_statistics=True))["trained_statistics"] is True
+    assert tracking.Config(trained_statistics=True, epochs=0).resolved().trained_statistics is False

@@ -2,8 +2,11 @@
 
 from ntk_repro.papers.figure import Paper
 
-__all__ = ["PAPER"]
+__all__ = ["GUESSING_ERROR", "PAPER"]
 
 PAPER = Paper(
     "ortiz2021", "Ortiz-Jimenez", 2021, "What can linearized neural networks actually say about generalization?"
 )
+
+GUESSING_ERROR = 0.5
+"""The error of guessing on its tasks, which have two classes: thresholds of accuracies are shares of it."""

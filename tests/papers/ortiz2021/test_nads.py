@@ -1,117 +1,263 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ntk_repro.papers.claims import evaluate
-from ntk_repro.papers.index import FIGURES
+from ntk_repro.papers import FIGURES, evaluate
+from ntk_repro.papers.presets import load_figure_preset
 
 CURVES: dict[str, Any] = {
-    "index": [1, 10, 50, 200],
-    "network_accuracy": [1.0, 0.9, 0.7, 0.5],
-    "linearized_accuracy": [0.9, 0.7, 0.6, 0.51],
-    "linearized_train_accuracy": [0.95, 0.8, 0.7, 0.52],
-    "chance": 0.5,
-    "train_size": 1000,
-}
-BASIS: dict[str, Any] = {
-    "title": "LeNet", "data": "origin", "samples": 64, "of": 1024, "frequencies": [10.0, 20.0],
-    "random_frequencies": 515.0, "captured_at_origin": None, "captured_at_random": 0.1, "alignment_of_origin": None,
+    "index": [1, 10, 50, 200], "seeds": [0], "width": 1.0, "n_train": 1000, "n_test": 10000,
+    "majority_rate": [0.5] * 4, "bias": [20.0],
+    "by_seed": {
+        "network": [[1.0, 0.9, 0.7, 0.5]], "network_train": [[1.0, 0.95, 0.9, 0.8]],
+        "linearized": [[0.9, 0.7, 0.6, 0.51]], "linearized_train": [[0.95, 0.8, 0.7, 0.52]],
+    },
 }  # fmt: skip
-AVERAGED = {**BASIS, "data": "gaussian", "captured_at_origin": 0.955, "alignment_of_origin": [8.0, 4.0, 2.0, 1.0]}
+BASIS: dict[str, Any] = {
+    "title": "LeNet", "data": "origin", "samples": 64, "of": 1024, "width": 1.0, "frequencies": [10.0, 20.0],
+    "captured_at_origin": None, "captured_at_random": 0.1,
+}  # fmt: skip
 THEOREM: dict[str, Any] = {
-    "title": "MLP", "monte_carlo": [1.0, 0.5], "monte_carlo_error": [0.05, 0.05], "theorem": [1.1, 0.45],
-    "difference_error": [0.05, 0.05],
+    "title": "MLP", "activation": "gelu", "monte_carlo": [1.0, 0.5], "monte_carlo_error": [0.05, 0.05],
+    "theorem": [1.1, 0.45], "difference_error": [0.05, 0.05], "inputs": 2000,
+    "alignment_on_inputs": [1.0, 2.0, 4.0, 8.0],
+    "norm_on_inputs": [8.0, 4.0, 2.0, 1.0], "norm_on_half": [8.0, 4.0, 2.0, 1.0],
+    "mean_square": [1.0, 1.01, 0.99, 1.02], "mean_square_error": [0.01] * 4,
 }  # fmt: skip
 LEMMA: dict[str, Any] = {
-    "title": "MLP", "n": 240, "ratio": {"eigen": [1.0, 1.0], "sign": [3.0]}, "alignment_by_gram": [2.0, 4.0],
-    "alignment_by_gradients": [2.0, 4.0], "sign_overlap": [1.0, 0.79, 0.77, 0.78, *[0.3] * 236],
-    "mean_sign_overlap": 0.31, "random_rms": 0.065, "random_mean": 1e-4,
+    "title": "MLP", "n": 240, "condition": 1e5, "ratio": {"eigen": [1.0, 1.0], "sign": [3.0]},
+    "alignment_by_gram": [2.0, 4.0], "alignment_by_gradients": [2.0, 4.0], "alignment_by_spectrum": [2.0, 4.0],
+    "first_alignments": [2.0, 1.0], "first_eigenvalues": [2.0, 1.0], "compared_norm": [2.0, 4.0],
+    "compared_norm_by_sum": [2.0, 4.0], "trained_distance": 1.5, "trained_norm": 1.5, "norm_beyond_half": [0.8, 0.9],
+    "sign_alignment": [90.0, 10.0, 9.0, 3.0, 1.0], "sign_norm": [0.5, 1.0, 2.0, 3.0, 4.0], "class_alignment": [5.0],
+    "random_alignment": [1.0], "random_averages": [1e-4, -1.2e-4, 0.8e-4, -1e-4],
 }  # fmt: skip
 
 
-def verdicts(figure: str, numbers: dict[str, Any]) -> list[tuple]:
-    return [(row["holds"], row["number"]) for row in evaluate(FIGURES[f"ortiz2021/{figure}"].claims, numbers)]
+def rows_of(figure: str, start: str, numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    """The verdicts of the claim of a figure whose statement begins so."""
+    (claim,) = (claim for claim in FIGURES[f"ortiz2021/{figure}"].claims if claim.statement.startswith(start))
+    return evaluate([claim], numbers)
 
 
-def fig4(**changes: Any) -> list[tuple]:
-    return verdicts("fig4", {"nets": {"lenet": CURVES | changes}})
+def fig4(start: str, net: str = "lenet", rows: dict | None = None, **changes: Any) -> list[dict[str, Any]]:
+    curves = {**CURVES, "by_seed": {**CURVES["by_seed"], **(rows or {})}, **changes}
+    return rows_of("fig4", start, {"nets": {net: curves}})
 
 
-@pytest.mark.parametrize(
-    ("changes", "outcomes"),
-    [
-        ({}, [(True, -1), (True, -1), (True, 0.0975)]),  # curves like the paper's
-        ({"network_accuracy": [0.6, 0.7, 0.8, 0.9]}, [(False, 1), (True, -1), (False, 0.0725)]),  # a rising network
-        ({"linearized_accuracy": [0.9, 0.95, 0.6, 0.5]}, [(True, -1), (True, -0.8), (False, 0.0375)]),  # ahead once
-        ({"linearized_accuracy": [1.0, 0.9, 0.7, 0.5]}, [(True, -1), (True, -1), (False, 0)]),  # nowhere behind
-        ({"network_accuracy": [None] * 4}, [(None, None), (True, -1), (None, None)]),  # diverged
-        ({"network_accuracy": [1.0, 0.9, None, 0.5]}, [(True, -1), (True, -1), (True, 0.29 / 3)]),
-    ],
-)
-def test_figure_4_wants_accuracies_that_fall_and_the_network_ahead(changes, outcomes):
-    assert fig4(**changes) == [(holds, number and pytest.approx(number)) for holds, number in outcomes]
+CLAIMS_OF_CNNS = ("network accuracy", "linearized accuracy", "along the", "network and lin", "the NTK has")
 
 
-@pytest.mark.parametrize(("left", "holds"), [(3, True), (2, None)])
-def test_a_linearization_that_hardly_trained_decides_nothing(left, holds):
-    rows = fig4(linearized_train_accuracy=[0.55] * left + [0.54] * (4 - left))
-    assert rows == [(True, -1), (holds, -1), (holds, pytest.approx(0.0975))]
-    numbers = {"nets": {"lenet": dict(CURVES, linearized_train_accuracy=[0.9, 0.9, 0.5, None])}}
-    notes = [row["note"] for row in evaluate(FIGURES["ortiz2021/fig4"].claims, numbers)[1:]]
-    assert all(note.endswith("along 2 of 4 directions its training accuracy is that of chance") for note in notes)
-
-
-def test_directions_spread_over_frequencies_like_random_ones_fail():
-    assert verdicts("fig10", {"bases": [BASIS]}) == [(True, 15)]
-    assert verdicts("fig10", {"bases": [dict(BASIS, frequencies=[300.0])]}) == [(False, 300)]
+@pytest.mark.parametrize("start", CLAIMS_OF_CNNS)
+def test_figure_4_speaks_of_convolutional_networks_of_full_width(start):
+    assert fig4(start)[0]["holds"] is True
+    assert fig4(start, "mlp") == []
+    assert fig4(start, "resnet18", width=0.125)[0]["holds"] is None
 
 
 @pytest.mark.parametrize(
-    ("share", "chance", "holds", "number"),
+    ("accuracies", "n_test", "verdict"),
+    [([1.0, 0.9, 0.7, 0.5], 10000, True), ([0.6, 0.7, 0.8, 0.9], 10000, False), ([0.51, 0.5, 0.5, 0.51], 400, None)],
+)
+def test_accuracies_fall_along_the_directions(accuracies, n_test, verdict):
+    for model in ("network", "linearized"):
+        assert fig4(f"{model} accuracy", rows={model: [accuracies]}, n_test=n_test)[0]["holds"] is verdict
+
+
+def test_a_linearization_that_hardly_trained_decides_nothing():
+    rows = {"linearized_train": [[0.7, 0.53, 0.53, 0.53]]}
+    for start in ("linearized accuracy", "along the", "network and lin"):
+        (row,) = fig4(start, rows=rows)
+        assert row["holds"] is None
+        assert "in 3 of 4 tasks its training accuracy is that of chance" in row["note"]
+    assert fig4("network accuracy", rows=rows)[0]["holds"] is True
+
+
+@pytest.mark.parametrize(
+    ("linearized", "n_test", "verdict"),
     [
-        (0.955, 0.1, True, 0.95),
-        (0.5, 0.1, False, 4 / 9),
-        (0.95, 0.9, False, 0.5),  # so nearly flat that random directions capture 0.9
-        (1.0, 1.0, False, 0.0),  # flat: any directions capture all
+        ([0.9, 0.7, 0.6, 0.5], 10000, True),
+        ([0.99, 0.89, 0.69, 0.5], 10000, False),  # a lead, but not a strong one
+        ([0.9, 0.95, 0.5, 0.5], 10000, False),  # far behind along one direction
+        ([0.95, 0.84, 0.65, 0.5], 400, None),
+        ([None] * 4, 10000, None),
     ],
 )
-def test_averaged_directions_are_compared_with_the_origins_above_chance(share, chance, holds, number):
-    both = [BASIS, dict(AVERAGED, captured_at_origin=share, captured_at_random=chance)]
-    assert verdicts("fig10", {"bases": both})[2:] == [(holds, pytest.approx(number)), (True, -1)]
+def test_the_network_has_a_strong_advantage_where_one_of_the_two_learns(linearized, n_test, verdict):
+    assert fig4("along the", rows={"linearized": [linearized]}, n_test=n_test)[0]["holds"] is verdict
 
 
-def test_averaged_alignments_in_another_order_or_all_equal_are_not_as_at_the_origin():
-    def order(alignments):
-        return verdicts("fig10", {"bases": [dict(AVERAGED, alignment_of_origin=alignments)]})[-1]
-
-    assert order([4.0, 8.0, 1.0, 2.0]) == (False, pytest.approx(-0.6))
-    assert order([1.0] * 4) == (None, None)
-    assert order(None) == (None, None)
+@pytest.mark.parametrize(
+    ("linearized", "verdict"), [([0.9, 0.7, 0.6, 0.5], True), ([0.5, 0.6, 0.7, 0.9], False), ([0.6] * 4, None)]
+)
+def test_network_and_linearization_agree_on_directions(linearized, verdict):
+    assert fig4("network and lin", rows={"linearized": [linearized]})[0]["holds"] is verdict
 
 
-def test_theorem_1_is_judged_by_its_error_bars():
-    assert verdicts("theorem1", {"panels": [THEOREM]}) == [(True, pytest.approx(2)), (True, pytest.approx(0.05))]
-    off = dict(THEOREM, theorem=[1.2, 0.45], monte_carlo_error=[0.2, 0.2])
-    assert [holds for holds, _ in verdicts("theorem1", {"panels": [off]})] == [False, False]
+@pytest.mark.parametrize(("bias", "verdict"), [([20.0, 15.0], True), ([1.0, 2.0], False), ([5.0, 20.0], None)])
+def test_the_kernel_prefers_directions(bias, verdict):
+    assert fig4("the NTK has", bias=bias)[0]["holds"] is verdict
 
 
-def test_lemma_1_holds_and_breaks():
-    holds = [(True, 1), (True, 0), (True, 0), (True, pytest.approx(0.78)), (True, pytest.approx(1.01, abs=0.01))]
-    assert verdicts("lemma1", {"panels": [LEMMA]}) == holds
-    broken = dict(
-        LEMMA, ratio={"eigen": [1.0, 1.1], "sign": [0.9]}, alignment_by_gradients=[2.0, 4.1],
-        sign_overlap=[1.0, *[0.7] * 3, *[0.78] * 236], random_rms=0.3,
-    )  # fmt: skip
-    assert not any(holds for holds, _ in verdicts("lemma1", {"panels": [broken]}))
+@pytest.mark.parametrize(
+    ("shares", "chance", "verdict"),
+    [
+        ([0.955, 0.96, 0.953], 0.1, True),
+        ([0.5, 0.52, 0.51], 0.1, False),
+        ([0.95, 0.951, 0.949], 0.9, False),  # so nearly flat that random directions capture 0.9
+        ([1.0, 1.0, 1.0], 1.0, False),  # flat: any directions capture all
+        ([0.9, 0.95, 0.85], 0.1, None),
+        ([0.99], 0.1, None),  # one seed
+        ([None, None], 0.1, None),
+    ],
+)
+def test_averaged_directions_are_compared_with_the_origins_above_chance(shares, chance, verdict):
+    seeds = [
+        {**BASIS, "data": "mnist5k", "title": "LeNet" + (f", seed {seed}" if seed else ""), "captured_at_origin": share,
+         "captured_at_random": chance}
+        for seed, share in enumerate(shares)
+    ]  # fmt: skip
+    (row,) = rows_of("fig10", "directions averaged", {"bases": [BASIS, *seeds]})
+    assert (row["subject"], row["holds"]) == ("LeNet, mnist5k inputs", verdict)
+    narrow = [{**one, "width": 0.125} for one in seeds]
+    assert rows_of("fig10", "directions averaged", {"bases": narrow})[0]["holds"] is None
 
 
-def test_lemma_1_says_the_overlap_of_all_beside_that_of_the_first():
-    (row,) = (row for row in evaluate(FIGURES["ortiz2021/lemma1"].claims, {"panels": [LEMMA]}) if row["paper"] == 0.78)
-    assert row["meaning"] == "mean inner product, j from 2 to 4"
-    assert row["note"] == "over all j from 2 to 240: 0.310"
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, True),
+        ({"theorem": [1.2, 0.45]}, False),
+        ({"theorem": [1.2, 0.45], "monte_carlo_error": [0.2, 0.2]}, None),
+    ],
+)
+def test_theorem_1_is_judged_by_its_error_bars(changes, verdict):
+    assert rows_of("theorem1", "alpha(g_u)", {"panels": [{**THEOREM, **changes}]})[0]["holds"] is verdict
 
 
-def test_figure_1_wants_a_surface_that_flattens():
-    numbers = {"widths": [2, 400], "bend": [0.1, 0.01], "off_plane": [0.0, 1e-16]}
-    assert verdicts("fig1", numbers) == [(True, pytest.approx(10))]
-    assert verdicts("fig1", {**numbers, "bend": [0.01, 0.1]}) == [(False, pytest.approx(0.1))]
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"theorem": [0.5, 0.2]}, True),
+        ({"theorem": [1.0, 0.5]}, False),
+        ({"theorem": [0.5, 0.2], "monte_carlo_error": [0.2, 0.2]}, None),
+    ],
+)
+def test_relu_is_judged_apart(changes, verdict):
+    relu = {**THEOREM, "activation": "relu", **changes}
+    assert rows_of("theorem1", "with ReLU", {"panels": [THEOREM, relu]})[0]["holds"] is verdict
+    for start in ("alpha(g_u)", "all predictors"):
+        assert rows_of("theorem1", start, {"panels": [relu]}) == []
+
+
+@pytest.mark.parametrize(
+    ("norms", "squares", "verdict"),
+    [
+        ([8.0, 4.0, 2.0, 1.0], [1.0] * 4, True),
+        ([2.8, 2.0, 1.4, 1.0], [1.0] * 4, False),
+        ([9.0, 3.0, 2.5, 1.0], [1.0] * 4, None),
+        ([8.0, 4.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.5], False),  # not of one norm
+    ],
+)
+def test_alignment_is_inversely_proportional_to_the_norm(norms, squares, verdict):
+    panel = {**THEOREM, "norm_on_inputs": norms, "norm_on_half": norms, "mean_square": squares}
+    assert rows_of("theorem1", "all predictors", {"panels": [panel]})[0]["holds"] is verdict
+    growing = {**panel, "norm_on_half": [0.7 * norm for norm in norms]}
+    assert rows_of("theorem1", "all predictors", {"panels": [growing]})[0]["holds"] is None
+
+
+def lemma(start: str, **changes: Any) -> bool | None:
+    return rows_of("lemma1", start, {"panels": [{**LEMMA, **changes}]})[0]["holds"]
+
+
+def test_lemma_1_bounds_the_norm():
+    assert lemma("the kernel norm is at least") is True
+    assert lemma("the kernel norm is at least", ratio={"eigen": [1.0], "sign": [0.9]}) is False
+    assert lemma("the kernel norm is at least", condition=1e9) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "changed"),
+    [
+        ("alpha(f) is the squared", {"alignment_by_gradients": [2.0, 4.001]}),
+        ("alpha(f) is the sum", {"alignment_by_spectrum": [2.0, 4.001]}),
+        ("alpha(phi_j)", {"first_alignments": [2.001, 1.0]}),
+        ("the kernel norm is the sum", {"compared_norm_by_sum": [2.001, 4.0]}),
+        ("the kernel norm of a trained", {"trained_distance": 1.501}),
+    ],
+)
+def test_identities_hold_to_rounding(start, changed):
+    assert lemma(start) is True
+    assert lemma(start, **changed) is False
+    assert lemma(start, condition=1e9) is (None if "norm" in start else True)
+
+
+@pytest.mark.parametrize(("shares", "verdict"), [([0.8, 0.9], True), ([0.1, 0.2], False), ([0.4, 0.9], None)])
+def test_the_norm_needs_the_smallest_eigenvalues(shares, verdict):
+    assert lemma("the norm needs", norm_beyond_half=shares) is verdict
+
+
+@pytest.mark.parametrize(
+    ("norms", "verdict"),
+    [
+        ([0.5, 1.0, 2.0, 3.0, 4.0], True),
+        ([0.5, 4.0, 3.0, 2.0, 1.0], False),
+        ([1.0] * 5, None),
+        ([0.5, 1.0, 0.9, 3.0, 4.0], True),  # alignments of 10 and 9 are too close to count
+    ],
+)
+def test_a_high_alignment_means_a_small_norm(norms, verdict):
+    assert lemma("a high alignment", sign_norm=norms) is verdict
+
+
+@pytest.mark.parametrize(
+    ("averages", "verdict"),
+    [([1e-4, -1.2e-4, 0.8e-4, -1e-4], True), ([4e-3, -5e-3, 4.5e-3], False), ([1e-4, -8e-4, 0.5e-4], None)],
+)
+def test_random_vectors_have_products_of_the_order_of_1e_4(averages, verdict):
+    assert lemma("the average inner", random_averages=averages) is verdict
+
+
+TOY: dict[str, Any] = {
+    "widths": [2, 20, 200], "seeds": [0, 1, 2], "radius": 2.0, "radii": [2.0, 1.0, 0.5],
+    "bend": [[0.1, 0.03, 0.01], [0.12, 0.04, 0.012], [0.09, 0.03, 0.009]],
+    "distance": [[[0.4, 0.1, 0.025]] * 3, [[0.41, 0.11, 0.025]] * 3, [[0.39, 0.1, 0.026]] * 3],
+    "off_plane": [[0.0, 1e-16, 0.0]] * 3, "network_off_plane": [[0.4, 0.1, 0.01]] * 3,
+}  # fmt: skip
+
+
+def toy(start: str, **changes: Any) -> list[bool | None]:
+    return [row["holds"] for row in rows_of("fig1", start, {**TOY, **changes})]
+
+
+def test_figure_1_flattens_with_the_width_at_a_rate_that_seeds_cannot_turn():
+    assert toy("with growing") == [True]
+    assert toy("with growing", bend=np.array(TOY["bend"])[:, ::-1].tolist()) == [False]
+    assert toy("with growing", bend=[[0.1, 0.03, 0.2], [0.1, 0.2, 0.01], [0.1, 0.1, 0.1]]) == [None]
+    assert toy("with growing", bend=TOY["bend"][:1], seeds=[0]) == [None]
+    assert toy("with growing", widths=[2, 20], bend=[[0.1, 0.01]] * 3) == [None]
+
+
+def test_figure_1_touches_the_plane():
+    assert toy("near the start") == [True] * 3
+    straight, mixed = [[[0.4, 0.3, 0.2]] * 3] * 3, [[[0.4, 0.2, 0.1]] * 3, [[0.4, 0.3, 0.1]] * 3, [[0.4, 0.1, 0.1]] * 3]
+    assert toy("near the start", distance=straight) == [False] * 3
+    assert toy("near the start", distance=mixed) == [None] * 3
+    assert toy("near the start", distance=TOY["distance"][:1], seeds=[0]) == [None] * 3
+
+
+def test_figure_1_keeps_the_linearization_in_the_plane():
+    assert toy("training the lin") == [True]
+    assert toy("training the lin", off_plane=[[0.0, 0.1, 0.0]] * 3) == [False]
+    assert toy("training the lin", network_off_plane=[[1e-12] * 3] * 3) == [False]
+
+
+def test_the_paper_presets_have_its_networks_and_its_data():
+    def configs(figure: str) -> Any:
+        return load_figure_preset(FIGURES[f"ortiz2021/{figure}"], "paper").configs
+
+    assert {config.net for config in configs("fig4")} == {"lenet", "resnet18"}
+    averaged = {config.net for config in configs("fig10") if config.data == "cifar10"}
+    assert averaged == {"lenet", "resnet18"}
+    assert any(config.activation == "relu" for config in configs("theorem1"))

@@ -1,0 +1,221 @@
+"""Figure 5: the non-linear advantage on CIFAR2 against the number of training images."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.ortiz2021 import PAPER
+from ntk_repro.papers.ortiz2021.conditions import (
+    LARGE_LEAD,
+    SIGNIFICANT_LEAD,
+    TIMES,
+    both,
+    epochs_note,
+    other_data,
+    points,
+    times_the_epochs,
+)
+from ntk_repro.papers.statistics import Interval, order, student_interval
+from ntk_repro.papers.thresholds import MOST, ORDERED
+
+_IMAGES, _EPOCHS, _SMALL = 50_000, 200, 1_000  # all of CIFAR2, appendix A's epochs, and a set that is small for us
+_PAIRS = 3
+
+
+def _conditions(numbers: Numbers, curves: Numbers, images: int = 0) -> str:
+    """Why a statement about networks trained on CIFAR2 for 200 epochs cannot be judged; "" where it can."""
+    if why := other_data(numbers):
+        return why
+    if curves["width"] != 1:
+        return f"width {curves['width']:g}"
+    if curves["epochs"] < _EPOCHS:
+        return f"{curves['epochs']} epochs, not {_EPOCHS}"
+    if curves["size"][-1] < images:
+        return f"{curves['size'][-1]:,} images at most, not {images:,}"
+    return ""
+
+
+def _leads(curves: Numbers, of: int = 1) -> list[Interval]:
+    """Network less linearization at each size, over the seeds."""
+    return [student_interval(lead, of=of) for lead in curves["lead"]]
+
+
+@claim(
+    "some networks have a large non-linear advantage on CIFAR2 (5 points or more at the largest set)",
+    place="section 4.1",
+)
+def _some_large_advantage(numbers: Numbers) -> Iterator[Verdict]:
+    nets = numbers["nets"]
+    why = next(filter(None, (_conditions(numbers, curves, _IMAGES) for curves in nets.values())), "")
+    leads = {net: _leads(curves, of=len(nets))[-1] for net, curves in nets.items()}
+    beyond = [lead.above(LARGE_LEAD) for lead in leads.values()]
+    holds = True if True in beyond else None if None in beyond else False
+    largest = max(leads.values(), key=lambda lead: lead.mean)
+    notes = (f"{net}: {points(lead)}" for net, lead in leads.items())
+    yield judged("some network", holds, largest.mean, "largest lead in accuracy", *notes, unless=why)
+
+
+@claim(
+    "this advantage mostly appears on larger training sets (at the smallest at most half of that at the largest)",
+    place="section 4.1; abstract",
+)
+def _mostly_on_larger_sets(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        leads, by_seed = _leads(curves), np.array(curves["lead"], float)
+        why = _conditions(numbers, curves, _IMAGES)
+        if not why and not leads[-1].above(LARGE_LEAD):
+            why = "it has no large advantage at the largest set"
+        more = student_interval(by_seed[0] - MOST * by_seed[-1])
+        share = leads[0].mean / leads[-1].mean
+        note = f"{points(leads[0])} at {curves['size'][0]:,} images, {points(leads[-1])} at {curves['size'][-1]:,}"
+        yield judged(net, more.below(), share, "share of the lead that is there at the smallest set", note, unless=why)
+
+
+@claim("on small training sets there is no significant gap (within 1.7 points at the smallest)", place="section 4.1")
+def _no_gap_on_small_sets(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        lead, size = _leads(curves)[0], curves["size"][0]
+        why = _conditions(numbers, curves) or ("" if size <= _SMALL else f"{size:,} images at least")
+        holds = lead.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD)
+        yield judged(net, holds, lead.mean, f"lead in accuracy at {size:,} images", points(lead), unless=why)
+
+
+def _grows(numbers: Numbers, curve: str, meaning: str) -> Iterator[Verdict]:
+    """Whether a curve grows with the training set, in the order of the pairs that seeds cannot turn."""
+    for net, curves in numbers["nets"].items():
+        seeds, why = len(curves["seeds"]), other_data(numbers)
+        if not why and curves["width"] != 1:
+            why = f"width {curves['width']:g}"
+        errors = [math.nan] if seeds < 2 else np.array(curves[f"{curve}_std"], float) / math.sqrt(seeds)
+        found = order(curves["size"], curves[curve], +1, errors if seeds > 1 else 0.0)
+        if not why and seeds < 2:
+            why = "one seed"
+        if not why and found.pairs < _PAIRS:
+            why = f"only {found.pairs} pairs differ beyond their seeds"
+        values = np.array(curves[curve], float)
+        note = f"{values[0]:.3g} at {curves['size'][0]:,} images, {values[-1]:.3g} at {curves['size'][-1]:,}"
+        yield judged(net, found.share >= ORDERED, found.share, meaning, note, f"{found.pairs} pairs", unless=why)
+
+
+_ORDER = "share of the pairs of sizes, of those that differ beyond two standard errors, that are in order"
+
+_distance_grows = Claim(
+    "the network's distance from its initialization grows with the training-set size (90 % of the pairs in order)",
+    _grows, ("network_distance", _ORDER), place="section 4.1; Figure 5, bottom",
+)  # fmt: skip
+_error_grows = Claim(
+    "the error of the linear approximation grows with the training-set size (90 % of the pairs in order)",
+    _grows, ("approximation_error", _ORDER), place="section 4.1",
+)  # fmt: skip
+
+_MODELS = {"network": "", "linearized": ", linearized"}
+
+
+@claim(
+    "the test accuracy has saturated (at every size within 1.7 points of its best and of its mean over the last fifth)",
+    place="Figure 5, caption; footnote 5",
+)
+def _saturated(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        for model, suffix in _MODELS.items():
+            below = [student_interval(values) for values in curves[f"{model}_below_best"]]
+            late = [student_interval(values) for values in curves[f"{model}_from_late"]]
+            parts = [one.below(SIGNIFICANT_LEAD) for one in below]
+            parts += [one.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD) for one in late]
+            worst = max(one.mean for one in below)
+            note = f"from the mean over the last fifth {100 * max(abs(one.mean) for one in late):.1f} points at most"
+            why, meaning = _conditions(numbers, curves), "largest distance from the best accuracy in training"
+            yield judged(net + suffix, both(*parts), worst, meaning, note, unless=why)
+
+
+@claim(
+    "network and linearization reach their best test accuracy in about the same epochs, whatever the training-set size "
+    "(to 1.7 points of it, within a factor of 2)",
+    place="footnote 5",
+)
+def _best_in_the_same_epochs(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        ratios = [_log_ratio(curves, row) for row in range(len(curves["size"]))]
+        parts = [ratio.within(-TIMES, TIMES) for ratio in ratios]
+        worst = max(ratios, key=lambda ratio: abs(ratio.mean))
+        means = [math.exp(ratio.mean) for ratio in ratios]
+        note = f"{', '.join(f'{mean:.2g}' for mean in means)} at {', '.join(f'{n:,}' for n in curves['size'])} images"
+        why, meaning = _conditions(numbers, curves), "epochs of the linearization over the network's, furthest from 1"
+        yield judged(net, both(*parts), math.exp(worst.mean), meaning, note, unless=why)
+
+
+def _log_ratio(curves: Numbers, row: int) -> Interval:
+    network, linearized = (
+        np.maximum(np.array(curves[f"{model}_epochs_to_best"][row], float), 1.0) for model in _MODELS
+    )
+    return student_interval(np.log(linearized / network))
+
+
+@claim(
+    "the linearization takes significantly more epochs to fit the training data (twice as many to a loss of 0.01, at "
+    "every size)",
+    place="footnote 5",
+)
+def _loss_is_slower(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        rows = [
+            tuple(curves[f"{model}_epochs_to_loss"][row] for model in _MODELS) for row in range(len(curves["size"]))
+        ]
+        found = [times_the_epochs(*row, curves["epochs"]) for row in rows]
+        decided = [less for _, less in found if less is not None]
+        ratio = max((interval.mean for interval, _ in found if math.isfinite(interval.mean)), default=math.nan)
+        notes = (f"{size:,} images: {epochs_note(*row)}" for size, row in zip(curves["size"], rows, strict=True))
+        why, meaning = _conditions(numbers, curves), "epochs of the network over the linearization's, largest"
+        yield judged(net, all(decided) if decided else None, math.exp(ratio), meaning, *notes, unless=why)
+
+
+@claim(
+    "after 200 epochs on CIFAR2 networks are significantly better than their linearizations (by 1.7 points or more)",
+    place="appendix A",
+)
+def _significantly_better(numbers: Numbers) -> Iterator[Verdict]:
+    for net, curves in numbers["nets"].items():
+        lead, why = _leads(curves)[-1], _conditions(numbers, curves, _IMAGES)
+        meaning = f"lead in accuracy at {curves['size'][-1]:,} images"
+        yield judged(net, lead.above(SIGNIFICANT_LEAD), lead.mean, meaning, points(lead), unless=why)
+
+
+@claim(
+    "the gap depends heavily on the architecture (leads at the largest common size differ by 5 points or more)",
+    place="abstract; section 4; section 5",
+)
+def _depends_on_the_architecture(numbers: Numbers) -> Iterator[Verdict]:
+    nets = numbers["nets"]
+    common = set.intersection(*(set(curves["size"]) for curves in nets.values()))
+    why = next(filter(None, (_conditions(numbers, curves) for curves in nets.values())), "")
+    if not why and (len(nets) < 2 or not common):
+        why = "one network" if len(nets) < 2 else "no common size"
+    size = max(common, default=0)
+    leads = {net: _leads(curves)[list(curves["size"]).index(size)] for net, curves in nets.items()} if common else {}
+    spread = _difference([*leads.values()])
+    notes = (f"{net}: {points(lead)}" for net, lead in leads.items())
+    meaning = f"largest less smallest lead at {size:,} images"
+    yield judged("all networks", spread.above(LARGE_LEAD), spread.mean, meaning, *notes, unless=why)
+
+
+def _difference(leads: Sequence[Interval]) -> Interval:
+    """The largest of independent means less the smallest."""
+    known = [lead for lead in leads if math.isfinite(lead.mean)]
+    if len(known) < 2:
+        return student_interval([])
+    most, least = (pick(known, key=lambda lead: lead.mean) for pick in (max, min))
+    half = math.hypot(most.high - most.mean, least.high - least.mean)
+    mean = most.mean - least.mean
+    return Interval(mean, mean - half, mean + half, min(most.seeds, least.seeds))
+
+
+FIGURES = (
+    PAPER.figure(
+        "fig5", "accuracy and weight distance on CIFAR2 against training-set size, networks and linearizations",
+        "rotation.cifar2",
+        _some_large_advantage, _mostly_on_larger_sets, _no_gap_on_small_sets, _distance_grows, _error_grows, _saturated,
+        _best_in_the_same_epochs, _loss_is_slower, _significantly_better, _depends_on_the_architecture,
+    ),
+)  # fmt: skip

@@ -1,0 +1,92 @@
+"""What claims of several figures ask of a run before they are judged, and how epochs are compared."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ntk_repro.papers.claims import Numbers
+from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
+from ntk_repro.papers.statistics import Interval, Number, student_interval
+from ntk_repro.papers.thresholds import LARGE, MUCH, SIGNIFICANT
+
+SIGNIFICANT_LEAD = SIGNIFICANT * GUESSING_ERROR
+LARGE_LEAD = LARGE * GUESSING_ERROR
+TIMES = math.log(MUCH)
+
+# Of one training the interval of its epochs to a loss is this factor either way: seeds of one network differ by less
+# (Figures 3, 13 and 14).
+_ONE_TRAINING = math.log(1.5)
+
+
+def other_data(numbers: Numbers) -> str:
+    """Why a statement about CIFAR2 cannot be judged; "" on CIFAR-10, of which the JPEG copy counts."""
+    if str(numbers["data"]).startswith("cifar10"):
+        return ""
+    return f"{numbers.get('data_label') or numbers['data']}, not CIFAR2"
+
+
+def other_task(numbers: Numbers, net: str, width: float) -> str:
+    """Why a statement about eigenfunctions cannot be judged: they are of CIFAR-10, but for ResNet18 also of MNIST."""
+    data, known = str(numbers["data"]), ("cifar10", "mnist")
+    if net.startswith("resnet"):
+        known = ("cifar10",)
+    if not data.startswith(known):
+        return f"{numbers.get('data_label') or data}, not CIFAR-10"
+    return "" if width == 1 else f"width {width:g}"
+
+
+def copy_note(numbers: Numbers) -> str:
+    """The name of the data where it is a copy of what the paper has."""
+    label = str(numbers.get("data_label", ""))
+    return label if "copy" in label else ""
+
+
+def both(*parts: bool | None) -> bool | None:
+    """True where all are, False where one is, None else."""
+    return False if False in parts else None if None in parts else True
+
+
+def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: int) -> tuple[Interval, bool | None]:
+    """How many times the epochs of the second the first needs to a loss, and whether half of them at most.
+
+    A training that never reaches the loss needs more than all epochs. So where only the second never does, the ratio
+    is an upper bound and cannot refute; where only the first never does, it is a lower bound.
+
+    Args:
+        first: epochs of each seed, None where it is never reached.
+        second: the same of the second.
+        epochs: number of all.
+
+    Returns:
+        The logarithm of the ratio with its interval, no number where neither reaches the loss in some seed, and
+        whether the interval lies below that of half the epochs.
+    """
+    one, two = (np.array(values, float) for values in (first, second))
+    never_one, never_two = np.isnan(one), np.isnan(two)
+    if (never_one & never_two).any():
+        return Interval(math.nan, math.nan, math.nan, 0), None
+    ratios = np.log(np.where(never_one, epochs + 1, one) / np.where(never_two, epochs + 1, two))
+    found = student_interval(ratios)
+    if found.seeds == 1:
+        found = Interval(found.mean, found.mean - _ONE_TRAINING, found.mean + _ONE_TRAINING, 1)
+    less = found.below(-TIMES)
+    if (less is True and never_one.any()) or (less is False and never_two.any()):
+        less = None
+    return found, less
+
+
+def epochs_note(first: Sequence[Number], second: Sequence[Number]) -> str:
+    """The epochs of both as a note: "12, 14 against 40, never"."""
+    texts = (
+        ", ".join("never" if value is None or math.isnan(value) else f"{value:.0f}" for value in values)
+        for values in (first, second)
+    )
+    return " against ".join(texts) + " epochs"
+
+
+def points(interval: Interval) -> str:
+    """An interval of accuracies as a note: "+3.1 (+1.0 to +5.2) points"."""
+    if math.isnan(interval.low):
+        return f"{100 * interval.mean:+.1f} points, of one seed"
+    return f"{100 * interval.mean:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f}) points"
