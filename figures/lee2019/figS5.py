@@ -33,7 +33,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     colors = viridis(np.linspace(0, 0.85, len(widths)))
     against_size = _lines(right, sizes, errors, widths, "n = {:,}", colors)
     mean = np.array([line["mean"] for line in against_width])  # (sizes, widths)
-    guide(left, widths, 1.3 * mean[:, 0].max(), -0.5, r"$n^{-1/2}$")
+    guide(left, widths, 0.6 * mean[:, 0].min(), -0.5, r"$n^{-1/2}$")
     logarithmic(left, widths, "Width n")
     logarithmic(right, sizes, "Training images |D|")
     for ax in (left, right):

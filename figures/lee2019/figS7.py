@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
+from power_laws import display_activation
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -43,13 +44,15 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(panels), figsize=(4.8 * len(panels) + 0.4, 4.4), squeeze=False, layout="constrained"
     )
     numbers = [_panel(ax, data, curves, colors) for ax, (data, curves) in zip(axes[0], panels.items(), strict=True)]
+    if len(panels) == 1:
+        axes[0, 0].set_title("")  # it stands above the picture
     axes[0, 0].set_ylabel("Test accuracy after training")
     handles = [Line2D([], [], color=colors[name], marker="s", mfc=_fill(name), label=name) for name in names]
     handles += [Line2D([], [], color=MUTED, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
     handles.append(Line2D([], [], color=MUTED, marker="x", ls="", label="diverged"))
     if any(HOLLOW in name for name in names):
-        label = r"line from below: its $\eta_\mathrm{critical}$"
-        handles.append(Line2D([], [], color=MUTED, marker="|", ms=9, ls="", label=f"{HOLLOW}, {label}"))
+        label = r"$\eta_\mathrm{critical}$ of the squared loss"
+        handles.append(Line2D([], [], color=MUTED, marker="|", ms=9, ls="", label=label))
     picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "panels": numbers})
 
@@ -67,7 +70,9 @@ def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
     check_study(runs, "wide_limit_parameterization")
     panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        panels[run.config["data"]][f"{run.config['activation']}, {LOSSES[run.config['loss']]}"].append(run)
+        panels[run.config["data"]][
+            f"{display_activation(run.config['activation'])}, {LOSSES[run.config['loss']]}"
+        ].append(run)
     return {
         data: {name: by_seed(group, f"{name} on {data}") for name, group in curves.items()}
         for data, curves in panels.items()

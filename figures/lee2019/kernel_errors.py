@@ -5,7 +5,7 @@ from typing import Literal
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from power_laws import asides, by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
+from power_laws import by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import MUTED, Drawing, array
@@ -52,10 +52,10 @@ def _panel(ax: Axes, group: list[RunFolder], kernel: str, against: Against) -> d
         x, others, values, fitted, label, axis = samples, widths, errors, few, "n = {:,}", "Samples M"
     colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(others)))
     lines = []
-    for i, (other, aside) in enumerate(zip(others, asides(len(others)), strict=True)):
+    for i, other in enumerate(others):
         if not np.isfinite(values[:, i]).any():
             continue
-        look = {"color": colors[i], "marker": MARKERS[i % len(MARKERS)], "aside": aside}
+        look = {"color": colors[i], "marker": MARKERS[i % len(MARKERS)]}
         drawn = curve(ax, x.astype(float), values[:, i], label.format(int(other)), fitted=fitted[i], **look)
         lines.append({"of": int(other), **drawn})
     text = r"$n^{-1/2}$" if against == "width" else r"$M^{-1/2}$"

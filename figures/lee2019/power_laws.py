@@ -62,7 +62,7 @@ def curve(
         color: of everything.
         marker: of the means.
         fitted: the points to fit (points,), None for all; the others are drawn hollow.
-        aside: factor of x at which markers and bars are drawn, so that those of several curves do not hide each other.
+        aside: factor of x at which all is drawn, so that bars of several curves do not hide each other.
     """
     fitted = np.ones(len(x), bool) if fitted is None else fitted
     fit = power_law_fit(x[fitted], values[:, fitted].tolist())
@@ -75,7 +75,7 @@ def curve(
         with np.errstate(invalid="ignore"):
             ax.vlines(at, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=color, lw=1.0, zorder=2)
     if np.isfinite(fit.exponent):
-        ax.plot(x[fitted], fit.prefactor * x[fitted] ** fit.exponent, "-", lw=1.2, color=color, zorder=2)
+        ax.plot(at[fitted], fit.prefactor * x[fitted] ** fit.exponent, "-", lw=1.2, color=color, zorder=2)
     return {"x": x, "values": values, "mean": mean, **fit._asdict(), "fitted": x[fitted]}
 
 

@@ -37,7 +37,7 @@ def test_each_data_set_has_a_panel_and_each_activation_and_loss_a_curve(tmp_path
     assert [ax.get_title().strip() for ax in drawn.picture.axes] == ["Label of mnist5k", "Label of cifar10"]
     panels = json_ready(drawn.numbers)["panels"]
     assert [panel["data"] for panel in panels] == ["mnist5k", "cifar10"]
-    names = ["relu, cross-entropy", "relu, squared loss", "tanh, cross-entropy", "tanh, squared loss"]
+    names = ["ReLU, cross-entropy", "ReLU, squared loss", "tanh, cross-entropy", "tanh, squared loss"]
     assert [curve["name"] for curve in panels[1]["curves"]] == names
 
 

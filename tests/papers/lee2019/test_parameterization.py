@@ -11,7 +11,7 @@ def judged(claim, data="mnist5k", **changes):
     """The verdict on one curve: at rates 2^-1, 2^1 and 2^3, where a seed each loses 0.2, 0 and -0.2 points."""
     noise = np.array([-0.002, 0.0, 0.002])[:, None]
     curve = {
-        "name": "relu, cross-entropy",
+        "name": "ReLU, cross-entropy",
         "log2_eta": [-1, 1, 3],
         "seeds": [0, 1, 2],
         "n_train": 4000,
@@ -34,7 +34,7 @@ def test_curves_like_the_papers_hold():
     assert [row["number"] for row in rows] == pytest.approx([0, 0.02 / 3, 1e-16, 0.31, 1e-11], abs=1e-9)
     assert rows[BEST]["note"].startswith("93.0% in NTK parameterization and 93.0% in the standard one; 95 % interval")
     assert rows[SAME_RATE]["note"].endswith("3 rates, largest 1.0 points")
-    assert rows[BEST]["subject"] == "mnist5k, relu, cross-entropy"
+    assert rows[BEST]["subject"] == "mnist5k, ReLU, cross-entropy"
 
 
 @pytest.mark.parametrize(
