@@ -8,7 +8,7 @@ import numpy as np
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, all_hold, number, signed_sum, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold, signed_sum, student_interval
 from ntk_repro.papers.thresholds import IDENTICAL, NEARLY_IDENTICAL, SIGNIFICANT
 
 _SIMILAR = SIGNIFICANT * 0.9  # of ten classes
@@ -47,7 +47,7 @@ def _sum(curve: Numbers, terms: list[np.ndarray], signs: list[int]) -> Interval:
 @claim("both parameterizations are the same function at the start (to 1e-8)", place="section 2.1; appendix F")
 def _same_function(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        found = Interval.exact(max(number(apart[0]) for apart in curve["layerwise_apart"]))
+        found = Interval.exact(float(np.array(curve["layerwise_apart"], float)[:, 0].max()))
         yield judged(
             subject, found.below(IDENTICAL), found.mean, "difference of the outputs over the largest", "in float64"
         )
@@ -59,9 +59,9 @@ def _same_function(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _one_rate_differs(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        apart = [number(apart[-1]) for apart in curve["plain_apart"]]
+        apart = np.array(curve["plain_apart"], float)[:, -1]
         found = student_interval(apart)
-        notes = (f"after {curve['compared'][-1]} steps of full-batch gradient descent", f"least {min(apart):.2g}")
+        notes = (f"after {curve['compared'][-1]} steps of full-batch gradient descent", f"least {apart.min():.2g}")
         yield judged(subject, found.above(NEARLY_IDENTICAL), found.mean, "difference over the outputs' change", *notes)
 
 
@@ -71,7 +71,7 @@ def _one_rate_differs(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _layerwise_rates_are_identical(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        found = Interval.exact(max(number(value) for apart in curve["layerwise_apart"] for value in apart[1:]))
+        found = Interval.exact(float(np.array(curve["layerwise_apart"], float)[:, 1:].max()))
         note = f"in float64, largest after {', '.join(map(str, curve['compared'][1:]))} steps"
         yield judged(subject, found.below(IDENTICAL), found.mean, "difference over the outputs' change", note)
 
