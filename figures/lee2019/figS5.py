@@ -14,7 +14,7 @@ MARKERS = "os^Dv<>p"
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """RMSE of the test outputs at the end of training: left against the width, right against the number of images."""
-    groups = by_settings(runs, "wide_limit_linearization_error", "loss", "classes", "sizes", "learning_rate")
+    groups = by_settings(runs, "wide_limit_linearization_error", "loss", "classes", "sizes", "widths")
     by_loss = {group[0].config["loss"]: group for group in groups}
     squared, other = by_loss.get("half_mean_squared_error"), by_loss.get("cross_entropy")
     if squared is None or len(by_loss) < len(groups):
@@ -28,8 +28,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     if other is not None:
         count = len(array(other[0], "sizes"))
         colors, label = plt.get_cmap("Oranges")(np.linspace(0.6, 0.9, count)), "cross-entropy, |D| = {:,}"
-        by_width = _errors(other).swapaxes(1, 2)
-        cross_entropy = _lines(left, widths, by_width, array(other[0], "sizes"), label, colors, MARKERS[::-1])
+        x, by_width = array(other[0], "widths"), _errors(other).swapaxes(1, 2)
+        cross_entropy = _lines(left, x, by_width, array(other[0], "sizes"), label, colors, MARKERS[::-1])
     colors = viridis(np.linspace(0, 0.85, len(widths)))
     against_size = _lines(right, sizes, errors, widths, "n = {:,}", colors)
     mean = np.array([line["mean"] for line in against_width])  # (sizes, widths)

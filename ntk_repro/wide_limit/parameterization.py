@@ -32,7 +32,7 @@ from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
 # The comparison of the parameterizations step by step: training images, an eta_0 that trains and is below critical,
 # steps, and initializations, of which the first is the run's.
-_COMPARED_IMAGES, _COMPARED_ETA, _COMPARED_STEPS, _COMPARED_STARTS = 64, 0.25, (0, 1, 10, 100), 3
+_COMPARED_IMAGES, _COMPARED_ETA, _COMPARED_STEPS, _COMPARED_STARTS = 32, 0.25, (0, 1, 10, 100), 3
 
 
 @dataclass(frozen=True)

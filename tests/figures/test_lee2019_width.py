@@ -30,12 +30,12 @@ def moved(root, seed=0, noise=0.0, **settings):
     return finished("wide_limit_drift", config, root, changes)
 
 
-def apart(root, seed=0, exponent=-0.5, sizes=(8, 16, 32), **settings):
-    config = linearization_error.Config(widths=WIDTHS, sizes=sizes, steps=2, seed=seed, **settings)
-    errors = np.array(WIDTHS, float)[:, None] ** exponent * np.array(sizes, float) ** (0.25 + 0.01 * seed)
+def apart(root, seed=0, exponent=-0.5, sizes=(8, 16, 32), widths=WIDTHS, **settings):
+    config = linearization_error.Config(widths=widths, sizes=sizes, steps=2, seed=seed, **settings)
+    errors = np.array(widths, float)[:, None] ** exponent * np.array(sizes, float) ** (0.25 + 0.01 * seed)
     over_steps = np.stack([0.1 * errors, errors], axis=-1)
     arrays = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
-    arrays |= {"widths": WIDTHS, "sizes": sizes, "steps": [1, 2], "learning_rate_ratio": np.full((4, len(sizes)), 0.4)}
+    arrays |= {"widths": widths, "sizes": sizes, "steps": [1, 2], "learning_rate_ratio": np.full((4, len(sizes)), 0.4)}
     return finished("wide_limit_linearization_error", config, root, arrays)
 
 
@@ -108,7 +108,7 @@ def test_figure_s5_fits_along_both_axes(tmp_path):
 
 
 def test_figure_s5_has_a_curve_of_the_other_loss(tmp_path):
-    other = {"loss": "cross_entropy", "classes": (0, 1, 2), "sizes": (16,)}
+    other = {"loss": "cross_entropy", "classes": (0, 1, 2), "sizes": (16,), "widths": WIDTHS[:3]}
     runs = [apart(tmp_path, s, -0.5 - 0.02 * s, **settings) for settings in (other, {}) for s in (0, 1)]
     drawing = draw("lee2019/figS5", runs)
     numbers = json_ready(drawing.numbers)

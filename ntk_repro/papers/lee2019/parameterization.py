@@ -59,9 +59,10 @@ def _same_function(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _one_rate_differs(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
-        apart = np.array(curve["plain_apart"], float)[:, -1]
+        apart = np.array(curve["plain_apart"], float)[:, 1:].max(axis=1)
         found = student_interval(apart)
-        notes = (f"after {curve['compared'][-1]} steps of full-batch gradient descent", f"least {apart.min():.2g}")
+        steps = f"largest after {', '.join(map(str, curve['compared'][1:]))} steps, full batch"
+        notes = (f"95 % interval {found.low:.2g} to {found.high:.2g}", steps)
         yield judged(subject, found.above(NEARLY_IDENTICAL), found.mean, "difference over the outputs' change", *notes)
 
 
