@@ -40,11 +40,18 @@ def _display(found: Interval) -> str:
     return "no interval" if math.isnan(found.low) else f"95 % interval {found.low:.2f} to {found.high:.2f}"
 
 
-def _unsettled(fit: Numbers) -> str:
+def _still_training(fit: Numbers) -> str:
     """Why an exponent is not yet that of trained networks; the paper trains 2^16 steps and more."""
     last = [number(at["exponent"]) for at in fit["fit_by_step"][-2:]]
     moved = len(last) == 2 and abs(last[1] - last[0]) > RATE / 2
     return f"it still changes in training, from {last[0]:.2f} at half of the steps" if moved else ""
+
+
+def _still_narrow(fit: Numbers) -> str:
+    """Why an exponent is not yet that of large width, and so does not refute what is said of it."""
+    everywhere = number(fit["all_widths"]["exponent"])
+    moved = abs(number(fit["exponent"]) - everywhere) > RATE / 2
+    return f"it still changes with the width, from {everywhere:.2f} over all" if moved else ""
 
 
 def _exponent(
@@ -54,17 +61,28 @@ def _exponent(
     decide: Decision,
     *,
     meaning: str = "exponent of the width",
+    trained: bool = True,
     paper: Number = None,
 ) -> Verdict:
-    """On the exponent of one of the panel's quantities, fitted to its wider networks."""
+    """On the exponent of one of the panel's quantities, fitted to its wider networks.
+
+    Args:
+        panel: with the fits.
+        name: of the quantity.
+        subject: its name in words.
+        decide: whether an interval says so.
+        meaning: of the exponent.
+        trained: whether this is said of the end of training.
+        paper: the exponent that is printed.
+    """
     fit = panel["curves"][name] if name in panel["curves"] else panel["undrawn"][name]
     found, widths = _interval(fit, len(panel["seeds"])), fit["fitted"]
     notes = [f"{_display(found)}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
     if len(widths) < len(panel["widths"]):
         notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
-    subject = f"{panel['title']}, {subject}"
-    why = _unsettled(fit)
-    return judged(subject, decide(found), found.mean, meaning, *notes, unless=why, paper=paper)
+    holds, why = decide(found), _still_training(fit) if trained else ""
+    why = why or (_still_narrow(fit) if holds is False else "")
+    return judged(f"{panel['title']}, {subject}", holds, found.mean, meaning, *notes, unless=why, paper=paper)
 
 
 def _kinds(panel: Numbers) -> dict[str, str]:
@@ -145,7 +163,7 @@ def _only_the_number_differs(panel: Numbers) -> Iterator[Verdict]:
 )  # fmt: skip
 def _single_weights(panel: Numbers) -> Iterator[Verdict]:
     for kind, subject in _kinds(panel).items():
-        yield _exponent(panel, f"{kind}_largest", subject, Interval.below)
+        yield _exponent(panel, f"{kind}_largest", subject, Interval.below, trained=False)
 
 
 @claim(
@@ -153,7 +171,7 @@ def _single_weights(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="section 2.4",
 )  # fmt: skip
 def _activations(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "activations", "hidden activations", Interval.below)
+    yield _exponent(panel, "activations", "hidden activations", Interval.below, trained=False)
 
 
 @claim(
@@ -161,7 +179,7 @@ def _activations(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="section 2.4",
 )  # fmt: skip
 def _outputs(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "outputs", "training outputs", _as_power(0.0))
+    yield _exponent(panel, "outputs", "training outputs", _as_power(0.0), trained=False)
 
 
 def _pooled(lines: list[Numbers]) -> PowerLaw:
