@@ -25,9 +25,9 @@ LOOKS = {
     "output": ("output weights", "#009E73", "^"),
     "ntk": (r"$\hat\Theta$ (NTK)", "#CC79A7", "D"),
     "nngp": (r"$\hat{\mathcal{K}}$ (NNGP)", "#404040", "v"),
+    "ntk_from_analytic": (r"$\hat\Theta$ at the start, from $\Theta$", "#56B4E9", "P"),
 }
-
-WIDEST = 3  # widths
+READ_OUT = {"input": "non-read-out weights", "output": "read-out weights"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -43,18 +43,24 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
     config, widths = group[0].config, array(group[0], "widths").astype(float)
-    names = [name for name in LOOKS if name in group[0].result()]
-    changes = {name: np.stack([array(run, name) for run in group]) for name in names}  # (seeds, widths, steps)
-    curves = {}
-    for name in names:
-        label, color, marker = LOOKS[name]
-        curves[name] = curve(ax, widths, changes[name][..., -1], label, color=color, marker=marker)
-        # The limit of large width: narrow networks change so much that the curves flatten.
-        curves[name]["widest"] = _fit(widths[-WIDEST:], changes[name][:, -WIDEST:, -1])
+    changes = _changes(group)
+    # The limit of large width: narrow networks change so much that the curves flatten.
+    wide = np.arange(len(widths)) >= len(widths) - max(3, (len(widths) + 1) // 2)
+    curves, undrawn = {}, {}
+    for name, values in changes.items():
+        if name not in LOOKS:
+            undrawn[name] = {"values": values[..., -1], **_fit(widths[wide], values[:, wide, -1])}
+            undrawn[name]["fitted"] = widths[wide]
+        else:
+            label, color, marker = LOOKS[name]
+            label = READ_OUT.get(name, label) if config["depth"] == 1 else label
+            curves[name] = curve(ax, widths, values[..., -1], label, color=color, marker=marker, fitted=wide)
+            curves[name]["mean_by_step"] = geometric_mean(values)
+        of = curves.get(name) or undrawn[name]
+        of["all_widths"] = _fit(widths, values[..., -1])
         # Whether the exponent depends on how long the networks were trained.
-        by_step = [_fit(widths, changes[name][..., i]) for i in range(changes[name].shape[-1])]
-        curves[name] |= {"mean_by_step": geometric_mean(changes[name]), "fit_by_step": by_step}
-    first = {name: curves[name]["mean"][0] for name in names}
+        of["fit_by_step"] = [_fit(widths[wide], values[:, wide, i]) for i in range(values.shape[-1])]
+    first = {name: found["mean"][0] for name, found in curves.items()}
     guide(ax, widths, 0.6 * first["output"], -0.5, r"$n^{-1/2}$")
     guide(ax, widths, 0.6 * first.get("intermediate", first["input"]), -1.0, r"$n^{-1}$")
     logarithmic(ax, widths.astype(int), "Width n")
@@ -65,6 +71,7 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
     facts = f"classes {' and '.join(map(str, config['classes']))}, {facts}" if config["classes"] else facts
     facts = f"{data}, {facts}" if name_data else facts
     facts += f" ({ratio:.2g} of critical)" + (f", {len(group)} seeds" if len(group) > 1 else "")
+    facts += "" if wide.all() else "; hollow: not fitted"
     titled(ax, _title(config), facts, fontsize=7)
     return {
         "title": _title(config),
@@ -75,7 +82,27 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
         "learning_rate_ratio": ratio,
         **{name: config[name] for name in ("depth", "activation", "n_train", "learning_rate", "kernel_outputs")},
         "curves": curves,
+        "undrawn": undrawn,
     }
+
+
+def _changes(group: list[RunFolder]) -> dict[str, np.ndarray]:
+    """Everything whose power of the width counts, (seeds, widths, steps)."""
+
+    def stacked(name: str) -> np.ndarray:
+        return np.stack([array(run, name) for run in group])
+
+    kinds = [kind for kind in ("input", "intermediate", "output") if kind in group[0].result()]
+    names = [*kinds, "ntk", "nngp", *(f"{kind}_largest" for kind in kinds), "activations", "outputs"]
+    changes = {name: stacked(name) for name in names}
+    # It has no steps: the same at all of them.
+    changes["ntk_from_analytic"] = stacked("ntk_from_analytic")[..., None] * np.ones(changes["ntk"].shape[-1])
+    changes["ntk_over_distance"] = changes["ntk"] / changes["ntk_from_analytic"]
+    absolute = {kind: changes[kind] * stacked(f"{kind}_size")[..., None] for kind in kinds}
+    if "intermediate" in kinds:
+        for other in ("input", "output"):
+            changes[f"intermediate_over_{other}"] = absolute["intermediate"] / absolute[other]
+    return changes
 
 
 def _fit(widths: np.ndarray, changes: np.ndarray) -> dict[str, float]:

@@ -3,8 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from power_laws import by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
+from power_laws import asides, by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
+from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import MUTED, Drawing, array, draw_command, header
 from ntk_repro.record import RunFolder
 
@@ -13,44 +14,70 @@ MARKERS = "os^Dv<>p"
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """RMSE of the test outputs at the end of training: left against the width, right against the number of images."""
-    (group,) = by_settings(runs, "wide_limit_linearization_error")
-    config, widths, sizes = group[0].config, array(group[0], "widths"), array(group[0], "sizes")
-    errors = np.stack([array(run, "test_rmse")[..., -1] for run in group])  # (seeds, widths, sizes)
-    picture, (left, right) = plt.subplots(1, 2, figsize=(9.2, 5.0), sharey=True, layout="constrained")
-    against_width = _panel(left, widths, errors.swapaxes(1, 2), sizes, "|D| = {:,}", "Width n")
-    against_size = _panel(right, sizes, errors, widths, "n = {:,}", "Training images |D|")
+    groups = by_settings(runs, "wide_limit_linearization_error", "loss", "classes", "sizes", "widths")
+    by_loss = {group[0].config["loss"]: group for group in groups}
+    squared, other = by_loss.get("half_mean_squared_error"), by_loss.get("cross_entropy")
+    if squared is None or len(by_loss) < len(groups):
+        raise UserError("figure S5 takes runs of one setting with the squared loss, and of one with cross-entropy")
+    config, widths, sizes = squared[0].config, array(squared[0], "widths"), array(squared[0], "sizes")
+    picture, (left, right) = plt.subplots(1, 2, figsize=(9.2, 5.2), sharey=True, layout="constrained")
+    errors, viridis = _errors(squared), plt.get_cmap("viridis")
+    colors = viridis(np.linspace(0, 0.85, len(sizes)))
+    against_width = _lines(left, widths, errors.swapaxes(1, 2), sizes, "|D| = {:,}", colors)
+    cross_entropy = []
+    if other is not None:
+        count = len(array(other[0], "sizes"))
+        colors, label = plt.get_cmap("Oranges")(np.linspace(0.6, 0.9, count)), "cross-entropy, |D| = {:,}"
+        x, by_width = array(other[0], "widths"), _errors(other).swapaxes(1, 2)
+        cross_entropy = _lines(left, x, by_width, array(other[0], "sizes"), label, colors, MARKERS[::-1])
+    colors = viridis(np.linspace(0, 0.85, len(widths)))
+    against_size = _lines(right, sizes, errors, widths, "n = {:,}", colors)
     mean = np.array([line["mean"] for line in against_width])  # (sizes, widths)
-    guide(left, widths, 1.3 * mean[:, 0].max(), -0.5, r"$n^{-1/2}$")
+    guide(left, widths, 0.6 * mean[:, 0].min(), -0.5, r"$n^{-1/2}$")
+    logarithmic(left, widths, "Width n")
+    logarithmic(right, sizes, "Training images |D|")
+    for ax in (left, right):
+        legend_below(ax)
     left.set_ylabel("RMSE between network and linearization, test points")
-    ratio = max(float(array(run, "learning_rate_ratio").max()) for run in group)
+    ratio = max(float(array(run, "learning_rate_ratio").max()) for run in squared)
     facts = f"{config['depth']} hidden {display_activation(config['activation'])} layers, {config['steps']:,} steps, "
     facts += f"η = {config['learning_rate']:g} ({ratio:.2g} of critical)"
-    left.set_title(facts + (f", {len(group)} seeds" if len(group) > 1 else ""), fontsize=8, color=MUTED, loc="left")
+    left.set_title(facts + (f", {len(squared)} seeds" if len(squared) > 1 else ""), fontsize=8, color=MUTED, loc="left")
     return Drawing(
         picture,
         {
             **header(picture, runs, preset),
-            "seeds": seeds_of(group),
+            "seeds": seeds_of(squared),
             "steps": config["steps"],
             "learning_rate_ratio": ratio,
             "against_width": against_width,
             "against_size": against_size,
-            "train_loss": np.stack([array(run, "train_loss")[..., -1] for run in group]),
-            "test_scale": np.stack([array(run, "test_scale")[..., -1] for run in group]),
+            "cross_entropy": cross_entropy,
+            "train_loss": np.stack([array(run, "train_loss")[..., -1] for run in squared]),
+            "test_scale": np.stack([array(run, "test_scale")[..., -1] for run in squared]),
         },
     )
 
 
-def _panel(ax: Axes, x: np.ndarray, errors: np.ndarray, others: np.ndarray, label: str, axis_label: str) -> list[dict]:
+def _errors(group: list[RunFolder]) -> np.ndarray:
+    """At the end of training (seeds, widths, sizes)."""
+    return np.stack([array(run, "test_rmse")[..., -1] for run in group])
+
+
+def _lines(
+    ax: Axes,
+    x: np.ndarray,
+    errors: np.ndarray,
+    others: np.ndarray,
+    label: str,
+    colors: np.ndarray,
+    marks: str = MARKERS,
+) -> list[dict]:
     """One curve for each of `others`: errors (seeds, others, x)."""
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(others)))
     lines = []
-    for i, other in enumerate(others):
-        look = {"color": colors[i], "marker": MARKERS[i % len(MARKERS)]}
-        line = curve(ax, x.astype(float), errors[:, i], label.format(int(other)), **look)
-        lines.append({"of": int(other), **line})
-    logarithmic(ax, x, axis_label)
-    legend_below(ax)
+    for i, (other, aside) in enumerate(zip(others, asides(len(others)), strict=True)):
+        look = {"color": colors[i], "marker": marks[i % len(marks)], "aside": aside}
+        lines.append({"of": int(other), **curve(ax, x.astype(float), errors[:, i], label.format(int(other)), **look)})
     return lines
 
 

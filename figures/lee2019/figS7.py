@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
+from power_laws import display_activation
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -31,6 +32,7 @@ from ntk_repro.record import RunFolder
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
 CURVE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], COLORS["fourth"], COLORS["baseline"])
 LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "standard parameterization")}
+HOLLOW = "squared loss"  # so that the losses differ in grey, too
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -42,15 +44,21 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(panels), figsize=(4.8 * len(panels) + 0.4, 4.4), squeeze=False, layout="constrained"
     )
     numbers = [_panel(ax, data, curves, colors) for ax, (data, curves) in zip(axes[0], panels.items(), strict=True)]
+    if len(panels) == 1:
+        axes[0, 0].set_title("")  # it stands above the picture
     axes[0, 0].set_ylabel("Test accuracy after training")
-    handles = [Line2D([], [], color=colors[name], label=name) for name in names]
+    handles = [Line2D([], [], color=colors[name], marker="s", mfc=_fill(name), label=name) for name in names]
     handles += [Line2D([], [], color=MUTED, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
     handles.append(Line2D([], [], color=MUTED, marker="x", ls="", label="diverged"))
-    if any("squared" in name for name in names):
-        label = r"$\eta_\mathrm{critical}$, squared loss"
-        handles.append(Line2D([], [], color=MUTED, marker="v", mfc="none", ls="", label=label))
+    if any(HOLLOW in name for name in names):
+        label = r"$\eta_\mathrm{critical}$ of the squared loss"
+        handles.append(Line2D([], [], color=MUTED, marker="|", ms=9, ls="", label=label))
     picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "panels": numbers})
+
+
+def _fill(name: str) -> str | None:
+    return "white" if HOLLOW in name else None
 
 
 def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
@@ -62,7 +70,9 @@ def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
     check_study(runs, "wide_limit_parameterization")
     panels: dict[str, dict[str, list[RunFolder]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        panels[run.config["data"]][f"{run.config['activation']}, {LOSSES[run.config['loss']]}"].append(run)
+        panels[run.config["data"]][
+            f"{display_activation(run.config['activation'])}, {LOSSES[run.config['loss']]}"
+        ].append(run)
     return {
         data: {name: by_seed(group, f"{name} on {data}") for name, group in curves.items()}
         for data, curves in panels.items()
@@ -88,11 +98,13 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
         "name": name,
         "log2_eta": log2_eta,
         "seeds": [run.config["seed"] for run in group],
-        "one_step_apart": max(float(array(run, "one_step_apart")) for run in group),
+        **{count: group[0].environment.get("provenance", {}).get(count) for count in ("n_train", "n_test")},
+        "compared": array(group[0], "compared"),
+        **{name: np.concatenate([array(run, name) for run in group]) for name in ("layerwise_apart", "plain_apart")},
     }
     for which, (marker, line, _) in LOOKS.items():
         accuracy = mean_and_std(group, f"{which}_test_accuracy")
-        ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, lw=1.2, ms=4.5, alpha=0.9)
+        ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, mfc=_fill(name), lw=1.2, ms=4.5)
         band(ax, log2_eta, accuracy, color, 0.15)
         diverged = log2_eta[accuracy.seeds == 0]
         # The two parameterizations side by side, so that neither hides the other.
@@ -100,9 +112,10 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
         ax.plot(diverged + aside, np.full(len(diverged), 0.02), "x", color=color, ms=5)
         critical = float(np.mean([np.log2(array(run, f"{which}_eta_critical")) for run in group]))
         if group[0].config["loss"] == "half_mean_squared_error":
-            ax.plot(critical, 0.07, "v", mfc="none" if which == "ntk" else color, color=color, ms=5)
+            ax.plot([critical, critical], [0, 0.1], ls=line, color=color, lw=1.6)
         numbers |= {
             f"{which}_accuracy": accuracy.mean,
+            f"{which}_accuracy_by_seed": np.stack([array(run, f"{which}_test_accuracy") for run in group]),
             f"{which}_accuracy_std": accuracy.std,
             f"{which}_seeds": accuracy.seeds,
             f"{which}_log2_eta_critical": critical,

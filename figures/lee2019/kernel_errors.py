@@ -9,15 +9,12 @@ from power_laws import by_settings, curve, display_activation, guide, legend_bel
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import MUTED, Drawing, array
+from ntk_repro.papers.lee2019.width import MOST_SAMPLES
 from ntk_repro.record import RunFolder
 
 KERNELS = {"nngp": r"NNGP $\hat{\mathcal{K}}$", "ntk": r"NTK $\hat\Theta$"}
 MARKERS = "os^Dv<>p"
 LAYERS = {1: "one hidden layer", 2: "two hidden layers", 3: "three hidden layers"}
-
-# Averages over M samples lose their spread, n^-1/2 M^-1/2, but not their bias, n^-1: the spread dominates,
-# and the error falls as M^-1/2, only where M is well below n.
-LARGEST_SHARE = 0.1
 
 Against = Literal["width", "samples"]
 
@@ -48,7 +45,7 @@ def _panel(ax: Axes, group: list[RunFolder], kernel: str, against: Against) -> d
     depth = group[0].config["depth"]
     widths, samples = array(group[0], "widths"), array(group[0], "samples")
     errors = np.stack([array(run, f"{kernel}_error") for run in group])  # (seeds, widths, samples)
-    few = samples[None, :] <= LARGEST_SHARE * widths[:, None]
+    few = samples[None, :] <= MOST_SAMPLES * widths[:, None]
     if against == "width":
         x, others, values, fitted, label, axis = widths, samples, errors.swapaxes(1, 2), few.T, "M = {:,}", "Width n"
     else:

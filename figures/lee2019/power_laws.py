@@ -47,8 +47,9 @@ def curve(
     color: str,
     marker: str = "o",
     fitted: np.ndarray | None = None,
+    aside: float = 1.0,
 ) -> dict:
-    """Draws values (seeds, points) against x: a marker at their geometric mean, a dot per seed, and the fitted line.
+    """Draws values (seeds, points) against x: a marker at their geometric mean, a bar over all seeds, the fitted line.
 
     Returns the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
     `fitted`, the x that it was made from. The exponent stands in the legend.
@@ -61,18 +62,20 @@ def curve(
         color: of everything.
         marker: of the means.
         fitted: the points to fit (points,), None for all; the others are drawn hollow.
+        aside: factor of x at which all is drawn, so that bars of several curves do not hide each other.
     """
     fitted = np.ones(len(x), bool) if fitted is None else fitted
     fit = power_law_fit(x[fitted], values[:, fitted].tolist())
     mean = geometric_mean(values)
     entry = label if np.isnan(fit.exponent) else f"{label}: {display_exponent(fit)}"
-    ax.plot(x[fitted], mean[fitted], marker, color=color, label=entry, zorder=3)
-    ax.plot(x[~fitted], mean[~fitted], marker, color=color, mfc="white", zorder=3)
-    if len(values) > 1:
-        for row in values:
-            ax.plot(x, row, ".", ms=2.5, mew=0, alpha=0.5, color=color, zorder=2)
+    at = x * aside
+    ax.plot(at[fitted], mean[fitted], marker, color=color, label=entry, zorder=3)
+    ax.plot(at[~fitted], mean[~fitted], marker, color=color, mfc="white", zorder=3)
+    if len(values) > 1 and np.isfinite(values).any():
+        with np.errstate(invalid="ignore"):
+            ax.vlines(at, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=color, lw=1.0, zorder=2)
     if np.isfinite(fit.exponent):
-        ax.plot(x[fitted], fit.prefactor * x[fitted] ** fit.exponent, "-", lw=1.2, color=color, zorder=2)
+        ax.plot(at[fitted], fit.prefactor * x[fitted] ** fit.exponent, "-", lw=1.2, color=color, zorder=2)
     return {"x": x, "values": values, "mean": mean, **fit._asdict(), "fitted": x[fitted]}
 
 
@@ -82,6 +85,11 @@ def geometric_mean(values: np.ndarray) -> np.ndarray:
     logs = np.where(positive, np.log(np.where(positive, values, 1.0)), 0.0)
     count = positive.sum(axis=0)
     return np.where(count, np.exp(logs.sum(axis=0) / np.maximum(count, 1)), np.nan)
+
+
+def asides(count: int) -> np.ndarray:
+    """Values of `curve`'s `aside` for several curves through the same x."""
+    return 1.035 ** (np.arange(count) - (count - 1) / 2)
 
 
 def display_exponent(fit: PowerLaw) -> str:
@@ -109,7 +117,7 @@ def logarithmic(ax: Axes, ticks: Sequence[int] | np.ndarray, label: str) -> None
 
 def legend_below(ax: Axes, columns: int = 2) -> None:
     """The legend under the axes, with a title that explains the numbers after the names."""
-    title = "exponent and its 95 % confidence interval"
+    title = "exponent and its 95 % confidence interval; bars: all seeds"
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13), "ncols": columns}
     ax.legend(**below, title=title, title_fontsize=8, fontsize=8, handletextpad=0.3, columnspacing=1.2)
 

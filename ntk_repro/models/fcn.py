@@ -28,6 +28,7 @@ class FCN(ParameterizedNetwork):
         x = x.reshape(x.shape[0], -1)
         for layer in range(self.depth):
             x = act(self.finite.dense(x, self.hidden, name=f"Dense_{layer}"))
+            self.sow("intermediates", "hidden_layers", x)
         self.sow("intermediates", "readout_inputs", x)
         return self.finite.dense(x, self.num_outputs, name="readout")
 

@@ -165,6 +165,11 @@ class Interval(NamedTuple):
         return False if self.high < least or self.low > most else None
 
 
+def all_hold(*verdicts: bool | None) -> bool | None:
+    """True where all of several verdicts are, False where one is; None else."""
+    return False if any(one is False for one in verdicts) else None if None in verdicts else True
+
+
 def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 

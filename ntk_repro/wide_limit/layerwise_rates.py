@@ -4,7 +4,7 @@ Source: Lee et al. 2019, appendix F (Eqs. S36, S37).
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -105,50 +105,68 @@ def standard_parameters(params: PyTree, sigma_w: float, sigma_b: float) -> PyTre
     return jax.tree_util.tree_map_with_path(value, params)
 
 
-def one_step_apart(
+def outputs_apart(
     ntk: Network,
     standard: Network,
     x: Float[np.ndarray, "n ..."],
     y: Float[np.ndarray, "n k"],
     *,
-    eta_0: float,
+    rates: PyTree,
+    standard_rate: float,
     sigma_w: float,
     sigma_b: float,
     loss: str = "half_mean_squared_error",
-) -> float:
-    """The difference between one step of gradient descent in the two parameterizations, as a share of the step.
+    steps: Sequence[int] = (0, 1, 10, 100),
+) -> Float[np.ndarray, " s"]:
+    """The difference between gradient descent in the two parameterizations from one function, in float64.
 
-    The networks start at the same function; the one in NTK parameterization steps by Eq. S37, the other by
-    `standard_learning_rate`. In float64, so that 0 up to rounding means that Eq. S37 holds.
+    Source: Lee et al. 2019, appendix F: 0 up to rounding before the first step, and throughout by Eq. (S37).
+
+    Args:
+        ntk: the network in NTK parameterization, with the parameters to start from.
+        standard: the same architecture in standard parameterization; its parameters are not used.
+        x: training inputs, all in every step.
+        y: targets.
+        rates: a learning rate for each parameter in NTK parameterization, such as `rates_by_parameter`.
+        standard_rate: that of all parameters in standard parameterization.
+        sigma_w: of W = sigma_w / sqrt(n_l) omega.
+        sigma_b: of b = sigma_b beta.
+        loss: as for `ntk_repro.training.descend`.
+        steps: after which steps, increasing.
 
     Returns:
-        max |f_ntk - f_standard| / max |f_standard - f_0| over the outputs on x after the step.
+        max |f_ntk - f_standard| / max |f_standard - f_0| over the outputs on x, before the first step / max |f_0|.
     """
-    rates = rates_by_parameter(ntk.params, eta_0, sigma_w, sigma_b)
-    rate = standard_learning_rate(eta_0, widest_layer(ntk.params))
+    known = Loss.named(loss)
     with float64_scope(), jax.default_matmul_precision("highest"):
         params = cast(ntk.params, np.dtype("float64"))
-        starts = params, standard_parameters(params, sigma_w, sigma_b)
-        step = _outputs_around_a_step(ntk.apply_fn, standard.apply_fn, Loss.named(loss))
+        starts = {"ntk": params, "standard": standard_parameters(params, sigma_w, sigma_b)}
+        all_rates = {"ntk": rates, "standard": jax.tree.map(lambda _: standard_rate, params)}
         data = jnp.asarray(x, jnp.float64), jnp.asarray(y, jnp.float64)
-        before, f_ntk, f_standard = step(starts, (ntk.state, standard.state), rates, rate, *data)
-        return float(jnp.abs(f_ntk - f_standard).max() / jnp.abs(f_standard - before).max())
+        fx_ntk, fx_standard = (
+            np.asarray(_outputs_of_descent(net.apply_fn, known, max(steps))(starts[p], net.state, all_rates[p], *data))
+            for p, net in (("ntk", ntk), ("standard", standard))
+        )
+    start = fx_standard[0]
+    sizes = [np.abs(fx_standard[step] - (start if step else 0.0)).max() for step in steps]
+    return np.array([np.abs(fx_ntk[step] - fx_standard[step]).max() for step in steps]) / sizes
 
 
 @functools.lru_cache(maxsize=8)
-def _outputs_around_a_step(ntk_fn: Callable, standard_fn: Callable, loss: Loss) -> Callable[..., tuple[Array, ...]]:
-    @jax.jit
-    def outputs(starts, states, rates, rate, x, y):
-        def after(apply_fn, params, state, rates):
-            gradient = jax.grad(lambda params: loss(apply_fn(params, state, x), y))(params)
-            return apply_fn(jax.tree.map(lambda p, g, eta: p - eta * g, params, gradient, rates), state, x)
+def _outputs_of_descent(apply_fn: Callable, loss: Loss, steps: int) -> Callable[..., Float[Array, "s n k"]]:
+    """Before the first step and after each."""
 
-        same = jax.tree.map(lambda _: rate, starts[1])
-        return (
-            standard_fn(starts[1], states[1], x),
-            after(ntk_fn, starts[0], states[0], rates),
-            after(standard_fn, starts[1], states[1], same),
-        )
+    @jax.jit
+    def outputs(params, state, rates, x, y):
+        def value(params):
+            fx = apply_fn(params, state, x)
+            return loss(fx, y), fx
+
+        def step(params, _):
+            gradient, fx = jax.grad(value, has_aux=True)(params)
+            return jax.tree.map(lambda p, g, eta: p - eta * g, params, gradient, rates), fx
+
+        return jax.lax.scan(step, params, length=steps + 1)[1]
 
     return outputs
 

@@ -4,7 +4,7 @@ Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -18,32 +18,46 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, check_increasing
+from ntk_repro.training import Descent, train_pair
+from ntk_repro.wide_limit.settings import (
+    RegressionSettings,
+    StepSettings,
+    WidthsSettings,
+    check_increasing,
+    check_outputs_for_loss,
+)
+
+Outputs = tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]
+"""On the training and on the test images, at the observed steps."""
 
 
 @dataclass(frozen=True)
 class Config(TrainingSizes, StepSettings, RegressionSettings, NTest, WidthsSettings):
-    """Trains networks of many widths on data sets of many sizes; compares each with its linearization's closed form."""
+    """Trains networks of many widths on data sets of many sizes; compares each with its linearization."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
     sizes: tuple[int, ...] = (32, 64, 128, 256)
     """Numbers of training images, all in every step; the smaller are the beginning of the larger."""
     n_test: int = 128
     """Test images, on which the outputs are compared."""
-    classes: tuple[int, int] = (7, 0)
-    """The two classes, as targets +1 and -1."""
+    classes: tuple[int, ...] | None = (7, 0)
+    """Two classes as targets +1 and -1; three or more, as cross_entropy needs them, or none for all, one-hot."""
+    loss: Literal["half_mean_squared_error", "cross_entropy"] = "half_mean_squared_error"
+    """Squared loss, 1/2 mean over images and outputs, or softmax cross-entropy."""
     learning_rate: float = 0.2
-    """Of the loss 1/2 mean (f - y)^2 over the images; the same for all sizes, about half the critical one."""
+    """Of the averaged loss; the same for all sizes, by default about half the critical one."""
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
         sizes = " to ".join(f"{size:,}" for size in dict.fromkeys((self.sizes[0], self.sizes[-1])))
-        return f"fcn, {self.width_range} on {sizes} images of {self.data}"
+        loss = ", cross-entropy" if self.loss == "cross_entropy" else ""
+        return f"fcn, {self.width_range} on {sizes} images of {self.data}{loss}"
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         check_increasing("sizes", self.sizes)
+        check_outputs_for_loss(self.loss, self.classes)
         return super().canonical()
 
 
@@ -51,8 +65,8 @@ class Config(TrainingSizes, StepSettings, RegressionSettings, NTest, WidthsSetti
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains every network, or continues a run that was interrupted, or returns one that is done.
 
-    A linearization trained by the same steps of gradient descent has the closed form of `mse_dynamics`, exact for
-    discrete steps, with the kernel of the network at its initialization.
+    Both are trained by the same steps of gradient descent. For the squared loss the linearization has the closed form
+    of `mse_dynamics`, exact for discrete steps, with the kernel of the network at its initialization.
 
     The result's arrays, for w widths, d sizes and s observed steps: `widths` (w,), `sizes` (d,), `steps` (s,);
     `test_rmse`, `train_rmse` (w, d, s): root mean squared difference of the outputs of network and linearization;
@@ -70,30 +84,59 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
 
 def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFolder) -> dict[str, np.ndarray]:
     console.print(f"width {width:,}, {n:,} images", highlight=False)
-    x, y, x_test = data.x_train[:n], data.y_train[:n], data.x_test
-    net = Network.create(config.module(width), key_for(config.seed, INIT), x.shape[1:])
-
-    def observe(params: Any) -> tuple[Array, Array]:
-        return net.apply(params, x), net.apply(params, x_test)
-
-    descent = config.descend(net, x, y, observe, folder, f"{width}_{n}")
+    data = replace(data, x_train=data.x_train[:n], y_train=data.y_train[:n])
+    net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
+    compared = _with_closed_form if config.loss == "half_mean_squared_error" else _side_by_side
+    descent, (fx_train_lin, fx_test_lin) = compared(config, net, data, folder, f"{width}_{n}")
     fx_train, fx_test = descent.observations
-    dynamics = mse_dynamics(empirical_gram(net, x), y)
-    # The closed form is for the summed loss; the learning rate is for its mean over the n targets.
-    fx_train_lin, fx_test_lin = dynamics.outputs_after(
-        np.array(config.observed),
-        config.learning_rate / y.size,
-        fx_train_0=net(x),
-        fx_test_0=net(x_test),
-        k_test_train=empirical_gram(net, x_test, x),
-    )
     return {
         "test_rmse": _rms(fx_test - fx_test_lin),
         "train_rmse": _rms(fx_train - fx_train_lin),
         "test_scale": _rms(fx_test_lin),
-        "train_loss": _rms(fx_train - y) ** 2 / 2,
+        "train_loss": np.asarray(descent.train_loss),
         "learning_rate_ratio": np.asarray(descent.ratio),
     }
+
+
+def _with_closed_form(
+    config: Config, net: Network, data: RegressionData, folder: RunFolder, name: str
+) -> tuple[Descent, Outputs]:
+    """The trained network, and the outputs of its linearization."""
+    x, y, x_test = data.x_train, data.y_train, data.x_test
+
+    def observe(params: Any) -> tuple[Array, Array]:
+        return net.apply(params, x), net.apply(params, x_test)
+
+    descent = config.descend(net, x, y, observe, folder, name)
+    dynamics = mse_dynamics(empirical_gram(net, x, outputs="full"), y)
+    # The closed form is for the summed loss; the learning rate is for its mean over the targets.
+    return descent, dynamics.outputs_after(
+        np.array(config.observed),
+        config.learning_rate / y.size,
+        fx_train_0=net(x),
+        fx_test_0=net(x_test),
+        k_test_train=empirical_gram(net, x_test, x, outputs="full"),
+    )
+
+
+def _side_by_side(
+    config: Config, net: Network, data: RegressionData, folder: RunFolder, name: str
+) -> tuple[Descent, Outputs]:
+    """As `_with_closed_form`, the linearization trained."""
+    network, linearization = train_pair(
+        net,
+        data.x_train,
+        data.y_train,
+        learning_rate=config.learning_rate,
+        steps=config.steps,
+        loss=config.loss,
+        observe_at=config.observed,
+        observe_fn=lambda trained, params: (trained.apply(params, data.x_train), trained.apply(params, data.x_test)),
+        force=config.force,
+        folder=folder,
+        name=f"pair_{name}",
+    )
+    return network, linearization.observations
 
 
 def _rms(fx: Float[np.ndarray, "s m k"]) -> Float[np.ndarray, " s"]:

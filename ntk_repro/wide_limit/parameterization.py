@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import jax
 import numpy as np
 
 from ntk_repro.command_line import print_table
@@ -20,11 +21,18 @@ from ntk_repro.ranges import check_counts, check_not_negative, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import accuracy, critical_learning_rate, descend, minibatches
-from ntk_repro.wide_limit.layerwise_rates import one_step_apart, standard_learning_rate, standard_parameters
+from ntk_repro.wide_limit.layerwise_rates import (
+    outputs_apart,
+    rates_by_parameter,
+    standard_learning_rate,
+    standard_parameters,
+    widest_layer,
+)
 from ntk_repro.wide_limit.settings import FcnSettings, Subset
 
-# The check of Eq. S37 in a run: its number of samples, and an eta_0 at which a step moves the outputs visibly.
-_CHECKED_SAMPLES, _CHECKED_ETA = 128, 0.25
+# The comparison of the parameterizations step by step: training images, an eta_0 that trains and is below critical,
+# steps, and initializations, of which the first is the run's.
+_COMPARED_IMAGES, _COMPARED_ETA, _COMPARED_STEPS, _COMPARED_STARTS = 32, 0.25, (0, 1, 10, 100), 3
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,10 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     of the parameters; `p_test_accuracy`, `p_train_accuracy`, `p_train_loss` (E,) after the last step, nan where the
     training diverged; `p_eta_critical`, the normalised rate above which full-batch gradient descent on the squared
     loss diverges at initialization (for cross-entropy that of 1/2 the squared loss summed over outputs, which has the
-    larger curvature, so rates above it may well converge); and `one_step_apart`, see there.
+    larger curvature, so rates above it may well converge). Of `outputs_apart`, on the first training images at
+    `compared` (4,) steps of full-batch gradient descent, for three initializations: `layerwise_apart` (3, 4) with the
+    rates of Eq. S37, and `plain_apart` (3, 4) with eta_0 for all parameters and eta_0 / hidden in standard
+    parameterization.
     """
     nets = _networks(config, data)
     # The same minibatches for every training.
@@ -78,16 +89,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     # As in Figure S8, whose eta is 0.005 / 2048 for 3072 inputs and hidden layers of 2048: n is the hidden width.
     rates = {"ntk": etas, "standard": standard_learning_rate(1.0, config.hidden) * etas}
     arrays: dict[str, Any] = {"log2_eta": np.array(config.log2_etas)}
-    check = slice(0, _CHECKED_SAMPLES)
-    arrays["one_step_apart"] = one_step_apart(
-        nets["ntk"],
-        nets["standard"],
-        data.x_train[check],
-        data.y_train[check],
-        eta_0=_CHECKED_ETA,
-        **config.sigmas,
-        loss=config.loss,
-    )
+    arrays |= _compared(config, data)
 
     def trained(net: Network, rate: float, critical: float, name: str) -> dict[str, float]:
         with warnings.catch_warnings():
@@ -129,12 +131,38 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     return arrays
 
 
-def _networks(config: Config, data: RegressionData) -> dict[str, Network]:
-    """One function in both parameterizations."""
+def _compared(config: Config, data: RegressionData) -> dict[str, np.ndarray]:
+    """The two parameterizations step by step, by layer-wise rates and by one rate."""
+    shown, eta_0 = slice(0, _COMPARED_IMAGES), _COMPARED_ETA
+    apart: dict[str, list[np.ndarray]] = {"layerwise_apart": [], "plain_apart": []}
+    for start in range(_COMPARED_STARTS):
+        nets = _networks(config, data, start)
+        params = nets["ntk"].params
+        rates = (rates_by_parameter(params, eta_0, **config.sigmas), jax.tree.map(lambda _: eta_0, params))
+        for name, by_parameter, n in zip(apart, rates, (widest_layer(params), config.hidden), strict=True):
+            found = outputs_apart(
+                nets["ntk"],
+                nets["standard"],
+                data.x_train[shown],
+                data.y_train[shown],
+                rates=by_parameter,
+                standard_rate=standard_learning_rate(eta_0, n),
+                **config.sigmas,
+                loss=config.loss,
+                steps=_COMPARED_STEPS,
+            )
+            apart[name].append(found)
+    return {"compared": np.array(_COMPARED_STEPS), **{name: np.array(found) for name, found in apart.items()}}
+
+
+def _networks(config: Config, data: RegressionData, start: int = 0) -> dict[str, Network]:
+    """One function in both parameterizations; another one for each `start`."""
+    key = key_for(config.seed, INIT)
+    key = jax.random.fold_in(key, start) if start else key
     nets = {}
     for name in PARAMETERIZATIONS:
         module = config.module(config.hidden, data.num_outputs, name)
-        nets[name] = Network.create(module, key_for(config.seed, INIT), data.x_train.shape[1:])
+        nets[name] = Network.create(module, key, data.x_train.shape[1:])
     params = standard_parameters(nets["ntk"].params, **config.sigmas)
     return {**nets, "standard": nets["standard"].replace(params=params)}
 

@@ -32,6 +32,16 @@ def check_increasing(name: str, values: Sequence[int]) -> None:
         raise UserError(f"{name} must be increasing whole numbers from 1, such as 64 128 256, not {list(values)}")
 
 
+def check_outputs_for_loss(loss: str, classes: tuple[int, ...] | None) -> None:
+    """Checks that networks for these classes have the outputs that the loss needs.
+
+    Raises:
+        UserError: cross-entropy for two classes, which are targets +1 and -1 of one output.
+    """
+    if loss == "cross_entropy" and classes is not None and len(classes) == 2:
+        raise UserError("cross_entropy needs an output for each class: name three classes or more, or none for all")
+
+
 @dataclass(frozen=True)
 class FcnSettings(StudyConfig):
     """Fully connected networks of one depth."""

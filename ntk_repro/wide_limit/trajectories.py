@@ -26,7 +26,7 @@ from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
-from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
+from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings, check_outputs_for_loss
 
 _CALIBRATION = 256  # images that the batch statistics of the start are taken from
 _SETTINGS = {
@@ -98,8 +98,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
         self.network(1)
         check_counts(steps=self.steps, observations=self.observations)
         check_counts(num_observed=self.num_observed, num_weights=self.num_weights)
-        if self.loss == "cross_entropy" and self.classes is not None and len(self.classes) == 2:
-            raise UserError("cross_entropy needs an output for each class: name three classes or more, or none for all")
+        check_outputs_for_loss(self.loss, self.classes)
         unused = {"hidden", "channels", "depth", "blocks", "batch_norm"} - set(_SETTINGS[self.net])
         # Outputs that depend on the other images of their batch have no kernel.
         has_kernel = self.net != "wide_resnet" or self.batch_norm in ("frozen", "none")

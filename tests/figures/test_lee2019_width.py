@@ -7,7 +7,7 @@ from tests.figures.scripts import draw, drawn_without_jax, kept_run, load_script
 from tests.refusals import refused
 
 WIDTHS = (16, 32, 64, 128)
-EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -0.8, "nngp": -0.9}
+EXPONENTS = {"input": -0.5, "intermediate": -1.0, "output": -0.5, "ntk": -1.0, "nngp": -0.9}
 
 
 def finished(study, config, root, arrays):
@@ -20,18 +20,22 @@ def moved(root, seed=0, noise=0.0, **settings):
     widths = np.array(WIDTHS, float)
     changes = {name: np.outer(widths**exponent, [0.5, 1]) for name, exponent in EXPONENTS.items()}
     changes["input"] *= (widths**noise)[:, None]
+    sizes = {"input": widths**0.5, "intermediate": widths, "output": widths**0.5}
     if config.depth == 1:
-        del changes["intermediate"]
+        del changes["intermediate"], sizes["intermediate"]
+    moved = np.outer(widths**-0.3, [0.5, 1])
+    changes |= {f"{kind}_size": size for kind, size in sizes.items()} | {f"{kind}_largest": moved for kind in sizes}
+    changes |= {"activations": moved, "outputs": np.ones((4, 2)), "ntk_from_analytic": widths**-0.5}
     changes |= {"widths": WIDTHS, "steps": [1, 2], "train_loss": np.ones((4, 2)), "learning_rate_ratio": [0.3] * 4}
     return finished("wide_limit_drift", config, root, changes)
 
 
-def apart(root, seed=0, exponent=-0.5):
-    config = linearization_error.Config(widths=WIDTHS, sizes=(8, 16, 32), steps=2, seed=seed)
-    errors = np.array(WIDTHS, float)[:, None] ** exponent * np.array([8.0, 16, 32]) ** 0.25
+def apart(root, seed=0, exponent=-0.5, sizes=(8, 16, 32), widths=WIDTHS, **settings):
+    config = linearization_error.Config(widths=widths, sizes=sizes, steps=2, seed=seed, **settings)
+    errors = np.array(widths, float)[:, None] ** exponent * np.array(sizes, float) ** (0.25 + 0.01 * seed)
     over_steps = np.stack([0.1 * errors, errors], axis=-1)
     arrays = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
-    arrays |= {"widths": WIDTHS, "sizes": [8, 16, 32], "steps": [1, 2], "learning_rate_ratio": np.full((4, 3), 0.4)}
+    arrays |= {"widths": widths, "sizes": sizes, "steps": [1, 2], "learning_rate_ratio": np.full((4, len(sizes)), 0.4)}
     return finished("wide_limit_linearization_error", config, root, arrays)
 
 
@@ -53,9 +57,19 @@ def test_figure_1_fits_what_the_runs_hold(tmp_path):
     for name, exponent in EXPONENTS.items():
         curve = panel["curves"][name]
         assert curve["exponent"] == pytest.approx(exponent)
-        assert curve["widest"]["exponent"] == pytest.approx(exponent)
+        assert curve["fitted"] == list(WIDTHS[1:])
+        assert curve["all_widths"]["exponent"] == pytest.approx(exponent)
         assert [fit["exponent"] for fit in curve["fit_by_step"]] == pytest.approx([exponent] * 2)
         np.testing.assert_allclose(curve["mean"], np.array(WIDTHS, float) ** exponent)
+    undrawn = {name: fit["exponent"] for name, fit in panel["undrawn"].items()}
+    assert undrawn == pytest.approx(
+        {
+            **dict.fromkeys(("input_largest", "intermediate_largest", "output_largest", "activations"), -0.3),
+            **dict.fromkeys(("outputs", "intermediate_over_input", "intermediate_over_output"), 0),
+            "ntk_over_distance": -0.5,
+        },
+        abs=1e-9,
+    )
     assert all(row["holds"] for row in verdicts("lee2019/fig1", numbers))
 
 
@@ -75,8 +89,10 @@ def test_figure_s6_has_a_panel_a_network(tmp_path):
     titles = [panel["title"] for panel in drawing.numbers["panels"]]
     assert titles == ["One hidden ReLU layer", "Three hidden tanh layers"]
     assert "intermediate" not in drawing.numbers["panels"][0]["curves"]
+    labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels[:2]] == ["non-read-out weights", "read-out weights"]
     facts = [ax.texts[-1].get_text() for ax in drawing.picture.axes]
-    shown = "|D| = 128, 2 steps, η = 1 (0.3 of critical)"
+    shown = "|D| = 128, 2 steps, η = 1 (0.3 of critical); hollow: not fitted"
     assert facts == [f"Label of cifar10, classes 7 and 0, {shown}", f"Label of mnist5k, {shown}"]
 
 
@@ -86,8 +102,22 @@ def test_figure_s5_fits_along_both_axes(tmp_path):
     )
     assert [line["of"] for line in numbers["against_width"]] == [8, 16, 32]
     assert [line["exponent"] for line in numbers["against_width"]] == pytest.approx([-0.51] * 3)
-    assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.25] * 4)
+    assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.255] * 4)
+    assert (len(verdicts("lee2019/figS5", numbers)), numbers["cross_entropy"]) == (3, [])
     assert all(row["holds"] for row in verdicts("lee2019/figS5", numbers))
+
+
+def test_figure_s5_has_a_curve_of_the_other_loss(tmp_path):
+    other = {"loss": "cross_entropy", "classes": (0, 1, 2), "sizes": (16,), "widths": WIDTHS[:3]}
+    runs = [apart(tmp_path, s, -0.5 - 0.02 * s, **settings) for settings in (other, {}) for s in (0, 1)]
+    drawing = draw("lee2019/figS5", runs)
+    numbers = json_ready(drawing.numbers)
+    assert [line["of"] for line in numbers["cross_entropy"]] == [16]
+    assert numbers["cross_entropy"][0]["exponent"] == pytest.approx(-0.51)
+    assert [row["holds"] for row in verdicts("lee2019/figS5", numbers)] == [True] * 4
+    labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
+    assert labels[-1].startswith("cross-entropy, |D| = 16: −0.51")
+    refused("figure S5 takes", draw, "lee2019/figS5", runs[:2])
 
 
 def test_only_few_samples_for_the_width_are_fitted(tmp_path):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.gram import empirical_gram
+from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.wide_limit import drift, linearization_error, settings
 from ntk_repro.wide_limit.drift import Config, relative_weight_changes
@@ -53,7 +53,12 @@ def test_every_array_has_the_documented_shape(done):
     for name in (*drift.QUANTITIES, "train_loss"):
         assert result[name].shape == (2, 3)
         assert np.all(result[name] > 0)
-    assert result["learning_rate_ratio"].shape == (2,)
+    for name in ("input_largest", "intermediate_largest", "output_largest", "activations", "outputs"):
+        assert result[name].shape == (2, 3)
+        assert np.all(result[name] > 0)
+    for name in ("learning_rate_ratio", "input_size", "intermediate_size", "output_size", "ntk_from_analytic"):
+        assert result[name].shape == (2,)
+        assert np.all(result[name] > 0)
 
 
 @pytest.mark.slow
@@ -66,6 +71,38 @@ def test_weights_move_as_by_explicit_gradient_descent(done, by_hand):
     assert result["intermediate"][1, -1] == pytest.approx(norm(after - before) / norm(before), rel=1e-4)
     loss = np.mean((trained(data.x_train) - data.y_train) ** 2) / 2
     assert result["train_loss"][1, -1] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_sizes_and_largest_changes_of_weights_outputs_and_activations_by_hand(done, by_hand):
+    net, trained, data = by_hand
+    result = done.result()
+    layers = {"input": "Dense_0", "intermediate": "Dense_1", "output": "readout"}
+    for kind, layer in layers.items():
+        before, after = (at.params[layer]["kernel"] for at in (net, trained))
+        assert result[f"{kind}_size"][1] == pytest.approx(norm(before), rel=1e-5)
+        assert result[f"{kind}_largest"][1, -1] == pytest.approx(np.abs(after - before).max(), rel=1e-3)
+    change = np.asarray(trained(data.x_train) - net(data.x_train))
+    assert result["outputs"][1, -1] == pytest.approx(np.sqrt(np.mean(change**2)), rel=1e-4)
+
+    def activations(at):
+        x, hidden = data.x_train.reshape(7, -1), []
+        for layer in ("Dense_0", "Dense_1"):
+            kernel, bias = at.params[layer]["kernel"], at.params[layer]["bias"]
+            x = np.maximum((2 / len(kernel)) ** 0.5 * x @ kernel + 0.1**0.5 * bias, 0)
+            hidden.append(np.ravel(x))
+        return np.concatenate(hidden)
+
+    change = norm(activations(trained) - activations(net)) / norm(activations(net))
+    assert result["activations"][1, -1] == pytest.approx(change, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_distance_from_the_analytic_kernel_is_over_all_outputs(done, by_hand):
+    net, _, data = by_hand
+    exact = np.kron(analytic_kernel(net.module, data.x_train).ntk, np.eye(3))
+    start = empirical_gram(net, data.x_train, method="jacobian", outputs="full")
+    assert done.result()["ntk_from_analytic"][1] == pytest.approx(norm(start - exact) / norm(start), rel=1e-4)
 
 
 @pytest.mark.slow

@@ -1,13 +1,13 @@
 import functools
 
+import jax
 import numpy as np
 import pytest
 
 from ntk_repro.network import Network
-from ntk_repro.wide_limit import layerwise_rates
 from ntk_repro.wide_limit.layerwise_rates import (
     layerwise_learning_rates,
-    one_step_apart,
+    outputs_apart,
     rates_by_parameter,
     standard_learning_rate,
     standard_parameters,
@@ -51,19 +51,28 @@ def test_each_parameter_has_the_rate_of_its_layer():
     ("name", "activation", "loss", "sigma_b"),
     [("fcn", "relu", "half_mean_squared_error", 0.3), ("cnn", "tanh", "cross_entropy", 0.0)],
 )
-def test_a_step_by_equation_s37_is_a_step_in_standard_parameterization(name, activation, loss, sigma_b, monkeypatch):
+def test_training_by_equation_s37_is_training_in_standard_parameterization(name, activation, loss, sigma_b):
     ntk, standard = pair(name, activation, sigma_b)
-    settings = {"eta_0": 3.0, "sigma_w": 1.4, "sigma_b": sigma_b, "loss": loss}
-    assert one_step_apart(ntk, standard, X, Y, **settings) < 1e-13
-    # One learning rate for all layers is another step, which the check must see.
-    right = layerwise_rates.rates_by_parameter
+    sigmas = {"sigma_w": 1.4, "sigma_b": sigma_b}
+    rates, rate = rates_by_parameter(ntk.params, 3.0, **sigmas), standard_learning_rate(3.0, widest_layer(ntk.params))
 
-    def one_for_all(params, *scales):
-        first = right(params, *scales)["readout"]["kernel"]
-        return {layer: dict.fromkeys(leaves, first) for layer, leaves in params.items()}
+    def apart(rates):
+        return outputs_apart(ntk, standard, X, Y, rates=rates, standard_rate=rate, loss=loss, **sigmas)
 
-    monkeypatch.setattr(layerwise_rates, "rates_by_parameter", one_for_all)
-    assert one_step_apart(ntk, standard, X, Y, **settings) > 0.01
+    assert np.all(apart(rates)[:2] < 1e-13)
+    assert np.all(apart(rates) < 1e-10)
+    # One learning rate for all layers is another training, which the comparison must see.
+    one_for_all = jax.tree.map(lambda _: rates["readout"]["kernel"], ntk.params)
+    assert apart(one_for_all)[0] < 1e-13
+    assert np.all(apart(one_for_all)[1:] > 0.01)
+
+
+@pytest.mark.slow
+def test_another_function_at_the_start_is_seen():
+    ntk, standard = pair()
+    settings = {"rates": jax.tree.map(lambda _: 0.0, ntk.params), "standard_rate": 1e-3, "steps": (0,)}
+    assert outputs_apart(ntk, standard, X, Y, sigma_w=1.4, sigma_b=0.3, **settings) < 1e-13
+    assert outputs_apart(ntk, standard, X, Y, sigma_w=1.0, sigma_b=0.3, **settings) > 0.1
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -42,6 +44,32 @@ def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_si
     np.testing.assert_allclose(result["train_rmse"], rms(train - train_lin), rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(result["test_scale"], rms(test_lin), rtol=1e-4)
     np.testing.assert_allclose(result["train_loss"], pair[0].train_loss, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_with_cross_entropy_both_are_trained(tmp_path):
+    config = dataclasses.replace(CONFIG, widths=(8,), sizes=(6,), classes=(0, 1, 2), loss="cross_entropy")
+    data = config.regression_data()
+    x, y, x_test = data.x_train[:6], data.y_train[:6], data.x_test
+    net = Network.create(config.module(8, 3), jax.random.fold_in(jax.random.key(0), 0), x.shape[1:])
+    settings = {"learning_rate": 0.1, "steps": 4, "loss": "cross_entropy"}
+    pair = train_pair(net, x, y, **settings)
+    fx, fx_lin = (np.asarray(descent.network(x_test)) for descent in pair)
+    result = linearization_error.run(config, root=tmp_path).result()
+    assert result["test_rmse"].shape == (1, 1, 3)
+    assert result["test_rmse"][0, 0, -1] == pytest.approx(np.sqrt(np.mean((fx - fx_lin) ** 2)), rel=1e-3)
+    assert result["train_loss"][0, 0, -1] < result["train_loss"][0, 0, 0] < 1.5 * np.log(3) + 1
+
+
+@pytest.mark.slow
+def test_the_squared_loss_of_several_outputs_has_a_closed_form(tmp_path):
+    config = dataclasses.replace(CONFIG, widths=(8,), sizes=(6,), classes=(0, 1, 2))
+    data = config.regression_data()
+    net = Network.create(config.module(8, 3), jax.random.fold_in(jax.random.key(0), 0), data.x_train.shape[1:])
+    pair = train_pair(net, data.x_train[:6], data.y_train[:6], learning_rate=0.1, steps=4)
+    fx, fx_lin = (np.asarray(descent.network(data.x_test)) for descent in pair)
+    result = linearization_error.run(config, root=tmp_path).result()
+    assert result["test_rmse"][0, 0, -1] == pytest.approx(np.sqrt(np.mean((fx - fx_lin) ** 2)), rel=5e-3)
 
 
 @pytest.mark.slow

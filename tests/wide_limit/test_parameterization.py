@@ -18,7 +18,12 @@ def test_the_result_has_every_rate_in_both_parameterizations(done):
     assert result["log2_eta"].tolist() == [-3, 2, 40]
     np.testing.assert_allclose(result["ntk_learning_rate"], [1 / 8, 4, 2**40])
     np.testing.assert_allclose(result["standard_learning_rate"], result["ntk_learning_rate"] / 24)
-    assert result["one_step_apart"] < 1e-11
+    assert result["compared"].tolist() == [0, 1, 10, 100]
+    assert result["layerwise_apart"].shape == result["plain_apart"].shape == (3, 4)
+    assert np.all(result["layerwise_apart"] < 1e-10)
+    assert np.all(result["plain_apart"][:, 0] < 1e-13)
+    assert np.all(result["plain_apart"][:, 1:] > 0.01)
+    assert len(np.unique(result["plain_apart"][:, 1])) == 3  # initializations
     for name in ("ntk", "standard"):
         for kind in ("test_accuracy", "train_accuracy", "train_loss"):
             assert result[f"{name}_{kind}"].shape == (3,)

@@ -44,6 +44,7 @@ RUN = {module.Config: module.run for module in MODULES}
         (ERROR, {"sizes": ()}, "sizes must be"),
         (ERROR, {"widths": (0, 1)}, "widths must be"),
         (ERROR, {"steps": 0}, "steps must be"),
+        (ERROR, {"loss": "cross_entropy"}, "cross_entropy needs an output for each class"),
         (KERNELS, {"widths": ()}, "widths must be"),
         (KERNELS, {"samples": (4, 1)}, "samples must be"),
         (KERNELS, {"num_inputs": 0}, "num_inputs"),
@@ -113,6 +114,10 @@ def test_only_increasing_numbers_from_1_pass(values):
         (dataclasses.replace(DRIFT, widths=(1024,)), "fcn of 2 relu layers, width 1,024 on digits"),
         (KERNELS, "fcn of 1 relu layer, widths 4 to 8, up to 3 samples"),
         (ERROR, "fcn, widths 5 to 8 on 4 to 6 images of digits"),
+        (
+            dataclasses.replace(ERROR, loss="cross_entropy", classes=None),
+            "fcn, widths 5 to 8 on 4 to 6 images of digits, cross-entropy",
+        ),
         (RATES, "relu fcn of width 24, squared loss on digits"),
         (ENSEMBLE, "60 networks of width 128 on digits"),
         (PAIR, "fcn of width 48 and its linearization on digits"),

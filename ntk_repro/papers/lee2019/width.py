@@ -1,106 +1,337 @@
 """Figures 1, S5, S6, S9 and S10: how networks and their kernels change with the width."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import number
+from ntk_repro.papers.statistics import Interval, Number, PowerLaw, all_hold, number, power_law_fit, student_interval
+from ntk_repro.papers.thresholds import CLOSER_TO_ONE, RATE
 
-_WEIGHTS: dict[str, float] = printed_numbers("lee2019")["fig1"]["exponent"]
+_PRINTED = printed_numbers("lee2019")
 _KERNELS = {"ntk": "empirical NTK", "nngp": "empirical NNGP kernel"}
-_CLOSER_TO_ONE = -0.75  # an exponent below is closer to -1 than to -1/2
+_KINDS = ("input", "intermediate", "output")
+
+MOST_SAMPLES = 0.1
+"""Largest M / n at which averages over M networks of width n show convergence in M: they lose their spread,
+n^-1/2 M^-1/2, but not their bias, n^-1, so the spread dominates only where M is well below n."""
+
+Decision = Callable[[Interval], bool | None]
 
 
-def _interval(fit: Numbers) -> str:
-    return f"95 % interval {fit['low']:.2f} to {fit['high']:.2f}" if fit["low"] is not None else "no interval"
+def _as_power(exponent: float) -> Decision:
+    return lambda found: found.within(exponent - RATE, exponent + RATE)
 
 
-def _exponents(panel: Numbers, names: dict) -> Iterator[tuple[str, str, Numbers, float]]:
-    """Of each of these curves that the panel has its name, the subject, the fit and the exponent."""
-    for name in names:
-        if name in panel["curves"]:  # a single hidden layer has no intermediate weights
-            curve = panel["curves"][name]
-            yield name, f"{panel['title']}, {_KERNELS.get(name, f'{name} weights')}", curve, number(curve["exponent"])
+def _at_most(exponent: float) -> Decision:
+    return lambda found: found.below(exponent + RATE)
 
 
-@claim("input and output weights move as n^-1/2, intermediate weights as n^-1 (exponent within 0.15)", over="panels")
-def _weights_move(panel: Numbers) -> Iterator[Verdict]:
-    for name, subject, fit, slope in _exponents(panel, _WEIGHTS):
-        paper = _WEIGHTS[name]
-        yield judged(subject, abs(slope - paper) <= 0.15, slope, "exponent of the width", _interval(fit), paper=paper)
+def _interval(fit: Numbers, seeds: int) -> Interval:
+    """That of an exponent; of a single seed none, as the points of one seed are not independent."""
+    ends = (number(fit["low"]), number(fit["high"])) if seeds > 1 else (math.nan, math.nan)
+    return Interval(number(fit["exponent"]), *ends, seeds)
 
 
-@claim("the kernels move as n^-1/2 at most (exponent between -1.15 and -0.5)", over="panels")
-def _kernels_move(panel: Numbers) -> Iterator[Verdict]:
-    for _, subject, fit, slope in _exponents(panel, _KERNELS):
-        yield judged(subject, -1.15 <= slope <= -0.5, slope, "exponent of the width", _interval(fit))
+def _display(found: Interval) -> str:
+    return "no interval" if math.isnan(found.low) else f"95 % interval {found.low:.2f} to {found.high:.2f}"
 
 
-@claim("towards large widths (the widest three) the kernels' exponent is closer to -1 than to -1/2", over="panels")
-def _kernels_move_when_wide(panel: Numbers) -> Iterator[Verdict]:
-    """Undetermined where the two ends of the 95 % interval disagree: three points are few."""
-    for _, subject, curve, _ in _exponents(panel, _KERNELS):
-        fit = curve["widest"]
-        slope, note = number(fit["exponent"]), _interval(fit)
-        holds: bool | None = slope < _CLOSER_TO_ONE
-        if fit["low"] is not None and fit["low"] < _CLOSER_TO_ONE <= fit["high"]:
-            holds, note = None, f"{note}: these seeds do not decide"
-        yield judged(subject, holds, slope, "exponent of the width", note)
+def _still_training(fit: Numbers) -> str:
+    """Why an exponent is not yet that of trained networks; the paper trains 2^16 steps and more."""
+    last = [number(at["exponent"]) for at in fit["fit_by_step"][-2:]]
+    moved = len(last) == 2 and abs(last[1] - last[0]) > RATE / 2
+    return f"it still changes in training, from {last[0]:.2f} at half of the steps" if moved else ""
 
 
-_DRIFT = ("wide_limit.drift", _weights_move, _kernels_move, _kernels_move_when_wide)
+def _still_narrow(fit: Numbers) -> str:
+    """Why an exponent is not yet that of large width, and so does not refute what is said of it."""
+    everywhere = number(fit["all_widths"]["exponent"])
+    moved = abs(number(fit["exponent"]) - everywhere) > RATE / 2
+    return f"it still changes with the width, from {everywhere:.2f} over all" if moved else ""
 
 
-def _sign(line: Numbers, symbol: str, quantity: str, sign: int) -> Iterator[Verdict]:
-    """On a line's exponent having this sign, its 95 % interval too."""
-    low, high = number(line["low"]), number(line["high"])
-    note = _interval(line) + (", which includes 0" if low <= 0 <= high else "")
-    holds, slope = sign * low > 0 and sign * high > 0, number(line["exponent"])
-    yield judged(f"{symbol} = {line['of']:,}", holds, slope, f"exponent of the {quantity}", note)
+def _exponent(
+    panel: Numbers,
+    name: str,
+    subject: str,
+    decide: Decision,
+    *,
+    meaning: str = "exponent of the width",
+    trained: bool = True,
+    paper: Number = None,
+) -> Verdict:
+    """On the exponent of one of the panel's quantities, fitted to its wider networks.
+
+    Args:
+        panel: with the fits.
+        name: of the quantity.
+        subject: its name in words.
+        decide: whether an interval says so.
+        meaning: of the exponent.
+        trained: whether this is said of the end of training.
+        paper: the exponent that is printed.
+    """
+    fit = panel["curves"][name] if name in panel["curves"] else panel["undrawn"][name]
+    found, widths = _interval(fit, len(panel["seeds"])), fit["fitted"]
+    notes = [f"{_display(found)}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
+    if len(widths) < len(panel["widths"]):
+        notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
+    holds, why = decide(found), _still_training(fit) if trained else ""
+    why = why or (_still_narrow(fit) if holds is False else "")
+    return judged(f"{panel['title']}, {subject}", holds, found.mean, meaning, *notes, unless=why, paper=paper)
 
 
-def _converges(numbers: Numbers) -> Iterator[Verdict]:
-    """One verdict for each kernel and depth: on the line whose exponent is furthest from -1/2."""
-    quantity, other = ("width", "M") if numbers["against"] == "width" else ("number of samples", "n")
-    # The paper prints the exponent of the width only: that of M is what averages over independent samples have.
-    paper = printed_numbers("lee2019")["figS9"]["exponent"] if numbers["against"] == "width" else None
-    for panel in numbers["panels"]:
-        layers = "one hidden layer" if panel["depth"] == 1 else f"{panel['depth']} hidden layers"
-        lines = [line for line in panel["lines"] if line["exponent"] is not None]
-        slope, note = math.nan, "too few points with M <= n/10"
-        if lines:
-            worst = max(lines, key=lambda line: abs(line["exponent"] + 0.5))
-            slope, note = worst["exponent"], f"{other} = {worst['of']:,}, {_interval(worst)}; all: "
-            note += ", ".join(f"{line['exponent']:.2f} ({other} = {line['of']:,})" for line in lines)
-        meaning = f"exponent of the {quantity} furthest from -1/2"
-        yield judged(f"{panel['kernel'].upper()}, {layers}", abs(slope + 0.5) <= 0.1, slope, meaning, note, paper=paper)
+def _kinds(panel: Numbers) -> dict[str, str]:
+    """The kinds of weights of a panel, with their names in the paper; one hidden layer has no intermediate weights."""
+    if panel["depth"] == 1:
+        return {"input": "non-read-out weights", "output": "read-out weights"}
+    return {kind: f"{kind} weights" for kind in _KINDS}
+
+
+def _weights_move(panel: Numbers, printed: Mapping[str, float]) -> Iterator[Verdict]:
+    for kind, subject in _kinds(panel).items():
+        decide = _as_power(_PRINTED["fig1"]["exponent"][kind])
+        yield _exponent(panel, kind, subject, decide, paper=printed.get(kind))
+
+
+def _kernels_move(panel: Numbers, decide: Decision, *names: str) -> Iterator[Verdict]:
+    for name in names or _KERNELS:
+        yield _exponent(panel, name, _KERNELS[name], decide)
+
+
+def _drift_claims(place: str, printed: Mapping[str, float]) -> tuple[Claim, ...]:
+    """What Figure 1 says, and Figure S6, "the same experiment", of other networks; exponents are printed in one."""
+    return (
+        Claim(
+            "input and output weights move as n^-1/2, intermediate weights as n^-1 (exponent within 0.1)",
+            _weights_move, (printed,), over="panels", place=place,
+        ),
+        Claim(
+            "the kernels move by O(n^-1/2) (exponent at most -0.4)",
+            _kernels_move, (_at_most(-0.5),), over="panels", place=place,
+        ),
+        Claim(
+            "the kernels' change is closer to n^-1 than to n^-1/2 (exponent below -0.75)",
+            _kernels_move, (lambda found: found.below(CLOSER_TO_ONE),), over="panels", place=place,
+        ),
+    )  # fmt: skip
+
+
+_NTK_MOVES = Claim(
+    "the tangent kernel moves by O(n^-1) (exponent at most -0.9)",
+    _kernels_move, (_at_most(-1.0), "ntk"), over="panels", place="section 3",
+)  # fmt: skip
+
+
+@claim(
+    "at the start the tangent kernel is O(n^-1/2) away from the analytic one (exponent at most -0.4)",
+    over="panels", place="section 3",
+)  # fmt: skip
+def _start_of_the_ntk(panel: Numbers) -> Iterator[Verdict]:
+    yield _exponent(panel, "ntk_from_analytic", "empirical NTK at the start", _at_most(-0.5))
+
+
+@claim(
+    "training moves the tangent kernel by a lower order than its distance from the analytic one at the start "
+    "(exponent of their ratio below 0)",
+    over="panels", place="section 3",
+)  # fmt: skip
+def _ntk_moves_less(panel: Numbers) -> Iterator[Verdict]:
+    meaning = "exponent of the width of change over distance"
+    yield _exponent(panel, "ntk_over_distance", "empirical NTK", Interval.below, meaning=meaning)
+
+
+@claim(
+    "intermediate weights differ by their number alone: the absolute change of all kinds has one order "
+    "(exponents within 0.1 of each other)",
+    over="panels", place="caption of Figure 1",
+)  # fmt: skip
+def _only_the_number_differs(panel: Numbers) -> Iterator[Verdict]:
+    meaning = "exponent of the width of the ratio of absolute changes"
+    for other in ("input", "output"):
+        subject = f"intermediate against {other} weights"
+        yield _exponent(panel, f"intermediate_over_{other}", subject, _as_power(0.0), meaning=meaning)
+
+
+@claim(
+    "no single weight moves far: the largest change of one vanishes as the width grows (exponent below 0)",
+    over="panels", place="section 2.4",
+)  # fmt: skip
+def _single_weights(panel: Numbers) -> Iterator[Verdict]:
+    for kind, subject in _kinds(panel).items():
+        yield _exponent(panel, f"{kind}_largest", subject, Interval.below, trained=False)
+
+
+@claim(
+    "the wider the network, the less its hidden activations move (exponent of their relative change below 0)",
+    over="panels", place="section 2.4",
+)  # fmt: skip
+def _activations(panel: Numbers) -> Iterator[Verdict]:
+    yield _exponent(panel, "activations", "hidden activations", Interval.below, trained=False)
+
+
+@claim(
+    "the change of the outputs is finite, it does not depend on the width (exponent within 0.1 of 0)",
+    over="panels", place="section 2.4",
+)  # fmt: skip
+def _outputs(panel: Numbers) -> Iterator[Verdict]:
+    yield _exponent(panel, "outputs", "training outputs", _as_power(0.0), trained=False)
+
+
+def _pooled(lines: list[Numbers]) -> PowerLaw:
+    """The power law of all lines together: the exponents of each seed are averaged over the lines."""
+    values = np.array([line["values"] for line in lines], float)  # (lines, seeds, points)
+    return power_law_fit(lines[0]["x"], np.exp(np.log(values).mean(axis=0)))
+
+
+def _overall(subject: str, lines: list[Numbers], decide: Decision, quantity: str) -> Verdict:
+    found = _interval(_pooled(lines)._asdict(), len(lines[0]["values"]))
+    each = ", ".join(f"{number(line['exponent']):.2f} ({line['of']:,})" for line in lines)
+    notes = (_display(found), f"each: {each}" if len(lines) > 1 else "")
+    return judged(subject, decide(found), found.mean, f"exponent of the {quantity}", *notes)
+
+
+def _sizes(lines: list[Numbers]) -> str:
+    return " to ".join(f"{size:,}" for size in dict.fromkeys((lines[0]["of"], lines[-1]["of"])))
+
+
+@claim(
+    "overall, the error falls as the width grows, whichever the loss (exponent below 0)",
+    place="section 1, contributions; section 3, effects of dataset size",
+)
+def _falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
+    for name, lines in (("squared loss", "against_width"), ("cross-entropy", "cross_entropy")):
+        if numbers[lines]:
+            subject = f"{name}, |D| = {_sizes(numbers[lines])}"
+            yield _overall(subject, numbers[lines], Interval.below, "width")
+
+
+@claim(
+    "overall, the error grows with the number of training images (exponent above 0)",
+    place="section 3, effects of dataset size",
+)
+def _grows_with_data(numbers: Numbers) -> Iterator[Verdict]:
+    lines = numbers["against_size"]
+    yield _overall(f"n = {_sizes(lines)}", lines, Interval.above, "number of images")
+
+
+@claim(
+    "a wider network makes up for more images: its error on the most is below that of the narrowest on the fewest",
+    place="section 3, effects of dataset size",
+)
+def _width_makes_up(numbers: Numbers) -> Iterator[Verdict]:
+    fewest, most = numbers["against_width"][0], numbers["against_width"][-1]
+    ratios = np.array(most["values"], float) / np.array(fewest["values"], float)[:, :1]  # (seeds, widths)
+    found = student_interval(np.log(ratios[:, -1]))
+    enough = [width for width, ratio in zip(most["x"], np.log(ratios).mean(axis=0), strict=True) if ratio < 0]
+    low, high = math.exp(found.low), math.exp(found.high)
+    notes = "no interval" if math.isnan(low) else f"95 % interval {low:.2f} to {high:.2f}"
+    needed = f"width {enough[0]:,.0f} is enough on average" if enough else ""
+    subject = f"n = {most['x'][-1]:,.0f}, |D| = {most['of']:,} against n = {most['x'][0]:,.0f}, |D| = {fewest['of']:,}"
+    yield judged(subject, found.below(), math.exp(found.mean), "ratio of the errors", notes, needed)
+
+
+def _subject(panel: Numbers) -> str:
+    layers = "one hidden layer" if panel["depth"] == 1 else f"{panel['depth']} hidden layers"
+    return f"{panel['kernel'].upper()}, {layers}"
+
+
+def _all_fall(subject: str, fits: Iterable[tuple[str, Interval]], quantity: str) -> Verdict:
+    """Whether the exponents of all lines are below 0; the number is that of the line that is nearest to growing."""
+    lines = [(label, found) for label, found in fits if not math.isnan(found.mean)]
+    holds = all_hold(*(found.below() for _, found in lines))
+    slope, notes = math.nan, ["too few points"]
+    if lines:
+        label, worst = max(lines, key=lambda line: line[1].high if line[1].seeds > 1 else line[1].mean)
+        slope, notes = worst.mean, [f"{label}, {_display(worst)}"]
+        notes.append("all: " + ", ".join(f"{found.mean:.2f} ({label})" for label, found in lines))
+    return judged(subject, holds, slope, f"largest exponent of the {quantity}", *notes)
+
+
+@claim(
+    "kernels of single networks approach the analytic ones as O(n^-1/2) (M = 1, exponent at most -0.4)",
+    over="panels", place="section 1.1; section 2.3.1; appendix D; appendix G; appendix I",
+)  # fmt: skip
+def _single_networks(panel: Numbers) -> Iterator[Verdict]:
+    found, note = Interval(math.nan, math.nan, math.nan, 0), "no line of single networks, M = 1"
+    for line in panel["lines"]:
+        if line["of"] == 1:
+            found = _interval(line, len(panel["seeds"]))
+            note = _display(found)
+    paper = _PRINTED["figS9"]["exponent"]
+    yield judged(_subject(panel), _at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
+
+
+@claim(
+    "kernels converge to the analytic ones as the width grows (every M, exponent below 0)",
+    over="panels", place="appendix I; caption of Figure S9",
+)  # fmt: skip
+def _converges_in_width(panel: Numbers) -> Iterator[Verdict]:
+    seeds = len(panel["seeds"])
+    fits = (
+        (f"M = {line['of']:,}", _interval(power_law_fit(line["x"], line["values"])._asdict(), seeds))
+        for line in panel["lines"]
+    )
+    yield _all_fall(_subject(panel), fits, "width")
+
+
+@claim(
+    "kernels converge to the analytic ones as the number of samples grows (every width, M <= n/10, exponent below 0)",
+    over="panels", place="appendix I; caption of Figure S9",
+)  # fmt: skip
+def _deep_kernels_converge_in_samples(panel: Numbers) -> Iterator[Verdict]:
+    """Of networks with several hidden layers; Figure S10 has those with one."""
+    if panel["depth"] > 1:
+        samples = np.array([line["of"] for line in panel["lines"]])
+        values = np.array([line["values"] for line in panel["lines"]], float)  # (samples, seeds, widths)
+        fits = []
+        for i, width in enumerate(panel["lines"][0]["x"]):
+            few = samples <= MOST_SAMPLES * width
+            fit = power_law_fit(samples[few], values[few, :, i].T)
+            fits.append((f"n = {width:,.0f}", _interval(fit._asdict(), len(panel["seeds"]))))
+        yield _all_fall(_subject(panel), fits, "number of samples")
+
+
+@claim(
+    "kernels of one hidden layer converge to the analytic ones by sampling (every width, M <= n/10, exponent below 0)",
+    over="panels", place="caption of Figure S10",
+)  # fmt: skip
+def _kernels_converge_in_samples(panel: Numbers) -> Iterator[Verdict]:
+    seeds = len(panel["seeds"])
+    fits = ((f"n = {line['of']:,}", _interval(line, seeds)) for line in panel["lines"])
+    yield _all_fall(_subject(panel), fits, "number of samples")
 
 
 FIGURES = (
-    PAPER.figure("fig1", "how far weights and kernels move in training, against width", *_DRIFT),
+    PAPER.figure(
+        "fig1", "how far weights and kernels move in training, against width",
+        "wide_limit.drift",
+        *_drift_claims("caption of Figure 1", _PRINTED["fig1"]["exponent"]),
+        _NTK_MOVES, _start_of_the_ntk, _ntk_moves_less, _only_the_number_differs,
+        _single_weights, _activations, _outputs,
+    ),
     PAPER.figure(
         "figS5", "difference between network and linearization, against width and number of images",
         "wide_limit.linearization_error",
-        Claim(
-            "the error falls as the width grows (95 % interval below 0)",
-            _sign, ("|D|", "width", -1), over="against_width",
-        ),
-        Claim(
-            "the error grows with the number of training images (95 % interval above 0)",
-            _sign, ("n", "number of images", +1), over="against_size",
-        ),
+        _falls_with_width, _grows_with_data, _width_makes_up,
     ),
-    PAPER.figure("figS6", "Figure 1 for one hidden ReLU layer on two classes, and for three tanh layers", *_DRIFT),
+    PAPER.figure(
+        "figS6", "Figure 1 for one hidden ReLU layer on two classes, and for three tanh layers",
+        "wide_limit.drift",
+        *_drift_claims("caption of Figure S6", {}),
+    ),
     PAPER.figure(
         "figS9", "Monte-Carlo kernels against analytic ones, one and three hidden layers, against width",
         "wide_limit.kernel_convergence",
-        Claim("the error falls as n^-1/2 where M <= n/10 (every exponent within 0.1)", _converges),
+        _single_networks, _converges_in_width, _deep_kernels_converge_in_samples,
     ),
     PAPER.figure(
         "figS10", "Monte-Carlo kernels against analytic ones, one hidden layer, against the number of samples",
         "wide_limit.kernel_convergence",
-        Claim("the error falls as M^-1/2 where M <= n/10 (every exponent within 0.1)", _converges),
+        _kernels_converge_in_samples,
     ),
 )  # fmt: skip

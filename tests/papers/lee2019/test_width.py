@@ -1,99 +1,256 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
-
-def fit(exponent: float | None, half: float = 0.1) -> dict[str, Any]:
-    low, high = (None, None) if exponent is None else (exponent - half, exponent + half)
-    return {"exponent": exponent, "low": low, "high": high}
+SEEDS = (-1.0, 0.0, 1.0)
 
 
-def drift(**exponents: float | None):
-    names = {"input": -0.45, "intermediate": -0.95, "output": -0.55, "ntk": -0.7, "nngp": -0.65, **exponents}
-    curves = {name: {**fit(slope), "widest": fit(-0.9)} for name, slope in names.items()}
-    return {"panels": [{"title": "Three hidden ReLU layers", "curves": curves}]}
+def verdicts(figure: str, numbers: dict, kept: bool = False):
+    return evaluate(FIGURES[f"lee2019/{figure}"].claims, numbers, kept=kept)
 
 
-def verdicts(figure: str, numbers: dict):
-    return evaluate(FIGURES[f"lee2019/{figure}"].claims, numbers)
+def fit(low: float | None, high: float | None, before: float | None = None, everywhere: float = 0) -> dict[str, Any]:
+    """An exponent with this interval; `before` at half of the steps, more by `everywhere` over all widths."""
+    exponent = None if low is None or high is None else (low + high) / 2
+    at = {"exponent": exponent, "low": low, "high": high}
+    steps = [at if before is None else {**at, "exponent": before}, at]
+    all_widths = at if exponent is None else {**at, "exponent": exponent + everywhere}
+    return {**at, "fitted": [256.0, 512.0, 1024.0], "all_widths": all_widths, "fit_by_step": steps}
 
 
-def lines(*exponents: float | None):
-    return [{"of": 2**i, **fit(exponent)} for i, exponent in enumerate(exponents)]
+LIKE_THE_PAPER = {
+    "input": (-0.55, -0.45), "intermediate": (-1.05, -0.95), "output": (-0.55, -0.45), "ntk": (-1.1, -0.95),
+    "nngp": (-1.0, -0.8), "ntk_from_analytic": (-0.52, -0.48), "ntk_over_distance": (-0.6, -0.4),
+    "intermediate_over_input": (-0.05, 0.05), "intermediate_over_output": (-0.05, 0.05), "input_largest": (-0.5, -0.3),
+    "intermediate_largest": (-1.0, -0.8), "output_largest": (-0.5, -0.3), "activations": (-0.5, -0.3),
+    "outputs": (-0.02, 0.02),
+}  # fmt: skip
+
+
+def drift(depth=3, seeds=SEEDS, **fits):
+    found = {name: fit(*ends) for name, ends in {**LIKE_THE_PAPER, **fits}.items()}
+    drawn = {name: found.pop(name) for name in ("input", "intermediate", "output", "ntk", "nngp")}
+    return {
+        "panels": [
+            {
+                "title": "Three hidden ReLU layers",
+                "depth": depth,
+                "seeds": list(seeds),
+                "widths": [64.0, 128.0, 256.0, 512.0, 1024.0],
+                "curves": drawn,
+                "undrawn": found,
+            }
+        ]
+    }
 
 
 def test_exponents_like_the_papers_hold():
     rows = verdicts("fig1", drift())
-    assert [row["holds"] for row in rows] == [True] * 7
-    assert [row["number"] for row in rows] == [-0.45, -0.95, -0.55, -0.7, -0.65, -0.9, -0.9]
-    assert [row["paper"] for row in rows] == [-0.5, -1, -0.5, None, None, None, None]
-    assert rows[0]["note"] == "95 % interval -0.55 to -0.35"
+    assert [row["holds"] for row in rows] == [True] * 17
+    assert [row["paper"] for row in rows] == [-0.5, -1, -0.5] + [None] * 14
+    assert rows[0]["note"] == "95 % interval -0.55 to -0.45, widths 256 to 1,024; all widths: -0.50"
     assert rows[3]["subject"] == "Three hidden ReLU layers, empirical NTK"
+    assert all(row["place"] for row in rows)
 
 
+def test_figure_s6_prints_no_exponents():
+    rows = verdicts("figS6", drift())
+    assert [(row["holds"], row["paper"]) for row in rows] == [(True, None)] * 7
+    assert {row["place"] for row in rows} == {"caption of Figure S6"}
+
+
+def test_one_hidden_layer_has_weights_that_are_read_out_and_others():
+    subjects = [row["subject"].split(", ")[1] for row in verdicts("figS6", drift(depth=1))[:2]]
+    assert subjects == ["non-read-out weights", "read-out weights"]
+    assert len(verdicts("figS6", drift(depth=1))) == 6
+
+
+# Of each claim of figure 1: its number among the claims, the exponent that it reads, and intervals by verdict.
 @pytest.mark.parametrize(
-    ("name", "slope", "holds"),
+    ("claim", "name", "holds", "fails", "open_"),
     [
-        ("input", -0.36, True),
-        ("input", -0.34, False),
-        ("output", -0.66, False),
-        ("intermediate", -0.84, False),
-        ("intermediate", -1.14, True),
-        ("ntk", -0.49, False),
-        ("ntk", -1.14, True),
-        ("nngp", -1.16, False),
+        (0, "input", (-0.58, -0.42), [(-0.35, -0.2), (-0.9, -0.65)], [(-0.43, -0.28), (-0.62, -0.5)]),
+        (0, "output", (-0.58, -0.42), [(-0.35, -0.2)], [(-0.65, -0.46)]),
+        (0, "intermediate", (-1.0, -0.91), [(-0.8, -0.7)], [(-0.95, -0.85)]),
+        (1, "ntk", (-1.3, -1.2), [(-0.3, -0.2)], [(-0.5, -0.3)]),
+        (1, "nngp", (-1.3, -0.5), [(-0.3, -0.2)], [(-0.5, -0.3)]),
+        (2, "ntk", (-0.95, -0.8), [(-0.7, -0.5)], [(-0.95, -0.61)]),
+        (2, "nngp", (-0.95, -0.8), [(-0.7, -0.5)], [(-1.01, -0.73)]),
+        (3, "ntk", (-0.95, -0.92), [(-0.8, -0.6)], [(-1.38, -0.66)]),
+        (4, "ntk_from_analytic", (-0.6, -0.45), [(-0.3, -0.1)], [(-0.5, -0.3)]),
+        (5, "ntk_over_distance", (-0.6, -0.3), [(0.1, 0.3)], [(-0.2, 0.1)]),
+        (6, "intermediate_over_input", (-0.03, 0.07), [(-0.6, -0.4)], [(0.0, 0.2)]),
+        (6, "intermediate_over_output", (-0.03, 0.07), [(0.4, 0.6)], [(0.0, 0.2)]),
+        (7, "input_largest", (-0.4, -0.1), [(0.1, 0.2)], [(-0.1, 0.1)]),
+        (8, "activations", (-0.4, -0.1), [(0.1, 0.2)], [(-0.1, 0.1)]),
+        (9, "outputs", (-0.03, 0.07), [(-0.5, -0.4)], [(-0.2, 0.0)]),
     ],
 )
-def test_each_exponent_has_its_bounds(name, slope, holds):
-    rows = verdicts("figS6", drift(**{name: slope}))
-    assert [row["holds"] for row in rows if row["number"] == slope] == [holds]
+def test_the_interval_decides(claim, name, holds, fails, open_):
+    claims = [FIGURES["lee2019/fig1"].claims[claim]]
+    rows = (evaluate(claims, drift(**{name: ends})) for ends in ((0.0, 0.1), (2.0, 2.1)))
+    at = next(i for i, (one, other) in enumerate(zip(*rows, strict=True)) if one["number"] != other["number"])
 
+    def judged(*interval, seeds=SEEDS):
+        return evaluate(claims, drift(seeds=seeds, **{name: interval}))[at]["holds"]
 
-@pytest.mark.parametrize(("slope", "holds"), [(-0.64, False), (-0.74, None), (-0.76, None), (-0.86, True)])
-def test_kernels_are_judged_by_the_widest_networks_where_the_interval_is_on_one_side_of_the_limit(slope, holds):
-    numbers = drift()
-    numbers["panels"][0]["curves"]["nngp"]["widest"] = fit(slope)
-    row = verdicts("fig1", numbers)[6]
-    assert (row["holds"], row["number"]) == (holds, slope)
-    assert row["note"].endswith("these seeds do not decide") is (holds is None)
-
-
-def test_one_hidden_layer_has_no_intermediate_weights():
-    numbers = drift()
-    del numbers["panels"][0]["curves"]["intermediate"]
-    assert len(verdicts("figS6", numbers)) == 6
+    assert judged(*holds)
+    assert [judged(*interval) for interval in fails] == [False] * len(fails)
+    assert [judged(*interval) for interval in open_] == [None] * len(open_)
+    assert judged(*holds, seeds=[0]) is None  # the points of one seed are not independent
+    middle = (holds[0] + holds[1]) / 2
+    assert judged(*holds, middle + 0.04)
+    assert judged(*holds, middle + 0.06) is (None if claim < 7 else True)  # of trained networks alone
+    assert judged(*holds, None, 0.06)
+    assert [judged(*fails[0], None, everywhere) for everywhere in (0.04, 0.06)] == [False, None]  # not yet wide
 
 
 def test_an_exponent_that_was_not_fitted_decides_nothing():
-    rows = verdicts("fig1", drift(ntk=None))
-    assert (rows[3]["holds"], rows[3]["number"], rows[3]["note"]) == (None, None, "no interval")
+    row = verdicts("fig1", drift(ntk=(None, None)))[3]
+    assert (row["holds"], row["number"], row["note"][:11]) == (None, None, "no interval")
+
+
+def lines(of, x, *exponents, factor=1.0, spread=0.0):
+    """A line for each exponent, its seeds' exponents `spread` apart."""
+    x = np.array(x, float)
+    return [
+        {
+            "of": n,
+            "x": x.tolist(),
+            "values": [(factor * x ** (exponent + spread * seed)).tolist() for seed in SEEDS],
+            "exponent": exponent,
+            "low": exponent - 2.5 * spread,
+            "high": exponent + 2.5 * spread,
+        }
+        for n, exponent in zip(of, exponents, strict=True)
+    ]
+
+
+WIDTHS, SIZES = (64, 128, 256, 512), (32, 64, 128)
+
+
+def errors(width=-0.5, size=0.2, cross_entropy=-0.4, spread=0.02):
+    return {
+        "against_width": lines(SIZES, WIDTHS, width - 0.05, width, width + 0.05, spread=spread),
+        "against_size": lines(WIDTHS, SIZES, size, size, size, size, spread=spread),
+        "cross_entropy": lines([64], WIDTHS, cross_entropy, spread=spread),
+    }
 
 
 def test_errors_of_the_linearization_fall_with_width_and_grow_with_data():
-    rows = verdicts("figS5", {"against_width": lines(-0.5, 0.05), "against_size": lines(0.3, 0.05, -0.2)})
-    assert [row["holds"] for row in rows] == [True, False, True, False, False]
-    assert [row["subject"] for row in rows] == ["|D| = 1", "|D| = 2", "n = 1", "n = 2", "n = 4"]
-    assert [row["note"].endswith("includes 0") for row in rows] == [False, True, False, True, False]
+    rows = verdicts("figS5", errors())
+    assert [row["holds"] for row in rows] == [True] * 4
+    assert [row["number"] for row in rows] == pytest.approx([-0.5, -0.4, 0.2, 512**-0.45 * 64**0.55])
+    subjects = ["squared loss, |D| = 32 to 128", "cross-entropy, |D| = 64", "n = 64 to 512"]
+    assert [row["subject"] for row in rows] == [*subjects, "n = 512, |D| = 128 against n = 64, |D| = 32"]
+    assert rows[0]["note"] == "95 % interval -0.55 to -0.45; each: -0.55 (32), -0.50 (64), -0.45 (128)"
+    assert rows[3]["note"].endswith("width 256 is enough on average")
 
 
-@pytest.mark.parametrize("figure", ["figS9", "figS10"])
-def test_convergence_is_judged_by_the_exponent_furthest_from_a_half(figure):
-    against = "width" if figure == "figS9" else "samples"
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({"width": 0.3}, [False, True, True, False]),
+        ({"width": 0.02}, [None, True, True, False]),
+        ({"cross_entropy": 0.3}, [True, False, True, True]),
+        ({"cross_entropy": -0.02}, [True, None, True, True]),
+        ({"size": -0.2}, [True, True, False, True]),
+        ({"size": 0.02}, [True, True, None, True]),
+        ({"spread": 0.3}, [None, None, None, None]),
+    ],
+)
+def test_the_pooled_exponent_decides(changes, holds):
+    assert [row["holds"] for row in verdicts("figS5", errors(**changes))] == holds
 
-    def judged(*exponents):
-        panel = {"kernel": "ntk", "depth": 3, "lines": lines(*exponents)}
-        (row,) = verdicts(figure, {"against": against, "panels": [panel]})
-        return row
 
-    row = judged(-0.52, -0.44, None)
-    assert (row["holds"], row["number"], row["paper"]) == (True, -0.44, -0.5 if figure == "figS9" else None)
-    assert row["subject"] == "NTK, 3 hidden layers"
-    letter = "M" if figure == "figS9" else "n"
-    assert row["note"] == (
-        f"{letter} = 2, 95 % interval -0.54 to -0.34; all: -0.52 ({letter} = 1), -0.44 ({letter} = 2)"
+def test_one_seed_decides_nothing():
+    numbers = errors()
+    for found in numbers.values():
+        for line in found:
+            line["values"] = line["values"][:1]
+    assert [row["holds"] for row in verdicts("figS5", numbers)] == [None] * 4
+
+
+NS = (40, 80, 160, 320)
+
+
+def kernels(*exponents, depth=3, in_samples=-0.5, spread=0.01, of=(1, 4, 16), seeds=SEEDS):
+    """Errors M^in_samples n^exponent, for each M an exponent."""
+    found = lines(of, NS, *exponents, spread=spread)
+    for line in found:
+        powers = line["of"] ** (in_samples + spread * np.array(SEEDS))
+        line["values"] = (np.array(line["values"]) * powers[:, None]).tolist()
+    return {"against": "width", "panels": [{"kernel": "ntk", "depth": depth, "seeds": list(seeds), "lines": found}]}
+
+
+def judged(**settings):
+    exponents = settings.pop("exponents", (-0.5, -0.5, -0.5))
+    return [row["holds"] for row in verdicts("figS9", kernels(*exponents, **settings))]
+
+
+def test_kernels_that_converge():
+    rows = verdicts("figS9", kernels(-0.5, -0.52, -0.48))
+    assert [row["holds"] for row in rows] == [True] * 3
+    assert [row["number"] for row in rows] == pytest.approx([-0.5, -0.48, -0.46], abs=0.05)
+    assert [row["paper"] for row in rows] == [-0.5, None, None]
+    assert rows[0]["subject"] == "NTK, 3 hidden layers"
+    assert rows[1]["note"] == (
+        "M = 16, 95 % interval -0.50 to -0.46; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
     )
-    assert not judged(-0.5, -0.61)["holds"]
-    assert judged(None)["holds"] is None
+    assert len(verdicts("figS9", kernels(-0.5, -0.52, -0.48, depth=1))) == 2  # samples: Figure S10
+
+
+@pytest.mark.parametrize(
+    ("settings", "holds"),
+    [
+        ({"exponents": (-0.7, -0.7, -0.7)}, [True, True, True]),
+        ({"exponents": (-0.3, -0.5, -0.5)}, [False, True, True]),
+        ({"exponents": (-0.42, -0.5, -0.5)}, [None, True, True]),
+        ({"exponents": (-0.5, -0.5, 0.2)}, [True, False, None]),
+        ({"exponents": (-0.5, -0.5, 0.01)}, [True, None, None]),
+        ({"in_samples": 0.3}, [True, True, False]),
+        ({"in_samples": 0.01}, [True, True, None]),
+        ({"seeds": [0]}, [None, None, None]),
+        ({"of": (2, 4, 16)}, [None, True, True]),
+        ({"of": (1, 40, 160)}, [True, True, None]),
+    ],
+)
+def test_single_networks_every_average_and_every_width_are_judged(settings, holds):
+    if settings.get("exponents", (0, 0, -0.5))[2] > -0.5:
+        # The two claims that are meant; growing with M in some widths is what the third then sees.
+        assert judged(**settings)[:2] == holds[:2]
+    else:
+        assert judged(**settings) == holds
+
+
+@pytest.mark.parametrize(
+    ("exponents", "spread", "holds"),
+    [
+        ((-0.5, -0.48), 0.01, True),
+        ((-0.5, 0.2), 0.01, False),
+        ((-0.5, 0.01), 0.01, None),
+        ((-0.5, -0.48), 0.4, None),
+        ((None, -0.5), 0.01, True),
+        ((None, None), 0.01, None),
+    ],
+)
+def test_sampling_brings_one_hidden_layer_to_the_analytic_kernel(exponents, spread, holds):
+    none = {"exponent": None, "low": None, "high": None}
+    found = [
+        {"of": 64, **none} if exponent is None else lines([n], (1, 4, 16), exponent, spread=spread)[0]
+        for n, exponent in zip((160, 320), exponents, strict=True)
+    ]
+    panel = {"kernel": "nngp", "depth": 1, "seeds": list(SEEDS), "lines": found}
+    (row,) = verdicts("figS10", {"against": "samples", "panels": [panel]})
+    assert row["holds"] is holds
+
+
+def test_numbers_of_an_earlier_version_decide_what_they_hold():
+    numbers = drift()
+    del numbers["panels"][0]["undrawn"]
+    rows = verdicts("fig1", numbers, kept=True)
+    assert [row["holds"] for row in rows] == [True] * 8 + [None] * 6
