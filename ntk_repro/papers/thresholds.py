@@ -51,6 +51,7 @@ SIMILAR = Threshold(
 )
 LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
 IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
+QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1 %, the integral by Simpson's rule")
 
 # Trends and rates.
 ORDERED = Threshold(

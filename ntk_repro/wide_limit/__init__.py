@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "linearization_error": "how far a network leaves its linearization, against width and data (Figure S5)",
     "parameterization": "accuracy against learning rate, NTK and standard parameterization (Figure S7)",
     "kernel_convergence": "kernels of finite networks against those of infinite width (Figures S9 and S10)",
+    "theorems": "what Theorem 2.1 and its proof bound, against width (no figure of the paper)",
 }
 """The experiments by the name of their module, each in a line."""
 
@@ -24,5 +25,6 @@ DRAWN_AS = {
     "linearization_error": "lee2019/figS5",
     "parameterization": "lee2019/figS7",
     "kernel_convergence": "lee2019/figS9",
+    "theorems": "lee2019/theorem2_1",
 }
 """The figure that draws one run of an experiment, where there is one."""
