@@ -107,10 +107,11 @@ def measured(run: RunFolder) -> dict[str, dict]:
     k = max(1.0, float(result["lemma_constant"][0].max()))
     k_1 = max(1.0, *(float(rows[0].max()) for rows in layers.values()))
     r_0, smallest = float(result["residual_start"].max()), float(result["lambda_min"])
-    same = ("test_difference", "train_difference", "kernel_change", "test_kernel_change", "steps_sum", "kernel_start")
+    same = ("test_difference", "train_difference", "kernel_change", "test_kernel_change", "kernel_start")
     same += ("residual_start", "jacobian", "lipschitz", "eta_critical")
     of_width = {name: result[name] for name in same} | layers
     of_width["distance_per_root"] = result["distance"] / root
+    of_width["steps_sum"] = result["steps_sum"] / result["residual_start"]
     of_width["distance_relative"] = result["distance"] / result["theta_norm"]
     spread = np.sqrt(np.var(result["fx_test"], axis=1, ddof=1).mean(axis=1))[:, None]
     of_width["end_difference"] = result["end_difference"] / spread

@@ -3,41 +3,28 @@
 Source: Lee et al. 2019, Theorem 2.1 (Eq. 17) and appendices G and H.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import PARAMETERIZATIONS
-from ntk_repro.precision import float64_scope
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts, check_positive, check_whole
 from ntk_repro.record import RunFolder
-from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.descent_path import (
-    Ball,
-    Path,
-    Problem,
-    ball_constants,
-    descent_path,
-    length,
-    operator_norms,
-)
-from ntk_repro.wide_limit.jacobian_factors import FactoredFcn
+from ntk_repro.wide_limit.descent_path import Ball, Problem, ball_constants, descent_path
+from ntk_repro.wide_limit.jacobian_factors import ACTIVATIONS, FactoredFcn, Params, length, operator_norms
 from ntk_repro.wide_limit.path_bounds import Limit, bounded, flow_bounds
 from ntk_repro.wide_limit.settings import WidthsSettings
 
 _INFINITE = 2**40  # a width at which layers of constant size no longer count
-_NUMBERS = 2**24  # of one weight matrix, of all networks that are trained at once
-_LINE = 17  # points of the line between two test inputs
+_NUMBERS = 2**20  # of one weight matrix, of all networks that are trained at once
+_LINE = 17  # points of a line between two test inputs
 _SINGULAR = 1e-10  # about lambda_min / lambda_max
 
 
@@ -47,7 +34,7 @@ class Config(WidthsSettings):
 
     depth: int = 2
     activation: str = "tanh"
-    """Activation function, with a Lipschitz derivative (Eq. S38 excludes relu): tanh, erf, softplus or identity."""
+    """Activation function, with a Lipschitz derivative (Eq. S38 excludes relu): tanh, erf or identity."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
     parameterization: Literal["standard", "ntk"] = "standard"
     """Parameterization: standard, with eta = eta_0 / width, or ntk, with eta = eta_0."""
@@ -77,6 +64,7 @@ class Config(WidthsSettings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         check_name("parameterization", self.parameterization, PARAMETERIZATIONS)
+        check_name("activation with a Lipschitz derivative", self.activation, ACTIVATIONS)
         check_counts(num_inputs=self.num_inputs, input_size=self.input_size)
         for name, lowest in (("networks", 2), ("num_test", 2), ("steps", 4)):
             check_whole(name, getattr(self, name), lowest)
@@ -173,53 +161,50 @@ def run(config: Config, data: Sphere, folder: RunFolder) -> dict[str, np.ndarray
 def _one_width(config: Config, data: Sphere, width: int) -> dict[str, np.ndarray]:
     """The measured quantities of all networks of one width."""
     console.print(f"width {width:,}", highlight=False)
-    norm, limit, y = config.norm(width), data.limit, data.y
-    keys = jax.random.split(jax.random.fold_in(key_for(config.seed, INIT), width), config.networks)
+    norm, rng = config.norm(width), np.random.default_rng([config.seed, width])
+    network = FactoredFcn.of(config.network(width), config.input_size)
+    problem = Problem(data.x, data.y, data.x_test, data.limit.eta_0 / norm, norm)
     largest = width * (width if config.depth > 1 else config.input_size)
     at_once = max(1, min(config.networks, _NUMBERS // largest))
     chunks = []
-    with float64_scope(), jax.default_matmul_precision("highest"):
-        train = jax.jit(jax.vmap(_training(config, width, data), in_axes=(0, None)))
-        problem = Problem(*map(jnp.asarray, (data.x, y, data.x_test, limit.eta_0 / norm, norm)))
-        for first in range(0, len(keys), at_once):
-            path, ball, ends = jax.tree.map(np.asarray, train(keys[first : first + at_once], problem))
-            measured = bounded(path, y, limit, norm) | (flow_bounds(path, y, limit) if config.flow else {})
-            chunks.append(measured | _constants(config, width, ball, ends))
+    for first in range(0, config.networks, at_once):
+        start = network.initial(rng, min(at_once, config.networks - first))
+        chunks.append(_trained(config, network, start, problem, data.limit, rng))
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def _training(
-    config: Config, width: int, data: Sphere
-) -> Callable[[Array, Problem], tuple[Path, Ball, dict[str, Array]]]:
-    """(key, problem) -> path, constants of the ball, and what is measured at both ends, of one network."""
-    module = config.network(width)
-    network = FactoredFcn.of(module, config.input_size)
-    line = np.linspace(*data.x_test[:2], _LINE)
-
-    def train(key: Array, problem: Problem) -> tuple[Path, Ball, dict[str, Array]]:
-        start = network.params(module.init(key, jnp.zeros((1, config.input_size), jnp.float32)))
-        path, last = descent_path(network, start, problem, config.steps, config.flow)
-        radius = config.radius / jnp.sqrt(problem.norm)
-        ball = ball_constants(network, start, problem, radius, jax.random.fold_in(key, 1))
-        on_line = network.factors(last, jnp.asarray(line)).fx
-        straight = jnp.linspace(on_line[0], on_line[-1], _LINE)
-        ends = {
-            "theta_norm": length(start),
-            "weights": operator_norms(network, last),
-            "input_bend": jnp.abs(on_line - straight).max() / jnp.ptp(on_line),
-            "fx_test": path.fx_test[-1],
-        }
-        return path, ball, ends
-
-    return train
+def _trained(
+    config: Config, network: FactoredFcn, start: Params, problem: Problem, limit: Limit, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The measured quantities of some networks."""
+    path, last = descent_path(network, start, problem, config.steps, config.flow)
+    ball = ball_constants(network, start, problem, config.radius / problem.norm**0.5, rng)
+    return {
+        **bounded(path, limit, problem.norm),
+        **(flow_bounds(path, limit) if config.flow else {}),
+        **_constants(config, network, ball, operator_norms(network, last)),
+        "theta_norm": length(start),
+        "input_bend": _bend(network, last, problem.x_test),
+        "fx_test": path.fx_test[:, -1],
+    }
 
 
-def _constants(config: Config, width: int, ball: Ball, ends: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The largest of the constants of the ball and of the end of training, one for each network."""
-    sigma, layers = config.sigma_w_squared**0.5, config.depth + 1
-    first = 3 * sigma * (width / config.input_size) ** 0.5
-    bounds = np.array([first] + [3 * sigma] * (layers - 1))  # Eq. S84
-    weights = np.concatenate([ball.weights, ends["weights"][:, None]], axis=1)
+def _bend(network: FactoredFcn, params: Params, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " s"]:
+    """The largest distance from a straight line, over the range, on lines from the first input to the others."""
+    lines = np.linspace(np.broadcast_to(x[0], x[1:].shape), x[1:], _LINE)
+    fx = network.factors(params, lines.reshape(-1, x.shape[1])).fx.reshape(len(params[0]), _LINE, -1)
+    straight = np.linspace(fx[:, 0], fx[:, -1], _LINE, axis=1)
+    return (np.abs(fx - straight).max(axis=1) / np.ptp(fx, axis=1)).max(axis=1)
+
+
+def _constants(
+    config: Config, network: FactoredFcn, ball: Ball, at_end: Float[np.ndarray, "s layers"]
+) -> dict[str, np.ndarray]:
+    """The largest constants of the ball, and of the weights at the end of training, one for each network."""
+    sigma = config.sigma_w_squared**0.5
+    first = 3 * sigma * (network.sizes[1] / network.sizes[0]) ** 0.5
+    bounds = np.array([first] + [3 * sigma] * config.depth)  # Eq. S84
+    weights = np.concatenate([ball.weights, at_end[:, None]], axis=1)
     jacobian, lipschitz = ball.jacobian.max(axis=1), ball.lipschitz.max(axis=1)
     return {
         "jacobian": jacobian,
@@ -228,9 +213,6 @@ def _constants(config: Config, width: int, ball: Ball, ends: dict[str, Any]) -> 
         "activations_lipschitz": ball.activations_lipschitz.max(axis=(1, 2)),
         "deltas_lipschitz": ball.deltas_lipschitz.max(axis=(1, 2)),
         "weights_ratio": (weights / bounds).max(axis=(1, 2)),
-        "theta_norm": ends["theta_norm"],
-        "input_bend": ends["input_bend"],
-        "fx_test": ends["fx_test"],
     }
 
 

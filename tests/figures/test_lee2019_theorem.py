@@ -45,7 +45,13 @@ def test_exponents_shares_and_constants_are_those_of_the_run(tmp_path):
         assert first["exponents"][name]["exponent"] == pytest.approx(QUANTITIES[name], abs=0.01)
         assert first["exponents"][name]["low"] < first["exponents"][name]["exponent"]
     # Divided by what the statement divides by.
-    for name, exponent in (("distance_per_root", -1), ("distance_relative", -1), ("activations", 0), ("deltas", 0)):
+    for name, exponent in (
+        ("distance_per_root", -1),
+        ("distance_relative", -1),
+        ("activations", 0),
+        ("deltas", 0),
+        ("steps_sum", -0.5),
+    ):
         assert first["exponents"][name]["exponent"] == pytest.approx(exponent, abs=0.01)
     result = runs[0].result()
     assert first["K"] == result["lemma_constant"][0].max()

@@ -48,7 +48,6 @@ def test_training_inputs_are_on_the_sphere_and_test_inputs_in_the_ball():
     assert data.y.tolist() == [1, -1, 1, -1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("parameterization", ["standard", "ntk"])
 def test_kernels_of_wide_networks_are_close_to_the_limit(parameterization, tmp_path):
     config = dataclasses.replace(CONFIG, widths=(16, 256), networks=8, parameterization=parameterization)
@@ -61,15 +60,18 @@ def test_kernels_of_wide_networks_are_close_to_the_limit(parameterization, tmp_p
     assert np.all(result["weights_ratio"] > 0)
 
 
-@pytest.mark.slow
-def test_networks_trained_in_parts_are_the_same(done, tmp_path, monkeypatch):
+def test_networks_trained_in_parts_are_all_there(tmp_path, monkeypatch):
     monkeypatch.setattr(theorems, "_NUMBERS", 2 * 8 * 8)
-    apart = RUN(CONFIG, root=tmp_path).result()
-    for name, values in done.result().items():
-        np.testing.assert_allclose(apart[name], values, rtol=1e-6, atol=1e-12, err_msg=name)
+    result = RUN(dataclasses.replace(CONFIG, widths=(8,)), root=tmp_path).result()
+    assert len(set(result["residual_start"].ravel())) == 3
 
 
-@pytest.mark.slow
+def test_a_trained_network_of_the_identity_is_straight_and_another_is_not(done, tmp_path):
+    straight = RUN(dataclasses.replace(CONFIG, activation="identity"), root=tmp_path).result()
+    assert straight["input_bend"].max() < 1e-12
+    assert done.result()["input_bend"].min() > 1e-4
+
+
 def test_a_flow_has_the_quantities_of_its_proof(tmp_path):
     config = dataclasses.replace(CONFIG, widths=(64,), flow=True, fraction=0.25, steps=40)
     result = RUN(config, root=tmp_path).result()
@@ -77,7 +79,6 @@ def test_a_flow_has_the_quantities_of_its_proof(tmp_path):
     assert np.all(result["growth_ratio"] < 1)
 
 
-@pytest.mark.slow
 def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch):
     stop = (monkeypatch, theorems, "_one_width", 2, done, RUN, CONFIG, tmp_path)
     asked, _ = interrupted(*stop, asked_for=lambda args: args[2])
@@ -95,6 +96,7 @@ def test_a_stopped_run_continues_with_the_next_width(done, tmp_path, monkeypatch
         ({"flow": True}, "--fraction must be at most 0.25 here, not 0.5"),
         ({"radius": 0.0}, "radius must be above 0"),
         ({"parameterization": "none"}, "parameterization"),
+        ({"activation": "relu"}, "activation with a Lipschitz derivative"),
         ({"activation": "identity", "num_inputs": 6}, "Theta is singular on these 6 inputs"),
     ],
 )
