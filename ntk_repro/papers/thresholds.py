@@ -64,6 +64,9 @@ GAUSSIAN = Threshold(
     "exponential 0.17)",
 )
 
+
+QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1 %, the integral by Simpson's rule")
+
 # Trends and rates.
 ORDERED = Threshold(
     0.9,

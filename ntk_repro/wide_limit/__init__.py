@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "kernel_convergence": "kernels of finite networks against those of infinite width (Figures S9 and S10)",
     "equations": "the equations as printed, each against an independent computation",
     "architecture": "the layers of the wide residual network (Table S1)",
+    "theorems": "what Theorem 2.1 and its proof bound, against width (no figure of the paper)",
 }
 """The experiments by the name of their module, each in a line."""
 
@@ -28,5 +29,6 @@ DRAWN_AS = {
     "kernel_convergence": "lee2019/figS9",
     "equations": "lee2019/equations",
     "architecture": "lee2019/tableS1",
+    "theorems": "lee2019/theorem2_1",
 }
 """The figure that draws one run of an experiment, where there is one."""

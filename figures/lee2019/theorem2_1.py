@@ -1,0 +1,202 @@
+"""Theorem 2.1: the suprema of Eq. 17 and the constants of the proof, against the width."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from power_laws import curve, guide, legend_below, logarithmic
+
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, draw_command
+from ntk_repro.papers.statistics import power_law_fit, student_interval
+from ntk_repro.record import RunFolder
+
+PARAMETERIZATIONS = {"standard": "standard", "ntk": "NTK"}
+SUPREMA = {
+    "test_difference": r"$\sup_t\,|f_t(x) - f^{lin}_t(x)|$, largest of the test inputs",
+    "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ \sqrt{n}$",
+    "kernel_change": r"$\sup_t\,\Vert\hat\Theta_t - \hat\Theta_0\Vert_F$",
+}
+LOOKS = {
+    ("standard", False): {"color": COLORS["network"], "marker": "o"},
+    ("standard", True): {"color": COLORS["linearized"], "marker": "s"},
+    ("ntk", False): {"color": COLORS["third"], "marker": "^"},
+    ("ntk", True): {"color": COLORS["fourth"], "marker": "D"},
+}
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """Above the suprema of Eq. 17, below the constants of Lemmas 1 and 2, the contraction, and the kernel's start."""
+    check_study(runs, "wide_limit_theorems")
+    entries = [numbers_of(run) for run in runs]
+    for i, entry in enumerate(entries):
+        # Runs of the same networks differ in their training alone: their start is judged once.
+        entry["first"] = entry["start"] not in [earlier["start"] for earlier in entries[:i]]
+    main = [(run, entry) for run, entry in zip(runs, entries, strict=True) if _main(entry)] or [(runs[0], entries[0])]
+    picture, axes = plt.subplots(2, 3, figsize=(13, 9.4), layout="constrained")
+    for ax, (name, title) in zip(axes[0], SUPREMA.items(), strict=True):
+        _suprema(ax, main, name, title)
+    _constants(axes[1][0], main)
+    _contraction(axes[1][1], list(zip(runs, entries, strict=True)))
+    _kernel_start(axes[1][2], list(zip(runs, entries, strict=True)))
+    config = main[0][0].config
+    label = (
+        f"{config['num_inputs']} inputs on the unit sphere of {config['input_size']} numbers, {config['activation']}, "
+    )
+    label += f"{config['networks']} networks of each width"
+    picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
+    return Drawing(picture, {"preset": preset, "data": "sphere", "data_label": label, "trainings": entries})
+
+
+def _main(entry: dict) -> bool:
+    return entry["num_inputs"] > 1 and entry["activation"] != "identity"
+
+
+def title_of(config: dict) -> str:
+    """A run in a few words."""
+    training = "flow" if config["flow"] else f"descent at {config['fraction']:g} of critical"
+    layers = f"{config['depth']} hidden layer{'s' if config['depth'] > 1 else ''}"
+    single = ", one input" if config["num_inputs"] == 1 else ""
+    other = "" if config["activation"] == "tanh" else f" {config['activation']}"
+    return f"{PARAMETERIZATIONS[config['parameterization']]}, {layers}{single}{other}, {training}"
+
+
+def numbers_of(run: RunFolder) -> dict:
+    """What claims are judged by: exponents of the width, and how many networks of each width keep a bound."""
+    config, widths = run.config, array(run, "widths")
+    values = measured(run)
+    fitted = slice(-max(3, (len(widths) + 1) // 2), None)  # the statements are asymptotic
+    exponents = {}
+    for name, rows in values["of the width"].items():
+        fit = power_law_fit(widths[fitted], rows.T[:, fitted])
+        every = power_law_fit(widths, rows.T).exponent
+        exponents[name] = {"exponent": fit.exponent, "low": fit.low, "high": fit.high, "all_widths": every}
+    shares = {name: np.sum(kept, axis=1) for name, kept in values["kept"].items()}
+    levels = {name: [student_interval(row)._asdict() for row in rows] for name, rows in values["levels"].items()}
+    names = ("parameterization", "flow", "fraction", "depth", "activation", "num_inputs", "networks", "steps")
+    start = [config[name] for name in ("parameterization", "depth", "activation", "num_inputs", "seed")]
+    return {
+        "title": title_of(config),
+        **{name: config[name] for name in names},
+        "start": start,
+        "widths": widths,
+        "positive": dict(zip(("tanh", "erf", "relu"), array(run, "positive"), strict=True)),
+        **values["constants"],
+        "exponents": exponents,
+        "shares": shares,
+        "levels": levels,
+    }
+
+
+def measured(run: RunFolder) -> dict[str, dict]:
+    """The run's arrays (widths, networks) in the form of the paper's statements.
+
+    Returns:
+        "of the width": what has an exponent; "kept": whether a network keeps a bound; "levels": shares of a scale;
+        "constants": lambda_min, eta_0; K, the largest constant of the lemma at the smallest width, at least 1; K_1, the
+        same of Eqs. S85 and S86; R_0, the largest initial residual; the width of Eq. S67.
+    """
+    result, config = run.result(), run.config
+    widths = result["widths"][:, None]
+    root = np.sqrt(widths)
+    third = float(result["eta_0"] * result["lambda_min"] / 3)
+    layers = {
+        "activations": result["activations"] / root,
+        "deltas": result["deltas"],
+        "activations_lipschitz": result["activations_lipschitz"] / root,
+        "deltas_lipschitz": result["deltas_lipschitz"],
+    }
+    k = max(1.0, float(result["lemma_constant"][0].max()))
+    k_1 = max(1.0, *(float(rows[0].max()) for rows in layers.values()))
+    r_0, smallest = float(result["residual_start"].max()), float(result["lambda_min"])
+    same = ("test_difference", "train_difference", "kernel_change", "test_kernel_change", "kernel_start")
+    same += ("residual_start", "jacobian", "lipschitz", "eta_critical")
+    of_width = {name: result[name] for name in same} | layers
+    of_width["distance_per_root"] = result["distance"] / root
+    of_width["steps_sum"] = result["steps_sum"] / result["residual_start"]
+    of_width["distance_relative"] = result["distance"] / result["theta_norm"]
+    spread = np.sqrt(np.var(result["fx_test"], axis=1, ddof=1).mean(axis=1))[:, None]
+    of_width["end_difference"] = result["end_difference"] / spread
+    kept = {
+        "contraction": result["contraction_excess"] <= 0,
+        "operator": result["contraction_operator"] <= 1 - third,
+        **{name: result[f"{name}_constant"] <= k for name in ("step", "sum", "distance", "kernel")},
+        "floor": result["lambda_floor"] >= smallest / 3,
+        "start": result["lambda_start"] > smallest / 3,
+        "kernel_start": result["kernel_start"] <= smallest / 3,
+        "weights": result["weights_ratio"] <= 1,
+        "jacobian_norm": result["jacobian"] ** 2 <= 2 * (config["depth"] + 1) * k_1**4,
+        "jacobian_lipschitz": result["lipschitz"] ** 2 <= 3 * (config["depth"] + 1) * k_1**4,
+    }
+    levels = {"rest": result["test_difference"] / result["test_change"], "bend": result["input_bend"]}
+    if config["flow"]:
+        of_width["growth"] = result["growth"]
+        kept |= {"gap": result["gap"] > 0, "growth_ratio": result["growth_ratio"] <= 1}
+        levels |= {name: result[name] for name in ("identity_residual", "identity_error")}
+    constants = {"lambda_min": smallest, "eta_0": result["eta_0"], "K": k, "K_1": k_1, "R_0": r_0}
+    constants["sufficient_width"] = (18 * k**3 * r_0 / smallest**2) ** 2
+    return {"of the width": of_width, "kept": kept, "levels": levels, "constants": constants}
+
+
+def _suprema(ax: Axes, main: list[tuple[RunFolder, dict]], name: str, title: str) -> None:
+    for run, entry in main:
+        if entry["depth"] != main[0][1]["depth"]:
+            continue
+        widths, rows = array(run, "widths"), measured(run)["of the width"][name]
+        look = LOOKS[entry["parameterization"], entry["flow"]]
+        label = f"{PARAMETERIZATIONS[entry['parameterization']]}, {'flow' if entry['flow'] else 'descent'}"
+        fitted = np.arange(len(widths)) >= len(widths) - max(3, (len(widths) + 1) // 2)
+        drawn = curve(ax, widths.astype(float), rows.T, label, fitted=fitted, **look)
+    guide(ax, widths, 1.6 * drawn["mean"][0], -0.5, r"$n^{-1/2}$")
+    logarithmic(ax, widths, "width n")
+    ax.set_title(title)
+    legend_below(ax)
+
+
+def _constants(ax: Axes, main: list[tuple[RunFolder, dict]]) -> None:
+    for run, entry in main:
+        if entry["flow"] or entry["depth"] != main[0][1]["depth"]:
+            continue
+        widths, kind = array(run, "widths"), PARAMETERIZATIONS[entry["parameterization"]]
+        look = LOOKS[entry["parameterization"], False]
+        for name, style, words in (("jacobian", "-", "norm of J"), ("lipschitz", ":", "Lipschitz constant of J")):
+            rows = measured(run)["of the width"][name]
+            ax.plot(widths, rows.max(axis=1), style, label=f"{kind}, {words}", **look)
+    logarithmic(ax, widths, "width n")
+    ax.set_title("Lemmas 1 and 2: largest constant of all networks")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
+
+
+def _contraction(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
+    shown = [(run, entry) for run, entry in pairs if _main(entry)]
+    for run, entry in shown:
+        look = LOOKS[entry["parameterization"], entry["flow"]]
+        dash = "-" if entry["depth"] == shown[0][1]["depth"] else "--"
+        share = np.asarray(entry["shares"]["contraction"]) / entry["networks"]
+        ax.plot(array(run, "widths"), share, dash, label=entry["title"], **look)
+    ax.axhline(0.9, color=MUTED, lw=0.8, ls="--")
+    ax.set_xscale("log", base=2)
+    if shown:
+        widths = array(shown[0][0], "widths")
+        ax.set_xticks(list(widths), [f"{width:,}" for width in widths])
+    ax.set(ylim=(-0.03, 1.03), xlabel="width n", ylabel="share of networks")
+    ax.set_title("Theorems G.1, G.2, G.4: the residual contracts as printed")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1, fontsize=8)
+
+
+def _kernel_start(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
+    """How far the kernel of a network with a single input is from that of infinite width."""
+    ax.set_title(r"S61: $\Vert\hat\Theta_0 - \Theta\Vert_F$ with a single input")
+    for run, entry in pairs:
+        if entry["num_inputs"] > 1:
+            continue
+        widths = array(run, "widths")
+        curve(ax, widths.astype(float), array(run, "kernel_start").T, "networks", color=COLORS["network"])
+        limit, sufficient = entry["lambda_min"] / 3, entry["sufficient_width"]
+        ax.axhline(limit, color=COLORS["linearized"], ls="--", label=r"$\lambda_{min}$ / 3")
+        if widths[0] <= sufficient <= widths[-1]:
+            ax.axvline(sufficient, color=MUTED, ls=":", label=f"width of S67, {sufficient:,.0f}")
+        logarithmic(ax, widths, "width n")
+        legend_below(ax)
+
+
+if __name__ == "__main__":
+    draw_command("lee2019/theorem2_1", draw)
