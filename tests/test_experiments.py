@@ -44,6 +44,7 @@ TINY = {
     "finite_width training": f"{IMAGES} {TRAINING}",
     "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
     "finite_width solver": f"{IMAGES} {TRAINING}",
+    "finite_width sizes": "--widths 1 2",
 }
 # What each prints: some text, and the last number of an array of its result in a format.
 SHOWN = {
@@ -64,6 +65,7 @@ SHOWN = {
     "finite_width training": ("logistic regression", "linearized_distance", ".3g"),
     "finite_width spectra": ("mlp x0.1, 10 images", "effective_rank", ".1f"),
     "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
+    "finite_width sizes": ("lenet5", "num_params", ","),
 }
 
 

@@ -164,6 +164,11 @@ class Interval(NamedTuple):
         return False if self.high < least or self.low > most else None
 
 
+def all_hold(*verdicts: bool | None) -> bool | None:
+    """True where all of several verdicts are, False where one is; None else."""
+    return False if any(one is False for one in verdicts) else None if None in verdicts else True
+
+
 def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
@@ -193,12 +198,12 @@ def share_interval(count: int, total: int) -> Interval:
     return Interval(count / total, float(ends.low), float(ends.high), total)
 
 
-def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samples: int | None = None) -> Interval:
+def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[float], samples: int | None = None) -> Interval:
     """A sum of accuracies such as network less linearization, and its 95 % interval.
 
     Args:
         terms: each of them by seed.
-        signs: +1 or -1 of each.
+        signs: +1 or -1 of each, or another weight.
         samples: test images of each accuracy. Of a single seed the interval is then that of drawing them, as if anew
             for each term; None: a single seed has no interval.
 
@@ -214,7 +219,8 @@ def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samp
     found = student_interval(np.dot(signs, values))
     if len(common) > 1 or samples is None:
         return found
-    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel()) / samples)
+    variance = sum(sign**2 * _variance(value) for sign, value in zip(signs, values, strict=True))
+    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(variance / samples)
     return Interval(found.mean, found.mean - half, found.mean + half, 1)
 
 
