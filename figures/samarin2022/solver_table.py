@@ -8,7 +8,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import MUTED, Drawing, array, check_alike, check_study, header, table_of
 from ntk_repro.papers.samarin2022 import width_text
