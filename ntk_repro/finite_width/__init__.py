@@ -22,5 +22,6 @@ DRAWN_AS = {
     "spectra": "samarin2022/fig6",
     "solver": "samarin2022/table1",
     "sizes": "samarin2022/numbers",
+    "grid": "samarin2022/grid",
 }
 """The figure that draws one run of an experiment, where there is one."""
