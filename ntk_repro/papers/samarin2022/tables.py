@@ -577,10 +577,10 @@ def _fit_does_not_help(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 _BOTH = (
     _as_printed, _solver_fits, _solver_overfits, _sgd_does_not_fit, _solver_matches_sgd, _gap_closes, _gap_is_left,
-    _rarely_fits,
+    _rarely_fits, _solver_worse_in_general,
 )  # fmt: skip
 _CENTRED = (
-    _ridge_in_between, _solver_worse_in_general, _network_fits, _agree_from_x5, _widest_matches,
+    _ridge_in_between, _network_fits, _agree_from_x5, _widest_matches,
     _solver_matches_network, _other_classes, _gap_reduced, _overfits_ten_classes, _fit_does_not_help,
 )  # fmt: skip
 _SHIFTED = (_drops_with_shifts, _drops_more, _gap_larger_when_shifted, _overfits_more_when_shifted)
