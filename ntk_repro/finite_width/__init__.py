@@ -22,7 +22,7 @@ DRAWN_AS = {
     "training": "samarin2022/fig2",
     "spectra": "samarin2022/fig6",
     "solver": "samarin2022/table1",
-    "sizes": "samarin2022/numbers",
+    "sizes": "samarin2022/sizes",
     "grid": "samarin2022/grid",
     "variants": "samarin2022/variants",
 }

@@ -337,10 +337,10 @@ def sized(root, **settings):
 
 def test_parameters_are_plotted(tmp_path):
     runs = [sized(tmp_path, widths=(1.0, 2.0)), sized(tmp_path, widths=(1.0, 2.0), net="alexnet")]
-    drawing = draw("numbers", runs)
+    drawing = draw("sizes", runs)
     assert [line["num_params"] for line in drawing.numbers["lines"]] == [[61_706, 244_362]] * 2
     assert [axes.get_title() for axes in drawing.picture.axes] == ["LeNet", "AlexNet"]
-    (row, *_) = claims("numbers", drawing, "LeNet has about 60,000")
+    (row, *_) = claims("sizes", drawing, "LeNet has about 60,000")
     assert (row["holds"], row["paper"]) == (True, 60_000)
 
 

@@ -105,7 +105,7 @@ def _memory(numbers: Numbers) -> Iterator[Verdict]:
 
 FIGURES = (
     PAPER.figure(
-        "numbers", "parameters of LeNet and AlexNet against width", "finite_width.sizes",
+        "sizes", "parameters of LeNet and AlexNet against width", "finite_width.sizes",
         _quadratic, _parameters, _rank_deficient, _over_parameterized, _memory, label="Numbers in the text",
     ),
 )  # fmt: skip

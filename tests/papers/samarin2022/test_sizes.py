@@ -17,7 +17,7 @@ def alexnet(*counts):
 
 
 def holds(statement, *lines):
-    rows = evaluate(FIGURES["samarin2022/numbers"].claims, {"lines": list(lines)})
+    rows = evaluate(FIGURES["samarin2022/sizes"].claims, {"lines": list(lines)})
     return [row["holds"] for row in rows if statement in row["statement"]]
 
 

@@ -38,4 +38,4 @@ def _line(run: RunFolder) -> dict:
 
 
 if __name__ == "__main__":
-    draw_command("samarin2022/numbers", draw)
+    draw_command("samarin2022/sizes", draw)
