@@ -1,17 +1,19 @@
-"""Numbers in the text: parameters of the networks against their width, and rows of their Jacobians."""
+"""Numbers in the text: parameters of the networks, over the square of their width factor."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 from accuracy_by_width import net_name, width_axis
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command
+from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, draw_command
 from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.thresholds import ABOUT
 from ntk_repro.record import RunFolder
 
 _MARKERS = "os^D"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel for each network: its parameters for every kind of image, and the paper's numbers."""
+    """A panel for each network: its parameters over width^2, and the paper's numbers with 10 % on either side."""
     check_study(runs, "finite_width_sizes")
     lines = [_line(run) for run in runs]
     nets = list(dict.fromkeys(line["net"] for line in lines))
@@ -21,14 +23,20 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         of_net = [line for line in lines if line["net"] == net]
         for line, color, marker in zip(of_net, COLORS.values(), _MARKERS, strict=False):
             label = f"{' x '.join(map(str, line['image']))}, {line['outputs']} output{'s' * (line['outputs'] > 1)}"
-            ax.plot(line["widths"], line["num_params"], color=color, marker=marker, mfc="none", label=label)
-        paper = {float(width): count for width, count in printed.get(net, {}).items()}
-        ax.plot(list(paper), list(paper.values()), "x", ms=9, color="black", ls="none", label="the paper's")
+            over_square = np.array(line["num_params"]) / np.square(line["widths"])
+            ax.plot(line["widths"], over_square, color=color, marker=marker, ms=5, mfc="none", label=label)
+        paper = {float(width): count / float(width) ** 2 for width, count in printed.get(net, {}).items()}
+        if paper:
+            values = np.array(list(paper.values()))
+            error = {"yerr": ABOUT * values, "fmt": "x", "ms": 7, "capsize": 3, "lw": 1.0}
+            ax.errorbar(list(paper), values, color=MUTED, label="the paper's, 10 %", **error)
         width_axis(ax, of_net[0]["widths"])
-        ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.5 * (high - low))  # room for the legend
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         ax.set_title(net_name(net))
-        ax.legend(fontsize=8, loc="upper left")
-    axes[0, 0].set_ylabel("Parameters")
+        ax.legend(fontsize=8, loc="upper right")
+    axes[0, 0].set_ylabel("Parameters / width$^2$")
     return Drawing(picture, {"preset": preset, "data": "", "data_label": "", "lines": lines})
 
 
