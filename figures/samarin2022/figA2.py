@@ -62,8 +62,8 @@ def _epoch_axis(ax, epochs: np.ndarray) -> None:
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
     """The curves, and the distances between the two models: root mean squares over the epochs after the start.
 
-    Beside them how far the network's outputs move from their start. The distances of means and of standard deviations are averages over seeds: those of averaged curves would shrink as
-    seeds are added.
+    Beside them how far the network's outputs move from their start. The distances of means and of standard deviations
+    are averages over seeds: those of averaged curves would shrink as seeds are added.
     """
     found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
     curves = {}

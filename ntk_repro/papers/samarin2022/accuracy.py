@@ -76,7 +76,6 @@ def _rise(
     return judged(name, holds, rise.mean, meaning, points(rise), unless=why)
 
 
-_NETWORK_GAINS_LITTLE = ("network", "test", -math.inf, THREE_POINTS)
 _LINEARIZATION_GAINS = ("linearized", "test", THREE_POINTS, math.inf)
 
 
@@ -476,8 +475,8 @@ FIGURES = (
             _on_all, (_LENET, _rise, *_LINEARIZATION_GAINS), place=_GENERAL,
         ),
         Claim(
-            "networks improve slightly with width (by less than 3 points in test accuracy)",
-            _on_all, (_FIGURES, _rise, *_NETWORK_GAINS_LITTLE), place=_GENERAL,
+            "networks improve slightly with width (by more than 0 and less than 3 points in test accuracy)",
+            _on_all, (_FIGURES, _rise, "network", "test", 0.0, THREE_POINTS), place=_GENERAL,
         ),
         Claim(
             f"the gap shrinks as linearizations improve ({_SIGNIFICANT}) and networks change by less",
@@ -489,7 +488,8 @@ FIGURES = (
         _as_printed("fig2"),
         Claim(
             "the network gains little from width (less than 3 points in test accuracy)",
-            _along_width, ("fig2", _EQUAL, _rise, *_NETWORK_GAINS_LITTLE), place="section 4.1; Figure 2",
+            _along_width, ("fig2", _EQUAL, _rise, "network", "test", -math.inf, THREE_POINTS),
+            place="section 4.1; Figure 2",
         ),
         Claim(
             f"the linearization gains appreciably from width ({_SIGNIFICANT})",
