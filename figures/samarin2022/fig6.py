@@ -29,9 +29,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             of_net = [line for line in lines if line["net"] == net]
             looks = zip(itertools.cycle(LINE_COLORS), itertools.cycle(_MARKERS), strict=False)
             for line, (color, marker) in zip(of_net, looks, strict=False):
-                spread = [np.std(seeds, ddof=1) if len(seeds) > 1 else 0.0 for seeds in line["by_seed"][name]]
                 style = {"marker": marker, "ms": 8 if marker == "*" else 5, "color": color, "capsize": 2.5}
-                ax.errorbar(line["widths"], line[name], yerr=spread, label=display_line(line), **style)
+                ax.errorbar(line["widths"], line[name], yerr=_spread(line, name), label=display_line(line), **style)
             width_axis(ax, sorted({width for line in of_net for width in line["widths"]}))
             seeds = max(len(seeds) for line in of_net for seeds in line["seeds"])
             facts = f"{of_net[0]['rows']:,} rows" + (f", {seeds} seeds (bars: std)" if seeds > 1 else "")
@@ -42,6 +41,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax in axes[:, 0]:
         ax.set_ylabel("Effective rank")
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
+
+
+def _spread(line: dict, name: str) -> list[float] | None:
+    """Standard deviations over seeds, None of single runs."""
+    values = line["by_seed"][name]
+    if max(map(len, values)) == 1:
+        return None
+    return [float(np.std(seeds, ddof=1)) if len(seeds) > 1 else 0.0 for seeds in values]
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ _FREE_IN = {"others": ("positive",), "ten_classes": ("n_train", "epochs")}
 _SETTINGS = ("width", "seed", "data", "shift", "positive", "epochs", "learning_rate", "weight_decay")
 _ALL_CLASSES = -1
 _MARKERS = "os^DvPX*"
+_LEAST_RATIO = 1.19  # of sizes whose labels do not touch
 
 
 def tasks_of(runs: Sequence[RunFolder], *, shifted: bool) -> dict[str, list[dict[str, Any]]]:
@@ -169,7 +170,7 @@ def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
             ax.axvline(live, ls="--", lw=1.0, color=color)
     ax.set_xscale("log", base=2)
     sizes = sorted({int(n) for same in solved for n in same[0]["solver_by_size"]["sizes"]})
-    ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    ax.set_xticks(sizes, _apart(sizes))
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Training images solved for (dashed: as many as parameters that move an output)")
     ax.set_ylabel("Test error of the solver")
@@ -177,3 +178,13 @@ def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     if solved:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="Width", fontsize=8, title_fontsize=8)
+
+
+def _apart(sizes: list[int]) -> list[str]:
+    """The sizes as texts, "" for one that would touch the one before it."""
+    texts, last = [], 0.0
+    for n in sizes:
+        shown = n >= _LEAST_RATIO * last
+        texts.append(f"{n:,}" if shown else "")
+        last = n if shown else last
+    return texts
