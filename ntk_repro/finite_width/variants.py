@@ -81,8 +81,9 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "followed_epochs": np.array(landmark_epochs(config.epochs)),
         "majority_rate": np.asarray(y.y_test.mean(axis=0).max()),
     }
+    # Both precisions start from the same weights, those that are drawn in single precision.
+    net = config.initial_network(data.x_train.shape[1:], y.num_outputs)
     with float64_scope() if config.precision == "float64" else contextlib.nullcontext():
-        net = config.initial_network(data.x_train.shape[1:], y.num_outputs)
         net = net.replace(params=cast(net.params, np.dtype(config.precision)))
         found["num_params"] = np.asarray(net.num_params)
         for kind in config.kinds:
