@@ -163,7 +163,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
     """The lines of a panel, with the baselines that they are compared with."""
     for line in panel["lines"]:
-        accuracy_line(ax, line, part, color_of(panel, line))
+        accuracy_line(ax, line, part, look_of(panel, line))
     logistic = panel[f"logistic_{part}"]
     if logistic is not None:
         ax.axhline(logistic, ls=":", lw=1.2, color=COLORS["baseline"], label="Logistic regression", zorder=1)
@@ -175,19 +175,23 @@ def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
     widths = sorted({width for line in panel["lines"] for width in line["widths"]})
     width_axis(ax, widths)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    titled(ax, PARTS[part], facts_of(panel), fontsize=7)
+
+
+def facts_of(panel: dict[str, Any]) -> str:
+    """Three lines: data set, settings, seeds."""
     bars = f" ({BARS})" if repeated(panel) else ""
-    titled(ax, f"{PARTS[part]}, {panel['label']}", f"{panel['settings']}\n{panel['seeds']}{bars}", fontsize=7)
+    return f"{panel['label']}\n{panel['settings']}\n{panel['seeds']}{bars}"
 
 
-def accuracy_line(ax: Axes, line: dict[str, Any], part: str, color: str) -> None:
+def accuracy_line(ax: Axes, line: dict[str, Any], part: str, look: dict[str, Any]) -> None:
     """One line: means and standard deviations over seeds, and a dot for each seed."""
-    looks = {"marker": "o", "ms": 4.5} if line["kind"] == "network" else {"marker": "*", "ms": 8}
     mean = np.array([student_interval(values).mean for values in line[part]])
     spread = np.array([_spread(values) for values in line[part]])
-    ax.errorbar(line["widths"], mean, yerr=spread, color=color, capsize=2.5, label=line["name"], zorder=3, **looks)
+    ax.errorbar(line["widths"], mean, yerr=spread, capsize=2.5, label=line["name"], zorder=3, **look)
     for width, values in zip(line["widths"], line[part], strict=True):
         if len(values) > 1:
-            ax.plot([width] * len(values), values, ".", ms=4, mew=0, alpha=0.5, color=color, zorder=2)
+            ax.plot([width] * len(values), values, ".", ms=4, mew=0, alpha=0.5, color=look["color"], zorder=2)
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -199,12 +203,13 @@ def repeated(panel: dict[str, Any]) -> bool:
     return any(len(seeds) > 1 for line in panel["lines"] for seeds in line["seeds"])
 
 
-def color_of(panel: dict[str, Any], line: dict[str, Any]) -> str:
-    """Blue for networks, orange for linearizations, purple for those at other settings."""
+def look_of(panel: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    """Circles for networks, stars for linearizations; those at other settings have other colours and dashes."""
     if line["kind"] == "network":
-        return COLORS["network"]
-    same = [other for other in panel["lines"] if other["kind"] == line["kind"]]
-    return (COLORS["linearized"], SECOND, COLORS["third"])[min(same.index(line), 2)]
+        return {"color": COLORS["network"], "marker": "o", "ms": 4.5}
+    others = [other for other in panel["lines"] if other["kind"] == line["kind"]]
+    color, style = ((COLORS["linearized"], "-"), (SECOND, "--"), (COLORS["third"], "-."))[min(others.index(line), 2)]
+    return {"color": color, "ls": style, "marker": "*", "ms": 8}
 
 
 def width_axis(ax: Axes, widths: Sequence[float]) -> None:

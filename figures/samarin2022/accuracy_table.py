@@ -34,7 +34,7 @@ def _table(ax, panel: dict[str, Any]) -> None:
     widths = widths_of(panel)
     rows = [(part, line) for part in PARTS for line in panel["lines"]]
     spread = " (mean ± standard deviation)" if repeated(panel) else ""
-    title = f"{panel['label']}, accuracy in per cent\n{panel['settings']}, {panel['seeds']}{spread}"
+    title = f"Per cent, {panel['label']}\n{panel['settings']}, {panel['seeds']}{spread}"
     ax.set_title(title, fontsize=8, color=MUTED)
     table_of(
         ax,

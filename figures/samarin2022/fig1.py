@@ -3,7 +3,7 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
-from accuracy_by_width import BARS, accuracy_line, color_of, net_name, panels_of, repeated, width_axis
+from accuracy_by_width import KINDS, accuracy_line, facts_of, look_of, net_name, panels_of, width_axis
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
@@ -13,10 +13,10 @@ from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
 REGIMES = {
-    ("network", 0): ("I", "usual width:\nfeatures are learned"),
-    ("network", -1): ("II", "wide network"),
-    ("linearized", 0): ("III", "few random features"),
-    ("linearized", -1): ("IV", "many random features"),
+    ("network", 0): "I\nusual width:\nfeatures\nare learned",
+    ("network", -1): "II\nwide network",
+    ("linearized", 0): "III\nfew random\nfeatures",
+    ("linearized", -1): "IV\nmany random\nfeatures",
 }
 LOOKS = ("o-", "s--", "^-.", "D:", "v-", "P--")
 
@@ -35,34 +35,31 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _regimes(ax: Axes, panel: dict[str, Any]) -> None:
-    lines = {line["kind"]: line for line in reversed(panel["lines"])}
+    lines = {kind: next(line for line in panel["lines"] if line["kind"] == kind) for kind in KINDS}
     for line in lines.values():
-        accuracy_line(ax, line, "test", color_of(panel, line))
-    for (kind, at), (number, text) in REGIMES.items():
-        mean = student_interval(lines[kind]["test"][at]).mean
-        above = kind == "network"
-        # Beside the error bar, on the side away from the other curve.
+        accuracy_line(ax, line, "test", look_of(panel, line))
+    for (kind, at), text in REGIMES.items():
+        # Outside the curves and their error bars.
         ax.annotate(
-            f"{number}   {text}",
-            (lines[kind]["widths"][at], mean),
-            xytext=(8 if at == 0 else -8, 12 if above else -14),
+            text,
+            (lines[kind]["widths"][at], student_interval(lines[kind]["test"][at]).mean),
+            xytext=(-10 if at == 0 else 10, 0),
             textcoords="offset points",
-            ha="left" if at == 0 else "right",
-            va="bottom" if above else "top",
+            ha="right" if at == 0 else "left",
+            va="center",
             fontsize=8,
             color=MUTED,
         )
     width_axis(ax, lines["network"]["widths"])
-    ax.margins(x=0.08, y=0.25)
+    ax.margins(x=0.3, y=0.15)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     ax.set_ylabel("Test accuracy")
-    bars = f" ({BARS})" if repeated(panel) else ""
-    titled(ax, panel["label"], f"{panel['settings']}\n{panel['seeds']}{bars}", fontsize=7)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, -0.28), ncols=2)
+    titled(ax, "Test accuracy", facts_of(panel), fontsize=7)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
 
 
 def _gaps(ax: Axes, panels: list[dict[str, Any]]) -> None:
-    colors = (*COLORS.values(),)
+    colors = tuple(COLORS.values())
     for number, panel in enumerate(panels):
         gaps = {pair.width: 100 * pair.gap().mean for pair in pairs_of(panel)}
         name = f"{net_name(panel['net'])}, {panel['label']}"
@@ -70,8 +67,8 @@ def _gaps(ax: Axes, panels: list[dict[str, Any]]) -> None:
     width_axis(ax, sorted({width for panel in panels for line in panel["lines"] for width in line["widths"]}))
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
     ax.set_ylabel("Network less linearization, points")
-    titled(ax, "Gap in test accuracy", "means over the seeds of both", lines=2, fontsize=7)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, -0.18 - 0.05 * len(panels) - 0.05), fontsize=8)
+    titled(ax, "Gap in test accuracy", "means over the seeds of both", lines=3, fontsize=7)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from tests.figures import scripts
 from tests.figures.scripts import kept_run, verdicts
 from tests.refusals import refused
 
-STATISTICS, APART = output_statistics, 0.3  # of the followed outputs of made-up runs
+APART = 0.3  # of the followed outputs of made-up runs
 
 
 def draw(script, runs):
@@ -25,13 +23,14 @@ def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
     config = training.Config(width=width, seed=seed, epochs=5, **settings)
     epochs, y = config.followed_epochs, np.eye(10)[:4]
     arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, APART)}
+    arrays["outputs_moved"] = np.full(4, 0.5)
     arrays["majority_rate"] = 0.11
     for kind in config.kinds:
         accuracy = {"network": network, "linearized": linearized}[kind]
         noise = accuracy and 0.002 * seed
         arrays |= {f"{kind}_train_accuracy": accuracy + 0.02, f"{kind}_test_accuracy": accuracy + noise}
         outputs = np.stack([y * accuracy * e / 5 for e in epochs])
-        arrays |= {f"{kind}_{name}": value for name, value in STATISTICS(outputs, y).items()}
+        arrays |= {f"{kind}_{name}": value for name, value in output_statistics(outputs, y).items()}
     if config.baseline:
         arrays |= {"logistic_train_accuracy": 0.93, "logistic_test_accuracy": 0.89}
     return finished("finite_width_training", config, root, arrays)
@@ -59,83 +58,99 @@ def test_the_plotted_accuracies_are_those_of_the_runs(tmp_path, script):
     np.testing.assert_allclose(linearized["test"], [[0.9, 0.902], [0.93, 0.932], [0.955, 0.957]])
     np.testing.assert_allclose(network["train"][0], [0.99, 0.99])
     assert panel["logistic_test"] == 0.89
-    assert panel["settings"].startswith("4,000 + 1,000 images, 5 epochs")
+    assert (panel["train_images"], panel["test_images"]) == (4000, 1000)
+    assert (panel["settings"], panel["seeds"]) == ("4,000 + 1,000 images, 5 epochs", "2 seeds")
 
 
-def test_a_width_of_fewer_seeds_is_said(tmp_path):
+def test_a_width_of_fewer_seeds_is_named(tmp_path):
     (panel,) = draw("accuracy_by_width", [*widening(tmp_path), trained(tmp_path, 8.0, 0)]).numbers["panels"]
-    assert panel["settings"].endswith("2 seeds (bars: std), 1 at x8")
+    assert panel["seeds"] == "2 seeds, 1 at ×8"
 
 
-def test_claims_hold_where_the_gap_closes(tmp_path):
+def test_a_picture_explains_its_bars_and_a_table_its_spread(tmp_path):
+    texts = {}
+    for script in ("accuracy_by_width", "accuracy_table"):
+        for name, runs in (("several", [*widening(tmp_path)]), ("one", [trained(tmp_path), trained(tmp_path, 2.0)])):
+            (ax, *_) = draw(script, runs).picture.axes
+            texts[script, name] = " ".join([ax.get_title(), *(text.get_text() for text in ax.texts)])
+    assert "2 seeds (bars: standard deviation)" in texts["accuracy_by_width", "several"]
+    assert "2 seeds (mean ± standard deviation)" in texts["accuracy_table", "several"]
+    assert all("deviation" not in text for (_, name), text in texts.items() if name == "one")
+
+
+def test_a_width_below_one_is_a_fraction_in_picture_table_and_verdict(tmp_path):
+    runs = [trained(tmp_path, width, net="alexnet", baseline=False) for width in (0.0625, 0.125)]
+    (ax, *_) = draw("accuracy_by_width", runs).picture.axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["×1/16", "×1/8"]
+    drawing = draw("accuracy_table", runs)
+    cells = drawing.picture.axes[0].tables[0].get_celld()
+    assert [cells[0, at].get_text().get_text() for at in (0, 1)] == ["×1/16", "×1/8"]
+    assert [row["subject"] for row in claims("fig5", drawing, "trained as the network")] == [
+        "alexnet on mnist5k, x1/16",
+        "alexnet on mnist5k, x1/8",
+    ]
+
+
+def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     rows = claims("fig2", draw("accuracy_by_width", widening(tmp_path)))
-    assert all(row["holds"] for row in rows)
-    assert rows[0]["number"] == pytest.approx(0.07)
-    assert rows[0]["paper"] == 0.0467
-    assert rows[0]["note"] == "7.00 points (95 % interval 7.00 to 7.00, 0 outside, 2 seeds)"
-    (shrinks,) = [row for row in rows if row["statement"].startswith("the gap shrinks")]
-    assert shrinks["number"] == pytest.approx(-0.055)
-    assert rows[-1]["number"] == pytest.approx(0.9 + 0.001 - 0.89)
-
-
-def test_claims_fail_where_the_linearization_is_ahead_and_loses(tmp_path):
-    runs = [trained(tmp_path, 1.0, linearized=0.99), trained(tmp_path, 2.0, linearized=0.6)]
-    rows = claims("fig2", draw("accuracy_by_width", runs))
-    assert [row["holds"] for row in rows] == [False, True, False, False, False]
-    assert rows[0]["note"] == "-2.00 points (1 seed)"
+    by_statement = {row["statement"].split(" (")[0]: row for row in rows}
+    shrinks = by_statement["the gap in test accuracy shrinks with width"]
+    assert (shrinks["holds"], shrinks["number"]) == (True, pytest.approx(-0.055))
+    assert "from 7.00 points (95 % 7.00 to 7.00, 2 seeds)" in shrinks["note"]
+    assert by_statement["the network gains little from width"]["holds"]
+    assert by_statement["the linearization gains appreciably from width"]["holds"]
+    printed = by_statement["the gaps in test accuracy are those that the paper prints"]
+    assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
+    assert "data mnist5k (the paper: mnist), train images 4,000 (the paper: 60,000)" in printed["note"]
 
 
 def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path):
-    runs = [trained(tmp_path, 1.0, seed, linearized=0.9 + 0.05 * seed) for seed in (0, 1, 2)]
-    runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.02 * (seed == 3)) for seed in (2, 3)]
-    ahead, *_, shrinks = claims("fig2", draw("accuracy_by_width", runs), "ahead", "shrinks")
-    assert ahead["number"] == pytest.approx(0.02)
-    assert "0 inside: these seeds do not decide, 3 seeds" in ahead["note"]
-    assert ahead["holds"] is None
-    assert shrinks["number"] == pytest.approx(0.02 - (-0.03))  # of seed 2, the only one at both widths
-    assert "change 5.00 points (1 seed)" in shrinks["note"]
+    runs = [trained(tmp_path, 1.0, seed, linearized=0.9 + 0.02 * seed) for seed in (0, 1, 2)]
+    runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.01 * (seed == 3)) for seed in (2, 3)]
+    (shrinks,) = claims("fig2", draw("accuracy_by_width", runs), "shrinks")
+    assert shrinks["number"] == pytest.approx(0.02 - 0.03)  # of seed 2, the only one at both widths
+    assert "1 seed, of the images" in shrinks["note"]
 
 
-@pytest.mark.parametrize(("network", "verdict"), [(0.12, None), (0.14, True)])
-def test_a_network_that_has_learnt_nothing_is_not_judged(tmp_path, network, verdict):
-    runs = [
-        trained(tmp_path, width, network=network, linearized=0.12 - gap) for width, gap in ((1.0, 0.09), (2.0, 0.05))
-    ]
-    drawing = draw("accuracy_by_width", runs)
-    for row in claims("fig1", drawing)[:1] + claims("fig2", drawing)[:2]:
-        assert row["holds"] is verdict
-        assert ("stays at the rate of the largest class (11.0%) at x" in row["note"]) is (verdict is None)
-
-
-def test_without_a_seed_in_common_means_are_compared(tmp_path):
+def test_without_a_seed_in_common_nothing_is_decided(tmp_path):
     runs = [trained(tmp_path, 1.0, 0, models="network"), trained(tmp_path, 1.0, 1, models="linearized")]
-    row = claims("fig2", draw("accuracy_by_width", runs))[0]
-    assert row["number"] == pytest.approx(0.97 - 0.902)
-    assert "no seed in common" in row["note"]
-
-
-@pytest.mark.parametrize(("figure", "data", "paper"), [("fig4", "mnist5k", None), ("fig4", "cifar10", 0.2022)])
-def test_the_papers_number_stands_beside_its_own_data_only(tmp_path, figure, data, paper):
-    assert claims(figure, draw("accuracy_by_width", [trained(tmp_path, data=data)]))[0]["paper"] == paper
+    for row in claims("tableA2", draw("accuracy_by_width", runs), "at standard width"):
+        assert row["holds"] is None
+        assert "no seed in common" in row["note"]
 
 
 def test_trainings_of_other_lengths_are_panels_of_their_own(tmp_path):
     runs = [trained(tmp_path), trained(tmp_path, decay_epochs=2)]
     panels = draw("accuracy_table", runs).numbers["panels"]
     assert [panel["decay_epochs"] for panel in panels] == [None, 2]
-    assert "5 epochs (rate / 10 every 2)" in panels[1]["settings"]
-    subjects = [row["subject"] for row in claims("tableA2", draw("accuracy_table", runs))]
-    assert subjects[:2] == ["lenet5 on mnist5k, x1", "lenet5 on mnist5k, rate / 10 every 2 epochs, x1"]
+    assert panels[1]["settings"].endswith("5 epochs (rate / 10 every 2)")
 
 
 def test_a_shift_is_a_panel_and_widens_the_gap(tmp_path):
     drawing = draw("accuracy_by_width", [*widening(tmp_path, shift=7), *widening(tmp_path)])
     assert [panel["shift"] for panel in drawing.numbers["panels"]] == [7, 0]
+    assert [panel["label"] for panel in drawing.numbers["panels"]] == [
+        "Label of mnist5k, shifted by up to 7",
+        "Label of mnist5k",
+    ]
     assert len(drawing.picture.axes) == 4
-    grows = claims("fig3", drawing, "the gap grows with the shift")
+    grows = claims("fig3", drawing, "the gap in test accuracy grows with the shift")
     assert [row["subject"] for row in grows] == ["x1", "x2", "x4"]
     assert grows[0]["number"] == pytest.approx(0.14)
-    assert grows[0]["paper"] == pytest.approx(0.2765 - 0.0467)
+
+
+def test_figure_1_draws_the_gap_of_every_data_set(tmp_path):
+    drawing = draw("fig1", [*widening(tmp_path, shift=7), *widening(tmp_path)])
+    regimes, gaps = drawing.picture.axes
+    assert len(gaps.get_legend().get_texts()) == 2
+    np.testing.assert_allclose(gaps.lines[1].get_ydata(), [7, 4, 1.5])
+    assert [text.get_text()[:3].strip() for text in regimes.texts if "   " in text.get_text()] == [
+        "I",
+        "II",
+        "III",
+        "IV",
+    ]
+    refused("name the runs of Figures 2 to 5", draw, "fig1", [trained(tmp_path, models="network")])
 
 
 def test_a_training_that_diverged_is_left_out_of_the_mean(tmp_path):
@@ -143,34 +158,32 @@ def test_a_training_that_diverged_is_left_out_of_the_mean(tmp_path):
     drawing = draw("accuracy_table", runs)
     texts = {cell.get_text().get_text() for cell in drawing.picture.axes[0].tables[0].get_celld().values()}
     assert "90.20 (1 diverged)" in texts
-    assert claims("fig4", drawing)[1]["number"] == pytest.approx(0.07)
 
 
 def test_a_linearization_at_other_settings_is_a_line_of_its_own(tmp_path):
-    pair = [trained(tmp_path, width, net="alexnet", linearized=0.6, baseline=False) for width in (1.0, 2.0)]
-    own = {"models": "linearized", "learning_rate": 1.0, "weight_decay": 5e-7, "net": "alexnet", "baseline": False}
+    settings = {"net": "alexnet", "baseline": False, "weight_decay": 5e-6}
+    pair = [trained(tmp_path, width, linearized=0.6, **settings) for width in (1.0, 2.0)]
+    own = settings | {"models": "linearized", "learning_rate": 1.0, "weight_decay": 5e-7}
     alone = [trained(tmp_path, width, linearized=accuracy, **own) for width, accuracy in ((1.0, 0.8), (2.0, 0.9))]
-    drawing = draw("accuracy_by_width", pair + alone)
+    drawing = draw("accuracy_by_width", alone + pair)
     names = [line["name"].split(", learning rate ") for line in drawing.numbers["panels"][0]["lines"]]
-    assert names == [["AlexNet", "0.1"], ["LinAlexNet", "0.1"], ["LinAlexNet", "1"]]
-    rows = claims("fig5", drawing)
-    assert [row["number"] for row in rows[:2]] == pytest.approx([0.37, 0.37])
-    assert [row["paper"] for row in rows[:2]] == [None, None]  # digits are not the paper's snakes
-    assert rows[2]["number"] == pytest.approx(-0.1)
-    assert rows[2]["paper"] is None
-    table = claims("tableA1", draw("accuracy_table", pair + alone))
-    assert table[0]["number"] == pytest.approx(0.17)
-    assert table[0]["paper"] is None
+    assert names == [["AlexNet", "0.1"], ["LinAlexNet", "1"], ["LinAlexNet", "0.1"]]
+    equal = claims("fig5", drawing, "trained as the network")
+    assert [(row["number"], row["holds"]) for row in equal] == [(pytest.approx(0.37), None)] * 2  # digits
+    (best,) = claims("fig5", drawing, "at the best settings of each")
+    assert best["number"] == pytest.approx(-0.1)
 
 
-def test_outputs_that_come_together_are_told(tmp_path):
+def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
     drawing = draw("figA2", widening(tmp_path))
-    assert [curve["width"] for curve in drawing.numbers["widths"]] == [1.0, 2.0, 4.0]
+    curves = drawing.numbers["widths"]
+    assert [curve["width"] for curve in curves] == [1.0, 2.0, 4.0]
+    by_hand = [(0.07 + 0.0) * e / 5 for e in (1, 2, 5)]  # the ones' means at epochs 1, 2 and 5, the zeros' being 0
+    assert curves[0]["mean_apart_by_seed"][0] == pytest.approx(np.sqrt(np.mean(np.square([by_hand, [0, 0, 0]]))))
+    assert curves[0]["outputs_apart_by_seed"] == pytest.approx([APART] * 2)
     rows = claims("figA2", drawing)
-    assert rows[0]["holds"]
-    assert rows[0]["subject"] == "mean of the outputs"
-    # Outputs of one class are all alike in these runs: there is nothing to measure their difference by.
-    assert [row["holds"] for row in rows[2:]] == [None, None, None]
+    assert (rows[0]["subject"], rows[0]["holds"]) == ("mean of the outputs", True)
+    assert (rows[-1]["subject"], rows[-1]["holds"], rows[-1]["number"]) == ("x4", True, pytest.approx(APART / 0.5))
     refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
 
@@ -179,20 +192,6 @@ def test_figure_a2_names_the_network_that_it_shows(tmp_path, net, name):
     (legend,) = draw("figA2", [trained(tmp_path, net=net)]).picture.legends
     said = "median, middle half, 90 %"
     assert [text.get_text() for text in legend.get_texts()] == [f"{name}: {said}", f"Lin{name}: {said}"]
-
-
-@pytest.mark.parametrize(("apart", "holds"), [(0.3, True), (0.1, False)])
-def test_outputs_are_close_or_not_by_their_own_spread(tmp_path, monkeypatch, apart, holds):
-    spread = lambda outputs, y: output_statistics(outputs + 0.4 * np.arange(-1, 3, 2)[:, None].repeat(2, 0), y)  # noqa: E731
-    monkeypatch.setattr(sys.modules[__name__], "STATISTICS", spread)
-    monkeypatch.setattr(sys.modules[__name__], "APART", apart)
-    drawing = draw("figA2", [trained(tmp_path, seed=seed) for seed in (0, 1)])
-    (curve,) = drawing.numbers["widths"]
-    assert curve["outputs_std"] == pytest.approx(0.4)
-    by_hand = [0.07 * e / 5 for e in (1, 2, 5)]  # the ones' means at epochs 1, 2 and 5, the zeros' being 0
-    assert curve["mean_apart"] == pytest.approx(np.sqrt(np.mean(np.square([by_hand, [0, 0, 0]]))))
-    row = claims("figA2", drawing)[-1]
-    assert (row["number"], row["holds"]) == (pytest.approx(apart / 0.4), holds)
 
 
 def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, vanishing=0, data="mnist", **settings):

@@ -6,7 +6,9 @@ from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import departures
 
 PAPER = {"data": "mnist", "train_images": 60_000, "test_images": 10_000, "shift": 0, "epochs": 100}
+PAPER |= {"learning_rate": 0.1, "weight_decay": 5e-5}
 SNAKES = {"data": "snakes", "train_images": 13_000, "epochs": 100, "decay_epochs": 30}
+SNAKES |= {"learning_rate": 0.1, "weight_decay": 5e-6}
 
 
 @pytest.mark.parametrize(
