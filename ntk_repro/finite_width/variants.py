@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Int
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, RegressionData
@@ -81,19 +82,27 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "followed_epochs": np.array(landmark_epochs(config.epochs)),
         "majority_rate": np.asarray(y.y_test.mean(axis=0).max()),
     }
-    # Both precisions start from the same weights, those that are drawn in single precision.
+    # Both precisions start from the same weights and take the same minibatches: in double precision JAX draws others.
     net = config.initial_network(data.x_train.shape[1:], y.num_outputs)
+    batches = config.recipe.minibatches(config.seed, len(data.x_train))
     with float64_scope() if config.precision == "float64" else contextlib.nullcontext():
         net = net.replace(params=cast(net.params, np.dtype(config.precision)))
         found["num_params"] = np.asarray(net.num_params)
         for kind in config.kinds:
             model = net if kind == "network" else net.linearization()
-            part = folder.part(kind, _one, config, kind, model, y, folder, phase=kind)
+            part = folder.part(kind, _one, config, kind, model, y, batches, folder, phase=kind)
             found |= {f"{kind}_{name}": value for name, value in part.items()}
     return found
 
 
-def _one(config: Config, kind: str, net: Network, data: RegressionData, folder: RunFolder) -> dict[str, Any]:
+def _one(
+    config: Config,
+    kind: str,
+    net: Network,
+    data: RegressionData,
+    batches: Int[np.ndarray, "steps b"],
+    folder: RunFolder,
+) -> dict[str, Any]:
     """The result of training one model."""
     console.print(f"  {kind}, {net.num_params:,} parameters", highlight=False)
     x_train, x_test = (np.asarray(x, config.precision) for x in (data.x_train, data.x_test))
@@ -103,7 +112,7 @@ def _one(config: Config, kind: str, net: Network, data: RegressionData, folder: 
         x_train,
         data.y_train,
         recipe=config.recipe,
-        batches=config.recipe.minibatches(config.seed, len(x_train)),
+        batches=batches,
         x_test=x_test,
         y_test=data.y_test,
         checkpoint_at=epochs,
