@@ -23,9 +23,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for run in runs:
         groups[tuple(run.config[name] for name in _SETTINGS)].append(run)
     lines = [line for group in groups.values() for line in _lines(by_seed(group, "one line"))]
-    picture, (above, below) = plt.subplots(
-        2, 1, figsize=(8.2, 0.3 * len(lines) + 4.6), layout="constrained", height_ratios=(0.3 * len(lines) + 0.6, 3.4)
-    )
+    heights = (0.24 * len(lines) + 0.4, 3.4)
+    picture = plt.figure(figsize=(8.2, sum(heights) + 0.3), layout="constrained")
+    # Each part has its own margins: the table's labels are wide.
+    above, below = (part.subplots() for part in picture.subfigures(2, 1, height_ratios=heights))
     cells = [[_spread(line[part]) for part in PARTS] for line in lines]
     table_of(above, cells, [_name(line) for line in lines], list(PARTS.values()))
     _distances(below, [line for line in lines if line["kind"] == "network"])
@@ -77,7 +78,7 @@ def _distances(ax, lines: list[dict]) -> None:
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Epoch")
     ax.set_ylabel(r"$\|\theta - \theta_0\|$ of the network")
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.22), fontsize=7, ncols=2)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
 
 
 if __name__ == "__main__":
