@@ -198,12 +198,12 @@ def share_interval(count: int, total: int) -> Interval:
     return Interval(count / total, float(ends.low), float(ends.high), total)
 
 
-def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samples: int | None = None) -> Interval:
+def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[float], samples: int | None = None) -> Interval:
     """A sum of accuracies such as network less linearization, and its 95 % interval.
 
     Args:
         terms: each of them by seed.
-        signs: +1 or -1 of each.
+        signs: +1 or -1 of each, or another weight.
         samples: test images of each accuracy. Of a single seed the interval is then that of drawing them, as if anew
             for each term; None: a single seed has no interval.
 
@@ -219,7 +219,8 @@ def signed_sum(terms: Sequence[Mapping[int, Number]], signs: Sequence[int], samp
     found = student_interval(np.dot(signs, values))
     if len(common) > 1 or samples is None:
         return found
-    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel()) / samples)
+    variance = sum(sign**2 * _variance(value) for sign, value in zip(signs, values, strict=True))
+    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(variance / samples)
     return Interval(found.mean, found.mean - half, found.mean + half, 1)
 
 
