@@ -303,7 +303,9 @@ def _still_appreciable(panel: Numbers) -> Iterator[Verdict]:
 )
 def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict]:
     narrow, pairs = of_width(panel, 1.0), pairs_of(panel)
-    for part in PARTS if narrow is not None else ():
+    if narrow is None:
+        return
+    for part in PARTS:
         lead = signed_sum([pairs[-1].linearized[part], narrow.network[part]], [1, -1], narrow.images[part])
         holds = lead.above()
         why = unlike_paper(panel, "fig4", narrow, of=["network"]) or unlike_paper(panel, "fig4", pairs[-1])
