@@ -39,19 +39,19 @@ def _regimes(ax: Axes, panel: dict[str, Any]) -> None:
     for line in lines.values():
         accuracy_line(ax, line, "test", look_of(panel, line))
     for (kind, at), text in REGIMES.items():
-        # Outside the curves and their error bars.
+        # Outside the curves and their error bars, and apart where the curves meet.
         ax.annotate(
             text,
             (lines[kind]["widths"][at], student_interval(lines[kind]["test"][at]).mean),
-            xytext=(-10 if at == 0 else 10, 0),
+            xytext=(-10 if at == 0 else 10, 3 if kind == "network" else -3),
             textcoords="offset points",
             ha="right" if at == 0 else "left",
-            va="center",
+            va="bottom" if kind == "network" else "top",
             fontsize=8,
             color=MUTED,
         )
     width_axis(ax, lines["network"]["widths"])
-    ax.margins(x=0.3, y=0.15)
+    ax.margins(x=0.3, y=0.25)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     ax.set_ylabel("Test accuracy")
     titled(ax, "Test accuracy", facts_of(panel), fontsize=7)

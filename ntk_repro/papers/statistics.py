@@ -169,13 +169,12 @@ def all_hold(*verdicts: bool | None) -> bool | None:
     return False if any(one is False for one in verdicts) else None if None in verdicts else True
 
 
-def student_interval(values: Sequence[Number] | np.ndarray, *, predict: float = False) -> Interval:
+def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
-        predict: whether the interval is that of one further seed, for a number that a paper prints of a single run;
-            1/5 for that of a mean of five.
+        predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
@@ -189,20 +188,6 @@ def student_interval(values: Sequence[Number] | np.ndarray, *, predict: float = 
     if seeds > 1:
         half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(0.975, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
-
-
-def deviation_interval(values: Sequence[Number] | np.ndarray) -> Interval:
-    """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
-    from scipy.stats import chi2
-
-    finite = np.array(values, float)
-    finite = finite[np.isfinite(finite)]
-    seeds = len(finite)
-    if seeds < 2:
-        return Interval(math.nan, math.nan, math.nan, seeds)
-    low, high = np.sqrt((seeds - 1) / chi2.ppf([0.975, 0.025], seeds - 1))
-    deviation = float(finite.std(ddof=1))
-    return Interval(deviation, float(low * deviation), float(high * deviation), seeds)
 
 
 def share_interval(count: int, total: int) -> Interval:
@@ -302,3 +287,17 @@ def left_the_majority(
     return np.array(train_accuracy, float) > majority_rate + _ERRORS_OF_CHANCE * 0.5 / np.sqrt(
         np.asarray(samples, float)
     )
+
+
+def deviation_interval(values: Sequence[Number] | np.ndarray) -> Interval:
+    """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
+    from scipy.stats import chi2
+
+    finite = np.array(values, float)
+    finite = finite[np.isfinite(finite)]
+    seeds = len(finite)
+    if seeds < 2:
+        return Interval(math.nan, math.nan, math.nan, seeds)
+    low, high = np.sqrt((seeds - 1) / chi2.ppf([0.975, 0.025], seeds - 1))
+    deviation = float(finite.std(ddof=1))
+    return Interval(deviation, float(low * deviation), float(high * deviation), seeds)

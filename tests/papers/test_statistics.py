@@ -146,21 +146,6 @@ def test_the_prediction_interval_contains_one_further_seed_nineteen_times_in_twe
     assert 0.94 < covered < 0.96
 
 
-def test_a_mean_of_five_falls_into_its_prediction_interval_95_times_in_100():
-    values = np.random.default_rng(1).standard_normal((2000, 8))
-    found = [student_interval(row[:3], predict=1 / 5) for row in values]
-    inside = [one.low < row[3:].mean() < one.high for one, row in zip(found, values, strict=True)]
-    assert 0.93 < np.mean(inside) < 0.97
-
-
-def test_the_interval_of_a_standard_deviation_has_it_inside_95_times_in_100():
-    values = np.random.default_rng(2).standard_normal((2000, 5))
-    found = [deviation_interval(row) for row in values]
-    assert 0.93 < np.mean([one.low < 1 < one.high for one in found]) < 0.97
-    assert found[0].mean == pytest.approx(values[0].std(ddof=1))
-    assert deviation_interval([0.5, None]) == pytest.approx((math.nan, math.nan, math.nan, 1), nan_ok=True)
-
-
 def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_of_its_images():
     network, linearized = {0: 0.9, 1: 0.8, 2: None}, {0: 0.7, 1: 0.7, 2: 0.1}
     assert signed_sum([network, linearized], [1, -1], 100) == pytest.approx(student_interval([0.2, 0.1]))
@@ -183,3 +168,11 @@ def test_an_order_counts_the_pairs_that_noise_cannot_turn():
     # 3 and 2 differ by less than twice sqrt(2) * 0.5
     assert order([1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], -1, 0.5) == (0.0, 3)
     assert order([1, 2, 3], [1.0, None, math.nan], +1, 0) == (pytest.approx(math.nan, nan_ok=True), 0)
+
+
+def test_the_interval_of_a_standard_deviation_has_it_inside_95_times_in_100():
+    values = np.random.default_rng(2).standard_normal((2000, 5))
+    found = [deviation_interval(row) for row in values]
+    assert 0.93 < np.mean([one.low < 1 < one.high for one in found]) < 0.97
+    assert found[0].mean == pytest.approx(values[0].std(ddof=1))
+    assert deviation_interval([0.5, None]) == pytest.approx((math.nan, math.nan, math.nan, 1), nan_ok=True)

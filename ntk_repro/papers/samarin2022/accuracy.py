@@ -15,7 +15,6 @@ from ntk_repro.papers.samarin2022.gaps import (
     PARTS,
     THREE_POINTS,
     Pair,
-    all_hold,
     at_papers_settings,
     certainty,
     ends_of,
@@ -30,7 +29,7 @@ from ntk_repro.papers.samarin2022.gaps import (
     subject,
     unlike_paper,
 )
-from ntk_repro.papers.statistics import deviation_interval, number, signed_sum, student_interval
+from ntk_repro.papers.statistics import all_hold, deviation_interval, number, signed_sum, student_interval
 from ntk_repro.papers.thresholds import ABOUT_PER_CENT, NEARLY_ALL, SECOND_DECIMAL, SIMILAR
 
 _FIGURES = ("fig2", "fig3", "fig4", "fig5")
@@ -47,7 +46,7 @@ to the other."""
 def _gap_shrinks(panel: Numbers, figure: str, narrow: Pair, wide: Pair, part: str = "test") -> Verdict:
     change, total = narrow.change_to(wide, part), narrow.gap_sum(wide, part)
     # A linearization that is farther ahead than it was behind is no more like the network.
-    holds = all_hold([change.below(), total.above()])
+    holds = all_hold(change.below(), total.above())
     gaps = f"from {points(narrow.gap(part))} to {points(wide.gap(part))}"
     why = unlike_paper(panel, figure, narrow, wide) or not_all_widths(panel, holds, narrow, wide)
     meaning = f"change of the gap in {PART_NAMES[part]}, {range_text(narrow, wide)}"
@@ -84,7 +83,7 @@ def _trains_better(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Ver
     rises = {part: narrow.rise_to(wide, "linearized", part) for part in PARTS}
     terms = [one.linearized[part] for part in ("train", "test") for one in (wide, narrow)]
     lead = signed_sum(terms, [1, -1, -1, 1], narrow.images["test"])
-    holds = all_hold([rises["train"].above(THREE_POINTS), lead.above()])
+    holds = all_hold(rises["train"].above(THREE_POINTS), lead.above())
     why = unlike_paper(panel, figure, narrow, wide, of=["linearized"]) or not_all_widths(panel, holds, narrow, wide)
     notes = [f"{PART_NAMES[part]} rises by {points(rise)}" for part, rise in rises.items()]
     meaning = f"rise of the linearization's training accuracy, {range_text(narrow, wide)}"
@@ -95,7 +94,7 @@ def _by_the_linearization(panel: Numbers, figure: str, narrow: Pair, wide: Pair)
     rises = {kind: narrow.rise_to(wide, kind) for kind in KINDS}
     terms = [getattr(one, kind)["test"] for kind in ("linearized", "network") for one in (wide, narrow)]
     leads = [signed_sum(terms, [1, -1, sign, -sign], narrow.images["test"]) for sign in (-1, 1)]
-    holds = all_hold([rises["linearized"].above(THREE_POINTS), *(lead.above() for lead in leads)])
+    holds = all_hold(rises["linearized"].above(THREE_POINTS), *(lead.above() for lead in leads))
     why = unlike_paper(panel, figure, narrow, wide) or not_all_widths(panel, holds, narrow, wide)
     notes = [f"{NAMES[kind]} rises by {points(rise)}" for kind, rise in rises.items()]
     meaning = f"the linearization's rise in test accuracy less the network's change, {range_text(narrow, wide)}"
@@ -130,7 +129,7 @@ def _on_all(numbers: Numbers, figures: Sequence[str], trend: Trend, *arguments: 
         figure, ends = figure_of(panel), ends_of(panel)
         if figure in figures and ends is not None and not unlike_paper(panel, figure):
             found.setdefault(figure, trend(panel, figure, *ends, *arguments))
-    holds = all_hold([verdict.holds for verdict in found.values()])
+    holds = all_hold(*(verdict.holds for verdict in found.values())) if found else None
     why = "" if holds is False else _without(figures, found)
     words = {True: "holds", False: "does not hold", None: "undetermined"}
     notes = [f"{DATA_NAMES[f]}: {100 * number(one.number):.2f} points, {words[one.holds]}" for f, one in found.items()]
@@ -205,7 +204,7 @@ def _grows_with_difficulty(numbers: Numbers) -> Iterator[Verdict]:
     steps = [_step(numbers, *names, 1.0) for names in (("fig2", "fig4"), ("fig4", "fig5"))]
     notes = [f"{step.meaning}: {step.note}" for step in steps]
     meaning, smaller = "smaller of the two differences", min(number(step.number) for step in steps)
-    yield judged("all data sets", all_hold([step.holds for step in steps]), smaller, meaning, *notes)
+    yield judged("all data sets", all_hold(*(step.holds for step in steps)), smaller, meaning, *notes)
 
 
 @claim("the gap in test accuracy is larger on CIFAR-10 than on MNIST, at every width", place="section 4.1; Figure 4")
@@ -233,8 +232,8 @@ def _printed_gaps(numbers: Numbers, figure: str) -> Iterator[Verdict]:
         departs = at_papers_settings(panel, figure)
         for pair in pairs_of(panel, own=figure == "fig5"):
             if (paper := printed.get(f"{pair.width:g}")) is not None:
-                ours = student_interval(pair.gaps(), predict=1 / _RUNS)
-                half = (ours.high - ours.low) / 2 + _PRINTED_DIGIT
+                ours = student_interval(pair.gaps())
+                half = (ours.high - ours.low) / 2 * math.sqrt(1 + ours.seeds / _RUNS) + _PRINTED_DIGIT
                 holds = abs(ours.mean - paper) <= half
                 wide = "the seeds spread too far" if holds and half > max(_TOO_WIDE[0], _TOO_WIDE[1] * paper) else ""
                 why = departs or ("fewer than 3 seeds" if ours.seeds < 3 else wide)
@@ -304,7 +303,9 @@ def _still_appreciable(panel: Numbers) -> Iterator[Verdict]:
 )
 def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict]:
     narrow, pairs = of_width(panel, 1.0), pairs_of(panel)
-    for part in PARTS if narrow is not None else ():
+    if narrow is None:
+        return
+    for part in PARTS:
         lead = signed_sum([pairs[-1].linearized[part], narrow.network[part]], [1, -1], narrow.images[part])
         holds = lead.above()
         why = unlike_paper(panel, "fig4", narrow, of=["network"]) or unlike_paper(panel, "fig4", pairs[-1])
@@ -365,7 +366,7 @@ def _training_accuracy_is_low(panel: Numbers) -> Iterator[Verdict]:
     if ends is not None:
         error = student_interval([1 - value for value in seeds_of(ends[0].linearized["train"])])
         rise = ends[0].rise_to(ends[1], "linearized", "train")
-        holds = all_hold([error.above(THREE_POINTS), rise.above()])
+        holds = all_hold(error.above(THREE_POINTS), rise.above())
         why = unlike_paper(panel, figure, *ends, of=["linearized"]) or not_all_widths(panel, holds, *ends)
         notes = (points(error), f"training accuracy rises by {points(rise)}, {range_text(*ends)}")
         meaning = f"training error of the linearization at x{width_text(ends[0].width)}"

@@ -201,13 +201,6 @@ def mean(values: Iterable[float | None]) -> float:
     return student_interval(list(values)).mean
 
 
-def all_hold(decisions: Sequence[bool | None]) -> bool | None:
-    """False where one is, else None where one is undetermined (or there is none), else True."""
-    if False in decisions:
-        return False
-    return None if None in decisions or not decisions else True
-
-
 def points(interval: Interval) -> str:
     """ "12.34 points (95 % 10.10 to 14.58, 3 seeds)"."""
     return f"{100 * interval.mean:.2f} points{certainty(interval, 100)}"
