@@ -47,6 +47,9 @@ TINY = {
     "finite_width training": f"{IMAGES} {TRAINING}",
     "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
     "finite_width solver": f"{IMAGES} {TRAINING}",
+    "finite_width sizes": "--widths 1 2",
+    "finite_width variants": f"{IMAGES} {TRAINING} --loss cross_entropy --precision float64",
+    "finite_width grid": f"{IMAGES} {TRAINING} --learning-rates 0.1 --weight-decays 0.0001",
 }
 # What each prints: some text, and the last number of an array of its result in a format.
 SHOWN = {
@@ -70,6 +73,9 @@ SHOWN = {
     "finite_width training": ("logistic regression", "linearized_distance", ".3g"),
     "finite_width spectra": ("mlp x0.1, 10 images", "effective_rank", ".1f"),
     "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
+    "finite_width sizes": ("lenet5", "num_params", ","),
+    "finite_width variants": ("cross_entropy, float64", "network_distance", ".3g"),
+    "finite_width grid": ("linearized: test accuracy", "linearized_test_accuracy", ".2%"),
 }
 
 

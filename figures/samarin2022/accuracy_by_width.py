@@ -13,7 +13,6 @@ from ntk_repro.errors import UserError
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.drawing import (
     COLORS,
-    MUTED,
     Drawing,
     array,
     check_alike,
@@ -21,7 +20,9 @@ from ntk_repro.papers.drawing import (
     header,
     image_counts,
     legend_of,
+    titled,
 )
+from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
 
@@ -29,6 +30,7 @@ NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}
 KINDS = {"network": "", "linearized": "Lin"}
 PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
 SECOND = COLORS["fourth"]  # a linearization at other settings
+BARS = "bars: standard deviation"
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 
 
@@ -39,6 +41,9 @@ def net_name(net: str) -> str:
 
 def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """The runs as panels (a network on a data set for some epochs) of lines (both models at equal settings).
+
+    A panel has its settings, the numbers of images among them, as `departures` reads them, and in words as `settings`
+    and `seeds`.
 
     A line has `kind`, `name`, `learning_rate`, `weight_decay`, `widths` and, for each width, the accuracies of its
     seeds, `train` and `test`, nan where a training diverged. A panel has besides `logistic_train` and `logistic_test`,
@@ -60,19 +65,27 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
 def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
     check_alike(runs, "seed", "width", "learning_rate", "weight_decay", "models", "follow", "baseline")
     lines = [line for kind in KINDS for line in _lines(kind, runs, net_name(key["net"]))]
-    rates = {line["learning_rate"] for line in lines}
-    for line in lines:
-        if len(rates) > 1:
+    if len({line["learning_rate"] for line in lines}) > 1:
+        for line in lines:
             line["name"] += f", learning rate {line['learning_rate']:g}"
     logistic = {part: _baseline(runs, f"logistic_{part}_accuracy") for part in PARTS}
+    provenance = runs[0].environment.get("provenance", {})
     return {
         **key,
-        "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
-        "settings": _settings(runs),
+        "train_images": provenance.get("n_train", runs[0].config["n_train"]),
+        "test_images": provenance.get("n_test", runs[0].config["n_test"]),
+        "label": _label(provenance.get("label", key["data"]), key["shift"]),
+        "settings": _settings(runs[0]),
+        "seeds": _seeds(runs),
         "majority_rate": max(float(array(run, "majority_rate")) for run in runs),
         "lines": lines,
         **{f"logistic_{part}": value for part, value in logistic.items()},
     }
+
+
+def _label(label: str, shift: int) -> str:
+    shifted = f", shifted by up to {shift}" if shift else ""
+    return label if shifted in label else label + shifted
 
 
 def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
@@ -114,15 +127,21 @@ def _baseline(runs: list[RunFolder], name: str) -> float | None:
     return next((float(array(run, name)) for run in runs if run.config["baseline"]), None)
 
 
-def _settings(runs: list[RunFolder]) -> str:
-    config = runs[0].config
-    decay = "" if config["decay_epochs"] is None else f" (rate / 10 every {config['decay_epochs']})"
-    seeds = len({_seed(run) for run in runs})
-    count = f"{seeds} seeds (bars: std)" if seeds > 1 else "1 seed"
-    for width in sorted({run.config["width"] for run in runs}):
-        fewer = len({_seed(run) for run in runs if run.config["width"] == width})
-        count += f", {fewer} at x{width:g}" if fewer < seeds else ""
-    return ", ".join([*image_counts(runs[0]), f"{config['epochs']} epochs{decay}", count])
+def _settings(run: RunFolder) -> str:
+    decay = "" if run.config["decay_epochs"] is None else f" (rate / 10 every {run.config['decay_epochs']})"
+    return ", ".join([*image_counts(run), f"{run.config['epochs']} epochs{decay}"])
+
+
+def _seeds(runs: list[RunFolder]) -> str:
+    """ "3 seeds, 1 at ×10"."""
+    by_width = {width: {_seed(run) for run in runs if run.config["width"] == width} for width in _widths(runs)}
+    most = max(map(len, by_width.values()))
+    fewer = [f"{len(seeds)} at ×{width_text(width)}" for width, seeds in by_width.items() if len(seeds) < most]
+    return ", ".join([f"{most} seeds" if most > 1 else "1 seed", *fewer])
+
+
+def _widths(runs: list[RunFolder]) -> list[float]:
+    return sorted({run.config["width"] for run in runs})
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -135,63 +154,67 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         for ax, part in zip(row, PARTS, strict=True):
             accuracy_panel(ax, panel, part)
         row[0].set_ylabel("Accuracy")
-        low, high = row[0].get_ylim()
-        row[0].set_ylim(max(0.0, low - 0.08 * (high - low)), min(high, 1.02))  # room for the settings at the bottom
-    legend_of(axes[0, 0], picture, 4)
+        row[0].set_ylim(top=min(row[0].get_ylim()[1], 1.02))
+    most = max(axes[:, 0], key=lambda ax: len(ax.get_legend_handles_labels()[1]))
+    legend_of(most, picture, 4)
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
 def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
     """The lines of a panel, with the baselines that they are compared with."""
     for line in panel["lines"]:
-        accuracy_line(ax, line, part, color_of(panel, line))
+        accuracy_line(ax, line, part, look_of(panel, line))
     logistic = panel[f"logistic_{part}"]
     if logistic is not None:
         ax.axhline(logistic, ls=":", lw=1.2, color=COLORS["baseline"], label="Logistic regression", zorder=1)
     network = next((line for line in panel["lines"] if line["kind"] == "network"), None)
     if network is not None and len(network["widths"]) > 1:
-        name = f"{network['name'].split(',')[0]}×{network['widths'][0]:g}"
+        name = f"{network['name'].split(',')[0]} ×{width_text(network['widths'][0])}"
         level = student_interval(network[part][0]).mean
         ax.axhline(level, ls="--", lw=1.0, color=COLORS["chance"], label=name, zorder=1)
     widths = sorted({width for line in panel["lines"] for width in line["widths"]})
     width_axis(ax, widths)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    ax.set_title(f"{PARTS[part]}, {panel['data']}" + (f", shifted by up to {panel['shift']}" if panel["shift"] else ""))
-    ax.text(0.98, 0.03, panel["settings"], transform=ax.transAxes, ha="right", va="bottom", fontsize=7.5, color=MUTED)
+    titled(ax, PARTS[part], facts_of(panel), fontsize=7)
 
 
-def accuracy_line(ax: Axes, line: dict[str, Any], part: str, color: str) -> None:
+def facts_of(panel: dict[str, Any]) -> str:
+    """Three lines: data set, settings, seeds."""
+    bars = f" ({BARS})" if repeated(panel) else ""
+    return f"{panel['label']}\n{panel['settings']}\n{panel['seeds']}{bars}"
+
+
+def accuracy_line(ax: Axes, line: dict[str, Any], part: str, look: dict[str, Any]) -> None:
     """One line: means and standard deviations over seeds, and a dot for each seed."""
-    looks = {"marker": "o", "ms": 4.5} if line["kind"] == "network" else {"marker": "*", "ms": 8}
     mean = np.array([student_interval(values).mean for values in line[part]])
     spread = np.array([_spread(values) for values in line[part]])
-    ax.errorbar(line["widths"], mean, yerr=spread, color=color, capsize=2.5, label=line["name"], zorder=3, **looks)
+    ax.errorbar(line["widths"], mean, yerr=spread, capsize=2.5, label=line["name"], zorder=3, **look)
     for width, values in zip(line["widths"], line[part], strict=True):
         if len(values) > 1:
-            ax.plot([width] * len(values), values, ".", ms=4, mew=0, alpha=0.5, color=color, zorder=2)
+            ax.plot([width] * len(values), values, ".", ms=4, mew=0, alpha=0.5, color=look["color"], zorder=2)
 
 
 def _spread(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else 0.0
 
 
-def color_of(panel: dict[str, Any], line: dict[str, Any]) -> str:
-    """Blue for networks, orange for linearizations, purple for those at other settings."""
+def repeated(panel: dict[str, Any]) -> bool:
+    """Whether a model has several seeds."""
+    return any(len(seeds) > 1 for line in panel["lines"] for seeds in line["seeds"])
+
+
+def look_of(panel: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    """Circles for networks, stars for linearizations; those at other settings have other colours and dashes."""
     if line["kind"] == "network":
-        return COLORS["network"]
-    same = [other for other in panel["lines"] if other["kind"] == line["kind"]]
-    return (COLORS["linearized"], SECOND, COLORS["third"])[min(same.index(line), 2)]
+        return {"color": COLORS["network"], "marker": "o", "ms": 4.5}
+    others = [other for other in panel["lines"] if other["kind"] == line["kind"]]
+    color, style = ((COLORS["linearized"], "-"), (SECOND, "--"), (COLORS["third"], "-."))[min(others.index(line), 2)]
+    return {"color": color, "ls": style, "marker": "*", "ms": 8}
 
 
 def width_axis(ax: Axes, widths: Sequence[float]) -> None:
     """A logarithmic axis of width factors, with a tick at each."""
     ax.set_xscale("log", base=2)
-    ax.set_xticks(widths, [_factor(width) for width in widths])
+    ax.set_xticks(widths, [f"×{width_text(width)}" for width in widths])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Width factor")
-
-
-def _factor(width: float) -> str:
-    """×1/32 in place of ×0.03125, which would overlap its neighbours."""
-    parts = round(1 / width)
-    return f"×1/{parts}" if parts > 1 and abs(parts * width - 1) < 1e-9 else f"×{width:g}"

@@ -4,10 +4,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import PARTS, panels_of
+from accuracy_by_width import PARTS, panels_of, repeated
 
 from ntk_repro.papers.drawing import MUTED, Drawing, header, table_of
+from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
+
+NAMES = {"train": "training", "test": "test"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -15,7 +18,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     panels = panels_of(runs)
     widest = max(len(widths_of(panel)) for panel in panels)
     rows = [2 * len(panel["lines"]) + 3 for panel in panels]
-    size = (3.4 + 1.25 * widest, 0.24 * sum(rows) + 0.4)
+    size = (3.4 + 1.25 * max(widest, 3), 0.26 * sum(rows) + 0.4)
     picture, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, layout="constrained", height_ratios=rows)
     for ax, panel in zip(axes[:, 0], panels, strict=True):
         _table(ax, panel)
@@ -30,14 +33,14 @@ def widths_of(panel: dict[str, Any]) -> list[float]:
 def _table(ax, panel: dict[str, Any]) -> None:
     widths = widths_of(panel)
     rows = [(part, line) for part in PARTS for line in panel["lines"]]
-    shift = f", shifted by up to {panel['shift']}" if panel["shift"] else ""
-    label = panel["label"] if shift in panel["label"] else panel["label"] + shift
-    ax.set_title(f"{label}: {panel['settings']}", fontsize=8, color=MUTED)
+    spread = " (mean ± standard deviation)" if repeated(panel) else ""
+    title = f"Per cent, {panel['label']}\n{panel['settings']}, {panel['seeds']}{spread}"
+    ax.set_title(title, fontsize=8, color=MUTED)
     table_of(
         ax,
         [[cell(line, part, width) for width in widths] for part, line in rows],
-        [f"{line['name']}, {part}" for part, line in rows],
-        [f"×{width:g}" for width in widths],
+        [f"{line['name']}, {NAMES[part]}" for part, line in rows],
+        [f"×{width_text(width)}" for width in widths],
     )
 
 

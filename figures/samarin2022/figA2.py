@@ -9,6 +9,7 @@ from accuracy_by_width import KINDS, net_name, panels_of
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, header, legend_of, mean_and_std
+from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
 TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
@@ -36,7 +37,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             for kind, prefix in KINDS.items():
                 quantiles = mean_and_std(group, f"{kind}_{target}_quantiles").mean
                 _band(ax, epochs, quantiles, prefix + net, STYLES[kind], COLORS[kind])
-            ax.set_title(f"×{width:g}, {title}", fontsize=8)
+            ax.set_title(f"×{width_text(width)}, {title}", fontsize=8)
         _epoch_axis(column[-1], epochs)
         numbers.append(_numbers(width, epochs, group))
     for ax in axes[:, 0]:
@@ -61,8 +62,8 @@ def _epoch_axis(ax, epochs: np.ndarray) -> None:
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
     """The curves, and the distances between the two models: root mean squares over the epochs after the start.
 
-    The distances of means and of standard deviations are averages over seeds: those of averaged curves would shrink as
-    seeds are added.
+    Beside them how far the network's outputs move from their start. The distances of means and of standard deviations
+    are averages over seeds: those of averaged curves would shrink as seeds are added.
     """
     found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
     curves = {}
@@ -75,8 +76,9 @@ def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
         distance = partial(_distance, statistic=statistic)
         found[f"{statistic}_apart_by_seed"] = [float(distance(run)) for run in group]
         found[f"{statistic}_apart"] = float(mean_and_std(group, distance).mean)
-    outputs = mean_and_std(group, lambda run: _root_mean_square(array(run, "outputs_apart")[1:])).mean
-    return {**found, **curves, "outputs_apart": float(outputs), "outputs_std": float(mean_and_std(group, _std).mean)}
+    for name in ("outputs_apart", "outputs_moved"):
+        found[f"{name}_by_seed"] = [float(_root_mean_square(array(run, name)[1:])) for run in group]
+    return {**found, **curves}
 
 
 def _distance(run: RunFolder, statistic: str) -> np.ndarray:
@@ -84,17 +86,6 @@ def _distance(run: RunFolder, statistic: str) -> np.ndarray:
         np.array([array(run, f"{kind}_{target}_{statistic}") for target in TARGETS]) for kind in KINDS
     )
     return _root_mean_square((network - linearized)[:, 1:])
-
-
-def _std(run: RunFolder) -> np.ndarray:
-    """The standard deviation of one model's outputs: one output of each image is that of the right class."""
-    classes = run.environment.get("provenance", {}).get("num_classes") or 10
-    shares = {"one": 1 / classes, "zero": 1 - 1 / classes}
-    variances = [
-        [shares[target] * np.asarray(array(run, f"{kind}_{target}_std"), float)[1:] ** 2 for target in TARGETS]
-        for kind in KINDS
-    ]
-    return np.sqrt(np.mean(np.sum(variances, axis=1)))
 
 
 def _root_mean_square(values: np.ndarray) -> np.ndarray:

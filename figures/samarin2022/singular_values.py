@@ -11,17 +11,21 @@ from accuracy_by_width import net_name
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, header
+from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
 _OF_LINE = ("net", "data", "shift", "resize", "n_train", "precision")
-_SCALARS = ("effective_rank", "effective_rank_of_kernel", "condition_number", "vanishing", "num_params")
+_BY_SEED = ("effective_rank", "effective_rank_of_kernel", "condition_number", "smallest", "reached",
+            "reached_train_accuracy", "flow_train_accuracy")  # fmt: skip
+_MEANS = (*_BY_SEED, "vanishing", "num_params")
 
 
 def lines_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
     """The runs as lines (a network on a data set): `widths` and, width by width, the means over seeds of each number.
 
-    `singular_values` are those of the first seed; `direct_apart` is the relative difference of the effective ranks
-    from the Jacobian itself and from the kernel, nan where only the latter was computed.
+    `by_seed` has the values of the seeds, in the order of `seeds`. `singular_values` are those of the first seed;
+    `direct_apart` is the relative difference of the effective ranks from the Jacobian itself and from the kernel, nan
+    where only the latter was computed.
 
     Raises:
         UserError: for runs of another experiment, and the same run twice.
@@ -39,19 +43,27 @@ def _line(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         raise UserError("two runs have the same settings and seed: name each run once")
     widths = sorted({width for width, _ in pairs})
     by_width = [sorted((r for r in runs if r.config["width"] == w), key=lambda r: r.config["seed"]) for w in widths]
-    values = [array(same[0], "singular_values") for same in by_width]
+    found = {name: [[_number(run, name) for run in same] for same in by_width] for name in _MEANS}
     return {
         **key,
         "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
         "widths": widths,
         "seeds": [[run.config["seed"] for run in same] for same in by_width],
         "rows": int(array(runs[0], "rows")),
-        **{name: [float(np.mean([array(r, name) for r in same])) for same in by_width] for name in _SCALARS},
-        "smallest": [float(v[v > 0][-1]) for v in values],
-        "singular_values": values,
+        **{name: [float(np.mean(seeds)) for seeds in values] for name, values in found.items()},
+        "by_seed": {name: found[name] for name in _BY_SEED},
+        "singular_values": [array(same[0], "singular_values") for same in by_width],
         "direct_images": max(int(run.result().get("direct_images", 0)) for run in runs),
         "direct_apart": [max(_apart(run) for run in same) for same in by_width],
     }
+
+
+def _number(run: RunFolder, name: str) -> float:
+    """A number of a run; `smallest` is its smallest singular value that does not vanish."""
+    if name != "smallest":
+        return float(array(run, name))
+    values = array(run, "singular_values")
+    return float(values[values > 0][-1])
 
 
 def _apart(run: RunFolder) -> float:
@@ -79,7 +91,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             line["widths"], line["singular_values"], colors, line["condition_number"], strict=True
         ):
             positive = values[values > 0]
-            ax.plot(np.arange(1, len(positive) + 1), positive, color=color, label=f"×{width:g}: {condition:.2g}")
+            label = f"×{width_text(width)}: {three_digits(condition)}"
+            ax.plot(np.arange(1, len(positive) + 1), positive, color=color, label=label)
         ax.set_yscale("log")
         ax.set_xlabel("Index")
         ax.set_title(display_line(line))
@@ -89,6 +102,11 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax.legend(title=r"Width: $\sigma_{\max}/\sigma_{\min}$", title_fontsize=8, fontsize=8, loc="lower left")
     axes[0, 0].set_ylabel("Singular value of the Jacobian")
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
+
+
+def three_digits(number: float) -> str:
+    """Three digits, without an exponent: "451,000"."""
+    return f"{float(f'{number:.3g}'):,.12g}"
 
 
 LINE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])

@@ -1,4 +1,4 @@
-"""Experiment: one class against the others, by least squares on the Jacobian, by SGD, and by baselines.
+"""Experiment: one class against the others (or all), by least squares on the Jacobian, by SGD, and by baselines.
 
 Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
 """
@@ -39,16 +39,19 @@ MODELS = {
 }
 """The names of the solutions in tables, by the prefix of their arrays."""
 
+ALL_CLASSES = -1
+"""The value of `Config.positive` with which all classes are learned, an output for each."""
+
 _FLOAT32 = 4  # bytes
 _RIDGE_FOR_CHOLESKY = 1e-6  # of the largest eigenvalue
 
 
 @dataclass(frozen=True)
 class Config(SgdSettings, FiniteWidthSettings):
-    """Learns one class against the others with one output, by every method."""
+    """Learns one class against the others with one output, or all classes, by every method."""
 
     positive: int = 0
-    """The class to distinguish from all others."""
+    """The class to distinguish from all others; -1: all classes are learned, an output for each."""
     sizes: tuple[int, ...] | None = None
     """Numbers of training images to solve least squares on, the first ones; none: all of them; 0: do not solve."""
     cutoff: float | None = None
@@ -64,6 +67,8 @@ class Config(SgdSettings, FiniteWidthSettings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the sizes in order."""
         _ = self.recipe
+        if self.positive < ALL_CLASSES:
+            raise UserError(f"positive must be a class, from 0, or {ALL_CLASSES} for all of them, not {self.positive}")
         check_not_negative(kernel_ridge=self.kernel_ridge)
         sizes = self.sizes
         if sizes is not None:
@@ -82,21 +87,27 @@ class Config(SgdSettings, FiniteWidthSettings):
 
     @property
     def recipe(self) -> Recipe:
-        """How both models train by SGD.
+        """How both models train by SGD; of all classes the loss is the mean over the outputs, as in `training`.
 
         Raises:
             UserError: for a setting out of range.
         """
-        return Recipe(schedule="constant", loss="squared_error", **self.values(SgdSettings))
+        loss = "mean_squared_error" if self.one_class is None else "squared_error"
+        return Recipe(schedule="constant", loss=loss, **self.values(SgdSettings))
+
+    @property
+    def one_class(self) -> int | None:
+        """The class to distinguish from all others; None where all classes are learned."""
+        return None if self.positive == ALL_CLASSES else self.positive
 
     @property
     def label(self) -> str:
         """The run in a few words, for the terminal."""
-        return f"{super().label}, {self.positive} or not"
+        return f"{super().label}, " + ("all classes" if self.one_class is None else f"{self.positive} or not")
 
 
 def _load(config: Config) -> Dataset:
-    data = checked_images(config, config.positive)
+    data = checked_images(config, config.one_class)
     if config.sizes and config.sizes[-1] > len(data.x_train):
         raise UserError(f"--sizes {config.sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
     return data
@@ -111,14 +122,16 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `solver_norm`, `solver_cutoff` (S,); `kernel_ridge_*`, `linearized_*`, `network_*`, `logistic_*` and `ridge_*`
     (the last two on the pixels) `train_accuracy` and `test_accuracy`, nan where a training diverged;
     `linearized_function_space`, 1 where the linearization was trained by its kernel and 0 for by its weights;
-    `num_params`; `majority_rate`, the accuracy on the test images of always predicting the other classes.
+    `num_params`; `outputs`; `majority_rate`, the accuracy on the test images of always predicting the other classes (of
+    all classes: the largest).
     """
     sizes = (len(data.x_train),) if config.sizes is None else config.sizes
     study = _Study(config, data, folder)
     found: dict[str, Any] = {
         "sizes": np.array(sizes, int),
         "num_params": study.net.num_params,
-        "majority_rate": np.mean(study.y.y_test == 0, dtype=np.float64),
+        "outputs": study.y.num_outputs,
+        "majority_rate": study.majority_rate,
     }
     solved = [study.part(f"solver_{n:06d}", study.solved, n) for n in sizes]
     for name in solved[0] if solved else ():
@@ -130,14 +143,21 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         others += [("linearized", study.linearized), ("network", study.network)]
     for name, compute, *arguments in others:
         found |= {f"{name}_{key}": value for key, value in study.part(name, compute, *arguments).items()}
-    return found | baselines.run(baselines.Config.of(config, config.positive), folder.root, data).result()
+    return found | baselines.run(baselines.Config.of(config, config.one_class), folder.root, data).result()
 
 
 class _Study:
     def __init__(self, config: Config, data: Dataset, folder: RunFolder):
         self.config, self.folder = config, folder
-        self.y = targets(data, config.positive)
-        self.net = config.initial_network(data.x_train.shape[1:])
+        self.y = targets(data, config.one_class)
+        self.net = config.initial_network(data.x_train.shape[1:], self.y.num_outputs)
+
+    @property
+    def majority_rate(self) -> float:
+        """The accuracy on the test images of always predicting the same."""
+        if self.config.one_class is None:
+            return float(self.y.y_test.mean(axis=0, dtype=np.float64).max())
+        return float(np.mean(self.y.y_test == 0, dtype=np.float64))
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
@@ -188,8 +208,9 @@ class _Study:
         """The linearization by SGD."""
         net, x_train, x_test = self.net, self.y.x_train, self.y.x_test
         # Its steps stay in the span of the training images' gradients: with one output the kernel is all they need,
-        # and far cheaper than weights. If the kernel does not fit into memory, the weights are trained.
-        if not _kernel_fits(len(x_train), len(x_test)):
+        # and far cheaper than weights. If the kernel does not fit into memory, and of several outputs, the weights are
+        # trained.
+        if self.y.num_outputs > 1 or not _kernel_fits(len(x_train), len(x_test)):
             return {**self._trained(net.linearization(), "linearized"), "function_space": 0}
         try:
             kernels = empirical_gram(net, x_train), empirical_gram(net, x_test, x_train)

@@ -23,6 +23,10 @@ from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
+from ntk_repro.training import accuracy
+
+# The paper's training of LeNet (sections 4 and 4.1).
+_LEARNING_RATE, _MOMENTUM, _EPOCHS, _BATCH = 0.1, 0.9, 100, 32
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,11 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     The result's arrays, for r = images times outputs rows of the Jacobian J and the kernel K = J J^T: `singular_values`
     (r,) of J, descending; `effective_rank` of these, `effective_rank_of_kernel` of their squares, K's eigenvalues;
     `condition_number` (largest over smallest that does not vanish) and `vanishing`, how many do; `rows`, `num_params`;
-    with direct_images `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
+    `reached`, `reached_train_accuracy` and `flow_train_accuracy` of `training_reach`; with direct_images
+    `direct_effective_rank` of J's singular values and `direct_from_kernel`, the same from K.
     """
-    outputs = targets(data).num_outputs
+    y = targets(data)
+    outputs = y.num_outputs
     net = config.initial_network(data.x_train.shape[1:], outputs)
     console.print(f"  kernel of {len(data.x_train) * outputs:,} rows", highlight=False)
     kernel = empirical_gram(net, data.x_train, outputs="full", precision=config.precision)
@@ -82,6 +88,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "num_params": np.asarray(net.num_params),
         **_direct(config, net, data, kernel, outputs),
         **spectrum_facts(kernel),
+        **training_reach(kernel, net(data.x_train), y.y_train),
     }
 
 
@@ -104,6 +111,41 @@ def spectrum_facts(kernel: Float[np.ndarray, "r r"]) -> dict[str, np.ndarray]:
         "effective_rank_of_kernel": np.asarray(spectrum.kernel_effective_rank),
         "condition_number": np.asarray(spectrum.condition_number),
         "vanishing": np.asarray(len(kernel) - spectrum.rank),
+    }
+
+
+def training_reach(
+    kernel: Float[np.ndarray, "r r"], fx_0: Float[np.ndarray, "n k"], y: Float[np.ndarray, "n k"]
+) -> dict[str, np.ndarray]:
+    """Which eigenvectors of a kernel K = J J^T training reaches, and how many samples it classifies with them.
+
+    The linearization follows gradient flow on the squared error averaged over samples and outputs, for the time of 100
+    epochs in batches of 32 at learning rate 0.1 and momentum 0.9: t = 0.1 / (1 - 0.9) steps. The residual along an
+    eigenvector of eigenvalue lambda then is exp(-2 lambda t / (n k)) times that of the start.
+
+    Source: Samarin et al. 2022, section 4.2 (a perfect fit needs directions of very small singular values).
+
+    Args:
+        kernel: an output of a sample after the other, as `empirical_gram` with outputs="full".
+        fx_0: outputs before training.
+        y: one-hot targets.
+
+    Returns:
+        `reached`: the number of eigenvectors along which the residual falls to 1/e or less;
+        `reached_train_accuracy` with these fitted and all others left; `flow_train_accuracy` at that time.
+    """
+    n, k = y.shape
+    values, vectors = np.linalg.eigh(np.asarray(kernel, np.float64))
+    steps = _EPOCHS * -(-n // min(_BATCH, n))
+    exponents = np.clip(values, 0, None) * 2 * _LEARNING_RATE / (1 - _MOMENTUM) * steps / (n * k)
+    start = np.asarray(fx_0, np.float64).reshape(-1)
+    residual = vectors.T @ (np.asarray(y, np.float64).reshape(-1) - start)
+    reached = exponents >= 1
+    fitted = {"reached": reached.astype(float), "flow": -np.expm1(-exponents)}
+    outputs = {name: (start + vectors @ (share * residual)).reshape(n, k) for name, share in fitted.items()}
+    return {
+        "reached": np.asarray(reached.sum()),
+        **{f"{name}_train_accuracy": np.asarray(accuracy(fx, y, 0.5)) for name, fx in outputs.items()},
     }
 
 

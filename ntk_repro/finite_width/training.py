@@ -87,7 +87,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `num_params`; `<kind>_train_accuracy`, `<kind>_test_accuracy`, `<kind>_distance` (||theta - theta_0||),
     `<kind>_loss` (E,) in the loss that was minimized, `<kind>_one_mean` and the other statistics of
     `output_statistics` (F, ...) on the test images that were followed; `followed_epochs` (F,); `outputs_apart` (F,),
-    the root mean square difference of the two models' outputs there; `majority_rate` of the test labels; with a
+    the root mean square difference of the two models' outputs there, and `outputs_moved` (F,), that of the network's
+    outputs from their start; `majority_rate` of the test labels; with a
     baseline `logistic_train_accuracy` and `logistic_test_accuracy`. Accuracies lie between 0 and 1; nan where a
     training diverged.
     """
@@ -110,8 +111,9 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         part |= output_statistics(outputs[kind], y.y_test[followed])
         found |= {f"{kind}_{name}": value for name, value in part.items()}
     if len(outputs) == 2 and config.follow:
-        difference = np.asarray(outputs["network"], np.float64) - outputs["linearized"]
-        found["outputs_apart"] = np.sqrt(np.mean(difference**2, axis=(1, 2)))
+        now = np.asarray(outputs["network"], np.float64)
+        for name, other in (("outputs_apart", outputs["linearized"]), ("outputs_moved", now[:1])):
+            found[name] = np.sqrt(np.mean((now - other) ** 2, axis=(1, 2)))
     return found
 
 

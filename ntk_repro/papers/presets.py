@@ -43,7 +43,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Preset:
-    """The runs of a figure at one preset, how long they take, and the figure that they belong to if it is another."""
+    """The runs of a figure at one preset, how long they take, and the figures that they belong to if not this one."""
 
     name: str
     cost: Cost | None
@@ -74,8 +74,9 @@ def load_figure_preset(
 
     A preset holds fields of the study's config shared by all runs, `runs` (a list of tables, each with the fields of
     its run), `seeds` (every run once for each), and `cost` (the fields of `Cost`). Instead of `runs` it may say
-    `runs_from = "<another figure of the paper>"`, to draw the runs of that figure's preset of the same name: of
-    `nets` only where given, and only those with the settings of `keep` (a table, such as `keep = { depth = 1 }`).
+    `runs_from = "<another figure of the paper>"` (or a list of several), to draw the runs of that figure's preset of
+    the same name: of `nets` only where given, and only those with the settings of `keep` (a table, such as
+    `keep = { depth = 1 }`).
 
     Args:
         figure: the figure.
@@ -97,26 +98,27 @@ def load_figure_preset(
     cost, where = content.pop("cost", None), f"preset {preset} of {figure.id}"
     if cost is not None:
         cost = _table(Cost, cost, f"cost of {where}", "{ minutes = 2 }")
-    keep, file_nets, source = content.pop("keep", {}), [content.pop("nets", ())], figure.id
+    keep, own_nets = content.pop("keep", {}), content.pop("nets", ())
     kept = vars(_table(study.config, keep, f"keep of {where}", "keep = { depth = 1 }"))
-    if "runs_from" in content:
-        source, content = _followed(figure, preset, study, content)
-        file_nets.append(content.pop("nets", ()))
-    if (nets or any(file_nets)) and "net" not in study.defaults:
+    contents = _followed(figure, preset, study, content) if "runs_from" in content else {figure.id: content}
+    sources = {source: (own_nets, found.pop("nets", ())) for source, found in contents.items()}
+    if (nets or any(map(any, sources.values()))) and "net" not in study.defaults:
         raise UserError(f"the runs of {figure.id} have no networks to choose from: leave out --nets")
     configs = [
         config
-        for config in _configs(study, content, f"preset {preset} of {source}", seeds, changes)
+        for source, found in contents.items()
+        for config in _configs(study, found, f"preset {preset} of {source}", seeds, changes)
         if all(vars(config)[key] == kept[key] for key in keep)
-        and all(not names or vars(config)["net"] in names for names in file_nets)
+        and all(not names or vars(config)["net"] in names for names in sources[source])
     ]
+    runs_of = " and ".join(sources)
     if not configs:
-        raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {source}: change its keep or nets")
+        raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {runs_of}: change its keep or nets")
     for net in nets:
         check_name(f"network of {figure.id} at preset {preset}", net, {vars(config)["net"] for config in configs})
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
-    return Preset(preset, cost, tuple(configs), source if source != figure.id else "")
+    return Preset(preset, cost, tuple(configs), runs_of if runs_of != figure.id else "")
 
 
 def _file(figure_id: str) -> Path:
@@ -132,18 +134,19 @@ def _content(figure_id: str, preset: str, study: Study) -> dict[str, Any]:
     return content
 
 
-def _followed(figure: Figure, preset: str, study: Study, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The id of the figure named by `runs_from`, and the content of its preset."""
-    name = content.pop("runs_from")
-    takes = f"preset {preset!r} of {figure.id} takes its runs from {name}"
+def _followed(figure: Figure, preset: str, study: Study, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The contents of the presets of the figures named by `runs_from`, by their ids."""
+    named = content.pop("runs_from")
+    names = [named] if isinstance(named, str) else named
+    takes = f"preset {preset!r} of {figure.id} takes its runs from {' and '.join(names)}"
     if content:
         raise UserError(f"{takes}: {', '.join(content)} belongs there")
-    source = f"{figure.paper.name}/{name}"
-    content = _content(source, preset, study)
-    if "runs_from" in content:
-        raise UserError(f"{takes}, which takes them from {content['runs_from']}: name {content['runs_from']} there")
-    content.pop("cost", None)
-    return source, content
+    found = {f"{figure.paper.name}/{name}": _content(f"{figure.paper.name}/{name}", preset, study) for name in names}
+    for theirs in found.values():
+        if "runs_from" in theirs:
+            raise UserError(f"{takes}, which takes them from {theirs['runs_from']}: name {theirs['runs_from']} there")
+        theirs.pop("cost", None)
+    return found
 
 
 def _configs(

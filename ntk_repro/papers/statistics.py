@@ -347,3 +347,17 @@ def left_the_majority(
     return np.array(train_accuracy, float) > majority_rate + _ERRORS_OF_CHANCE * 0.5 / np.sqrt(
         np.asarray(samples, float)
     )
+
+
+def deviation_interval(values: Sequence[Number] | np.ndarray) -> Interval:
+    """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
+    from scipy.stats import chi2
+
+    finite = np.array(values, float)
+    finite = finite[np.isfinite(finite)]
+    seeds = len(finite)
+    if seeds < 2:
+        return Interval(math.nan, math.nan, math.nan, seeds)
+    low, high = np.sqrt((seeds - 1) / chi2.ppf([0.975, 0.025], seeds - 1))
+    deviation = float(finite.std(ddof=1))
+    return Interval(deviation, float(low * deviation), float(high * deviation), seeds)

@@ -17,6 +17,7 @@ from ntk_repro.training.losses import LOSSES, Loss
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("linear", "constant", "steps")
+_RECIPE_LOSSES = (*LOSSES, "cross_entropy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Recipe:
             with their distance from the start.
         batch_size: samples per step.
         epochs: passes over the training samples.
-        loss: one of `LOSSES`, see `Loss`; learning rate and weight decay are for its normalization.
+        loss: one of `LOSSES` or cross_entropy, see `Loss`; learning rate and weight decay are for its normalization.
         decay_epochs: of the schedule "steps".
     """
 
@@ -50,7 +51,7 @@ class Recipe:
     decay_epochs: int = 30
 
     def __post_init__(self):
-        for kind, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES}.items():
+        for kind, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": _RECIPE_LOSSES}.items():
             check_name(kind, getattr(self, kind), known)
         check_momentum(self.momentum)
         check_not_negative(learning_rate=self.learning_rate, weight_decay=self.weight_decay)
@@ -93,8 +94,10 @@ class Recipe:
         There, each label vector is a model with one output.
 
         Raises:
-            UserError: for adam, and a batch that is larger than the training set.
+            UserError: for adam, cross_entropy (of several outputs), and a batch that is larger than the training set.
         """
+        if self.loss == "cross_entropy":
+            raise UserError("cross_entropy couples the outputs: train the linearization's weights")
         if self.optimizer != "sgd":
             raise UserError(f"{self.optimizer} is not linear in the gradient: train the linearization's weights")
         # A loss that is c times another takes the same steps at 1/c of the learning rate, with c times the decay.

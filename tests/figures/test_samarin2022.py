@@ -1,15 +1,13 @@
-import sys
-
 import numpy as np
 import pytest
 
-from ntk_repro.finite_width import solver, spectra, training
+from ntk_repro.finite_width import grid, sizes, solver, spectra, training, variants
 from ntk_repro.finite_width.output_statistics import output_statistics
 from tests.figures import scripts
 from tests.figures.scripts import kept_run, verdicts
 from tests.refusals import refused
 
-STATISTICS, APART = output_statistics, 0.3  # of the followed outputs of made-up runs
+APART = 0.3  # of the followed outputs of made-up runs
 
 
 def draw(script, runs):
@@ -25,13 +23,14 @@ def trained(root, width=1.0, seed=0, network=0.97, linearized=0.9, **settings):
     config = training.Config(width=width, seed=seed, epochs=5, **settings)
     epochs, y = config.followed_epochs, np.eye(10)[:4]
     arrays: dict = {"num_params": int(6e4 * width**2), "followed_epochs": epochs, "outputs_apart": np.full(4, APART)}
+    arrays["outputs_moved"] = np.full(4, 0.5)
     arrays["majority_rate"] = 0.11
     for kind in config.kinds:
         accuracy = {"network": network, "linearized": linearized}[kind]
         noise = accuracy and 0.002 * seed
         arrays |= {f"{kind}_train_accuracy": accuracy + 0.02, f"{kind}_test_accuracy": accuracy + noise}
         outputs = np.stack([y * accuracy * e / 5 for e in epochs])
-        arrays |= {f"{kind}_{name}": value for name, value in STATISTICS(outputs, y).items()}
+        arrays |= {f"{kind}_{name}": value for name, value in output_statistics(outputs, y).items()}
     if config.baseline:
         arrays |= {"logistic_train_accuracy": 0.93, "logistic_test_accuracy": 0.89}
     return finished("finite_width_training", config, root, arrays)
@@ -59,83 +58,99 @@ def test_the_plotted_accuracies_are_those_of_the_runs(tmp_path, script):
     np.testing.assert_allclose(linearized["test"], [[0.9, 0.902], [0.93, 0.932], [0.955, 0.957]])
     np.testing.assert_allclose(network["train"][0], [0.99, 0.99])
     assert panel["logistic_test"] == 0.89
-    assert panel["settings"].startswith("4,000 + 1,000 images, 5 epochs")
+    assert (panel["train_images"], panel["test_images"]) == (4000, 1000)
+    assert (panel["settings"], panel["seeds"]) == ("4,000 + 1,000 images, 5 epochs", "2 seeds")
 
 
-def test_a_width_of_fewer_seeds_is_said(tmp_path):
+def test_a_width_of_fewer_seeds_is_named(tmp_path):
     (panel,) = draw("accuracy_by_width", [*widening(tmp_path), trained(tmp_path, 8.0, 0)]).numbers["panels"]
-    assert panel["settings"].endswith("2 seeds (bars: std), 1 at x8")
+    assert panel["seeds"] == "2 seeds, 1 at ×8"
 
 
-def test_claims_hold_where_the_gap_closes(tmp_path):
+def test_a_picture_explains_its_bars_and_a_table_its_spread(tmp_path):
+    texts = {}
+    for script in ("accuracy_by_width", "accuracy_table"):
+        for name, runs in (("several", widening), ("one", lambda root: [trained(root), trained(root, 2.0)])):
+            (ax, *_) = draw(script, runs(tmp_path / script / name)).picture.axes
+            texts[script, name] = " ".join([ax.get_title(), *(text.get_text() for text in ax.texts)])
+    assert "2 seeds (bars: standard deviation)" in texts["accuracy_by_width", "several"]
+    assert "2 seeds (mean ± standard deviation)" in texts["accuracy_table", "several"]
+    assert all("deviation" not in text for (_, name), text in texts.items() if name == "one")
+
+
+def test_a_width_below_one_is_a_fraction_in_picture_table_and_verdict(tmp_path):
+    runs = [trained(tmp_path, width, net="alexnet", baseline=False) for width in (0.0625, 0.125)]
+    (ax, *_) = draw("accuracy_by_width", runs).picture.axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["×1/16", "×1/8"]
+    drawing = draw("accuracy_table", runs)
+    cells = drawing.picture.axes[0].tables[0].get_celld()
+    assert [cells[0, at].get_text().get_text() for at in (0, 1)] == ["×1/16", "×1/8"]
+    assert [row["subject"] for row in claims("fig5", drawing, "trained as the network")] == [
+        "alexnet on mnist5k, x1/16",
+        "alexnet on mnist5k, x1/8",
+    ]
+
+
+def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     rows = claims("fig2", draw("accuracy_by_width", widening(tmp_path)))
-    assert all(row["holds"] for row in rows)
-    assert rows[0]["number"] == pytest.approx(0.07)
-    assert rows[0]["paper"] == 0.0467
-    assert rows[0]["note"] == "7.00 points (95 % interval 7.00 to 7.00, 0 outside, 2 seeds)"
-    (shrinks,) = [row for row in rows if row["statement"].startswith("the gap shrinks")]
-    assert shrinks["number"] == pytest.approx(-0.055)
-    assert rows[-1]["number"] == pytest.approx(0.9 + 0.001 - 0.89)
-
-
-def test_claims_fail_where_the_linearization_is_ahead_and_loses(tmp_path):
-    runs = [trained(tmp_path, 1.0, linearized=0.99), trained(tmp_path, 2.0, linearized=0.6)]
-    rows = claims("fig2", draw("accuracy_by_width", runs))
-    assert [row["holds"] for row in rows] == [False, True, False, False, False]
-    assert rows[0]["note"] == "-2.00 points (1 seed)"
+    by_statement = {row["statement"].split(" (")[0]: row for row in rows}
+    shrinks = by_statement["the gap in test accuracy shrinks with width"]
+    assert (shrinks["holds"], shrinks["number"]) == (True, pytest.approx(-0.055))
+    assert "from 7.00 points (95 % 7.00 to 7.00, 2 seeds)" in shrinks["note"]
+    assert by_statement["the network gains little from width"]["holds"]
+    assert by_statement["the linearization gains appreciably from width"]["holds"]
+    printed = by_statement["the gaps in test accuracy are those that the paper prints"]
+    assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
+    assert "data mnist5k (the paper: mnist), train images 4,000 (the paper: 60,000)" in printed["note"]
 
 
 def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path):
-    runs = [trained(tmp_path, 1.0, seed, linearized=0.9 + 0.05 * seed) for seed in (0, 1, 2)]
-    runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.02 * (seed == 3)) for seed in (2, 3)]
-    ahead, *_, shrinks = claims("fig2", draw("accuracy_by_width", runs), "ahead", "shrinks")
-    assert ahead["number"] == pytest.approx(0.02)
-    assert "0 inside: these seeds do not decide, 3 seeds" in ahead["note"]
-    assert ahead["holds"] is None
-    assert shrinks["number"] == pytest.approx(0.02 - (-0.03))  # of seed 2, the only one at both widths
-    assert "change 5.00 points (1 seed)" in shrinks["note"]
+    runs = [trained(tmp_path, 1.0, seed, linearized=0.9 + 0.02 * seed) for seed in (0, 1, 2)]
+    runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.01 * (seed == 3)) for seed in (2, 3)]
+    (shrinks,) = claims("fig2", draw("accuracy_by_width", runs), "shrinks")
+    assert shrinks["number"] == pytest.approx(0.02 - 0.03)  # of seed 2, the only one at both widths
+    assert "1 seed, of the images" in shrinks["note"]
 
 
-@pytest.mark.parametrize(("network", "verdict"), [(0.12, None), (0.14, True)])
-def test_a_network_that_has_learnt_nothing_is_not_judged(tmp_path, network, verdict):
-    runs = [
-        trained(tmp_path, width, network=network, linearized=0.12 - gap) for width, gap in ((1.0, 0.09), (2.0, 0.05))
-    ]
-    drawing = draw("accuracy_by_width", runs)
-    for row in claims("fig1", drawing)[:1] + claims("fig2", drawing)[:2]:
-        assert row["holds"] is verdict
-        assert ("stays at the rate of the largest class (11.0%) at x" in row["note"]) is (verdict is None)
-
-
-def test_without_a_seed_in_common_means_are_compared(tmp_path):
+def test_without_a_seed_in_common_nothing_is_decided(tmp_path):
     runs = [trained(tmp_path, 1.0, 0, models="network"), trained(tmp_path, 1.0, 1, models="linearized")]
-    row = claims("fig2", draw("accuracy_by_width", runs))[0]
-    assert row["number"] == pytest.approx(0.97 - 0.902)
-    assert "no seed in common" in row["note"]
-
-
-@pytest.mark.parametrize(("figure", "data", "paper"), [("fig4", "mnist5k", None), ("fig4", "cifar10", 0.2022)])
-def test_the_papers_number_stands_beside_its_own_data_only(tmp_path, figure, data, paper):
-    assert claims(figure, draw("accuracy_by_width", [trained(tmp_path, data=data)]))[0]["paper"] == paper
+    for row in claims("tableA2", draw("accuracy_by_width", runs), "at standard width"):
+        assert row["holds"] is None
+        assert "no seed in common" in row["note"]
 
 
 def test_trainings_of_other_lengths_are_panels_of_their_own(tmp_path):
     runs = [trained(tmp_path), trained(tmp_path, decay_epochs=2)]
     panels = draw("accuracy_table", runs).numbers["panels"]
     assert [panel["decay_epochs"] for panel in panels] == [None, 2]
-    assert "5 epochs (rate / 10 every 2)" in panels[1]["settings"]
-    subjects = [row["subject"] for row in claims("tableA2", draw("accuracy_table", runs))]
-    assert subjects[:2] == ["lenet5 on mnist5k, x1", "lenet5 on mnist5k, rate / 10 every 2 epochs, x1"]
+    assert panels[1]["settings"].endswith("5 epochs (rate / 10 every 2)")
 
 
 def test_a_shift_is_a_panel_and_widens_the_gap(tmp_path):
     drawing = draw("accuracy_by_width", [*widening(tmp_path, shift=7), *widening(tmp_path)])
     assert [panel["shift"] for panel in drawing.numbers["panels"]] == [7, 0]
+    assert [panel["label"] for panel in drawing.numbers["panels"]] == [
+        "Label of mnist5k, shifted by up to 7",
+        "Label of mnist5k",
+    ]
     assert len(drawing.picture.axes) == 4
-    grows = claims("fig3", drawing, "the gap grows with the shift")
+    grows = claims("fig3", drawing, "the gap in test accuracy grows with the shift")
     assert [row["subject"] for row in grows] == ["x1", "x2", "x4"]
     assert grows[0]["number"] == pytest.approx(0.14)
-    assert grows[0]["paper"] == pytest.approx(0.2765 - 0.0467)
+
+
+def test_figure_1_draws_the_gap_of_every_data_set(tmp_path):
+    drawing = draw("fig1", [*widening(tmp_path, shift=7), *widening(tmp_path)])
+    regimes, gaps = drawing.picture.axes
+    assert len(gaps.get_legend().get_texts()) == 2
+    np.testing.assert_allclose(gaps.lines[1].get_ydata(), [7, 4, 1.5])
+    assert [text.get_text().split("\n")[0] for text in regimes.texts[:4]] == [
+        "I",
+        "II",
+        "III",
+        "IV",
+    ]
+    refused("name the runs of Figures 2 to 5", draw, "fig1", [trained(tmp_path, models="network")])
 
 
 def test_a_training_that_diverged_is_left_out_of_the_mean(tmp_path):
@@ -143,34 +158,32 @@ def test_a_training_that_diverged_is_left_out_of_the_mean(tmp_path):
     drawing = draw("accuracy_table", runs)
     texts = {cell.get_text().get_text() for cell in drawing.picture.axes[0].tables[0].get_celld().values()}
     assert "90.20 (1 diverged)" in texts
-    assert claims("fig4", drawing)[1]["number"] == pytest.approx(0.07)
 
 
 def test_a_linearization_at_other_settings_is_a_line_of_its_own(tmp_path):
-    pair = [trained(tmp_path, width, net="alexnet", linearized=0.6, baseline=False) for width in (1.0, 2.0)]
-    own = {"models": "linearized", "learning_rate": 1.0, "weight_decay": 5e-7, "net": "alexnet", "baseline": False}
+    settings = {"net": "alexnet", "baseline": False, "weight_decay": 5e-6}
+    pair = [trained(tmp_path, width, linearized=0.6, **settings) for width in (1.0, 2.0)]
+    own = settings | {"models": "linearized", "learning_rate": 1.0, "weight_decay": 5e-7}
     alone = [trained(tmp_path, width, linearized=accuracy, **own) for width, accuracy in ((1.0, 0.8), (2.0, 0.9))]
-    drawing = draw("accuracy_by_width", pair + alone)
+    drawing = draw("accuracy_by_width", alone + pair)
     names = [line["name"].split(", learning rate ") for line in drawing.numbers["panels"][0]["lines"]]
-    assert names == [["AlexNet", "0.1"], ["LinAlexNet", "0.1"], ["LinAlexNet", "1"]]
-    rows = claims("fig5", drawing)
-    assert [row["number"] for row in rows[:2]] == pytest.approx([0.37, 0.37])
-    assert [row["paper"] for row in rows[:2]] == [None, None]  # digits are not the paper's snakes
-    assert rows[2]["number"] == pytest.approx(-0.1)
-    assert rows[2]["paper"] is None
-    table = claims("tableA1", draw("accuracy_table", pair + alone))
-    assert table[0]["number"] == pytest.approx(0.17)
-    assert table[0]["paper"] is None
+    assert names == [["AlexNet", "0.1"], ["LinAlexNet", "1"], ["LinAlexNet", "0.1"]]
+    equal = claims("fig5", drawing, "trained as the network")
+    assert [(row["number"], row["holds"]) for row in equal] == [(pytest.approx(0.37), None)] * 2  # digits
+    (best,) = claims("fig5", drawing, "at the best settings of each")
+    assert best["number"] == pytest.approx(-0.1)
 
 
-def test_outputs_that_come_together_are_told(tmp_path):
+def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
     drawing = draw("figA2", widening(tmp_path))
-    assert [curve["width"] for curve in drawing.numbers["widths"]] == [1.0, 2.0, 4.0]
+    curves = drawing.numbers["widths"]
+    assert [curve["width"] for curve in curves] == [1.0, 2.0, 4.0]
+    by_hand = [(0.07 + 0.0) * e / 5 for e in (1, 2, 5)]  # the ones' means at epochs 1, 2 and 5, the zeros' being 0
+    assert curves[0]["mean_apart_by_seed"][0] == pytest.approx(np.sqrt(np.mean(np.square([by_hand, [0, 0, 0]]))))
+    assert curves[0]["outputs_apart_by_seed"] == pytest.approx([APART] * 2)
     rows = claims("figA2", drawing)
-    assert rows[0]["holds"]
-    assert rows[0]["subject"] == "mean of the outputs"
-    # Outputs of one class are all alike in these runs: there is nothing to measure their difference by.
-    assert [row["holds"] for row in rows[2:]] == [None, None, None]
+    assert (rows[0]["subject"], rows[0]["holds"]) == ("mean of the outputs", True)
+    assert (rows[-1]["subject"], rows[-1]["holds"], rows[-1]["number"]) == ("x4", True, pytest.approx(APART / 0.5))
     refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
 
@@ -181,59 +194,62 @@ def test_figure_a2_names_the_network_that_it_shows(tmp_path, net, name):
     assert [text.get_text() for text in legend.get_texts()] == [f"{name}: {said}", f"Lin{name}: {said}"]
 
 
-@pytest.mark.parametrize(("apart", "holds"), [(0.3, True), (0.1, False)])
-def test_outputs_are_close_or_not_by_their_own_spread(tmp_path, monkeypatch, apart, holds):
-    spread = lambda outputs, y: output_statistics(outputs + 0.4 * np.arange(-1, 3, 2)[:, None].repeat(2, 0), y)  # noqa: E731
-    monkeypatch.setattr(sys.modules[__name__], "STATISTICS", spread)
-    monkeypatch.setattr(sys.modules[__name__], "APART", apart)
-    drawing = draw("figA2", [trained(tmp_path, seed=seed) for seed in (0, 1)])
-    (curve,) = drawing.numbers["widths"]
-    assert curve["outputs_std"] == pytest.approx(0.4)
-    by_hand = [0.07 * e / 5 for e in (1, 2, 5)]  # the ones' means at epochs 1, 2 and 5, the zeros' being 0
-    assert curve["mean_apart"] == pytest.approx(np.sqrt(np.mean(np.square([by_hand, [0, 0, 0]]))))
-    row = claims("figA2", drawing)[-1]
-    assert (row["number"], row["holds"]) == (pytest.approx(apart / 0.4), holds)
-
-
-def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, vanishing=0, **settings):
+def spectrum(root, width=1.0, shift=0, condition=100.0, rank_of=100, vanishing=0, data="mnist", **settings):
     values = np.geomspace(condition, 1, rank_of)
-    config = spectra.Config(width=width, shift=shift, n_train=60, **settings)
+    config = spectra.Config(width=width, shift=shift, data=data, n_train=60, **settings)
     arrays = {"singular_values": np.concatenate([values * width, np.zeros(vanishing)]), "condition_number": condition}
     arrays |= {"effective_rank": 90.0 + width - shift / 10 * width, "effective_rank_of_kernel": 10.0 + width}
-    arrays |= {"vanishing": vanishing, "rows": 600, "num_params": 100}
+    arrays |= {"vanishing": vanishing, "rows": 600, "num_params": 100, "reached": 30}
+    arrays |= {"reached_train_accuracy": 0.9, "flow_train_accuracy": 0.9 + 0.01 * width}
     if config.direct_images:
         arrays |= {"direct_images": 5, "direct_effective_rank": 50.0, "direct_from_kernel": 50.01}
     return finished("finite_width_spectra", config, root, arrays)
 
 
-def test_effective_ranks_are_plotted_and_judged(tmp_path):
-    plain_runs = [spectrum(tmp_path, width, direct_images=5 * (width == 1)) for width in (1.0, 2.0, 4.0)]
+def test_both_effective_ranks_are_plotted_and_the_kernels_is_judged(tmp_path):
+    plain_runs = [
+        spectrum(tmp_path, width, seed=seed, direct_images=5 * (width == 1))
+        for width in (1.0, 2.0, 4.0)
+        for seed in (0, 1)
+    ]
     shifted = [spectrum(tmp_path, width, shift=7) for width in (1.0, 2.0, 4.0)]
     drawing = draw("fig6", plain_runs + shifted)
-    lines = drawing.numbers["lines"]
-    assert [line["shift"] for line in lines] == [0, 7]
-    assert lines[0]["effective_rank"] == [91.0, 92.0, 94.0]
-    assert all(row["holds"] for row in claims("fig6", drawing) if row["subject"].endswith("of the Jacobian"))
-    (same,) = claims("fig6", drawing, "the kernel's square roots have the effective rank of the Jacobian")
-    assert (same["holds"], same["number"]) == (True, pytest.approx(2e-4))
+    first, second = drawing.numbers["lines"]
+    assert (first["shift"], second["shift"]) == (0, 7)
+    assert first["effective_rank"] == [91.0, 92.0, 94.0]
+    assert first["by_seed"]["effective_rank_of_kernel"] == [[11.0, 11.0], [12.0, 12.0], [14.0, 14.0]]
+    assert first["direct_apart"][0] == pytest.approx(2e-4)
+    grows = claims("fig6", drawing, "effective rank grows with the width")
+    assert [row["holds"] for row in grows] == [True, None]  # the shifted ones have one seed
+    assert grows[0]["number"] == pytest.approx(14 / 11)
+    assert len(drawing.picture.axes) == 2
 
 
 def test_singular_values_are_plotted_but_for_those_that_vanish(tmp_path):
-    runs = [spectrum(tmp_path, width, condition=100 / width, vanishing=2 * (width == 2)) for width in (1.0, 2.0, 4.0)]
-    drawing = draw("singular_values", runs)
+    def runs(lost_at):
+        return [
+            spectrum(tmp_path, width, seed=seed, condition=100 / width, vanishing=2 * (width == lost_at))
+            for width in (1.0, 2.0, 4.0)
+            for seed in (2 * lost_at, 2 * lost_at + 1)
+        ]
+
+    drawing = draw("singular_values", runs(2))
     assert [len(line.get_xdata()) for line in drawing.picture.axes[0].lines] == [100, 100, 100]
     rows = claims("fig7", drawing)
-    assert [row["holds"] for row in rows] == [True, True]
+    assert [row["holds"] for row in rows] == [True, True, True]
     assert rows[0]["number"] == pytest.approx(4)
-    lost = [spectrum(tmp_path, width, seed=1, vanishing=2 * (width == 1)) for width in (1.0, 2.0, 4.0)]
-    rows = claims("fig7", draw("singular_values", lost))
-    assert [row["holds"] for row in rows] == [None, None]
-    assert all(row["note"].endswith("lost in rounding: 2 of 600 at x1, 0 of 600 at x4") for row in rows)
+    labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
+    assert labels == ["×1: 100", "×2: 50", "×4: 25"]
+    rows = claims("fig7", draw("singular_values", runs(1)))
+    assert [row["holds"] for row in rows] == [None, None, None]
+    assert all("lost in rounding: 2 of 600 at x1, 0 of 600 at x4" in row["note"] for row in rows)
 
 
-def test_condition_numbers_that_rise_fail_the_claim(tmp_path):
-    runs = [spectrum(tmp_path, width, condition=100 * width**2) for width in (1.0, 2.0, 4.0)]
-    assert not claims("fig7", draw("singular_values", runs))[1]["holds"]
+@pytest.mark.parametrize(
+    ("number", "text"), [(980.2, "980"), (450_584.0, "451,000"), (3.1416, "3.14"), (25.0, "25"), (1e7, "10,000,000")]
+)
+def test_condition_numbers_have_three_digits_and_no_exponent(number, text):
+    assert scripts.load_script("samarin2022/singular_values").three_digits(number) == text
 
 
 @pytest.mark.slow
@@ -245,12 +261,12 @@ def test_no_curve_is_dropped(tmp_path):
 
 def solved(
     root, width=1.0, solver_test=(0.99, 0.9, 0.98), sizes=(500, 1000, 4000), linearized=0.985,
-    live=None, solver_train=(1.0, 1.0, 0.99), data="mnist", **settings,
+    live=None, solver_train=(1.0, 1.0, 0.99), data="mnist", n_train=4000, **settings,
 ):  # fmt: skip
-    config = solver.Config(width=width, data=data, n_train=4000, sizes=sizes, **settings)
+    config = solver.Config(width=width, data=data, n_train=n_train, sizes=sizes, **settings)
     live = int(1000 * width) if live is None else live
     arrays = {"sizes": sizes, "num_params": int(1000 * width), "majority_rate": 0.9, "solver_dual": [1, 1, 0]}
-    arrays |= {"solver_rank": [min(n, live) for n in sizes], "solver_live": [live] * 3}
+    arrays |= {"solver_rank": [min(n, live) for n in sizes], "solver_live": [live] * 3, "outputs": 1}
     test = {"solver": solver_test, "kernel_ridge": 0.985, "logistic": 0.97, "ridge": 0.96}
     test |= {"linearized": linearized, "network": 0.9989}
     train = test | {"solver": solver_train, "logistic": 1.0, "ridge": 0.99, "network": 1.0}
@@ -259,64 +275,112 @@ def solved(
     return finished("finite_width_solver", config, root, arrays)
 
 
-def test_a_table_holds_ours_and_the_papers_numbers(tmp_path):
-    runs = [solved(tmp_path, 1.0), solved(tmp_path, 2.0, linearized=0.997)]
+def cells_of(drawing):
+    return {place: cell.get_text().get_text() for place, cell in drawing.picture.axes[0].tables[0].get_celld().items()}
+
+
+def test_a_table_holds_our_numbers_and_the_papers_only_at_its_settings(tmp_path):
+    drawing = draw("table1", [solved(tmp_path, 1.0), solved(tmp_path, 0.0625, linearized=0.997)])
+    cells = cells_of(drawing)
+    assert (cells[0, 0], cells[1, 0], cells[3, 0]) == ("×1/16\n62", "98.00", "99.70")
+    (column, _) = drawing.numbers["columns"]
+    assert column["solver_by_size"]["sizes"].tolist() == [500, 1000, 4000]
+    script = scripts.load_script("samarin2022/solver_table")
+    paper = {**column, "width": 1.0, "images": 60_000, "test_images": 10_000, "epochs": 200}
+    assert script.cell([paper], "linearized", "test", "table1") == "99.70 (99.61)"
+    assert script.cell([paper], "solver", "test", "table1") == "98.00\non 4,000"
+
+
+def test_seeds_of_a_width_are_one_column_of_the_picture(tmp_path):
+    runs = [solved(tmp_path, seed=seed, linearized=0.985 + 0.001 * seed) for seed in (0, 1, 2)]
     drawing = draw("table1", runs)
-    cells = drawing.picture.axes[0].tables[0].get_celld()
-    assert cells[1, 0].get_text().get_text() == "98.00 (97.8)"
-    assert cells[3, 1].get_text().get_text() == "99.70 (99.75)"
-    assert cells[0, 1].get_text().get_text() == "×2\n2,000"
-    fits = claims("table1", drawing, "the solver fits")
-    assert [row["subject"] for row in fits] == [f"x{x}, {images} images" for x in (1, 2) for images in ("500", "1,000")]
-    assert all(row["holds"] for row in fits)
-    dip, *_ = claims("table1", drawing, "dips")
-    assert (dip["holds"], dip["number"]) == (True, pytest.approx(1.0))
-    printed = claims("table1", drawing, "accuracies are the paper's")
-    assert [row["meaning"] for row in printed[:2]] == ["test accuracy", "training accuracy"]
-    assert [row["holds"] for row in printed[::2]] == [True, False, True, False, True, True]
-    assert [row["holds"] for row in printed[1::2]] == [False, False, True, False, True, True]
+    assert [column["seed"] for column in drawing.numbers["columns"]] == [0, 1, 2]
+    cells = cells_of(drawing)
+    assert cells[3, 0] == "98.60 ± 0.10"
+    assert (1, 1) not in cells
 
 
-def test_one_column_says_nothing_of_how_a_gap_closes(tmp_path):
-    (row,) = claims("table1", draw("table1", [solved(tmp_path)]), "closes with width")
-    assert row["holds"] is None
+def test_other_tasks_are_kept_beside_the_tables_own(tmp_path):
+    runs = [solved(tmp_path, shift=7), solved(tmp_path), solved(tmp_path, shift=7, positive=3)]
+    runs += [
+        solved(tmp_path, shift=7, positive=4),
+        solved(tmp_path, shift=7, positive=-1, n_train=3999, sizes=(5, 6, 7)),
+    ]
+    numbers = draw("table2", runs).numbers
+    found = {name: [(c["shift"], c["positive"]) for c in numbers[name]] for name in ("columns", "centred", "others")}
+    assert found == {"columns": [(7, 0)], "centred": [(0, 0)], "others": [(7, 3), (7, 4)]}
+    assert [column["positive"] for column in numbers["ten_classes"]] == [-1]
+    assert [column["shift"] for column in draw("table1", runs[:2]).numbers["columns"]] == [0]
 
 
-def test_a_solver_that_leaves_an_image_out_fails_the_claim(tmp_path):
-    fits = claims("table1", draw("table1", [solved(tmp_path, solver_train=(1.0, 0.999, 0.99))]), "the solver fits")
-    assert [(row["subject"], row["holds"]) for row in fits] == [("x1, 500 images", True), ("x1, 1,000 images", False)]
-
-
-def test_a_dip_must_be_deeper_than_chance(tmp_path):
-    """On 1,000 test images 98 % and 97 % are 1.4 standard errors apart."""
-    for width, test, holds in ((1.0, (0.98, 0.97, 0.98), False), (2.0, (0.98, 0.9, 0.98), True)):
-        run = solved(tmp_path, width, test, live=1000)
-        (dip,) = claims("table1", draw("table1", [run]), "dips")
-        assert (dip["holds"], dip["number"]) == (holds, pytest.approx(1.0))
-
-
-def test_overfitting_is_judged_where_the_solver_just_fits_all_images(tmp_path):
-    def judged(*runs):
-        return claims("table1", draw("table1", runs), "worse than SGD", "ridge")
-
-    wide = solved(tmp_path, 2.0, live=30_000, solver_train=(1, 1, 1), solver_test=(0.9, 0.95, 0.99))
-    narrow = solved(tmp_path, 0.5, live=500)
-    assert [row["holds"] for row in judged(wide, narrow)] == [None, None]
-    just = solved(tmp_path, 1.0, live=4400, solver_train=(1, 1, 1), solver_test=(0.98, 0.97, 0.95))
-    worse, ridge = judged(wide, narrow, just)
-    assert (worse["subject"], worse["holds"]) == ("x1", True)
-    assert worse["number"] == pytest.approx(0.985 - 0.95)
-    assert worse["paper"] == pytest.approx(0.9961 - 0.978)
-    assert worse["note"] == "4,000 images, 4,400 live parameters"
-    assert (ridge["holds"], ridge["number"]) == (True, pytest.approx(0.985 - 0.95))
-    better = solved(tmp_path, 3.0, live=4100, solver_train=(1, 1, 1), solver_test=(0.98, 0.99, 0.995))
-    assert [(row["subject"], row["holds"]) for row in judged(just, better)] == [("x3", False), ("x3", False)]
+def test_the_solvers_curves_are_drawn_apart_with_the_legend_beside_them(tmp_path):
+    drawing = draw("table1", [solved(tmp_path, width) for width in (1.0, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0)])
+    axes = drawing.picture.axes[1]
+    curves = [line for line in axes.lines if line.get_label().startswith("×")]
+    assert len({(tuple(line.get_color()), line.get_marker()) for line in curves}) == 7
+    assert axes.get_yscale() == "log"
+    drawing.picture.canvas.draw()
+    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
 
 
 def test_a_table_of_other_data_has_none_of_the_papers_numbers(tmp_path):
     drawing = draw("table1", [solved(tmp_path, data="fashion_mnist")])
-    assert drawing.picture.axes[0].tables[0].get_celld()[1, 0].get_text().get_text() == "98.00"
+    assert cells_of(drawing)[1, 0] == "98.00"
     assert all(row["paper"] is None for row in claims("table1", drawing))
+
+
+def sized(root, **settings):
+    config = sizes.Config(**settings)
+    return finished("finite_width_sizes", config, root, {"widths": config.widths, "num_params": [61_706, 244_362]})
+
+
+def test_parameters_are_plotted(tmp_path):
+    runs = [sized(tmp_path, widths=(1.0, 2.0)), sized(tmp_path, widths=(1.0, 2.0), net="alexnet")]
+    drawing = draw("sizes", runs)
+    assert [line["num_params"] for line in drawing.numbers["lines"]] == [[61_706, 244_362]] * 2
+    assert [axes.get_title() for axes in drawing.picture.axes] == ["LeNet", "AlexNet"]
+    (row, *_) = claims("sizes", drawing, "LeNet has about 60,000")
+    assert (row["holds"], row["paper"]) == (True, 60_000)
+
+
+def test_a_grid_is_plotted_with_the_accuracies_of_its_points(tmp_path):
+    config = grid.Config(learning_rates=(0.1, 0.01), weight_decays=(5e-5, 5e-6))
+    values = np.array([[0.99, 0.98], [0.97, np.nan]])
+    arrays = {"learning_rates": config.learning_rates, "weight_decays": config.weight_decays}
+    arrays |= {f"{kind}_test_accuracy": values for kind in ("network", "linearized")}
+    drawing = draw("grid", [finished("finite_width_grid", config, tmp_path, arrays)])
+    assert drawing.numbers["grids"][0]["network"][:3].tolist() == [0.99, 0.98, 0.97]
+    assert [text.get_text() for text in drawing.picture.axes[0].texts if "epochs" not in text.get_text()] == [
+        "99.0", "98.0", "97.0", "diverged",
+    ]  # fmt: skip
+    (row,) = claims("grid", drawing)
+    assert (row["holds"], row["number"]) == (None, pytest.approx(-0.01))
+
+
+def varied(root, seed=0, accuracy=0.98, **settings):
+    config = variants.Config(seed=seed, epochs=10, data="mnist", **settings)
+    arrays: dict = {"followed_epochs": [0, 1, 2, 5, 10], "num_params": 61_706, "majority_rate": 0.1}
+    for kind in config.kinds:
+        arrays |= {f"{kind}_train_accuracy": 0.999, f"{kind}_test_accuracy": accuracy + 0.001 * seed}
+        arrays[f"{kind}_distance"] = [0.0, 1.0, 2.0, 3.0, 3.0 + (config.loss == "cross_entropy") * (1 + 0.1 * seed)]
+    return finished("finite_width_variants", config, root, arrays)
+
+
+def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
+    runs = [varied(tmp_path, seed, models="both") for seed in (0, 1)]
+    runs += [varied(tmp_path, seed, models="both", precision="float64") for seed in (0, 1)]
+    runs += [varied(tmp_path, seed, 0.975, loss="cross_entropy", learning_rate=0.03) for seed in (0, 1)]
+    drawing = draw("variants", runs)
+    lines = drawing.numbers["lines"]
+    assert [(line["kind"], line["loss"], line["precision"]) for line in lines][3:] == [
+        ("linearized", "mean_squared_error", "float64"), ("network", "cross_entropy", "float32"),
+    ]  # fmt: skip
+    cells = cells_of(drawing)
+    assert cells[5, 1] == "97.55 ± 0.07"
+    assert cells[3, -1] == "LeNet ×1, mnist, squared error, rate 0.1, double precision"
+    assert len(drawing.picture.axes[1].lines) == 3
+    found = {row["statement"].split(" (")[0]: row["holds"] for row in claims("variants", drawing)}
+    assert list(found.values()) == [True, True, True]
 
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):
@@ -326,6 +390,6 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path):
         ("accuracy_by_width", [run, trained(tmp_path, models="network")], "two runs have a LeNet x1 of seed 0: name"),
         ("accuracy_by_width", [run, trained(tmp_path, width=2.0, momentum=0.5)], "differ in momentum"),
         ("table1", [solved(tmp_path, seed=5), solved(tmp_path, width=2.0, epochs=10)], "differ in epochs"),
-        ("table2", [solved(tmp_path), solved(tmp_path, seed=1)], "have the same width"),
+        ("table2", [solved(tmp_path), solved(tmp_path, sizes=(5, 6, 7))], "have the same width and seed"),
     ):
         refused(message, draw, script, runs)

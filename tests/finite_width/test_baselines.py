@@ -45,6 +45,13 @@ def test_both_are_fitted_in_float64(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(("iterations", "converged"), [(10_000, True), (3, False)])
+def test_the_logistic_regression_converges_or_is_reported(tmp_path, capsys, iterations, converged):
+    result = baselines.run(baselines.Config(**IMAGES, iterations=iterations), root=tmp_path).result()
+    assert bool(result["logistic_iterations"] < iterations) is converged
+    assert ("not converged after 3 iterations" in capsys.readouterr().err) is not converged
+
+
 def test_a_fit_is_made_once(tmp_path, monkeypatch):
     config = baselines.Config(**IMAGES)
     first = baselines.run(config, root=tmp_path)

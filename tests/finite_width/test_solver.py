@@ -86,3 +86,25 @@ def test_sizes_are_fitted_to_fewer_images():
 def test_sizes_above_the_number_of_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="--sizes 3000 is above"):
         solver.run(dataclasses.replace(CONFIG, n_train=None, sizes=(3000,)), root=tmp_path)
+
+
+@pytest.mark.slow
+def test_all_classes_are_learned_with_an_output_each(tmp_path):
+    config = dataclasses.replace(CONFIG, positive=solver.ALL_CLASSES, sizes=(10, 60))
+    result = solver.run(config, root=tmp_path).result()
+    assert (result["outputs"], CONFIG.one_class, config.one_class) == (10, 3, None)
+    labels = images(config).y_test
+    assert result["majority_rate"] == pytest.approx(np.bincount(labels).max() / len(labels))
+    assert result["solver_rank"][0] == 100  # rows of 10 images
+    assert result["solver_train_accuracy"][0] == 1.0
+    assert result["linearized_function_space"] == 0
+    for model in solver.MODELS:
+        assert 0 <= np.min(result[f"{model}_test_accuracy"]) <= 1
+
+
+def test_classes_are_counted_from_0():
+    with pytest.raises(UserError, match="or -1 for all of them, not -2"):
+        solver.Config(positive=-2).resolved()
+    assert "all classes" in solver.Config(positive=-1).label
+    assert solver.Config(positive=-1).recipe.loss == "mean_squared_error"
+    assert solver.Config().recipe.loss == "squared_error"

@@ -6,7 +6,7 @@ import pytest
 
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import spectra
-from ntk_repro.finite_width.spectra import spectrum_facts
+from ntk_repro.finite_width.spectra import spectrum_facts, training_reach
 from ntk_repro.finite_width.task import images
 from ntk_repro.gram import effective_rank
 from ntk_repro.gram.jacobian import jacobian
@@ -39,6 +39,34 @@ def test_vanishing_values_are_counted_and_left_out_of_the_condition_number():
     assert facts["vanishing"] == 2
     assert facts["condition_number"] == pytest.approx(1.5)
     np.testing.assert_allclose(facts["singular_values"], [3, 2, 0, 0])
+
+
+def test_training_reaches_the_directions_of_large_singular_values():
+    """Of 2 images and 2 outputs 100 steps at 0.1 / (1 - 0.9) give the exponent 2 * 100 / 4 times lambda."""
+    y = np.eye(2)
+    kernel = np.diag([1.0, 1.0, 1e-3, 1e-3])  # the second image is hardly learned
+    reach = training_reach(kernel, np.array([[0.0, 0.0], [0.5, 0.2]]), y)
+    assert reach["reached"] == 2
+    assert (reach["reached_train_accuracy"], reach["flow_train_accuracy"]) == (0.5, 0.5)
+    reach = training_reach(kernel * 100, np.array([[0.0, 0.0], [0.5, 0.2]]), y)
+    assert reach["reached"] == 4
+    assert (reach["reached_train_accuracy"], reach["flow_train_accuracy"]) == (1.0, 1.0)
+
+
+def test_gradient_flow_leaves_what_its_exponential_leaves():
+    """With f_0 = (0.8, 0.2) and y = (0, 1) the outputs are equal where exp(a) = 1.6."""
+    y, start = np.array([[0.0, 1.0]]), np.array([[0.8, 0.2]])
+    for exponent, accuracy in ((0.9 * np.log(1.6), 0.0), (1.1 * np.log(1.6), 1.0)):
+        reach = training_reach(np.eye(2) * exponent / 100, start, y)
+        assert reach["flow_train_accuracy"] == accuracy
+
+
+@pytest.mark.slow
+def test_a_run_keeps_what_training_reaches(done):
+    result = done.result()
+    assert 0 < result["reached"] <= result["rows"]
+    assert 0 <= result["reached_train_accuracy"] <= 1
+    assert 0 <= result["flow_train_accuracy"] <= 1
 
 
 def test_more_direct_images_than_images_are_refused_or_left_out(tmp_path):

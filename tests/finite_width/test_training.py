@@ -25,9 +25,10 @@ def test_every_array_has_the_documented_shape(done):
 
 
 def test_both_models_start_equal_and_separate(done):
-    difference = done.result()["outputs_apart"]
-    assert difference[0] == pytest.approx(0, abs=1e-5)
-    assert difference[-1] > 1e-4
+    for name in ("outputs_apart", "outputs_moved"):
+        difference = done.result()[name]
+        assert difference[0] == pytest.approx(0, abs=1e-5)
+        assert difference[-1] > 1e-4
 
 
 def test_the_linearization_is_that_of_an_explicit_training(done):

@@ -54,6 +54,15 @@ def test_runs_from_draws_the_runs_of_another_figure_by_network_and_setting(write
     assert preset.runs_of == "ortiz2021/fig2"
 
 
+def test_runs_from_takes_the_runs_of_several_figures(write_presets):
+    write_presets(
+        fig2=FILE, fig3=FILE.replace("epochs = 3", "epochs = 4"), fig14='[quick]\nruns_from = ["fig2", "fig3"]'
+    )
+    preset = load_figure_preset(FIG14, "quick")
+    assert preset.configs == (*configs_of(FIG2, "quick"), *configs_of(FIGURES["ortiz2021/fig3"], "quick"))
+    assert preset.runs_of == "ortiz2021/fig2 and ortiz2021/fig3"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

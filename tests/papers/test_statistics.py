@@ -9,6 +9,7 @@ from scipy import stats
 from ntk_repro.papers.statistics import (
     Interval,
     ahead_until_crossing,
+    deviation_interval,
     left_the_majority,
     margin,
     mean_and_errors,
@@ -198,3 +199,11 @@ def test_means_and_errors_are_of_seeds_or_of_test_samples():
     assert mean == pytest.approx([0.9, math.inf, math.nan], nan_ok=True)
     assert error == pytest.approx([0.03, 0.0, math.nan], nan_ok=True)
     assert np.isnan(mean_and_errors([[0.9]])[1]).all()
+
+
+def test_the_interval_of_a_standard_deviation_has_it_inside_95_times_in_100():
+    values = np.random.default_rng(2).standard_normal((2000, 5))
+    found = [deviation_interval(row) for row in values]
+    assert 0.93 < np.mean([one.low < 1 < one.high for one in found]) < 0.97
+    assert found[0].mean == pytest.approx(values[0].std(ddof=1))
+    assert deviation_interval([0.5, None]) == pytest.approx((math.nan, math.nan, math.nan, 1), nan_ok=True)

@@ -1,286 +1,543 @@
 """Figures 1 to 5 and A2, Tables A1 and A2: networks and their linearizations as they grow wider."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
-import numpy as np
-
-from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, printed_for
-from ntk_repro.papers.statistics import Interval, difference, number, spearman, student_interval
+from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
+from ntk_repro.papers.samarin2022.gaps import (
+    DATA_NAMES,
+    KINDS,
+    NAMES,
+    PART_NAMES,
+    PARTS,
+    THREE_POINTS,
+    Pair,
+    at_papers_settings,
+    certainty,
+    ends_of,
+    figure_of,
+    line_of,
+    not_all_widths,
+    of_width,
+    pairs_of,
+    points,
+    range_text,
+    seeds_of,
+    subject,
+    unlike_paper,
+)
+from ntk_repro.papers.statistics import all_hold, deviation_interval, number, signed_sum, student_interval
+from ntk_repro.papers.thresholds import ABOUT_PER_CENT, NEARLY_ALL, SECOND_DECIMAL, SIMILAR
 
-Seeds = Mapping[int, float | None]
-"""The accuracies of some seeds."""
+_FIGURES = ("fig2", "fig3", "fig4", "fig5")
+_RUNS = 5  # of the paper, behind each printed mean
+_PRINTED_DIGIT = 0.00005  # half the last digit of a printed gap
+_TOO_WIDE = (0.005, 0.2)  # a prediction interval of more than half a point and 20 % says nothing (ours)
+_TRAINED_OUTPUT = 0.5  # mean output of the right class at the end; its target is 1 (ours)
 
-_SMALL_MARGIN = 0.02  # our reading of "a small margin" over logistic regression
-_FLUCTUATION = 0.01
-_LEARNT = 0.02  # above the rate of the largest class; less is nothing learnt (ours)
-_NOT_CLOSE = 0.5  # of the standard deviation of the outputs (ours; equal statistics without any relation give 1.4)
-
-
-def _line(panel: Numbers, kind: str, best: bool = False) -> Numbers | None:
-    """The first line of a kind; with `best` that of the best test accuracy at its least width."""
-    lines = [line for line in panel["lines"] if line["kind"] == kind]
-    if best:
-        lines.sort(key=lambda line: np.nan_to_num(_mean(line["test"][0]), nan=-1.0), reverse=True)
-    return next(iter(lines), None)
-
-
-def _seeds(line: Numbers, at: int, part: str = "test") -> Seeds:
-    return dict(zip(line["seeds"][at], line[part][at], strict=True))
-
-
-class Pair(NamedTuple):
-    """The test accuracies of the network's and of the linearization's seeds at one width."""
-
-    width: float
-    network: Seeds
-    linearized: Seeds
-
-    @property
-    def gap(self) -> Interval:
-        """The network's less the linearization's."""
-        return _difference(self.network, self.linearized)
-
-    def change_to(self, other: "Pair") -> Interval:
-        """The gap of another pair less this one's, of the seeds that all four have."""
-        terms = [other.network, other.linearized, self.network, self.linearized]
-        return _sum_over_seeds(terms, [1, -1, -1, 1])
+Trend = Callable[..., Verdict]
+"""(panel, figure, narrow pair, wide pair, *arguments) -> whether the paper's statement on a figure holds from one width
+to the other."""
 
 
-def _pairs(panel: Numbers, best: bool = False) -> list[Pair]:
-    network, linearized = _line(panel, "network"), _line(panel, "linearized", best)
-    if network is None or linearized is None:
-        return []
-    by_width = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
-    return [Pair(w, _seeds(network, at), by_width[w]) for at, w in enumerate(network["widths"]) if w in by_width]
-
-
-def _difference(first: Seeds, second: Seeds) -> Interval:
-    """The first less the second, of the seeds that both have; of the means, with no interval, where there are none."""
-    return _sum_over_seeds([first, second], [1, -1])
-
-
-def _sum_over_seeds(terms: Sequence[Seeds], signs: Sequence[int]) -> Interval:
-    common = sorted(set.intersection(*(set(term) for term in terms)))
-    if not common:
-        return Interval(float(np.dot(signs, [_mean(term.values()) for term in terms])), math.nan, math.nan, 0)
-    return student_interval(np.dot(signs, np.array([[term[seed] for seed in common] for term in terms], float)))
-
-
-def _mean(values: Iterable[float | None]) -> float:
-    return student_interval(list(values)).mean
-
-
-def _unlearnt(panel: Numbers, networks: Mapping[float, Seeds]) -> str:
-    """Names the widths at which the network does no better than always naming one class; "" where there are none."""
-    rate = panel.get("majority_rate")
-    if rate is None:
-        return ""
-    at = ", ".join(f"x{width:g}" for width, seeds in networks.items() if _mean(seeds.values()) <= rate + _LEARNT)
-    return f"the network stays at the rate of the largest class ({rate:.1%}) at {at}" if at else ""
-
-
-def _points(interval: Interval) -> str:
-    """ "12.34 points (95 % interval 10.10 to 14.58, 0 outside, 3 seeds)"."""
-    return f"{100 * interval.mean:.2f} points{_certainty(interval, 100)}"
-
-
-def _certainty(interval: Interval, scale: float = 1.0) -> str:
-    if not math.isfinite(interval.low):
-        return {0: " (no seed in common)", 1: " (1 seed)"}.get(interval.seeds, "")
-    zero = "0 inside: these seeds do not decide" if interval.low <= 0 <= interval.high else "0 outside"
-    ends = f"{scale * interval.low:.2f} to {scale * interval.high:.2f}"
-    return f" (95 % interval {ends}, {zero}, {interval.seeds} seeds)"
-
-
-def _subject(panel: Numbers, width: float | None = None) -> str:
-    subject = f"{display_name(panel['net'])} on {panel['data']}"
-    subject += f", shifted by up to {panel['shift']}" if panel["shift"] else ""
-    subject += f", rate / 10 every {panel['decay_epochs']} epochs" if panel["decay_epochs"] is not None else ""
-    return subject if width is None else f"{subject}, x{width:g}"
-
-
-def _printed_gap(figure: str, panel: Numbers, width: float) -> float | None:
-    """The gap that the paper prints; digits of Figure 2 are not shifted, those of Figure 3 by up to 7 pixels."""
-    if not figure or panel["shift"] != {"fig2": 0, "fig3": 7}.get(figure, panel["shift"]):
-        return None
-    return printed_for(figure, panel["data"]).get("test_gap", {}).get(f"{width:g}")
-
-
-def _gap_above(panel: Numbers, pair: Pair, limit: float, *notes: str, paper: float | None) -> Verdict:
-    """Whether a gap at one width is above a limit; not judged where the network has learnt nothing."""
-    gap, why = pair.gap, _unlearnt(panel, {pair.width: pair.network})
-    holds, notes = gap.above(limit), (_points(gap), *notes)
-    return judged(_subject(panel, pair.width), holds, gap.mean, "gap in test accuracy", *notes, unless=why, paper=paper)
-
-
-def _network_ahead(panel: Numbers, figure: str = "", best: bool = False) -> Iterator[Verdict]:
-    for pair in _pairs(panel, best):
-        yield _gap_above(panel, pair, 0.0, paper=_printed_gap(figure, panel, pair.width))
-
-
-def _gap_shrinks(panel: Numbers, figure: str = "", best: bool = False) -> Iterator[Verdict]:
-    pairs = _pairs(panel, best)
-    if len(pairs) < 2:
-        return
-    narrow, wide = pairs[0], pairs[-1]
-    change, before, after = narrow.change_to(wide), narrow.gap, wide.gap
-    notes = (
-        f"from {_points(before)} at x{narrow.width:g} to {_points(after)} at x{wide.width:g}",
-        f"change {_points(change)}",
-    )
-    paper = difference(*(_printed_gap(figure, panel, pair.width) for pair in (wide, narrow)))
-    why = _unlearnt(panel, {pair.width: pair.network for pair in (narrow, wide)})
+def _gap_shrinks(panel: Numbers, figure: str, narrow: Pair, wide: Pair, part: str = "test") -> Verdict:
+    change, total = narrow.change_to(wide, part), narrow.gap_sum(wide, part)
     # A linearization that is farther ahead than it was behind is no more like the network.
-    holds = change.below() and abs(after.mean) < abs(before.mean)
-    yield judged(_subject(panel), holds, change.mean, "change of the gap", *notes, unless=why, paper=paper)
+    holds = all_hold(change.below(), total.above())
+    gaps = f"from {points(narrow.gap(part))} to {points(wide.gap(part))}"
+    why = unlike_paper(panel, figure, narrow, wide) or not_all_widths(panel, holds, narrow, wide)
+    meaning = f"change of the gap in {PART_NAMES[part]}, {range_text(narrow, wide)}"
+    return judged(_settings(panel, narrow), holds, change.mean, meaning, gaps, f"change {points(change)}", unless=why)
 
 
-@claim("the linearization's test accuracy grows with the width", over="panels")
-def _linearization_grows(panel: Numbers) -> Iterator[Verdict]:
-    """By its own gain: minus the network's gain it would be the change of the gap, which another claim is about."""
-    meaning = "test accuracy at the widest less at the narrowest"
-    for line in panel["lines"]:
-        if line["kind"] == "linearized" and len(line["widths"]) > 1:
-            rise = _difference(_seeds(line, -1), _seeds(line, 0))
-            rho = spearman(line["widths"], [_mean(values) for values in line["test"]])
-            note = _points(rise)
-            note += f", Spearman correlation with the width {rho:.2f}" if math.isfinite(rho) else ""
-            subject = f"{_subject(panel)}, {line['name']}"
-            yield judged(subject, rise.above(), rise.mean, meaning, note)
+def _gap_shrinks_slightly(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
+    change = narrow.change_to(wide)
+    holds = change.within(-THREE_POINTS, 0)
+    why = unlike_paper(panel, figure, narrow, wide) or not_all_widths(panel, holds, narrow, wide)
+    meaning = f"change of the gap in test accuracy, {range_text(narrow, wide)}"
+    return judged(_settings(panel, narrow), holds, change.mean, meaning, points(change), unless=why)
 
 
-@claim("at x1 the linearization is just above logistic regression (by at most 2 points)", over="panels")
-def _above_logistic(panel: Numbers) -> Iterator[Verdict]:
-    linearized, logistic = _line(panel, "linearized"), panel["logistic_test"]
-    if linearized is None or logistic is None or 1.0 not in linearized["widths"]:
-        return
-    ours = _mean(linearized["test"][linearized["widths"].index(1.0)])
-    printed, lead = printed_for("fig2", panel["data"]), ours - logistic
-    note = f"linearization {ours:.2%}, logistic regression {logistic:.2%}"
-    note += f" (the paper's: {printed['logistic']['test']:.0%})" if printed else ""
-    yield judged(_subject(panel, 1), 0 < lead <= _SMALL_MARGIN, lead, "its lead in test accuracy", note)
+def _rise(
+    panel: Numbers, figure: str, narrow: Pair, wide: Pair, kind: str, part: str, least: float, most: float
+) -> Verdict:
+    """Whether what a model's accuracy gains from width lies between two limits."""
+    rise = narrow.rise_to(wide, kind, part)
+    holds = rise.within(least, most)
+    why = unlike_paper(panel, figure, narrow, wide, of=[kind])
+    # A network that gains too much in a part of the widths gains too much; a linearization may yet gain enough.
+    why = why or ("" if kind == "network" else not_all_widths(panel, holds, narrow, wide))
+    meaning = f"rise of {NAMES[kind]}'s {PART_NAMES[part]}, {range_text(narrow, wide)}"
+    name = subject(panel) if kind == "network" else _settings(panel, narrow)
+    return judged(name, holds, rise.mean, meaning, points(rise), unless=why)
 
 
-@claim("the gap grows with the shift")
-def _gap_grows_with_shift(numbers: Numbers) -> Iterator[Verdict]:
-    meaning = "gap at the largest shift less that at the smallest"
-    panels = sorted(numbers["panels"], key=lambda panel: panel["shift"])
-    found = [(panel, pair) for panel in panels for pair in _pairs(panel)]
-    for width in sorted({pair.width for _, pair in found}):
-        of_width = [(panel, pair) for panel, pair in found if pair.width == width]
-        (least, first), (most, last) = ends = of_width[0], of_width[-1]
-        if least["shift"] == most["shift"]:
-            continue
-        rise = first.change_to(last)
-        paper = difference(_printed_gap("fig3", most, width), _printed_gap("fig2", least, width))
-        notes = [f"up to {panel['shift']} pixels: {_points(pair.gap)}" for panel, pair in of_width]
-        notes.append(f"rise {_points(rise)}")
-        why = "; ".join(filter(None, (_unlearnt(panel, {width: pair.network}) for panel, pair in ends)))
-        holds = rise.above()
-        yield judged(f"x{width:g}", holds, rise.mean, meaning, *notes, unless=why, paper=paper)
+_LINEARIZATION_GAINS = ("linearized", "test", THREE_POINTS, math.inf)
 
 
-@claim("the widest linearization is ahead of the narrowest network, in training and test accuracy", over="panels")
-def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict]:
-    network, linearized = _line(panel, "network"), _line(panel, "linearized")
-    if network is None or linearized is None:
-        return
-    why = _unlearnt(panel, {network["widths"][0]: _seeds(network, 0)})
-    ends = f"linearization x{linearized['widths'][-1]:g} against network x{network['widths'][0]:g}"
-    for part in ("train", "test"):
-        lead = _difference(_seeds(linearized, -1, part), _seeds(network, 0, part))
-        subject, holds, note = f"{_subject(panel)}, {part}", lead.above(), f"{ends}: {_points(lead)}"
-        yield judged(subject, holds, lead.mean, f"lead in {part} accuracy", note, unless=why)
+def _trains_better(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
+    """The linearization's training accuracy rises by 3 points, and by more than its test accuracy."""
+    rises = {part: narrow.rise_to(wide, "linearized", part) for part in PARTS}
+    terms = [one.linearized[part] for part in ("train", "test") for one in (wide, narrow)]
+    lead = signed_sum(terms, [1, -1, -1, 1], narrow.images["test"])
+    holds = all_hold(rises["train"].above(THREE_POINTS), lead.above())
+    why = unlike_paper(panel, figure, narrow, wide, of=["linearized"]) or not_all_widths(panel, holds, narrow, wide)
+    notes = [f"{PART_NAMES[part]} rises by {points(rise)}" for part, rise in rises.items()]
+    meaning = f"rise of the linearization's training accuracy, {range_text(narrow, wide)}"
+    return judged(_settings(panel, narrow), holds, rises["train"].mean, meaning, *notes, unless=why)
 
 
-@claim("at the network's learning rate the gap is above 20 points at every width", over="panels")
-def _large_gap(panel: Numbers) -> Iterator[Verdict]:
-    least = printed_numbers("samarin2022")["fig5"]["least_gap"]
-    paper = least if printed_for("fig5", panel["data"]) else None
-    for pair in _pairs(panel):
-        yield _gap_above(panel, pair, least, f"limit {100 * least:g} points", paper=paper)
+def _by_the_linearization(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
+    rises = {kind: narrow.rise_to(wide, kind) for kind in KINDS}
+    terms = [getattr(one, kind)["test"] for kind in ("linearized", "network") for one in (wide, narrow)]
+    leads = [signed_sum(terms, [1, -1, sign, -sign], narrow.images["test"]) for sign in (-1, 1)]
+    holds = all_hold(rises["linearized"].above(THREE_POINTS), *(lead.above() for lead in leads))
+    why = unlike_paper(panel, figure, narrow, wide) or not_all_widths(panel, holds, narrow, wide)
+    notes = [f"{NAMES[kind]} rises by {points(rise)}" for kind, rise in rises.items()]
+    meaning = f"the linearization's rise in test accuracy less the network's change, {range_text(narrow, wide)}"
+    return judged(subject(panel), holds, min(lead.mean for lead in leads), meaning, *notes, unless=why)
 
 
-@claim("the network's accuracy hardly depends on the seed (standard deviation up to 1 point)", over="panels")
-def _seeds_agree(panel: Numbers) -> Iterator[Verdict]:
-    meaning = "largest standard deviation of the network's test accuracy over seeds"
-    network = _line(panel, "network") or {"test": [], "widths": []}
-    largest = max(filter(math.isfinite, map(_std, network["test"])), default=math.nan)
-    # One that always names the same class depends on no seed.
-    why = _unlearnt(panel, {width: _seeds(network, at) for at, width in enumerate(network["widths"])})
-    note = "" if math.isfinite(largest) else "one seed"
-    yield judged(_subject(panel), largest <= _FLUCTUATION, largest, meaning, note, unless=why)
+def _settings(panel: Numbers, pair: Pair) -> str:
+    """Names the linearization's learning rate where it is not the network's alone."""
+    several = len([line for line in panel["lines"] if line["kind"] == "linearized"]) > 1
+    return subject(panel, f"linearization at learning rate {pair.learning_rate:g}" if several else "")
 
 
-def _std(values: Sequence[float | None]) -> float:
-    finite = np.array([value for value in values if value is not None], float)
-    return float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
+def _panels(numbers: Numbers, figure: str) -> list[Numbers]:
+    """What a figure's claims are about: Figure 3 shows centred digits besides, for comparison."""
+    return [panel for panel in numbers["panels"] if figure != "fig3" or panel["shift"]]
 
 
-@claim("the statistics of the outputs become more alike with width")
-def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:
-    curves = numbers["widths"]
-    for name, statistic in (("mean", "mean"), ("std", "standard deviation")):
-        by_seed = [dict(zip(curve["seeds"], curve[f"{name}_apart_by_seed"], strict=True)) for curve in curves]
-        change = _difference(by_seed[-1], by_seed[0])
-        by_width = ", ".join(f"x{c['width']:g}: {number(c[f'{name}_apart']):.3f}" for c in curves)
-        notes = (f"root mean square difference, {by_width}", f"change {change.mean:.3f}{_certainty(change)}")
-        subject, holds = f"{statistic} of the outputs", change.below()
-        yield judged(subject, holds, change.mean, "its change from the narrowest to the widest", *notes)
+def _along_width(
+    numbers: Numbers, figure: str, settings: Sequence[bool], trend: Trend, *arguments: Any
+) -> Iterator[Verdict]:
+    """A trend on the panels of a figure, once for each of `settings` of the linearization: whether its own."""
+    for panel in _panels(numbers, figure):
+        for own in settings:
+            if (ends := ends_of(panel, own)) is not None:
+                yield trend(panel, figure, *ends, *arguments)
+
+
+def _on_all(numbers: Numbers, figures: Sequence[str], trend: Trend, *arguments: Any) -> Iterator[Verdict]:
+    """One verdict over the data sets: it holds where the trend holds on each of them, and fails where one fails."""
+    found: dict[str, Verdict] = {}
+    for panel in numbers["panels"]:
+        figure, ends = figure_of(panel), ends_of(panel)
+        if figure in figures and ends is not None and not unlike_paper(panel, figure):
+            found.setdefault(figure, trend(panel, figure, *ends, *arguments))
+    holds = all_hold(*(verdict.holds for verdict in found.values())) if found else None
+    why = "" if holds is False else _without(figures, found)
+    words = {True: "holds", False: "does not hold", None: "undetermined"}
+    notes = [f"{DATA_NAMES[f]}: {100 * number(one.number):.2f} points, {words[one.holds]}" for f, one in found.items()]
+    count = sum(verdict.holds is True for verdict in found.values())
+    yield judged("all data sets", holds, count, f"data sets of {len(figures)} on which it holds", *notes, unless=why)
+
+
+def _without(figures: Sequence[str], found: Collection[str]) -> str:
+    """Names the data sets of which there are no runs; "" where there are of all."""
+    missing = [DATA_NAMES[figure] for figure in figures if figure not in found]
+    return f"no runs on {', '.join(missing)}" if missing else ""
+
+
+def _clear_gaps(numbers: Numbers, figures: Sequence[str]) -> dict[str, list[bool | None]]:
+    """By figure, whether each gap of its data set is of 3 points; AlexNet's at both settings of its linearization."""
+    found: dict[str, list[bool | None]] = {}
+    for panel in numbers["panels"]:
+        figure = figure_of(panel)
+        if figure in figures and not unlike_paper(panel, figure):
+            for pair in (*pairs_of(panel), *(pairs_of(panel, own=True) if figure == "fig5" else ())):
+                clear = None if unlike_paper(panel, figure, pair) else pair.gap().above(THREE_POINTS)
+                found.setdefault(figure, []).append(clear)
+    return found
 
 
 @claim(
-    "output by output the two are not close (apart by half their standard deviation or more; limit ours)", over="widths"
+    "networks are clearly ahead of their linearizations at nearly all widths (by 3 points or more in test accuracy, at "
+    "80 % of the widths)",
+    place="abstract; section 1, first contribution; section 5",
 )
-def _not_close(curve: Numbers) -> Iterator[Verdict]:
-    difference, std = number(curve["outputs_apart"]), number(curve["outputs_std"])
-    ratio = difference / std if std else math.nan
-    notes = (f"{difference:.3f} output by output", f"outputs of one model spread by {std:.3f} about their mean")
-    meaning = "difference of outputs over their standard deviation"
-    yield judged(f"x{curve['width']:g}", ratio >= _NOT_CLOSE, ratio, meaning, *notes)
+def _ahead_nearly_everywhere(numbers: Numbers) -> Iterator[Verdict]:
+    for net, figures in (("LeNet", _LENET), ("AlexNet", _ALEXNET)):
+        found = _clear_gaps(numbers, figures)
+        every = [clear for of_figure in found.values() for clear in of_figure]
+        clear, unclear = (every.count(value) / len(every) if every else math.nan for value in (True, False))
+        holds = True if clear >= NEARLY_ALL else False if unclear > 1 - NEARLY_ALL else None
+        notes = [
+            f"{DATA_NAMES[f]}: {of.count(True)} of {len(of)}, {of.count(None)} undecided" for f, of in found.items()
+        ]
+        yield judged(net, holds, clear, "share of widths with such a gap", *notes, unless=_without(figures, found))
 
 
-def _about_gap(figure: str) -> tuple[Claim, Claim, Claim]:
-    """The claims about each of Figures 2 to 4."""
-    return (
-        Claim("the network is ahead of its linearization at every width", _network_ahead, (figure,), over="panels"),
-        Claim("the gap shrinks as the width grows", _gap_shrinks, (figure,), over="panels"),
-        _linearization_grows,
+def _step(numbers: Numbers, easier: str, harder: str, width: float | None) -> Verdict:
+    """Whether the gap of one figure's data set is larger than another's, at a width or (None) at the widest of each.
+
+    That of AlexNet is at the best settings of each model, whose gaps the paper prints.
+    """
+    name = "widest" if width is None else f"x{width_text(width)}"
+    meaning = f"gap in test accuracy on {DATA_NAMES[harder]} less that on {DATA_NAMES[easier]}"
+    found: dict[str, Pair] = {}
+    why: list[str] = []
+    for figure in (easier, harder):
+        of_figure = [one for one in numbers["panels"] if figure_of(one) == figure and not unlike_paper(one, figure)]
+        for panel in of_figure[:1]:
+            pairs = [pair for pair in pairs_of(panel, own=figure == "fig5") if width in (None, pair.width)]
+            if pairs:
+                found[figure] = pairs[-1]
+                why.append(unlike_paper(panel, figure, pairs[-1]))
+    if len(found) < 2:
+        return judged(name, None, math.nan, meaning, unless=_without((easier, harder), found))
+    step = found[easier].change_to(found[harder])
+    notes = [f"{DATA_NAMES[figure]} {points(pair.gap())}" for figure, pair in found.items()]
+    notes.append(f"difference {points(step)}")
+    return judged(name, step.above(), step.mean, meaning, *notes, unless="; ".join(filter(None, why)))
+
+
+@claim(
+    "the gap in test accuracy at x1 grows from MNIST to CIFAR-10 to ten classes of ImageNet",
+    place="abstract; section 1, first contribution; section 4.1, last paragraph; section 5",
+)
+def _grows_with_difficulty(numbers: Numbers) -> Iterator[Verdict]:
+    steps = [_step(numbers, *names, 1.0) for names in (("fig2", "fig4"), ("fig4", "fig5"))]
+    notes = [f"{step.meaning}: {step.note}" for step in steps]
+    meaning, smaller = "smaller of the two differences", min(number(step.number) for step in steps)
+    yield judged("all data sets", all_hold(*(step.holds for step in steps)), smaller, meaning, *notes)
+
+
+@claim("the gap in test accuracy is larger on CIFAR-10 than on MNIST, at every width", place="section 4.1; Figure 4")
+def _larger_on_cifar10(numbers: Numbers) -> Iterator[Verdict]:
+    widths = {"fig2": {1.0}, "fig4": {1.0}}
+    for panel in numbers["panels"]:
+        if (figure := figure_of(panel)) in widths:
+            widths[figure] |= {pair.width for pair in pairs_of(panel)}
+    for width in sorted(widths["fig2"] & widths["fig4"]):
+        yield _step(numbers, "fig2", "fig4", width)
+
+
+@claim(
+    "the gap in test accuracy is larger still with AlexNet on ten classes of ImageNet", place="section 4.1; Figure 5"
+)
+def _larger_on_snakes(numbers: Numbers) -> Iterator[Verdict]:
+    for width in (1.0, None):
+        yield _step(numbers, "fig4", "fig5", width)
+
+
+def _printed_gaps(numbers: Numbers, figure: str) -> Iterator[Verdict]:
+    """The paper's mean of five runs against the prediction interval of such a mean, from our seeds."""
+    printed = printed_numbers("samarin2022")[figure]["test_gap"]
+    for panel in _panels(numbers, figure):
+        departs = at_papers_settings(panel, figure)
+        for pair in pairs_of(panel, own=figure == "fig5"):
+            if (paper := printed.get(f"{pair.width:g}")) is not None:
+                ours = student_interval(pair.gaps())
+                half = (ours.high - ours.low) / 2 * math.sqrt(1 + ours.seeds / _RUNS) + _PRINTED_DIGIT
+                holds = abs(ours.mean - paper) <= half
+                wide = "the seeds spread too far" if holds and half > max(_TOO_WIDE[0], _TOO_WIDE[1] * paper) else ""
+                why = departs or ("fewer than 3 seeds" if ours.seeds < 3 else wide)
+                note = f"a mean of {_RUNS} seeds within {100 * half:.2f} points" if math.isfinite(half) else ""
+                name, shown = subject(panel, f"x{pair.width:g}"), None if departs else paper
+                yield judged(name, holds, ours.mean, "gap in test accuracy", note, unless=why, paper=shown)
+
+
+@claim(
+    "at x1 the linearization is ahead of a logistic regression on the pixels, by less than 3 points in test accuracy",
+    over="panels",
+    place="section 4.1",
+)
+def _above_logistic(panel: Numbers) -> Iterator[Verdict]:
+    pair, logistic = of_width(panel, 1.0), panel["logistic_test"]
+    if pair is not None and logistic is not None:
+        lead = student_interval([value - logistic for value in seeds_of(pair.linearized["test"])])
+        note = f"logistic regression {logistic:.2%}, the linearization ahead by {points(lead)}"
+        why = at_papers_settings(panel, "fig2")
+        holds, meaning = lead.within(0, THREE_POINTS), "its lead in test accuracy"
+        yield judged(subject(panel, "x1"), holds, lead.mean, meaning, note, unless=why)
+
+
+@claim(
+    "that logistic regression has the paper's accuracies (about: within 1 point)", over="panels", place="section 4.1"
+)
+def _logistic_as_printed(panel: Numbers) -> Iterator[Verdict]:
+    """No seed and no sample moves it: the images are the paper's."""
+    why = departures("logistic", panel)
+    for part in PARTS:
+        ours, printed = panel.get(f"logistic_{part}"), printed_numbers("samarin2022")["logistic"][part]
+        if ours is not None:
+            holds, paper = abs(ours - printed) <= ABOUT_PER_CENT, None if why else printed
+            name = f"logistic regression on {panel['data']}"
+            yield judged(f"{name}, {part}", holds, ours, PART_NAMES[part], unless=why, paper=paper)
+
+
+def _gap_grows_with_shift(numbers: Numbers, part: str) -> Iterator[Verdict]:
+    panels = sorted(numbers["panels"], key=lambda panel: panel["shift"])
+    found = [(panel, pair) for panel in panels for pair in pairs_of(panel)]
+    for width in sorted({pair.width for _, pair in found}):
+        of_one = [(panel, pair) for panel, pair in found if pair.width == width]
+        (least, first), (most, last) = of_one[0], of_one[-1]
+        if least["shift"] < most["shift"]:
+            rise = first.change_to(last, part)
+            notes = [f"up to {panel['shift']} pixels: {points(pair.gap(part))}" for panel, pair in of_one]
+            why = unlike_paper(least, "fig2", first) or unlike_paper(most, "fig3", last)
+            meaning = f"gap in {PART_NAMES[part]} at the largest shift less that at the smallest"
+            notes.append(f"rise {points(rise)}")
+            yield judged(f"x{width_text(width)}", rise.above(), rise.mean, meaning, *notes, unless=why)
+
+
+@claim("at the widest the gap on CIFAR-10 is still 3 points or more", over="panels", place="section 4.1; Figure 4")
+def _still_appreciable(panel: Numbers) -> Iterator[Verdict]:
+    for pair in pairs_of(panel)[-1:]:
+        gap = pair.gap()
+        holds = gap.above(THREE_POINTS)
+        early = f"x{width_text(pair.width)} (the paper: x60)" if holds and pair.width < 60 else ""  # it may yet close
+        name, why = subject(panel, f"x{width_text(pair.width)}"), unlike_paper(panel, "fig4", pair) or early
+        yield judged(name, holds, gap.mean, "gap in test accuracy", points(gap), unless=why)
+
+
+@claim(
+    "the widest linearization is ahead of the network of standard width, in training and in test accuracy",
+    over="panels",
+    place="abstract; section 1, second contribution; section 4.1, Figure 4; section 5",
+)
+def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict]:
+    narrow, pairs = of_width(panel, 1.0), pairs_of(panel)
+    if narrow is None:
+        return
+    for part in PARTS:
+        lead = signed_sum([pairs[-1].linearized[part], narrow.network[part]], [1, -1], narrow.images[part])
+        holds = lead.above()
+        why = unlike_paper(panel, "fig4", narrow, of=["network"]) or unlike_paper(panel, "fig4", pairs[-1])
+        why = why or not_all_widths(panel, holds, narrow, pairs[-1])
+        note = f"linearization x{width_text(pairs[-1].width)} against network x1: {points(lead)}"
+        yield judged(subject(panel, part), holds, lead.mean, f"lead in {PART_NAMES[part]}", note, unless=why)
+
+
+@claim(
+    "trained as the network, AlexNet's linearization is more than 20 points behind in test accuracy, at all widths",
+    over="panels",
+    place="section 4.1; Figure 5",
+)
+def _twenty_points(panel: Numbers) -> Iterator[Verdict]:
+    for pair in pairs_of(panel):
+        gap, least = pair.gap(), printed_numbers("samarin2022")["fig5"]["least_gap"]
+        below = f"x{width_text(pair.width)} (the paper: x1 to x4)" if pair.width < 1 else ""
+        name, why = subject(panel, f"x{width_text(pair.width)}"), unlike_paper(panel, "fig5", pair) or below
+        yield judged(name, gap.above(least), gap.mean, "gap in test accuracy", points(gap), unless=why)
+
+
+@claim(
+    "its own best settings bring AlexNet's linearization nearer to the network, by less than 3 points in test accuracy",
+    over="panels",
+    place="section 4.1; Figure 5",
+)
+def _own_settings_help_slightly(panel: Numbers) -> Iterator[Verdict]:
+    own = {pair.width: pair for pair in pairs_of(panel, own=True)}
+    for pair in pairs_of(panel):
+        if pair.width in own:
+            both = [own[pair.width].linearized["test"], pair.linearized["test"]]
+            nearer = signed_sum(both, [1, -1], pair.images["test"])
+            why = unlike_paper(panel, "fig5", pair, own[pair.width])
+            name, holds = subject(panel, f"x{width_text(pair.width)}"), nearer.within(0, THREE_POINTS)
+            yield judged(name, holds, nearer.mean, "test accuracy gained", points(nearer), unless=why)
+
+
+def _gap_at_usual_width(numbers: Numbers, figures: Sequence[str]) -> Iterator[Verdict]:
+    for panel in numbers["panels"]:
+        figure, pair = figure_of(panel), of_width(panel, 1.0)
+        for part in PARTS if figure in figures else ():
+            name, meaning = subject(panel, "x1", part), f"gap in {PART_NAMES[part]}"
+            if pair is None:
+                yield judged(name, None, math.nan, meaning, unless="no run at x1")
+            else:
+                gap, why = pair.gap(part), unlike_paper(panel, figure, pair)
+                yield judged(name, gap.above(THREE_POINTS), gap.mean, meaning, points(gap), unless=why)
+
+
+@claim(
+    "linearizations of standard width do not fit their training images (3 points or more below 100 %), wider ones "
+    "fit them better",
+    over="panels",
+    place="section 1; section 4.1, Figure 2; section 4.2; section 4.3",
+)
+def _training_accuracy_is_low(panel: Numbers) -> Iterator[Verdict]:
+    ends, figure = ends_of(panel), figure_of(panel)
+    if ends is not None:
+        error = student_interval([1 - value for value in seeds_of(ends[0].linearized["train"])])
+        rise = ends[0].rise_to(ends[1], "linearized", "train")
+        holds = all_hold(error.above(THREE_POINTS), rise.above())
+        why = unlike_paper(panel, figure, *ends, of=["linearized"]) or not_all_widths(panel, holds, *ends)
+        notes = (points(error), f"training accuracy rises by {points(rise)}, {range_text(*ends)}")
+        meaning = f"training error of the linearization at x{width_text(ends[0].width)}"
+        yield judged(subject(panel), holds, error.mean, meaning, *notes, unless=why)
+
+
+@claim(
+    "accuracies on MNIST differ between seeds in the second decimal of per cent (standard deviation below 0.1 points)",
+    over="panels",
+    place="section 4.3; Table A2",
+)
+def _seeds_agree(panel: Numbers) -> Iterator[Verdict]:
+    network = line_of(panel, "network")
+    if figure_of(panel) == "fig2" and network is not None:
+        for width, values in zip(network["widths"], network["test"], strict=True):
+            found, name = deviation_interval(values), subject(panel, f"x{width_text(width)}")
+            holds, why = found.below(SECOND_DECIMAL), at_papers_settings(panel, "fig2")
+            meaning = "standard deviation of the network's test accuracy"
+            yield judged(name, holds, found.mean, meaning, points(found), unless=why)
+
+
+def _curve_ends(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """The narrowest and the widest; of those with two seeds or more where there are two such."""
+    several = [curve for curve in numbers["widths"] if len(curve["seeds"]) > 1]
+    chosen = several if len(several) > 1 else numbers["widths"]
+    return chosen[0], chosen[-1]
+
+
+def _unlike_figure_a2(numbers: Numbers, *curves: Numbers) -> str:
+    if numbers["data"] not in printed_numbers("samarin2022")["fig2"]["data"]:
+        return f"on {numbers['data']} (the paper: MNIST)"
+    ends = [(curve["width"], number(curve["network_one_mean"][-1])) for curve in curves]
+    return ", ".join(
+        f"the network's mean output of the right class ends at {end:.2f} at x{width_text(width)} (1 is right)"
+        for width, end in ends
+        if not end >= _TRAINED_OUTPUT
     )
 
+
+@claim(
+    "mean and standard deviation of the outputs through training become more alike with width (which statistics the "
+    "figure shows is not in the text)",
+    place="section 4.1; Figure A2",
+)
+def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:
+    ends = _curve_ends(numbers)
+    why = _unlike_figure_a2(numbers, *ends)
+    for name, statistic in (("mean", "mean"), ("std", "standard deviation")):
+        narrow, wide = (dict(zip(one["seeds"], one[f"{name}_apart_by_seed"], strict=True)) for one in ends)
+        change = signed_sum([wide, narrow], [1, -1])
+        by_width = ", ".join(f"x{width_text(c['width'])}: {number(c[f'{name}_apart']):.3f}" for c in numbers["widths"])
+        notes = (f"root mean square difference, {by_width}", f"change {change.mean:.3f}{certainty(change)}")
+        meaning = f"its change, x{width_text(ends[0]['width'])} to x{width_text(ends[1]['width'])}"
+        yield judged(f"{statistic} of the outputs", change.below(), change.mean, meaning, *notes, unless=why)
+
+
+@claim(
+    "output by output the two are not close, even at the widest (apart by more than 20 % of how far the network moves)",
+    place="section 4.1; Figure A2",
+)
+def _not_close(numbers: Numbers) -> Iterator[Verdict]:
+    wide = _curve_ends(numbers)[1]
+    pairs = zip(wide["outputs_apart_by_seed"], wide["outputs_moved_by_seed"], strict=True)
+    ratio = student_interval([number(apart) / moved if moved else math.nan for apart, moved in pairs])
+    note, why = f"{ratio.mean:.3f}{certainty(ratio)}", _unlike_figure_a2(numbers, wide)
+    meaning = "root mean square difference of the outputs over that to the start"
+    yield judged(f"x{width_text(wide['width'])}", ratio.above(SIMILAR), ratio.mean, meaning, note, unless=why)
+
+
+_SIGNIFICANT = "by 3 points or more in test accuracy"
+_LENET, _ALEXNET = _FIGURES[:3], _FIGURES[3:]
+_EQUAL, _OWN = (False,), (True,)  # settings of the linearization: the network's, its own best
+
+
+def _shrinks(figure: str, part: str = "test") -> Claim:
+    arguments = (figure, _EQUAL, _gap_shrinks, part)
+    statement = f"the gap in {PART_NAMES[part]} shrinks with width"
+    return Claim(statement, _along_width, arguments, place=f"section 4.1; Figure {figure[3:]}")
+
+
+def _as_printed(figure: str) -> Claim:
+    statement = "the gaps in test accuracy are those that the paper prints (means of five runs)"
+    return Claim(statement, _printed_gaps, (figure,), place=f"section 4.1; Figure {figure[3:]}")
+
+
+def _usual_width(figures: Sequence[str]) -> Claim:
+    return Claim(
+        "at standard width the network is ahead by 3 points or more, in training and in test accuracy",
+        _gap_at_usual_width, (figures,),
+        place="Figure 1, caption; section 4.1, Figure 2 and last paragraph; section 4.2; section 5, first finding",
+    )  # fmt: skip
+
+
+_GENERAL = "abstract; Figure 1, caption; section 4.1, last paragraph; section 5"
 
 FIGURES = (
     PAPER.figure(
         "fig1", "four regimes: usual and wide, networks and linearizations", "finite_width.training",
-        Claim("networks and linearizations become more alike with width", _gap_shrinks, over="panels"),
-        _linearization_grows,
+        _ahead_nearly_everywhere, _grows_with_difficulty, _larger_on_cifar10, _larger_on_snakes,
+        Claim(
+            "with width networks and linearizations become more alike: the gap in test accuracy shrinks",
+            _on_all, (_FIGURES, _gap_shrinks),
+            place="abstract; Figure 1, caption; section 1; section 4.1, last paragraph",
+        ),
+        Claim(
+            f"linearizations improve dramatically with width ({_SIGNIFICANT}; of AlexNet's the text says slightly)",
+            _on_all, (_LENET, _rise, *_LINEARIZATION_GAINS), place=_GENERAL,
+        ),
+        Claim(
+            "networks improve slightly with width (by more than 0 and less than 3 points in test accuracy)",
+            _on_all, (_FIGURES, _rise, "network", "test", 0.0, THREE_POINTS), place=_GENERAL,
+        ),
+        Claim(
+            f"the gap shrinks as linearizations improve ({_SIGNIFICANT}) and networks change by less",
+            _on_all, (_FIGURES, _by_the_linearization), place="section 4.1, last paragraph",
+        ),
     ),
     PAPER.figure(
         "fig2", "accuracy against width, LeNet and its linearization on MNIST", "finite_width.training",
-        *_about_gap("fig2"), _above_logistic,
+        _as_printed("fig2"),
+        Claim(
+            "the network gains little from width (less than 3 points in test accuracy)",
+            _along_width, ("fig2", _EQUAL, _rise, "network", "test", -math.inf, THREE_POINTS),
+            place="section 4.1; Figure 2",
+        ),
+        Claim(
+            f"the linearization gains appreciably from width ({_SIGNIFICANT})",
+            _along_width, ("fig2", _EQUAL, _rise, *_LINEARIZATION_GAINS), place="section 4.1; Figure 2",
+        ),
+        _shrinks("fig2"), _above_logistic, _logistic_as_printed,
     ),
     PAPER.figure(
         "fig3", "accuracy against width, LeNet and its linearization on shifted MNIST", "finite_width.training",
-        *_about_gap("fig3"), _gap_grows_with_shift,
+        *(
+            Claim(
+                f"the gap in {PART_NAMES[part]} grows with the shift",
+                _gap_grows_with_shift, (part,), place="section 4.1; Figure 3",
+            )
+            for part in PARTS
+        ),
+        _shrinks("fig3"), _shrinks("fig3", "train"), _as_printed("fig3"),
     ),
     PAPER.figure(
         "fig4", "accuracy against width, LeNet and its linearization on CIFAR-10", "finite_width.training",
-        *_about_gap("fig4"), _wide_linearization_beats_narrow_network,
+        _as_printed("fig4"), _shrinks("fig4"), _still_appreciable, _wide_linearization_beats_narrow_network,
     ),
     PAPER.figure(
         "fig5", "accuracy against width, AlexNet and its linearization on ten classes of snakes",
         "finite_width.training",
-        _large_gap,
+        _shrinks("fig5"), _twenty_points, _own_settings_help_slightly,
         Claim(
-            "at the best settings of each the gap shrinks as the width grows",
-            _gap_shrinks, ("fig5", True), over="panels",
+            "at the best settings of each the gap shrinks slightly with width (by less than 3 points in test accuracy)",
+            _along_width, ("fig5", _OWN, _gap_shrinks_slightly), place="section 4.1; Figure 5",
         ),
-        _linearization_grows,
+        *(
+            Claim(
+                f"width has little impact on the network's {PART_NAMES[part]} (less than 3 points)",
+                _along_width, ("fig5", _EQUAL, _rise, "network", part, -THREE_POINTS, THREE_POINTS),
+                place="section 4.1; Figure 5",
+            )
+            for part in PARTS
+        ),
+        Claim(
+            "the linearization's test accuracy rises slightly with width (by less than 3 points)",
+            _along_width, ("fig5", _EQUAL + _OWN, _rise, "linearized", "test", 0.0, THREE_POINTS),
+            place="section 4.1; Figure 5",
+        ),
+        Claim(
+            "the linearization's training accuracy rises strongly with width (by 3 points or more, more than in test)",
+            _along_width, ("fig5", _EQUAL + _OWN, _trains_better), place="section 4.1; Figure 5",
+        ),
     ),
     PAPER.figure(
         "figA2", "statistics of the outputs through training, network and linearization", "finite_width.training",
@@ -288,14 +545,10 @@ FIGURES = (
     ),
     PAPER.figure(
         "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "finite_width.training",
-        Claim(
-            "at the best settings of each the network is ahead at every width",
-            _network_ahead, ("fig5", True), over="panels",
-        ),
-        _linearization_grows,
+        _usual_width(_ALEXNET), _as_printed("fig5"),
     ),
     PAPER.figure(
         "tableA2", "accuracies of LeNet and its linearization, all data sets and widths", "finite_width.training",
-        *_about_gap("")[:2], _seeds_agree,
+        _usual_width(_LENET), _training_accuracy_is_low, _seeds_agree,
     ),
 )  # fmt: skip

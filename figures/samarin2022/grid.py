@@ -1,0 +1,65 @@
+"""Best settings: test accuracy over learning rates and weight decays, of the network and of its linearization."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from accuracy_by_width import KINDS, net_name
+
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header, titled
+from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.record import RunFolder
+
+_SETTINGS = ("net", "width", "seed", "data", "shift", "epochs", "decay_epochs")
+
+
+def draw(runs: list[RunFolder], preset: str) -> Drawing:
+    """A row for each width and data set, a panel for each model: the mean over seeds of its test accuracy."""
+    check_study(runs, "finite_width_grid")
+    grids = [_grid(run) for run in runs]
+    groups: dict[tuple, list[dict]] = {}
+    for grid in grids:
+        groups.setdefault((grid["net"], grid["data"], grid["shift"], grid["width"]), []).append(grid)
+    picture, axes = plt.subplots(
+        len(groups), len(KINDS), figsize=(8.2, 3.2 * len(groups) + 0.4), squeeze=False, layout="constrained"
+    )
+    for row, same in zip(axes, groups.values(), strict=True):
+        for ax, kind in zip(row, KINDS, strict=True):
+            _panel(ax, same, kind)
+        row[0].set_ylabel("Learning rate")
+    for ax in axes[-1]:
+        ax.set_xlabel("Weight decay")
+    return Drawing(picture, {**header(picture, runs, preset), "grids": grids})
+
+
+def _grid(run: RunFolder) -> dict:
+    provenance, result = run.environment.get("provenance", {}), run.result()
+    kinds = {kind: np.ravel(result[f"{kind}_test_accuracy"]) for kind in KINDS if f"{kind}_test_accuracy" in result}
+    return {
+        **{name: run.config[name] for name in _SETTINGS},
+        "train_images": provenance.get("n_train", run.config["n_train"]),
+        "test_images": provenance.get("n_test", run.config["n_test"]),
+        **{name: array(run, name) for name in ("learning_rates", "weight_decays")},
+        **kinds,
+    }
+
+
+def _panel(ax, same: list[dict], kind: str) -> None:
+    first = same[0]
+    name = f"{KINDS[kind]}{net_name(first['net'])} ×{width_text(first['width'])}, {first['data']}"
+    images = f"{first['train_images']:,} + {first['test_images']:,} images"
+    titled(ax, name, f"test accuracy in per cent, {images}, {first['epochs']} epochs", fontsize=7)
+    ax.grid(visible=False)
+    rates, decays = first["learning_rates"], first["weight_decays"]
+    ax.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays])
+    ax.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
+    if kind not in first:
+        return
+    mean = 100 * np.mean([grid[kind] for grid in same], axis=0).reshape(len(rates), len(decays))
+    shown = ax.imshow(mean, cmap="cividis", aspect="auto")
+    middle = np.mean(shown.get_clim())
+    for (i, j), value in np.ndenumerate(mean):
+        text = f"{value:.1f}" if np.isfinite(value) else "diverged"
+        ax.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if value < middle else "black")
+
+
+if __name__ == "__main__":
+    draw_command("samarin2022/grid", draw)

@@ -1,0 +1,215 @@
+"""A network and its linearization at equal widths and seeds: their gaps, and where these are as the paper's."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ntk_repro.network_names import display_name
+from ntk_repro.papers.claims import Numbers
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.samarin2022 import departures, width_text
+from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
+from ntk_repro.papers.thresholds import LARGE, SIGNIFICANT
+
+Seeds = Mapping[int, float | None]
+"""The accuracies of some seeds."""
+
+_GUESSING_ERROR = 0.9  # of ten classes
+THREE_POINTS = SIGNIFICANT * _GUESSING_ERROR
+KINDS = ("network", "linearized")
+NAMES = {"network": "the network", "linearized": "the linearization"}
+PARTS = ("test", "train")
+PART_NAMES = {"test": "test accuracy", "train": "training accuracy"}
+DATA_NAMES = {"fig2": "MNIST", "fig3": "shifted MNIST", "fig4": "CIFAR-10", "fig5": "the snakes"}
+
+_SETTINGS = ("learning_rate", "weight_decay")
+_NETS = {"fig2": "lenet5", "fig3": "lenet5", "fig4": "lenet5", "fig5": "alexnet"}
+_WIDEST = {"lenet5": 60.0, "alexnet": 4.0}  # of the paper
+_LEARNT = LARGE * _GUESSING_ERROR  # training accuracy above the rate of the largest class (ours)
+_FITTED = 0.95  # training accuracy; the paper's networks fit their data (ours)
+
+
+def figure_of(panel: Numbers) -> str:
+    """The figure whose experiment a panel repeats, by its network, shift and schedule."""
+    if panel["net"] == "alexnet":
+        return "fig5"
+    return "fig3" if panel["shift"] else "fig2" if panel["decay_epochs"] is None else "fig4"
+
+
+def subject(panel: Numbers, *more: str) -> str:
+    """ "lenet5 on mnist, shifted by up to 7, x1"."""
+    shift = f"shifted by up to {panel['shift']}" if panel["shift"] else ""
+    decay = f"rate / 10 every {panel['decay_epochs']} epochs" if panel["decay_epochs"] is not None else ""
+    return ", ".join(filter(None, (f"{display_name(panel['net'])} on {panel['data']}", shift, decay, *more)))
+
+
+def line_of(panel: Numbers, kind: str, own: bool = False) -> Numbers | None:
+    """The line of the networks or of the linearizations.
+
+    Args:
+        panel: the panel.
+        kind: "network" or "linearized"; the linearization is that at the network's learning rate and weight decay.
+        own: whether to take the linearization at its own best settings that the paper names (AlexNet's).
+    """
+    lines = [line for line in panel["lines"] if line["kind"] == kind]
+    if kind == "network":
+        return next(iter(lines), None)
+    wanted = printed_numbers("samarin2022")["fig5"]["own_settings"] if own else line_of(panel, "network")
+    if wanted is None:
+        return next(iter(lines), None)
+    return next((line for line in lines if all(line[name] == wanted[name] for name in _SETTINGS)), None)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A network and its linearization at one width.
+
+    Attributes:
+        width: the width factor.
+        learning_rate: the linearization's.
+        network: the network's accuracies by part ("train", "test") and seed.
+        linearized: the linearization's.
+        images: images of each part, None where they are not on record.
+    """
+
+    width: float
+    learning_rate: float
+    network: Mapping[str, Seeds]
+    linearized: Mapping[str, Seeds]
+    images: Mapping[str, int | None]
+
+    def gap(self, part: str = "test") -> Interval:
+        """The network's accuracy less the linearization's."""
+        return signed_sum([self.network[part], self.linearized[part]], [1, -1], self.images[part])
+
+    def gaps(self) -> list[float]:
+        """The gaps in test accuracy of the seeds that both models have."""
+        second = self.linearized["test"]
+        both = [(value, second.get(seed)) for seed, value in self.network["test"].items()]
+        return [first - value for first, value in both if first is not None and value is not None]
+
+    def change_to(self, other: "Pair", part: str = "test") -> Interval:
+        """The other pair's gap less this one's, over the seeds that all four have."""
+        return self._with(other, -1, part)
+
+    def gap_sum(self, other: "Pair", part: str = "test") -> Interval:
+        """The other pair's gap plus this one's."""
+        return self._with(other, +1, part)
+
+    def _with(self, other: "Pair", sign: int, part: str) -> Interval:
+        terms = [other.network[part], other.linearized[part], self.network[part], self.linearized[part]]
+        counts = [count for count in (self.images[part], other.images[part]) if count is not None]
+        return signed_sum(terms, [1, -1, sign, -sign], min(counts) if len(counts) == 2 else None)
+
+    def rise_to(self, other: "Pair", kind: str, part: str = "test") -> Interval:
+        """The accuracy of the other pair's network or linearization less that of this one's."""
+        return signed_sum([getattr(other, kind)[part], getattr(self, kind)[part]], [1, -1], self.images[part])
+
+
+def pairs_of(panel: Numbers, own: bool = False) -> list[Pair]:
+    """The pairs of a panel, narrowest first; see `line_of`."""
+    network, linearized = line_of(panel, "network"), line_of(panel, "linearized", own)
+    if network is None or linearized is None:
+        return []
+    images = {part: panel.get(f"{part}_images") for part in PARTS}
+    by_width = {width: _seeds(linearized, at) for at, width in enumerate(linearized["widths"])}
+    return [
+        Pair(width, linearized["learning_rate"], _seeds(network, at), by_width[width], images)
+        for at, width in enumerate(network["widths"])
+        if width in by_width
+    ]
+
+
+def _seeds(line: Numbers, at: int) -> dict[str, dict[int, float | None]]:
+    return {part: dict(zip(line["seeds"][at], line[part][at], strict=True)) for part in PARTS}
+
+
+def ends_of(panel: Numbers, own: bool = False) -> tuple[Pair, Pair] | None:
+    """The narrowest and the widest pair, of those with at least two seeds where there are two such; None of fewer."""
+    pairs = pairs_of(panel, own)
+    several = [pair for pair in pairs if min(len(pair.network["test"]), len(pair.linearized["test"])) > 1]
+    chosen = several if len(several) > 1 else pairs
+    return (chosen[0], chosen[-1]) if len(chosen) > 1 else None
+
+
+def of_width(panel: Numbers, width: float, own: bool = False) -> Pair | None:
+    """The pair of one width, None without."""
+    return next((pair for pair in pairs_of(panel, own) if pair.width == width), None)
+
+
+def at_papers_settings(panel: Numbers, figure: str) -> str:
+    """How the panel departs from the settings behind the paper's printed numbers, see `departures`."""
+    return departures(figure, {**(line_of(panel, "network") or {}), **panel})
+
+
+def unlike_paper(panel: Numbers, figure: str, *pairs: Pair, of: Sequence[str] = KINDS) -> str:
+    """Why the panel cannot show what the paper says of its figure; "" where it can.
+
+    The network and the data are the paper's (or a part of them). Below the paper's settings the networks have fitted
+    their training images and the linearizations have learnt something.
+
+    Args:
+        panel: the panel.
+        figure: such as "fig2".
+        *pairs: the pairs that are compared.
+        of: which models of them.
+    """
+    if panel["net"] != _NETS[figure]:
+        return f"{display_name(panel['net'])} (the paper: {_NETS[figure]})"
+    if panel["data"] not in printed_numbers("samarin2022")[figure]["data"]:
+        return f"on {panel['data']} (the paper: {DATA_NAMES[figure]})"
+    if bool(panel["shift"]) != (figure == "fig3"):
+        return f"images shifted by up to {panel['shift']} pixels (the paper: {7 if figure == 'fig3' else 0})"
+    return "" if not at_papers_settings(panel, figure) else _untrained(panel, pairs, of)
+
+
+def _untrained(panel: Numbers, pairs: Sequence[Pair], of: Sequence[str]) -> str:
+    least = {"network": _FITTED, "linearized": panel["majority_rate"] + _LEARNT}
+    found = []
+    for kind in of:
+        for pair in pairs:
+            reached, name = mean(getattr(pair, kind)["train"].values()), NAMES[kind]
+            if not reached >= least[kind]:
+                at = f"at x{width_text(pair.width)}"
+                found.append(f"{name} has {reached:.1%} training accuracy {at} (trained: {least[kind]:.0%})")
+    return ", ".join(found)
+
+
+def not_all_widths(panel: Numbers, holds: bool | None, narrow: Pair, wide: Pair) -> str:
+    """Why these widths do not show a trend from standard width, or do not refute one; "" where they do.
+
+    One that does not hold is refuted only by the paper's whole range.
+    """
+    widest = _WIDEST.get(panel["net"], math.inf)
+    if narrow.width == 1 and (holds is not False or wide.width >= widest):
+        return ""
+    return f"{range_text(narrow, wide)} (the paper: x1 to x{widest:g})"
+
+
+def range_text(narrow: Pair, wide: Pair) -> str:
+    """ "x1 to x10"."""
+    return f"x{width_text(narrow.width)} to x{width_text(wide.width)}"
+
+
+def seeds_of(accuracies: Seeds) -> list[float]:
+    """The accuracies that there are."""
+    return [value for value in accuracies.values() if value is not None]
+
+
+def mean(values: Iterable[float | None]) -> float:
+    """The mean of the values that there are; nan without."""
+    return student_interval(list(values)).mean
+
+
+def points(interval: Interval) -> str:
+    """ "12.34 points (95 % 10.10 to 14.58, 3 seeds)"."""
+    return f"{100 * interval.mean:.2f} points{certainty(interval, 100)}"
+
+
+def certainty(interval: Interval, scale: float = 1.0) -> str:
+    """ " (95 % 10.10 to 14.58, 3 seeds)"."""
+    seeds = {0: "no seed in common", 1: "1 seed"}.get(interval.seeds, f"{interval.seeds} seeds")
+    if not math.isfinite(interval.low):
+        return f" ({seeds})"
+    of = seeds if interval.seeds > 1 else f"{seeds}, of the images"
+    return f" (95 % {scale * interval.low:.2f} to {scale * interval.high:.2f}, {of})"

@@ -1,0 +1,85 @@
+"""The best settings of the paper's grid of learning rates and weight decays."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.samarin2022 import PAPER, departures
+from ntk_repro.papers.statistics import Interval, all_hold, signed_sum
+from ntk_repro.papers.thresholds import SECOND_DECIMAL
+
+Point = tuple[float, float]
+"""A learning rate and a weight decay."""
+
+_FIGURES = {("lenet5", "mnist"): "fig2", ("lenet5", "cifar10"): "fig4", ("alexnet", "snakes"): "fig5"}
+_WIDEST = {"lenet5": 60, "alexnet": 4}
+
+
+def _points(grid: Numbers) -> list[Point]:
+    return [(rate, decay) for rate in grid["learning_rates"] for decay in grid["weight_decays"]]
+
+
+def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: Point) -> Interval:
+    """The test accuracy at the first point less that at the second, mean over models and widths."""
+    cells = sorted({(kind, grid["width"]) for kind in kinds for grid in grids})
+    terms, weights = [], []
+    for kind, width in cells:
+        for sign, point in ((1, first), (-1, second)):
+            of_width = [grid for grid in grids if grid["width"] == width]
+            terms.append({grid["seed"]: grid[kind][_points(grid).index(point)] for grid in of_width})
+            weights.append(sign / len(cells))
+    return signed_sum(terms, weights, min(grid["test_images"] for grid in grids))
+
+
+def _away(grids: Sequence[Numbers], named: Point) -> str:
+    """Where the grids depart from the paper's."""
+    first, net = grids[0], grids[0]["net"]
+    figure = _FIGURES.get((net, first["data"]))
+    if figure is None:
+        return f"{first['data']} is not of the paper's experiments with {net}"
+    settings = printed_numbers(PAPER.name)[figure]["settings"]
+    own = {name: settings[name] for name in ("learning_rate", "weight_decay")}
+    search = printed_numbers(PAPER.name)["search"]
+    missing = {*_points(search)} - {*_points(first)}
+    widths = {grid["width"] for grid in grids}
+    reasons = [departures(figure, {**first, **own})]
+    reasons.append(f"{len(missing)} points of the paper's grid are left out" if missing else "")
+    reasons.append("" if {1, _WIDEST[net]} <= widths else f"x1 or x{_WIDEST[net]} is left out")
+    return "; ".join(filter(None, reasons))
+
+
+def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> Iterator[Verdict]:
+    of_net = [grid for grid in numbers["grids"] if grid["net"] == net]
+    for data in dict.fromkeys(grid["data"] for grid in of_net):
+        grids = [grid for grid in of_net if grid["data"] == data]
+        others = [point for point in _points(grids[0]) if point != named]
+        if named not in _points(grids[0]) or not others:
+            continue
+        leads = {point: _lead(grids, kinds, point, named) for point in others}
+        # A training that diverged is not ahead.
+        known = {point: lead for point, lead in leads.items() if math.isfinite(lead.mean)}
+        holds = all_hold(*(lead.below(SECOND_DECIMAL) for lead in known.values()))
+        rate, decay = max(known, key=lambda point: known[point].mean, default=others[0])
+        lead = leads[rate, decay]
+        note = f"the best other point is {rate:g}, {decay:g}"
+        note += f" (95 % {100 * lead.low:.2f} to {100 * lead.high:.2f} points)" if math.isfinite(lead.low) else ""
+        meaning, why = "test accuracy of the best other point less that of these settings", _away(grids, named)
+        yield judged(f"{net} on {data}", holds, lead.mean, meaning, note, unless=why)
+
+
+def _claim(who: str, rate: float, decay: float, net: str, *kinds: str) -> Claim:
+    statement = f"learning rate {rate:g} with weight decay {decay:g} gives {who} the best test accuracy (no point of "
+    statement += "the grid is ahead by more than 0.1 points)"
+    return Claim(statement, _best, (net, kinds, (rate, decay)), place="section 4.1")
+
+
+FIGURES = (
+    PAPER.figure(
+        "grid", "test accuracy over learning rates and weight decays", "finite_width.grid",
+        _claim("LeNet and its linearization", 0.1, 5e-5, "lenet5", "network", "linearized"),
+        _claim("AlexNet's linearization", 1.0, 5e-7, "alexnet", "linearized"),
+        _claim("AlexNet", 0.1, 5e-6, "alexnet", "network"),
+        label="Best settings",
+    ),
+)  # fmt: skip

@@ -1,0 +1,131 @@
+"""Other losses and precisions: the squared error against cross-entropy, single against double precision."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
+from ntk_repro.papers.samarin2022 import PAPER
+from ntk_repro.papers.statistics import Interval, Number, signed_sum, student_interval
+from ntk_repro.papers.thresholds import SIGNIFICANT
+
+_SQUARED, _CROSS = "mean_squared_error", "cross_entropy"
+_PARTS = {"train": "training accuracy", "test": "test accuracy"}
+_SEARCHED = 3  # settings of each loss from which the best is one of a search
+_TRAINED = 0.95  # training accuracy; the paper's networks fit their images
+_FITTED = 0.99
+_PAPER_DATA = {"lenet5": ("mnist", "mnist5k", "cifar10"), "alexnet": ("snakes",)}
+
+
+def _seeds(line: Numbers, name: str) -> dict[int, Number]:
+    return dict(zip(line["seeds"], line[name], strict=True))
+
+
+def _difference(first: Numbers, second: Numbers, part: str) -> Interval:
+    images = first["test_images" if part == "test" else "train_images"]
+    return signed_sum([_seeds(first, part), _seeds(second, part)], [1, -1], images)
+
+
+def _lines(numbers: Numbers, **settings: object) -> list[Numbers]:
+    return [line for line in numbers["lines"] if all(line[name] == value for name, value in settings.items())]
+
+
+def _best(lines: Sequence[Numbers]) -> Numbers | None:
+    """The settings of the best mean test accuracy."""
+    means = {at: student_interval(line["test"]).mean for at, line in enumerate(lines)}
+    known = {at: mean for at, mean in means.items() if math.isfinite(mean)}
+    return lines[max(known, key=lambda at: known[at])] if known else None
+
+
+def _untrained(*lines: Numbers, least: float = _TRAINED) -> str:
+    least_of_all = min(student_interval(line["train"]).mean for line in lines)
+    return "" if least_of_all >= least else f"a training accuracy of {least_of_all:.1%} only, below {least:.0%}"
+
+
+def _other_data(line: Numbers) -> str:
+    known = _PAPER_DATA.get(line["net"], ())
+    return "" if line["data"] in known and line["width"] >= 1 else f"{line['net']} x{line['width']:g} on {line['data']}"
+
+
+def _points(interval: Interval) -> str:
+    text = f"{100 * interval.mean:.2f} points"
+    ends = f" (95 % interval {100 * interval.low:.2f} to {100 * interval.high:.2f})"
+    return text + (ends if math.isfinite(interval.low) else "")
+
+
+def _pairs(numbers: Numbers) -> Iterator[tuple[str, Numbers, Numbers, str]]:
+    """Networks at the best settings of squared error and of cross-entropy, with a name and why they cannot refute."""
+    networks = _lines(numbers, kind="network", precision="float32")
+    for net, data in dict.fromkeys((line["net"], line["data"]) for line in networks):
+        of_loss = [[line for line in _lines(numbers, kind="network", precision="float32", net=net, data=data)
+                    if line["loss"] == loss] for loss in (_SQUARED, _CROSS)]  # fmt: skip
+        squared, cross = map(_best, of_loss)
+        if squared is not None and cross is not None:
+            few = min(map(len, of_loss)) < _SEARCHED
+            yield f"{net} on {data}", squared, cross, "settings were not searched for" if few else ""
+
+
+@claim(
+    "squared error and cross-entropy reach similar training and test accuracies, each at its best settings (within a "
+    "thirtieth of the error of guessing: 3 points)",
+    place="section 3",
+)
+def _losses_are_alike(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, squared, cross, unsearched in _pairs(numbers):
+        limit = SIGNIFICANT * (1 - squared["majority_rate"])
+        for part, name in _PARTS.items():
+            lead = _difference(squared, cross, part)
+            holds = lead.within(-limit, limit)
+            refuted = unsearched if holds is False else ""
+            why = "; ".join(filter(None, (_other_data(squared), _untrained(squared, cross), refuted)))
+            rates = f"learning rates {squared['learning_rate']:g} and {cross['learning_rate']:g}"
+            meaning = f"{name} with squared error less that with cross-entropy"
+            yield judged(f"{subject}, {name}", holds, lead.mean, meaning, _points(lead), rates, unless=why)
+
+
+@claim(
+    "with cross-entropy the weights go on leaving the initialization (over the second half of training their distance "
+    "grows by more than with squared error)",
+    place="section 3",
+)
+def _cross_entropy_goes_on(numbers: Numbers) -> Iterator[Verdict]:
+    for subject, squared, cross, _ in _pairs(numbers):
+        growths = [_growth(line) for line in (cross, squared)]
+        seeds = growths[0].keys() & growths[1].keys()
+        more = student_interval([growths[0][seed] - growths[1][seed] for seed in seeds])
+        why = "; ".join(filter(None, (_other_data(squared), _untrained(squared, cross, least=_FITTED))))
+        means = [student_interval(list(growth.values())).mean for growth in growths]
+        note = f"{means[0]:.1%} with cross-entropy, {means[1]:.1%} with squared error, {len(seeds)} seeds"
+        meaning = "relative growth with cross-entropy less that with squared error"
+        yield judged(subject, more.above(), more.mean, meaning, note, unless=why)
+
+
+def _growth(line: Numbers) -> dict[int, float]:
+    """How far the weights' distance grows from half of the epochs to the end, relative to it, by seed."""
+    epochs = line["followed_epochs"]
+    half = max(at for at, epoch in enumerate(epochs) if epoch <= epochs[-1] / 2)
+    found = zip(line["seeds"], line["distance"], strict=True)
+    return {seed: moved[-1] / moved[half] - 1 for seed, moved in found if moved[half] and moved[-1]}
+
+
+@claim(
+    "double precision changes no accuracy significantly (by a thirtieth of the error of guessing: 3 points)",
+    place="section 4",
+)
+def _precision_does_not_matter(numbers: Numbers) -> Iterator[Verdict]:
+    same = ("kind", "net", "data", "width", "loss", "learning_rate", "weight_decay")
+    for double in _lines(numbers, precision="float64"):
+        singles = _lines(numbers, precision="float32", **{name: double[name] for name in same})
+        for single, (part, name) in ((single, part) for single in singles for part in _PARTS.items()):
+            change = _difference(double, single, part)
+            limit = SIGNIFICANT * (1 - double["majority_rate"])
+            subject = f"{double['kind']} {double['net']} x{double['width']:g} on {double['data']}, {name}"
+            meaning, why = "double less single precision", _other_data(double)
+            yield judged(subject, change.within(-limit, limit), change.mean, meaning, _points(change), unless=why)
+
+
+FIGURES = (
+    PAPER.figure(
+        "variants", "accuracy with cross-entropy and in double precision", "finite_width.variants",
+        _losses_are_alike, _cross_entropy_goes_on, _precision_does_not_matter, label="Loss and precision",
+    ),
+)  # fmt: skip

@@ -1,0 +1,38 @@
+"""A number of the paper stands beside ours only at the paper's settings; else the departures are named."""
+
+import pytest
+
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.samarin2022 import departures
+
+PAPER = {"data": "mnist", "train_images": 60_000, "test_images": 10_000, "shift": 0, "epochs": 100}
+PAPER |= {"learning_rate": 0.1, "weight_decay": 5e-5}
+SNAKES = {"data": "snakes", "train_images": 13_000, "epochs": 100, "decay_epochs": 30}
+SNAKES |= {"learning_rate": 0.1, "weight_decay": 5e-6}
+
+
+@pytest.mark.parametrize(
+    ("block", "entry", "said"),
+    [
+        ("fig2", PAPER | {"decay_epochs": None}, ""),
+        ("fig2", PAPER | {"decay_epochs": None, "data": "mnist5k"}, "data mnist5k (the paper: mnist)"),
+        ("fig2", PAPER | {"decay_epochs": 30}, "decay epochs 30 (the paper: none)"),
+        (
+            "fig2",
+            PAPER | {"decay_epochs": None, "shift": 3, "epochs": 9},
+            "shift 3 (the paper: 0), epochs 9 (the paper: 100)",
+        ),
+        ("fig3", PAPER | {"decay_epochs": None}, "shift 0 (the paper: 7)"),
+        ("fig2", PAPER, "decay epochs not on record"),
+        ("fig5", SNAKES, ""),
+        ("fig5", SNAKES | {"train_images": 5000}, "train images 5,000 (the paper: 12,500 to 13,500)"),
+        ("fig6", {"data": "snakes", "rows": 6000}, ""),
+        ("fig6", {"data": "cifar10", "rows": 6000}, "data cifar10 (the paper: mnist or snakes)"),
+    ],
+)
+def test_departures_name_every_setting_that_is_not_the_papers(block, entry, said):
+    assert departures(block, entry) == said
+
+
+def test_every_block_of_printed_numbers_names_its_settings():
+    assert all(block["settings"]["data"] for block in printed_numbers("samarin2022").values())

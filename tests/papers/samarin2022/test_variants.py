@@ -1,0 +1,83 @@
+"""Verdicts on made-up trainings with other losses and precisions."""
+
+import pytest
+
+from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.index import FIGURES
+
+SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "width": 1.0, "loss": "mean_squared_error",
+            "precision": "float32", "learning_rate": 0.1, "weight_decay": 5e-5, "train_images": 60_000,
+            "test_images": 10_000, "majority_rate": 0.1, "followed_epochs": [0, 50, 100]}  # fmt: skip
+
+
+def line(test, train=(0.999,) * 3, moved=(0.02,) * 3, **changes):
+    """`moved`: by how much the distance grows from epoch 50 on."""
+    found = {**SETTINGS, "seeds": list(range(len(test))), "test": list(test), "train": list(train)[: len(test)]}
+    return {**found, "distance": [[0.0, 10.0, 10.0 * (1 + growth)] for growth in moved[: len(test)]], **changes}
+
+
+def cross(test, **changes):
+    return line(test, **{"loss": "cross_entropy", **changes})
+
+
+def holds(statement, *lines):
+    rows = evaluate(FIGURES["samarin2022/variants"].claims, {"lines": list(lines)})
+    return [row["holds"] for row in rows if statement in row["statement"]]
+
+
+def searched(squared, crossed, **changes):
+    """Three learning rates of each loss, of which the first is the best."""
+    worse = [{"learning_rate": rate} for rate in (1.0, 0.01)]
+    lines = [line(squared, **changes), cross(crossed, **changes)]
+    return lines + [make((0.5, 0.5, 0.5), **rate) for make in (line, cross) for rate in worse]
+
+
+ALIKE = "squared error and cross-entropy reach similar"
+GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.92, 0.921, 0.919), (0.99, 0.93, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("lines", "verdicts"),
+    [
+        (searched(GOOD, (0.988, 0.99, 0.989)), [True, True]),
+        (searched(GOOD, WORSE), [True, False]),
+        (searched(GOOD, UNCLEAR), [True, None]),
+        ([line(GOOD), cross(WORSE)], [True, None]),
+        ([line(GOOD), cross(GOOD)], [True, True]),
+        ([line(GOOD)], []),
+        (searched(GOOD, GOOD, data="fashion_mnist"), [None, None]),
+        (searched(GOOD, GOOD, train=(0.9, 0.9, 0.9)), [None, None]),
+    ],
+)
+def test_both_losses_reach_similar_accuracies(lines, verdicts):
+    """In training and in test."""
+    assert holds(ALIKE, *lines)[:2] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("moved", "train", "verdict"),
+    [
+        ((0.3, 0.31, 0.29), 0.999, True),
+        ((0.001, 0.002, 0.001), 0.999, False),
+        ((0.3, 0.01, 0.03), 0.999, None),
+        ((0.3, 0.31, 0.29), 0.97, None),
+    ],
+)
+def test_with_cross_entropy_the_weights_go_on(moved, train, verdict):
+    one = cross(GOOD, moved=moved, train=(train,) * 3)
+    assert holds("go on leaving the initialization", line(GOOD, moved=(0.02, 0.025, 0.02)), one) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("double", "changes", "verdict"),
+    [
+        ((0.99, 0.99, 0.99), {}, True),
+        ((0.93, 0.94, 0.92), {}, False),
+        ((0.95, 0.99, 1.0), {}, None),
+        ((0.99, 0.99, 0.99), {"width": 0.1}, None),
+    ],
+)
+def test_double_precision_changes_little(double, changes, verdict):
+    lines = line(GOOD, **changes), line(double, precision="float64", **changes)
+    assert holds("double precision changes no accuracy", *lines)[1] is verdict
+    assert holds("double precision changes no accuracy", lines[0]) == []
