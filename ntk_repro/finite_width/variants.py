@@ -14,7 +14,7 @@ from jaxtyping import Int
 from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, RegressionData
 from ntk_repro.experiments import experiment
-from ntk_repro.finite_width.settings import Settings, SgdSettings
+from ntk_repro.finite_width.settings import FiniteWidthSettings, SgdSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
@@ -27,7 +27,7 @@ KINDS = ("network", "linearized")
 
 
 @dataclass(frozen=True)
-class Config(SgdSettings, Settings):
+class Config(SgdSettings, FiniteWidthSettings):
     """Trains a network, its linearization or both with a loss and a precision."""
 
     models: Literal["both", "network", "linearized"] = "network"
