@@ -62,7 +62,9 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
         numbers[f"{model}_epochs_to_loss"] = epochs_to_loss(curves, NEAR_ZERO_LOSS)
     ratio = mean_and_std(group, "eta_over_critical").mean
     numbers |= {"initial_eta_over_critical": ratio[0], "pretrained_eta_over_critical": ratio[-1]}
-    rates = f"$\\eta / \\eta_\\mathrm{{critical}}$ {ratio[0]:.2g} at initialization, {ratio[-1]:.2g} at the end"
+    rates = (
+        f"$\\eta / \\eta_\\mathrm{{critical}}$ {_rounded(ratio[0])} at initialization, {_rounded(ratio[-1])} at the end"
+    )
     axes[1].axhline(float(numbers["majority_rate"]), ls=":", lw=1.0, color=COLORS["baseline"], label="Majority class")
     axes[0].set_yscale("log")
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -75,6 +77,10 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
     axes[1].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes[1].grid(axis="x", visible=False)
     return numbers
+
+
+def _rounded(ratio: float) -> str:
+    return f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _of(run: RunFolder, model: str, quantity: str) -> np.ndarray:

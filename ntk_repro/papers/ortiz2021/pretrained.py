@@ -57,8 +57,9 @@ def _faster(numbers: Numbers, model: str) -> Iterator[Verdict]:
         ours, initial = (task[f"{name}_epochs_to_loss"] for name in (model, "initial"))
         ratio, less = times_the_epochs(ours, initial, epochs)
         why = other_task(numbers, task["net"], task["width"])
-        rate = f"eta / eta_critical {task[f'{model}_eta_over_critical']:.2g}" if model == "pretrained" else ""
-        if not why and model == "pretrained" and task["pretrained_eta_over_critical"] > _STABLE:
+        rate = f"eta / eta_critical {task[f'{model}_eta_over_critical']:.3g}" if model == "pretrained" else ""
+        if not why and model == "pretrained" and not less and task["pretrained_eta_over_critical"] > _STABLE:
+            # Such a training may still be fast; where it is not, the rate and not the kernel may be why.
             why = f"its learning rate is unstable (eta / eta_critical above {_STABLE:.2g})"
         if not why and not math.isfinite(ratio.mean):
             why = f"neither reaches the loss in {epochs} epochs"
