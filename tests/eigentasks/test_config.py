@@ -61,8 +61,8 @@ def test_every_other_setting_makes_another_run(field):
         "net": "mlp", "width": 2.0, "activation": "gelu", "residual_scale_init": 1.0, "data": "digits", "n_train": 50,
         "n_test": 20, "data_seed": 1, "seed": 1, "indices": (2, 6, 9), "linearized_indices": (3,),
         "num_eigenfunctions": 20, "optimizer": "adam", "learning_rate": 0.1, "schedule": "constant", "momentum": 0.0,
-        "weight_decay": 0.1, "batch_size": 64, "epochs": 21, "linearized_training": "weight_space", "baseline": False, "baseline_epochs": 40,
-        "data_dir": None,
+        "weight_decay": 0.1, "batch_size": 64, "epochs": 21, "linearized_training": "weight_space", "baseline": False,
+        "data_dir": None, "baseline_epochs": 40,
     }  # fmt: skip
     base = {"net": "resnet18", "n_train": 40}
     same = config_hash(resolved(**base)) == config_hash(resolved(**{**base, field: others[field]}))
