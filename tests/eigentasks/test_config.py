@@ -62,7 +62,7 @@ def test_every_other_setting_makes_another_run(field):
         "n_test": 20, "data_seed": 1, "seed": 1, "indices": (2, 6, 9), "linearized_indices": (3,),
         "num_eigenfunctions": 20, "optimizer": "adam", "learning_rate": 0.1, "schedule": "constant", "momentum": 0.0,
         "weight_decay": 0.1, "batch_size": 64, "epochs": 21, "linearized_training": "weight_space", "baseline": False,
-        "data_dir": None,
+        "data_dir": None, "baseline_epochs": 40,
     }  # fmt: skip
     base = {"net": "resnet18", "n_train": 40}
     same = config_hash(resolved(**base)) == config_hash(resolved(**{**base, field: others[field]}))
