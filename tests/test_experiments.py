@@ -75,7 +75,7 @@ SHOWN = {
     "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
     "finite_width sizes": ("lenet5", "num_params", ","),
     "finite_width variants": ("cross_entropy, float64", "network_distance", ".3g"),
-    "finite_width grid": ("linearized: test accuracy", "linearized_test_accuracy", ".2%"),
+    "finite_width grid": ("network: test accuracy", "linearized_test_accuracy", ".2%"),
 }
 
 

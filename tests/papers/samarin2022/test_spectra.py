@@ -111,19 +111,21 @@ def test_600_images_are_6000_rows(changes, verdict):
 
 
 @pytest.mark.parametrize(
-    ("reached", "changes", "verdict"),
+    ("reached", "flow", "changes", "verdict"),
     [
-        (0.93, {}, True),
-        (0.999, {}, False),
-        (0.999, {"n_train": 150}, None),
-        (0.93, {"n_train": 150}, True),
-        (0.93, {"widths": [2.0, 60.0]}, None),
+        (0.93, 0.97, {}, True),
+        (0.999, 0.999, {}, False),
+        (0.93, 1.0, {}, False),
+        (0.93, 1.0, {"n_train": 150}, None),
+        (0.93, 0.97, {"n_train": 150}, True),
+        (0.93, 0.97, {"widths": [2.0, 60.0]}, None),
     ],
 )
-def test_a_perfect_fit_needs_small_directions(reached, changes, verdict):
-    one = line(start={"reached_train_accuracy": reached}, **changes)
+def test_a_perfect_fit_needs_small_directions(reached, flow, changes, verdict):
+    one = line(start={"reached_train_accuracy": reached, "flow_train_accuracy": flow}, **changes)
     assert holds("a perfect fit needs directions", one) == [verdict]
     one["by_seed"]["reached_train_accuracy"][0] = [0.98, 0.99, 1.0]
+    one["by_seed"]["flow_train_accuracy"][0] = [0.97, 0.97, 0.97]
     assert holds("a perfect fit needs directions", one) == [None]
 
 
