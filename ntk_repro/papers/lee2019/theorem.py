@@ -10,7 +10,6 @@ from ntk_repro.papers.thresholds import (
     NEARLY_IDENTICAL,
     QUADRATURE,
     RATE,
-    SIMILAR,
     WITH_HIGH_PROBABILITY,
 )
 
@@ -151,8 +150,8 @@ def _positive(run: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "deep linear networks are linear in their inputs (to 1e-8) and not in their parameters (off the linearization by "
-    "more than 20 % of the outputs' change), wide networks the reverse (more than 10 % off a straight line, at most "
-    "10 % off the linearization)",
+    "more than 10 % of the outputs' change), wide networks the reverse (off a straight line by more than 10 % of the "
+    "range, off the linearization by 10 % at most)",
     over=_OVER, place="section 1.1",
 )  # fmt: skip
 def _linear_in_what(run: Numbers) -> Iterator[Verdict]:
@@ -164,7 +163,7 @@ def _linear_in_what(run: Numbers) -> Iterator[Verdict]:
     title = f"{run['title']}, width {run['widths'][index]:,}"
     straight = bend.below(IDENTICAL) if linear else bend.above(NEARLY_IDENTICAL)
     yield judged(f"{title}: inputs", straight, bend.mean, "distance from a straight line, over the range")
-    in_parameters = rest.above(SIMILAR) if linear else rest.below(NEARLY_IDENTICAL)
+    in_parameters = rest.above(NEARLY_IDENTICAL) if linear else rest.below(NEARLY_IDENTICAL)
     note = f"95 % interval {rest.low:.3f} to {rest.high:.3f}"
     yield judged(
         f"{title}: parameters", in_parameters, rest.mean, "distance from the linearization, over the change", note
