@@ -108,14 +108,15 @@ def measured(run: RunFolder) -> dict[str, dict]:
     k_1 = max(1.0, *(float(rows[0].max()) for rows in layers.values()))
     r_0, smallest = float(result["residual_start"].max()), float(result["lambda_min"])
     same = ("test_difference", "train_difference", "kernel_change", "test_kernel_change", "kernel_start")
-    same += ("residual_start", "jacobian", "lipschitz", "eta_critical")
+    same += ("jacobian", "lipschitz", "eta_critical")
     of_width = {name: result[name] for name in same} | layers
-    of_width["distance_per_root"] = result["distance"] / root
+    of_width["distance_per_root"] = result["distance"] / result["residual_start"] / root
     of_width["steps_sum"] = result["steps_sum"] / result["residual_start"]
     of_width["distance_relative"] = result["distance"] / result["theta_norm"]
     spread = np.sqrt(np.var(result["fx_test"], axis=1, ddof=1).mean(axis=1))[:, None]
     of_width["end_difference"] = result["end_difference"] / spread
     kept = {
+        "residual": result["residual_start"] <= result["residual_start"][0].max(),
         "contraction": result["contraction_excess"] <= 0,
         "operator": result["contraction_operator"] <= 1 - third,
         **{name: result[f"{name}_constant"] <= k for name in ("step", "sum", "distance", "kernel")},
@@ -131,7 +132,7 @@ def measured(run: RunFolder) -> dict[str, dict]:
         of_width["growth"] = result["growth"]
         kept |= {"gap": result["gap"] > 0, "growth_ratio": result["growth_ratio"] <= 1}
         levels |= {name: result[name] for name in ("identity_residual", "identity_error")}
-    constants = {"lambda_min": smallest, "eta_0": result["eta_0"], "K": k, "K_1": k_1, "R_0": r_0}
+    constants = {"lambda_min": smallest, "eta_0": float(result["eta_0"]), "K": k, "K_1": k_1, "R_0": r_0}
     constants["sufficient_width"] = (18 * k**3 * r_0 / smallest**2) ** 2
     return {"of the width": of_width, "kept": kept, "levels": levels, "constants": constants}
 
@@ -166,19 +167,23 @@ def _constants(ax: Axes, main: list[tuple[RunFolder, dict]]) -> None:
 
 
 def _contraction(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
+    ax.set_title("Theorems G.1, G.2, G.4: the residual contracts")
     shown = [(run, entry) for run, entry in pairs if _main(entry)]
+    if not shown:
+        return
     for run, entry in shown:
         look = LOOKS[entry["parameterization"], entry["flow"]]
         dash = "-" if entry["depth"] == shown[0][1]["depth"] else "--"
         share = np.asarray(entry["shares"]["contraction"]) / entry["networks"]
         ax.plot(array(run, "widths"), share, dash, label=entry["title"], **look)
+        if entry["flow"]:
+            finite = np.asarray(entry["shares"]["gap"]) / entry["networks"]
+            ax.plot(array(run, "widths"), finite, ":", label="its growth bound S120 is finite", **look)
     ax.axhline(0.9, color=MUTED, lw=0.8, ls="--")
     ax.set_xscale("log", base=2)
-    if shown:
-        widths = array(shown[0][0], "widths")
-        ax.set_xticks(list(widths), [f"{width:,}" for width in widths])
+    widths = array(shown[0][0], "widths")
+    ax.set_xticks(list(widths), [f"{width:,}" for width in widths])
     ax.set(ylim=(-0.03, 1.03), xlabel="width n", ylabel="share of networks")
-    ax.set_title("Theorems G.1, G.2, G.4: the residual contracts as printed")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1, fontsize=8)
 
 

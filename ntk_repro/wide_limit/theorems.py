@@ -23,7 +23,7 @@ from ntk_repro.wide_limit.path_bounds import Limit, bounded, flow_bounds
 from ntk_repro.wide_limit.settings import WidthsSettings
 
 _INFINITE = 2**40  # a width at which layers of constant size no longer count
-_NUMBERS = 2**20  # of one weight matrix, of all networks that are trained at once
+_NUMBERS = 2**20  # in one array, of all networks that are trained at once
 _LINE = 17  # points of a line between two test inputs
 _SINGULAR = 1e-10  # about lambda_min / lambda_max
 
@@ -164,8 +164,8 @@ def _one_width(config: Config, data: Sphere, width: int) -> dict[str, np.ndarray
     norm, rng = config.norm(width), np.random.default_rng([config.seed, width])
     network = FactoredFcn.of(config.network(width), config.input_size)
     problem = Problem(data.x, data.y, data.x_test, data.limit.eta_0 / norm, norm)
-    largest = width * (width if config.depth > 1 else config.input_size)
-    at_once = max(1, min(config.networks, _NUMBERS // largest))
+    rows = max(width if config.depth > 1 else config.input_size, _LINE * (config.num_test - 1))
+    at_once = max(1, min(config.networks, _NUMBERS // (width * rows)))
     chunks = []
     for first in range(0, config.networks, at_once):
         start = network.initial(rng, min(at_once, config.networks - first))

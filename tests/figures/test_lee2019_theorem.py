@@ -41,7 +41,7 @@ def test_exponents_shares_and_constants_are_those_of_the_run(tmp_path):
     first, flow, ntk = numbers["trainings"]
     assert first["title"] == "standard, 2 hidden layers, descent at 0.5 of critical"
     assert [entry["first"] for entry in (first, flow, ntk)] == [True, False, True]
-    for name in ("test_difference", "kernel_change", "residual_start", "eta_critical"):
+    for name in ("test_difference", "kernel_change", "jacobian", "eta_critical"):
         assert first["exponents"][name]["exponent"] == pytest.approx(QUANTITIES[name], abs=0.01)
         assert first["exponents"][name]["low"] < first["exponents"][name]["exponent"]
     # Divided by what the statement divides by.
@@ -57,6 +57,7 @@ def test_exponents_shares_and_constants_are_those_of_the_run(tmp_path):
     assert first["K"] == result["lemma_constant"][0].max()
     assert first["R_0"] == result["residual_start"].max()
     assert first["sufficient_width"] == pytest.approx((18 * first["K"] ** 3 * first["R_0"] / 0.09) ** 2)
+    assert first["shares"].pop("residual")[0] == 40
     assert {tuple(counts) for counts in first["shares"].values()} == {(40,) * 4, (0, 0, 0, 40)}
     assert list(first["shares"]["contraction"]) == [40] * 4
     assert list(first["shares"]["kernel_start"]) == [0, 0, 0, 40]  # only 128^-0.5 is below 0.3 / 3

@@ -129,7 +129,7 @@ def test_the_integral_equation_and_the_growth_bound_hold_for_a_flow():
     assert found["gap"] == pytest.approx(1 - sigma.max())
     assert found["growth"] == pytest.approx(growth.max())
     apart = np.abs(path.residuals[0, :, 0] - 2 * np.exp(-t))
-    assert found["growth_ratio"] == pytest.approx((apart[1:] / (2 * sigma * growth)[1:]).max())
+    assert found["growth_ratio"] == pytest.approx((apart[1:] / (2 * sigma * growth)[1:]).max(), rel=5e-3)
     assert found["growth_ratio"] < 1
 
 
