@@ -38,10 +38,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     _contraction(axes[1][1], list(zip(runs, entries, strict=True)))
     _kernel_start(axes[1][2], list(zip(runs, entries, strict=True)))
     config = main[0][0].config
-    label = (
-        f"{config['num_inputs']} inputs on the unit sphere of {config['input_size']} numbers, {config['activation']}, "
-    )
-    label += f"{config['networks']} networks of each width"
+    label = f"{main[0][0].environment['provenance']['label']}, {config['activation']}"
+    label += f", {config['networks']} networks of each width"
     picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
     return Drawing(picture, {"preset": preset, "data": "sphere", "data_label": label, "trainings": entries})
 
