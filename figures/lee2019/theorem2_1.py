@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 PARAMETERIZATIONS = {"standard": "standard", "ntk": "NTK"}
 SUPREMA = {
     "test_difference": r"$\sup_t\,|f_t(x) - f^{lin}_t(x)|$, largest of the test inputs",
-    "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ \sqrt{n}$",
+    "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ (\sqrt{n}\,\Vert g_0\Vert)$",
     "kernel_change": r"$\sup_t\,\Vert\hat\Theta_t - \hat\Theta_0\Vert_F$",
 }
 LOOKS = {
