@@ -12,7 +12,7 @@ from ntk_repro.record import RunFolder
 PARAMETERIZATIONS = {"standard": "standard", "ntk": "NTK"}
 SUPREMA = {
     "test_difference": r"$\sup_t\,|f_t(x) - f^{lin}_t(x)|$, largest of the test inputs",
-    "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ \sqrt{n}$",
+    "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ (\sqrt{n}\,\Vert g_0\Vert)$",
     "kernel_change": r"$\sup_t\,\Vert\hat\Theta_t - \hat\Theta_0\Vert_F$",
 }
 LOOKS = {
@@ -38,10 +38,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     _contraction(axes[1][1], list(zip(runs, entries, strict=True)))
     _kernel_start(axes[1][2], list(zip(runs, entries, strict=True)))
     config = main[0][0].config
-    label = (
-        f"{config['num_inputs']} inputs on the unit sphere of {config['input_size']} numbers, {config['activation']}, "
-    )
-    label += f"{config['networks']} networks of each width"
+    label = f"{main[0][0].environment['provenance']['label']}, {config['activation']}"
+    label += f", {config['networks']} networks of each width"
     picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
     return Drawing(picture, {"preset": preset, "data": "sphere", "data_label": label, "trainings": entries})
 

@@ -88,8 +88,8 @@ def _grows(numbers: Numbers, curve: str, meaning: str) -> Iterator[Verdict]:
         seeds, why = len(curves["seeds"]), other_data(numbers)
         if not why and curves["width"] != 1:
             why = f"width {curves['width']:g}"
-        errors = [math.nan] if seeds < 2 else np.array(curves[f"{curve}_std"], float) / math.sqrt(seeds)
-        found = order(curves["size"], curves[curve], +1, errors if seeds > 1 else 0.0)
+        errors = 0.0 if seeds < 2 else (np.array(curves[f"{curve}_std"], float) / math.sqrt(seeds)).tolist()
+        found = order(curves["size"], curves[curve], +1, errors)
         if not why and seeds < 2:
             why = "one seed"
         if not why and found.pairs < _PAIRS:
@@ -160,10 +160,8 @@ def _log_ratio(curves: Numbers, row: int) -> Interval:
 )
 def _loss_is_slower(numbers: Numbers) -> Iterator[Verdict]:
     for net, curves in numbers["nets"].items():
-        rows = [
-            tuple(curves[f"{model}_epochs_to_loss"][row] for model in _MODELS) for row in range(len(curves["size"]))
-        ]
-        found = [times_the_epochs(*row, curves["epochs"]) for row in rows]
+        rows = [*zip(*(curves[f"{model}_epochs_to_loss"] for model in _MODELS), strict=True)]
+        found = [times_the_epochs(ours, theirs, curves["epochs"]) for ours, theirs in rows]
         decided = [less for _, less in found if less is not None]
         ratio = max((interval.mean for interval, _ in found if math.isfinite(interval.mean)), default=math.nan)
         notes = (f"{size:,} images: {epochs_note(*row)}" for size, row in zip(curves["size"], rows, strict=True))

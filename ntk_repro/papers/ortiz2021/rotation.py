@@ -223,8 +223,11 @@ def _others_keep(numbers: Numbers) -> Iterator[Verdict]:
         relative = np.log(others / np.median(others, axis=1, keepdims=True))
         share = student_interval((np.abs(relative) <= TIMES).mean(axis=1))
         note = f"{share.low:.1%} to {share.high:.1%} of {share.seeds} seeds" if share.seeds > 1 else "one seed"
-        curves = (np.delete(panel[f"alignment_{when}"], int(subject.split("_")[1]) - 1) for when in ("before", "after"))
-        rank = f"rank correlation of before and after {spearman(*curves):.2f}"
+        curves = (
+            np.delete(panel[f"alignment_{when}"], int(subject.split("_")[1]) - 1).tolist()
+            for when in ("before", "after")
+        )
+        rank = f"rank correlation of before and after {spearman(next(curves), next(curves)):.2f}"
         meaning = "share of the others that grow to within a factor of 2 of their median"
         yield judged(subject, _at_least(share, ALL_OTHERS), share.mean, meaning, note, rank, unless=why)
 

@@ -127,7 +127,7 @@ def test_both_are_at_their_best_in_about_the_same_epochs_at_every_size(epochs, h
     ],
 )
 def test_the_linearization_fits_in_twice_the_epochs(network, linearized, holds):
-    changes = {"network_epochs_to_loss": [network] * 3, "linearized_epochs_to_loss": [linearized] * 3}
+    changes: dict[str, Any] = {"network_epochs_to_loss": [network] * 3, "linearized_epochs_to_loss": [linearized] * 3}
     assert judged("the linearization takes", **changes) == [holds]
 
 

@@ -87,7 +87,8 @@ def test_figure_8_accuracies_of_a_model_that_has_not_learnt_say_nothing(model, u
     """At the loss of guessing, log 2, or above it."""
     beginnings = ("the network converges", "the linearization with", "its accuracy", "networks overfit")
     for place, beginning in enumerate(beginnings):
-        found = judged(beginning, **{f"{model}_loss": [1417.0, 0.694]})
+        changes: dict[str, Any] = {f"{model}_loss": [1417.0, 0.694]}
+        found = judged(beginning, **changes)
         assert found == [None if place in undetermined else True]
 
 
@@ -97,7 +98,7 @@ def test_several_seeds_decide_in_place_of_the_test_images():
     assert (row["holds"], row["number"]) == (True, pytest.approx(0.1))
 
 
-def course(index: int | None, *unbiased: float, network: float = 0.7, **changes: Any) -> dict[str, Any]:
+def course(index: int | None, *unbiased: float | None, network: float = 0.7, **changes: Any) -> dict[str, Any]:
     settings = {"net": "mlp", "index": index, "width": 1.0, "n_test": 2000, "epochs": [0, 2, 5, 200]}
     numbers = {"unbiased_accuracy": [*unbiased], "unbiased_accuracy_by_seed": [[*unbiased]]}
     numbers |= {"biased_accuracy": [*unbiased], "unbiased_loss": [0.3, 0.2, 0.2, 0.1]}
