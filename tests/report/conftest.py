@@ -27,7 +27,7 @@ def drawn(runs, tmp_path_factory):
 def kept(runs, tmp_path_factory):
     """A folder of references with one figure in it."""
     folder = tmp_path_factory.mktemp("kept")
-    write_results(folder, tmp_path_factory.mktemp("drawn"), figures=[FIGURE], root=runs)
+    write_results(folder, tmp_path_factory.mktemp("drawn"), figures=[FIGURE], presets=["quick"], root=runs)
     return folder
 
 
