@@ -36,7 +36,7 @@ NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": 
 _USUAL = (
     ("batch_size", 128, "batches of {}"),
     ("residual_scale_init", 0.0, "residual scale {:g}"),
-    ("trained_statistics", False, "trained BatchNorm statistics"),
+    ("trained_statistics", True, "BatchNorm statistics before training"),
 )
 
 _STYLE: dict[Any, Any] = {

@@ -47,8 +47,8 @@ class Config(TaskSettings):
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 
-    Linearizations train in function space on the batches and learning rates of the network. Their BatchNorm statistics
-    are those before training, see `TaskSettings.of_kernel`.
+    Linearizations train in function space on the batches and learning rates of the network. Of their
+    BatchNorm statistics see `TaskSettings.of_kernel`.
 
     The result's arrays, for C linearizations of the two `KINDS`: `epochs` (C,), `linearized_test_accuracy`,
     `linearized_train_accuracy`, `linearized_distance` (C, 2), `linearized_loss` (C, 2, epochs);

@@ -49,8 +49,8 @@ class TaskSettings(NTrain, RotationSettings):
 
     index: int | None = None
     """Eigenfunction to learn, counted from 1 by falling eigenvalue; none: classes 0 to 4 against 5 to 9."""
-    trained_statistics: bool = field(default=False, metadata={"added": True})
-    """Kernels after training with the BatchNorm statistics of then, not with those before training as in the paper."""
+    trained_statistics: bool = field(default=True, metadata={"added": True})
+    """Whether kernels after training have the BatchNorm statistics of the trained network, or those before training."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
@@ -59,7 +59,11 @@ class TaskSettings(NTrain, RotationSettings):
         return {**super().canonical(), **({} if self.epochs else self.defaults("trained_statistics"))}
 
     def of_kernel(self, net_0: Network, network: Network) -> Network:
-        """The network that the kernel after some training is taken of: its BatchNorm statistics are those of `net_0`.
+        """The network that the kernel after some training is taken of: the trained one, with its BatchNorm statistics.
+
+        Or, without `trained_statistics`, with those of `net_0`. Appendix B fixes them to "their initialization values",
+        which is the same for a linearization at initialization. What sections 4.2 and 4.3 find on trained networks is
+        seen only with the trained ones: docs/measurements.md.
 
         Source: Ortiz-Jimenez et al. 2021, appendix B (Linearization).
         """

@@ -72,8 +72,7 @@ def _load(config: Config) -> Dataset:
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains and measures, or continues a run that was interrupted, or returns one that is done.
 
-    The BatchNorm statistics of a kernel are those before training, see `TaskSettings.of_kernel`; accuracies are those
-    of the network with its own.
+    Of the BatchNorm statistics of a kernel see `TaskSettings.of_kernel`; accuracies are the network's with its own.
 
     The result's arrays, for C measurements, K eigenvectors, S nested sets of images and T eigenfunctions:
     `epochs` (C,), what `KernelMeasurement` gives with a first axis C, `network_test_accuracy`,

@@ -60,7 +60,8 @@ def test_both_kinds_are_those_of_weight_space(done, root):
 
 
 @pytest.mark.slow
-def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
+@pytest.mark.parametrize("trained_statistics", [False, True])
+def test_batch_statistics_are_the_trained_ones_or_those_before(tmp_path, monkeypatch, trained_statistics):
     seen = []
     real = pretrained._linearized
 
@@ -71,9 +72,11 @@ def test_batch_statistics_are_those_before_training(tmp_path, monkeypatch):
     net = Network.create(Normalised(), 0, (8, 8, 1))
     monkeypatch.setattr(pretrained, "_linearized", spy)
     monkeypatch.setattr(pretrained.Config, "initial_network", lambda config, shape: net)
-    folder = pretrained.run(pretrained.Config(**{**SMALL, "epochs": 1}), root=tmp_path)
+    settings = {**SMALL, "epochs": 1, "trained_statistics": trained_statistics}
+    folder = pretrained.run(pretrained.Config(**settings), root=tmp_path)
     before, after = seen
-    jax.tree.map(np.testing.assert_array_equal, before.state, after.state)
+    same = [np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (before.state, after.state)), strict=True)]
+    assert all(same) is not trained_statistics
     moved = [np.abs(a - b).max() for a, b in zip(*map(jax.tree.leaves, (before.params, after.params)), strict=True)]
     assert max(moved) > 0
     result = folder.result()
