@@ -3,7 +3,7 @@
 Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
