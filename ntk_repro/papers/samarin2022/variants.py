@@ -52,7 +52,7 @@ def _unlike_paper(*lines: Numbers) -> str:
 
 
 def _pairs(numbers: Numbers) -> Iterator[tuple[str, Numbers, Numbers, str]]:
-    """Networks at the best settings of squared error and of cross-entropy; a name, and why these may not be the best."""
+    """Networks at the best settings of squared error and cross-entropy; a name, and why these may not be the best."""
     networks = _lines(numbers, kind="network", precision="float32")
     for net, data in dict.fromkeys((line["net"], line["data"]) for line in networks):
         of_loss = [[line for line in _lines(numbers, kind="network", precision="float32", net=net, data=data)
