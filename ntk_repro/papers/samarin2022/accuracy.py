@@ -64,7 +64,8 @@ def _gap_shrinks(panel: Numbers, figure: str, narrow: Pair, wide: Pair, part: st
 def _gap_shrinks_slightly(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
     change = narrow.change_to(wide)
     holds = change.within(-THREE_POINTS, 0)
-    why = _unlike_range(panel, figure, narrow, wide, part=change.below(-THREE_POINTS) is True)
+    decided = change.below(-THREE_POINTS) is True
+    why = _unlike_range(panel, figure, narrow, wide, part=decided or holds is None)
     meaning = f"change of the gap in test accuracy, {range_text(narrow, wide)}"
     return judged(_settings(panel, narrow), holds, change.mean, meaning, points(change), unless=why)
 
@@ -77,7 +78,7 @@ def _rise(
     holds = rise.within(least, most)
     # What gains too much in a part of the widths gains too much; what gains little may yet gain more.
     decided = rise.above(least if most == math.inf else most) is True
-    why = _unlike_range(panel, figure, narrow, wide, part=decided, of=[kind])
+    why = _unlike_range(panel, figure, narrow, wide, part=decided or holds is None, of=[kind])
     meaning = f"rise of {NAMES[kind]}'s {PART_NAMES[part]}, {range_text(narrow, wide)}"
     name = subject(panel) if kind == "network" else _settings(panel, narrow)
     return judged(name, holds, rise.mean, meaning, points(rise), unless=why)

@@ -222,5 +222,5 @@ def certainty(interval: Interval, scale: float = 1.0) -> str:
     seeds = {0: "no seed in common", 1: "1 seed"}.get(interval.seeds, f"{interval.seeds} seeds")
     if not math.isfinite(interval.low):
         return f" ({seeds})"
-    of = seeds if interval.seeds > 1 else f"{seeds}, of the images"
+    of = seeds if interval.seeds > 1 else f"over draws of the images, {seeds}"
     return f" (95 % {scale * interval.low:.2f} to {scale * interval.high:.2f}, {of})"
