@@ -109,7 +109,9 @@ def _far_below_the_rows(line: Numbers) -> Iterator[Verdict]:
     yield judged(_subject(line), holds, largest, "largest effective rank over the number of rows", *notes, unless=why)
 
 
-@claim("on shifted digits it grows less than on centred ones", place="section 4.2; Figure 6, left")
+@claim(
+    "on shifted digits the kernel's effective rank grows less than on centred ones", place="section 4.2; Figure 6, left"
+)
 def _less_pronounced_when_shifted(numbers: Numbers) -> Iterator[Verdict]:
     meaning = "growth when shifted over that when centred"
     centred = {(line["net"], line["data"]): line for line in reversed(numbers["lines"]) if line["shift"] == 0}
@@ -132,7 +134,7 @@ def _less_growth(line: Numbers, other: Numbers, name: str) -> Interval:
     return student_interval([wide[s] - narrow[s] - (wide_0[s] - narrow_0[s]) for s in seeds])
 
 
-@claim("AlexNet's grows marginally (by at most 25 %)", place="section 4.2; Figure 6, right")
+@claim("AlexNet's effective rank grows marginally (by at most 25 %)", place="section 4.2; Figure 6, right")
 def _marginal(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "alexnet"):
         growth = _growth(line, _JUDGED)

@@ -216,7 +216,11 @@ def _solver_overfits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     yield judged(f"x{width:g}", holds, lead.mean, meaning, *notes, unless=why, paper=paper)
 
 
-@_of_table("there SGD on the linearization does not fit all training images (below 99.995 %)", "section 4.3")
+@_of_table(
+    "SGD on the linearization does not fit all training images with barely as many parameters as images (below 99.995 "
+    "%)",
+    "section 4.3",
+)
 def _sgd_does_not_fit(numbers: Numbers, table: str) -> Iterator[Verdict]:
     meaning, runs = "training accuracy of SGD", _barely(numbers["columns"])
     if runs is None:
@@ -230,8 +234,8 @@ def _sgd_does_not_fit(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @_of_table(
-    "with 4 parameters an image or more (as at x2 and x5) the solver generalizes better than there, and as well as SGD "
-    "(within a thirtieth of the error of guessing: 0.33 points)",
+    "with 4 parameters per image or more (as at x2 and x5) the solver generalizes better than there, and as well as "
+    "SGD (within a thirtieth of the error of guessing: 0.33 points)",
     "section 4.3; Tables 1 and 2",
 )
 def _solver_matches_sgd(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -251,8 +255,8 @@ def _solver_matches_sgd(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @_of_table(
-    "a ridge lets the solver generalize significantly better there (by a thirtieth of the error of guessing: 0.33 "
-    "points), as SGD does (within as much), at a lower training accuracy",
+    "with a ridge the solver generalizes significantly better there (by a thirtieth of the error of guessing: 0.33 "
+    "points), as well as SGD (within as much), at a lower training accuracy",
     "section 4.3",
 )
 def _ridge_in_between(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -327,7 +331,7 @@ def _gap_is_left(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @_of_table(
-    "SGD on the linearization does not reach 100 % training accuracy at most widths (more than half of four or more)",
+    "SGD on the linearization does not reach 100 % training accuracy at most widths (more than half, of four at least)",
     "section 4.3; Tables 1 and 2",
 )
 def _rarely_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -512,7 +516,9 @@ def _alike(found: Mapping[tuple[str, str], bool | None], wanted: Mapping[tuple[s
     return all_hold(*(None if found.get(key) is None else found[key] is holds for key, holds in wanted.items()))
 
 
-@_of_table("the training gap is greatly reduced against that of ten classes (half of it or less, at x1)", "section 4.3")
+@_of_table(
+    "the training gap is greatly reduced compared with that of ten classes (half of it or less, at x1)", "section 4.3"
+)
 def _gap_reduced(numbers: Numbers, table: str) -> Iterator[Verdict]:
     meaning = "training gap of ten classes less twice that of one against the others"
     binary, ten = (_by_width(numbers[name]).get(1.0) for name in ("columns", "ten_classes"))
@@ -532,7 +538,7 @@ def _gap_reduced(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @_of_table(
-    "of ten classes, too, a solver that fits all images with barely as many parameters as rows (1 to 2 for each) "
+    "with ten classes, too, a solver that fits all images with barely as many parameters as rows (1 to 2 for each) "
     "generalizes significantly worse than SGD (by a thirtieth of the error of guessing: 3 points)",
     "section 4.3, last paragraph",
 )
@@ -549,7 +555,7 @@ def _overfits_ten_classes(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @_of_table(
-    "a perfect fit does not close the gap of ten classes: the solver is no closer to the network than SGD (by a "
+    "with ten classes a perfect fit does not close the gap: the solver is no closer to the network than SGD (by a "
     "thirtieth of the error of guessing: 3 points)",
     "section 4.3, last paragraph",
 )

@@ -133,7 +133,7 @@ def test_sgd_leaves_images_out(train, changes, verdict):
 )
 def test_a_wide_solver_generalizes_better_again_and_as_well_as_sgd(narrow, wide, changes, verdict):
     columns = [column(1, solver=narrow, **changes), column(2, solver=wide, linearized=0.9975, **changes)]
-    assert holds("with 4 parameters an image or more", columns) == [verdict]
+    assert holds("with 4 parameters per image or more", columns) == [verdict]
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_a_wide_solver_generalizes_better_again_and_as_well_as_sgd(narrow, wide,
 )
 def test_a_ridge_stands_between_the_solver_and_sgd(ridge, solver, train, verdicts):
     one = column(1, solver=solver, ridge=ridge, linearized=0.9884, train={"kernel_ridge": train})
-    assert holds("a ridge lets the solver", [one]) == verdicts
+    assert holds("with a ridge the solver", [one]) == verdicts
     alike = [column(1, seed, solver=0.92, ridge=0.988 + 1e-4 * seed, linearized=0.988) for seed in (0, 1, 2)]
-    assert holds("a ridge lets the solver", alike)[2] is True
+    assert holds("with a ridge the solver", alike)[2] is True
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def ten(width, **settings):
 def test_the_training_gap_is_reduced_against_ten_classes(binary, of_ten, changes, verdict):
     columns, classes = ([make(1, train={"linearized": t})] for make, t in ((column, binary), (ten, of_ten)))
     classes[0] |= changes
-    assert holds("greatly reduced against that of ten classes", columns, ten_classes=classes) == [verdict]
+    assert holds("greatly reduced compared with that of ten classes", columns, ten_classes=classes) == [verdict]
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_ten_classes_are_overfitted_and_a_fit_does_not_help(solver, settings, ve
     """400 images are 4,000 rows."""
     about = {"images": 400, "num_params": 4157, "network": 0.9, "linearized": 0.8}
     (classes,) = [[ten(0.2, **{**about, "solver": solver, **settings})]]
-    assert holds("of ten classes, too", [column(1)], ten_classes=classes) == [verdict]
+    assert holds("with ten classes, too", [column(1)], ten_classes=classes) == [verdict]
     assert holds("a perfect fit does not close the gap", [column(1)], ten_classes=classes) == [helps]
 
 
