@@ -189,9 +189,10 @@ def _solver_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
         images, rank, live = (of_size[name][at] for name in ("sizes", "rank", "live"))
         train = min(run["solver_by_size"]["train"][at] for run in runs)
         lost = "rank lost to the kernel's cut-off" if of_size["dual"][at] and rank < images and train < 1 else ""
+        narrow = f"x{width:g} (the paper: x1, x2, x5)" if train < 1 and width < 1 else ""
         paper = None if _departs(table, runs, solver=True) else _printed(table, width, "solver", "train")
         note = f"{runs[0]['num_params']:,} parameters, {live:,} of which move an output; rank {rank:,}"
-        subject, why = f"x{width:g}, {images:,} images", _any_of(_unlike_paper(runs), lost)
+        subject, why = f"x{width:g}, {images:,} images", _any_of(_unlike_paper(runs), lost or narrow)
         yield judged(subject, train == 1.0, train, "training accuracy", note, unless=why, paper=paper)
 
 

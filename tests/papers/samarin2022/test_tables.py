@@ -91,6 +91,11 @@ def test_all_parameters_count_in_whether_the_solver_can_fit(train, settings, ver
     assert "60,941 parameters, 59,100 of which move an output" in row["note"]
 
 
+@pytest.mark.parametrize(("train", "verdict"), [(1.0, True), (0.998, None)])
+def test_a_width_below_the_papers_cannot_refute_the_solver(train, verdict):
+    assert holds("the solver attains 100 %", [column(0.2, solver=0.98, train={"solver": train}, **FEW)]) == [verdict]
+
+
 @pytest.mark.parametrize(
     ("solver", "settings", "verdict"),
     [
