@@ -3,8 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from accuracy_by_width import KINDS, net_name
+from matplotlib.patches import Rectangle
 
 from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header, titled
+from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
@@ -12,7 +14,7 @@ _SETTINGS = ("net", "width", "seed", "data", "shift", "epochs", "decay_epochs")
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A row for each width and data set, a panel for each model: the mean over seeds of its test accuracy."""
+    """A row for each width and data set, a panel for each model: its test accuracy, the mean over seeds."""
     check_study(runs, "finite_width_grid")
     grids = [_grid(run) for run in runs]
     groups: dict[tuple, list[dict]] = {}
@@ -46,7 +48,9 @@ def _panel(ax, same: list[dict], kind: str) -> None:
     first = same[0]
     name = f"{KINDS[kind]}{net_name(first['net'])} ×{width_text(first['width'])}, {first['data']}"
     images = f"{first['train_images']:,} + {first['test_images']:,} images"
-    titled(ax, name, f"test accuracy in per cent, {images}, {first['epochs']} epochs", fontsize=7)
+    titled(
+        ax, name, f"test accuracy in per cent, {images}, {first['epochs']} epochs\nframe: the paper's best", fontsize=7
+    )
     ax.grid(visible=False)
     rates, decays = first["learning_rates"], first["weight_decays"]
     ax.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays])
@@ -59,6 +63,18 @@ def _panel(ax, same: list[dict], kind: str) -> None:
     for (i, j), value in np.ndenumerate(mean):
         text = f"{value:.1f}" if np.isfinite(value) else "diverged"
         ax.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if value < middle else "black")
+    rate, decay = _papers_best(first["net"], kind)
+    if rate in rates and decay in decays:
+        corner = (list(decays).index(decay) - 0.47, list(rates).index(rate) - 0.47)
+        for color, width in (("black", 4), ("white", 1.5)):
+            ax.add_patch(Rectangle(corner, 0.94, 0.94, fill=False, ec=color, lw=width))
+
+
+def _papers_best(net: str, kind: str) -> tuple[float, float]:
+    """The learning rate and weight decay that section 4.1 names."""
+    printed = printed_numbers("samarin2022")["fig5" if net == "alexnet" else "fig2"]
+    settings = printed["own_settings" if net == "alexnet" and kind == "linearized" else "settings"]
+    return settings["learning_rate"], settings["weight_decay"]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""What all experiments of the study set: the network, how wide it is, and its images."""
+"""What all experiments of the study set: the network, how wide it is, its images, and how it is trained."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from ntk_repro.experiments import DataSettings, StudyConfig, WeightDecaySettings
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import NetworkSettings
 from ntk_repro.ranges import check_counts, check_not_negative
+from ntk_repro.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,16 @@ class SgdSettings(WeightDecaySettings):
 
     weight_decay: float = 5e-5
     batch_size: int = 32
+
+    def recipe_for(self, loss: str, decay_epochs: int | None = None) -> Recipe:
+        """How a loss is minimized: at one learning rate, or at one that is divided by ten every `decay_epochs`.
+
+        Source: Samarin et al. 2022, sections 3 and 4 (SGD with momentum and weight decay).
+
+        Raises:
+            UserError: for a setting out of range.
+        """
+        recipe = Recipe(schedule="constant", loss=loss, **self.values(SgdSettings))
+        if decay_epochs is None:
+            return recipe
+        return dataclasses.replace(recipe, schedule="steps", decay_epochs=decay_epochs)

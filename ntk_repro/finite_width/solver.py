@@ -93,7 +93,7 @@ class Config(SgdSettings, FiniteWidthSettings):
             UserError: for a setting out of range.
         """
         loss = "mean_squared_error" if self.one_class is None else "squared_error"
-        return Recipe(schedule="constant", loss=loss, **self.values(SgdSettings))
+        return self.recipe_for(loss)
 
     @property
     def one_class(self) -> int | None:

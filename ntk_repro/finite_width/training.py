@@ -3,7 +3,6 @@
 Source: Samarin et al. 2022, section 4.1 (Figures 2 to 5 and A2, Tables A1 and A2).
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,16 +56,11 @@ class Config(SgdSettings, FiniteWidthSettings):
     def recipe(self) -> Recipe:
         """How both train.
 
-        Source: Samarin et al. 2022, sections 3 and 4 (squared loss, SGD with momentum and weight decay).
-
         Raises:
             UserError: for a setting out of range.
         """
         loss = "mean_squared_error" if self.loss_reduction == "mean" else "squared_error"
-        recipe = Recipe(schedule="constant", loss=loss, **self.values(SgdSettings))
-        if self.decay_epochs is None:
-            return recipe
-        return dataclasses.replace(recipe, schedule="steps", decay_epochs=self.decay_epochs)
+        return self.recipe_for(loss, self.decay_epochs)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Source: Samarin et al. 2022, section 3 (cross-entropy) and section 4 (double pre
 """
 
 import contextlib
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,14 +15,13 @@ from ntk_repro.data import Dataset, RegressionData
 from ntk_repro.experiments import experiment
 from ntk_repro.finite_width.settings import FiniteWidthSettings, SgdSettings
 from ntk_repro.finite_width.task import checked_images, targets
+from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.precision import cast, float64_scope
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, l2_distance, landmark_epochs, train
-
-KINDS = ("network", "linearized")
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,7 @@ class Config(SgdSettings, FiniteWidthSettings):
         Raises:
             UserError: for a setting out of range.
         """
-        recipe = Recipe(schedule="constant", loss=self.loss, **self.values(SgdSettings))
-        if self.decay_epochs is None:
-            return recipe
-        return dataclasses.replace(recipe, schedule="steps", decay_epochs=self.decay_epochs)
+        return self.recipe_for(self.loss, self.decay_epochs)
 
     @property
     def kinds(self) -> tuple[str, ...]:

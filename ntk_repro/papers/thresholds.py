@@ -37,7 +37,7 @@ LARGE = Threshold(
 SECOND_DECIMAL = Threshold(
     0.001, "agrees up to the second decimal place, matches, fluctuations in the second decimals", "0.1 points"
 )
-ABOUT_PER_CENT = Threshold(0.01, "about 93 % (accuracy)", "1 point")
+ABOUT_PER_CENT = Threshold(0.01, "about 93 %, close to 100 % (accuracy)", "1 point")
 
 # Distances between a network and its linearization.
 NEARLY_IDENTICAL = Threshold(

@@ -20,7 +20,6 @@ class Statement:
         figure: id of the figure that checks it, or should.
         claims: the claims of the figure that check it.
         fault: what these judge differently from the paper; empty where they judge what it says.
-        plan: how it is to be judged.
     """
 
     id: str
@@ -32,7 +31,6 @@ class Statement:
     figure: str = ""
     claims: tuple[str, ...] = ()
     fault: str = ""
-    plan: str = ""
 
     @property
     def state(self) -> str:

@@ -155,8 +155,8 @@ def flow_bounds(path: Path, limit: Limit) -> PerNetwork:
     bound = growth * sigma * np.linalg.norm(lin_train[:, :1], axis=2)
     apart = np.linalg.norm(difference, axis=2)
 
-    # Both integrands of S104 and S105 without their exponential: E_s times -(g_lin - g) + g_lin.
-    integrand = limit.eta_0 * np.einsum("stij,stj->sti", change, -difference + lin_train)
+    # The two integrands together, without their exponential: E_s times -(g_lin - g) + g_lin.
+    integrand = limit.eta_0 * np.einsum("stij,stj->sti", change, path.residuals)
     fine, coarse = (_simpson(limit.eta_0 * path.kernel[:, 0], integrand, stride) for stride in (1, 2))
     scale = apart.max(axis=1)
     shared = slice(None, len(fine[0]), 2)

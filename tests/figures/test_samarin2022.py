@@ -97,7 +97,7 @@ def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     shrinks = by_statement["the gap in test accuracy shrinks with width"]
     assert (shrinks["holds"], shrinks["number"]) == (True, pytest.approx(-0.055))
     assert "from 7.00 points (95 % 7.00 to 7.00, 2 seeds)" in shrinks["note"]
-    assert by_statement["the network gains little from width"]["holds"]
+    assert by_statement["the network gains little from width"]["holds"] is None  # it may yet gain, up to x60
     assert by_statement["the linearization gains appreciably from width"]["holds"]
     printed = by_statement["the gaps in test accuracy are those that the paper prints"]
     assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
@@ -109,7 +109,7 @@ def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path):
     runs += [trained(tmp_path, 2.0, seed, linearized=0.95 + 0.01 * (seed == 3)) for seed in (2, 3)]
     (shrinks,) = claims("fig2", draw("accuracy_by_width", runs), "shrinks")
     assert shrinks["number"] == pytest.approx(0.02 - 0.03)  # of seed 2, the only one at both widths
-    assert "1 seed, of the images" in shrinks["note"]
+    assert "over draws of the images, 1 seed" in shrinks["note"]
 
 
 def test_without_a_seed_in_common_nothing_is_decided(tmp_path):
@@ -183,7 +183,7 @@ def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
     assert curves[0]["outputs_apart_by_seed"] == pytest.approx([APART] * 2)
     rows = claims("figA2", drawing)
     assert (rows[0]["subject"], rows[0]["holds"]) == ("mean of the outputs", True)
-    assert (rows[-1]["subject"], rows[-1]["holds"], rows[-1]["number"]) == ("x4", True, pytest.approx(APART / 0.5))
+    assert (rows[-1]["subject"], rows[-1]["holds"], rows[-1]["number"]) == ("x4", None, pytest.approx(APART / 0.5))
     refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
 
@@ -380,7 +380,7 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     assert cells[3, -1] == "LeNet ×1, mnist, squared error, rate 0.1, double precision"
     assert len(drawing.picture.axes[1].lines) == 3
     found = {row["statement"].split(" (")[0]: row["holds"] for row in claims("variants", drawing)}
-    assert list(found.values()) == [True, True, True]
+    assert list(found.values()) == [None, True, True]  # the settings of each loss were not searched for
 
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):

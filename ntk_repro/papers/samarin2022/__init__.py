@@ -6,9 +6,12 @@ from typing import Any
 from ntk_repro.papers.figure import Paper
 from ntk_repro.papers.resources import printed_numbers
 
-__all__ = ["PAPER", "departures", "printed_for", "width_text"]
+__all__ = ["PAPER", "WIDEST", "departures", "printed_for", "width_text"]
 
 PAPER = Paper("samarin2022", "Samarin", 2022, "Feature learning and random features in standard finite-width CNNs")
+
+WIDEST = {"lenet5": 60, "alexnet": 4}
+"""The largest width factor of the paper, by network; the smallest is 1."""
 
 
 def printed_for(block: str, data: str) -> dict[str, Any]:

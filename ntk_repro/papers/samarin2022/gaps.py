@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import departures, width_text
+from ntk_repro.papers.samarin2022 import WIDEST, departures, width_text
 from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
 from ntk_repro.papers.thresholds import LARGE, SIGNIFICANT
 
@@ -24,7 +24,6 @@ DATA_NAMES = {"fig2": "MNIST", "fig3": "shifted MNIST", "fig4": "CIFAR-10", "fig
 
 _SETTINGS = ("learning_rate", "weight_decay")
 _NETS = {"fig2": "lenet5", "fig3": "lenet5", "fig4": "lenet5", "fig5": "alexnet"}
-_WIDEST = {"lenet5": 60.0, "alexnet": 4.0}  # of the paper
 _LEARNT = LARGE * _GUESSING_ERROR  # training accuracy above the rate of the largest class (ours)
 _FITTED = 0.95  # training accuracy; the paper's networks fit their data (ours)
 
@@ -145,8 +144,8 @@ def at_papers_settings(panel: Numbers, figure: str) -> str:
 def unlike_paper(panel: Numbers, figure: str, *pairs: Pair, of: Sequence[str] = KINDS) -> str:
     """Why the panel cannot show what the paper says of its figure; "" where it can.
 
-    The network and the data are the paper's (or a part of them). Below the paper's settings the networks have fitted
-    their training images and the linearizations have learnt something.
+    The network and the data are the paper's (or a part of them), the widths at least x1. Below the paper's settings the
+    networks have fitted their training images and the linearizations have learnt something.
 
     Args:
         panel: the panel.
@@ -160,30 +159,42 @@ def unlike_paper(panel: Numbers, figure: str, *pairs: Pair, of: Sequence[str] = 
         return f"on {panel['data']} (the paper: {DATA_NAMES[figure]})"
     if bool(panel["shift"]) != (figure == "fig3"):
         return f"images shifted by up to {panel['shift']} pixels (the paper: {7 if figure == 'fig3' else 0})"
+    narrow = sorted({pair.width for pair in pairs if pair.width < 1})
+    if narrow:
+        return f"x{width_text(narrow[0])} (the paper: x1 to x{WIDEST[panel['net']]})"
     return "" if not at_papers_settings(panel, figure) else _untrained(panel, pairs, of)
 
 
 def _untrained(panel: Numbers, pairs: Sequence[Pair], of: Sequence[str]) -> str:
-    least = {"network": _FITTED, "linearized": panel["majority_rate"] + _LEARNT}
     found = []
     for kind in of:
         for pair in pairs:
-            reached, name = mean(getattr(pair, kind)["train"].values()), NAMES[kind]
-            if not reached >= least[kind]:
-                at = f"at x{width_text(pair.width)}"
-                found.append(f"{name} has {reached:.1%} training accuracy {at} (trained: {least[kind]:.0%})")
-    return ", ".join(found)
+            found.append(untrained(kind, pair.width, getattr(pair, kind)["train"].values(), panel["majority_rate"]))
+    return ", ".join(filter(None, found))
 
 
-def not_all_widths(panel: Numbers, holds: bool | None, narrow: Pair, wide: Pair) -> str:
-    """Why these widths do not show a trend from standard width, or do not refute one; "" where they do.
-
-    One that does not hold is refuted only by the paper's whole range.
-    """
-    widest = _WIDEST.get(panel["net"], math.inf)
-    if narrow.width == 1 and (holds is not False or wide.width >= widest):
+def untrained(kind: str, width: float, accuracies: Iterable[float | None], majority_rate: float) -> str:
+    """Says where the mean training accuracy of a model is that of one that has hardly been trained; "" where not."""
+    least = _FITTED if kind == "network" else majority_rate + _LEARNT
+    reached = mean(accuracies)
+    if reached >= least:
         return ""
-    return f"{range_text(narrow, wide)} (the paper: x1 to x{widest:g})"
+    return f"{NAMES[kind]} has {reached:.1%} training accuracy at x{width_text(width)} (trained: {least:.0%})"
+
+
+def not_all_widths(net: str, narrow: float, wide: float, *, part: bool) -> str:
+    """Why widths from `narrow` to `wide` do not decide what the paper says of width; "" where they do.
+
+    Args:
+        net: name of the network, of `WIDEST`.
+        narrow: the narrowest width.
+        wide: the widest.
+        part: whether a part of the paper's widths, from x1 on, is enough.
+    """
+    widest = WIDEST.get(net, math.inf)
+    if narrow == 1 and (part or wide >= widest):
+        return ""
+    return f"x{width_text(narrow)} to x{width_text(wide)} (the paper: x1 to x{widest:g})"
 
 
 def range_text(narrow: Pair, wide: Pair) -> str:
@@ -211,5 +222,5 @@ def certainty(interval: Interval, scale: float = 1.0) -> str:
     seeds = {0: "no seed in common", 1: "1 seed"}.get(interval.seeds, f"{interval.seeds} seeds")
     if not math.isfinite(interval.low):
         return f" ({seeds})"
-    of = seeds if interval.seeds > 1 else f"{seeds}, of the images"
+    of = seeds if interval.seeds > 1 else f"over draws of the images, {seeds}"
     return f" (95 % {scale * interval.low:.2f} to {scale * interval.high:.2f}, {of})"

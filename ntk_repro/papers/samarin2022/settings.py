@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, departures
+from ntk_repro.papers.samarin2022 import PAPER, WIDEST, departures
 from ntk_repro.papers.statistics import Interval, all_hold, signed_sum
 from ntk_repro.papers.thresholds import SECOND_DECIMAL
 
@@ -13,15 +13,14 @@ Point = tuple[float, float]
 """A learning rate and a weight decay."""
 
 _FIGURES = {("lenet5", "mnist"): "fig2", ("lenet5", "cifar10"): "fig4", ("alexnet", "snakes"): "fig5"}
-_WIDEST = {"lenet5": 60, "alexnet": 4}
 
 
 def _points(grid: Numbers) -> list[Point]:
     return [(rate, decay) for rate in grid["learning_rates"] for decay in grid["weight_decays"]]
 
 
-def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: Point) -> Interval:
-    """The test accuracy at the first point less that at the second, mean over models and widths."""
+def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: Point, of: int) -> Interval:
+    """The test accuracy at the first point less that at the second, mean over models and widths; one of `of` leads."""
     cells = sorted({(kind, grid["width"]) for kind in kinds for grid in grids})
     terms, weights = [], []
     for kind, width in cells:
@@ -29,7 +28,7 @@ def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: 
             of_width = [grid for grid in grids if grid["width"] == width]
             terms.append({grid["seed"]: grid[kind][_points(grid).index(point)] for grid in of_width})
             weights.append(sign / len(cells))
-    return signed_sum(terms, weights, min(grid["test_images"] for grid in grids))
+    return signed_sum(terms, weights, min(grid["test_images"] for grid in grids), of=of)
 
 
 def _away(grids: Sequence[Numbers], named: Point) -> str:
@@ -45,7 +44,7 @@ def _away(grids: Sequence[Numbers], named: Point) -> str:
     widths = {grid["width"] for grid in grids}
     reasons = [departures(figure, {**first, **own})]
     reasons.append(f"{len(missing)} points of the paper's grid are left out" if missing else "")
-    reasons.append("" if {1, _WIDEST[net]} <= widths else f"x1 or x{_WIDEST[net]} is left out")
+    reasons.append("" if {1, WIDEST[net]} <= widths else f"x1 or x{WIDEST[net]} is left out")
     return "; ".join(filter(None, reasons))
 
 
@@ -56,7 +55,7 @@ def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> I
         others = [point for point in _points(grids[0]) if point != named]
         if named not in _points(grids[0]) or not others:
             continue
-        leads = {point: _lead(grids, kinds, point, named) for point in others}
+        leads = {point: _lead(grids, kinds, point, named, len(others)) for point in others}
         # A training that diverged is not ahead.
         known = {point: lead for point, lead in leads.items() if math.isfinite(lead.mean)}
         holds = all_hold(*(lead.below(SECOND_DECIMAL) for lead in known.values()))

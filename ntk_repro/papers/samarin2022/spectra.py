@@ -12,14 +12,13 @@ import numpy as np
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
-from ntk_repro.papers.samarin2022 import PAPER, departures, printed_for
+from ntk_repro.papers.samarin2022 import PAPER, WIDEST, departures, printed_for
 from ntk_repro.papers.statistics import Interval, all_hold, student_interval
-from ntk_repro.papers.thresholds import MARGINAL, MUCH
+from ntk_repro.papers.thresholds import ABOUT_PER_CENT, MARGINAL, MUCH
 
 _JUDGED = "effective_rank_of_kernel"
 _LEAST_ROWS = 1000  # of fewer a small share says little
-_PAPER_WIDTHS = {"lenet5": (1, 60), "alexnet": (1, 4)}
-_NEARLY_100 = 0.99  # our reading of "close to 100 %"
+_NEARLY_100 = 1 - ABOUT_PER_CENT
 
 
 def _subject(line: Numbers) -> str:
@@ -67,9 +66,9 @@ def _elsewhere(line: Numbers, holds: bool | None) -> str:
 
     LeNet's on a part of MNIST may show what the paper says, of fewer images and widths, and cannot refute it.
     """
-    least, most = _PAPER_WIDTHS.get(line["net"], (1, math.inf))
-    ends = f"widths x{line['widths'][0]:g} to x{line['widths'][-1]:g} (the paper: x{least:g} to x{most:g})"
-    inside = line["widths"][0] >= least and len(line["widths"]) > 1
+    most = WIDEST.get(line["net"], math.inf)
+    ends = f"widths x{line['widths'][0]:g} to x{line['widths'][-1]:g} (the paper: x1 to x{most:g})"
+    inside = line["widths"][0] >= 1 and len(line["widths"]) > 1
     departs = departures("fig6", line)
     if line["net"] == "lenet5" and inside and printed_for("fig2", line["data"]) and holds:
         return ""
@@ -110,7 +109,9 @@ def _far_below_the_rows(line: Numbers) -> Iterator[Verdict]:
     yield judged(_subject(line), holds, largest, "largest effective rank over the number of rows", *notes, unless=why)
 
 
-@claim("on shifted digits it grows less than on centred ones", place="section 4.2; Figure 6, left")
+@claim(
+    "on shifted digits the kernel's effective rank grows less than on centred ones", place="section 4.2; Figure 6, left"
+)
 def _less_pronounced_when_shifted(numbers: Numbers) -> Iterator[Verdict]:
     meaning = "growth when shifted over that when centred"
     centred = {(line["net"], line["data"]): line for line in reversed(numbers["lines"]) if line["shift"] == 0}
@@ -133,7 +134,7 @@ def _less_growth(line: Numbers, other: Numbers, name: str) -> Interval:
     return student_interval([wide[s] - narrow[s] - (wide_0[s] - narrow_0[s]) for s in seeds])
 
 
-@claim("AlexNet's grows marginally (by at most 25 %)", place="section 4.2; Figure 6, right")
+@claim("AlexNet's effective rank grows marginally (by at most 25 %)", place="section 4.2; Figure 6, right")
 def _marginal(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "alexnet"):
         growth = _growth(line, _JUDGED)
@@ -145,12 +146,9 @@ def _marginal(numbers: Numbers) -> Iterator[Verdict]:
 @claim("600 images are 6,000 rows, and the kernel has full rank", place="section 4.2; Figure 6, caption")
 def _full_rank(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "lenet5"):
-        vanishing = max(line["vanishing"])
-        holds, why = (
-            line["rows"] == 6000 and vanishing == 0,
-            "" if line["n_train"] == 600 else f"{line['n_train']} images",
-        )
-        yield judged(_subject(line), holds, vanishing, f"vanishing of {line['rows']:,} singular values", unless=why)
+        vanishing, meaning = max(line["vanishing"]), f"vanishing of {line['rows']:,} singular values"
+        why = "" if line["n_train"] == 600 else f"{line['n_train']} images"
+        yield judged(_subject(line), line["rows"] == 6000 and vanishing == 0, vanishing, meaning, unless=why)
 
 
 @claim(
@@ -165,10 +163,9 @@ def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
         flow = student_interval(_values(line, "flow_train_accuracy")[0])
         holds = all_hold(fitted.below(_NEARLY_100), flow.below(_NEARLY_100))
         meaning = "training accuracy with the directions that training reaches"
-        note = (
-            f"{reached:,.0f} of {line['rows']:,} directions, gradient flow {flow.mean:.1%}; all of them fit all images"
-        )
+        note = f"{reached:,.0f} of {line['rows']:,} directions, gradient flow {flow.mean:.1%}"
         why = "" if line["widths"][0] == 1 else "no x1"
+        why = why or ("" if printed_for("fig2", line["data"]) else f"{line['data']}, not MNIST")
         why = why or ("fewer images than the paper's 600" if holds is not True and line["n_train"] != 600 else "")
         yield judged(_subject(line), holds, fitted.mean, meaning, note, unless=why)
 

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import erf
 
 from ntk_repro.gram import erf_expectations, relu_expectations
-from ntk_repro.wide_limit.formulas.measured import Measured, residual
+from ntk_repro.wide_limit.formulas.measured import Measured, residual, worst
 
 _PAIRS = 50
 
@@ -65,7 +65,7 @@ def _arc_cosine(degree: int):
         }[degree]
         expected = np.array([_over_angle(x, y, degree) for x, y in pairs])
         found = [residual(norms**degree * j / (2 * np.pi), expected) for j in forms]
-        return max(found, key=lambda measured: measured[0])
+        return worst(found)
 
     return formula
 
@@ -90,8 +90,8 @@ def _erf(order: int):
             2 / np.pi * np.arcsin(2 * k12 / np.sqrt((1 + 2 * k11) * (1 + 2 * k22))),
             4 / np.pi * determinant**-0.5,
         )[order]
-        found = [residual(formula, expected) for formula in (as_printed, erf_expectations(k11, k12, k22)[order])]
-        return max(found, key=lambda measured: measured[0])
+        found = [residual(form, expected) for form in (as_printed, erf_expectations(k11, k12, k22)[order])]
+        return worst(found)
 
     return formula
 

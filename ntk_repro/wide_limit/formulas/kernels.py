@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, empirical_gram, fcn_kernels
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
-from ntk_repro.wide_limit.formulas.measured import Measured, exact, furthest, residual
+from ntk_repro.wide_limit.formulas.measured import Measured, exact, furthest, residual, worst
 
 Kernel = Float[np.ndarray, "n n"]
 
@@ -56,7 +56,7 @@ def _recursion(which: int):
                     ours = fcn_kernels(x, depth=depth, activation=activation, sigma_w=1.5**0.5, sigma_b=sigma_b)
                     theirs = fcn_kernel(x, activation, depth, sigma_b)
                     found.append(residual(ours[which][apart], (theirs.nngp, theirs.ntk)[which][apart]))
-        return max(found, key=lambda measured: measured[0])
+        return worst(found)
 
     return formula
 
@@ -140,8 +140,8 @@ def block_errors(
 ) -> tuple[Float[np.ndarray, "quantities seeds"], ...]:
     """Of random networks of one width, how far parts of their kernels are from what they converge to, relatively.
 
-    Rows: blocks of different outputs, of which Eq. (S28) makes 0; blocks of equal outputs less one another; the
-    readout's part less K (S31); the other layers' part less sigma_w^2 Theta T' (S35).
+    Rows: blocks of different outputs, which are 0 in Eq. (S28); blocks of equal outputs less their mean; the readout's
+    part less K (S31); the other layers' part less sigma_w^2 Theta T' (S35).
     """
     k, theta = fcn_kernels(x, depth=2, activation="relu", sigma_w=2**0.5, sigma_b=0.3)
     module = build_model("fcn", hidden=width, depth=2, activation="relu", sigma_w=2**0.5, sigma_b=0.3, num_outputs=3)

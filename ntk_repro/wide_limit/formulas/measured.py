@@ -1,6 +1,7 @@
 """How a formula is measured: by a number and an interval that contains it."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,11 @@ def residual(computed: Values, expected: Values) -> Measured:
     """The largest difference, as a share of the largest expected number."""
     computed, expected = np.asarray(computed, np.float64), np.asarray(expected, np.float64)
     return exact(np.abs(computed - expected).max() / np.abs(expected).max())
+
+
+def worst(found: Sequence[Measured]) -> Measured:
+    """The largest of several numbers."""
+    return max(found, key=lambda measured: measured[0])
 
 
 def furthest(values: Values, errors: Values) -> Measured:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ntk_repro.gp import Gaussian, nngp_posterior, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import fcn_kernels
 from ntk_repro.wide_limit.formulas.kernels import fcn_kernel
-from ntk_repro.wide_limit.formulas.measured import Measured, exact, residual
+from ntk_repro.wide_limit.formulas.measured import Measured, exact, residual, worst
 
 _TRAIN, _TEST, _SIZE = 8, 5, 12
 _TIMES = (0.3, 3.0, 30.0)  # eta t; the smallest eigenvalue of the kernels is about 0.1
@@ -59,7 +59,7 @@ def _conditional(part: str):
             "covariance": case.k_test_test - case.k_test @ inverse @ case.k_test.T,
         }[part]
         ours = getattr(nngp_posterior(*case.nngp), part)
-        return max(residual(printed, expected), residual(ours, expected), key=lambda measured: measured[0])
+        return worst([residual(printed, expected), residual(ours, expected)])
 
     return formula
 
@@ -69,14 +69,10 @@ def _learned(kernel: np.ndarray, t: float) -> np.ndarray:
     return np.linalg.inv(kernel) @ (np.eye(len(kernel)) - scipy.linalg.expm(-kernel * t))
 
 
-def _worst(found: list[Measured]) -> Measured:
-    return max(found, key=lambda measured: measured[0])
-
-
 def _mean(rng: np.random.Generator) -> Measured:
     """Eq. (14)."""
     case = Case.random(rng)
-    return _worst([residual(case.trained(t).mean, case.theta_test @ _learned(case.theta, t) @ case.y) for t in _TIMES])
+    return worst([residual(case.trained(t).mean, case.theta_test @ _learned(case.theta, t) @ case.y) for t in _TIMES])
 
 
 def _covariance(rng: np.random.Generator) -> Measured:
@@ -92,9 +88,9 @@ def _covariance(rng: np.random.Generator) -> Measured:
         inverse = np.linalg.inv(case.theta)
         middle = case.theta_test @ inverse @ decay @ case.k @ decay @ inverse @ case.theta_test.T
         expected = map_ @ joint @ map_.T
-        found += [residual(form, expected) for form in (case.k_test_test + middle - cross - cross.T,)]
-        found.append(residual(case.trained(t).covariance, expected))
-    return _worst(found)
+        printed = case.k_test_test + middle - cross - cross.T
+        found += [residual(form, expected) for form in (printed, case.trained(t).covariance)]
+    return worst(found)
 
 
 def _limit(part: str):
@@ -106,7 +102,7 @@ def _limit(part: str):
         cross = a @ case.k_test.T
         printed = {"mean": a @ case.y, "covariance": case.k_test_test + a @ case.k @ a.T - cross - cross.T}[part]
         late = 60 / np.linalg.eigvalsh(case.theta)[0]
-        return _worst([residual(getattr(case.trained(t), part), printed) for t in (late, np.inf)])
+        return worst([residual(getattr(case.trained(t), part), printed) for t in (late, np.inf)])
 
     return formula
 
@@ -123,7 +119,7 @@ def _readout(part: str):
             }[part]
             same = ntk_gp_posterior(case.k, case.k_test, *case.nngp, t)
             found += [residual(getattr(one, part), printed) for one in (same, readout_posterior(*case.nngp, t))]
-        return _worst(found)
+        return worst(found)
 
     return formula
 
@@ -183,7 +179,7 @@ def _identity_is_a_posterior(rng: np.random.Generator) -> Measured:
     nngp = k[train, train], k[test, train], k[test, test], rng.normal(size=(12, 1))
     trained, posterior = ntk_gp_posterior(theta[train, train], theta[test, train], *nngp), nngp_posterior(*nngp)
     parts = ((trained.mean, posterior.mean), (trained.covariance, posterior.covariance))
-    return _worst([residual(*part) for part in parts])
+    return worst([residual(*part) for part in parts])
 
 
 FORMULAS = {

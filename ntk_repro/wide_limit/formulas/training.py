@@ -171,8 +171,8 @@ def _momentum_flow(of_weights: bool):
     def formula(rng: np.random.Generator) -> Measured:
         features, y = _linear_model(rng)
         etas, distances = 10.0 ** np.arange(-2, -6, -1), []
-        operator, force = (features.T @ features, features.T @ y) if of_weights else (features @ features.T, None)
-        force = features @ features.T @ y if force is None else force
+        kernel = features @ features.T
+        operator, force = (features.T @ features, features.T @ y) if of_weights else (kernel, kernel @ y)
         size = len(force)
 
         def flow(_, state: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_narrow_networks_have_fewer_parameters_than_rows(counts, verdicts):
 
 @pytest.mark.parametrize(("count", "verdict"), [(57_044_810, True), (200_000, False)])
 def test_alexnet_is_over_parameterized(count, verdict):
-    assert holds("AlexNet x1 is well over-parameterized", alexnet(count), line()) == [True, verdict]
+    assert holds("AlexNet x1 is well over-parameterized", alexnet(count), line()) == [verdict]
 
 
 @pytest.mark.parametrize(("counts", "verdicts"), [([60_941, 6_052_601], [True, True]), ([5e6, 3e6], [False, False])])
@@ -84,6 +84,7 @@ def grids(best, others, **changes):
         ((0.99, 0.991, 0.99), (0.995, 0.996, 0.995), {}, False),
         ((0.99, 0.991, 0.99), (0.991, 0.986, 0.996), {}, None),
         ((0.99,), (0.9905,), {}, None),
+        ((0.99, 0.99, 0.99), (0.993, 0.994, 0.995), {}, None),  # ahead by three seeds, but one of 19 leads
         ((0.99, 0.991, 0.99), (0.985, 0.986, 0.985), {"train_images": 1500}, None),
         ((0.99, 0.991, 0.99), (0.985, 0.986, 0.985), {"data": "mnist5k"}, None),
     ],

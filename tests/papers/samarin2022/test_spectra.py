@@ -88,7 +88,7 @@ def test_the_effective_rank_is_far_below_the_rows(start, growth, changes, verdic
 )
 def test_growth_is_compared_seed_by_seed(shifted, verdict):
     both = line({KERNEL: RISING[: len(shifted)]}), line({KERNEL: shifted}, shift=7)
-    assert holds("on shifted digits it grows less", *both) == [verdict]
+    assert holds("on shifted digits the kernel's effective rank grows less", *both) == [verdict]
 
 
 @pytest.mark.parametrize(
