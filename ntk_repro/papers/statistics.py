@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -25,20 +25,11 @@ def difference(first: Number, second: Number) -> Number:
     return None if first is None or second is None else first - second
 
 
-def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "last"] = "drop") -> float:
-    """Spearman's rank correlation; nan where y is constant or fewer than three points are left.
-
-    Args:
-        x: positions.
-        y: values; None and nan are missing.
-        missing: "drop" leaves out the points without a value; "last" ranks them above every number, for values that
-            are missing because they lie beyond the observed range (a loss that was never reached).
-    """
+def spearman(x: Sequence[float], y: Sequence[Number]) -> float:
+    """Spearman's rank correlation; nan where y is constant or fewer than three points have a value."""
     from scipy.stats import rankdata
 
     values = np.array(y, float)
-    if missing == "last":
-        values[np.isnan(values)] = np.inf
     known = ~np.isnan(values)
     pairs = np.stack([np.asarray(x, float)[known], values[known]])
     # Two points always correlate perfectly.
@@ -94,40 +85,27 @@ def power_law_fit(
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
 
-class Lead(NamedTuple):
-    """How far one curve is ahead of another.
+def last_crossing(index: Sequence[float], first: Sequence[Number], second: Sequence[Number]) -> float:
+    """Where the first curve falls behind the second for good, by straight lines between the points.
 
-    Attributes:
-        below: share of the indices below the crossing (of all where there is none) at which it is ahead.
-        crossing: where the straight lines between the points meet after which it is never ahead again; the first
-            index where it is never ahead, None where it is ahead at the last index.
-        share: share of all indices at which it is ahead; nan where no index has both values.
-        compared: number of indices that have both values; the others are left out of everything.
+    Points where one of them is missing (None, nan) are left out.
+
+    Returns:
+        The first index where it is never ahead, infinity where it is ahead at the last, nan where all are left out.
     """
-
-    below: float
-    crossing: float | None
-    share: float
-    compared: int
-
-
-def ahead_until_crossing(index: Sequence[float], first: Sequence[Number], second: Sequence[Number]) -> Lead:
-    """How far the first curve is ahead of the second; points where one of them is missing (None, nan) are left out."""
     at, lead = np.asarray(index, float), np.array(first, float) - np.array(second, float)
     at, lead = at[~np.isnan(lead)], lead[~np.isnan(lead)]
     if not len(lead):
-        return Lead(math.nan, None, math.nan, 0)
+        return math.nan
     order = np.argsort(at)
     at, lead = at[order], lead[order]
-    ahead = lead > 0
-    share, compared = float(ahead.mean()), len(at)
-    if not ahead.any():
-        return Lead(0.0, float(at[0]), share, compared)
-    last = int(np.flatnonzero(ahead)[-1])
+    ahead = np.flatnonzero(lead > 0)
+    if not len(ahead):
+        return float(at[0])
+    last = int(ahead[-1])
     if last == len(at) - 1:
-        return Lead(share, None, share, compared)
-    crossing = float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
-    return Lead(float(ahead[: last + 1].mean()), crossing, share, compared)
+        return math.inf
+    return float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
 
 
 class Interval(NamedTuple):
@@ -314,17 +292,6 @@ def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) ->
     with np.errstate(invalid="ignore"):  # two infinite ones do not differ
         rise = value[second] - value[first]
     return rise, np.abs(rise) > _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
-
-
-def margin(first: float, second: float, samples: int) -> float:
-    """Two standard errors of the difference of two accuracies, as if measured on independent samples of this size.
-
-    On the same samples the standard error is smaller, so a difference above the margin is not noise.
-
-    >>> round(margin(0.5, 0.5, 200), 3)
-    0.1
-    """
-    return _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance([first, second]) / samples)
 
 
 def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (1.0, 1.0)) -> float:

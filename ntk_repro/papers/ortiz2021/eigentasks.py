@@ -30,7 +30,7 @@ from ntk_repro.papers.ortiz2021.curves import (
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import (
     Interval,
-    ahead_until_crossing,
+    last_crossing,
     mean_and_errors,
     number,
     signed_sum,
@@ -298,9 +298,8 @@ def _redrawn_crossing(curves: Numbers) -> Interval:
         values, errors = means(curves, model)
         noise = rng.standard_normal((_REDRAWN, len(values))) * errors
         rows.append(np.concatenate([values[None], values + noise]))
-    found = (ahead_until_crossing(curves["index"], one, two) for one, two in zip(*rows, strict=True))
-    crossings = [math.inf if lead.crossing is None else lead.crossing for lead in found]
-    if np.isnan(rows).all(axis=(1, 2)).any():
+    crossings = [last_crossing(curves["index"], one, two) for one, two in zip(*rows, strict=True)]
+    if math.isnan(crossings[0]):
         return Interval(math.nan, math.nan, math.nan, 0)
     low, high = np.quantile(crossings[1:], (0.025, 0.975), method="inverted_cdf")
     return Interval(crossings[0], float(low), float(high), 1)
