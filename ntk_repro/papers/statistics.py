@@ -144,30 +144,59 @@ class Interval(NamedTuple):
 
 
 def all_hold(*verdicts: bool | None) -> bool | None:
-    """True where all of several verdicts are, False where one is; None else."""
-    return False if any(one is False for one in verdicts) else None if None in verdicts else True
+    """True where all of several verdicts are, False where one is not; None else."""
+    return False if False in verdicts else None if None in verdicts else True
 
 
-def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1) -> Interval:
+def any_holds(*verdicts: bool | None) -> bool | None:
+    """True where one of several verdicts is, False where none is; None else."""
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def student_interval(
+    values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1, complete: bool = False
+) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
         predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
         of: how many intervals are looked at for one that decides; each is then wider (Bonferroni).
+        complete: whether there is no interval where the value of a seed is missing, because what is missing, such as
+            a training that diverged, counts against the statement.
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
     """
-    from scipy.stats import t
-
     finite = np.array(values, float)
     finite = finite[np.isfinite(finite)]
-    seeds = len(finite)
-    mean, half = float(finite.mean()) if seeds else math.nan, math.nan
-    if seeds > 1:
-        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
+    if not len(finite) or (complete and len(finite) < len(values)):
+        return Interval(math.nan, math.nan, math.nan, 0)
+    deviation = float(finite.std(ddof=1)) if len(finite) > 1 else None
+    return interval_from_moments(float(finite.mean()), deviation, len(finite), predict=predict, of=of)
+
+
+def interval_from_moments(
+    mean: float, deviation: Number, seeds: int, *, predict: bool = False, of: int = 1
+) -> Interval:
+    """`student_interval` of seeds of which mean and standard deviation are known; without ends for a single one."""
+    from scipy.stats import t
+
+    half = math.nan
+    if seeds > 1 and deviation is not None:
+        half = float(deviation * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
+
+
+def largest(intervals: Sequence[Interval]) -> Interval:
+    """The largest of several means, of intervals that allow for the choice (`of` in `student_interval`).
+
+    It is above a limit where one of them is, and below where all are.
+    """
+    ends = np.array([interval[:3] for interval in intervals], float).reshape(-1, 3)
+    mean, low = (max(column[~np.isnan(column)], default=math.nan) for column in ends.T[:2])
+    high = max(ends[:, 2]) if len(ends) and not np.isnan(ends[:, 2]).any() else math.nan
+    return Interval(float(mean), float(low), float(high), min((one.seeds for one in intervals), default=0))
 
 
 def resampled_moments(

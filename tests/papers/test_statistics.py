@@ -8,7 +8,11 @@ from scipy import stats
 
 from ntk_repro.papers.statistics import (
     Interval,
+    all_hold,
+    any_holds,
     deviation_interval,
+    interval_from_moments,
+    largest,
     last_crossing,
     left_the_majority,
     mean_and_errors,
@@ -115,6 +119,40 @@ def test_the_interval_is_that_of_students_t_from_two_values_on():
 def test_an_interval_that_contains_the_limit_decides_nothing(low, high, above, below, within):
     interval = Interval((low + high) / 2, low, high, 3)
     assert (interval.above(1), interval.below(1), interval.within(1, 3)) == (above, below, within)
+
+
+def test_an_interval_of_seeds_is_also_that_of_their_moments():
+    values = [0.1, 0.4, 0.35, 0.2]
+    moments = float(np.mean(values)), float(np.std(values, ddof=1)), 4
+    for options in ({}, {"predict": True}, {"of": 3}):
+        assert interval_from_moments(*moments, **options) == pytest.approx(student_interval(values, **options))
+    assert math.isnan(interval_from_moments(0.5, None, 1).low)
+
+
+def test_a_training_that_diverged_is_not_left_out_of_a_complete_interval():
+    assert student_interval([1.0, 2.0], complete=True) == student_interval([1.0, 2.0])
+    missing = student_interval([1.0, 2.0, None], complete=True)
+    assert (missing.above(), missing.seeds) == (None, 0)
+
+
+def test_verdicts_are_joined_by_all_and_by_any():
+    for verdicts, every, some in (
+        ((True, True), True, True),
+        ((True, None), None, True),
+        ((True, False), False, True),
+        ((None, False), False, None),
+        ((False, False), False, False),
+    ):
+        assert (all_hold(*verdicts), any_holds(*verdicts)) == (every, some)
+
+
+def test_the_largest_of_several_is_above_where_one_is_and_below_where_all_are():
+    low, high, wide = Interval(1, 0, 2, 3), Interval(5, 4, 6, 3), Interval(2, -3, 7, 3)
+    assert largest([low, high]) == (5, 4, 6, 3)
+    assert largest([low, high, wide]) == (5, 4, 7, 3)
+    unknown = largest([low, Interval(3, math.nan, math.nan, 1)])
+    assert (unknown.mean, unknown.above(-1), unknown.below(4)) == (3, True, None)
+    assert largest([]).above() is None
 
 
 def test_an_interval_without_ends_decides_nothing():

@@ -7,7 +7,7 @@ import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.statistics import Interval, Number, number, resampled_moments
+from ntk_repro.papers.statistics import Interval, Number, all_hold, number, resampled_moments
 from ntk_repro.papers.thresholds import CONVERGED, GAUSSIAN, MUCH, SIMILAR
 
 _WIDTH = 8192  # of the paper's networks
@@ -56,7 +56,7 @@ def _verdict(
     """
     intervals = _intervals(rows)
     decided = [decide(interval) for interval in intervals]
-    holds = False if False in decided else None if None in decided else True
+    holds = all_hold(*decided)
     shown = [interval for interval, one in zip(intervals, decided, strict=True) if one is holds]
     furthest = max(shown, key=lambda interval: abs(interval.mean - best))
     if holds is False and ensemble["hidden"] < _WIDTH:

@@ -10,7 +10,7 @@ import numpy as np
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.statistics import Interval, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold, student_interval
 from ntk_repro.papers.thresholds import (
     CONVERGED,
     IDENTICAL_IN_FLOAT32,
@@ -80,10 +80,8 @@ def _at(run: Numbers, name: str, share: float) -> np.ndarray:
 
 
 def _interval(values: Iterable[float]) -> Interval:
-    """Of the seeds' values; without ends where one of them is missing, as a training that diverged is not to be left
-    out."""
-    values = list(values)
-    return student_interval(values if np.isfinite(values).all() else [])
+    """Of the seeds' values; without ends where a training diverged."""
+    return student_interval(list(values), complete=True)
 
 
 def _range(interval: Interval) -> str:
@@ -307,8 +305,7 @@ def _narrow_deviates_early(numbers: Numbers) -> Iterator[Verdict]:
         early, widest = ({run["seed"]: _early(run) for run in runs} for runs in (narrow, wide))
         interval = _interval(early.values())
         lead = _interval(early[seed] - widest[seed] for seed in early.keys() & widest.keys())
-        decided = (interval.above(SIMILAR), lead.above(0))
-        holds = False if False in decided else None if None in decided else True
+        holds = all_hold(interval.above(SIMILAR), lead.above(0))
         notes = (_range(interval), f"more than the widest's by {lead.mean:.3g} ({_range(lead)})")
         yield judged(f"width {width:,}", holds, interval.mean, meaning, *notes)
 

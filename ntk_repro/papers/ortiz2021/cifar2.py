@@ -11,13 +11,12 @@ from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
     TIMES,
-    both,
     epochs_note,
     other_data,
     points,
     times_the_epochs,
 )
-from ntk_repro.papers.statistics import Interval, order, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold, largest, order, student_interval
 from ntk_repro.papers.thresholds import MOST, ORDERED
 
 _IMAGES, _EPOCHS, _SMALL = 50_000, 200, 1_000  # all of CIFAR2, appendix A's epochs, and a set that is small for us
@@ -50,11 +49,9 @@ def _some_large_advantage(numbers: Numbers) -> Iterator[Verdict]:
     nets = numbers["nets"]
     why = next(filter(None, (_conditions(numbers, curves, _IMAGES) for curves in nets.values())), "")
     leads = {net: _leads(curves, of=len(nets))[-1] for net, curves in nets.items()}
-    beyond = [lead.above(LARGE_LEAD) for lead in leads.values()]
-    holds = True if True in beyond else None if None in beyond else False
-    largest = max(leads.values(), key=lambda lead: lead.mean)
+    lead = largest([*leads.values()])
     notes = (f"{net}: {points(lead)}" for net, lead in leads.items())
-    yield judged("some network", holds, largest.mean, "largest lead in accuracy", *notes, unless=why)
+    yield judged("some network", lead.above(LARGE_LEAD), lead.mean, "largest lead in accuracy", *notes, unless=why)
 
 
 @claim(
@@ -127,7 +124,7 @@ def _saturated(numbers: Numbers) -> Iterator[Verdict]:
             worst = max(one.mean for one in below)
             note = f"from the mean over the last fifth {100 * max(abs(one.mean) for one in late):.1f} points at most"
             why, meaning = _conditions(numbers, curves), "largest distance from the best accuracy in training"
-            yield judged(net + suffix, both(*parts), worst, meaning, note, unless=why)
+            yield judged(net + suffix, all_hold(*parts), worst, meaning, note, unless=why)
 
 
 @claim(
@@ -143,7 +140,7 @@ def _best_in_the_same_epochs(numbers: Numbers) -> Iterator[Verdict]:
         means = [math.exp(ratio.mean) for ratio in ratios]
         note = f"{', '.join(f'{mean:.2g}' for mean in means)} at {', '.join(f'{n:,}' for n in curves['size'])} images"
         why, meaning = _conditions(numbers, curves), "epochs of the linearization over the network's, furthest from 1"
-        yield judged(net, both(*parts), math.exp(worst.mean), meaning, note, unless=why)
+        yield judged(net, all_hold(*parts), math.exp(worst.mean), meaning, note, unless=why)
 
 
 def _log_ratio(curves: Numbers, row: int) -> Interval:

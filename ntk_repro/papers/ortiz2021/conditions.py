@@ -42,11 +42,6 @@ def copy_note(numbers: Numbers) -> str:
     return label if "copy" in label else ""
 
 
-def both(*parts: bool | None) -> bool | None:
-    """True where all are, False where one is, None else."""
-    return False if False in parts else None if None in parts else True
-
-
 def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: int) -> tuple[Interval, bool | None]:
     """How many times the epochs of the second the first needs to a loss, and whether half of them at most.
 

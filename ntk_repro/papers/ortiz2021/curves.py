@@ -13,7 +13,7 @@ import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, judged
 from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, points
-from ntk_repro.papers.statistics import Interval, left_the_majority, mean_and_errors, signed_sum
+from ntk_repro.papers.statistics import Interval, largest, left_the_majority, mean_and_errors, signed_sum
 from ntk_repro.papers.thresholds import ORDERED
 
 _TRAINED = 3  # tasks that an order needs
@@ -170,7 +170,6 @@ def ahead(
 
 
 def largest_lead(curves: Numbers, model: str, other: str) -> Interval:
-    """The largest sure lead of a model in one task: its interval allows for the choice among all tasks."""
+    """The largest lead of a model in one task; its interval allows for the choice among all tasks."""
     tasks = judged_tasks(curves)
-    each = [lead(curves, model, other, [task], of=len(tasks)) for task in tasks]
-    return max(each, key=lambda one: one.low, default=Interval(math.nan, math.nan, math.nan, 0))
+    return largest([lead(curves, model, other, [task], of=len(tasks)) for task in tasks])

@@ -11,7 +11,6 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
-    both,
     epochs_note,
     other_task,
     times_the_epochs,
@@ -30,6 +29,7 @@ from ntk_repro.papers.ortiz2021.curves import (
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import (
     Interval,
+    all_hold,
     last_crossing,
     mean_and_errors,
     number,
@@ -146,7 +146,7 @@ def _depends_on_the_task(net: str, curves: Numbers) -> Iterator[Verdict]:
         yield judged(net, None, math.nan, "lead of the network on the classes", unless="without the classes as a task")
         return
     classes, largest = _lead_on_classes(curves), largest_lead(curves, "linearized", "network")
-    holds = both(largest.above(LARGE_LEAD), classes.above(SIGNIFICANT_LEAD))
+    holds = all_hold(largest.above(LARGE_LEAD), classes.above(SIGNIFICANT_LEAD))
     note = f"on an eigenfunction the linearization leads by {100 * largest.mean:.1f} points"
     meaning = "lead of the network on the classes"
     yield judged(net, holds, classes.mean, meaning, note, unless=_other(net, curves))
@@ -188,7 +188,7 @@ def _close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 def _final_loss(curves: Numbers) -> Interval:
     """The largest over tasks, by seeds."""
-    return student_interval(np.array(curves["network_final_loss"], float).max(axis=1))
+    return student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
 
 
 @claim(
@@ -207,7 +207,7 @@ def _stable(net: str, curves: Numbers) -> Iterator[Verdict]:
         parts.append(Interval(change, change - half, change + half, 1).within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD))
     largest = np.abs(moved).max()
     meaning = "largest change of a task's accuracy in the second half of the epochs"
-    yield judged(net, both(*parts), largest, meaning, unless=_unless_paper(curves))
+    yield judged(net, all_hold(*parts), largest, meaning, unless=_unless_paper(curves))
 
 
 @claim(
@@ -323,7 +323,7 @@ def _both_advantages(numbers: Numbers) -> Iterator[Verdict]:
     if curves is None:
         return
     one, two = (largest_lead(curves, *models) for models in (("linearized", "network"), ("network", "linearized")))
-    holds = both(one.above(SIGNIFICANT_LEAD), two.above(SIGNIFICANT_LEAD))
+    holds = all_hold(one.above(SIGNIFICANT_LEAD), two.above(SIGNIFICANT_LEAD))
     note = f"the linearization's is {100 * one.mean:.1f} points"
     why = _unless_all_of_mnist(curves)
     yield judged("lenet", holds, two.mean, "the network's largest lead in accuracy", note, unless=why)
@@ -384,7 +384,7 @@ def _last_tick(curve: str) -> Claim:
         curves = numbers["nets"].get("lenet")
         if curves is None:
             return
-        largest = student_interval(np.array(curves["by_seed"][curve], float).max(axis=1))
+        largest = student_interval(np.array(curves["by_seed"][curve], float).max(axis=1), complete=True)
         why = _unless_paper(curves) or _one_seed(curves)
         holds = largest.within(tick - step, tick + step)
         yield judged("lenet", holds, largest.mean, f"largest {name}, mean over seeds", unless=why, paper=tick)

@@ -8,14 +8,13 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
-    both,
     epochs_note,
     other_data,
     other_task,
     points,
     times_the_epochs,
 )
-from ntk_repro.papers.statistics import Interval, number, signed_sum
+from ntk_repro.papers.statistics import Interval, all_hold, any_holds, number, signed_sum
 from ntk_repro.papers.thresholds import FEW_EPOCHS, MOST, MUCH
 
 _GUESSING = math.log(2)  # the cross-entropy of guessing between two classes
@@ -160,7 +159,7 @@ def _decays_rapidly(numbers: Numbers) -> Iterator[Verdict]:
         why = why or other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, at, last)
         fall = _accuracies(task, [(0, 1), (at, -1)])
         excess = _accuracies(task, [(0, 1 - MOST), (at, -1), (last, MOST)])
-        holds = both(fall.above(LARGE_LEAD), excess.above())
+        holds = all_hold(fall.above(LARGE_LEAD), excess.above())
         meaning = f"fall of the accuracy after {task['epochs'][at]} epochs"
         yield judged(_task_name(task), holds, fall.mean, meaning, points(fall), _course(task), unless=why)
 
@@ -179,8 +178,7 @@ def _improves_on_classes(numbers: Numbers) -> Iterator[Verdict]:
         return
     reasons = [_class_conditions(numbers, task) for task in tasks]
     rises = [_accuracies(task, [(-1, 1), (0, -1)], of=len(tasks)) for task in tasks]
-    beyond = [None if why else rise.above(LARGE_LEAD) for why, rise in zip(reasons, rises, strict=True)]
-    holds = True if True in beyond else None if None in beyond else False
+    holds = any_holds(*(None if why else rise.above(LARGE_LEAD) for why, rise in zip(reasons, rises, strict=True)))
     why = "" if any(not reason for reason in reasons) else reasons[0]
     notes = [
         f"{task['net']}: {points(rise)}" + (f" (not judged: {reason})" if reason and not why else "")
@@ -224,10 +222,10 @@ def _alignment_can_hurt(numbers: Numbers) -> Iterator[Verdict]:
         relative = [number(a) / number(b) for a, b in zip(task["label_alignment"], task["gradient_norm"], strict=True)]
         growth, fall = relative[-1] / relative[0], _accuracies(task, [(0, 1), (-1, -1)], of=len(tasks))
         reasons.append(other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, -1))
-        parts.append(None if reasons[-1] else both(growth >= MUCH, fall.above(SIGNIFICANT_LEAD)))
+        parts.append(None if reasons[-1] else all_hold(growth >= MUCH, fall.above(SIGNIFICANT_LEAD)))
         notes.append(f"{_task_name(task)}: alignment {growth:.2g} times, accuracy falls by {points(fall)}")
         falls.append(fall.mean)
-    holds = True if True in parts else None if None in parts else False
+    holds = any_holds(*parts)
     judged_falls = [fall for fall, part in zip(falls, parts, strict=True) if part] or falls
     classes = [f"{_task_name(task)}: {_course(task)}" for task in _class_tasks(numbers)]
     why = "" if any(not reason for reason in reasons) else reasons[0]

@@ -8,9 +8,17 @@ import numpy as np
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021 import PAPER
-from ntk_repro.papers.ortiz2021.conditions import TIMES, both, copy_note, other_data, other_task
+from ntk_repro.papers.ortiz2021.conditions import TIMES, copy_note, other_data, other_task
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, Number, number, spearman, student_interval
+from ntk_repro.papers.statistics import (
+    Interval,
+    Number,
+    all_hold,
+    interval_from_moments,
+    number,
+    spearman,
+    student_interval,
+)
 from ntk_repro.papers.thresholds import ALL_OTHERS, ENERGY_GROWS, FEW_EPOCHS, MOST, MUCH
 
 # Twice the largest standard deviation over seeds that was measured of an energy (LeNet before training 1.6 points, MLP
@@ -29,10 +37,7 @@ def _energy(mean: Number, std: Number, seeds: int) -> Interval:
     value = number(mean)
     if seeds < 2 or std is None:
         return Interval(value, value - _ONE_SEED, value + _ONE_SEED, 1)
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, seeds - 1)) * std / math.sqrt(seeds)
-    return Interval(value, value - half, value + half, seeds)
+    return interval_from_moments(value, std, seeds)
 
 
 def _gain(before: Interval, after: Interval) -> Interval:
@@ -131,7 +136,7 @@ def _as_printed(numbers: Numbers, row: str, meaning: str, *conditions: str) -> I
         why = why or ", ".join(f"{_CONDITIONS[name]} {column[name]:,}, not {printed[name]:,}" for name in others)
         if not why and seeds < _LEAST_SEEDS[row]:
             why = f"{seeds} seed{'s' * (seeds > 1)}, not {_LEAST_SEEDS[row]} or more"
-        further = _further_run(ours, std, seeds)
+        further = interval_from_moments(ours, std, seeds, predict=True)
         wide = further.high - further.mean
         note = f"a further run would lie within {100 * wide:.1f} points, of {seeds} seeds" if seeds > 1 else ""
         holds = further.low <= paper <= further.high
@@ -139,16 +144,6 @@ def _as_printed(numbers: Numbers, row: str, meaning: str, *conditions: str) -> I
             why = f"an interval of {100 * wide:.1f} points would contradict little"
         notes = (note, _fewer_images(column, row), copy_note(numbers))
         yield judged(_column_name(column), holds, ours, meaning, *notes, unless=why, paper=paper)
-
-
-def _further_run(mean: float, std: float, seeds: int) -> Interval:
-    """The 95 % prediction interval of one more seed."""
-    if seeds < 2:
-        return Interval(mean, math.nan, math.nan, seeds)
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, seeds - 1)) * std * math.sqrt(1 + 1 / seeds)
-    return Interval(mean, mean - half, mean + half, seeds)
 
 
 _CONDITIONS = {
@@ -294,7 +289,7 @@ def _range_as_printed(numbers: Numbers) -> Iterator[Verdict]:
             Interval(end.mean - math.log10(tick), end.low - math.log10(tick), end.high - math.log10(tick), end.seeds)
             for end, tick in zip(ends, (low, high), strict=True)
         ]
-        holds, worst = both(*(one.within(-1, 1) for one in away)), max(abs(one.mean) for one in away)
+        holds, worst = all_hold(*(one.within(-1, 1) for one in away)), max(abs(one.mean) for one in away)
         note = f"from {10 ** ends[0].mean:.2g} to {10 ** ends[1].mean:.2g}"
         yield judged(f"lenet, phi_{index}", holds, worst, "decades from the outer tick labels", note, unless=why)
 
