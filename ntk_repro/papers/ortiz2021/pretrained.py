@@ -8,6 +8,7 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
+    TIMES,
     epochs_note,
     other_data,
     other_task,
@@ -54,7 +55,8 @@ def _faster(numbers: Numbers, model: str) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         epochs = len(task["network_loss"])
         ours, initial = (task[f"{name}_epochs_to_loss"] for name in (model, "initial"))
-        ratio, less = times_the_epochs(ours, initial, epochs)
+        ratio = times_the_epochs(ours, initial, epochs)
+        less = ratio.below(-TIMES)
         why = other_task(numbers, task["net"], task["width"])
         rate = f"eta / eta_critical {task[f'{model}_eta_over_critical']:.3g}" if model == "pretrained" else ""
         if not why and model == "pretrained" and not less and task["pretrained_eta_over_critical"] > _STABLE:

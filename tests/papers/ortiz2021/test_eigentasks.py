@@ -172,6 +172,7 @@ def test_the_task_decides_who_is_ahead(classes, n_test, verdict):
     [
         ([10, 12, 14, 16], [50, 60, 70, 80], True),
         ([10, 12, 14, 79], [50, 60, 70, 80], False),
+        ([10, 12, 14, 35], [50, 60, 70, 80], None),  # of one training, to within a factor of 1.5
         ([10, 12, 14, None], [50, 60, 70, 80], False),
         ([10, 12, 14, None], [None, None, None, None], True),
         ([60, 70, None, None], [None, None, None, None], None),
