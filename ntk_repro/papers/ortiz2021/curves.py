@@ -137,7 +137,7 @@ def agree(tasks: str, *, place: str, why: Why = _nothing, nets: tuple[str, ...] 
 def ahead(
     statement: str, model: str, least: float, *, place: str, why: Why = _nothing, nets: tuple[str, ...] = ()
 ) -> Claim:
-    """The claim that a model leads the other by some accuracy on average, and is significantly behind nowhere.
+    """The claim that a model leads the other by some accuracy on average, and is nowhere behind beyond noise.
 
     Args:
         statement: without the bound.
@@ -148,7 +148,9 @@ def ahead(
         nets: the same.
     """
     other = {"network": "linearized", "linearized": "network"}[model]
-    bounds = f"({100 * least:.2g} points or more on average, nowhere {100 * SIGNIFICANT_LEAD:.2g} behind)"
+    bounds = (
+        f"({100 * least:.2g} points or more on average, nowhere behind by {100 * SIGNIFICANT_LEAD:.2g} beyond noise)"
+    )
 
     @claim(f"{statement} {bounds}", over="nets", place=place)
     def leads(net: str, curves: Numbers) -> Iterator[Verdict]:
