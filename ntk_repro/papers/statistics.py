@@ -53,6 +53,11 @@ class PowerLaw(NamedTuple):
     high: float
     prefactor: float
 
+    @property
+    def interval(self) -> "Interval":
+        """The exponent with its interval."""
+        return Interval(self.exponent, self.low, self.high, 1)
+
 
 def power_law_fit(
     x: Sequence[float] | np.ndarray, y: np.ndarray | Sequence[Number] | Sequence[Sequence[Number]]

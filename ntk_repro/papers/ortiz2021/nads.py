@@ -11,7 +11,7 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import LARGE_LEAD
 from ntk_repro.papers.ortiz2021.curves import agree, ahead, falls
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, number, power_law_fit, student_interval
+from ntk_repro.papers.statistics import number, power_law_fit, student_interval
 from ntk_repro.papers.thresholds import (
     IDENTICAL,
     MOST,
@@ -127,7 +127,7 @@ def _inversely_proportional(panel: Numbers) -> Iterator[Verdict]:
         return
     off = np.abs(np.subtract(panel["mean_square"], 1)) / np.array(panel["mean_square_error"])
     fit = power_law_fit(panel["alignment_on_inputs"], panel["norm_on_inputs"])
-    exponent = Interval(fit.exponent, fit.low, fit.high, 1).within(-1 - RATE, -1 + RATE)
+    exponent = fit.interval.within(-1 - RATE, -1 + RATE)
     notes = (
         f"95 % interval {fit.low:.2f} to {fit.high:.2f}",
         f"mean squares within {off.max():.1f} standard errors of 1",
@@ -178,10 +178,8 @@ def _identity(statement: str, first: str, second: str, place: str) -> Claim:
 )  # fmt: skip
 def _smallest_matter(panel: Numbers) -> Iterator[Verdict]:
     shares = panel["norm_beyond_half"]
-    beyond = [share > MOST for share in shares]
-    holds = True if all(beyond) else None if any(beyond) else False
-    note = f"from {min(shares):.1%} to {max(shares):.1%}"
-    yield judged(panel["title"], holds, np.mean(shares), "share of the norm, mean over classes", note)
+    note = f"up to {max(shares):.1%}, of {len(shares)} classes"
+    yield judged(panel["title"], min(shares) > MOST, min(shares), "smallest share of the norm", note)
 
 
 @claim(
@@ -217,10 +215,11 @@ def _random_average(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _flattens(numbers: Numbers) -> Iterator[Verdict]:
     fit = power_law_fit(numbers["widths"], numbers["bend"])
-    holds = True if fit.high < 0 else False if fit.low > 0 else None
     note = f"95 % interval {fit.low:.2f} to {fit.high:.2f}"
     unless = "" if len(numbers["seeds"]) > 1 else "one seed"
-    yield judged("toy network", holds, fit.exponent, "exponent of the distance in the width", note, unless=unless)
+    yield judged(
+        "toy network", fit.interval.below(), fit.exponent, "exponent of the distance in the width", note, unless=unless
+    )
 
 
 @claim(
@@ -233,10 +232,10 @@ def _tangent(numbers: Numbers) -> Iterator[Verdict]:
     by_width = np.moveaxis(np.array(numbers["distance"], float), 1, 0)
     for width, distances in zip(numbers["widths"], by_width, strict=True):
         fit = power_law_fit(radii, distances)
-        holds = True if fit.low > 1 else False if fit.high < 1 else None
         note = f"95 % interval {fit.low:.2f} to {fit.high:.2f}"
         unless = "" if len(numbers["seeds"]) > 1 else "one seed"
         meaning = "exponent of the distance in the radius"
+        holds = fit.interval.above(1)
         yield judged(f"{width:,} hidden units", holds, fit.exponent, meaning, note, unless=unless)
 
 
