@@ -1,14 +1,13 @@
 """The equations as printed, checked one by one, and Table S1."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, number
 from ntk_repro.papers.thresholds import IDENTICAL
-
-Decide = Callable[[Interval], bool | None]
 
 _RESIDUAL = "largest difference from another computation, relative"
 _SAMPLED = 0.02  # of a number that is estimated from random draws
@@ -34,7 +33,7 @@ def _negative(interval: Interval) -> bool | None:
     return interval.below()
 
 
-Rows = tuple[tuple[str, Decide, str], ...]
+Rows = tuple[tuple[str, Decision, str], ...]
 """Names of rows, each with what it must be and what its number is."""
 
 
@@ -53,7 +52,7 @@ def _subject(name: str) -> str:
     return f"Eq. ({first})" + (f", {more}" if more else "") if first[-1].isdigit() else name
 
 
-def _claim(statement: str, place: str, *rows: str | tuple[str, Decide, str]) -> Claim:
+def _claim(statement: str, place: str, *rows: str | tuple[str, Decision, str]) -> Claim:
     """The claim that printed formulas are right; a name alone stands for an identity."""
     full = tuple((row, _same, _RESIDUAL) if isinstance(row, str) else row for row in rows)
     return Claim(statement, _judge, (full,), place=place)

@@ -1,12 +1,13 @@
 """Figures 2 and S1: the distribution of predictions through training."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.statistics import Interval, Number, all_hold, number, resampled_moments
 from ntk_repro.papers.thresholds import CONVERGED, GAUSSIAN, MUCH, SIMILAR
 
@@ -44,7 +45,7 @@ def _verdict(
     ensemble: Numbers,
     subject: str,
     rows: Sequence[Sequence[Number]],
-    decide: Callable[[Interval], bool | None],
+    decide: Decision,
     meaning: str,
     *notes: str,
     best: float = 0.0,

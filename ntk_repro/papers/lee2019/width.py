@@ -1,12 +1,13 @@
 """Figures 1, S5, S6, S9 and S10: how networks and their kernels change with the width."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, PowerLaw, all_hold, number, power_law_fit, student_interval
 from ntk_repro.papers.thresholds import CLOSER_TO_ONE, RATE
@@ -18,16 +19,6 @@ _KINDS = ("input", "intermediate", "output")
 MOST_SAMPLES = 0.1
 """Largest M / n at which averages over M networks of width n show convergence in M: they lose their spread,
 n^-1/2 M^-1/2, but not their bias, n^-1, so the spread dominates only where M is well below n."""
-
-Decision = Callable[[Interval], bool | None]
-
-
-def _as_power(exponent: float) -> Decision:
-    return lambda found: found.within(exponent - RATE, exponent + RATE)
-
-
-def _at_most(exponent: float) -> Decision:
-    return lambda found: found.below(exponent + RATE)
 
 
 def _interval(fit: Numbers, seeds: int) -> Interval:
@@ -94,7 +85,7 @@ def _kinds(panel: Numbers) -> dict[str, str]:
 
 def _weights_move(panel: Numbers, printed: Mapping[str, float]) -> Iterator[Verdict]:
     for kind, subject in _kinds(panel).items():
-        decide = _as_power(_PRINTED["fig1"]["exponent"][kind])
+        decide = close_to(_PRINTED["fig1"]["exponent"][kind])
         yield _exponent(panel, kind, subject, decide, paper=printed.get(kind))
 
 
@@ -112,7 +103,7 @@ def _drift_claims(place: str, printed: Mapping[str, float]) -> tuple[Claim, ...]
         ),
         Claim(
             "the kernels move by O(n^-1/2) (exponent at most -0.4)",
-            _kernels_move, (_at_most(-0.5),), over="panels", place=place,
+            _kernels_move, (at_most(-0.5),), over="panels", place=place,
         ),
         Claim(
             "the kernels' change is closer to n^-1 than to n^-1/2 (exponent below -0.75)",
@@ -123,7 +114,7 @@ def _drift_claims(place: str, printed: Mapping[str, float]) -> tuple[Claim, ...]
 
 _NTK_MOVES = Claim(
     "the tangent kernel moves by O(n^-1) (exponent at most -0.9)",
-    _kernels_move, (_at_most(-1.0), "ntk"), over="panels", place="section 3",
+    _kernels_move, (at_most(-1.0), "ntk"), over="panels", place="section 3",
 )  # fmt: skip
 
 
@@ -132,7 +123,7 @@ _NTK_MOVES = Claim(
     over="panels", place="section 3",
 )  # fmt: skip
 def _start_of_the_ntk(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "ntk_from_analytic", "empirical NTK at the start", _at_most(-0.5))
+    yield _exponent(panel, "ntk_from_analytic", "empirical NTK at the start", at_most(-0.5))
 
 
 @claim(
@@ -154,7 +145,7 @@ def _only_the_number_differs(panel: Numbers) -> Iterator[Verdict]:
     meaning = "exponent of the width of the ratio of absolute changes"
     for other in ("input", "output"):
         subject = f"intermediate against {other} weights"
-        yield _exponent(panel, f"intermediate_over_{other}", subject, _as_power(0.0), meaning=meaning)
+        yield _exponent(panel, f"intermediate_over_{other}", subject, close_to(0.0), meaning=meaning)
 
 
 @claim(
@@ -179,7 +170,7 @@ def _activations(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="section 2.4",
 )  # fmt: skip
 def _outputs(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "outputs", "training outputs", _as_power(0.0), trained=False)
+    yield _exponent(panel, "outputs", "training outputs", close_to(0.0), trained=False)
 
 
 def _pooled(lines: list[Numbers]) -> PowerLaw:
@@ -263,7 +254,7 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
             found = _interval(line, len(panel["seeds"]))
             note = _display(found)
     paper = _PRINTED["figS9"]["exponent"]
-    yield judged(_subject(panel), _at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
+    yield judged(_subject(panel), at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
 
 
 @claim(
