@@ -80,7 +80,8 @@ _CLAIMS = (
     ),
     _claim("the mean of a linearized network's outputs is Eq. 14 (identical to 1e-8)",
            "section 2.3.1, Eq. 14", "14"),
-    _claim("their covariance is Eq. 15 (identical to 1e-8)", "section 2.3.1, Eq. 15", "15"),
+    _claim("the covariance of a linearized network's outputs is Eq. 15 (identical to 1e-8)",
+           "section 2.3.1, Eq. 15", "15"),
     _claim("for t to infinity mean and covariance are those of Eq. 16 (identical to 1e-8)",
            "section 2.3.1, Eq. 16", "16 mean", "16 covariance"),
     _claim(
@@ -103,7 +104,8 @@ _CLAIMS = (
         "appendix B.1, S3, S4",
         *((name, lambda interval: interval.above(0.4), "exponent of the distance in eta") for name in ("S3", "S4")),
     ),
-    _claim("they can be solved for the squared loss (identical to 1e-8)", "appendix B.1", "S4 solved"),
+    _claim("the equations of momentum can be solved for the squared loss (identical to 1e-8)",
+           "appendix B.1", "S4 solved"),
     _claim("the cross-entropy's derivative by the logits is softmax(f) - y (identical to 1e-8)",
            "appendix B.2, below S5", "S5 gradient"),
     _claim(
@@ -181,7 +183,7 @@ def _output_sizes(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "they are one 3 x 3 convolution, three times N blocks of two, and an average over 8 x 8",
+    "the groups are one 3 x 3 convolution, three times N blocks of two, and an average over 8 x 8",
     place="appendix J, Table S1",
 )
 def _block_types(numbers: Numbers) -> Iterator[Verdict]:

@@ -89,14 +89,17 @@ def _networks_follow(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "mean and standard deviation of their linearizations' outputs, too (within 20 %)",
+    "mean and standard deviation of the linearizations' outputs follow the NTK-GP's (within 20 %)",
     place="section 2.3.1, Corollary 1",
 )
 def _linearizations_follow(numbers: Numbers) -> Iterator[Verdict]:
     yield from _mean_and_spread(numbers, "linearizations")
 
 
-@claim("with the readout alone trained they follow the NNGP's (within 20 %)", place="caption of Figure 2; appendix D")
+@claim(
+    "with the readout alone trained mean and standard deviation follow the NNGP's (within 20 %)",
+    place="caption of Figure 2; appendix D",
+)
 def _readouts_follow(numbers: Numbers) -> Iterator[Verdict]:
     yield from _mean_and_spread(numbers, "readouts")
 
@@ -175,7 +178,8 @@ def _bayes_is_similar(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "but noticeably different: on the line between the two, trained networks are at least twice as near to the NTK-GP",
+    "exact inference with the NNGP is noticeably different: on the line from it to the NTK-GP trained networks are at "
+    "least twice as near to the NTK-GP",
     place="section 2.3.1; section 3",
 )
 def _bayes_is_different(numbers: Numbers) -> Iterator[Verdict]:

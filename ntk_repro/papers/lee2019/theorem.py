@@ -166,8 +166,8 @@ _OUTPUTS = (
         "abstract; section 1; section 2.4, Theorem 2.1, Eq. 17; section 3; section 4; appendix H, Theorem H.1",
     ),
     _rate(
-        "on the training inputs, too (exponent -0.4 or below)", "train_difference", at_most(-0.5),
-        "appendix H, Theorem H.1, S100",
+        "sup_t |f_t - f_lin_t| on the training inputs = O(n^-1/2) (exponent -0.4 or below)",
+        "train_difference", at_most(-0.5), "appendix H, Theorem H.1, S100",
     ),
     _rate(
         "f_t(x) and f_lin_t(x) get the same distribution: at the end their difference over the networks' spread, which "
@@ -187,8 +187,8 @@ _OUTPUTS = (
         "section 2.4, Theorem 2.1, Eq. 17; appendix G, S50, S52, S98; appendix H, S119",
     ),
     _rate(
-        "between test and training inputs, too (exponent -0.4 or below)", "test_kernel_change", at_most(-0.5),
-        "appendix H, S127",
+        "sup_t ||Theta_t - Theta_0|| between test and training inputs = O(n^-1/2) (exponent -0.4 or below)",
+        "test_kernel_change", at_most(-0.5), "appendix H, S127",
     ),
 )  # fmt: skip
 _CONVERGENCE = (
@@ -235,12 +235,13 @@ _LEMMAS = (
         "appendix G, Lemma 1, S47", _standard_start,
     ),
     _rate(
-        "in NTK parameterization the Lipschitz constant is bounded without the factor (exponent 0.1 or below)",
+        "in NTK parameterization the Jacobian's Lipschitz constant is bounded independently of n (exponent 0.1 or "
+        "below)",
         "lipschitz", at_most(0.0), "appendix G.4, Lemma 2, S99", _ntk_start,
     ),
     _rate(
-        "in NTK parameterization so is ||J||_F (exponent 0.1 or below)", "jacobian", at_most(0.0),
-        "appendix G.4, Lemma 2, S99", _ntk_start,
+        "in NTK parameterization ||J||_F is bounded independently of n (exponent 0.1 or below)",
+        "jacobian", at_most(0.0), "appendix G.4, Lemma 2, S99", _ntk_start,
     ),
     _share("the operator norms of the weights keep the bounds of S84", "weights", "appendix G.3, S84", _standard),
     _rate(
@@ -248,7 +249,7 @@ _LEMMAS = (
         at_most(0.0), "appendix G.3, S85", _standard,
     ),
     _rate(
-        "their Lipschitz constants do not grow with n (exponent 0.1 or below)",
+        "the Lipschitz constants of x^l / sqrt(n) and delta^l are bounded independently of n (exponent 0.1 or below)",
         {f"{name}_lipschitz": symbol for name, symbol in _LAYERS.items()}, at_most(0.0),
         "appendix G.3, S86", _standard_start,
     ),

@@ -53,7 +53,8 @@ def _some_large_advantage(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "this advantage mostly appears on larger training sets (at the smallest at most half of that at the largest)",
+    "the non-linear advantage on CIFAR2 mostly appears on larger training sets (at the smallest "
+    "at most half of that at the largest)",
     place="section 4.1; abstract",
 )
 def _mostly_on_larger_sets(numbers: Numbers) -> Iterator[Verdict]:

@@ -240,7 +240,8 @@ def _all_grow(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "this growth is due to the growth of the Jacobian's norm (the median growth is within a factor of 2 of it)",
+    "the growth of all alignments is due to the Jacobian's norm (their "
+    "median growth is within a factor of 2 of its growth)",
     place="section 4.2",
 )
 def _grow_with_the_jacobian(numbers: Numbers) -> Iterator[Verdict]:
