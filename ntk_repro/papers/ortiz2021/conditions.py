@@ -7,11 +7,14 @@ import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, judged
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
+from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, all_hold, student_interval
 from ntk_repro.papers.thresholds import LARGE, MUCH, SIGNIFICANT
 
 SIGNIFICANT_LEAD = SIGNIFICANT * GUESSING_ERROR
 LARGE_LEAD = LARGE * GUESSING_ERROR
+SIGNIFICANT_POINTS = f"{100 * SIGNIFICANT_LEAD:.2g} points"
+LARGE_POINTS = f"{100 * LARGE_LEAD:.2g} points"
 TIMES = math.log(MUCH)
 
 # Of one training the interval of its epochs to a loss is this factor either way: seeds of one network differ by less
@@ -34,6 +37,16 @@ def other_task(numbers: Numbers, net: str, width: float) -> str:
     if not data.startswith(known):
         return f"{numbers.get('data_label') or data}, not CIFAR-10"
     return "" if width == 1 else f"width {width:g}"
+
+
+def other_settings(curves: Numbers) -> str:
+    """The settings of a figure on CIFAR-10 that are not the paper's, "" where all are."""
+    if curves["data"] != "cifar10":
+        return f"{curves['data']}, not CIFAR-10"
+    printed = printed_numbers("ortiz2021")["eigentasks"]
+    wanted = {"width": 1, "n_train": printed["train_images"], "epochs": printed["epochs"]}
+    other = [name for name, value in wanted.items() if curves[name] != value]
+    return ", ".join(f"{name} {curves[name]}, not {wanted[name]:,}" for name in other)
 
 
 def copy_note(numbers: Numbers) -> str:

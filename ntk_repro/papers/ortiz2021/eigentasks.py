@@ -1,4 +1,4 @@
-"""Figures 2, 3 and 11 to 14: eigenfunctions of the NTK as tasks."""
+"""Figures 2, 11 and 12: eigenfunctions of the NTK as tasks."""
 
 import math
 from collections.abc import Iterator
@@ -8,10 +8,22 @@ import numpy as np
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021 import PAPER
+from ntk_repro.papers.ortiz2021.appendix import (
+    close_to_zero,
+    data_size,
+    deactivated,
+    final_loss,
+    sign_overlap,
+    smaller,
+    stable,
+)
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
+    LARGE_POINTS,
     SIGNIFICANT_LEAD,
+    SIGNIFICANT_POINTS,
     network_is_much_faster,
+    other_settings,
     other_task,
 )
 from ntk_repro.papers.ortiz2021.curves import (
@@ -33,32 +45,16 @@ from ntk_repro.papers.statistics import (
     mean_and_errors,
     number,
     signed_sum,
-    student_interval,
 )
-from ntk_repro.papers.thresholds import ABOUT, MUCH, NEAR_ZERO_LOSS, NEARLY_IDENTICAL, PRINTED_SHARE
+from ntk_repro.papers.thresholds import ABOUT, NEAR_ZERO_LOSS
 
-_SLIGHT = f"{100 * SIGNIFICANT_LEAD:.2g} points"
-_LARGE = f"{100 * LARGE_LEAD:.2g} points"
 _MODELS = ("network", "linearized")
 _MULTIPLE = 2  # tasks
 _REDRAWN = 2000
-# The one metric whose missing values mean something: never reached is later than everything.
-_NEVER_IS_LAST = "epochs_to_target_loss"
-_METRICS = (_NEVER_IS_LAST, "l2_distance", "cosine_distance")
 
 
 def _other(net: str, curves: Numbers) -> str:
     return other_task(curves, net, curves["width"])
-
-
-def _unless_paper(curves: Numbers) -> str:
-    """The settings of a figure on CIFAR-10 that are not the paper's, "" where all are."""
-    if curves["data"] != "cifar10":
-        return f"{curves['data']}, not CIFAR-10"
-    printed = printed_numbers("ortiz2021")["eigentasks"]
-    wanted = {"width": 1, "n_train": printed["train_images"], "epochs": printed["epochs"]}
-    other = [name for name, value in wanted.items() if curves[name] != value]
-    return ", ".join(f"{name} {curves[name]}, not {wanted[name]:,}" for name in other)
 
 
 @claim(
@@ -80,7 +76,7 @@ def _overfitting_grows(net: str, curves: Numbers) -> Iterator[Verdict]:
     values, errors = gaps(curves, "network")
     unless = _other(net, curves) or hardly_trained(curves, "network")
     found = in_order(net, curves["index"], values, +1, errors, "of training less test accuracy, with the index")
-    worst = _final_loss(curves).mean
+    worst = final_loss(curves).mean
     if found.holds is False and not worst <= NEAR_ZERO_LOSS:
         # A training that stopped early overfits less, most of all in later tasks.
         unless = unless or f"mean loss of the last epoch up to {worst:.2g}: not trained to the end"
@@ -108,7 +104,8 @@ def _alignment_ranks(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    f"there are two tasks at least on which networks perform worse than their kernels (by {_SLIGHT} or more)",
+    "there are two tasks at least on which networks perform worse than their kernels "
+    f"(by {SIGNIFICANT_POINTS} or more)",
     place="abstract; introduction; contributions; section 3.1; final remarks",
 )
 def _worse_on_some(numbers: Numbers) -> Iterator[Verdict]:
@@ -135,7 +132,7 @@ def _lead_on_classes(curves: Numbers) -> Interval:
 
 @claim(
     f"which of the two is ahead depends on the task, and by much: the linearization on an eigenfunction (by "
-    f"{_LARGE} or more), the network on the classes (by {_SLIGHT} or more)",
+    f"{LARGE_POINTS} or more), the network on the classes (by {SIGNIFICANT_POINTS} or more)",
     over="nets", place="abstract; section 3.2; section 4.1; final remarks",
 )  # fmt: skip
 def _depends_on_the_task(net: str, curves: Numbers) -> Iterator[Verdict]:
@@ -160,103 +157,6 @@ def _much_faster(net: str, curves: Numbers) -> Iterator[Verdict]:
         for at, index in enumerate(curves["index"])
     }
     yield network_is_much_faster(net, trainings, curves["epochs"], _other(net, curves))
-
-
-@claim(
-    f"100 epochs are enough for close-to-zero training losses of the networks (at most {NEAR_ZERO_LOSS:g} in the last "
-    "epoch of every task)",
-    over="nets", place="appendix A",
-)  # fmt: skip
-def _close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
-    worst = _final_loss(curves)
-    holds = worst.below(NEAR_ZERO_LOSS)
-    if worst.seeds == 1:  # whose noise is taken to be a factor of 2
-        holds = Interval(worst.mean, worst.mean / MUCH, worst.mean * MUCH, 1).below(NEAR_ZERO_LOSS)
-    unless = _unless_paper(curves)
-    note = f"95 % interval up to {worst.high:.3g}" if worst.seeds > 1 else "one seed"
-    yield judged(net, holds, worst.mean, "largest mean loss of the last epoch", note, unless=unless)
-
-
-def _final_loss(curves: Numbers) -> Interval:
-    """The largest over tasks, by seeds."""
-    return student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
-
-
-@claim(
-    f"100 epochs are enough for a stable test accuracy of linearizations (within {_SLIGHT} of that after half of them)",
-    over="nets", place="appendix A",
-)  # fmt: skip
-def _stable(net: str, curves: Numbers) -> Iterator[Verdict]:
-    if "linearized_halfway" not in curves["by_seed"]:
-        yield judged(net, None, math.nan, "", unless="trained in weight space, where no accuracy on the way is kept")
-        return
-    models = ("linearized_halfway", "linearized")
-    halfway, end = (means(curves, model) for model in models)
-    parts, moved = [], end.values - halfway.values
-    for change, *errors in zip(moved, halfway.errors, end.errors, strict=True):
-        half = 2 * math.hypot(*errors)
-        parts.append(Interval(change, change - half, change + half, 1).within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD))
-    largest = np.abs(moved).max()
-    meaning = "largest change of a task's accuracy in the second half of the epochs"
-    yield judged(net, all_hold(*parts), largest, meaning, unless=_unless_paper(curves))
-
-
-@claim(
-    f"MLP and LeNet are much smaller than ResNet18 (by a factor of {MUCH:g} or more in parameters)",
-    place="appendix B",
-)
-def _smaller(numbers: Numbers) -> Iterator[Verdict]:
-    sizes = {net: curves["parameters"] for net, curves in numbers["nets"].items() if curves["width"] == 1}
-    others = [size for net, size in sizes.items() if net in ("mlp", "lenet")]
-    unless = "" if others and "resnet18" in sizes else "without all of them at full width"
-    ratio = math.nan if unless else sizes["resnet18"] / max(others)
-    note = ", ".join(f"{net} {size:,}" for net, size in sizes.items())
-    yield judged("ResNet18", ratio >= MUCH, ratio, "its parameters over the larger of the two", note, unless=unless)
-
-
-@claim(
-    "BatchNorm is effectively deactivated by its statistics at initialization (outputs as of a network without, "
-    f"to {100 * NEARLY_IDENTICAL:g} %)",
-    place="appendix B",
-)
-def _deactivated(numbers: Numbers) -> Iterator[Verdict]:
-    for net, curves in numbers["nets"].items():
-        effect = curves["normalization_effect"]
-        if effect is not None:
-            yield judged(net, effect <= NEARLY_IDENTICAL, effect, "relative change of the outputs without it (RMS)")
-
-
-@claim(
-    f"an eigenfunction and its sign have an inner product of about 0.78 (within {PRINTED_SHARE:g}; j from 2 to 1,000 "
-    "on all 60,000 images)",
-    over="nets", place="appendix B",
-)  # fmt: skip
-def _sign_overlap(net: str, curves: Numbers) -> Iterator[Verdict]:
-    printed = printed_numbers("ortiz2021")["appendixB"]
-    mean = student_interval(curves["sign_overlap"])  # the eigenfunctions in place of seeds
-    images, last = (curves["n_train"] or 0) + (curves["n_test"] or 0), len(curves["sign_overlap"]) + 1
-    here, there = (images, last), (printed["images"]["cifar10"], printed["eigenfunctions"])
-    as_printed = here == there and curves["data"] == "cifar10"
-    why = "" if as_printed else f"{images:,} images of {curves['data']}, j to {last:,}"
-    paper = printed["sign_overlap"]
-    holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)
-    yield judged(net, holds, mean.mean, f"mean inner product, j from 2 to {last:,}", unless=why, paper=paper)
-
-
-def _sizes(data: str) -> Claim:
-    printed = printed_numbers("ortiz2021")["appendixB"]["images"][data]
-    title = {"cifar10": "CIFAR-10", "mnist": "MNIST"}[data]
-    place = "appendix B" if data == "cifar10" else "footnote 9"
-
-    @claim(f"{title} has {printed:,} samples, training and test together", place=place)
-    def size(numbers: Numbers) -> Iterator[Verdict]:
-        (curves, *_) = numbers["nets"].values()
-        count = (curves["n_train"] or 0) + (curves["n_test"] or 0)
-        # A run takes all images where no number is set.
-        why = "" if curves["data"] == data and curves["all_images"] else f"{count:,} images of {curves['data']}"
-        yield judged(title, count == printed, count, "images", unless=why, paper=printed)
-
-    return size
 
 
 @claim(
@@ -306,7 +206,7 @@ def _unless_all_of_mnist(curves: Numbers) -> str:
 
 @claim(
     "for LeNet on MNIST the target decides whether the linearization or the network has the advantage (each by "
-    f"{_SLIGHT} or more at some index)",
+    f"{SIGNIFICANT_POINTS} or more at some index)",
     place="appendix E.1",
 )
 def _both_advantages(numbers: Numbers) -> Iterator[Verdict]:
@@ -318,27 +218,6 @@ def _both_advantages(numbers: Numbers) -> Iterator[Verdict]:
     note = f"the linearization's is {100 * one.mean:.1f} points"
     why = _unless_all_of_mnist(curves)
     yield judged("lenet", holds, two.mean, "the network's largest lead in accuracy", note, unless=why)
-
-
-def _grows(curve: str, place: str) -> Claim:
-    """The claim that a training metric grows with the index."""
-
-    @claim(f"{curve.replace('_', ' ')} grows with the eigenfunction's index {IN_ORDER}", over="nets", place=place)
-    def grow(net: str, curves: Numbers) -> Iterator[Verdict]:
-        rows = np.array(curves["by_seed"][curve], float)
-        missing = int(np.isnan(rows).sum())
-        if curve == _NEVER_IS_LAST:
-            rows = np.nan_to_num(rows, nan=np.inf)
-        values, errors = mean_and_errors(rows)
-        note = f"missing in {missing} of {rows.size} trainings" if missing else ""
-        unless = _other(net, curves) or _one_seed(curves)
-        yield in_order(net, curves["index"], values, +1, errors, "with the index", note, unless=unless)
-
-    return grow
-
-
-def _one_seed(curves: Numbers) -> str:
-    return "" if len(curves["seeds"]) > 1 else "one seed, whose noise is not known"
 
 
 @claim(
@@ -358,35 +237,8 @@ def _lowest_tick(numbers: Numbers) -> Iterator[Verdict]:
         lowest = int(np.nanargmin(values)) if np.isfinite(values).any() else 0
         value, half = values[lowest], 2 * errors[lowest]
         holds = Interval(value, value - half, value + half, 1).within(tick - step, tick + step)
-        why = _unless_paper(curves)
+        why = other_settings(curves)
         yield judged(net, holds, value, "lowest accuracy", f"tick step {step:g}", unless=why, paper=tick)
-
-
-def _last_tick(curve: str) -> Claim:
-    printed = printed_numbers("ortiz2021")["fig14"]
-    tick, step = printed["last_tick"][curve], printed["tick_step"][curve]
-    name = curve.replace("_", " ")
-
-    @claim(
-        f"LeNet's {name} reaches the end of the paper's axis (largest within {step:g} of the last tick, {tick:g})",
-        place="Figure 14, tick labels",
-    )
-    def reaches(numbers: Numbers) -> Iterator[Verdict]:
-        curves = numbers["nets"].get("lenet")
-        if curves is None:
-            return
-        largest = student_interval(np.array(curves["by_seed"][curve], float).max(axis=1), complete=True)
-        why = _unless_paper(curves) or _one_seed(curves)
-        holds = largest.within(tick - step, tick + step)
-        yield judged("lenet", holds, largest.mean, f"largest {name}, mean over seeds", unless=why, paper=tick)
-
-    return reaches
-
-
-def _metrics(name: str, net: str, place: str, *claims: Claim) -> Figure:
-    grow = (_grows(curve, place) for curve in _METRICS)
-    title = f"training metrics against eigenfunction index, {net}"
-    return PAPER.figure(name, title, "eigentasks", *grow, *claims)
 
 
 def _accuracies(name: str, setting: str, place: str, *claims: Claim) -> Figure:
@@ -404,9 +256,8 @@ FIGURES = (
             place="section 3.1", why=_other,
         ),
         _alignment_ranks, _gap_grows, _overfitting_grows, _worse_on_some, _depends_on_the_task, _much_faster,
-        _close_to_zero, _stable, _sign_overlap, _sizes("cifar10"), _smaller, _deactivated,
+        close_to_zero, stable, sign_overlap, data_size("cifar10"), smaller, deactivated,
     ),
-    _metrics("fig3", "ResNet18", "section 3.1; Figure 3"),
     _accuracies(
         "fig11", ", with Adam", "appendix E.1; Figure 11",
         ahead(
@@ -421,8 +272,6 @@ FIGURES = (
             "on MNIST the MLP's linearization has the advantage, too", "linearized", SIGNIFICANT_LEAD,
             place="appendix E.1", why=_other, nets=("mlp",),
         ),
-        _crossing_as_printed, _both_advantages, _sizes("mnist"),
+        _crossing_as_printed, _both_advantages, data_size("mnist"),
     ),
-    _metrics("fig13", "MLP", "appendix E.1.1; Figure 13"),
-    _metrics("fig14", "LeNet", "appendix E.1.1; Figure 14", *(_last_tick(curve) for curve in _METRICS)),
 )  # fmt: skip
