@@ -59,8 +59,9 @@ def _captured_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
     groups = defaultdict(list)
     for basis in numbers["bases"]:
         if basis["data"] != "origin":
-            groups[basis["title"].partition(", seed")[0], basis["data"], basis["width"]].append(basis)
-    for (title, data, width), bases in groups.items():
+            groups[tuple(basis[name] for name in ("net", "width", "residual_scale_init", "data"))].append(basis)
+    for (_, width, _, data), bases in groups.items():
+        title = min(bases, key=lambda basis: basis["seed"])["title"]
         share = student_interval([_above_random(basis) for basis in bases])
         count = len(bases[0]["frequencies"])
         notes = [f"averaged over {bases[0]['samples']} inputs", f"{share.seeds} seeds"]

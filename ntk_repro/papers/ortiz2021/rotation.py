@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -166,13 +167,32 @@ def _column_name(column: Numbers) -> str:
 # Figures 7, 15 and 16: growth of alignments in training on one eigenfunction, of each seed
 
 
-def _tasks(numbers: Numbers) -> Iterator[tuple[str, Numbers, np.ndarray, np.ndarray, str]]:
-    """Of each eigenfunction trained on: subject, panel, growth of its alignment (seeds,), of the others', why not."""
+class _Task(NamedTuple):
+    """A training on one eigenfunction.
+
+    Attributes:
+        subject: its name.
+        panel: its numbers.
+        at: place of the eigenfunction among all.
+        own: growth of its alignment (seeds,).
+        others: growth of the others' (seeds, others).
+        why: why it cannot be judged; "" where it can.
+    """
+
+    subject: str
+    panel: Numbers
+    at: int
+    own: np.ndarray
+    others: np.ndarray
+    why: str
+
+
+def _tasks(numbers: Numbers) -> Iterator[_Task]:
     for net, tasks in numbers["nets"].items():
         for index, panel in tasks.items():
             growth, at = np.array(panel["growth"], float), int(index) - 1
-            others = np.delete(growth, at, axis=1)
-            yield f"{net}, phi_{index}", panel, growth[:, at], others, other_task(numbers, net, panel["width"])
+            why, others = other_task(numbers, net, panel["width"]), np.delete(growth, at, axis=1)
+            yield _Task(f"{net}, phi_{index}", panel, at, growth[:, at], others, why)
 
 
 def _times(values: Sequence[float] | np.ndarray) -> tuple[Interval, str]:
@@ -188,11 +208,11 @@ def _times(values: Sequence[float] | np.ndarray) -> tuple[Interval, str]:
     place="section 4.2; Figures 7, 15, 16; appendix E.3",
 )
 def _own_alignment_grows_most(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, _, own, others, why in _tasks(numbers):
-        ratio, note = _times(own / others.max(axis=1))
-        grew = f"grew {own.mean():.3g} times, the others' median {np.median(others):.3g}"
+    for task in _tasks(numbers):
+        ratio, note = _times(task.own / task.others.max(axis=1))
+        grew = f"grew {task.own.mean():.3g} times, the others' median {np.median(task.others):.3g}"
         meaning = "its growth over the largest of the others'"
-        yield judged(subject, ratio.above(TIMES), math.exp(ratio.mean), meaning, note, grew, unless=why)
+        yield judged(task.subject, ratio.above(TIMES), math.exp(ratio.mean), meaning, note, grew, unless=task.why)
 
 
 @claim(
@@ -201,11 +221,11 @@ def _own_alignment_grows_most(numbers: Numbers) -> Iterator[Verdict]:
     place="section 4.2; section 1",
 )
 def _target_grows_most(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, panel, _, others, why in _tasks(numbers):
-        ratio, note = _times(np.array(panel["label_growth"], float) / others.max(axis=1))
+    for task in _tasks(numbers):
+        ratio, note = _times(np.array(task.panel["label_growth"], float) / task.others.max(axis=1))
         where = "the target's on the images of the kernel, the others' on all"
         meaning = "growth of the target's alignment over the largest of the other eigenfunctions'"
-        yield judged(subject, ratio.above(TIMES), math.exp(ratio.mean), meaning, note, where, unless=why)
+        yield judged(task.subject, ratio.above(TIMES), math.exp(ratio.mean), meaning, note, where, unless=task.why)
 
 
 @claim(
@@ -214,43 +234,37 @@ def _target_grows_most(numbers: Numbers) -> Iterator[Verdict]:
     place="section 4.2; footnote 6; appendix E.3",
 )
 def _others_keep(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, panel, _, others, why in _tasks(numbers):
-        relative = np.log(others / np.median(others, axis=1, keepdims=True))
+    for task in _tasks(numbers):
+        relative = np.log(task.others / np.median(task.others, axis=1, keepdims=True))
         share = student_interval((np.abs(relative) <= TIMES).mean(axis=1))
         note = f"{share.low:.1%} to {share.high:.1%} of {share.seeds} seeds" if share.seeds > 1 else "one seed"
-        curves = (
-            np.delete(panel[f"alignment_{when}"], int(subject.split("_")[1]) - 1).tolist()
-            for when in ("before", "after")
-        )
-        rank = f"rank correlation of before and after {spearman(next(curves), next(curves)):.2f}"
+        before, after = (np.delete(task.panel[f"alignment_{when}"], task.at).tolist() for when in ("before", "after"))
+        rank = f"rank correlation of before and after {spearman(before, after):.2f}"
         meaning = "share of the others that grow to within a factor of 2 of their median"
-        yield judged(subject, _at_least(share, ALL_OTHERS), share.mean, meaning, note, rank, unless=why)
-
-
-def _at_least(share: Interval, limit: float) -> bool | None:
-    """Whether all of an interval is at the limit or above, False where all is below."""
-    return True if share.low >= limit else False if share.high < limit else None
+        yield judged(task.subject, share.above(ALL_OTHERS), share.mean, meaning, note, rank, unless=task.why)
 
 
 @claim("the absolute values of all alignments grow", place="section 4.2; footnote 6; appendix E.3")
 def _all_grow(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, _, own, others, why in _tasks(numbers):
-        smallest, note = _times(np.minimum(own, others.min(axis=1)))
-        yield judged(subject, smallest.above(), math.exp(smallest.mean), "smallest growth", note, unless=why)
+    for task in _tasks(numbers):
+        smallest, note = _times(np.minimum(task.own, task.others.min(axis=1)))
+        yield judged(task.subject, smallest.above(), math.exp(smallest.mean), "smallest growth", note, unless=task.why)
 
 
 @claim(
-    "the growth of all alignments is due to the Jacobian's norm (their "
-    "median growth is within a factor of 2 of its growth)",
+    "the growth of all alignments is due to the Jacobian's norm (their median growth is "
+    "within a factor of 2 of its growth)",
     place="section 4.2",
 )
 def _grow_with_the_jacobian(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, panel, _, others, why in _tasks(numbers):
-        median, norm = np.median(others, axis=1), np.array(panel["gradient_norm_growth"], float)
+    for task in _tasks(numbers):
+        median, norm = np.median(task.others, axis=1), np.array(task.panel["gradient_norm_growth"], float)
         ratio, note = _times(median / norm)
         grew = f"the median alignment grew {median.mean():.3g} times, the mean squared gradient norm {norm.mean():.3g}"
         meaning = "median growth of the alignments over that of the mean squared gradient norm"
-        yield judged(subject, ratio.within(-TIMES, TIMES), math.exp(ratio.mean), meaning, note, grew, unless=why)
+        yield judged(
+            task.subject, ratio.within(-TIMES, TIMES), math.exp(ratio.mean), meaning, note, grew, unless=task.why
+        )
 
 
 @claim(
@@ -259,9 +273,9 @@ def _grow_with_the_jacobian(numbers: Numbers) -> Iterator[Verdict]:
     place="section 4.2",
 )
 def _energy_of_tasks_grows(numbers: Numbers) -> Iterator[Verdict]:
-    for subject, panel, _, _, why in _tasks(numbers):
-        before, after = (_energy_of_seeds(panel[f"energy_{when}"]) for when in ("before", "after"))
-        yield _energy_verdict(subject, before, after, unless=why)
+    for task in _tasks(numbers):
+        before, after = (_energy_of_seeds(task.panel[f"energy_{when}"]) for when in ("before", "after"))
+        yield _energy_verdict(task.subject, before, after, unless=task.why)
 
 
 def _energy_of_seeds(values: Sequence[float]) -> Interval:

@@ -15,7 +15,8 @@ CURVES: dict[str, Any] = {
     },
 }  # fmt: skip
 BASIS: dict[str, Any] = {
-    "title": "LeNet", "data": "origin", "samples": 64, "of": 1024, "width": 1.0, "frequencies": [10.0, 20.0],
+    "title": "LeNet", "net": "lenet", "residual_scale_init": 1.0, "seed": 0, "data": "origin", "samples": 64,
+    "of": 1024, "width": 1.0, "frequencies": [10.0, 20.0],
     "captured_at_origin": None, "captured_at_random": 0.1,
 }  # fmt: skip
 THEOREM: dict[str, Any] = {
@@ -114,8 +115,8 @@ def test_the_kernel_prefers_directions(bias, verdict):
 )
 def test_averaged_directions_are_compared_with_the_origins_above_chance(shares, chance, verdict):
     seeds = [
-        {**BASIS, "data": "mnist5k", "title": "LeNet" + (f", seed {seed}" if seed else ""), "captured_at_origin": share,
-         "captured_at_random": chance}
+        {**BASIS, "data": "mnist5k", "seed": seed, "title": "LeNet" + (f", seed {seed}" if seed else ""),
+         "captured_at_origin": share, "captured_at_random": chance}
         for seed, share in enumerate(shares)
     ]  # fmt: skip
     (row,) = rows_of("fig10", "directions averaged", {"bases": [BASIS, *seeds]})
