@@ -70,7 +70,7 @@ def _gap_grows(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 @claim(
     f"the network overfits more to later eigenfunctions: its generalization gap grows with the index {IN_ORDER}",
-    over="nets", place="final remarks",
+    over="nets", place="section 5",
 )  # fmt: skip
 def _overfitting_grows(net: str, curves: Numbers) -> Iterator[Verdict]:
     values, errors = gaps(curves, "network")
@@ -87,7 +87,7 @@ def _overfitting_grows(net: str, curves: Numbers) -> Iterator[Verdict]:
 @claim(
     "the alignment of the labels with the NTK at initialization ranks how well they are learned, classes included "
     f"{IN_ORDER}",
-    over="nets", place="section 3.1; contributions; introduction; final remarks",
+    over="nets", place="section 3.1; section 1; section 5",
 )  # fmt: skip
 def _alignment_ranks(net: str, curves: Numbers) -> Iterator[Verdict]:
     classes, meaning = curves["baseline_alignment"], "of alignment and accuracy"
@@ -106,7 +106,7 @@ def _alignment_ranks(net: str, curves: Numbers) -> Iterator[Verdict]:
 @claim(
     "there are two tasks at least on which networks perform worse than their kernels "
     f"(by {SIGNIFICANT_POINTS} or more)",
-    place="abstract; introduction; contributions; section 3.1; final remarks",
+    place="abstract; section 1; section 3.1; section 5",
 )
 def _worse_on_some(numbers: Numbers) -> Iterator[Verdict]:
     known = [curves for net, curves in numbers["nets"].items() if not _other(net, curves)]
@@ -133,7 +133,7 @@ def _lead_on_classes(curves: Numbers) -> Interval:
 @claim(
     f"which of the two is ahead depends on the task, and by much: the linearization on an eigenfunction (by "
     f"{LARGE_POINTS} or more), the network on the classes (by {SIGNIFICANT_POINTS} or more)",
-    over="nets", place="abstract; section 3.2; section 4.1; final remarks",
+    over="nets", place="abstract; section 3.2; section 4.1; section 5",
 )  # fmt: skip
 def _depends_on_the_task(net: str, curves: Numbers) -> Iterator[Verdict]:
     if "baseline_network" not in curves["by_seed"]:

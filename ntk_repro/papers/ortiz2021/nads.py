@@ -37,7 +37,7 @@ def _narrow(net: str, curves: Numbers) -> str:
 
 @claim(
     f"the NTK has a strong directional bias (largest alignment of a direction {STRONG_BIAS:g} times the mean or more)",
-    over="nets", place="section 3.2; contributions",
+    over="nets", place="section 3.2; section 1",
 )  # fmt: skip
 def _directional_bias(net: str, curves: Numbers) -> Iterator[Verdict]:
     if net not in _CNNS:
@@ -260,7 +260,7 @@ FIGURES = (
         "fig4", "accuracy along the directions, and their predicted alignment", "nads.separable",
         *(
             falls(model, place=place, why=_narrow, nets=_CNNS)
-            for model, place in (("network", "section 3.2; Figure 4; contributions"), ("linearized", "section 3.2"))
+            for model, place in (("network", "section 1; section 3.2; Figure 4"), ("linearized", "section 3.2"))
         ),
         ahead(
             "along the directions the network has a strong advantage", "network", LARGE_LEAD,
