@@ -133,6 +133,10 @@ class Interval(NamedTuple):
         """A number without noise."""
         return cls(value, value, value, 1)
 
+    def ends(self, spec: str = ".3g") -> str:
+        """Both ends as a note."""
+        return "no interval" if math.isnan(self.low) else f"95 % interval {self.low:{spec}} to {self.high:{spec}}"
+
     def above(self, limit: float = 0.0) -> bool | None:
         """Whether all of it is above the limit, False where all is below; None where it contains it, or has no ends."""
         return True if self.low > limit else False if self.high < limit else None

@@ -30,7 +30,7 @@ def _intervals(rows: Sequence[Sequence[Number]]) -> list[Interval]:
 
 
 def _range(interval: Interval) -> str:
-    return f"95 % interval {interval.low:.3g} to {interval.high:.3g} over networks" if interval.seeds else ""
+    return f"{interval.ends()} over networks" if interval.seeds else ""
 
 
 def _widest(numbers: Numbers) -> list[Numbers]:

@@ -52,11 +52,9 @@ def _ntk_start(run: Numbers) -> bool:
 def _exponent(run: Numbers, name: str, decide: Decision, subject: str = "") -> Verdict:
     fit = run["exponents"][name]
     exponent = Interval(*(number(fit[part]) for part in ("exponent", "low", "high")), run["networks"])
-    note = (
-        f"95 % interval {exponent.low:.2f} to {exponent.high:.2f}; fitted to all widths {number(fit['all_widths']):.2f}"
-    )
+    notes = (exponent.ends(".2f"), f"fitted to all widths {number(fit['all_widths']):.2f}")
     subject = f"{run['title']}: {subject}" if subject else run["title"]
-    return judged(subject, decide(exponent), exponent.mean, "exponent of the width", note)
+    return judged(subject, decide(exponent), exponent.mean, "exponent of the width", *notes)
 
 
 def _rate(statement: str, names: dict[str, str] | str, decide: Decision, place: str, where: Where = _all) -> Claim:
@@ -73,7 +71,7 @@ def _rate(statement: str, names: dict[str, str] | str, decide: Decision, place: 
 
 def _probable(run: Numbers, count: int, total: int, *notes: str, unless: str = "") -> Verdict:
     share = share_interval(count, total)
-    notes = (f"95 % interval {share.low:.3f} to {share.high:.3f}", *notes)
+    notes = (share.ends(".3f"), *notes)
     holds = share.above(WITH_HIGH_PROBABILITY)
     return judged(run["title"], holds, share.mean, "share of the networks", *notes, unless=unless)
 
@@ -154,7 +152,7 @@ def _linear_in_what(run: Numbers) -> Iterator[Verdict]:
     straight = bend.below(IDENTICAL) if linear else bend.above(NEARLY_IDENTICAL)
     yield judged(f"{title}: inputs", straight, bend.mean, "distance from a straight line, over the range")
     in_parameters = rest.above(NEARLY_IDENTICAL) if linear else rest.below(NEARLY_IDENTICAL)
-    note = f"95 % interval {rest.low:.3f} to {rest.high:.3f}"
+    note = rest.ends(".3f")
     yield judged(
         f"{title}: parameters", in_parameters, rest.mean, "distance from the linearization, over the change", note
     )

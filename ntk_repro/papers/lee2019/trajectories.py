@@ -87,7 +87,7 @@ def range_note(interval: Interval) -> str:
     """The interval of the seeds as a note."""
     if interval.seeds < 2:
         return "one seed" if interval.seeds else ""
-    return f"95 % interval {interval.low:.3g} to {interval.high:.3g}, {interval.seeds} seeds"
+    return f"{interval.ends()}, {interval.seeds} seeds"
 
 
 def _at_most(

@@ -27,10 +27,6 @@ def _interval(fit: Numbers, seeds: int) -> Interval:
     return Interval(number(fit["exponent"]), *ends, seeds)
 
 
-def _display(found: Interval) -> str:
-    return "no interval" if math.isnan(found.low) else f"95 % interval {found.low:.2f} to {found.high:.2f}"
-
-
 def _still_training(fit: Numbers) -> str:
     """Why an exponent is not yet that of trained networks; the paper trains 2^16 steps and more."""
     last = [number(at["exponent"]) for at in fit["fit_by_step"][-2:]]
@@ -68,7 +64,7 @@ def _exponent(
     """
     fit = panel["curves"][name] if name in panel["curves"] else panel["undrawn"][name]
     found, widths = _interval(fit, len(panel["seeds"])), fit["fitted"]
-    notes = [f"{_display(found)}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
+    notes = [f"{found.ends('.2f')}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
     if len(widths) < len(panel["widths"]):
         notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
     holds, why = decide(found), _still_training(fit) if trained else ""
@@ -182,7 +178,7 @@ def _pooled(lines: list[Numbers]) -> PowerLaw:
 def _overall(subject: str, lines: list[Numbers], decide: Decision, quantity: str) -> Verdict:
     found = _interval(_pooled(lines)._asdict(), len(lines[0]["values"]))
     each = ", ".join(f"{number(line['exponent']):.2f} ({line['of']:,})" for line in lines)
-    notes = (_display(found), f"each: {each}" if len(lines) > 1 else "")
+    notes = (found.ends(".2f"), f"each: {each}" if len(lines) > 1 else "")
     return judged(subject, decide(found), found.mean, f"exponent of the {quantity}", *notes)
 
 
@@ -219,11 +215,10 @@ def _width_makes_up(numbers: Numbers) -> Iterator[Verdict]:
     ratios = np.array(most["values"], float) / np.array(fewest["values"], float)[:, :1]  # (seeds, widths)
     found = student_interval(np.log(ratios[:, -1]))
     enough = [width for width, ratio in zip(most["x"], np.log(ratios).mean(axis=0), strict=True) if ratio < 0]
-    low, high = math.exp(found.low), math.exp(found.high)
-    notes = "no interval" if math.isnan(low) else f"95 % interval {low:.2f} to {high:.2f}"
+    ratio = Interval(*map(math.exp, found[:3]), found.seeds)
     needed = f"width {enough[0]:,.0f} is enough on average" if enough else ""
     subject = f"n = {most['x'][-1]:,.0f}, |D| = {most['of']:,} against n = {most['x'][0]:,.0f}, |D| = {fewest['of']:,}"
-    yield judged(subject, found.below(), math.exp(found.mean), "ratio of the errors", notes, needed)
+    yield judged(subject, found.below(), ratio.mean, "ratio of the errors", ratio.ends(".2f"), needed)
 
 
 def _subject(panel: Numbers) -> str:
@@ -238,7 +233,7 @@ def _all_fall(subject: str, fits: Iterable[tuple[str, Interval]], quantity: str)
     slope, notes = math.nan, ["too few points"]
     if lines:
         label, worst = max(lines, key=lambda line: line[1].high if line[1].seeds > 1 else line[1].mean)
-        slope, notes = worst.mean, [f"{label}, {_display(worst)}"]
+        slope, notes = worst.mean, [f"{label}, {worst.ends('.2f')}"]
         notes.append("all: " + ", ".join(f"{found.mean:.2f} ({label})" for label, found in lines))
     return judged(subject, holds, slope, f"largest exponent of the {quantity}", *notes)
 
@@ -252,7 +247,7 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
     for line in panel["lines"]:
         if line["of"] == 1:
             found = _interval(line, len(panel["seeds"]))
-            note = _display(found)
+            note = found.ends(".2f")
     paper = _PRINTED["figS9"]["exponent"]
     yield judged(_subject(panel), at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
 

@@ -168,7 +168,7 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
     for net in numbers["nets"].keys() & printed.keys():
         curves, paper = numbers["nets"][net], printed[net]
         crossing = _redrawn_crossing(curves)
-        note = f"95 % interval {crossing.low:,.0f} to {crossing.high:,.0f}"
+        note = crossing.ends(",.0f")
         holds = crossing.within((1 - ABOUT) * paper, (1 + ABOUT) * paper)
         # The spectrum, and with it where the curves meet, depends on the images.
         why = _unless_all_of_mnist(curves)

@@ -64,9 +64,7 @@ def _captured_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
         title = min(bases, key=lambda basis: basis["seed"])["title"]
         share = student_interval([_above_random(basis) for basis in bases])
         count = len(bases[0]["frequencies"])
-        notes = [f"averaged over {bases[0]['samples']} inputs", f"{share.seeds} seeds"]
-        if share.seeds > 1:
-            notes.append(f"95 % interval {share.low:.3f} to {share.high:.3f}")
+        notes = (f"averaged over {bases[0]['samples']} inputs", f"{share.seeds} seeds", share.ends(".3f"))
         meaning = f"share of the alignment of the first {count}, above random directions"
         holds, unless = share.above(1 - NEARLY_IDENTICAL), "" if width == 1 else f"width {width:g}"
         unless = unless or ("one seed" if share.seeds == 1 else "")
@@ -110,7 +108,7 @@ def _relu_misses(panel: Numbers) -> Iterator[Verdict]:
     alignment, seen = panel["monte_carlo"][0], panel["theorem"][0]
     missed, half = 1 - seen / alignment, 2 * panel["difference_error"][0] / alignment
     share = Interval(missed, missed - half, missed + half, 1)
-    note = f"95 % interval {share.low:.0%} to {share.high:.0%}"
+    note = share.ends(".0%")
     holds = share.above(NEARLY_IDENTICAL)
     yield judged(panel["title"], holds, missed, "share of the alignment that is missed", note, unless=_noisy(panel))
 
@@ -127,7 +125,7 @@ def _inversely_proportional(panel: Numbers) -> Iterator[Verdict]:
     fit = power_law_fit(panel["alignment_on_inputs"], panel["norm_on_inputs"])
     exponent = fit.interval.within(-1 - RATE, -1 + RATE)
     notes = (
-        f"95 % interval {fit.low:.2f} to {fit.high:.2f}",
+        fit.interval.ends(".2f"),
         f"mean squares within {off.max():.1f} standard errors of 1",
         f"on {panel['inputs']:,} inputs",
     )
@@ -213,7 +211,7 @@ def _random_average(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _flattens(numbers: Numbers) -> Iterator[Verdict]:
     fit = power_law_fit(numbers["widths"], numbers["bend"])
-    note = f"95 % interval {fit.low:.2f} to {fit.high:.2f}"
+    note = fit.interval.ends(".2f")
     unless = "" if len(numbers["seeds"]) > 1 else "one seed"
     yield judged(
         "toy network", fit.interval.below(), fit.exponent, "exponent of the distance in the width", note, unless=unless
@@ -230,7 +228,7 @@ def _tangent(numbers: Numbers) -> Iterator[Verdict]:
     by_width = np.moveaxis(np.array(numbers["distance"], float), 1, 0)
     for width, distances in zip(numbers["widths"], by_width, strict=True):
         fit = power_law_fit(radii, distances)
-        note = f"95 % interval {fit.low:.2f} to {fit.high:.2f}"
+        note = fit.interval.ends(".2f")
         unless = "" if len(numbers["seeds"]) > 1 else "one seed"
         meaning = "exponent of the distance in the radius"
         holds = fit.interval.above(1)
