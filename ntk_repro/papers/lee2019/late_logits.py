@@ -30,7 +30,8 @@ def _growth(run: Numbers, kind: str) -> float:
 
 
 @claim(
-    "at late times some logits keep growing (last doubling of the steps over the one before above a half)",
+    "at late times some logits keep growing (in the last doubling of the steps by more than half of the doubling "
+    "before)",
     place="section 3; caption of Figure S4",
 )
 def _logits_grow(numbers: Numbers) -> Iterator[Verdict]:
@@ -81,7 +82,7 @@ def _narrow_deviates_early(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the error becomes much worse late where it is significant early (grows by at least twice as much)",
+    "the error becomes much worse late where it is significant early (it grows at least twice as much as elsewhere)",
     place="section 3; caption of Figure S4",
 )
 def _early_makes_late_worse(numbers: Numbers) -> Iterator[Verdict]:

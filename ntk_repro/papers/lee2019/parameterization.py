@@ -78,7 +78,7 @@ def _layerwise_rates_are_identical(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "both parameterizations reach similar accuracy (best of the rates at which both converge within 3 points)",
+    "both parameterizations reach similar accuracy (at the best of the rates at which both converge, within 3 points)",
     place="caption of Figure S7",
 )
 def _best_is_similar(numbers: Numbers) -> Iterator[Verdict]:

@@ -198,7 +198,7 @@ _CONVERGENCE = (
         "||1 - eta J J^T||_op <= 1 - eta_0 lambda_min / 3 along the trajectory",
         "operator", "appendix G.1, S60", _descent,
     ),
-    _share("every step has the length of S54 at most", "step", "appendix G.1, S54", _descent),
+    _share("every step is at most as long as S54 says", "step", "appendix G.1, S54", _descent),
     _share("the summed steps keep the geometric bound", "sum", "appendix G, S49; appendix G.4, S97", _descent),
     _rate(
         "the summed steps, over ||g(theta_0)||, are O(n^-1/2) in standard parameterization (exponent -0.4 or below)",

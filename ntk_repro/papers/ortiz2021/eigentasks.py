@@ -131,7 +131,7 @@ def _lead_on_classes(curves: Numbers) -> Interval:
 
 
 @claim(
-    f"which of the two is ahead depends on the task, and by much: the linearization on an eigenfunction (by "
+    f"which of the two is ahead depends on the task: the linearization on an eigenfunction (by "
     f"{LARGE_POINTS} or more), the network on the classes (by {SIGNIFICANT_POINTS} or more)",
     over="nets", place="abstract; section 3.2; section 4.1; section 5",
 )  # fmt: skip

@@ -216,7 +216,7 @@ def _own_alignment_grows_most(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the alignment of the target itself, the sign of that eigenfunction, grows more than any other's, significantly "
+    "the alignment of the target itself, the sign of that eigenfunction, grows significantly more than any other's "
     "(twice as much)",
     place="section 4.2; section 1",
 )

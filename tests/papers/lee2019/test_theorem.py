@@ -102,7 +102,7 @@ def test_exponents_decide_where_their_interval_does(statement, name, kind, inter
         ("||g(theta_t)|| <=", "contraction", {}),
         ("||g(theta_t)|| <=", "contraction", {**FLOW, **NTK}),
         ("||1 - eta J J^T||_op", "operator", {}),
-        ("every step has the length", "step", {}),
+        ("every step is at most", "step", {}),
         ("the summed steps keep the geometric bound", "sum", NTK),
         ("||theta_t - theta_0|| keeps the bound", "distance", FLOW),
         ("||Theta_0 - Theta_t||_F <= 2 K^2", "kernel", {}),
