@@ -1,11 +1,11 @@
 """What a paper says about a figure, judged on the plotted numbers, and how verdicts are shown and counted."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ntk_repro.papers.statistics import Number, order
+from ntk_repro.papers.statistics import Number, Values, order
 from ntk_repro.papers.thresholds import ORDERED
 
 Numbers = Mapping[str, Any]
@@ -93,13 +93,13 @@ def judged(
 
 def in_order(
     subject: str,
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Values,
+    y: Values,
     sign: int,
-    errors: float | Sequence[Number],
+    errors: float | Values,
     meaning: str,
     *notes: str,
-    x_errors: float | Sequence[Number] = 0.0,
+    x_errors: float | Values = 0.0,
     unless: str = "",
 ) -> Verdict:
     """The verdict on whether y grows (sign +1) or falls (sign -1) along x, in the pairs that noise cannot turn.

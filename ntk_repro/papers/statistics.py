@@ -1,7 +1,7 @@
 """Statistics of few numbers: trends, power laws, intervals and what they decide, and the noise of an accuracy."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -10,6 +10,9 @@ from jaxtyping import Bool, Float
 
 Number = float | None
 """A number as JSON has it: None where there is none."""
+
+Values = Sequence[Number] | np.ndarray
+"""Several of them, nan being none, too."""
 
 _ERRORS_OF_A_DIFFERENCE = 2.0
 _ERRORS_OF_CHANCE = 3.0
@@ -90,7 +93,7 @@ def power_law_fit(
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
 
-def last_crossing(index: Sequence[float], first: Sequence[Number], second: Sequence[Number]) -> float:
+def last_crossing(index: Sequence[float], first: Values, second: Values) -> float:
     """Where the first curve falls behind the second for good, by straight lines between the points.
 
     Points where one of them is missing (None, nan) are left out.
@@ -133,6 +136,12 @@ class Interval(NamedTuple):
         """A number without noise."""
         return cls(value, value, value, 1)
 
+    @classmethod
+    def read(cls, parts: Iterable[Number], seeds: int = 1) -> "Interval":
+        """From mean, low and high as JSON has them."""
+        mean, low, high = map(number, parts)
+        return cls(mean, low, high, seeds)
+
     def ends(self, spec: str = ".3g") -> str:
         """Both ends as a note."""
         return "no interval" if math.isnan(self.low) else f"95 % interval {self.low:{spec}} to {self.high:{spec}}"
@@ -162,9 +171,7 @@ def any_holds(*verdicts: bool | None) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
 
 
-def student_interval(
-    values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1, complete: bool = False
-) -> Interval:
+def student_interval(values: Values, *, predict: bool = False, of: int = 1, complete: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
@@ -221,7 +228,7 @@ def resampled_moments(
 
 
 def mean_and_errors(
-    rows: Sequence[Sequence[Number]], samples: int | None = None
+    rows: Sequence[Values] | np.ndarray, samples: int | None = None
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
     """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
 
@@ -299,11 +306,11 @@ class Order(NamedTuple):
 
 
 def order(
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Values,
+    y: Values,
     sign: int,
-    errors: float | Sequence[Number],
-    x_errors: float | Sequence[Number] = 0.0,
+    errors: float | Values,
+    x_errors: float | Values = 0.0,
 ) -> Order:
     """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
 
@@ -322,7 +329,7 @@ def order(
     return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
 
 
-def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+def _beyond_noise(values: Values, errors: float | Values) -> tuple[np.ndarray, np.ndarray]:
     """The differences of all pairs, and which are more than two standard errors of the difference."""
     value = np.array(values, float)
     variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
@@ -338,7 +345,7 @@ def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (
 
 
 def left_the_majority(
-    train_accuracy: Sequence[Number], majority_rate: float, samples: int | Sequence[int]
+    train_accuracy: Values, majority_rate: float | np.ndarray, samples: int | Sequence[int]
 ) -> Bool[np.ndarray, " points"]:
     """Where a model fits its training samples better than the more frequent label does, by three standard errors.
 
@@ -354,7 +361,7 @@ def left_the_majority(
     )
 
 
-def deviation_interval(values: Sequence[Number] | np.ndarray) -> Interval:
+def deviation_interval(values: Values) -> Interval:
     """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
     from scipy.stats import chi2
 

@@ -6,7 +6,7 @@ from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, number
+from ntk_repro.papers.statistics import Interval
 from ntk_repro.papers.thresholds import IDENTICAL, RATE
 
 _RESIDUAL = "largest difference from another computation, relative"
@@ -43,7 +43,7 @@ Rows = tuple[tuple[str, Decision, str], ...]
 
 def _judge(numbers: Numbers, rows: Rows) -> Iterator[Verdict]:
     for name, decide, meaning in rows:
-        interval = Interval(*map(number, numbers["rows"][name]), 1)
+        interval = Interval.read(numbers["rows"][name])
         note = "" if interval.low == interval.high else interval.ends()
         yield judged(_subject(name), decide(interval), interval.mean, meaning, note)
 

@@ -8,7 +8,7 @@ import numpy as np
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.lee2019.exponents import Decision
-from ntk_repro.papers.statistics import Interval, Number, all_hold, number, resampled_moments
+from ntk_repro.papers.statistics import Interval, Number, all_hold, resampled_moments
 from ntk_repro.papers.thresholds import CONVERGED, GAUSSIAN, MUCH, SIMILAR
 
 _WIDTH = 8192  # of the paper's networks
@@ -26,7 +26,7 @@ def _subject(ensemble: Numbers, *more: str) -> str:
 
 def _intervals(rows: Sequence[Sequence[Number]]) -> list[Interval]:
     """From [value, low, high] of each step; where a network diverged, the numbers are null."""
-    return [Interval(*map(number, row), 1) for row in rows]
+    return [Interval.read(row) for row in rows]
 
 
 def _range(interval: Interval) -> str:

@@ -51,7 +51,7 @@ def _ntk_start(run: Numbers) -> bool:
 
 def _exponent(run: Numbers, name: str, decide: Decision, subject: str = "") -> Verdict:
     fit = run["exponents"][name]
-    exponent = Interval(*(number(fit[part]) for part in ("exponent", "low", "high")), run["networks"])
+    exponent = Interval.read((fit[part] for part in ("exponent", "low", "high")), run["networks"])
     notes = (exponent.ends(".2f"), f"fitted to all widths {number(fit['all_widths']):.2f}")
     subject = f"{run['title']}: {subject}" if subject else run["title"]
     return judged(subject, decide(exponent), exponent.mean, "exponent of the width", *notes)
@@ -123,7 +123,7 @@ def _integral_equation(run: Numbers) -> Iterator[Verdict]:
 
 def _level(run: Numbers, name: str, index: int) -> Interval:
     level = run["levels"][name][index]
-    return Interval(*(number(level[part]) for part in ("mean", "low", "high")), level["seeds"])
+    return Interval.read((level[part] for part in ("mean", "low", "high")), level["seeds"])
 
 
 @claim("Theta is positive definite on the unit sphere (lambda_min / lambda_max above 1e-8)",

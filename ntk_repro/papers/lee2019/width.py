@@ -215,7 +215,7 @@ def _width_makes_up(numbers: Numbers) -> Iterator[Verdict]:
     ratios = np.array(most["values"], float) / np.array(fewest["values"], float)[:, :1]  # (seeds, widths)
     found = student_interval(np.log(ratios[:, -1]))
     enough = [width for width, ratio in zip(most["x"], np.log(ratios).mean(axis=0), strict=True) if ratio < 0]
-    ratio = Interval(*map(math.exp, found[:3]), found.seeds)
+    ratio = Interval.read(map(math.exp, found[:3]), found.seeds)
     needed = f"width {enough[0]:,.0f} is enough on average" if enough else ""
     subject = f"n = {most['x'][-1]:,.0f}, |D| = {most['of']:,} against n = {most['x'][0]:,.0f}, |D| = {fewest['of']:,}"
     yield judged(subject, found.below(), ratio.mean, "ratio of the errors", ratio.ends(".2f"), needed)

@@ -82,7 +82,7 @@ def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: 
 
 
 def network_is_much_faster(
-    net: str, trainings: Mapping[str, tuple[Sequence[Number], Sequence[Number]]], epochs: int, unless: str
+    net: str, trainings: Mapping[str, Sequence[Sequence[Number]]], epochs: int, unless: str
 ) -> Verdict:
     """The verdict on whether a network needs at most half the epochs of its linearization, in every training.
 
@@ -95,10 +95,10 @@ def network_is_much_faster(
         epochs: number of all.
         unless: as in `judged`.
     """
-    found = [times_the_epochs(*pair, epochs) for pair in trainings.values()]
+    found = [times_the_epochs(ours, theirs, epochs) for ours, theirs in trainings.values()]
     parts = [one.below(-TIMES) for one in found if one.below(-TIMES) is not None or math.isfinite(one.high - one.low)]
     ratio = max((one.mean for one in found if math.isfinite(one.mean)), default=math.nan)
-    notes = (f"{name}: {epochs_note(*pair)}" for name, pair in trainings.items())
+    notes = (f"{name}: {epochs_note(ours, theirs)}" for name, (ours, theirs) in trainings.items())
     meaning = "epochs of the network over the linearization's, largest"
     return judged(net, all_hold(*parts) if parts else None, math.exp(ratio), meaning, *notes, unless=unless)
 

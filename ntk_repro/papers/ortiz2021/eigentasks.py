@@ -153,7 +153,7 @@ def _depends_on_the_task(net: str, curves: Numbers) -> Iterator[Verdict]:
 )  # fmt: skip
 def _much_faster(net: str, curves: Numbers) -> Iterator[Verdict]:
     trainings = {
-        f"index {index}": tuple([row[at] for row in curves[f"{model}_epochs_to_loss"]] for model in _MODELS)
+        f"index {index}": [[row[at] for row in curves[f"{model}_epochs_to_loss"]] for model in _MODELS]
         for at, index in enumerate(curves["index"])
     }
     yield network_is_much_faster(net, trainings, curves["epochs"], _other(net, curves))
