@@ -1,18 +1,18 @@
 """What a paper says about a figure, judged on the plotted numbers, and how verdicts are shown and counted."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from ntk_repro.papers.statistics import Number, order, spearman
+from ntk_repro.papers.statistics import Number, Values, order
 from ntk_repro.papers.thresholds import ORDERED
 
 Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
 _WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
-_ROUNDING = 1e-9  # a correlation of exactly the bound must not fail by its last digit
+_ROUNDING = 1e-9  # a share of exactly the bound must not fail by its last digit
 _PAIRS = 3  # that an order needs
 
 
@@ -91,44 +91,15 @@ def judged(
     return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
 
 
-def trend(
-    subject: str,
-    x: Sequence[float],
-    y: Sequence[Number],
-    sign: int,
-    meaning: str,
-    *notes: str,
-    bound: float = 0.8,
-    missing: Literal["drop", "last"] = "drop",
-    unless: str = "",
-) -> Verdict:
-    """The verdict on whether y grows (sign +1) or falls (sign -1) along x, by Spearman's rank correlation.
-
-    Args:
-        subject: as in `Verdict`.
-        x: positions.
-        y: values.
-        sign: +1 or -1.
-        meaning: the words after "Spearman correlation".
-        *notes: as in `judged`.
-        bound: the smallest correlation that counts as a trend.
-        missing: how a missing value counts, see `spearman`.
-        unless: as in `judged`.
-    """
-    rho = spearman(x, y, missing)
-    holds = sign * rho >= bound - _ROUNDING
-    return judged(subject, holds, rho, f"Spearman correlation {meaning}", *notes, unless=unless)
-
-
 def in_order(
     subject: str,
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Values,
+    y: Values,
     sign: int,
-    errors: float | Sequence[Number],
+    errors: float | Values,
     meaning: str,
     *notes: str,
-    x_errors: float | Sequence[Number] = 0.0,
+    x_errors: float | Values = 0.0,
     unless: str = "",
 ) -> Verdict:
     """The verdict on whether y grows (sign +1) or falls (sign -1) along x, in the pairs that noise cannot turn.
@@ -151,40 +122,6 @@ def in_order(
     count = len(y) * (len(y) - 1) // 2
     pairs = f"{found.pairs} of {count} pairs differ beyond noise"
     return judged(subject, holds, found.share, f"share of pairs in order, {meaning}", *notes, pairs, unless=unless)
-
-
-def trend_of_nets(
-    statement: str,
-    curve: str,
-    along: str,
-    sign: int,
-    *,
-    missing: Literal["drop", "last"] = "drop",
-    note: Callable[[Sequence[Number]], str] = lambda values: "",
-    unless: Callable[[Numbers], str] = lambda curves: "",
-) -> Claim:
-    """The claim that a curve of every network grows (sign +1) or falls (sign -1) along another of its lists.
-
-    Args:
-        statement: the statement, without the bound.
-        curve: name of the values in the plotted numbers of a network.
-        along: name of their positions.
-        sign: +1 or -1.
-        missing: how a missing value counts, see `spearman`.
-        note: what a reader needs to know of the values.
-        unless: why these curves cannot decide the claim; "" where they can.
-    """
-
-    @claim(f"{statement} (Spearman {'<= -0.8' if sign < 0 else '>= 0.8'})", over="nets")
-    def trend_of_net(net: str, curves: Numbers) -> Iterator[Verdict]:
-        values = curves[curve]
-        gaps = f"{values.count(None)} of {len(values)}" if None in values else ""
-        lost = f"not reached at {gaps}" if missing == "last" else f"no number at {gaps}, left out"
-        notes = (note(values), lost if gaps else "")
-        why, meaning = unless(curves), f"with the {along}"
-        yield trend(net, curves[along], values, sign, meaning, *notes, missing=missing, unless=why)
-
-    return trend_of_net
 
 
 def evaluate(claims: Iterable[Claim], numbers: Numbers, *, kept: bool = False) -> list[dict[str, Any]]:

@@ -1,15 +1,18 @@
 """Statistics of few numbers: trends, power laws, intervals and what they decide, and the noise of an accuracy."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 Number = float | None
 """A number as JSON has it: None where there is none."""
+
+Values = Sequence[Number] | np.ndarray
+"""Several of them, nan being none, too."""
 
 _ERRORS_OF_A_DIFFERENCE = 2.0
 _ERRORS_OF_CHANCE = 3.0
@@ -25,20 +28,11 @@ def difference(first: Number, second: Number) -> Number:
     return None if first is None or second is None else first - second
 
 
-def spearman(x: Sequence[float], y: Sequence[Number], missing: Literal["drop", "last"] = "drop") -> float:
-    """Spearman's rank correlation; nan where y is constant or fewer than three points are left.
-
-    Args:
-        x: positions.
-        y: values; None and nan are missing.
-        missing: "drop" leaves out the points without a value; "last" ranks them above every number, for values that
-            are missing because they lie beyond the observed range (a loss that was never reached).
-    """
+def spearman(x: Sequence[float], y: Sequence[Number]) -> float:
+    """Spearman's rank correlation; nan where y is constant or fewer than three points have a value."""
     from scipy.stats import rankdata
 
     values = np.array(y, float)
-    if missing == "last":
-        values[np.isnan(values)] = np.inf
     known = ~np.isnan(values)
     pairs = np.stack([np.asarray(x, float)[known], values[known]])
     # Two points always correlate perfectly.
@@ -61,6 +55,11 @@ class PowerLaw(NamedTuple):
     low: float
     high: float
     prefactor: float
+
+    @property
+    def interval(self) -> "Interval":
+        """The exponent with its interval."""
+        return Interval(self.exponent, self.low, self.high, 1)
 
 
 def power_law_fit(
@@ -94,40 +93,27 @@ def power_law_fit(
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
 
-class Lead(NamedTuple):
-    """How far one curve is ahead of another.
+def last_crossing(index: Sequence[float], first: Values, second: Values) -> float:
+    """Where the first curve falls behind the second for good, by straight lines between the points.
 
-    Attributes:
-        below: share of the indices below the crossing (of all where there is none) at which it is ahead.
-        crossing: where the straight lines between the points meet after which it is never ahead again; the first
-            index where it is never ahead, None where it is ahead at the last index.
-        share: share of all indices at which it is ahead; nan where no index has both values.
-        compared: number of indices that have both values; the others are left out of everything.
+    Points where one of them is missing (None, nan) are left out.
+
+    Returns:
+        The first index where it is never ahead, infinity where it is ahead at the last, nan where all are left out.
     """
-
-    below: float
-    crossing: float | None
-    share: float
-    compared: int
-
-
-def ahead_until_crossing(index: Sequence[float], first: Sequence[Number], second: Sequence[Number]) -> Lead:
-    """How far the first curve is ahead of the second; points where one of them is missing (None, nan) are left out."""
     at, lead = np.asarray(index, float), np.array(first, float) - np.array(second, float)
     at, lead = at[~np.isnan(lead)], lead[~np.isnan(lead)]
     if not len(lead):
-        return Lead(math.nan, None, math.nan, 0)
+        return math.nan
     order = np.argsort(at)
     at, lead = at[order], lead[order]
-    ahead = lead > 0
-    share, compared = float(ahead.mean()), len(at)
-    if not ahead.any():
-        return Lead(0.0, float(at[0]), share, compared)
-    last = int(np.flatnonzero(ahead)[-1])
+    ahead = np.flatnonzero(lead > 0)
+    if not len(ahead):
+        return float(at[0])
+    last = int(ahead[-1])
     if last == len(at) - 1:
-        return Lead(share, None, share, compared)
-    crossing = float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
-    return Lead(float(ahead[: last + 1].mean()), crossing, share, compared)
+        return math.inf
+    return float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
 
 
 class Interval(NamedTuple):
@@ -150,6 +136,16 @@ class Interval(NamedTuple):
         """A number without noise."""
         return cls(value, value, value, 1)
 
+    @classmethod
+    def read(cls, parts: Iterable[Number], seeds: int = 1) -> "Interval":
+        """From mean, low and high as JSON has them."""
+        mean, low, high = map(number, parts)
+        return cls(mean, low, high, seeds)
+
+    def ends(self, spec: str = ".3g") -> str:
+        """Both ends as a note."""
+        return "no interval" if math.isnan(self.low) else f"95 % interval {self.low:{spec}} to {self.high:{spec}}"
+
     def above(self, limit: float = 0.0) -> bool | None:
         """Whether all of it is above the limit, False where all is below; None where it contains it, or has no ends."""
         return True if self.low > limit else False if self.high < limit else None
@@ -166,30 +162,57 @@ class Interval(NamedTuple):
 
 
 def all_hold(*verdicts: bool | None) -> bool | None:
-    """True where all of several verdicts are, False where one is; None else."""
-    return False if any(one is False for one in verdicts) else None if None in verdicts else True
+    """True where all of several verdicts are, False where one is not; None else."""
+    return False if False in verdicts else None if None in verdicts else True
 
 
-def student_interval(values: Sequence[Number] | np.ndarray, *, predict: bool = False, of: int = 1) -> Interval:
+def any_holds(*verdicts: bool | None) -> bool | None:
+    """True where one of several verdicts is, False where none is; None else."""
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def student_interval(values: Values, *, predict: bool = False, of: int = 1, complete: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
         predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
         of: how many intervals are looked at for one that decides; each is then wider (Bonferroni).
+        complete: whether there is no interval where the value of a seed is missing, because what is missing, such as
+            a training that diverged, counts against the statement.
 
     >>> student_interval([1.0, 2.0, 3.0]).mean
     2.0
     """
-    from scipy.stats import t
-
     finite = np.array(values, float)
     finite = finite[np.isfinite(finite)]
-    seeds = len(finite)
-    mean, half = float(finite.mean()) if seeds else math.nan, math.nan
-    if seeds > 1:
-        half = float(finite.std(ddof=1) * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
+    if not len(finite) or (complete and len(finite) < len(values)):
+        return Interval(math.nan, math.nan, math.nan, 0)
+    deviation = float(finite.std(ddof=1)) if len(finite) > 1 else None
+    return interval_from_moments(float(finite.mean()), deviation, len(finite), predict=predict, of=of)
+
+
+def interval_from_moments(
+    mean: float, deviation: Number, seeds: int, *, predict: bool = False, of: int = 1
+) -> Interval:
+    """`student_interval` of seeds of which mean and standard deviation are known; without ends for a single one."""
+    from scipy.stats import t
+
+    half = math.nan
+    if seeds > 1 and deviation is not None:
+        half = float(deviation * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
+
+
+def largest(intervals: Sequence[Interval]) -> Interval:
+    """The largest of several means, of intervals that allow for the choice (`of` in `student_interval`).
+
+    It is above a limit where one of them is, and below where all are.
+    """
+    ends = np.array([interval[:3] for interval in intervals], float).reshape(-1, 3)
+    mean, low = (max(column[~np.isnan(column)], default=math.nan) for column in ends.T[:2])
+    high = max(ends[:, 2]) if len(ends) and not np.isnan(ends[:, 2]).any() else math.nan
+    return Interval(float(mean), float(low), float(high), min((one.seeds for one in intervals), default=0))
 
 
 def resampled_moments(
@@ -205,7 +228,7 @@ def resampled_moments(
 
 
 def mean_and_errors(
-    rows: Sequence[Sequence[Number]], samples: int | None = None
+    rows: Sequence[Values] | np.ndarray, samples: int | None = None
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
     """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
 
@@ -283,11 +306,11 @@ class Order(NamedTuple):
 
 
 def order(
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Values,
+    y: Values,
     sign: int,
-    errors: float | Sequence[Number],
-    x_errors: float | Sequence[Number] = 0.0,
+    errors: float | Values,
+    x_errors: float | Values = 0.0,
 ) -> Order:
     """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
 
@@ -306,7 +329,7 @@ def order(
     return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
 
 
-def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+def _beyond_noise(values: Values, errors: float | Values) -> tuple[np.ndarray, np.ndarray]:
     """The differences of all pairs, and which are more than two standard errors of the difference."""
     value = np.array(values, float)
     variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
@@ -316,24 +339,13 @@ def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) ->
     return rise, np.abs(rise) > _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
 
 
-def margin(first: float, second: float, samples: int) -> float:
-    """Two standard errors of the difference of two accuracies, as if measured on independent samples of this size.
-
-    On the same samples the standard error is smaller, so a difference above the margin is not noise.
-
-    >>> round(margin(0.5, 0.5, 200), 3)
-    0.1
-    """
-    return _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance([first, second]) / samples)
-
-
 def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (1.0, 1.0)) -> float:
     """Of a weighted sum of shares of one image each."""
     return sum(weight**2 * max(share * (1 - share), 0.0) for share, weight in zip(shares, weights, strict=True))
 
 
 def left_the_majority(
-    train_accuracy: Sequence[Number], majority_rate: float, samples: int | Sequence[int]
+    train_accuracy: Values, majority_rate: float | np.ndarray, samples: int | Sequence[int]
 ) -> Bool[np.ndarray, " points"]:
     """Where a model fits its training samples better than the more frequent label does, by three standard errors.
 
@@ -349,7 +361,7 @@ def left_the_majority(
     )
 
 
-def deviation_interval(values: Sequence[Number] | np.ndarray) -> Interval:
+def deviation_interval(values: Values) -> Interval:
     """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
     from scipy.stats import chi2
 

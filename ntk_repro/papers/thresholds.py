@@ -64,8 +64,6 @@ GAUSSIAN = Threshold(
     "distribution functions differ by at most 0.1, mean over directions (100 samples: Gaussian 0.06, uniform 0.09, "
     "exponential 0.17)",
 )
-
-
 QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1 %, the integral by Simpson's rule")
 
 # Trends and rates.
@@ -109,4 +107,5 @@ MOST = Threshold(0.5, "most, mostly, in most cases", "more than half of the case
 NEAR_ZERO_LOSS = Threshold(
     0.01, "near-zero, close to zero, low loss, perfectly fits", "a cross-entropy of 0.01 nats (Ortiz-Jimenez, Figure 3)"
 )
+SMALL_SET = Threshold(1000, "small training sets, small data", "1,000 images or fewer")
 FEW_EPOCHS = Threshold(5, "a few epochs, a few iterations, very rapidly", "5 epochs")

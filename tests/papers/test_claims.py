@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ntk_repro.papers.claims import Verdict, cells, claim, evaluate, in_order, judged, tally, trend
+from ntk_repro.papers.claims import Verdict, cells, claim, evaluate, in_order, judged, tally
 
 
 def test_a_verdict_that_cannot_be_decided_is_none_and_says_why_after_its_notes():
@@ -15,16 +15,6 @@ def test_a_verdict_that_cannot_be_decided_is_none_and_says_why_after_its_notes()
     assert judged("mlp", True, 0.5, "slope", "3 seeds", unless="it diverged") == Verdict(
         "mlp", None, 0.5, "slope", note=why
     )
-
-
-@pytest.mark.parametrize(
-    ("sign", "bound", "holds"), [(+1, 0.8, True), (+1, 0.8 + 1e-12, True), (+1, 0.801, False), (-1, 0.8, False)]
-)
-def test_a_trend_is_judged_by_its_rank_correlation(sign, bound, holds):
-    """Of exactly 0.8 here; in floating point it may be off by its last digit."""
-    verdict = trend("mlp", [1, 2, 3, 4], [1.0, 3.0, 2.0, 4.0], sign, "with the width", "a note", bound=bound)
-    assert (verdict.holds, verdict.number) == (holds, pytest.approx(0.8))
-    assert (verdict.meaning, verdict.note) == ("Spearman correlation with the width", "a note")
 
 
 @claim("it grows", over="nets")

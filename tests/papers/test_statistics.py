@@ -8,10 +8,13 @@ from scipy import stats
 
 from ntk_repro.papers.statistics import (
     Interval,
-    ahead_until_crossing,
+    all_hold,
+    any_holds,
     deviation_interval,
+    interval_from_moments,
+    largest,
+    last_crossing,
     left_the_majority,
-    margin,
     mean_and_errors,
     order,
     power_law_fit,
@@ -29,48 +32,34 @@ def test_spearman_is_scipys_where_nothing_is_missing(x, random):
         assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y)[0], abs=1e-12)
 
 
-def test_a_missing_value_is_left_out_or_ranks_last():
-    x, y = [1, 2, 3, 4], [1.0, 2.0, None, math.nan]
-    assert spearman(x, y, missing="last") == pytest.approx(spearman(x, [1, 2, 9, 9]))
-    assert spearman([1, 2, 3], [None, 1.0, 0.5], missing="last") == pytest.approx(-1.0)
-    assert spearman([*x, 5], [*y, 3.0]) == pytest.approx(1.0)
-    assert math.isnan(spearman(x, y))  # two points are left, which always correlate perfectly
+def test_spearman_leaves_out_missing_values_and_needs_three_that_differ():
     assert spearman([1, 2, 3, 4], [9.0, 8.0, None, 7.0]) == pytest.approx(-1.0)
-    assert math.isnan(spearman(x, [1.0, None, None, None]))
-
-
-@pytest.mark.parametrize(("value", "missing"), [(0.5, "drop"), (None, "drop"), (None, "last")])
-def test_spearman_of_a_constant_is_undetermined(value, missing):
-    assert math.isnan(spearman([1, 2, 3], [value] * 3, missing))
+    assert math.isnan(spearman([1, 2, 3, 4], [1.0, 2.0, None, math.nan]))
+    assert math.isnan(spearman([1, 2, 3], [0.5] * 3))
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "share", "crossing"),
+    ("first", "second", "crossing"),
     [
-        ([9, 8, 7, 6], [5, 4, 3, 2], 1.0, None),
-        ([9, 8, 1, 1], [5, 4, 3, 2], 1.0, 20 + 10 * 4 / 6),
-        ([9, 1, 7, 1], [5, 4, 3, 2], 2 / 3, 38),
-        ([1, 8, 7, 6], [5, 4, 3, 2], 3 / 4, None),
-        ([1, 1, 1, 1], [5, 4, 3, 2], 0.0, 10),
-        ([5, 4, 3, 2], [5, 4, 3, 2], 0.0, 10),
+        ([9, 8, 7, 6], [5, 4, 3, 2], math.inf),
+        ([9, 8, 1, 1], [5, 4, 3, 2], 20 + 10 * 4 / 6),
+        ([9, 1, 7, 1], [5, 4, 3, 2], 38),
+        ([1, 8, 7, 6], [5, 4, 3, 2], math.inf),
+        ([1, 1, 1, 1], [5, 4, 3, 2], 10),
+        ([5, 4, 3, 2], [5, 4, 3, 2], 10),
     ],
 )
-def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, share, crossing):
-    overall = sum(a > b for a, b in zip(first, second, strict=True)) / 4
-    crossing = None if crossing is None else pytest.approx(crossing)
-    expected = (pytest.approx(share), crossing, pytest.approx(overall), 4)
-    assert ahead_until_crossing([10, 20, 30, 40], first, second) == expected
+def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, crossing):
+    assert last_crossing([10, 20, 30, 40], first, second) == pytest.approx(crossing)
     shuffled = ([values[i] for i in (2, 0, 3, 1)] for values in ([10, 20, 30, 40], first, second))
-    assert ahead_until_crossing(*shuffled) == expected
+    assert last_crossing(*shuffled) == pytest.approx(crossing)
 
 
 def test_indices_without_both_values_are_left_out_of_the_crossing():
-    whole = ahead_until_crossing([10, 20, 40], [9, 8, 1], [5, 4, 3])
-    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, None, 1], [5, 4, 3.5, 3]) == whole
-    assert ahead_until_crossing([10, 20, 30, 40], [9, 8, 7, 1], [5, 4, math.nan, 3]) == whole
-    none = ahead_until_crossing([10, 20], [None, 1.0], [1.0, None])
-    assert math.isnan(none.share)
-    assert (none.crossing, none.compared) == (None, 0)
+    whole = last_crossing([10, 20, 40], [9, 8, 1], [5, 4, 3])
+    assert last_crossing([10, 20, 30, 40], [9, 8, None, 1], [5, 4, 3.5, 3]) == whole
+    assert last_crossing([10, 20, 30, 40], [9, 8, 7, 1], [5, 4, math.nan, 3]) == whole
+    assert math.isnan(last_crossing([10, 20], [None, 1.0], [1.0, None]))
 
 
 def test_a_power_law_is_found_exactly_without_values_that_have_no_logarithm():
@@ -100,12 +89,12 @@ def test_the_confidence_interval_covers_the_true_exponent_nineteen_times_in_twen
         assert 0.92 < covered / 400 < 0.98
 
 
-def test_the_margin_is_two_standard_errors_of_independent_accuracies():
+def test_the_noise_of_a_difference_is_two_standard_errors_of_independent_accuracies():
     rng = np.random.default_rng(0)
     one, two = rng.binomial(400, 0.7, 20000) / 400, rng.binomial(400, 0.9, 20000) / 400
-    assert margin(0.7, 0.9, 400) == pytest.approx(2 * np.std(one - two), rel=0.02)
-    assert margin(1.0, 1.0, 400) == 0
-    assert math.isnan(margin(math.nan, 0.5, 400))
+    found = signed_sum([{0: 0.7}, {0: 0.9}], [1, -1], 400)
+    assert found.high - found.mean == pytest.approx(2 * np.std(one - two), rel=0.02)
+    assert signed_sum([{0: 1.0}, {0: 1.0}], [1, -1], 400) == (0.0, 0.0, 0.0, 1)
 
 
 def test_who_guesses_has_not_left_the_majority():
@@ -132,6 +121,40 @@ def test_an_interval_that_contains_the_limit_decides_nothing(low, high, above, b
     assert (interval.above(1), interval.below(1), interval.within(1, 3)) == (above, below, within)
 
 
+def test_an_interval_of_seeds_is_also_that_of_their_moments():
+    values = [0.1, 0.4, 0.35, 0.2]
+    moments = float(np.mean(values)), float(np.std(values, ddof=1)), 4
+    for options in ({}, {"predict": True}, {"of": 3}):
+        assert interval_from_moments(*moments, **options) == pytest.approx(student_interval(values, **options))
+    assert math.isnan(interval_from_moments(0.5, None, 1).low)
+
+
+def test_a_training_that_diverged_is_not_left_out_of_a_complete_interval():
+    assert student_interval([1.0, 2.0], complete=True) == student_interval([1.0, 2.0])
+    missing = student_interval([1.0, 2.0, None], complete=True)
+    assert (missing.above(), missing.seeds) == (None, 0)
+
+
+def test_verdicts_are_joined_by_all_and_by_any():
+    for verdicts, every, some in (
+        ((True, True), True, True),
+        ((True, None), None, True),
+        ((True, False), False, True),
+        ((None, False), False, None),
+        ((False, False), False, False),
+    ):
+        assert (all_hold(*verdicts), any_holds(*verdicts)) == (every, some)
+
+
+def test_the_largest_of_several_is_above_where_one_is_and_below_where_all_are():
+    low, high, wide = Interval(1, 0, 2, 3), Interval(5, 4, 6, 3), Interval(2, -3, 7, 3)
+    assert largest([low, high]) == (5, 4, 6, 3)
+    assert largest([low, high, wide]) == (5, 4, 7, 3)
+    unknown = largest([low, Interval(3, math.nan, math.nan, 1)])
+    assert (unknown.mean, unknown.above(-1), unknown.below(4)) == (3, True, None)
+    assert largest([]).above() is None
+
+
 def test_an_interval_without_ends_decides_nothing():
     one = student_interval([0.5])
     assert (one.above(), one.below(), one.within(-1, 1)) == (None, None, None)
@@ -150,8 +173,8 @@ def test_the_prediction_interval_contains_one_further_seed_nineteen_times_in_twe
 def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_of_its_images():
     network, linearized = {0: 0.9, 1: 0.8, 2: None}, {0: 0.7, 1: 0.7, 2: 0.1}
     assert signed_sum([network, linearized], [1, -1], 100) == pytest.approx(student_interval([0.2, 0.1]))
-    one = signed_sum([{0: 0.9}, linearized], [1, -1], 100)
-    assert one == pytest.approx((0.2, 0.2 - margin(0.9, 0.7, 100), 0.2 + margin(0.9, 0.7, 100), 1))
+    one, half = signed_sum([{0: 0.9}, linearized], [1, -1], 100), 2 * math.sqrt((0.09 + 0.21) / 100)
+    assert one == pytest.approx((0.2, 0.2 - half, 0.2 + half, 1))
     assert math.isnan(signed_sum([{0: 0.9}, linearized], [1, -1]).low)
     none = signed_sum([{0: 0.9}, {1: 0.7}], [1, -1], 100)
     assert (none.mean, none.seeds, none.above()) == (pytest.approx(0.2), 0, None)

@@ -62,7 +62,7 @@ def _one_rate_differs(numbers: Numbers) -> Iterator[Verdict]:
         apart = np.array(curve["plain_apart"], float)[:, 1:].max(axis=1)
         found = student_interval(apart)
         steps = f"largest after {', '.join(map(str, curve['compared'][1:]))} steps, full batch"
-        notes = (f"95 % interval {found.low:.2g} to {found.high:.2g}", steps)
+        notes = (found.ends(".2g"), steps)
         yield judged(subject, found.above(NEARLY_IDENTICAL), found.mean, "difference over the outputs' change", *notes)
 
 
@@ -78,7 +78,7 @@ def _layerwise_rates_are_identical(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "both parameterizations reach similar accuracy (best of the rates at which both converge within 3 points)",
+    "both parameterizations reach similar accuracy (at the best of the rates at which both converge, within 3 points)",
     place="caption of Figure S7",
 )
 def _best_is_similar(numbers: Numbers) -> Iterator[Verdict]:

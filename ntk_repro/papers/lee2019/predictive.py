@@ -1,13 +1,14 @@
 """Figures 2 and S1: the distribution of predictions through training."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.statistics import Interval, Number, number, resampled_moments
+from ntk_repro.papers.lee2019.exponents import Decision
+from ntk_repro.papers.statistics import Interval, Number, all_hold, resampled_moments
 from ntk_repro.papers.thresholds import CONVERGED, GAUSSIAN, MUCH, SIMILAR
 
 _WIDTH = 8192  # of the paper's networks
@@ -25,11 +26,11 @@ def _subject(ensemble: Numbers, *more: str) -> str:
 
 def _intervals(rows: Sequence[Sequence[Number]]) -> list[Interval]:
     """From [value, low, high] of each step; where a network diverged, the numbers are null."""
-    return [Interval(*map(number, row), 1) for row in rows]
+    return [Interval.read(row) for row in rows]
 
 
 def _range(interval: Interval) -> str:
-    return f"95 % interval {interval.low:.3g} to {interval.high:.3g} over networks" if interval.seeds else ""
+    return f"{interval.ends()} over networks" if interval.seeds else ""
 
 
 def _widest(numbers: Numbers) -> list[Numbers]:
@@ -44,7 +45,7 @@ def _verdict(
     ensemble: Numbers,
     subject: str,
     rows: Sequence[Sequence[Number]],
-    decide: Callable[[Interval], bool | None],
+    decide: Decision,
     meaning: str,
     *notes: str,
     best: float = 0.0,
@@ -56,7 +57,7 @@ def _verdict(
     """
     intervals = _intervals(rows)
     decided = [decide(interval) for interval in intervals]
-    holds = False if False in decided else None if None in decided else True
+    holds = all_hold(*decided)
     shown = [interval for interval, one in zip(intervals, decided, strict=True) if one is holds]
     furthest = max(shown, key=lambda interval: abs(interval.mean - best))
     if holds is False and ensemble["hidden"] < _WIDTH:
@@ -88,14 +89,17 @@ def _networks_follow(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "mean and standard deviation of their linearizations' outputs, too (within 20 %)",
+    "mean and standard deviation of the linearizations' outputs follow the NTK-GP's (within 20 %)",
     place="section 2.3.1, Corollary 1",
 )
 def _linearizations_follow(numbers: Numbers) -> Iterator[Verdict]:
     yield from _mean_and_spread(numbers, "linearizations")
 
 
-@claim("with the readout alone trained they follow the NNGP's (within 20 %)", place="caption of Figure 2; appendix D")
+@claim(
+    "with the readout alone trained mean and standard deviation follow the NNGP's (within 20 %)",
+    place="caption of Figure 2; appendix D",
+)
 def _readouts_follow(numbers: Numbers) -> Iterator[Verdict]:
     yield from _mean_and_spread(numbers, "readouts")
 
@@ -174,7 +178,8 @@ def _bayes_is_similar(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "but noticeably different: on the line between the two, trained networks are at least twice as near to the NTK-GP",
+    "exact inference with the NNGP is noticeably different: on the line from it to the NTK-GP trained networks are at "
+    "least twice as near to the NTK-GP",
     place="section 2.3.1; section 3",
 )
 def _bayes_is_different(numbers: Numbers) -> Iterator[Verdict]:

@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to
 from ntk_repro.papers.statistics import Interval, number, share_interval
 from ntk_repro.papers.thresholds import (
     IDENTICAL,
     NEARLY_IDENTICAL,
     QUADRATURE,
-    RATE,
     WITH_HIGH_PROBABILITY,
 )
 
-Judge = Callable[[Interval], bool | None]
 Where = Callable[[Numbers], bool]
 
 _LAYERS = {"activations": "x^l / sqrt(n)", "deltas": "delta^l"}
@@ -50,40 +49,29 @@ def _ntk_start(run: Numbers) -> bool:
     return run["parameterization"] == "ntk" and _start(run)
 
 
-# What the interval of an exponent must be.
-def _at_most(limit: float) -> Judge:
-    return lambda exponent: exponent.below(limit + RATE)
-
-
-def _close_to(limit: float) -> Judge:
-    return lambda exponent: exponent.within(limit - RATE, limit + RATE)
-
-
-def _exponent(run: Numbers, name: str, judge: Judge, subject: str = "") -> Verdict:
+def _exponent(run: Numbers, name: str, decide: Decision, subject: str = "") -> Verdict:
     fit = run["exponents"][name]
-    exponent = Interval(*(number(fit[part]) for part in ("exponent", "low", "high")), run["networks"])
-    note = (
-        f"95 % interval {exponent.low:.2f} to {exponent.high:.2f}; fitted to all widths {number(fit['all_widths']):.2f}"
-    )
+    exponent = Interval.read((fit[part] for part in ("exponent", "low", "high")), run["networks"])
+    notes = (exponent.ends(".2f"), f"fitted to all widths {number(fit['all_widths']):.2f}")
     subject = f"{run['title']}: {subject}" if subject else run["title"]
-    return judged(subject, judge(exponent), exponent.mean, "exponent of the width", note)
+    return judged(subject, decide(exponent), exponent.mean, "exponent of the width", *notes)
 
 
-def _rate(statement: str, names: dict[str, str] | str, judge: Judge, place: str, where: Where = _all) -> Claim:
+def _rate(statement: str, names: dict[str, str] | str, decide: Decision, place: str, where: Where = _all) -> Claim:
     """The claim that a quantity, or each of several (name: subject), has this exponent of the width."""
     subjects = {names: ""} if isinstance(names, str) else names
 
     @claim(statement, over=_OVER, place=place)
     def has_rate(run: Numbers) -> Iterator[Verdict]:
         if where(run):
-            yield from (_exponent(run, name, judge, subject) for name, subject in subjects.items())
+            yield from (_exponent(run, name, decide, subject) for name, subject in subjects.items())
 
     return has_rate
 
 
 def _probable(run: Numbers, count: int, total: int, *notes: str, unless: str = "") -> Verdict:
     share = share_interval(count, total)
-    notes = (f"95 % interval {share.low:.3f} to {share.high:.3f}", *notes)
+    notes = (share.ends(".3f"), *notes)
     holds = share.above(WITH_HIGH_PROBABILITY)
     return judged(run["title"], holds, share.mean, "share of the networks", *notes, unless=unless)
 
@@ -135,7 +123,7 @@ def _integral_equation(run: Numbers) -> Iterator[Verdict]:
 
 def _level(run: Numbers, name: str, index: int) -> Interval:
     level = run["levels"][name][index]
-    return Interval(*(number(level[part]) for part in ("mean", "low", "high")), level["seeds"])
+    return Interval.read((level[part] for part in ("mean", "low", "high")), level["seeds"])
 
 
 @claim("Theta is positive definite on the unit sphere (lambda_min / lambda_max above 1e-8)",
@@ -164,7 +152,7 @@ def _linear_in_what(run: Numbers) -> Iterator[Verdict]:
     straight = bend.below(IDENTICAL) if linear else bend.above(NEARLY_IDENTICAL)
     yield judged(f"{title}: inputs", straight, bend.mean, "distance from a straight line, over the range")
     in_parameters = rest.above(NEARLY_IDENTICAL) if linear else rest.below(NEARLY_IDENTICAL)
-    note = f"95 % interval {rest.low:.3f} to {rest.high:.3f}"
+    note = rest.ends(".3f")
     yield judged(
         f"{title}: parameters", in_parameters, rest.mean, "distance from the linearization, over the change", note
     )
@@ -172,12 +160,12 @@ def _linear_in_what(run: Numbers) -> Iterator[Verdict]:
 
 _OUTPUTS = (
     _rate(
-        "sup_t |f_t(x) - f_lin_t(x)| = O(n^-1/2) (exponent -0.4 or below)", "test_difference", _at_most(-0.5),
+        "sup_t |f_t(x) - f_lin_t(x)| = O(n^-1/2) (exponent -0.4 or below)", "test_difference", at_most(-0.5),
         "abstract; section 1; section 2.4, Theorem 2.1, Eq. 17; section 3; section 4; appendix H, Theorem H.1",
     ),
     _rate(
-        "on the training inputs, too (exponent -0.4 or below)", "train_difference", _at_most(-0.5),
-        "appendix H, Theorem H.1, S100",
+        "sup_t |f_t - f_lin_t| on the training inputs = O(n^-1/2) (exponent -0.4 or below)",
+        "train_difference", at_most(-0.5), "appendix H, Theorem H.1, S100",
     ),
     _rate(
         "f_t(x) and f_lin_t(x) get the same distribution: at the end their difference over the networks' spread, which "
@@ -186,19 +174,19 @@ _OUTPUTS = (
     ),
     _rate(
         "sup_t ||theta_t - theta_0|| / sqrt(n), over ||g(theta_0)||, = O(n^-1/2) (exponent -0.4 or below)",
-        "distance_per_root", _at_most(-0.5), "section 2.4, Theorem 2.1, Eq. 17",
+        "distance_per_root", at_most(-0.5), "section 2.4, Theorem 2.1, Eq. 17",
     ),
     _rate(
         "all parameters together move little: ||theta_t - theta_0|| / ||theta_0|| vanishes (exponent below 0)",
         "distance_relative", Interval.below, "section 1.1",
     ),
     _rate(
-        "sup_t ||Theta_t - Theta_0||_F = O(n^-1/2) (exponent -0.4 or below)", "kernel_change", _at_most(-0.5),
+        "sup_t ||Theta_t - Theta_0||_F = O(n^-1/2) (exponent -0.4 or below)", "kernel_change", at_most(-0.5),
         "section 2.4, Theorem 2.1, Eq. 17; appendix G, S50, S52, S98; appendix H, S119",
     ),
     _rate(
-        "between test and training inputs, too (exponent -0.4 or below)", "test_kernel_change", _at_most(-0.5),
-        "appendix H, S127",
+        "sup_t ||Theta_t - Theta_0|| between test and training inputs = O(n^-1/2) (exponent -0.4 or below)",
+        "test_kernel_change", at_most(-0.5), "appendix H, S127",
     ),
 )  # fmt: skip
 _CONVERGENCE = (
@@ -210,15 +198,15 @@ _CONVERGENCE = (
         "||1 - eta J J^T||_op <= 1 - eta_0 lambda_min / 3 along the trajectory",
         "operator", "appendix G.1, S60", _descent,
     ),
-    _share("every step has the length of S54 at most", "step", "appendix G.1, S54", _descent),
+    _share("every step is at most as long as S54 says", "step", "appendix G.1, S54", _descent),
     _share("the summed steps keep the geometric bound", "sum", "appendix G, S49; appendix G.4, S97", _descent),
     _rate(
         "the summed steps, over ||g(theta_0)||, are O(n^-1/2) in standard parameterization (exponent -0.4 or below)",
-        "steps_sum", _at_most(-0.5), "appendix G, Theorem G.1, S49", lambda run: _standard(run) and _descent(run),
+        "steps_sum", at_most(-0.5), "appendix G, Theorem G.1, S49", lambda run: _standard(run) and _descent(run),
     ),
     _rate(
         "the summed steps, over ||g(theta_0)||, are O(1) in NTK parameterization (exponent 0.1 or below)", "steps_sum",
-        _at_most(0.0), "appendix G.4, Theorem G.4, S97",
+        at_most(0.0), "appendix G.4, Theorem G.4, S97",
         lambda run: run["parameterization"] == "ntk" and _descent(run),
     ),
     _share("||theta_t - theta_0|| keeps the bound of S51 under gradient flow", "distance", "appendix G, S51", _flow),
@@ -238,28 +226,29 @@ _CONVERGENCE = (
 _LEMMAS = (
     _rate(
         "the Jacobian's Lipschitz constant, over sqrt(n), is bounded independently of n (exponent 0.1 or below)",
-        "lipschitz", _at_most(0.0), "appendix G, Lemma 1, S47", _standard_start,
+        "lipschitz", at_most(0.0), "appendix G, Lemma 1, S47", _standard_start,
     ),
     _rate(
-        "||J||_F / sqrt(n) is bounded independently of n (exponent 0.1 or below)", "jacobian", _at_most(0.0),
+        "||J||_F / sqrt(n) is bounded independently of n (exponent 0.1 or below)", "jacobian", at_most(0.0),
         "appendix G, Lemma 1, S47", _standard_start,
     ),
     _rate(
-        "in NTK parameterization the Lipschitz constant is bounded without the factor (exponent 0.1 or below)",
-        "lipschitz", _at_most(0.0), "appendix G.4, Lemma 2, S99", _ntk_start,
+        "in NTK parameterization the Jacobian's Lipschitz constant is bounded independently of n (exponent 0.1 or "
+        "below)",
+        "lipschitz", at_most(0.0), "appendix G.4, Lemma 2, S99", _ntk_start,
     ),
     _rate(
-        "in NTK parameterization so is ||J||_F (exponent 0.1 or below)", "jacobian", _at_most(0.0),
-        "appendix G.4, Lemma 2, S99", _ntk_start,
+        "in NTK parameterization ||J||_F is bounded independently of n (exponent 0.1 or below)",
+        "jacobian", at_most(0.0), "appendix G.4, Lemma 2, S99", _ntk_start,
     ),
     _share("the operator norms of the weights keep the bounds of S84", "weights", "appendix G.3, S84", _standard),
     _rate(
         "||x^l|| / sqrt(n) and ||delta^l|| are bounded independently of n (exponent 0.1 or below)", _LAYERS,
-        _at_most(0.0), "appendix G.3, S85", _standard,
+        at_most(0.0), "appendix G.3, S85", _standard,
     ),
     _rate(
-        "their Lipschitz constants do not grow with n (exponent 0.1 or below)",
-        {f"{name}_lipschitz": symbol for name, symbol in _LAYERS.items()}, _at_most(0.0),
+        "the Lipschitz constants of x^l / sqrt(n) and delta^l are bounded independently of n (exponent 0.1 or below)",
+        {f"{name}_lipschitz": symbol for name, symbol in _LAYERS.items()}, at_most(0.0),
         "appendix G.3, S86", _standard_start,
     ),
     _share("||J||_F^2 <= 2 (L + 1) K_1^4 n", "jacobian_norm", "appendix G.3, S92", _standard_start),
@@ -277,16 +266,16 @@ _GROWTH = (
     _share(
         "lambda_0 stays above sup_t ||Theta_t - Theta_0||_op, so that S120 is finite", "gap", "appendix H, S120", _flow
     ),
-    _rate("the supremum of S120 is O(1) (exponent 0.1 or below)", "growth", _at_most(0.0), "appendix H, S120", _flow),
+    _rate("the supremum of S120 is O(1) (exponent 0.1 or below)", "growth", at_most(0.0), "appendix H, S120", _flow),
 )  # fmt: skip
 _RATES = (
     _rate(
         "in NTK parameterization one learning-rate scale serves all widths: eta_critical (exponent within 0.1 of 0)",
-        "eta_critical", _close_to(0.0), "section 2.1, footnote 7", _ntk_start,
+        "eta_critical", close_to(0.0), "section 2.1, footnote 7", _ntk_start,
     ),
     _rate(
         "in standard parameterization the learning rate must fall as 1 / n: eta_critical (exponent within 0.1 of -1)",
-        "eta_critical", _close_to(-1.0), "section 2.1, footnote 7; appendix F", _standard_start,
+        "eta_critical", close_to(-1.0), "section 2.1, footnote 7; appendix F", _standard_start,
     ),
 )  # fmt: skip
 

@@ -1,12 +1,13 @@
 """Figures 1, S5, S6, S9 and S10: how networks and their kernels change with the width."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, PowerLaw, all_hold, number, power_law_fit, student_interval
 from ntk_repro.papers.thresholds import CLOSER_TO_ONE, RATE
@@ -19,25 +20,11 @@ MOST_SAMPLES = 0.1
 """Largest M / n at which averages over M networks of width n show convergence in M: they lose their spread,
 n^-1/2 M^-1/2, but not their bias, n^-1, so the spread dominates only where M is well below n."""
 
-Decision = Callable[[Interval], bool | None]
-
-
-def _as_power(exponent: float) -> Decision:
-    return lambda found: found.within(exponent - RATE, exponent + RATE)
-
-
-def _at_most(exponent: float) -> Decision:
-    return lambda found: found.below(exponent + RATE)
-
 
 def _interval(fit: Numbers, seeds: int) -> Interval:
     """That of an exponent; of a single seed none, as the points of one seed are not independent."""
     ends = (number(fit["low"]), number(fit["high"])) if seeds > 1 else (math.nan, math.nan)
     return Interval(number(fit["exponent"]), *ends, seeds)
-
-
-def _display(found: Interval) -> str:
-    return "no interval" if math.isnan(found.low) else f"95 % interval {found.low:.2f} to {found.high:.2f}"
 
 
 def _still_training(fit: Numbers) -> str:
@@ -77,7 +64,7 @@ def _exponent(
     """
     fit = panel["curves"][name] if name in panel["curves"] else panel["undrawn"][name]
     found, widths = _interval(fit, len(panel["seeds"])), fit["fitted"]
-    notes = [f"{_display(found)}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
+    notes = [f"{found.ends('.2f')}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
     if len(widths) < len(panel["widths"]):
         notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
     holds, why = decide(found), _still_training(fit) if trained else ""
@@ -94,7 +81,7 @@ def _kinds(panel: Numbers) -> dict[str, str]:
 
 def _weights_move(panel: Numbers, printed: Mapping[str, float]) -> Iterator[Verdict]:
     for kind, subject in _kinds(panel).items():
-        decide = _as_power(_PRINTED["fig1"]["exponent"][kind])
+        decide = close_to(_PRINTED["fig1"]["exponent"][kind])
         yield _exponent(panel, kind, subject, decide, paper=printed.get(kind))
 
 
@@ -112,7 +99,7 @@ def _drift_claims(place: str, printed: Mapping[str, float]) -> tuple[Claim, ...]
         ),
         Claim(
             "the kernels move by O(n^-1/2) (exponent at most -0.4)",
-            _kernels_move, (_at_most(-0.5),), over="panels", place=place,
+            _kernels_move, (at_most(-0.5),), over="panels", place=place,
         ),
         Claim(
             "the kernels' change is closer to n^-1 than to n^-1/2 (exponent below -0.75)",
@@ -123,7 +110,7 @@ def _drift_claims(place: str, printed: Mapping[str, float]) -> tuple[Claim, ...]
 
 _NTK_MOVES = Claim(
     "the tangent kernel moves by O(n^-1) (exponent at most -0.9)",
-    _kernels_move, (_at_most(-1.0), "ntk"), over="panels", place="section 3",
+    _kernels_move, (at_most(-1.0), "ntk"), over="panels", place="section 3",
 )  # fmt: skip
 
 
@@ -132,7 +119,7 @@ _NTK_MOVES = Claim(
     over="panels", place="section 3",
 )  # fmt: skip
 def _start_of_the_ntk(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "ntk_from_analytic", "empirical NTK at the start", _at_most(-0.5))
+    yield _exponent(panel, "ntk_from_analytic", "empirical NTK at the start", at_most(-0.5))
 
 
 @claim(
@@ -154,7 +141,7 @@ def _only_the_number_differs(panel: Numbers) -> Iterator[Verdict]:
     meaning = "exponent of the width of the ratio of absolute changes"
     for other in ("input", "output"):
         subject = f"intermediate against {other} weights"
-        yield _exponent(panel, f"intermediate_over_{other}", subject, _as_power(0.0), meaning=meaning)
+        yield _exponent(panel, f"intermediate_over_{other}", subject, close_to(0.0), meaning=meaning)
 
 
 @claim(
@@ -179,7 +166,7 @@ def _activations(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="section 2.4",
 )  # fmt: skip
 def _outputs(panel: Numbers) -> Iterator[Verdict]:
-    yield _exponent(panel, "outputs", "training outputs", _as_power(0.0), trained=False)
+    yield _exponent(panel, "outputs", "training outputs", close_to(0.0), trained=False)
 
 
 def _pooled(lines: list[Numbers]) -> PowerLaw:
@@ -191,7 +178,7 @@ def _pooled(lines: list[Numbers]) -> PowerLaw:
 def _overall(subject: str, lines: list[Numbers], decide: Decision, quantity: str) -> Verdict:
     found = _interval(_pooled(lines)._asdict(), len(lines[0]["values"]))
     each = ", ".join(f"{number(line['exponent']):.2f} ({line['of']:,})" for line in lines)
-    notes = (_display(found), f"each: {each}" if len(lines) > 1 else "")
+    notes = (found.ends(".2f"), f"each: {each}" if len(lines) > 1 else "")
     return judged(subject, decide(found), found.mean, f"exponent of the {quantity}", *notes)
 
 
@@ -228,11 +215,10 @@ def _width_makes_up(numbers: Numbers) -> Iterator[Verdict]:
     ratios = np.array(most["values"], float) / np.array(fewest["values"], float)[:, :1]  # (seeds, widths)
     found = student_interval(np.log(ratios[:, -1]))
     enough = [width for width, ratio in zip(most["x"], np.log(ratios).mean(axis=0), strict=True) if ratio < 0]
-    low, high = math.exp(found.low), math.exp(found.high)
-    notes = "no interval" if math.isnan(low) else f"95 % interval {low:.2f} to {high:.2f}"
+    ratio = Interval.read(map(math.exp, found[:3]), found.seeds)
     needed = f"width {enough[0]:,.0f} is enough on average" if enough else ""
     subject = f"n = {most['x'][-1]:,.0f}, |D| = {most['of']:,} against n = {most['x'][0]:,.0f}, |D| = {fewest['of']:,}"
-    yield judged(subject, found.below(), math.exp(found.mean), "ratio of the errors", notes, needed)
+    yield judged(subject, found.below(), ratio.mean, "ratio of the errors", ratio.ends(".2f"), needed)
 
 
 def _subject(panel: Numbers) -> str:
@@ -247,7 +233,7 @@ def _all_fall(subject: str, fits: Iterable[tuple[str, Interval]], quantity: str)
     slope, notes = math.nan, ["too few points"]
     if lines:
         label, worst = max(lines, key=lambda line: line[1].high if line[1].seeds > 1 else line[1].mean)
-        slope, notes = worst.mean, [f"{label}, {_display(worst)}"]
+        slope, notes = worst.mean, [f"{label}, {worst.ends('.2f')}"]
         notes.append("all: " + ", ".join(f"{found.mean:.2f} ({label})" for label, found in lines))
     return judged(subject, holds, slope, f"largest exponent of the {quantity}", *notes)
 
@@ -261,9 +247,9 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
     for line in panel["lines"]:
         if line["of"] == 1:
             found = _interval(line, len(panel["seeds"]))
-            note = _display(found)
+            note = found.ends(".2f")
     paper = _PRINTED["figS9"]["exponent"]
-    yield judged(_subject(panel), _at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
+    yield judged(_subject(panel), at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
 
 
 @claim(

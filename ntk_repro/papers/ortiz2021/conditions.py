@@ -1,17 +1,20 @@
 """What claims of several figures ask of a run before they are judged, and how epochs are compared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ntk_repro.papers.claims import Numbers
+from ntk_repro.papers.claims import Numbers, Verdict, judged
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
-from ntk_repro.papers.statistics import Interval, Number, student_interval
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.statistics import Interval, Number, all_hold, student_interval
 from ntk_repro.papers.thresholds import LARGE, MUCH, SIGNIFICANT
 
 SIGNIFICANT_LEAD = SIGNIFICANT * GUESSING_ERROR
 LARGE_LEAD = LARGE * GUESSING_ERROR
+SIGNIFICANT_POINTS = f"{100 * SIGNIFICANT_LEAD:.2g} points"
+LARGE_POINTS = f"{100 * LARGE_LEAD:.2g} points"
 TIMES = math.log(MUCH)
 
 # Of one training the interval of its epochs to a loss is this factor either way: seeds of one network differ by less
@@ -36,22 +39,27 @@ def other_task(numbers: Numbers, net: str, width: float) -> str:
     return "" if width == 1 else f"width {width:g}"
 
 
+def other_settings(curves: Numbers) -> str:
+    """The settings of a figure on CIFAR-10 that are not the paper's, "" where all are."""
+    if curves["data"] != "cifar10":
+        return f"{curves['data']}, not CIFAR-10"
+    printed = printed_numbers("ortiz2021")["eigentasks"]
+    wanted = {"width": 1, "n_train": printed["train_images"], "epochs": printed["epochs"]}
+    other = [name for name, value in wanted.items() if curves[name] != value]
+    return ", ".join(f"{name} {curves[name]}, not {wanted[name]:,}" for name in other)
+
+
 def copy_note(numbers: Numbers) -> str:
     """The name of the data where it is a copy of what the paper has."""
     label = str(numbers.get("data_label", ""))
     return label if "copy" in label else ""
 
 
-def both(*parts: bool | None) -> bool | None:
-    """True where all are, False where one is, None else."""
-    return False if False in parts else None if None in parts else True
+def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: int) -> Interval:
+    """How many times the epochs of the second the first needs to a loss.
 
-
-def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: int) -> tuple[Interval, bool | None]:
-    """How many times the epochs of the second the first needs to a loss, and whether half of them at most.
-
-    A training that never reaches the loss needs more than all epochs. So where only the second never does, the ratio
-    is an upper bound and cannot refute; where only the first never does, it is a lower bound.
+    A training that never reaches the loss needs more than all epochs. So where the second never does, the ratio has no
+    lower end and cannot refute that it is small, and where the first never does, no upper one.
 
     Args:
         first: epochs of each seed, None where it is never reached.
@@ -59,21 +67,40 @@ def times_the_epochs(first: Sequence[Number], second: Sequence[Number], epochs: 
         epochs: number of all.
 
     Returns:
-        The logarithm of the ratio with its interval, no number where neither reaches the loss in some seed, and
-        whether the interval lies below that of half the epochs.
+        The logarithm of the ratio; no number where neither reaches the loss in some seed.
     """
     one, two = (np.array(values, float) for values in (first, second))
     never_one, never_two = np.isnan(one), np.isnan(two)
     if (never_one & never_two).any():
-        return Interval(math.nan, math.nan, math.nan, 0), None
-    ratios = np.log(np.where(never_one, epochs + 1, one) / np.where(never_two, epochs + 1, two))
-    found = student_interval(ratios)
+        return Interval(math.nan, math.nan, math.nan, 0)
+    found = student_interval(np.log(np.where(never_one, epochs + 1, one) / np.where(never_two, epochs + 1, two)))
+    low, high = found.low, found.high
     if found.seeds == 1:
-        found = Interval(found.mean, found.mean - _ONE_TRAINING, found.mean + _ONE_TRAINING, 1)
-    less = found.below(-TIMES)
-    if (less is True and never_one.any()) or (less is False and never_two.any()):
-        less = None
-    return found, less
+        low, high = found.mean - _ONE_TRAINING, found.mean + _ONE_TRAINING
+    low, high = -math.inf if never_two.any() else low, math.inf if never_one.any() else high
+    return Interval(found.mean, low, high, found.seeds)
+
+
+def network_is_much_faster(
+    net: str, trainings: Mapping[str, Sequence[Sequence[Number]]], epochs: int, unless: str
+) -> Verdict:
+    """The verdict on whether a network needs at most half the epochs of its linearization, in every training.
+
+    A training that reaches the loss too late, or not at all, for the ratio to have the ends that would decide is left
+    out.
+
+    Args:
+        net: name of the network.
+        trainings: epochs of network and linearization for each seed, by the name of the training.
+        epochs: number of all.
+        unless: as in `judged`.
+    """
+    found = [times_the_epochs(ours, theirs, epochs) for ours, theirs in trainings.values()]
+    parts = [one.below(-TIMES) for one in found if one.below(-TIMES) is not None or math.isfinite(one.high - one.low)]
+    ratio = max((one.mean for one in found if math.isfinite(one.mean)), default=math.nan)
+    notes = (f"{name}: {epochs_note(ours, theirs)}" for name, (ours, theirs) in trainings.items())
+    meaning = "epochs of the network over the linearization's, largest"
+    return judged(net, all_hold(*parts) if parts else None, math.exp(ratio), meaning, *notes, unless=unless)
 
 
 def epochs_note(first: Sequence[Number], second: Sequence[Number]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, judged
 from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, points
-from ntk_repro.papers.statistics import Interval, left_the_majority, mean_and_errors, signed_sum
+from ntk_repro.papers.statistics import Interval, largest, left_the_majority, mean_and_errors, signed_sum
 from ntk_repro.papers.thresholds import ORDERED
 
 _TRAINED = 3  # tasks that an order needs
@@ -137,7 +137,7 @@ def agree(tasks: str, *, place: str, why: Why = _nothing, nets: tuple[str, ...] 
 def ahead(
     statement: str, model: str, least: float, *, place: str, why: Why = _nothing, nets: tuple[str, ...] = ()
 ) -> Claim:
-    """The claim that a model leads the other by some accuracy on average, and is significantly behind nowhere.
+    """The claim that a model leads the other by some accuracy on average, and is nowhere behind beyond noise.
 
     Args:
         statement: without the bound.
@@ -148,7 +148,9 @@ def ahead(
         nets: the same.
     """
     other = {"network": "linearized", "linearized": "network"}[model]
-    bounds = f"({100 * least:.2g} points or more on average, nowhere {100 * SIGNIFICANT_LEAD:.2g} behind)"
+    bounds = (
+        f"({100 * least:.2g} points or more on average, nowhere behind by {100 * SIGNIFICANT_LEAD:.2g} beyond noise)"
+    )
 
     @claim(f"{statement} {bounds}", over="nets", place=place)
     def leads(net: str, curves: Numbers) -> Iterator[Verdict]:
@@ -170,7 +172,6 @@ def ahead(
 
 
 def largest_lead(curves: Numbers, model: str, other: str) -> Interval:
-    """The largest sure lead of a model in one task: its interval allows for the choice among all tasks."""
+    """The largest lead of a model in one task; its interval allows for the choice among all tasks."""
     tasks = judged_tasks(curves)
-    each = [lead(curves, model, other, [task], of=len(tasks)) for task in tasks]
-    return max(each, key=lambda one: one.low, default=Interval(math.nan, math.nan, math.nan, 0))
+    return largest([lead(curves, model, other, [task], of=len(tasks)) for task in tasks])

@@ -8,14 +8,14 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
-    both,
+    TIMES,
     epochs_note,
     other_data,
     other_task,
     points,
     times_the_epochs,
 )
-from ntk_repro.papers.statistics import Interval, number, signed_sum
+from ntk_repro.papers.statistics import Interval, all_hold, any_holds, number, signed_sum
 from ntk_repro.papers.thresholds import FEW_EPOCHS, MOST, MUCH
 
 _GUESSING = math.log(2)  # the cross-entropy of guessing between two classes
@@ -55,7 +55,8 @@ def _faster(numbers: Numbers, model: str) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         epochs = len(task["network_loss"])
         ours, initial = (task[f"{name}_epochs_to_loss"] for name in (model, "initial"))
-        ratio, less = times_the_epochs(ours, initial, epochs)
+        ratio = times_the_epochs(ours, initial, epochs)
+        less = ratio.below(-TIMES)
         why = other_task(numbers, task["net"], task["width"])
         rate = f"eta / eta_critical {task[f'{model}_eta_over_critical']:.3g}" if model == "pretrained" else ""
         if not why and model == "pretrained" and not less and task["pretrained_eta_over_critical"] > _STABLE:
@@ -80,7 +81,7 @@ def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
         yield judged(_task_name(task), lost.above(LARGE_LEAD), lost.mean, meaning, points(lost), unless=why)
 
 
-@claim("its accuracy is comparable to the network's (within 5 points)", place="section 4.3")
+@claim("with the pretrained kernel the accuracy is comparable to the network's (within 5 points)", place="section 4.3")
 def _pretrained_like_the_network(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
         lead, why = _sum(task, pretrained=1, network=-1), _conditions(numbers, task, "network", "pretrained")
@@ -160,7 +161,7 @@ def _decays_rapidly(numbers: Numbers) -> Iterator[Verdict]:
         why = why or other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, at, last)
         fall = _accuracies(task, [(0, 1), (at, -1)])
         excess = _accuracies(task, [(0, 1 - MOST), (at, -1), (last, MOST)])
-        holds = both(fall.above(LARGE_LEAD), excess.above())
+        holds = all_hold(fall.above(LARGE_LEAD), excess.above())
         meaning = f"fall of the accuracy after {task['epochs'][at]} epochs"
         yield judged(_task_name(task), holds, fall.mean, meaning, points(fall), _course(task), unless=why)
 
@@ -179,8 +180,7 @@ def _improves_on_classes(numbers: Numbers) -> Iterator[Verdict]:
         return
     reasons = [_class_conditions(numbers, task) for task in tasks]
     rises = [_accuracies(task, [(-1, 1), (0, -1)], of=len(tasks)) for task in tasks]
-    beyond = [None if why else rise.above(LARGE_LEAD) for why, rise in zip(reasons, rises, strict=True)]
-    holds = True if True in beyond else None if None in beyond else False
+    holds = any_holds(*(None if why else rise.above(LARGE_LEAD) for why, rise in zip(reasons, rises, strict=True)))
     why = "" if any(not reason for reason in reasons) else reasons[0]
     notes = [
         f"{task['net']}: {points(rise)}" + (f" (not judged: {reason})" if reason and not why else "")
@@ -224,10 +224,10 @@ def _alignment_can_hurt(numbers: Numbers) -> Iterator[Verdict]:
         relative = [number(a) / number(b) for a, b in zip(task["label_alignment"], task["gradient_norm"], strict=True)]
         growth, fall = relative[-1] / relative[0], _accuracies(task, [(0, 1), (-1, -1)], of=len(tasks))
         reasons.append(other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, -1))
-        parts.append(None if reasons[-1] else both(growth >= MUCH, fall.above(SIGNIFICANT_LEAD)))
+        parts.append(None if reasons[-1] else all_hold(growth >= MUCH, fall.above(SIGNIFICANT_LEAD)))
         notes.append(f"{_task_name(task)}: alignment {growth:.2g} times, accuracy falls by {points(fall)}")
         falls.append(fall.mean)
-    holds = True if True in parts else None if None in parts else False
+    holds = any_holds(*parts)
     judged_falls = [fall for fall, part in zip(falls, parts, strict=True) if part] or falls
     classes = [f"{_task_name(task)}: {_course(task)}" for task in _class_tasks(numbers)]
     why = "" if any(not reason for reason in reasons) else reasons[0]
@@ -244,7 +244,8 @@ FIGURES = (
             "epochs)", _faster, ("network",), place="section 4.3; Figure 8, left",
         ),
         Claim(
-            "so does the linearization with the pretrained kernel, which differs from the other in the kernel only",
+            "with the pretrained kernel alone, a linearization converges much faster than the initial one (to a loss "
+            "of 0.01 in half the epochs)",
             _faster, ("pretrained",), place="section 4.3; Figure 8, left",
         ),
         _pretrained_worse, _pretrained_like_the_network, _overfits_by_the_kernel,

@@ -39,7 +39,7 @@ def test_every_claim_holds_on_what_the_paper_says_and_is_about_its_data_and_widt
     assert set(judged(claim, width=0.125)) == {None}
 
 
-@pytest.mark.parametrize("claim", ["some networks", "this advantage mostly", "after 200 epochs"])
+@pytest.mark.parametrize("claim", ["some networks", "the non-linear advantage", "after 200 epochs"])
 def test_advantages_are_those_on_all_images_after_200_epochs(claim):
     assert why("fig5", claim, nets={"mlp": curves(epochs=100)}) == "100 epochs, not 200"
     assert why("fig5", claim, nets={"mlp": curves(size=[500, 5000, 10000])}) == "10,000 images at most, not 50,000"
@@ -72,7 +72,7 @@ def test_looking_at_several_networks_makes_each_interval_wider():
      (seeds(0.01, 0.02, 0.02), None)],
 )  # fmt: skip
 def test_the_advantage_is_mostly_that_of_larger_sets(leads, holds):
-    assert judged("this advantage mostly", lead=leads) == [holds]
+    assert judged("the non-linear advantage", lead=leads) == [holds]
 
 
 @pytest.mark.parametrize(("lead", "holds"), [(0.0, True), (0.04, False), (0.016, None)])

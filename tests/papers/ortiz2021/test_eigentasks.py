@@ -172,6 +172,7 @@ def test_the_task_decides_who_is_ahead(classes, n_test, verdict):
     [
         ([10, 12, 14, 16], [50, 60, 70, 80], True),
         ([10, 12, 14, 79], [50, 60, 70, 80], False),
+        ([10, 12, 14, 35], [50, 60, 70, 80], None),  # of one training, to within a factor of 1.5
         ([10, 12, 14, None], [50, 60, 70, 80], False),
         ([10, 12, 14, None], [None, None, None, None], True),
         ([60, 70, None, None], [None, None, None, None], None),
@@ -190,6 +191,7 @@ def test_networks_reach_a_low_loss_in_half_the_epochs(network, linearized, verdi
         ([[0.001, 0.002, 0.004, 0.05]], {}, False),
         ([[0.001, 0.002, 0.004, 0.012]], {}, None),  # one seed: a factor of 2 is its noise
         ([[0.001] * 4, [0.002] * 4, [0.001] * 4], {"seeds": [0, 1, 2]}, True),
+        ([[0.001] * 4, [0.002] * 4, [0.001, None, None, None]], {"seeds": [0, 1, 2]}, None),
         ([[0.001] * 4], {"epochs": 20}, None),
         ([[0.001] * 4], {"n_train": 4000}, None),
         ([[0.001] * 4], {"data": "mnist"}, None),
@@ -350,6 +352,11 @@ def test_the_axes_of_figure_14(last, verdict):
         assert metrics(start, "fig14", "lenet", rows)[0]["holds"] is verdict
         assert metrics(start, "fig14", "lenet", rows, seeds=1)[0]["holds"] is None
         assert metrics(start, "fig14", "lenet", rows, n_train=1000)[0]["holds"] is None
+
+
+def test_a_seed_that_never_reaches_the_loss_is_not_left_out_of_the_axis_of_figure_14():
+    never = {"epochs_to_target_loss": [[2, 3, 4, 40], [2, 3, 4, 41], [2, 3, 4, None]]}
+    assert found("LeNet's epochs", "fig14", "lenet", never, seeds=[0, 1, 2])[0]["holds"] is None
 
 
 @pytest.mark.parametrize("figure", ["fig2", "fig11", "fig12"])

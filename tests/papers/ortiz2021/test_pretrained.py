@@ -22,7 +22,9 @@ def judged(beginning: str, data: str = "cifar10", **changes: Any) -> list[bool |
     return outcomes("fig8", beginning, data, tasks=[task(**changes)])
 
 
-@pytest.mark.parametrize(("beginning", "model"), [("the network converges", "network"), ("so does", "pretrained")])
+@pytest.mark.parametrize(
+    ("beginning", "model"), [("the network converges", "network"), ("with the pretrained kernel alone", "pretrained")]
+)
 @pytest.mark.parametrize(
     ("ours", "initial", "holds"),
     [
@@ -47,14 +49,18 @@ def test_figure_8_neither_is_shown_as_undetermined_with_the_reason():
 
 def test_figure_8_at_an_unstable_rate_a_slow_training_says_nothing_of_the_kernel():
     slow = {"pretrained_eta_over_critical": 30.0, "pretrained_epochs_to_loss": [None]}
-    assert judged("so does", pretrained_epochs_to_loss=[None]) == [False]
-    assert judged("so does", **slow) == [None]
+    assert judged("with the pretrained kernel alone", pretrained_epochs_to_loss=[None]) == [False]
+    assert judged("with the pretrained kernel alone", **slow) == [None]
     reason = "its learning rate is unstable (eta / eta_critical above 7.6)"
-    assert why("fig8", "so does", tasks=[task(**slow)]) == reason
-    assert judged("so does", pretrained_eta_over_critical=30.0) == [True]  # fast in spite of it
+    assert why("fig8", "with the pretrained kernel alone", tasks=[task(**slow)]) == reason
+    assert judged("with the pretrained kernel alone", pretrained_eta_over_critical=30.0) == [
+        True
+    ]  # fast in spite of it
 
 
-@pytest.mark.parametrize(("beginning"), ["the network converges", "the linearization with", "its accuracy", "networks"])
+@pytest.mark.parametrize(
+    ("beginning"), ["the network converges", "the linearization with", "with the pretrained kernel the", "networks"]
+)
 def test_figure_8_is_about_the_papers_eigenfunctions(beginning):
     assert judged(beginning) == [True]
     assert judged(beginning, "mnist5k") == [True]
@@ -69,7 +75,7 @@ def test_figure_8_much_lower_is_five_points_beyond_noise(pretrained, holds):
 
 @pytest.mark.parametrize(("pretrained", "holds"), [(0.72, True), (0.85, False), (0.76, None)])
 def test_figure_8_comparable_is_within_five_points(pretrained, holds):
-    assert judged("its accuracy", pretrained_accuracy=pretrained) == [holds]
+    assert judged("with the pretrained kernel the", pretrained_accuracy=pretrained) == [holds]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,12 @@ def test_figure_8_the_kernel_explains_more_than_half(network, pretrained, holds)
 )
 def test_figure_8_accuracies_of_a_model_that_has_not_learnt_say_nothing(model, undetermined):
     """At the loss of guessing, log 2, or above it."""
-    beginnings = ("the network converges", "the linearization with", "its accuracy", "networks overfit")
+    beginnings = (
+        "the network converges",
+        "the linearization with",
+        "with the pretrained kernel the",
+        "networks overfit",
+    )
     for place, beginning in enumerate(beginnings):
         changes: dict[str, Any] = {f"{model}_loss": [1417.0, 0.694]}
         found = judged(beginning, **changes)

@@ -1,0 +1,117 @@
+"""What appendices A and B say about trainings, data, networks and eigenfunctions: claims of Figures 2 and 12."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, SIGNIFICANT_POINTS, other_settings
+from ntk_repro.papers.ortiz2021.curves import means
+from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.papers.statistics import Interval, all_hold, student_interval
+from ntk_repro.papers.thresholds import MUCH, NEAR_ZERO_LOSS, NEARLY_IDENTICAL, PRINTED_SHARE
+
+
+@claim(
+    f"100 epochs are enough for close-to-zero training losses of the networks (at most {NEAR_ZERO_LOSS:g} in the last "
+    "epoch of every task)",
+    over="nets", place="appendix A",
+)  # fmt: skip
+def close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
+    """Of each network."""
+    worst = final_loss(curves)
+    holds = worst.below(NEAR_ZERO_LOSS)
+    if worst.seeds == 1:  # whose noise is taken to be a factor of 2
+        holds = Interval(worst.mean, worst.mean / MUCH, worst.mean * MUCH, 1).below(NEAR_ZERO_LOSS)
+    unless = other_settings(curves)
+    note = f"95 % interval up to {worst.high:.3g}" if worst.seeds > 1 else "one seed"
+    yield judged(net, holds, worst.mean, "largest mean loss of the last epoch", note, unless=unless)
+
+
+def final_loss(curves: Numbers) -> Interval:
+    """The largest over tasks, by seeds."""
+    return student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
+
+
+@claim(
+    f"100 epochs are enough for a stable test accuracy of linearizations (within {SIGNIFICANT_POINTS} of that after "
+    "half of them)",
+    over="nets", place="appendix A",
+)  # fmt: skip
+def stable(net: str, curves: Numbers) -> Iterator[Verdict]:
+    """Of each linearization."""
+    if "linearized_halfway" not in curves["by_seed"]:
+        yield judged(net, None, math.nan, "", unless="trained in weight space, where no accuracy on the way is kept")
+        return
+    models = ("linearized_halfway", "linearized")
+    halfway, end = (means(curves, model) for model in models)
+    parts, moved = [], end.values - halfway.values
+    for change, *errors in zip(moved, halfway.errors, end.errors, strict=True):
+        half = 2 * math.hypot(*errors)
+        parts.append(Interval(change, change - half, change + half, 1).within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD))
+    largest = np.abs(moved).max()
+    meaning = "largest change of a task's accuracy in the second half of the epochs"
+    yield judged(net, all_hold(*parts), largest, meaning, unless=other_settings(curves))
+
+
+@claim(
+    f"MLP and LeNet are much smaller than ResNet18 (by a factor of {MUCH:g} or more in parameters)",
+    place="appendix B",
+)
+def smaller(numbers: Numbers) -> Iterator[Verdict]:
+    """Of the three networks together."""
+    sizes = {net: curves["parameters"] for net, curves in numbers["nets"].items() if curves["width"] == 1}
+    others = [size for net, size in sizes.items() if net in ("mlp", "lenet")]
+    unless = "" if others and "resnet18" in sizes else "without all of them at full width"
+    ratio = math.nan if unless else sizes["resnet18"] / max(others)
+    note = ", ".join(f"{net} {size:,}" for net, size in sizes.items())
+    yield judged("ResNet18", ratio >= MUCH, ratio, "its parameters over the larger of the two", note, unless=unless)
+
+
+@claim(
+    "BatchNorm is effectively deactivated by its statistics at initialization (outputs as of a network without, "
+    f"to {100 * NEARLY_IDENTICAL:g} %)",
+    place="appendix B",
+)
+def deactivated(numbers: Numbers) -> Iterator[Verdict]:
+    """Of each network that has BatchNorm."""
+    for net, curves in numbers["nets"].items():
+        effect = curves["normalization_effect"]
+        if effect is not None:
+            yield judged(net, effect <= NEARLY_IDENTICAL, effect, "relative change of the outputs without it (RMS)")
+
+
+@claim(
+    f"an eigenfunction and its sign have an inner product of about 0.78 (within {PRINTED_SHARE:g}; j from 2 to 1,000 "
+    "on all 60,000 images)",
+    over="nets", place="appendix B",
+)  # fmt: skip
+def sign_overlap(net: str, curves: Numbers) -> Iterator[Verdict]:
+    """Of the eigenfunctions of each network."""
+    printed = printed_numbers("ortiz2021")["appendixB"]
+    mean = student_interval(curves["sign_overlap"])  # the eigenfunctions in place of seeds
+    images, last = (curves["n_train"] or 0) + (curves["n_test"] or 0), len(curves["sign_overlap"]) + 1
+    here, there = (images, last), (printed["images"]["cifar10"], printed["eigenfunctions"])
+    as_printed = here == there and curves["data"] == "cifar10"
+    why = "" if as_printed else f"{images:,} images of {curves['data']}, j to {last:,}"
+    paper = printed["sign_overlap"]
+    holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)
+    yield judged(net, holds, mean.mean, f"mean inner product, j from 2 to {last:,}", unless=why, paper=paper)
+
+
+def data_size(data: str) -> Claim:
+    """The claim on the number of samples of "cifar10" or "mnist"."""
+    printed = printed_numbers("ortiz2021")["appendixB"]["images"][data]
+    title = {"cifar10": "CIFAR-10", "mnist": "MNIST"}[data]
+    place = "appendix B" if data == "cifar10" else "footnote 9"
+
+    @claim(f"{title} has {printed:,} samples, training and test together", place=place)
+    def size(numbers: Numbers) -> Iterator[Verdict]:
+        (curves, *_) = numbers["nets"].values()
+        count = (curves["n_train"] or 0) + (curves["n_test"] or 0)
+        # A run takes all images where no number is set.
+        why = "" if curves["data"] == data and curves["all_images"] else f"{count:,} images of {curves['data']}"
+        yield judged(title, count == printed, count, "images", unless=why, paper=printed)
+
+    return size
