@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from ntk_repro.papers.statistics import Number, order, spearman
 from ntk_repro.papers.thresholds import ORDERED
 
@@ -122,13 +124,13 @@ def trend(
 
 def in_order(
     subject: str,
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Sequence[Number] | np.ndarray,
+    y: Sequence[Number] | np.ndarray,
     sign: int,
-    errors: float | Sequence[Number],
+    errors: float | Sequence[Number] | np.ndarray,
     meaning: str,
     *notes: str,
-    x_errors: float | Sequence[Number] = 0.0,
+    x_errors: float | Sequence[Number] | np.ndarray = 0.0,
     unless: str = "",
 ) -> Verdict:
     """The verdict on whether y grows (sign +1) or falls (sign -1) along x, in the pairs that noise cannot turn.

@@ -205,7 +205,7 @@ def resampled_moments(
 
 
 def mean_and_errors(
-    rows: Sequence[Sequence[Number]], samples: int | None = None
+    rows: Sequence[Sequence[Number]] | np.ndarray, samples: int | None = None
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
     """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
 
@@ -283,11 +283,11 @@ class Order(NamedTuple):
 
 
 def order(
-    x: Sequence[Number],
-    y: Sequence[Number],
+    x: Sequence[Number] | np.ndarray,
+    y: Sequence[Number] | np.ndarray,
     sign: int,
-    errors: float | Sequence[Number],
-    x_errors: float | Sequence[Number] = 0.0,
+    errors: float | Sequence[Number] | np.ndarray,
+    x_errors: float | Sequence[Number] | np.ndarray = 0.0,
 ) -> Order:
     """How far y grows (sign +1) or falls (sign -1) along x, counting the pairs that differ by more than their noise.
 
@@ -306,7 +306,9 @@ def order(
     return Order(float((sign * rise[counted] > 0).mean()) if pairs else math.nan, pairs)
 
 
-def _beyond_noise(values: Sequence[Number], errors: float | Sequence[Number]) -> tuple[np.ndarray, np.ndarray]:
+def _beyond_noise(
+    values: Sequence[Number] | np.ndarray, errors: float | Sequence[Number] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The differences of all pairs, and which are more than two standard errors of the difference."""
     value = np.array(values, float)
     variance = np.broadcast_to(np.square(np.array(errors, float)), value.shape)
@@ -333,7 +335,7 @@ def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (
 
 
 def left_the_majority(
-    train_accuracy: Sequence[Number], majority_rate: float, samples: int | Sequence[int]
+    train_accuracy: Sequence[Number] | np.ndarray, majority_rate: float | np.ndarray, samples: int | Sequence[int]
 ) -> Bool[np.ndarray, " points"]:
     """Where a model fits its training samples better than the more frequent label does, by three standard errors.
 
@@ -341,7 +343,7 @@ def left_the_majority(
 
     Args:
         train_accuracy: of the model, on its training samples; a missing one counts as not fitting better.
-        majority_rate: share of the more frequent label.
+        majority_rate: share of the more frequent label, of all points or of each.
         samples: number of training samples, of all points or of each.
     """
     return np.array(train_accuracy, float) > majority_rate + _ERRORS_OF_CHANCE * 0.5 / np.sqrt(

@@ -40,7 +40,7 @@ Rows = tuple[tuple[str, Decide, str], ...]
 
 def _judge(numbers: Numbers, rows: Rows) -> Iterator[Verdict]:
     for name, decide, meaning in rows:
-        interval = Interval(*map(number, numbers["rows"][name]), 1)
+        interval = Interval(*map(number, numbers["rows"][name]), seeds=1)
         note = "" if interval.low == interval.high else f"95 % interval {interval.low:.3g} to {interval.high:.3g}"
         yield judged(_subject(name), decide(interval), interval.mean, meaning, note)
 

@@ -25,7 +25,7 @@ def _subject(ensemble: Numbers, *more: str) -> str:
 
 def _intervals(rows: Sequence[Sequence[Number]]) -> list[Interval]:
     """From [value, low, high] of each step; where a network diverged, the numbers are null."""
-    return [Interval(*map(number, row), 1) for row in rows]
+    return [Interval(*map(number, row), seeds=1) for row in rows]
 
 
 def _range(interval: Interval) -> str:

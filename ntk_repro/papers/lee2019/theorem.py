@@ -61,7 +61,7 @@ def _close_to(limit: float) -> Judge:
 
 def _exponent(run: Numbers, name: str, judge: Judge, subject: str = "") -> Verdict:
     fit = run["exponents"][name]
-    exponent = Interval(*(number(fit[part]) for part in ("exponent", "low", "high")), run["networks"])
+    exponent = Interval(*(number(fit[part]) for part in ("exponent", "low", "high")), seeds=run["networks"])
     note = (
         f"95 % interval {exponent.low:.2f} to {exponent.high:.2f}; fitted to all widths {number(fit['all_widths']):.2f}"
     )
@@ -135,7 +135,7 @@ def _integral_equation(run: Numbers) -> Iterator[Verdict]:
 
 def _level(run: Numbers, name: str, index: int) -> Interval:
     level = run["levels"][name][index]
-    return Interval(*(number(level[part]) for part in ("mean", "low", "high")), level["seeds"])
+    return Interval(*(number(level[part]) for part in ("mean", "low", "high")), seeds=level["seeds"])
 
 
 @claim("Theta is positive definite on the unit sphere (lambda_min / lambda_max above 1e-8)",

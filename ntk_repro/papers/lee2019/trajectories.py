@@ -326,7 +326,8 @@ def _early_makes_late_worse(numbers: Numbers) -> Iterator[Verdict]:
     late = [[{run["seed"]: _late(run) for run in by_width[width]} for width in widths] for widths in kinds]
     seeds = set.intersection(*(set(values) for widths in late for values in widths)) if all(kinds) else set()
     ratios = [
-        np.mean([row[seed] for row in late[0]]) / np.mean([row[seed] for row in late[1]]) for seed in sorted(seeds)
+        float(np.mean([row[seed] for row in late[0]]) / np.mean([row[seed] for row in late[1]]))
+        for seed in sorted(seeds)
     ]
     interval = _interval(ratios)
     subject = f"early deviation above 20 %: widths {names[0]}; below: {names[1]}"

@@ -162,7 +162,7 @@ def _much_faster(net: str, curves: Numbers) -> Iterator[Verdict]:
         tuple([row[task] for row in curves[f"{model}_epochs_to_loss"]] for model in ("network", "linearized"))
         for task in range(len(curves["index"]))
     ]
-    found = [times_the_epochs(*task, curves["epochs"]) for task in tasks]
+    found = [times_the_epochs(*task, epochs=curves["epochs"]) for task in tasks]
     decided = [less for _, less in found if less is not None]
     ratio = max((interval.mean for interval, _ in found if math.isfinite(interval.mean)), default=math.nan)
     texts = (f"index {index}: {epochs_note(*task)}" for index, task in zip(curves["index"], tasks, strict=True))
