@@ -1,5 +1,7 @@
 """Theorem 2.1: the suprema of Eq. 17 and the constants of the proof, against the width."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +17,7 @@ SUPREMA = {
     "distance_per_root": r"$\sup_t\,\Vert\theta_t - \theta_0\Vert\ /\ (\sqrt{n}\,\Vert g_0\Vert)$",
     "kernel_change": r"$\sup_t\,\Vert\hat\Theta_t - \hat\Theta_0\Vert_F$",
 }
-LOOKS = {
+LOOKS: dict[tuple[str, bool], dict[str, Any]] = {
     ("standard", False): {"color": COLORS["network"], "marker": "o"},
     ("standard", True): {"color": COLORS["linearized"], "marker": "s"},
     ("ntk", False): {"color": COLORS["third"], "marker": "^"},
@@ -136,6 +138,7 @@ def measured(run: RunFolder) -> dict[str, dict]:
 
 
 def _suprema(ax: Axes, main: list[tuple[RunFolder, dict]], name: str, title: str) -> None:
+    widths, drawn = array(main[0][0], "widths"), {}
     for run, entry in main:
         if entry["depth"] != main[0][1]["depth"]:
             continue
@@ -151,6 +154,7 @@ def _suprema(ax: Axes, main: list[tuple[RunFolder, dict]], name: str, title: str
 
 
 def _constants(ax: Axes, main: list[tuple[RunFolder, dict]]) -> None:
+    widths = array(main[0][0], "widths")
     for run, entry in main:
         if entry["flow"] or entry["depth"] != main[0][1]["depth"]:
             continue

@@ -1,5 +1,7 @@
 """Test accuracy on binarized eigenfunctions, networks and their linearizations: Figures 2, 11 and 12."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -90,7 +92,7 @@ def _judged(group: list[RunFolder], shared: np.ndarray) -> dict:
     """What claims compare besides the curves, of the tasks that both models train on."""
     first = group[0].result()
     by_seed = {"network": "network_test_accuracy", "network_train": "network_train_accuracy"}
-    rows = {name: [array(run, of) for run in group] for name, of in by_seed.items()}
+    rows: dict[str, list[Any]] = {name: [array(run, of) for run in group] for name, of in by_seed.items()}
     by_seed = {"linearized": "test", "linearized_train": "train", "linearized_halfway": "halfway"}
     for name, part in by_seed.items():
         if f"linearized_{part}_accuracy" in first:  # training in weight space has no halfway

@@ -12,6 +12,6 @@ def title_of(run: RunFolder) -> str:
     parts = [net_title(config["net"])]
     parts += [f"width × {config['width']:g}"] if config["width"] != 1 else []
     parts += [f"residual scale {config['residual_scale_init']:g}"] if config["net"] == "resnet18" else []
-    activation = config["activation"]
+    activation: str = config["activation"]
     parts += [_ACTIVATIONS.get(activation, activation)] if activation != "gelu" else []
     return ", ".join(parts) + (f", seed {config['seed']}" if config["seed"] else "")

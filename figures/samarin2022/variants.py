@@ -26,7 +26,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     heights = (0.24 * len(lines) + 0.4, 3.4)
     picture = plt.figure(figsize=(8.2, sum(heights) + 0.3), layout="constrained")
     # Each part has its own margins: the table's labels are wide.
-    above, below = (part.subplots() for part in picture.subfigures(2, 1, height_ratios=heights))
+    above, below = (part.subplots() for part in np.asarray(picture.subfigures(2, 1, height_ratios=heights)))
     cells = [[_spread(line[part]) for part in PARTS] for line in lines]
     table_of(above, cells, [_name(line) for line in lines], list(PARTS.values()))
     _distances(below, [line for line in lines if line["kind"] == "network"])

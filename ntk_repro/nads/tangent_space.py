@@ -94,7 +94,7 @@ def _one(config: Config, width: int) -> dict[str, np.ndarray]:
         "surface": np.asarray(surface),
         "network_path": np.asarray(network_path),
         "linearized_path": np.asarray(linearized_path),
-        "bend": _distance(surface) / config.radius,
+        "bend": np.asarray(_distance(surface) / config.radius),
         "distance": np.array([_distance(surface, part) for part in _RADII]),
         "off_plane": np.abs(np.asarray(linearized_path)[:, 2]).max(),
         "network_off_plane": np.abs(np.asarray(network_path)[:, 2]).max(),

@@ -66,7 +66,8 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     """
     x = jax.ShapeDtypeStruct((1, config.image_size, config.image_size, 3), np.float32)
     shapes = jax.eval_shape(functools.partial(_everything, config.module()), x)
-    kernels = {path: leaf.shape for path, leaf in flatten_dict(shapes["params"]).items() if len(leaf.shape) == 4}
+    leaves: Any = flatten_dict(shapes["params"])
+    kernels = {path: leaf.shape for path, leaf in leaves.items() if len(leaf.shape) == 4}
     outputs = [shapes["intermediates"][group[-1]]["__call__"][0].shape for group in config.groups]
     averages, order = _behaviour(config)
     of_group = [[shape for path, shape in kernels.items() if path[0] in group] for group in config.groups]
@@ -84,8 +85,12 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
 def _everything(module: nn.Module, x: jax.Array) -> Any:
     """Parameters, and the output of every submodule."""
     variables = module.init(jax.random.key(0), x)
+    return {"params": variables["params"], "intermediates": _outputs(module, variables, x)}
+
+
+def _outputs(module: nn.Module, variables: Any, x: jax.Array) -> Any:
     _, state = module.apply(variables, x, capture_intermediates=True, mutable=["intermediates"])
-    return {"params": variables["params"], "intermediates": state["intermediates"]}
+    return state["intermediates"]
 
 
 def _behaviour(config: Config) -> tuple[bool, tuple[float, float]]:
@@ -97,8 +102,7 @@ def _behaviour(config: Config) -> tuple[bool, tuple[float, float]]:
     keys = jax.random.split(jax.random.key(2), len(leaves))
     moved = [leaf + jax.random.uniform(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
     variables = jax.tree.unflatten(tree, moved)  # else normalisation and its order would not show
-    _, state = module.apply(variables, x, capture_intermediates=True, mutable=["intermediates"])
-    found = state["intermediates"]
+    found = _outputs(module, variables, x)
     averages = np.allclose(
         found["readout_inputs"][0], nn.relu(found["norm_last"]["__call__"][0]).mean((1, 2)), rtol=1e-4
     )
@@ -109,7 +113,8 @@ def _behaviour(config: Config) -> tuple[bool, tuple[float, float]]:
         return (values - stored["mean"]) / jnp.sqrt(stored["var"] + 1e-5) * affine["scale"] + affine["bias"]
 
     def conv(i: int, values: jax.Array) -> jax.Array:
-        return nn.Conv(6, (3, 3), use_bias=False).apply({"params": params[f"conv_{i}"]}, values)
+        layer: Any = nn.Conv(6, (3, 3), use_bias=False)
+        return layer.apply({"params": params[f"conv_{i}"]}, values)
 
     start = found["conv_init"]["__call__"][0]
     branch = found["group_0_block_0"]["__call__"][0] - start

@@ -106,7 +106,7 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
     descent = config.descend(net, x, data.y_train, observe, folder, f"{width}")
     part = {name: np.asarray(values, float) for name, values in descent.observations.items()}
     part |= {f"{kind}_size": np.asarray(_norm(weights)) for kind, weights in weights_0.items()}
-    exact = np.asarray(analytic_kernel(net.module, x).ntk)
+    exact = np.asarray(analytic_kernel(net, x).ntk)
     if config.kernel_outputs == "full":
         exact = np.kron(exact, np.eye(data.num_outputs))
     part["ntk_from_analytic"] = np.asarray(_relative([exact], [kernels_0["ntk"]]))
@@ -115,10 +115,11 @@ def _one_width(config: Config, data: RegressionData, width: int, folder: RunFold
 
 def _hidden_activations_fn(net: Network) -> Callable[[Any, np.ndarray], tuple[Array, ...]]:
     """(parameters, inputs) -> outputs (n, width) of every hidden layer."""
+    module: Any = net.module
 
     @jax.jit
     def activations(params: Any, x: np.ndarray) -> tuple[Array, ...]:
-        _, kept = net.module.apply({"params": params}, x, mutable=["intermediates"])
+        _, kept = module.apply({"params": params}, x, mutable=["intermediates"])
         return kept["intermediates"]["hidden_layers"]
 
     return activations
@@ -128,7 +129,7 @@ def _kernels(net: Network, x: np.ndarray, outputs: str) -> dict[str, np.ndarray]
     return {"ntk": empirical_gram(net, x, outputs=outputs), "nngp": empirical_nngp(net, x)}
 
 
-def _relative(now: Sequence[Array], before: Sequence[Array]) -> float:
+def _relative(now: Sequence[Array | np.ndarray], before: Sequence[Array | np.ndarray]) -> float:
     """||now - before|| / ||before|| over all arrays of two lists."""
     return _norm(_changes(now, before)) / _norm(before)
 
@@ -137,12 +138,12 @@ def _largest(now: Sequence[Array], before: Sequence[Array]) -> float:
     return max(float(np.abs(change).max()) for change in _changes(now, before))
 
 
-def _changes(now: Sequence[Array], before: Sequence[Array]) -> Iterator[np.ndarray]:
+def _changes(now: Sequence[Array | np.ndarray], before: Sequence[Array | np.ndarray]) -> Iterator[np.ndarray]:
     """One at a time: those of wide layers are large."""
     return (np.asarray(a, np.float64) - np.asarray(b, np.float64) for a, b in zip(now, before, strict=True))
 
 
-def _norm(arrays: Iterable[Array]) -> float:
+def _norm(arrays: Iterable[Array | np.ndarray]) -> float:
     """The Frobenius norm of all arrays together, summed in float64."""
     return float(sum(np.sum(np.asarray(array, np.float64) ** 2) for array in arrays)) ** 0.5
 

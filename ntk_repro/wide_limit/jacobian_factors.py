@@ -100,7 +100,7 @@ class FactoredFcn:
     def factors(self, params: Params, x: Float[np.ndarray, "m d"]) -> Factors:
         """Outputs and Jacobian of some inputs."""
         act, inputs, slopes = ACTIVATIONS[self.activation], [], []
-        values = np.broadcast_to(x, (len(params[0]), *x.shape))
+        values = h = np.broadcast_to(x, (len(params[0]), *x.shape))
         for matrix, scale in zip(params, self.scales, strict=True):
             u = scale * values
             if self.bias_scale:

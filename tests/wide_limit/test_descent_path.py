@@ -1,5 +1,7 @@
 """Against gradient descent with finite differences of the outputs, and the flow against smaller steps."""
 
+from typing import Any
+
 import numpy as np
 
 from ntk_repro.models import build_model
@@ -8,7 +10,7 @@ from ntk_repro.wide_limit.jacobian_factors import FactoredFcn
 
 RNG = np.random.default_rng(1)
 X, X_TEST, Y = RNG.normal(size=(3, 2)), RNG.normal(size=(2, 2)), np.array([1.0, -1.0, 1.0])
-MODULE = build_model("fcn", hidden=6, depth=2, activation="tanh", sigma_b=0.3, parameterization="standard")
+MODULE: Any = build_model("fcn", hidden=6, depth=2, activation="tanh", sigma_b=0.3, parameterization="standard")
 NETWORK = FactoredFcn.of(MODULE, 2)
 START = NETWORK.initial(RNG, 2)
 SECOND = [matrix[1] for matrix in START]  # everything is checked on the second of two networks
@@ -29,7 +31,7 @@ def unflat(theta):
 
 def outputs(theta, x):
     """The network written out, of one sample set and one parameter vector; and its hidden layers."""
-    hidden = []
+    h, hidden = x, []
     for matrix in unflat(theta):
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1) @ matrix
         hidden.append(np.tanh(x))
@@ -44,14 +46,14 @@ def jacobian(theta, x):
     return np.stack(rows, axis=1)
 
 
-CLOSE = {"rtol": 1e-6, "atol": 1e-8}
+CLOSE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}
 
 
 def test_the_path_is_gradient_descent_written_out():
     eta, theta_0 = 0.05, flat(SECOND)
     path, last = descent_path(NETWORK, START, problem(eta), 2, flow=False)
     found = {name: value[1] for name, value in path._asdict().items()}
-    theta = theta_0
+    theta = before = theta_0
     for step in range(3):
         j, j_test, (fx, hidden) = jacobian(theta, X), jacobian(theta, X_TEST), outputs(theta, X)
         np.testing.assert_allclose(found["residuals"][step], fx - Y, **CLOSE)

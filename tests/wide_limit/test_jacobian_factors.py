@@ -1,5 +1,7 @@
 """Against the module's own outputs, and dense Jacobians by autodiff."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +46,7 @@ def dense(module, variables, x):
 @pytest.mark.parametrize(("parameterization", "sigma_b"), CASES)
 def test_factors_are_those_of_the_dense_jacobian(parameterization, sigma_b):
     settings = {"activation": "tanh", "sigma_w": 1.4, "sigma_b": sigma_b, "parameterization": parameterization}
-    module = build_model("fcn", hidden=5, depth=2, **settings)
+    module: Any = build_model("fcn", hidden=5, depth=2, **settings)
     network = FactoredFcn.of(module, 3)
     params, others = (network.initial(np.random.default_rng(seed), 2) for seed in (1, 2))
     at, there, elsewhere = network.factors(params, X), network.factors(params, Z), network.factors(others, X)
@@ -82,7 +84,8 @@ def test_activations_and_slopes_are_those_of_the_package(name):
 def test_initial_parameters_have_the_printed_variances(parameterization, sigma_b):
     """Eqs. 1 and S36: the layer that the network computes is the same in both."""
     settings = {"sigma_w": 1.4, "sigma_b": sigma_b, "parameterization": parameterization}
-    network = FactoredFcn.of(build_model("fcn", hidden=40, depth=1, activation="tanh", **settings), 3)
+    module: Any = build_model("fcn", hidden=40, depth=1, activation="tanh", **settings)
+    network = FactoredFcn.of(module, 3)
     params = network.initial(np.random.default_rng(0), 50)
     assert params[0].shape == (50, 4 if sigma_b else 3, 40)
     scaled = [w * scale for w, scale in zip(network.weights(params), network.scales, strict=True)]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from ntk_repro.wide_limit.predictions import kernel_model
 X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 Y = np.eye(3, dtype=np.float32)[[0, 1, 2]]
 STEPS = np.array([0, 1, 7])
-SQUARED = {"kernel": "empirical", "loss": "half_mean_squared_error"}
+SQUARED: dict[str, Any] = {"kernel": "empirical", "loss": "half_mean_squared_error"}
 
 
 @pytest.fixture(scope="module")

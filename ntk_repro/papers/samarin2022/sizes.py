@@ -1,7 +1,8 @@
 """Numbers in the text: parameters of the networks, rows of their Jacobians, and what these take in memory."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
@@ -14,7 +15,7 @@ _FLOAT32 = 4  # bytes
 _TERABYTE = 1e12
 
 
-def _printed() -> Mapping[str, Mapping[str, float]]:
+def _printed() -> dict[str, Any]:
     return printed_numbers(PAPER.name)["numbers"]
 
 

@@ -36,7 +36,7 @@ class Case:
         return cls(k[train, train], k[test, train], k[test, test], theta[train, train], theta[test, train], y)
 
     @property
-    def nngp(self) -> tuple[np.ndarray, ...]:
+    def nngp(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The blocks of K as the posteriors take them, and the targets."""
         return self.k, self.k_test, self.k_test_test, self.y
 
@@ -166,7 +166,7 @@ def _far_from_posteriors(activation: str):
         nngp = k[train, train], k[test, train], k[test, test], y
         trained = ntk_gp_posterior(theta[train, train], theta[test, train], *nngp).covariance
         posteriors = [nngp_posterior(m[train, train], m[test, train], m[test, test], y).covariance for m in (k, theta)]
-        return exact(min(np.linalg.norm(trained - one) / np.linalg.norm(one) for one in posteriors))
+        return exact(min(float(np.linalg.norm(trained - one) / np.linalg.norm(one)) for one in posteriors))
 
     return formula
 

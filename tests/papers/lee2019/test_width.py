@@ -92,11 +92,16 @@ def test_one_hidden_layer_has_weights_that_are_read_out_and_others():
 )
 def test_the_interval_decides(claim, name, holds, fails, open_):
     claims = [FIGURES["lee2019/fig1"].claims[claim]]
-    rows = (evaluate(claims, drift(**{name: ends})) for ends in ((0.0, 0.1), (2.0, 2.1)))
+
+    def rows_of(interval: tuple, seeds=SEEDS):
+        fits: dict[str, Any] = {name: interval}
+        return evaluate(claims, drift(seeds=seeds, **fits))
+
+    rows = (rows_of(ends) for ends in ((0.0, 0.1), (2.0, 2.1)))
     at = next(i for i, (one, other) in enumerate(zip(*rows, strict=True)) if one["number"] != other["number"])
 
     def judged(*interval, seeds=SEEDS):
-        return evaluate(claims, drift(seeds=seeds, **{name: interval}))[at]["holds"]
+        return rows_of(interval, seeds)[at]["holds"]
 
     assert judged(*holds)
     assert [judged(*interval) for interval in fails] == [False] * len(fails)

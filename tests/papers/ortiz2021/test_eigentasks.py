@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ntk_repro.eigentasks import EigentasksConfig
 from ntk_repro.papers import FIGURES, evaluate
 from ntk_repro.papers.presets import load_figure_preset
 
@@ -362,5 +363,6 @@ def test_a_seed_that_never_reaches_the_loss_is_not_left_out_of_the_axis_of_figur
 @pytest.mark.parametrize("figure", ["fig2", "fig11", "fig12"])
 def test_the_paper_trains_100_epochs_and_on_cifar2_200(figure):
     for config in load_figure_preset(FIGURES[f"ortiz2021/{figure}"], "paper").configs:
+        assert isinstance(config, EigentasksConfig)
         recipes = [config.resolved().recipe.epochs, config.resolved().baseline_recipe.epochs]
         assert recipes == [100, 200 if config.data == "cifar10" else 100]

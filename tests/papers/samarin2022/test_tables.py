@@ -1,5 +1,7 @@
 """Verdicts on made-up tables: numbers with which every claim holds, fails and is undetermined."""
 
+from typing import Any
+
 import pytest
 
 from ntk_repro.papers.claims import evaluate
@@ -332,7 +334,9 @@ def test_the_solver_loses_more_on_shifted_digits(centred, moved, settings, verdi
 @pytest.mark.parametrize(("alike", "others", "verdict"), [(9, 0, True), (3, 6, False), (6, 1, None)])
 def test_other_classes_give_the_same_picture(alike, others, verdict):
     """Of the remaining classes nothing is decided."""
-    same, another, nothing = {"solver": 0.97}, {"solver": 0.998}, {"solver": 0.97, "dual": 1}
+    same: dict[str, Any] = {"solver": 0.97}
+    another: dict[str, Any] = {"solver": 0.998}
+    nothing: dict[str, Any] = {"solver": 0.97, "dual": 1}
     kinds = [same] * alike + [another] * others + [nothing] * (9 - alike - others)
     classes = [column(1, ridge=0.989, positive=k, **kind) for k, kind in enumerate(kinds, 1)]
     (row,) = rows("other target classes", [column(1, ridge=0.989, **same)], others=classes)
