@@ -44,7 +44,7 @@ to the other."""
 
 
 def _unlike_range(
-    panel: Numbers, figure: str, narrow: Pair, wide: Pair, *, part: bool, of: Collection[str] = KINDS
+    panel: Numbers, figure: str, narrow: Pair, wide: Pair, *, part: bool, of: Sequence[str] = KINDS
 ) -> str:
     """Why two widths cannot show what the paper says of its own; see `unlike_paper` and `not_all_widths`."""
     unlike = unlike_paper(panel, figure, narrow, wide, of=of)
