@@ -59,7 +59,7 @@ SHOWN = {
     "wide_limit linearization_error": ("n = 16", "test_rmse", ".3g"),
     "wide_limit parameterization": ("cross-entropy on digits", "standard_test_accuracy", ".1%"),
     "wide_limit kernel_convergence": ("M = 4", "ntk_error", ".3g"),
-    "wide_limit equations": ("relative error of parts", "S31 readout", ".3g"),
+    "wide_limit equations": ("relative error of parts", "S115", ".3g"),
     "wide_limit architecture": ("wide_resnet of 4 channels", "output_size", "d"),
     "wide_limit theorems": ("suprema over training", "eta_0", ".3g"),
     "nads basis": ("16 of 16 directions", "frequencies", ".1f"),

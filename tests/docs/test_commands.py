@@ -69,6 +69,14 @@ COVERED = {
         "python -m benchmarks papers_scale:lenet_from_disk",
     ],
     "benchmarks/test_linearized_step.py": ["python -m benchmarks linearized_step"],
+    "rotation/test_pretrained.py::test_batch_statistics_are_the_trained_ones_or_those_before": [
+        "python -m ntk_repro.rotation pretrained --net resnet18 --width 0.125 --residual-scale-init 1 --data mnist5k "
+        "--n-train 1000 --n-test 400 --epochs 15 --batch-size 32 --index 51 --linearize-at 1 3",
+    ],
+    "rotation/test_tracking.py::test_batch_statistics_of_the_kernel_are_the_trained_ones_or_those_before": [
+        "python -m ntk_repro.rotation tracking --net resnet18 --width 0.125 --residual-scale-init 1 --data mnist5k "
+        "--n-train 1000 --n-test 400 --epochs 15 --batch-size 32 --index 51 --num-eigenfunctions 300 --track 0",
+    ],
 }
 # ... or why no test can run it.
 UNRUN = {

@@ -64,7 +64,7 @@ def _mostly_on_larger_sets(numbers: Numbers) -> Iterator[Verdict]:
         if not why and not leads[-1].above(LARGE_LEAD):
             why = "it has no large advantage at the largest set"
         more = student_interval(by_seed[0] - MOST * by_seed[-1])
-        share = leads[0].mean / leads[-1].mean
+        share = leads[0].mean / leads[-1].mean if leads[-1].mean else math.nan
         note = f"{points(leads[0])} at {curves['size'][0]:,} images, {points(leads[-1])} at {curves['size'][-1]:,}"
         yield judged(net, more.below(), share, "share of the lead that is there at the smallest set", note, unless=why)
 
