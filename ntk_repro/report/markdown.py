@@ -14,7 +14,7 @@ from ntk_repro.record import write_text, write_texts
 from ntk_repro.report.comparison import Tolerance
 from ntk_repro.report.differences import Difference
 from ntk_repro.report.reference import stem
-from ntk_repro.report.results import Result, each_once
+from ntk_repro.report.results import Result, each_once, outdated
 from ntk_repro.report.statements import Statement, read_statements
 from ntk_repro.report.templates import template
 
@@ -45,6 +45,7 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     made = {"index.md": template("index.md.j2").render(papers=papers, **facts, **shared)}
     for paper, figures in papers:
         own = {"paper": paper, "figures": figures, "differences_of": lambda result: _concerning(result, differences)}
+        own["outdated"] = outdated
         made[f"{paper.name}.md"] = template("paper.md.j2").render(**own, **shared)
     return made
 

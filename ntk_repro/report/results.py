@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers import Figure, draw_figure
+from ntk_repro.papers import Figure, draw_figure, load_figure_preset
 from ntk_repro.papers.listing import PresetState, preset_states
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
@@ -48,6 +48,13 @@ class Result:
     seconds: float | None
     claims: list[dict[str, Any]]
     numbers: dict[str, Any]
+
+
+def outdated(result: Result) -> bool:
+    """Whether the preset has other runs now than those that the result was computed from."""
+    configs = load_figure_preset(result.figure, result.preset).configs
+    runs = [RunFolder.locate(result.figure.folder, config.resolved()) for config in configs]
+    return result.runs != list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
 
 
 @dataclass(frozen=True)
