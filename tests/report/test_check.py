@@ -56,7 +56,7 @@ def test_a_fresh_computation_agrees_and_the_next_starts_again(reference, tmp_pat
     assert check(reference, root) == 0
     count = len(json.loads((reference / FILE).read_text())["claims"])
     assert f"{count} of {count} verdicts and numbers agree with the reference" in capsys.readouterr().out
-    (old,) = root.rglob("DONE")
+    old, *_ = root.rglob("DONE")
     before = old.stat().st_mtime_ns
     changed(reference, number=1e3)
     (root / "beside").touch()
@@ -72,7 +72,7 @@ def test_a_fresh_computation_agrees_and_the_next_starts_again(reference, tmp_pat
 @pytest.mark.parametrize("same", [True, False])
 def test_one_that_was_interrupted_is_continued_at_the_same_commit_only(reference, runs, tmp_path, clean, same):
     root = tmp_path / "check"
-    (run,) = runs.rglob("DONE")
+    run, *_ = runs.rglob("DONE")
     target = shutil.copytree(run.parent, root / "fresh" / run.parent.relative_to(runs))
     git = clean if same else clean | {"commit": "4567"}
     (root / "check.json").write_text(json.dumps({"git": git, "finished": False}))

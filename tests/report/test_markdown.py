@@ -43,8 +43,6 @@ def test_the_page_of_figures_has_the_table_of_the_results(committed):
 # Their presets at quick have other runs since claims ask for more seeds and quantities, or are new: to be computed with
 # `ntk-repro run <figure>` and `ntk-repro reference --presets quick`.
 PENDING = {
-    "lee2019/figS5",
-    "ortiz2021/fig10",
     "ortiz2021/fig13",
     "ortiz2021/fig14",
     "ortiz2021/fig15",
@@ -61,7 +59,6 @@ PENDING = {
     "samarin2022/figA2",
     "samarin2022/figA3",
     "samarin2022/grid",
-    "samarin2022/sizes",
     "samarin2022/table1",
     "samarin2022/table2",
     "samarin2022/tableA2",
