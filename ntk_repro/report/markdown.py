@@ -123,4 +123,4 @@ def _minutes(result: Result) -> str:
 
 def _link(figure: Figure) -> str:
     """The link to a figure's heading in the folder of references, on GitHub and in the built documentation."""
-    return f"{figure.paper.name}.md#{figure.label.lower().replace(' ', '-')}"
+    return f"{figure.paper.name}.md#{figure.label.lower().replace(' ', '-').replace('.', '')}"
