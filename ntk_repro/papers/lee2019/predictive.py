@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.statistics import Interval, Number, all_hold, resampled_moments
@@ -80,28 +80,25 @@ def _mean_and_spread(numbers: Numbers, kind: str) -> Iterator[Verdict]:
         yield _verdict(ensemble, "standard deviation", found["std_ratio"][1:], _spread_agrees, _SPREAD, best=1.0)
 
 
-@claim(
+_networks_follow = Claim(
     "mean and standard deviation of the networks' outputs follow the NTK-GP's through training (within 20 %)",
+    _mean_and_spread, ("networks",),
     place="Theorem 2.2; caption of Figure 2; section 3; section 2.1",
-)
-def _networks_follow(numbers: Numbers) -> Iterator[Verdict]:
-    yield from _mean_and_spread(numbers, "networks")
+)  # fmt: skip
 
 
-@claim(
+_linearizations_follow = Claim(
     "mean and standard deviation of the linearizations' outputs follow the NTK-GP's (within 20 %)",
+    _mean_and_spread, ("linearizations",),
     place="section 2.3.1, Corollary 1",
-)
-def _linearizations_follow(numbers: Numbers) -> Iterator[Verdict]:
-    yield from _mean_and_spread(numbers, "linearizations")
+)  # fmt: skip
 
 
-@claim(
+_readouts_follow = Claim(
     "with the readout alone trained mean and standard deviation follow the NNGP's (within 20 %)",
+    _mean_and_spread, ("readouts",),
     place="caption of Figure 2; appendix D",
-)
-def _readouts_follow(numbers: Numbers) -> Iterator[Verdict]:
-    yield from _mean_and_spread(numbers, "readouts")
+)  # fmt: skip
 
 
 @claim(
