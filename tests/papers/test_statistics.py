@@ -124,8 +124,9 @@ def test_an_interval_that_contains_the_limit_decides_nothing(low, high, above, b
 def test_an_interval_of_seeds_is_also_that_of_their_moments():
     values = [0.1, 0.4, 0.35, 0.2]
     moments = float(np.mean(values)), float(np.std(values, ddof=1)), 4
-    for options in ({}, {"predict": True}, {"of": 3}):
-        assert interval_from_moments(*moments, **options) == pytest.approx(student_interval(values, **options))
+    for predict, of in ((False, 1), (True, 1), (False, 3)):
+        from_moments = interval_from_moments(*moments, predict=predict, of=of)
+        assert from_moments == pytest.approx(student_interval(values, predict=predict, of=of))
     assert math.isnan(interval_from_moments(0.5, None, 1).low)
 
 
