@@ -47,7 +47,11 @@ def _identities(ax: Axes, rows: dict[str, list[float]]) -> None:
     ax.annotate("identical", (1e-8, len(shown) - 0.4), (3, 0), textcoords="offset points", fontsize=8, color=MUTED)
     ax.set_xscale("log")
     ax.set_yticks(place, list(shown), fontsize=7)
-    ax.set(xlabel="Largest relative difference from another computation", ylim=(-1, len(shown)))
+    ax.set(
+        ylabel="Equation or section of the paper",
+        xlabel="Largest relative difference from another computation",
+        ylim=(-1, len(shown)),
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 from power_laws import display_activation
 
 from ntk_repro.papers.drawing import (
@@ -25,21 +24,23 @@ from ntk_repro.papers.drawing import (
     header,
     image_counts,
     mean_and_std,
+    percent_axis,
     titled,
 )
 from ntk_repro.record import RunFolder
 
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
-CURVE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], COLORS["fourth"], COLORS["baseline"])
+CURVE_COLORS = (COLORS["baseline"], COLORS["fourth"], COLORS["network"], COLORS["third"])  # apart in grey, too
 LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "standard parameterization")}
 HOLLOW = "squared loss"  # so that the losses differ in grey, too
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel for each data set; a colour for activation and loss, a marker for the parameterization."""
+    """One panel for each data set; colours tell activations apart, marks parameterizations, hollow ones losses."""
     panels = grouped(runs)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
-    colors = {name: CURVE_COLORS[i % len(CURVE_COLORS)] for i, name in enumerate(names)}
+    activations = list(dict.fromkeys(map(_activation, names)))
+    colors = {name: CURVE_COLORS[activations.index(_activation(name)) % len(CURVE_COLORS)] for name in names}
     picture, axes = plt.subplots(
         1, len(panels), figsize=(4.8 * len(panels) + 0.4, 4.4), squeeze=False, layout="constrained"
     )
@@ -55,6 +56,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         handles.append(Line2D([], [], color=MUTED, marker="|", ms=9, ls="", label=label))
     picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "panels": numbers})
+
+
+def _activation(name: str) -> str:
+    return name.split(", ")[0]
 
 
 def _fill(name: str) -> str | None:
@@ -85,7 +90,7 @@ def _panel(ax: Axes, data: str, curves: dict[str, list[RunFolder]], colors: dict
     exponents = sorted({int(e) for curve in numbers for e in curve["log2_eta"]})
     ax.set_xticks(exponents[:: max(1, len(exponents) // 9)])
     ax.xaxis.set_major_formatter(lambda e, _: f"$2^{{{e:.0f}}}$")
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(ax)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(r"Normalised learning rate $\eta$ ($\eta$ in NTK, $\eta/n$ in standard parameterization)", fontsize=8)
     titled(ax, first.environment.get("provenance", {}).get("label", data), _settings(first))

@@ -148,7 +148,7 @@ def _suprema(ax: Axes, main: list[tuple[RunFolder, dict]], name: str, title: str
         fitted = np.arange(len(widths)) >= len(widths) - max(3, (len(widths) + 1) // 2)
         drawn = curve(ax, widths.astype(float), rows.T, label, fitted=fitted, **look)
     guide(ax, widths, 1.6 * drawn["mean"][0], -0.5, r"$n^{-1/2}$")
-    logarithmic(ax, widths, "width n")
+    logarithmic(ax, widths, "Width n")
     ax.set_title(title)
     legend_below(ax)
 
@@ -163,7 +163,7 @@ def _constants(ax: Axes, main: list[tuple[RunFolder, dict]]) -> None:
         for name, style, words in (("jacobian", "-", "norm of J"), ("lipschitz", ":", "Lipschitz constant of J")):
             rows = measured(run)["of the width"][name]
             ax.plot(widths, rows.max(axis=1), style, label=f"{kind}, {words}", **look)
-    logarithmic(ax, widths, "width n")
+    logarithmic(ax, widths, "Width n")
     ax.set_title("Lemmas 1 and 2: largest constant of all networks")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
 
@@ -185,7 +185,7 @@ def _contraction(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
     ax.set_xscale("log", base=2)
     widths = array(shown[0][0], "widths")
     ax.set_xticks(list(widths), [f"{width:,}" for width in widths])
-    ax.set(ylim=(-0.03, 1.03), xlabel="width n", ylabel="share of networks")
+    ax.set(ylim=(-0.03, 1.03), xlabel="Width n", ylabel="Share of networks")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1, fontsize=8)
 
 
@@ -201,7 +201,7 @@ def _kernel_start(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
         ax.axhline(limit, color=COLORS["linearized"], ls="--", label=r"$\lambda_{min}$ / 3")
         if widths[0] <= sufficient <= widths[-1]:
             ax.axvline(sufficient, color=MUTED, ls=":", label=f"width of S67, {sufficient:,.0f}")
-        logarithmic(ax, widths, "width n")
+        logarithmic(ax, widths, "Width n")
         legend_below(ax)
 
 

@@ -184,7 +184,7 @@ def weights(ax: Axes, run: RunFolder) -> None:
             color = color if kind == "network" else "black"
             ax.plot(array(run, "steps"), line, style, color=color, **_weight(kind))
     ax.set_title("Change of single weights")
-    ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # no common power of ten beside the title
     _steps_axis(ax, run)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
@@ -19,6 +18,7 @@ from ntk_repro.papers.drawing import (
     mark_partial,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -37,7 +37,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax, (net, group) in zip(axes[0], groups.items(), strict=True):
         nets[net] = _panel(ax, net, group, lines)
     axes[0, 0].set_ylabel("Test accuracy")
-    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(axes[0, 0])
     legend_of(axes[0, 0], picture, 2 if len(groups) < 3 else 4)
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 

@@ -24,7 +24,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     parts = np.atleast_1d(np.asarray(picture.subfigures(len(drawn), 1)))
     for part, run in zip(parts, drawn, strict=True):
         _rows(part, run, count)
-    return Drawing(picture, {**header(picture, runs, preset), "bases": [_numbers(run, count) for run in runs]})
+    return Drawing(
+        picture, {**header(picture, runs, preset, above=_inputs(runs)), "bases": [_numbers(run, count) for run in runs]}
+    )
+
+
+def _inputs(runs: list[RunFolder]) -> str:
+    shapes = dict.fromkeys(" x ".join(map(str, array(run, "directions").shape[1:])) for run in runs)
+    return f"inputs {', '.join(shapes)}"
 
 
 def _without_seed(run: RunFolder) -> str:

@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -17,6 +16,7 @@ from ntk_repro.papers.drawing import (
     mark_partial,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -61,7 +61,7 @@ def _accuracies(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         curves |= spread.numbers(f"{name}_accuracy")
     ax.axhline(0.5, ls=":", lw=1, color=COLORS["chance"], label="Chance")
     ax.set_ylim(0.45, 1.02)
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(ax)
     titled(ax, net_title(net), settings(group).replace("images", "samples"), lines)
     ax.set_xlabel("Direction (NAD index)")
     return curves

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator, PercentFormatter
+from matplotlib.ticker import NullLocator
 from task_runs import tested_images
 
 from ntk_repro.loss_curves import epochs_to_loss
@@ -20,6 +20,7 @@ from ntk_repro.papers.drawing import (
     legend_of,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -45,10 +46,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for row in axes[1:]:
         row[0].set_ylim(0)  # of the whole row, once everything is drawn
     axes[0, 0].set_ylabel("Test accuracy")
-    axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(axes[0, 0])
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
     axes[2, 0].set_ylabel("Error of the linearization\n(share of the change)")
-    axes[2, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(axes[2, 0])
     legend_of(axes[0, 0], picture, 3)
     return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 from task_runs import epoch_axis
 
 from ntk_repro.papers.drawing import (
@@ -17,6 +16,7 @@ from ntk_repro.papers.drawing import (
     header,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -53,7 +53,7 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         ax.set_xlabel("Epoch")
         epoch_axis(ax, epochs)
     curves["test_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(axes[0])
     axes[0].set_ylim(0, 1)
     axes[2].set_ylim(0)
     return curves

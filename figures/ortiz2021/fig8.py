@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from task_runs import by_task, task_name, tested_images
 
 from ntk_repro.loss_curves import epochs_to_loss
@@ -17,6 +17,7 @@ from ntk_repro.papers.drawing import (
     header,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -74,7 +75,7 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
     axes[1].set_ylabel("Test accuracy")
     axes[1].set_xticks(range(len(MODELS)), [short for *_, short in MODELS])
     axes[1].set_ylim(0.4, 1.0)
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(axes[1])
     axes[1].grid(axis="x", visible=False)
     return numbers
 

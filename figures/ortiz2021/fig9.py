@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MultipleLocator, PercentFormatter
 from task_runs import by_task, epoch_axis, task_name, tested_images
 
 from ntk_repro.papers.drawing import (
@@ -16,6 +15,7 @@ from ntk_repro.papers.drawing import (
     legend_of,
     mean_and_std,
     net_title,
+    percent_axis,
     settings,
     titled,
 )
@@ -67,16 +67,9 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     ax.axhline(float(numbers["network_accuracy"]), ls=":", lw=1.6, color=COLORS["network"], label="Neural network")
     ax.set_xlabel("Linearized after epoch")
-    # Whole percents, three of them at least: labels of fractions would repeat.
-    ax.yaxis.set_major_locator(MultipleLocator(_step(*ax.get_ylim())))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    percent_axis(ax)
     epoch_axis(ax, epochs)
     return numbers
-
-
-def _step(low: float, high: float) -> float:
-    """The step of an axis of accuracies between two labels: 1, 2, 5 or 10 percent."""
-    return next((step for step in (0.01, 0.02, 0.05) if (high - low) / step < 7), 0.1)
 
 
 if __name__ == "__main__":

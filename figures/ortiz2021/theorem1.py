@@ -43,7 +43,7 @@ def _panel(ax, run: RunFolder) -> dict:
     if min(values["monte_carlo"].min(), values["theorem"].min()) > 0:
         ax.set_yscale("log")
     count, size = config["groups"] * config["group_size"], config["size"]
-    titled(ax, title_of(run), f"{count:,} inputs {size} × {size}, two standard errors")
+    titled(ax, title_of(run), f"{count:,} inputs {size} x {size}, two standard errors")
     values |= {name: array(run, name) for name in _ON_INPUTS}
     facts = {name: config[name] for name in ("net", "activation", "seed")}
     return {"title": title_of(run), **facts, "index": index, **values, "inputs": int(array(run, "inputs"))}

@@ -20,6 +20,7 @@ from ntk_repro.papers.drawing import (
     header,
     image_counts,
     legend_of,
+    percent_axis,
     titled,
 )
 from ntk_repro.papers.samarin2022 import width_text
@@ -152,7 +153,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     )
     for row, panel in zip(axes, panels, strict=True):
         for ax, part in zip(row, PARTS, strict=True):
-            accuracy_panel(ax, panel, part)
+            accuracy_panel(ax, panel, part, facts_of(panel, alone=len(panels) == 1))
         row[0].set_ylabel("Accuracy")
         row[0].set_ylim(top=min(row[0].get_ylim()[1], 1.02))
     most = max(axes[:, 0], key=lambda ax: len(ax.get_legend_handles_labels()[1]))
@@ -160,8 +161,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
-def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
-    """The lines of a panel, with the baselines that they are compared with."""
+def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str, facts: str) -> None:
+    """The lines of a panel, with the baselines that they are compared with, below a title and these facts."""
     for line in panel["lines"]:
         accuracy_line(ax, line, part, look_of(panel, line))
     logistic = panel[f"logistic_{part}"]
@@ -174,14 +175,15 @@ def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
         ax.axhline(level, ls="--", lw=1.0, color=COLORS["chance"], label=name, zorder=1)
     widths = sorted({width for line in panel["lines"] for width in line["widths"]})
     width_axis(ax, widths)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    titled(ax, PARTS[part], facts_of(panel), fontsize=7)
+    percent_axis(ax)
+    titled(ax, PARTS[part], facts, fontsize=7)
 
 
-def facts_of(panel: dict[str, Any]) -> str:
-    """Three lines: data set, settings, seeds."""
+def facts_of(panel: dict[str, Any], *, alone: bool = False) -> str:
+    """Lines of data set, settings and seeds; that of the only panel's data set stands above the picture already."""
     bars = f" ({BARS})" if repeated(panel) else ""
-    return f"{panel['label']}\n{panel['settings']}\n{panel['seeds']}{bars}"
+    label = [] if alone else [panel["label"]]
+    return "\n".join([*label, panel["settings"], f"{panel['seeds']}{bars}"])
 
 
 def accuracy_line(ax: Axes, line: dict[str, Any], part: str, look: dict[str, Any]) -> None:

@@ -7,7 +7,15 @@ from accuracy_by_width import KINDS, accuracy_line, facts_of, look_of, net_name,
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, draw_command, header, titled
+from ntk_repro.papers.drawing import (
+    COLORS,
+    MUTED,
+    Drawing,
+    draw_command,
+    header,
+    percent_axis,
+    titled,
+)
 from ntk_repro.papers.samarin2022.gaps import pairs_of
 from ntk_repro.papers.statistics import student_interval
 from ntk_repro.record import RunFolder
@@ -52,7 +60,7 @@ def _regimes(ax: Axes, panel: dict[str, Any]) -> None:
         )
     width_axis(ax, lines["network"]["widths"])
     ax.margins(x=0.3, y=0.25)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    percent_axis(ax)
     ax.set_ylabel("Test accuracy")
     titled(ax, "Test accuracy", facts_of(panel), fontsize=7)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)

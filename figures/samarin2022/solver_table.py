@@ -9,7 +9,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import MUTED, Drawing, array, check_alike, check_study, header, table_of
+from ntk_repro.papers.drawing import (
+    MUTED,
+    Drawing,
+    array,
+    check_alike,
+    check_study,
+    header,
+    percent_axis,
+    table_of,
+)
 from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.samarin2022.tables import printed_cell
 from ntk_repro.record import RunFolder
@@ -175,7 +184,7 @@ def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
     ax.set_xlabel("Training images solved for (dashed: as many as parameters that move an output)")
     ax.set_ylabel("Test error of the solver")
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    percent_axis(ax)
     if solved:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="Width", fontsize=8, title_fontsize=8)
 

@@ -271,6 +271,11 @@ def titled(ax: "Axes", title: str, facts: str, lines: int = 0, fontsize: int = 8
     ax.annotate(facts, (0.5, 1), (0, 4), fontsize=fontsize, color=MUTED, **place)
 
 
+def percent_axis(ax: "Axes") -> None:
+    """Labels the fractions on the vertical axis as per cent, "62.5 %"."""
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+
+
 def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
     """The legend of the whole picture, below it, from the labels of one panel."""
     picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
@@ -289,12 +294,12 @@ def table_of(ax: "Axes", cells: Sequence[Sequence[str]], rows: Sequence[str], co
     return table
 
 
-def header(picture: "Picture", runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
-    """Writes data set and preset above the picture, and returns them as the first of its numbers."""
+def header(picture: "Picture", runs: Sequence[RunFolder], preset: str, above: str = "") -> dict[str, Any]:
+    """Writes data set and preset above the picture, and returns them; `above` is written in the data set's place."""
     labels = [run.environment.get("provenance", {}).get("label") or run.config["data"] for run in runs]
     label = "; ".join(dict.fromkeys(labels))
     data = "; ".join(dict.fromkeys(run.config["data"] for run in runs))
-    picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
+    picture.suptitle((above or label) + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
     return {"preset": preset, "data": data, "data_label": label}
 
 

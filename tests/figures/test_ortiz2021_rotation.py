@@ -2,10 +2,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from ntk_repro.papers.drawing import percent_axis
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
-from tests.figures.scripts import drawn_without_jax, kept_run, load_script, verdicts
+from tests.figures.scripts import drawn_without_jax, kept_run, verdicts
 
 
 def finished(root, study, config, n_test=20, **arrays) -> RunFolder:
@@ -170,10 +172,18 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "step"), [(0.92, 0.945, 0.01), (0.93, 0.99, 0.01), (0.7, 0.8, 0.02), (0.7, 0.9, 0.05), (0, 1, 0.1)]
+    ("low", "high", "labels"),
+    [
+        (0.935, 0.945, ["93.5 %", "94 %", "94.5 %"]),
+        (0.07, 0.29, ["7 %", "18 %", "29 %"]),
+        (0, 1, ["0 %", "50 %", "100 %"]),
+    ],
 )
-def test_labels_of_figure_9_are_whole_percents(low, high, step):
-    assert load_script("ortiz2021/fig9")._step(low, high) == step
+def test_two_labels_of_per_cent_are_never_the_same(low, high, labels):
+    ax = Figure().subplots()
+    percent_axis(ax)
+    ax.set_yticks([low, (low + high) / 2, high])
+    assert [text.get_text() for text in ax.get_yticklabels()] == labels
 
 
 def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path, numbers):
