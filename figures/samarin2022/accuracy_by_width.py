@@ -155,6 +155,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         for ax, part in zip(row, PARTS, strict=True):
             accuracy_panel(ax, panel, part, facts_of(panel, alone=len(panels) == 1))
         row[0].set_ylabel("Accuracy")
+        row[0].autoscale(axis="y")  # an axhline leaves itself no margin
         row[0].set_ylim(top=min(row[0].get_ylim()[1], 1.02))
     most = max(axes[:, 0], key=lambda ax: len(ax.get_legend_handles_labels()[1]))
     legend_of(most, picture, 4)

@@ -59,7 +59,7 @@ def _regimes(ax: Axes, panel: dict[str, Any]) -> None:
             color=MUTED,
         )
     width_axis(ax, lines["network"]["widths"])
-    ax.margins(x=0.3, y=0.25)
+    ax.margins(x=0.4, y=0.5)  # room for the texts
     percent_axis(ax)
     ax.set_ylabel("Test accuracy")
     titled(ax, "Test accuracy", facts_of(panel), fontsize=7)

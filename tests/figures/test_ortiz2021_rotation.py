@@ -177,6 +177,7 @@ def test_figure_9_has_a_panel_for_each_task(tmp_path, numbers):
         (0.935, 0.945, ["93.5 %", "94 %", "94.5 %"]),
         (0.07, 0.29, ["7 %", "18 %", "29 %"]),
         (0, 1, ["0 %", "50 %", "100 %"]),
+        (0.9, 1.1, ["90 %", "100 %", ""]),
     ],
 )
 def test_two_labels_of_per_cent_are_never_the_same(low, high, labels):
