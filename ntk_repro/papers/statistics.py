@@ -70,7 +70,8 @@ def power_law_fit(
     Args:
         x: positions (points,), above 0.
         y: values (points,), or (seeds, points): then the interval is that of the mean of the seeds' slopes, as the
-            points of one seed are not independent. None, nan and values that are not above 0 are left out.
+            points of one seed are not independent, and of a single seed there is none. None, nan and values that are
+            not above 0 are left out.
     """
     from scipy.stats import linregress, t
 
@@ -87,8 +88,8 @@ def power_law_fit(
     if not fits:
         return PowerLaw(math.nan, math.nan, math.nan, math.nan)
     slopes, intercepts = np.transpose(fits)
-    slope, low, high, seeds = student_interval(slopes)
-    if seeds == 1:
+    slope, low, high = student_interval(slopes)[:3]
+    if np.ndim(y) == 1:
         low, high = slope - half, slope + half
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
@@ -250,7 +251,7 @@ def mean_and_errors(
             mean, low, high, seeds = student_interval(known)
             error = (high - low) / 4
             if seeds == 1 and samples:
-                error = math.sqrt(_variance([mean], [1.0]) / samples)
+                error = math.sqrt(_variance([mean], [1.0], samples))
         means.append(mean)
         errors.append(error)
     return np.array(means), np.array(errors)
@@ -289,7 +290,7 @@ def signed_sum(
     if len(common) > 1 or samples is None:
         return found
     wider = NormalDist().inv_cdf(1 - 0.025 / of) / NormalDist().inv_cdf(0.975)
-    half = wider * _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs) / samples)
+    half = wider * _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs, samples))
     return Interval(found.mean, found.mean - half, found.mean + half, 1)
 
 
@@ -339,9 +340,13 @@ def _beyond_noise(values: Values, errors: float | Values) -> tuple[np.ndarray, n
     return rise, np.abs(rise) > _ERRORS_OF_A_DIFFERENCE * np.sqrt(variance[first] + variance[second])
 
 
-def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float] = (1.0, 1.0)) -> float:
-    """Of a weighted sum of shares of one image each."""
-    return sum(weight**2 * max(share * (1 - share), 0.0) for share, weight in zip(shares, weights, strict=True))
+def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float], samples: int) -> float:
+    """Of a weighted sum of shares of so many images.
+
+    As if two more images were right and two wrong (Agresti and Coull): a share of 0 or 1 has noise, too.
+    """
+    shares = (samples * np.asarray(shares) + 2) / (samples + 4)
+    return float(np.square(weights) @ (shares * (1 - shares))) / (samples + 4)
 
 
 def left_the_majority(

@@ -73,6 +73,14 @@ def test_a_power_law_is_found_exactly_without_values_that_have_no_logarithm():
         assert fit.high - fit.low < 1e-6
 
 
+def test_the_points_of_a_single_seed_give_a_slope_and_no_interval():
+    x, seed = [1, 4, 9, 16], [3, 1.6, 1, 0.8]
+    for rows in ([seed], [seed, [None] * 4]):
+        fit = power_law_fit(x, rows)
+        assert fit.exponent == power_law_fit(x, seed).exponent
+        assert fit.interval.below(0) is None
+
+
 def test_two_points_determine_no_power_law():
     assert np.isnan(power_law_fit([1, 2], [1, 2]).exponent)
     assert np.isnan(power_law_fit([1, 1, 2, 2], [1, 2, 3, 4]).exponent)
@@ -94,7 +102,12 @@ def test_the_noise_of_a_difference_is_two_standard_errors_of_independent_accurac
     one, two = rng.binomial(400, 0.7, 20000) / 400, rng.binomial(400, 0.9, 20000) / 400
     found = signed_sum([{0: 0.7}, {0: 0.9}], [1, -1], 400)
     assert found.high - found.mean == pytest.approx(2 * np.std(one - two), rel=0.02)
-    assert signed_sum([{0: 1.0}, {0: 1.0}], [1, -1], 400) == (0.0, 0.0, 0.0, 1)
+
+
+def test_two_perfect_accuracies_are_equal_only_up_to_the_noise_of_their_images():
+    perfect = signed_sum([{0: 1.0}, {0: 1.0}], [1, -1], 1000)
+    assert perfect.within(-0.001, 0.001) is None
+    assert perfect.within(-0.01, 0.01) is True
 
 
 def test_who_guesses_has_not_left_the_majority():
@@ -174,7 +187,8 @@ def test_the_prediction_interval_contains_one_further_seed_nineteen_times_in_twe
 def test_a_sum_is_that_of_the_seeds_that_all_have_and_of_one_seed_has_the_noise_of_its_images():
     network, linearized = {0: 0.9, 1: 0.8, 2: None}, {0: 0.7, 1: 0.7, 2: 0.1}
     assert signed_sum([network, linearized], [1, -1], 100) == pytest.approx(student_interval([0.2, 0.1]))
-    one, half = signed_sum([{0: 0.9}, linearized], [1, -1], 100), 2 * math.sqrt((0.09 + 0.21) / 100)
+    one = signed_sum([{0: 0.9}, linearized], [1, -1], 100)
+    half = 2 * math.sqrt((92 * 12 + 72 * 32) / 104**3)  # two more right, two more wrong
     assert one == pytest.approx((0.2, 0.2 - half, 0.2 + half, 1))
     assert math.isnan(signed_sum([{0: 0.9}, linearized], [1, -1]).low)
     none = signed_sum([{0: 0.9}, {1: 0.7}], [1, -1], 100)
@@ -192,7 +206,7 @@ def test_of_several_intervals_each_is_wider_and_a_weight_weighs():
     )
     half = signed_sum([{0: 0.9}, {0: 0.7}], [0.5, -1], 100)
     assert half.mean == pytest.approx(-0.25)
-    assert half.high - half.mean == pytest.approx(2 * math.sqrt((0.25 * 0.09 + 0.21) / 100))
+    assert half.high - half.mean == pytest.approx(2 * math.sqrt((0.25 * 92 * 12 + 72 * 32) / 104**3))
 
 
 def test_the_interval_of_a_share_is_exact():
@@ -221,7 +235,7 @@ def test_means_and_errors_are_of_seeds_or_of_test_samples():
     assert error[0] == pytest.approx(student_interval([0.7, 0.8, 0.9]).high / 2 - 0.4)
     mean, error = mean_and_errors([[0.9, math.inf, math.nan]], 100)
     assert mean == pytest.approx([0.9, math.inf, math.nan], nan_ok=True)
-    assert error == pytest.approx([0.03, 0.0, math.nan], nan_ok=True)
+    assert error == pytest.approx([math.sqrt(92 * 12 / 104**3), 0.0, math.nan], nan_ok=True)
     assert np.isnan(mean_and_errors([[0.9]])[1]).all()
 
 
