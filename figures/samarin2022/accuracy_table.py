@@ -21,7 +21,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     size = (3.4 + 1.25 * max(widest, 3), 0.26 * sum(rows) + 0.4)
     picture, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, layout="constrained", height_ratios=rows)
     for ax, panel in zip(axes[:, 0], panels, strict=True):
-        _table(ax, panel)
+        _table(ax, panel, "" if len(panels) == 1 else f", {panel['label']}")
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
@@ -30,11 +30,11 @@ def widths_of(panel: dict[str, Any]) -> list[float]:
     return sorted({width for line in panel["lines"] for width in line["widths"]})
 
 
-def _table(ax, panel: dict[str, Any]) -> None:
+def _table(ax, panel: dict[str, Any], of: str) -> None:
     widths = widths_of(panel)
     rows = [(part, line) for part in PARTS for line in panel["lines"]]
     spread = " (mean ± standard deviation)" if repeated(panel) else ""
-    title = f"Per cent, {panel['label']}\n{panel['settings']}, {panel['seeds']}{spread}"
+    title = f"Per cent{of}\n{panel['settings']}, {panel['seeds']}{spread}"
     ax.set_title(title, fontsize=8, color=MUTED)
     table_of(
         ax,

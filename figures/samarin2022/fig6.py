@@ -33,9 +33,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
                 ax.errorbar(line["widths"], line[name], yerr=_spread(line, name), label=display_line(line), **style)
             width_axis(ax, sorted({width for line in of_net for width in line["widths"]}))
             seeds = max(len(seeds) for line in of_net for seeds in line["seeds"])
-            facts = f"{of_net[0]['rows']:,} rows" + (f", {seeds} seeds (bars: std)" if seeds > 1 else "")
+            facts = f"{of_net[0]['rows']:,} rows" + (f", {seeds} seeds (bars: standard deviation)" if seeds > 1 else "")
             titled(ax, f"Effective rank {title}", facts)
-            ax.set_ylim(0, 1.08 * max(max(line[name]) for line in of_net))
+            ax.set_ylim(bottom=0)
             ax.legend(fontsize=8, loc="lower right")
         column[0].set_xlabel("")
     for ax in axes[:, 0]:
