@@ -44,11 +44,10 @@ TINY = {
     "rotation tracking": f"{IMAGES} {TRAINING} --top 5",
     "rotation cifar2": f"{DIGITS} --sizes 20 40 --n-test 20 {TRAINING}",
     "rotation pretrained": f"{IMAGES} {TRAINING} --index 3",
-    "finite_width training": f"{IMAGES} {TRAINING}",
+    "finite_width training": f"{IMAGES} {TRAINING} --loss cross_entropy --precision float64",
     "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
     "finite_width solver": f"{IMAGES} {TRAINING}",
     "finite_width sizes": "--widths 1 2",
-    "finite_width variants": f"{IMAGES} {TRAINING} --loss cross_entropy --precision float64",
     "finite_width grid": f"{IMAGES} {TRAINING} --learning-rates 0.1 --weight-decays 0.0001",
 }
 # What each prints: some text, and the last number of an array of its result in a format.
@@ -74,7 +73,6 @@ SHOWN = {
     "finite_width spectra": ("mlp x0.1, 10 images", "effective_rank", ".1f"),
     "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
     "finite_width sizes": ("lenet5", "num_params", ","),
-    "finite_width variants": ("cross_entropy, float64", "network_distance", ".3g"),
     "finite_width grid": ("network: test accuracy", "linearized_test_accuracy", ".2%"),
 }
 

@@ -10,18 +10,18 @@ from ntk_repro.papers.drawing import COLORS, Drawing, array, by_seed, check_stud
 from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
-LOSSES = {"mean_squared_error": "squared error", "cross_entropy": "cross-entropy"}
+LOSSES = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}
 PARTS = {"train": "training accuracy", "test": "test accuracy"}
 _SETTINGS = ("net", "data", "width", "loss", "precision", "learning_rate", "weight_decay", "decay_epochs", "epochs")
-_LOOKS = {"mean_squared_error": {"float32": "-", "float64": ":"}, "cross_entropy": {"float32": "--", "float64": "-."}}
+_LOOKS = {"squared_error": {"float32": "-", "float64": ":"}, "cross_entropy": {"float32": "--", "float64": "-."}}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A table of the accuracies, and below it the distance of the networks' weights through training."""
-    check_study(runs, "finite_width_variants")
+    check_study(runs, "finite_width_training")
     groups = defaultdict(list)
     for run in runs:
-        groups[tuple(run.config[name] for name in _SETTINGS)].append(run)
+        groups[tuple(_settings(run).values())].append(run)
     lines = [line for group in groups.values() for line in _lines(by_seed(group, "one line"))]
     heights = (0.24 * len(lines) + 0.4, 3.4)
     picture = plt.figure(figsize=(8.2, sum(heights) + 0.3), layout="constrained")
@@ -33,20 +33,25 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
 
+def _settings(run: RunFolder) -> dict:
+    config = {"loss": "squared_error", "precision": "float32", **run.config}  # without settings at these defaults
+    return {name: config[name] for name in _SETTINGS}
+
+
 def _lines(runs: list[RunFolder]) -> list[dict]:
     first, provenance = runs[0].config, runs[0].environment.get("provenance", {})
     kinds = [kind for kind in KINDS if first["models"] in ("both", kind)]
     return [
         {
             "kind": kind,
-            **{name: first[name] for name in _SETTINGS},
+            **_settings(runs[0]),
             "train_images": provenance.get("n_train", first["n_train"]),
             "test_images": provenance.get("n_test", first["n_test"]),
             "majority_rate": float(array(runs[0], "majority_rate")),
             "seeds": [run.config["seed"] for run in runs],
             "followed_epochs": array(runs[0], "followed_epochs"),
             **{part: [float(array(run, f"{kind}_{part}_accuracy")) for run in runs] for part in PARTS},
-            "distance": [array(run, f"{kind}_distance") for run in runs],
+            "distance": [array(run, f"{kind}_distance_followed") for run in runs],
         }
         for kind in kinds
     ]

@@ -12,7 +12,6 @@ EXPERIMENTS = {
     "spectra": "singular values and effective rank of the Jacobian (Figures 6, 7 and A3)",
     "solver": "one class against the others: least squares, SGD and baselines (Tables 1 and 2)",
     "curvature": "learning rate times curvature of the loss against the limit of stability (Equation 3)",
-    "variants": "training with cross-entropy, or in double precision (sections 3 and 4)",
     "sizes": "parameters against width (numbers in the text)",
     "grid": "training over a grid of learning rates and weight decays, by one process or many",
 }
@@ -24,6 +23,5 @@ DRAWN_AS = {
     "solver": "samarin2022/table1",
     "sizes": "samarin2022/sizes",
     "grid": "samarin2022/grid",
-    "variants": "samarin2022/variants",
 }
 """The figure that draws one run of an experiment, where there is one."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ntk_repro.finite_width import grid, sizes, solver, spectra, training, variants
+from ntk_repro.finite_width import grid, sizes, solver, spectra, training
 from ntk_repro.finite_width.output_statistics import output_statistics
 from tests.figures import scripts
 from tests.figures.scripts import kept_run, verdicts
@@ -358,12 +358,18 @@ def test_a_grid_is_plotted_with_the_accuracies_of_its_points(tmp_path):
 
 
 def varied(root, seed=0, accuracy=0.98, **settings):
-    config = variants.Config(seed=seed, epochs=10, data="mnist", **settings)
+    config = training.Config(seed=seed, epochs=10, data="mnist", **{"models": "network", **settings})
     arrays: dict = {"followed_epochs": [0, 1, 2, 5, 10], "num_params": 61_706, "majority_rate": 0.1}
     for kind in config.kinds:
         arrays |= {f"{kind}_train_accuracy": 0.999, f"{kind}_test_accuracy": accuracy + 0.001 * seed}
-        arrays[f"{kind}_distance"] = [0.0, 1.0, 2.0, 3.0, 3.0 + (config.loss == "cross_entropy") * (1 + 0.1 * seed)]
-    return finished("finite_width_variants", config, root, arrays)
+        arrays[f"{kind}_distance_followed"] = [
+            0.0,
+            1.0,
+            2.0,
+            3.0,
+            3.0 + (config.loss == "cross_entropy") * (1 + 0.1 * seed),
+        ]
+    return finished("finite_width_training", config, root, arrays)
 
 
 def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
@@ -373,7 +379,7 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     drawing = draw("variants", runs)
     lines = drawing.numbers["lines"]
     assert [(line["kind"], line["loss"], line["precision"]) for line in lines][3:] == [
-        ("linearized", "mean_squared_error", "float64"), ("network", "cross_entropy", "float32"),
+        ("linearized", "squared_error", "float64"), ("network", "cross_entropy", "float32"),
     ]  # fmt: skip
     cells = cells_of(drawing)
     assert cells[5, 1] == "97.55 ± 0.07"

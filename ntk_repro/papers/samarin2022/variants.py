@@ -9,7 +9,7 @@ from ntk_repro.papers.samarin2022.gaps import PART_NAMES, mean, points, untraine
 from ntk_repro.papers.statistics import Interval, Number, signed_sum, student_interval
 from ntk_repro.papers.thresholds import SIGNIFICANT
 
-_SQUARED, _CROSS = "mean_squared_error", "cross_entropy"
+_SQUARED, _CROSS = "squared_error", "cross_entropy"
 _EPOCHS = 100  # of the paper: what a model reaches in them counts
 _SEARCHED = 3  # settings of each loss from which the best is one of a search
 _FITTED = 0.99  # training accuracy; what is left of the loss moves the weights (ours)
@@ -125,7 +125,7 @@ def _precision_does_not_matter(numbers: Numbers) -> Iterator[Verdict]:
 
 FIGURES = (
     PAPER.figure(
-        "variants", "accuracy with cross-entropy and in double precision", "finite_width.variants",
+        "variants", "accuracy with cross-entropy and in double precision", "finite_width.training",
         _losses_are_alike, _cross_entropy_goes_on, _precision_does_not_matter, label="Loss and precision",
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
-SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "width": 1.0, "loss": "mean_squared_error",
+SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "width": 1.0, "loss": "squared_error",
             "precision": "float32", "learning_rate": 0.1, "weight_decay": 5e-5, "train_images": 60_000,
             "test_images": 10_000, "majority_rate": 0.1, "followed_epochs": [0, 50, 100]}  # fmt: skip
 
