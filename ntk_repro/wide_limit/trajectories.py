@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -21,7 +20,7 @@ from ntk_repro.network import Network
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
-from ntk_repro.training import critical_learning_rate, minibatches, train_pair
+from ntk_repro.training import critical_learning_rate, l2_distance, minibatches, train_pair
 from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
@@ -205,7 +204,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
         changes[f"{who}_weights"] = seen["weights"] - seen["weights"][0]
     ends = [descent.network.params for descent in pair]
     result: dict[str, Any] = {"steps": np.array(config.observed), "learning_rate_ratio": pair[0].ratio, **changes}
-    result["weights_apart"] = _distance(*ends) / _distance(ends[0], net.params)
+    result["weights_apart"] = l2_distance(*ends) / l2_distance(ends[0], net.params)
     for kernel in config.predictions or ():
         started = time.monotonic()
         settings: dict[str, Any] = {"loss": config.loss, "momentum": config.momentum}
@@ -215,7 +214,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
         if kernel == "empirical" and config.loss != "cross_entropy":
             result["flow_apart"] = _flow_apart(config, model)
             predicted = model.weights(net, data.x_train, config.steps, config.learning_rate)
-            result["closed_form_weights_apart"] = _distance(predicted, ends[1]) / _distance(ends[1], net.params)
+            result["closed_form_weights_apart"] = l2_distance(predicted, ends[1]) / l2_distance(ends[1], net.params)
         folder.log(phase=f"prediction from the {kernel} kernel", seconds=time.monotonic() - started)
 
     targets = {"train": data.y_train[shown], "test": data.y_test[shown]}
@@ -228,12 +227,6 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
             difference = np.asarray(parts[1], np.float64) - outputs["network"][1]
             result[f"{who}_rmse"] = np.sqrt((difference**2).mean(axis=(1, 2)))
     return result
-
-
-def _distance(first: Any, second: Any) -> float:
-    """The Euclidean norm of the difference of two pytrees."""
-    pairs = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
-    return math.sqrt(sum(float(np.sum((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2)) for a, b in pairs))
 
 
 def _flow_apart(config: Config, model: KernelModel) -> Float[np.ndarray, " S"]:

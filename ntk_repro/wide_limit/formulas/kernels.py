@@ -84,7 +84,7 @@ def _second_layer(seed: int) -> tuple[Float[np.ndarray, "draws units n"], Kernel
 
 
 def _units(rng: np.random.Generator) -> tuple[Float[np.ndarray, "draws units n"], Kernel]:
-    return _second_layer(int(rng.bit_generator.seed_seq.entropy[0]))  # type: ignore[attr-defined]
+    return _second_layer(int(rng.integers(2**31)))  # the same for all formulas, which start from equal generators
 
 
 def _mean(rng: np.random.Generator) -> Measured:
