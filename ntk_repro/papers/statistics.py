@@ -75,7 +75,8 @@ def power_law_fit(
     """
     from scipy.stats import linregress, t
 
-    rows = np.atleast_2d(np.array(y, float))
+    values = np.array(y, float)
+    rows = np.atleast_2d(values)
     positions = np.log(np.asarray(x, float))
     fits, half = [], math.nan
     for row in rows:
@@ -89,7 +90,7 @@ def power_law_fit(
         return PowerLaw(math.nan, math.nan, math.nan, math.nan)
     slopes, intercepts = np.transpose(fits)
     slope, low, high = student_interval(slopes)[:3]
-    if np.ndim(y) == 1:
+    if values.ndim == 1:
         low, high = slope - half, slope + half
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
 
@@ -345,8 +346,8 @@ def _variance(shares: Sequence[float] | np.ndarray, weights: Sequence[float], sa
 
     As if two more images were right and two wrong (Agresti and Coull): a share of 0 or 1 has noise, too.
     """
-    shares = (samples * np.asarray(shares) + 2) / (samples + 4)
-    return float(np.square(weights) @ (shares * (1 - shares))) / (samples + 4)
+    counted = (samples * np.array(shares, float) + 2) / (samples + 4)
+    return float(np.square(np.array(weights, float)) @ (counted * (1 - counted))) / (samples + 4)
 
 
 def left_the_majority(
