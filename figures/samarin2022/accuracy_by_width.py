@@ -33,6 +33,7 @@ PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
 SECOND = COLORS["fourth"]  # a linearization at other settings
 BARS = "bars: standard deviation"
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
+_OF_RUNS = ("batch_size", "momentum", "loss_reduction")  # equal in all runs of a panel
 
 
 def net_name(net: str) -> str:
@@ -73,6 +74,7 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
     provenance = runs[0].environment.get("provenance", {})
     return {
         **key,
+        **{name: runs[0].config[name] for name in _OF_RUNS},
         "train_images": provenance.get("n_train", runs[0].config["n_train"]),
         "test_images": provenance.get("n_test", runs[0].config["n_test"]),
         "label": _label(provenance.get("label", key["data"]), key["shift"]),

@@ -18,7 +18,8 @@ STYLES = {"network": "-", "linearized": "--"}
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A column for each width: median, middle half and 90 % range of the outputs on test images against the epoch."""
-    if len(panels_of(runs)) > 1:
+    panels = panels_of(runs)
+    if len(panels) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
     net = net_name(runs[0].config["net"])
     by_width: dict[float, list[RunFolder]] = defaultdict(list)
@@ -43,7 +44,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for ax in axes[:, 0]:
         ax.set_ylabel("Output")
     legend_of(axes[0, 0], picture, 2)
-    return Drawing(picture, {**header(picture, runs, preset), "widths": numbers})
+    return Drawing(picture, {**header(picture, runs, preset), "panels": panels, "widths": numbers})
 
 
 def _band(ax, epochs: np.ndarray, quantiles: np.ndarray, name: str, line: str, color: str) -> None:

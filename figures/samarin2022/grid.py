@@ -10,7 +10,8 @@ from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
-_SETTINGS = ("net", "width", "seed", "data", "shift", "epochs", "decay_epochs")
+_SETTINGS = ("net", "width", "seed", "data", "shift", "resize", "epochs", "decay_epochs", "batch_size", "momentum",
+             "loss_reduction")  # fmt: skip
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:

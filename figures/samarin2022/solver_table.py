@@ -27,7 +27,8 @@ ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin.
 PARTS = {"test": "Test", "train": "Train"}
 _FREE = ("width", "seed", "sizes", "sgd")
 _FREE_IN = {"others": ("positive",), "ten_classes": ("n_train", "epochs")}
-_SETTINGS = ("width", "seed", "data", "shift", "positive", "epochs", "learning_rate", "weight_decay")
+_SETTINGS = ("net", "width", "seed", "data", "shift", "resize", "positive", "epochs", "learning_rate", "weight_decay",
+             "batch_size", "momentum")  # fmt: skip
 _ALL_CLASSES = -1
 _MARKERS = "os^DvPX*"
 _LEAST_RATIO = 1.19  # of sizes whose labels do not touch
@@ -154,7 +155,7 @@ def cell(same: list[dict[str, Any]], model: str, part: str, table: str) -> str:
         table: "table1" or "table2".
     """
     printed = printed_cell(table, same, model, part)
-    behind = "" if printed is None else f" ({100 * printed:g})"
+    behind = "" if printed is None else f" ({printed})"
     values = 100 * np.array([column[model][part] for column in same if column[model]])
     if not len(values):
         return "-" + behind

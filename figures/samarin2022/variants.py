@@ -12,7 +12,8 @@ from ntk_repro.record import RunFolder
 
 LOSSES = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}
 PARTS = {"train": "training accuracy", "test": "test accuracy"}
-_SETTINGS = ("net", "data", "width", "loss", "precision", "learning_rate", "weight_decay", "decay_epochs", "epochs")
+_SETTINGS = ("net", "data", "shift", "resize", "width", "loss", "precision", "learning_rate", "weight_decay",
+             "decay_epochs", "epochs", "batch_size", "momentum")  # fmt: skip
 _LOOKS = {"squared_error": {"float32": "-", "float64": ":"}, "cross_entropy": {"float32": "--", "float64": "-."}}
 
 

@@ -22,12 +22,13 @@ class Threshold(float):
         return Threshold, (float(self), self.words, self.meaning)
 
 
-# Accuracies. Samarin et al. call 4.67 points of ten classes "substantial" and 1.84 "only slightly".
+# Accuracies. Samarin et al. call 4.67 points of ten classes "substantial".
 SIGNIFICANT = Threshold(
     1 / 30,
     "significant, substantial, prominent, appreciable, dramatic, clear advantage (accuracy); less is slight, small, "
     "minor, similar, stable, no significant difference",
-    "a thirtieth of the error of guessing: 3 points of ten classes, 1.7 of two equal ones, 0.33 of one against nine",
+    "a thirtieth of the error of guessing: 3 points of ten classes, 1.7 of two equal ones, 0.33 of one against nine; "
+    "similar near 100 %: at most the error that is left",
 )
 LARGE = Threshold(
     1 / 10,
@@ -36,6 +37,9 @@ LARGE = Threshold(
 )
 SECOND_DECIMAL = Threshold(
     0.001, "agrees up to the second decimal place, matches, fluctuations in the second decimals", "0.1 points"
+)
+REASONABLE_DEGREE = Threshold(
+    0.0025, "matches to a reasonable degree", "0.25 points (Samarin et al. say so of differences of 0.08 to 0.20)"
 )
 ABOUT_PER_CENT = Threshold(0.01, "about 93 %, close to 100 % (accuracy)", "1 point")
 
@@ -70,7 +74,8 @@ QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1 %, the 
 ORDERED = Threshold(
     0.9,
     "progressively drops, falls, grows with, correlates, ranks, good proxy, in the same order",
-    "90 % of the pairs whose values differ by more than two standard errors, three pairs at least",
+    "90 % of the pairs whose values differ by more than two standard errors, three pairs at least; "
+    "of a claim that names two ends (from the narrowest to the widest): the interval of their difference excludes 0",
 )
 RATE = Threshold(
     0.1,

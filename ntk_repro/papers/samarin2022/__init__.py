@@ -6,7 +6,7 @@ from typing import Any
 from ntk_repro.papers.figure import Paper
 from ntk_repro.papers.resources import printed_numbers
 
-__all__ = ["PAPER", "WIDEST", "departures", "printed_for", "width_text"]
+__all__ = ["PAPER", "WIDEST", "departures", "width_text"]
 
 PAPER = Paper("samarin2022", "Samarin", 2022, "Feature learning and random features in standard finite-width CNNs")
 
@@ -14,24 +14,13 @@ WIDEST = {"lenet5": 60, "alexnet": 4}
 """The largest width factor of the paper, by network; the smallest is 1."""
 
 
-def printed_for(block: str, data: str) -> dict[str, Any]:
-    """The numbers that the paper prints for a figure or table; none for other data than the paper's (or a part of it).
-
-    Args:
-        block: such as "fig2" or "table1".
-        data: name of the data set that our numbers are from.
-    """
-    found = printed_numbers("samarin2022")[block]
-    return found if data in found["data"] else {}
-
-
 def departures(block: str, entry: Mapping[str, Any]) -> str:
     """Names the settings in which our numbers depart from the paper's: "epochs 10 (the paper: 100)"; "" where none.
 
     Args:
         block: such as "fig2" or "table1"; `settings` of its printed numbers are the paper's.
-        entry: a panel, line or column of the plotted numbers, which holds our settings under the same names. A number
-            of the paper is shown and compared only where this is empty.
+        entry: a panel, line or column of the plotted numbers, which holds our settings under the same names. What the
+            paper says of the figure is judged, and its numbers are shown, only where this is empty.
     """
     found, unknown = [], []
     for name, paper in printed_numbers("samarin2022")[block]["settings"].items():

@@ -9,13 +9,14 @@ from ntk_repro.papers.claims import Numbers
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import WIDEST, departures, width_text
 from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
-from ntk_repro.papers.thresholds import LARGE, SIGNIFICANT
+from ntk_repro.papers.thresholds import LARGE, NEARLY_ALL, SIGNIFICANT
 
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
 
 _GUESSING_ERROR = 0.9  # of ten classes
 THREE_POINTS = SIGNIFICANT * _GUESSING_ERROR
+NINE_POINTS = LARGE * _GUESSING_ERROR
 KINDS = ("network", "linearized")
 NAMES = {"network": "the network", "linearized": "the linearization"}
 PARTS = ("test", "train")
@@ -23,9 +24,7 @@ PART_NAMES = {"test": "test accuracy", "train": "training accuracy"}
 DATA_NAMES = {"fig2": "MNIST", "fig3": "shifted MNIST", "fig4": "CIFAR-10", "fig5": "the snakes"}
 
 _SETTINGS = ("learning_rate", "weight_decay")
-_NETS = {"fig2": "lenet5", "fig3": "lenet5", "fig4": "lenet5", "fig5": "alexnet"}
-_LEARNT = LARGE * _GUESSING_ERROR  # training accuracy above the rate of the largest class (ours)
-_FITTED = 0.95  # training accuracy; the paper's networks fit their data (ours)
+_ROUNDING = 1e-9  # a share of exactly the bound must not turn by its last digit
 
 
 def figure_of(panel: Numbers) -> str:
@@ -136,65 +135,37 @@ def of_width(panel: Numbers, width: float, own: bool = False) -> Pair | None:
     return next((pair for pair in pairs_of(panel, own) if pair.width == width), None)
 
 
-def at_papers_settings(panel: Numbers, figure: str) -> str:
-    """How the panel departs from the settings behind the paper's printed numbers, see `departures`."""
-    return departures(figure, {**(line_of(panel, "network") or {}), **panel})
+def unlike_paper(panel: Numbers, figure: str, *widths: float) -> str:
+    """Why a panel cannot decide what the paper says of a figure; "" where it can.
 
-
-def unlike_paper(panel: Numbers, figure: str, *pairs: Pair, of: Sequence[str] = KINDS) -> str:
-    """Why the panel cannot show what the paper says of its figure; "" where it can.
-
-    The network and the data are the paper's (or a part of them), the widths at least x1. Below the paper's settings the
-    networks have fitted their training images and the linearizations have learnt something.
-
-    Args:
-        panel: the panel.
-        figure: such as "fig2".
-        *pairs: the pairs that are compared.
-        of: which models of them.
+    Its settings are the paper's, see `departures`, and so are the widths that are compared.
     """
-    if panel["net"] != _NETS[figure]:
-        return f"{display_name(panel['net'])} (the paper: {_NETS[figure]})"
-    if panel["data"] not in printed_numbers("samarin2022")[figure]["data"]:
-        return f"on {panel['data']} (the paper: {DATA_NAMES[figure]})"
-    if bool(panel["shift"]) != (figure == "fig3"):
-        return f"images shifted by up to {panel['shift']} pixels (the paper: {7 if figure == 'fig3' else 0})"
-    narrow = sorted({pair.width for pair in pairs if pair.width < 1})
-    if narrow:
-        return f"x{width_text(narrow[0])} (the paper: x1 to x{WIDEST[panel['net']]})"
-    return "" if not at_papers_settings(panel, figure) else _untrained(panel, pairs, of)
+    if departs := departures(figure, {**(line_of(panel, "network") or {}), **panel}):
+        return departs
+    widest = WIDEST[panel["net"]]
+    outside = [width_text(width) for width in widths if not 1 <= width <= widest]
+    return f"x{', x'.join(outside)} (the paper: x1 to x{widest})" if outside else ""
 
 
-def _untrained(panel: Numbers, pairs: Sequence[Pair], of: Sequence[str]) -> str:
-    found = []
-    for kind in of:
-        for pair in pairs:
-            found.append(untrained(kind, pair.width, getattr(pair, kind)["train"].values(), panel["majority_rate"]))
-    return ", ".join(filter(None, found))
+def unlike_experiment(entry: Numbers, *free: str) -> str:
+    """Where an entry departs from the paper's trainings of its network and data, whatever its `free` settings are."""
+    figure = figure_of(entry)
+    settings = printed_numbers("samarin2022")[figure]["settings"]
+    return departures(figure, {**entry, **{name: settings[name] for name in free}})
 
 
-def untrained(kind: str, width: float, accuracies: Iterable[float | None], majority_rate: float) -> str:
-    """Says where the mean training accuracy of a model is that of one that has hardly been trained; "" where not."""
-    least = _FITTED if kind == "network" else majority_rate + _LEARNT
-    reached = mean(accuracies)
-    if reached >= least:
-        return ""
-    return f"{NAMES[kind]} has {reached:.1%} training accuracy at x{width_text(width)} (trained: {least:.0%})"
-
-
-def not_all_widths(net: str, narrow: float, wide: float, *, part: bool) -> str:
-    """Why widths from `narrow` to `wide` do not decide what the paper says of width; "" where they do.
-
-    Args:
-        net: name of the network, of `WIDEST`.
-        narrow: the narrowest width.
-        wide: the widest.
-        part: whether a part of the paper's widths, from x1 on, is enough.
-    """
+def not_all_widths(net: str, narrow: float, wide: float) -> str:
+    """Names the widths from `narrow` to `wide` where these are not all of the paper's: its trend may yet turn."""
     widest = WIDEST.get(net, math.inf)
-    if narrow == 1 and (part or wide >= widest):
+    if (narrow, wide) == (1, widest):
         return ""
     return f"x{width_text(narrow)} to x{width_text(wide)} (the paper: x1 to x{widest:g})"
+
+
+def nearly_all(found: Sequence[bool | None]) -> tuple[float, bool | None]:
+    """The share of cases in which something holds, and whether that is 80 %, whatever the undetermined ones are."""
+    share, refuted = (found.count(value) / len(found) if found else math.nan for value in (True, False))
+    return share, True if share >= NEARLY_ALL else False if refuted > 1 - NEARLY_ALL + _ROUNDING else None
 
 
 def range_text(narrow: Pair, wide: Pair) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, WIDEST, departures
+from ntk_repro.papers.samarin2022 import PAPER, WIDEST
+from ntk_repro.papers.samarin2022.gaps import subject, unlike_experiment
 from ntk_repro.papers.statistics import Interval, all_hold, signed_sum
 from ntk_repro.papers.thresholds import SECOND_DECIMAL
 
 Point = tuple[float, float]
 """A learning rate and a weight decay."""
-
-_FIGURES = {("lenet5", "mnist"): "fig2", ("lenet5", "cifar10"): "fig4", ("alexnet", "snakes"): "fig5"}
 
 
 def _points(grid: Numbers) -> list[Point]:
@@ -31,18 +30,13 @@ def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: 
     return signed_sum(terms, weights, min(grid["test_images"] for grid in grids), of=of)
 
 
-def _away(grids: Sequence[Numbers], named: Point) -> str:
+def _away(grids: Sequence[Numbers]) -> str:
     """Where the grids depart from the paper's."""
     first, net = grids[0], grids[0]["net"]
-    figure = _FIGURES.get((net, first["data"]))
-    if figure is None:
-        return f"{first['data']} is not of the paper's experiments with {net}"
-    settings = printed_numbers(PAPER.name)[figure]["settings"]
-    own = {name: settings[name] for name in ("learning_rate", "weight_decay")}
     search = printed_numbers(PAPER.name)["search"]
     missing = {*_points(search)} - {*_points(first)}
     widths = {grid["width"] for grid in grids}
-    reasons = [departures(figure, {**first, **own})]
+    reasons = [unlike_experiment(first, "learning_rate", "weight_decay")]
     reasons.append(f"{len(missing)} points of the paper's grid are left out" if missing else "")
     reasons.append("" if {1, WIDEST[net]} <= widths else f"x1 or x{WIDEST[net]} is left out")
     return "; ".join(filter(None, reasons))
@@ -50,8 +44,8 @@ def _away(grids: Sequence[Numbers], named: Point) -> str:
 
 def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> Iterator[Verdict]:
     of_net = [grid for grid in numbers["grids"] if grid["net"] == net]
-    for data in dict.fromkeys(grid["data"] for grid in of_net):
-        grids = [grid for grid in of_net if grid["data"] == data]
+    for name in dict.fromkeys(map(subject, of_net)):
+        grids = [grid for grid in of_net if subject(grid) == name]
         others = [point for point in _points(grids[0]) if point != named]
         if named not in _points(grids[0]) or not others:
             continue
@@ -63,8 +57,8 @@ def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> I
         lead = leads[rate, decay]
         note = f"the best other point is {rate:g}, {decay:g}"
         note += f" (95 % {100 * lead.low:.2f} to {100 * lead.high:.2f} points)" if math.isfinite(lead.low) else ""
-        meaning, why = "test accuracy of the best other point less that of these settings", _away(grids, named)
-        yield judged(f"{net} on {data}", holds, lead.mean, meaning, note, unless=why)
+        meaning, why = "test accuracy of the best other point less that of these settings", _away(grids)
+        yield judged(name, holds, lead.mean, meaning, note, unless=why)
 
 
 def _claim(who: str, rate: float, decay: float, net: str, *kinds: str) -> Claim:

@@ -1,8 +1,8 @@
 """Figures 6, 7 and A3: how many of the Jacobian's singular values count, and how they are spread.
 
-The effective rank that the text judges is that of the kernel matrix J J^T, of its eigenvalues: section 4.2 considers
-the 6,000 x 6,000 kernel matrix, and calls its ranks much lower than the number of rows. That of the Jacobian's
-singular values, which the caption of Figure 6 names, is drawn beside it.
+The effective rank that is judged is that of the kernel matrix J J^T, of its eigenvalues: section 1 announces "the
+effective rank of the kernel", and section 4.2 computes it of "the corresponding 6000 x 6000 kernel matrix". That of the
+Jacobian's singular values, which the caption of Figure 6 and section 5 name, is drawn beside it.
 """
 
 import math
@@ -12,12 +12,12 @@ import numpy as np
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
-from ntk_repro.papers.samarin2022 import PAPER, WIDEST, departures, printed_for
+from ntk_repro.papers.samarin2022 import PAPER, departures
+from ntk_repro.papers.samarin2022.gaps import not_all_widths
 from ntk_repro.papers.statistics import Interval, all_hold, student_interval
 from ntk_repro.papers.thresholds import ABOUT_PER_CENT, MARGINAL, MUCH
 
 _JUDGED = "effective_rank_of_kernel"
-_LEAST_ROWS = 1000  # of fewer a small share says little
 _NEARLY_100 = 1 - ABOUT_PER_CENT
 
 
@@ -42,10 +42,10 @@ def _logs(line: Numbers, name: str) -> tuple[dict[int, float], dict[int, float]]
     return narrow, wide
 
 
-def _growth(line: Numbers, name: str) -> Interval:
-    """Of the logarithm, from the narrowest to the widest width, over the seeds that both have."""
+def _growth(line: Numbers, name: str, power: int = 1) -> Interval:
+    """Of the logarithm of a power, from the narrowest to the widest width, over the seeds that both have."""
     narrow, wide = _logs(line, name)
-    return student_interval([wide[seed] - narrow[seed] for seed in narrow.keys() & wide.keys()])
+    return student_interval([power * (wide[seed] - narrow[seed]) for seed in narrow.keys() & wide.keys()])
 
 
 def _times(growth: Interval) -> str:
@@ -61,19 +61,9 @@ def _by_width(line: Numbers, name: str) -> str:
     return ", ".join(f"x{width:g}: {mean:.4g}" for width, mean in zip(line["widths"], means, strict=True))
 
 
-def _elsewhere(line: Numbers, holds: bool | None) -> str:
-    """Why a line cannot decide a statement: its images, its widths, or, to refute it, how many it has of both.
-
-    LeNet's on a part of MNIST may show what the paper says, of fewer images and widths, and cannot refute it.
-    """
-    most = WIDEST.get(line["net"], math.inf)
-    ends = f"widths x{line['widths'][0]:g} to x{line['widths'][-1]:g} (the paper: x1 to x{most:g})"
-    inside = line["widths"][0] >= 1 and len(line["widths"]) > 1
-    departs = departures("fig6", line)
-    if line["net"] == "lenet5" and inside and printed_for("fig2", line["data"]) and holds:
-        return ""
-    full = inside and line["widths"][-1] >= most
-    return "; ".join(filter(None, (departs, "" if full else ends)))
+def _elsewhere(line: Numbers) -> str:
+    """Why a line cannot decide what the paper says of widths: its images, its widths."""
+    return departures("fig6", line) or not_all_widths(line["net"], line["widths"][0], line["widths"][-1])
 
 
 def _lines_of(numbers: Numbers, *nets: str) -> list[Numbers]:
@@ -86,11 +76,10 @@ def _lines_of(numbers: Numbers, *nets: str) -> list[Numbers]:
 )  # fmt: skip
 def _grows_with_width(line: Numbers) -> Iterator[Verdict]:
     growth = _growth(line, _JUDGED)
-    holds = growth.above()
     notes = (_by_width(line, _JUDGED), _times(growth), f"of the Jacobian {_times(_growth(line, 'effective_rank'))}")
     meaning = "growth, widest over narrowest"
     number = math.exp(growth.mean)
-    yield judged(_subject(line), holds, number, meaning, *notes, unless=_elsewhere(line, holds))
+    yield judged(_subject(line), growth.above(), number, meaning, *notes, unless=_elsewhere(line))
 
 
 @claim(
@@ -104,8 +93,8 @@ def _far_below_the_rows(line: Numbers) -> Iterator[Verdict]:
     largest = max(share.mean for share in intervals)
     jacobian = max(student_interval(values).mean for values in _values(line, "effective_rank")) / line["rows"]
     notes = (f"{line['rows']:,} rows", _by_width(line, _JUDGED), f"of the Jacobian up to {jacobian:.1%} of the rows")
-    few = f"fewer than {_LEAST_ROWS:,} rows" if line["rows"] < _LEAST_ROWS else ""
-    why = "; ".join(filter(None, (few, _elsewhere(line, holds))))
+    # Narrow networks have the lowest ranks: all widths are needed to show it, one of the paper's refutes it.
+    why = departures("fig6", line) if holds is False and line["widths"][0] >= 1 else _elsewhere(line)
     yield judged(_subject(line), holds, largest, "largest effective rank over the number of rows", *notes, unless=why)
 
 
@@ -120,11 +109,10 @@ def _less_pronounced_when_shifted(numbers: Numbers) -> Iterator[Verdict]:
         if not line["shift"] or other is None or other["widths"] != line["widths"] or len(line["widths"]) < 2:
             continue
         change, jacobian = (_less_growth(line, other, name) for name in (_JUDGED, "effective_rank"))
-        holds = change.below()
         notes = (f"{_times(_growth(line, _JUDGED))} shifted, {_times(_growth(other, _JUDGED))} centred", _times(change))
         also = f"of the Jacobian {_times(jacobian)}"
-        why = _elsewhere(line, holds)
-        yield judged(_subject(line), holds, math.exp(change.mean), meaning, *notes, also, unless=why)
+        why = _elsewhere(line) or _elsewhere(other)
+        yield judged(_subject(line), change.below(), math.exp(change.mean), meaning, *notes, also, unless=why)
 
 
 def _less_growth(line: Numbers, other: Numbers, name: str) -> Interval:
@@ -139,16 +127,7 @@ def _marginal(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "alexnet"):
         growth = _growth(line, _JUDGED)
         holds, meaning = growth.below(math.log1p(MARGINAL)), "growth, widest over narrowest"
-        why = _elsewhere(line, holds)
-        yield judged(_subject(line), holds, math.exp(growth.mean), meaning, _times(growth), unless=why)
-
-
-@claim("600 images are 6,000 rows, and the kernel has full rank", place="section 4.2; Figure 6, caption")
-def _full_rank(numbers: Numbers) -> Iterator[Verdict]:
-    for line in _lines_of(numbers, "lenet5"):
-        vanishing, meaning = max(line["vanishing"]), f"vanishing of {line['rows']:,} singular values"
-        why = "" if line["n_train"] == 600 else f"{line['n_train']} images"
-        yield judged(_subject(line), line["rows"] == 6000 and vanishing == 0, vanishing, meaning, unless=why)
+        yield judged(_subject(line), holds, math.exp(growth.mean), meaning, _times(growth), unless=_elsewhere(line))
 
 
 @claim(
@@ -164,9 +143,7 @@ def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
         holds = all_hold(fitted.below(_NEARLY_100), flow.below(_NEARLY_100))
         meaning = "training accuracy with the directions that training reaches"
         note = f"{reached:,.0f} of {line['rows']:,} directions, gradient flow {flow.mean:.1%}"
-        why = "" if line["widths"][0] == 1 else "no x1"
-        why = why or ("" if printed_for("fig2", line["data"]) else f"{line['data']}, not MNIST")
-        why = why or ("fewer images than the paper's 600" if holds is not True and line["n_train"] != 600 else "")
+        why = departures("fig6", line) or ("" if line["widths"][0] == 1 else "no x1")
         yield judged(_subject(line), holds, fitted.mean, meaning, note, unless=why)
 
 
@@ -182,17 +159,23 @@ def _spectrum_explains_training(numbers: Numbers) -> Iterator[Verdict]:
         holds = all_hold(rise.above(), _growth(line, _JUDGED).above(), _growth(line, "condition_number").below())
         names = {"training accuracy": "flow_train_accuracy", "effective rank": _JUDGED, "condition": "condition_number"}
         notes = [f"{name} {_by_width(line, key)}" for name, key in names.items()]
-        meaning, why = "rise of the training accuracy, narrowest to widest", _elsewhere(line, holds)
+        meaning, why = "rise of the training accuracy, narrowest to widest", _elsewhere(line)
         yield judged(_subject(line), holds, rise.mean, meaning, *notes, unless=why)
 
 
-def _of_ends(line: Numbers, name: str, sign: int, factor: float, meaning: str) -> Verdict:
-    """Whether a quantity grows (+1) or falls (-1) by more than a factor, from the narrowest to the widest width."""
-    growth, lost = _growth(line, name), _lost_in_rounding(line)
+def _of_ends(line: Numbers, name: str, sign: int, meaning: str, *, power: int = 1, factor: float = 1.0) -> Verdict:
+    """Whether a power of a quantity grows (+1) or falls (-1) by more than a factor, narrowest to widest."""
+    growth, meaning = _growth(line, name, power), f"{meaning}, widest over narrowest"
     holds = growth.above(math.log(factor)) if sign > 0 else growth.below(-math.log(factor))
-    why = "; ".join(filter(None, (lost, _elsewhere(line, holds))))
+    why = _lost_in_rounding(line) or _elsewhere(line)
     return judged(
-        _subject(line), holds, math.exp(growth.mean), meaning, _by_width(line, name), _times(growth), unless=why
+        _subject(line),
+        holds,
+        math.exp(growth.mean),
+        meaning,
+        f"the Jacobian's {_by_width(line, name)}",
+        _times(growth),
+        unless=why,
     )
 
 
@@ -201,7 +184,7 @@ def _of_ends(line: Numbers, name: str, sign: int, factor: float, meaning: str) -
     place="section 4.2; Figures 7 and A3",
 )  # fmt: skip
 def _smallest_rise(line: Numbers) -> Iterator[Verdict]:
-    yield _of_ends(line, "smallest", +1, 1.0, "smallest singular value, widest over narrowest")
+    yield _of_ends(line, "smallest", +1, "smallest singular value")
 
 
 @claim(
@@ -209,13 +192,14 @@ def _smallest_rise(line: Numbers) -> Iterator[Verdict]:
     place="section 4.2; Figures 7 and A3",
 )  # fmt: skip
 def _condition_falls(line: Numbers) -> Iterator[Verdict]:
-    yield _of_ends(line, "condition_number", -1, 1.0, "condition number, widest over narrowest")
+    yield _of_ends(line, "condition_number", -1, "condition number")
 
 
-@claim("width remedies the conditioning (the condition number falls by a factor of 2 or more)", over="lines",
-       place="section 4.2; section 5, third finding")  # fmt: skip
+@claim("width remedies the kernel's conditioning (its condition number falls by a factor of 2 or more)", over="lines",
+       place="section 5, third finding")  # fmt: skip
 def _conditioning_is_remedied(line: Numbers) -> Iterator[Verdict]:
-    yield _of_ends(line, "condition_number", -1, MUCH, "condition number, widest over narrowest")
+    """The kernel's condition number is the square of the Jacobian's."""
+    yield _of_ends(line, "condition_number", -1, "the kernel's condition number", power=2, factor=MUCH)
 
 
 def _lost_in_rounding(line: Numbers) -> str:
@@ -232,12 +216,15 @@ _SPECTRA = "finite_width.spectra"
 FIGURES = (
     PAPER.figure(
         "fig6", "effective rank of the Jacobian against width", _SPECTRA,
-        _grows_with_width, _far_below_the_rows, _less_pronounced_when_shifted, _marginal, _full_rank,
+        _grows_with_width, _far_below_the_rows, _less_pronounced_when_shifted, _marginal,
         _small_directions_are_needed, _spectrum_explains_training,
     ),
     PAPER.figure(
         "fig7", "singular values of the Jacobian, LeNet", _SPECTRA,
         _smallest_rise, _condition_falls, _conditioning_is_remedied,
     ),
-    PAPER.figure("figA3", "singular values of the Jacobian, AlexNet", _SPECTRA, _smallest_rise, _condition_falls),
+    PAPER.figure(
+        "figA3", "singular values of the Jacobian, AlexNet", _SPECTRA,
+        _smallest_rise, _condition_falls, _conditioning_is_remedied,
+    ),
 )  # fmt: skip

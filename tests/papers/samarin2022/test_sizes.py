@@ -62,8 +62,9 @@ def test_larger_widths_need_more_than_a_terabyte(counts, verdicts):
 
 
 RATES, DECAYS = [1.0, 0.1, 0.01, 0.001], [5e-4, 5e-5, 5e-6, 5e-7, 5e-8]
-SETTINGS = {"net": "lenet5", "data": "mnist", "shift": 0, "epochs": 100, "decay_epochs": None, "train_images": 60_000,
-            "test_images": 10_000, "learning_rates": RATES, "weight_decays": DECAYS}  # fmt: skip
+SETTINGS = {"net": "lenet5", "data": "mnist", "shift": 0, "resize": None, "epochs": 100, "decay_epochs": None,
+            "train_images": 60_000, "test_images": 10_000, "batch_size": 32, "momentum": 0.9, "loss_reduction": "mean",
+            "learning_rates": RATES, "weight_decays": DECAYS}  # fmt: skip
 
 
 def grids(best, others, **changes):
@@ -93,6 +94,15 @@ def test_the_named_settings_are_the_best_of_the_grid(best, others, changes, verd
     rows = evaluate(FIGURES["samarin2022/grid"].claims, {"grids": grids(best, others, **changes)})
     assert [row["holds"] for row in rows] == [verdict]
     assert rows[0]["note"].startswith("the best other point is 0.001, 5e-08")
+
+
+def test_shifted_digits_are_an_experiment_of_their_own():
+    centred, shifted = grids((0.99,) * 3, (0.98,) * 3), grids((0.98,) * 3, (0.99,) * 3, shift=7)
+    rows = evaluate(FIGURES["samarin2022/grid"].claims, {"grids": centred + shifted})
+    assert [(row["subject"], row["holds"]) for row in rows] == [
+        ("lenet5 on mnist", True),
+        ("lenet5 on mnist, shifted by up to 7", False),
+    ]
 
 
 def test_a_part_of_the_grid_decides_nothing():

@@ -5,8 +5,9 @@ import pytest
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
-SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "width": 1.0, "loss": "squared_error",
-            "precision": "float32", "learning_rate": 0.1, "weight_decay": 5e-5, "train_images": 60_000,
+SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "shift": 0, "resize": None, "width": 1.0,
+            "loss": "squared_error", "precision": "float32", "learning_rate": 0.1, "weight_decay": 5e-5,
+            "batch_size": 32, "momentum": 0.9, "epochs": 100, "decay_epochs": None, "train_images": 60_000,
             "test_images": 10_000, "majority_rate": 0.1, "followed_epochs": [0, 50, 100]}  # fmt: skip
 
 
@@ -27,13 +28,13 @@ def holds(statement, *lines):
 
 def searched(squared, crossed, **changes):
     """Three learning rates of each loss, of which the first is the best."""
-    worse = [{"learning_rate": rate} for rate in (1.0, 0.01)]
+    worse = [{**changes, "learning_rate": rate} for rate in (1.0, 0.01)]
     lines = [line(squared, **changes), cross(crossed, **changes)]
     return lines + [make((0.5, 0.5, 0.5), **rate) for make in (line, cross) for rate in worse]
 
 
 ALIKE = "squared error and cross-entropy reach similar"
-GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.92, 0.921, 0.919), (0.99, 0.93, 0.99)
+GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.97, 0.971, 0.969), (0.99, 0.93, 0.99)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +47,15 @@ GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.92, 0.921, 0.919), (0.99, 0.93, 
         ([line(GOOD), cross(GOOD)], [None, None]),
         ([line(GOOD)], []),
         (searched(GOOD, GOOD, data="fashion_mnist"), [None, None]),
-        (searched(GOOD, GOOD, train=(0.9, 0.9, 0.9)), [None, None]),
+        (searched(GOOD, WORSE, epochs=20), [None, None]),
+        (searched(GOOD, GOOD, train_images=6000), [None, None]),
+        (searched(GOOD, WORSE, width=0.5), [None, None]),
+        (searched((0.6, 0.601, 0.602), (0.58, 0.581, 0.582), data="cifar10", decay_epochs=30, train_images=50_000),
+         [True, True]),
     ],
-)
+)  # fmt: skip
 def test_both_losses_reach_similar_accuracies(lines, verdicts):
-    """In test and in training."""
+    """In test and in training; 2 points are twice the error of 1 %, and little of 40 %."""
     assert holds(ALIKE, *lines)[:2] == verdicts
 
 
@@ -72,11 +77,11 @@ def test_with_cross_entropy_the_weights_go_on(moved, train, verdict):
     ("double", "changes", "verdict"),
     [
         ((0.99, 0.99, 0.99), {}, True),
-        ((0.93, 0.94, 0.92), {}, False),
+        ((0.97, 0.971, 0.969), {}, False),
         ((0.95, 0.99, 1.0), {}, None),
         ((0.99, 0.99, 0.99), {"width": 0.1}, None),
-        ((0.99, 0.99, 0.99), {"train": (0.9, 0.9, 0.9)}, None),
-        ((0.99, 0.99, 0.99), {"train": (0.9, 0.9, 0.9), "epochs": 100}, True),
+        ((0.99, 0.99, 0.99), {"epochs": 20}, None),
+        ((0.97, 0.971, 0.969), {"train_images": 6000}, None),
     ],
 )
 def test_double_precision_changes_little(double, changes, verdict):
