@@ -423,8 +423,8 @@ def _narrow(figures: Sequence[str], place: str) -> tuple[Claim, Claim]:
 
 
 def _nearly_everywhere(adverb: str, least: float, meaning: str, place: str) -> Claim:
-    statement = f"networks are {adverb} ahead of their linearizations at nearly all widths (by {meaning} points or more "
-    statement += "in test accuracy, at 80 % of the widths)"
+    statement = f"networks are {adverb} ahead of their linearizations at nearly all widths (by {meaning} points or "
+    statement += "more in test accuracy, at 80 % of the widths)"
     return Claim(statement, _ahead_at_nearly_all_widths, (least,), place=place)
 
 
@@ -437,7 +437,8 @@ FIGURES = (
         _nearly_everywhere("greatly", NINE_POINTS, "9", "abstract"),
         _grows_with_difficulty, _larger_on_cifar10, _larger_on_snakes,
         Claim(
-            "with width networks and linearizations become more alike: the gap in test accuracy shrinks",
+            "with width networks and linearizations become more alike: the gap in test accuracy shrinks (from x1 to "
+            "the widest)",
             _on_all, (_FIGURES, _gap_shrinks),
             place="abstract; Figure 1, caption; section 1; section 4.1, last paragraph",
         ),

@@ -24,8 +24,8 @@ def _unlike_figure_a2(numbers: Numbers, narrow: float, wide: float) -> str:
 
 
 @claim(
-    "mean and standard deviation of the outputs through training become more alike with width (which statistics the "
-    "figure shows is not in the text)",
+    "mean and standard deviation of the outputs through training become more alike with width (from x1 to the widest; "
+    "which statistics the figure shows is not in the text)",
     place="section 4.1; Figure A2",
 )
 def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:

@@ -132,7 +132,7 @@ def _marginal(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "a perfect fit needs directions of small singular values, which training hardly reaches: at x1 neither those that "
-    "it reaches nor gradient flow in its time fit 99 % of the images",
+    "it reaches nor gradient flow in its time, 100 epochs of 600 images, fit 99 % of the images",
     place="section 4.2",
 )
 def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
@@ -148,8 +148,8 @@ def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the training accuracy that gradient flow reaches in 100 epochs' time grows with the width, with the effective "
-    "rank, and as the condition number falls",
+    "the training accuracy that gradient flow reaches in the time of 100 epochs of 600 images grows from the narrowest "
+    "to the widest, and so does the effective rank, while the condition number falls",
     place="section 5, third finding",
 )
 def _spectrum_explains_training(numbers: Numbers) -> Iterator[Verdict]:
