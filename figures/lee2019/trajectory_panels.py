@@ -140,7 +140,6 @@ def numbers(run: RunFolder) -> dict[str, Any]:
             curves[f"empirical_{part}_apart"] = _rms(run, "empirical", "linearized", part)
     curves["weights_apart"] = float(array(run, "weights_apart"))
     if "empirical" in kinds(run) and run.config["loss"] == "half_mean_squared_error":
-        curves["closed_form_weights_apart"] = float(array(run, "closed_form_weights_apart"))
         curves["flow_apart"] = array(run, "flow_apart")
         curves["flow_rate"] = run.config["flow_rate"] or run.config["learning_rate"]
     return curves

@@ -56,11 +56,6 @@ SIMILAR = Threshold(
 )
 LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
 IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
-IDENTICAL_IN_FLOAT32 = Threshold(
-    1e-3,
-    "is what training gives (a formula against hundreds of float32 steps)",
-    "0.1 % of how far the outputs move (RMS), or the weights (norm)",
-)
 CONVERGED = Threshold(0.05, "converge to (a target)", "5 % of the distance at the start (RMS)")
 GAUSSIAN = Threshold(
     0.1,

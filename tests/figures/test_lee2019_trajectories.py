@@ -34,7 +34,7 @@ def finished(root, name, apart=0.05, **settings):
         if who != "network":
             arrays[f"{who}_rmse"] = off[who] * growth[:, 0, 0]
     if "empirical" in (config.predictions or ()) and config.loss != "cross_entropy":
-        arrays |= {"closed_form_weights_apart": 1e-5, "flow_apart": 0.01 * growth[:, 0, 0]}
+        arrays |= {"flow_apart": 0.01 * growth[:, 0, 0]}
     return kept_run("wide_limit_trajectories", config, root, {"label": "Digits", "n_train": 64}, arrays)
 
 
@@ -52,7 +52,9 @@ def test_every_script_draws_its_panels_and_plots_what_the_claims_read(name, tmp_
     assert "0.25 of" in drawn.picture.get_suptitle()
     rows = verdicts(f"lee2019/{name}", drawn.numbers)
     if name != "figS4":  # whose claims are about several widths and late times
-        assert {row["holds"] for row in rows if "learning rate" not in row["note"]} == {True}
+        assert all(row["number"] is not None for row in rows)
+        # Digits are not the paper's data: what is said of a figure is not judged.
+        assert {row["holds"] for row in rows if "not judged" not in row["note"]} <= {True}
     drawn.picture.savefig(tmp_path / "drawn.png", dpi=20)
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from ntk_repro.wide_limit.formulas import FORMULAS, expectations, kernels, posteriors, training
 
-IDENTITIES = [name for name in FORMULAS if not name.startswith(("S25", "S81", "no posterior"))]
-IDENTITIES = [name for name in IDENTITIES if name not in ("10 others", "all layers", "S3", "S4", "S62 above", "S115")]
+IDENTITIES = [name for name in FORMULAS if not name.startswith(("S25", "S81", "no posterior", "positive"))]
+OTHERS = ("footnote 10 others", "all layers", "S3", "S4", "S62 above", "S115")
+IDENTITIES = [name for name in IDENTITIES if name not in OTHERS]
 
 
 @pytest.mark.slow
@@ -42,6 +43,32 @@ def test_a_posterior_of_other_targets_is_seen(wrong, monkeypatch):
     )
     for name in names:
         assert FORMULAS[name](np.random.default_rng([1]))[0] > 0.4
+
+
+@pytest.mark.parametrize("name", ["8", "10", "11"])
+def test_a_closed_form_of_another_time_is_seen(name, monkeypatch):
+    right = training.learned
+    monkeypatch.setattr(training, "learned", lambda kernel, t: right(kernel, 0.5 * t))
+    assert FORMULAS[name](np.random.default_rng([1]))[0] > 1e-3
+
+
+def test_steps_at_another_rate_are_seen(monkeypatch):
+    for name, dynamics in (("discrete steps", "mse_dynamics"), ("S2", "momentum_dynamics")):
+        right = getattr(training, dynamics)
+        monkeypatch.setattr(training, dynamics, lambda kernel, *args, right=right: right(1.1 * kernel, *args))
+        assert FORMULAS[name](np.random.default_rng([1]))[0] > 1e-4
+
+
+def test_a_mean_that_is_no_solution_of_the_flow_is_seen(monkeypatch):
+    right = posteriors.learned
+    monkeypatch.setattr(posteriors, "learned", lambda kernel, t: right(kernel, 0.5 * t))
+    assert FORMULAS["14"](np.random.default_rng([1]))[0] > 0.1
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf", "relu"])
+def test_more_inputs_than_numbers_make_the_linear_kernel_alone_singular(activation):
+    ratio, control = (FORMULAS[f"positive {name}"](np.random.default_rng([1]))[0] for name in (activation, "identity"))
+    assert abs(control) < 1e-14 < 1e-5 < ratio
 
 
 def test_training_another_layer_makes_network_and_linearization_differ():

@@ -49,10 +49,8 @@ def _judge(numbers: Numbers, rows: Rows) -> Iterator[Verdict]:
 
 
 def _subject(name: str) -> str:
-    """ "Eq. (S22)" of "S22", "footnote 10, identity" of "10 identity"."""
+    """ "Eq. (S22)" of "S22", "Eq. (3), later" of "3 later", and any other name itself."""
     first, _, more = name.partition(" ")
-    if first == "10":
-        return f"footnote 10, {more}"
     return f"Eq. ({first})" + (f", {more}" if more else "") if first[-1].isdigit() else name
 
 
@@ -66,6 +64,20 @@ _CLAIMS = (
     _claim(
         "gradient flow moves the training outputs by -Theta_t times the loss's gradient (identical to 1e-8)",
         "section 1.1; section 2.1, Eq. 3", "3", "3 later",
+    ),
+    _claim(
+        "the linearization's weights and outputs move as printed, whichever the loss (identical to 1e-8)",
+        "section 2.2, Eqs. 6, 7", "6", "7",
+    ),
+    _claim(
+        "on the squared loss the linearization's weights and outputs have the printed closed forms, all layers trained "
+        "(identical to 1e-8)",
+        "section 2.2, Eqs. 8 to 11; section 4", "8", "9", "10", "11",
+    ),
+    _claim(
+        "steps of gradient descent follow with powers of 1 - eta Theta in place of the exponentials (identical to "
+        "1e-8; printed with one 1 too many)",
+        "section 2.1, end", "discrete steps",
     ),
     _claim("the tangent kernel is the sum over layers of their own kernels (identical to 1e-8)",
            "section 2.1, Eq. 4", "4"),
@@ -97,11 +109,13 @@ _CLAIMS = (
     _claim(
         "with the identity as activation and no bias NNGP kernel and NTK are proportional (to 1e-8; else they are "
         "off by more than 1 %)",
-        "section 2.3.1, footnote 10", "10 identity", "10 posterior",
-        ("10 others", _other, "smallest ||Theta - c K|| / ||Theta|| with a bias, tanh or ReLU"),
+        "section 2.3.1, footnote 10", "footnote 10 identity", "footnote 10 posterior",
+        ("footnote 10 others", _other, "smallest ||Theta - c K|| / ||Theta|| with a bias, tanh or ReLU"),
     ),
     _claim("the limit of Eq. 10 is least squares on random features, the gradients (identical to 1e-8)",
            "section 2.4; footnote 11", "random features"),
+    _claim("with momentum the linearized outputs follow the printed recursion (identical to 1e-8)",
+           "appendix B.1, S2", "S2"),
     _claim(
         "steps with momentum follow the printed second-order equations as eta goes to 0 (distance falls as eta^0.4 "
         "or faster)",
@@ -153,6 +167,14 @@ _CLAIMS = (
         *((name, _negative, "exponent of the width") for name in ("S31 readout", "S35 other layers")),
     ),
     _claim(
+        "Theta is positive definite on the unit sphere where the activation is no polynomial (16 inputs of 4 numbers: "
+        "lambda_min / lambda_max above 1e-8, of the identity below)",
+        "appendix G, assumption 2",
+        *((f"positive {name}", lambda ratio: ratio.above(IDENTICAL), "lambda_min / lambda_max")
+          for name in ("tanh", "erf", "relu")),
+        ("positive identity", _same, "lambda_min / lambda_max"),
+    ),
+    _claim(
         "below the critical rate the operator norm of 1 - eta Theta is at most 1 - eta lambda_min, above it is not",
         "appendix G.1, S62",
         ("S62 below", _same, "largest excess at 0.1, 0.5 and 0.99 of the critical rate"),
@@ -183,7 +205,7 @@ def _output_sizes(numbers: Numbers) -> Iterator[Verdict]:
     why = _of_other_images(numbers)
     for group, size, paper in zip(_GROUPS, sizes, printed, strict=True):
         holds = size == paper and (group != "avg-pool" or numbers["averages"])
-        yield judged(group, holds, size, "height and width of the output", unless=why, paper=paper)
+        yield judged(group, holds, size, "height and width of the output", unless=why, paper=None if why else paper)
 
 
 @claim(
@@ -197,10 +219,12 @@ def _block_types(numbers: Numbers) -> Iterator[Verdict]:
         f"3 x 3 convolutions (N = {numbers['N']}; skip connections and the last normalisation are not in the table)"
     )
     for group, count, each, n in zip(_GROUPS, numbers["convolutions"], per_block, blocks, strict=False):
-        yield judged(group, count == each * n, count, meaning, paper=each * n)
+        # The table prints the number of blocks as N, which is 1 in Figure 4.
+        yield judged(group, count == each * n, count, meaning, paper=each if n == 1 else None)
     pooled, why = numbers["pooled"], _of_other_images(numbers)
     holds = numbers["averages"] and pooled == printed["pooled"]
-    yield judged("avg-pool", holds, pooled, "height and width of the average", unless=why, paper=printed["pooled"])
+    paper = None if why else printed["pooled"]
+    yield judged("avg-pool", holds, pooled, "height and width of the average", unless=why, paper=paper)
 
 
 @claim(

@@ -135,6 +135,17 @@ def _others_are_not(rng: np.random.Generator) -> Measured:
     return exact(min(off_proportional(kernel.ntk, kernel.nngp) for kernel in cases))
 
 
+def _positive(activation: str):
+    """Assumption 2 of appendix G: lambda_min / lambda_max of Theta on the unit sphere, of more inputs than numbers."""
+
+    def formula(rng: np.random.Generator) -> Measured:
+        x = _inputs(rng, 16, 4)
+        values = np.linalg.eigvalsh(fcn_kernel(x / np.linalg.norm(x, axis=1, keepdims=True), activation).ntk)
+        return exact(values[0] / values[-1])
+
+    return formula
+
+
 def block_errors(
     width: int, seeds: int, x: Float[np.ndarray, "n d"]
 ) -> tuple[Float[np.ndarray, "quantities seeds"], ...]:
@@ -171,8 +182,8 @@ def block_errors(
 
 FORMULAS = {
     "4": _sum_over_layers,
-    "10 identity": _identity_is_proportional,
-    "10 others": _others_are_not,
+    "footnote 10 identity": _identity_is_proportional,
+    "footnote 10 others": _others_are_not,
     "S25 mean": _mean,
     "S25 covariance": _covariance,
     "S25 units": _independent_units,
@@ -180,5 +191,6 @@ FORMULAS = {
     "S26": _recursion(0),
     "S27": _base_case,
     "S29": _recursion(1),
+    **{f"positive {name}": _positive(name) for name in ("tanh", "erf", "relu", "identity")},
 }
 """By the equation or footnote: (generator) -> what it is measured by."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 from scipy.integrate import solve_ivp
@@ -17,7 +18,8 @@ from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.precision import float64_scope
 from ntk_repro.training.losses import Loss
-from ntk_repro.wide_limit.formulas.measured import Measured, exact, residual, share_above, slope
+from ntk_repro.wide_limit.formulas.measured import Measured, exact, residual, share_above, slope, worst
+from ntk_repro.wide_limit.formulas.posteriors import learned
 
 _TRAIN, _TEST, _SIZE, _OUTPUTS = 6, 3, 8, 3
 _DAMPING, _TIME = -1.0, 2.0  # beta~ and t of Eqs. (S3), (S4)
@@ -69,6 +71,12 @@ class Case:
         terms = Loss.named(name).terms
         return lambda theta: terms(self.f(theta, self.x), jnp.asarray(self.y)).sum()
 
+    def linear(self, mask: np.ndarray | float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The linearization: Jacobians by the weights that the mask leaves, and outputs, of training and test inputs."""
+        inputs = (self.x, self.x_test)
+        first, second = (self.jacobian(self.theta, x) * mask for x in inputs)
+        return first, second, *(self.outputs(self.theta, x) for x in inputs)
+
     def trained(self, name: str, steps: int, rate: float, mask: np.ndarray | float = 1.0) -> Float[np.ndarray, " p"]:
         """The weights after some steps of gradient descent on those that the mask leaves."""
         gradient, theta = jax.jit(jax.grad(self.loss(name))), self.theta
@@ -110,6 +118,105 @@ def _cross_entropy_gradient(rng: np.random.Generator) -> Measured:
     return residual(np.asarray(gradient), _softmax(fx) - y)
 
 
+def _linear_flow(jacobian: np.ndarray, start: np.ndarray, t: float) -> Float[np.ndarray, " p"]:
+    """The weights' change after Eq. (6) on the squared loss, integrated from an error at the start."""
+
+    def flow(_, change: np.ndarray) -> np.ndarray:
+        return -jacobian.T @ (start + jacobian @ change)
+
+    return solve_ivp(flow, (0, t), np.zeros(jacobian.shape[1]), **_PRECISE).y[:, -1]
+
+
+def _linear_velocity(of_weights: bool):
+    """Eqs. (6), (7): gradient flow on the Taylor expansion, by differentiating through it, for both losses."""
+
+    def formula(rng: np.random.Generator) -> Measured:
+        found = []
+        with float64_scope():
+            case = Case.random(rng)
+            jacobian, of_test, fx, _ = case.linear()
+            change = jnp.asarray(0.1 * rng.normal(size=len(case.theta)))
+            for name in ("half_squared_error", "cross_entropy"):
+                terms = Loss.named(name).terms
+
+                def expanded(change, x, case=case):
+                    return jax.jvp(lambda weights: case.f(weights, x), (jnp.asarray(case.theta),), (change,))
+
+                def loss(change, terms=terms, expanded=expanded, case=case):
+                    return terms(sum(expanded(change, case.x)), jnp.asarray(case.y)).sum()
+
+                velocity = -jax.grad(loss)(change)
+                f_lin = (fx + jacobian @ np.asarray(change)).reshape(case.y.shape)
+                of_outputs = ((f_lin if name == "half_squared_error" else _softmax(f_lin)) - case.y).ravel()
+                if of_weights:
+                    found.append(residual(velocity, -jacobian.T @ of_outputs))
+                else:
+                    moving = expanded(velocity, case.x_test)[1]
+                    found.append(residual(np.ravel(moving), -of_test @ jacobian.T @ of_outputs))
+        return worst(found)
+
+    return formula
+
+
+def _closed_form(equation: str):
+    """Eqs. (8) to (11) on the squared loss, all layers trained, against an integration of (6)."""
+
+    def formula(rng: np.random.Generator) -> Measured:
+        with float64_scope():
+            case = Case.random(rng, width=32)
+            jacobian, of_test, fx, fx_test = case.linear()
+        y, kernel, t = case.y.ravel(), jacobian @ jacobian.T, 2.0
+        gained, left = learned(kernel, t), scipy.linalg.expm(-kernel * t)
+        if equation == "8":
+            return residual(-jacobian.T @ gained @ (fx - y), _linear_flow(jacobian, fx - y, t))
+        if equation == "9":
+            return residual(y - left @ y + left @ fx, fx + jacobian @ _linear_flow(jacobian, fx - y, t))
+        if equation == "10":  # what is learned from outputs of 0
+            return residual(of_test @ jacobian.T @ gained @ y, of_test @ _linear_flow(jacobian, -y, t))
+        # What is left of the start with targets of 0.
+        printed = fx_test - of_test @ jacobian.T @ gained @ fx
+        return residual(printed, fx_test + of_test @ _linear_flow(jacobian, fx, t))
+
+    return formula
+
+
+def _discrete(rng: np.random.Generator) -> Measured:
+    """End of section 2.1: Eqs. (8) to (11) with powers of 1 - eta Theta, against 100 steps."""
+    with float64_scope():
+        case = Case.random(rng, width=32)
+        jacobian, of_test, fx, fx_test = case.linear()
+    y, kernel, steps = case.y.ravel(), jacobian @ jacobian.T, 100
+    rate, change = 0.5 * eta_critical(kernel), np.zeros_like(jacobian[0])
+    for _ in range(steps):
+        change = change - rate * jacobian.T @ (fx + jacobian @ change - y)
+    left = np.linalg.matrix_power(np.eye(len(y)) - rate * kernel, steps)
+    printed = -jacobian.T @ np.linalg.inv(kernel) @ (np.eye(len(y)) - left) @ (fx - y)
+    train, test = mse_dynamics(kernel, y).outputs_after(steps, rate, fx, fx_test, of_test @ jacobian.T)
+    forms = (printed, change), (y + left @ (fx - y), fx + jacobian @ change)
+    ours = (train, fx + jacobian @ change), (test, fx_test + of_test @ change)
+    return worst([residual(*pair) for pair in (*forms, *ours)])
+
+
+def _momentum_steps(rng: np.random.Generator) -> Measured:
+    """Eq. (S2): outputs of the linearization whose weights follow (S1), against the recursion and its closed form."""
+    with float64_scope():
+        case = Case.random(rng, width=32)
+        jacobian, of_test, fx, fx_test = case.linear()
+    y, steps, beta = case.y.ravel(), 100, 0.9
+    kernels, start = np.vstack([jacobian, of_test]) @ jacobian.T, np.concatenate([fx, fx_test])
+    rate = 0.5 * eta_critical(kernels[: len(y)])
+    before, change = np.zeros_like(jacobian[0]), np.zeros_like(jacobian[0])
+    f_before, f = start, start
+    for _ in range(steps):
+        gradient = jacobian.T @ (fx + jacobian @ change - y)
+        before, change = change, change + beta * (change - before) - rate * gradient
+        f_before, f = f, f - rate * kernels @ (f[: len(y)] - y) + beta * (f - f_before)
+    expected = start + np.vstack([jacobian, of_test]) @ change
+    dynamics = momentum_dynamics(kernels[: len(y)], y, beta)
+    ours = np.concatenate(dynamics.outputs_after(steps, rate, fx, fx_test, kernels[len(y) :]))
+    return worst([residual(form, expected) for form in (f, ours)])
+
+
 def _readout_alone(trained: str):
     """Section 2.3.1: network and linearization after 100 steps on the readout alone, or on all layers; width 32."""
 
@@ -119,8 +226,7 @@ def _readout_alone(trained: str):
             mask = case.readout if trained == "readout" else np.ones_like(case.readout)
             rate, steps = 0.02, 100
             network = case.outputs(case.trained("half_squared_error", steps, rate, mask), case.x_test)
-            jacobian, of_test = case.jacobian(case.theta, case.x) * mask, case.jacobian(case.theta, case.x_test) * mask
-            fx, fx_test = case.outputs(case.theta, case.x), case.outputs(case.theta, case.x_test)
+            jacobian, of_test, fx, fx_test = case.linear(mask)
             for _ in range(steps):
                 error = fx - case.y.ravel()
                 fx_test = fx_test - rate * of_test @ (jacobian.T @ error)
@@ -134,8 +240,7 @@ def _random_features(rng: np.random.Generator) -> Measured:
     """Section 2.4: the limit of Eq. (10) is the shortest least-squares solution with gradients as features."""
     with float64_scope():
         case = Case.random(rng)
-        jacobian, of_test = (case.jacobian(case.theta, x) for x in (case.x, case.x_test))
-        fx, fx_test = (case.outputs(case.theta, x) for x in (case.x, case.x_test))
+        jacobian, of_test, fx, fx_test = case.linear()
     dynamics = mse_dynamics(jacobian @ jacobian.T, case.y.ravel())
     _, limit = dynamics.flow(np.inf).outputs(fx, fx_test, of_test @ jacobian.T)
     weights = np.linalg.lstsq(jacobian, case.y.ravel() - fx, rcond=None)[0]
@@ -146,17 +251,14 @@ def _readout_solution(rng: np.random.Generator) -> Measured:
     """Eq. (S20) against an integration of (S19), the flow of the readout's weights."""
     with float64_scope():
         case = Case.random(rng)
-        jacobian, of_test = (case.jacobian(case.theta, x)[:, case.readout] for x in (case.x, case.x_test))
-        fx, fx_test = (case.outputs(case.theta, x) for x in (case.x, case.x_test))
+        jacobian, of_test, fx, fx_test = case.linear(case.readout)
     t, y = 2.0, case.y.ravel()
-    flow = solve_ivp(
-        lambda _, w: -jacobian.T @ (fx + jacobian @ w - y), (0, t), np.zeros(jacobian.shape[1]), **_PRECISE
-    )
+    end = _linear_flow(jacobian, fx - y, t)
     k = empirical_nngp(case.net, case.x, precision="float64")
     k_test = empirical_nngp(case.net, case.x_test, case.x, precision="float64")
     shapes = fx.reshape(case.y.shape), fx_test.reshape(-1, _OUTPUTS)
     _, ours = mse_dynamics(k, case.y).flow(t).outputs(*shapes, k_test)
-    return residual(ours.ravel(), fx_test + of_test @ flow.y[:, -1])
+    return residual(ours.ravel(), fx_test + of_test @ end)
 
 
 def _linear_model(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -248,9 +350,14 @@ def _gaussian_matrices(t: float):
 FORMULAS = {
     "3": _velocity("half_squared_error", False, 0),
     "3 later": _velocity("half_squared_error", False, 50),
+    "6": _linear_velocity(True),
+    "7": _linear_velocity(False),
+    **{equation: _closed_form(equation) for equation in ("8", "9", "10", "11")},
+    "discrete steps": _discrete,
     "readout alone": _readout_alone("readout"),
     "all layers": _readout_alone("all"),
     "random features": _random_features,
+    "S2": _momentum_steps,
     "S3": _momentum_flow(True),
     "S4": _momentum_flow(False),
     "S4 solved": _momentum_solved,

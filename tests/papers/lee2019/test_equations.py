@@ -23,12 +23,14 @@ KINDS = {
     "14": ([1e-12] * 3, [0.5] * 3, [1e-7, 1e-9, 1e-6]),
     "all layers": ([0.2] * 3, [1e-4] * 3, [0.01, 0.005, 0.02]),
     "no posterior tanh": ([0.3] * 3, [0.01] * 3, [0.05, 0.04, 0.06]),
-    "10 others": ([0.1] * 3, [1e-9] * 3, [0.01, 0.005, 0.02]),
+    "footnote 10 others": ([0.1] * 3, [1e-9] * 3, [0.01, 0.005, 0.02]),
     "S3": ([0.5] * 3, [0.1] * 3, [0.4, 0.3, 0.5]),
     "D variance": ([-1e-3] * 3, [0.1] * 3, [0.0, -1.0, 1.0]),
     "S25 mean": ([0.005, -0.005, 0.015], [0.05, 0.04, 0.06], [0.015, 0.005, 0.025]),
     "S25 Gaussian": ([0.03, -0.01, 0.07], [0.5, 0.4, 0.6], [0.08, 0.05, 0.11]),
     "S31 readout": ([-0.5, -0.6, -0.4], [0.5, 0.4, 0.6], [-0.1, -0.3, 0.1]),
+    "positive relu": ([0.1] * 3, [1e-12] * 3, [0.0, -1.0, 1.0]),
+    "positive identity": ([-1e-17] * 3, [1e-3] * 3, [1e-7, 1e-9, 1e-6]),
     "S62 above": ([0.01] * 3, [-0.01] * 3, [0.0, -1.0, 1.0]),
     "S81 t = 2": ([0.2, 0.1, 0.3], [-0.2, -0.3, -0.1], [0.0, -0.1, 0.1]),
     "S115": ([0.99] * 3, [1.1] * 3, [1.0, 0.9, 1.1]),
@@ -64,6 +66,15 @@ def test_the_table_is_judged_cell_by_cell():
     assert table(order=[0.3, 0.4]) == (["residual block"], 0)
     assert table(order=[1e-7, 1e-7]) == (["residual block"], 0)
     assert table(channels=[16] * 8 + [8]) == (["wide_resnet"], 0)
+
+
+def test_printed_numbers_are_compared_at_the_papers_settings():
+    def printed(**changes):
+        return [row["paper"] for row in evaluate(FIGURES["lee2019/tableS1"].claims[:2], TABLE | changes)]
+
+    assert printed() == [32, 32, 16, 8, 1, 1, None, None, None, 8]
+    assert printed(N=1, convolutions=[1, 2, 2, 2])[5:9] == [1, 2, 2, 2]
+    assert printed(image_size=8)[:5] == [None] * 5
 
 
 def test_sizes_of_other_images_are_undetermined():
