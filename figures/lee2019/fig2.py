@@ -4,7 +4,6 @@
 `python figures/lee2019/fig2.py RUN_FOLDER ...`
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,6 +14,7 @@ from scipy.special import ndtr
 
 from ntk_repro.papers.drawing import Drawing, array, draw_command, legend_of
 from ntk_repro.papers.statistics import resampled_moments
+from ntk_repro.papers.thresholds import MUCH
 from ntk_repro.record import RunFolder
 
 BLUE, RED = "#0072B2", "#D55E00"
@@ -54,10 +54,13 @@ def _curves(run: RunFolder) -> dict[str, Any]:
     ntk_gp, nngp = ((found[f"{gp}_mean"], found[f"{gp}_std"]) for gp in ("ntk_gp", "nngp"))
     mean, std = networks.mean(axis=0), networks.std(axis=0, ddof=1)
     end, moved = networks[:, -1:], _rms(ntk_gp[0][-1] - ntk_gp[0][0])
-    bayes = (found["bayes_mean"], found["bayes_std"])
+    to_bayes = _apart(end, found["bayes_mean"], found["bayes_std"])
+    to_ntk_gp = _apart(end, *(process[-1] for process in ntk_gp))
+    beyond = (far - MUCH * near for far, near in zip(to_bayes, to_ntk_gp, strict=True))
     return {
         **found,
-        **{key: run.config[key] for key in ("hidden", "parameterization", "seed")},
+        **{key: run.config[key] for key in ("hidden", "parameterization", "seed", "learning_rate")},
+        "images": run.environment.get("provenance", {}).get("n_train", run.config["n_train"]),
         "num_networks": len(networks),
         "learning_rate_ratio": float(array(run, "learning_rate_ratio")),
         "ensemble_mean": mean,
@@ -67,53 +70,37 @@ def _curves(run: RunFolder) -> dict[str, Any]:
         "readouts": _compared(readouts, found["alpha"], *nngp),
         "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=(1, 2))[:, None]))[0],
         "ntk_gp_left": float(_rms(found["ntk_gp_limit_mean"] - ntk_gp[0][-1]) / moved),
-        "bayes_apart": _interval(*(distance / moved for distance in _apart(end, *bayes)))[0],
-        "towards_bayes": _interval(*_position(networks[:, -1], [process[-1] for process in ntk_gp], bayes)),
+        "bayes_apart": _interval(*(distance / moved for distance in to_bayes))[0],
+        "bayes_beyond_ntk_gp": _interval(*(distance / moved for distance in beyond))[0],
     }
 
 
 def _compared(fx: np.ndarray, alpha: np.ndarray, gp_mean: np.ndarray, gp_std: np.ndarray) -> dict[str, Any]:
     """Outputs (N, S, A) against a Gaussian process (S, A), at each step."""
-    means, stds = resampled_moments(fx)
     scale = _rms(gp_mean - gp_mean[0])
     scale[0] = _rms(gp_std[0])  # before training nothing has moved
-    ratios = [_rms(std) / _rms(gp_std) for std in (fx.std(axis=0, ddof=1), stds)]
     return {
-        "mean_apart": _interval(*(distance / scale for distance in _mean_apart(fx, means, gp_mean))),
-        "std_ratio": _interval(*ratios),
+        "mean_apart": _interval(*(distance / scale for distance in _apart(fx, gp_mean, None))),
+        "std_apart": _interval(*(distance / _rms(gp_std) for distance in _apart(fx, None, gp_std))),
         "apart": _interval(*_apart(fx, gp_mean, gp_std)),
         "gaussian": _interval(*_distances_from_gaussian(fx, alpha)),
     }
 
 
-def _mean_apart(fx: np.ndarray, means: np.ndarray, gp_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """RMS distance of the mean over the line (S,), and of resampled means (B, S), both less the Monte-Carlo part."""
-    noise = (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)
-    found = (np.mean((mean - gp_mean) ** 2, axis=-1) for mean in (fx.mean(axis=0), means))
-    # A resampled mean has the noise of the networks and that of drawing from them.
-    first, drawn = (np.sqrt(np.maximum(square - k * noise, 0)) for k, square in zip((1, 2), found, strict=True))
-    return first, drawn
+def _apart(fx: np.ndarray, gp_mean: np.ndarray | None, gp_std: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """RMS distance over the line of mean and standard deviation, or of one of them, from those of a process.
 
-
-def _apart(fx: np.ndarray, gp_mean: np.ndarray, gp_std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 2-Wasserstein distance of two Gaussians at each point, RMS over the line, as `_mean_apart`."""
-    means, stds = resampled_moments(fx)
-    noise = 1.5 * (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)  # a standard deviation has half the mean's variance
-    pairs = ((fx.mean(axis=0), fx.std(axis=0, ddof=1)), (means, stds))
-    found = (np.mean((mean - gp_mean) ** 2 + (std - gp_std) ** 2, axis=-1) for mean, std in pairs)
-    first, drawn = (np.sqrt(np.maximum(square - k * noise, 0)) for k, square in zip((1, 2), found, strict=True))
-    return first, drawn
-
-
-def _position(fx: np.ndarray, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-    """Where mean and standard deviation of outputs (N, A) are on the line from those of one process (0) to another (1).
-
-    The projection, which noise does not bias, and those of resampled networks (B,).
+    That of both is the 2-Wasserstein distance of two Gaussians at each point. Returns the distances at each step (S,)
+    and those of resampled networks (B, S), both less the Monte-Carlo part.
     """
-    start, line = np.concatenate(first), np.concatenate(second) - np.concatenate(first)
-    own, drawn = np.concatenate([fx.mean(axis=0), fx.std(axis=0, ddof=1)]), np.hstack(resampled_moments(fx))
-    along = line / (line @ line)
-    return float((own - start) @ along), (drawn - start) @ along
+    # A standard deviation has half of the mean's variance.
+    own = (fx.mean(axis=0), fx.std(axis=0, ddof=1))
+    moments = zip(own, resampled_moments(fx), (gp_mean, gp_std), (1, 0.5), strict=True)
+    used = [row for row in moments if row[2] is not None]
+    noise = sum(share for *_, share in used) * (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)
+    first, drawn = (sum(np.mean((row[i] - row[2]) ** 2, axis=-1) for row in used) for i in (0, 1))
+    # A resampled moment has the noise of the networks and that of drawing from them.
+    return np.sqrt(np.maximum(first - noise, 0)), np.sqrt(np.maximum(drawn - 2 * noise, 0))
 
 
 def _distances_from_gaussian(fx: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

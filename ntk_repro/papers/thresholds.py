@@ -54,6 +54,11 @@ SIMILAR = Threshold(
     "similar, well, follow; more is deviates significantly",
     "20 % of how far the network's own outputs move (RMS), or its weights (norm)",
 )
+NOTICEABLE = Threshold(
+    0.05,
+    "noticeably different (though similar)",
+    "5 % of how far the outputs move (RMS), and twice the distance to what is not different",
+)
 LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
 IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
 CONVERGED = Threshold(0.05, "converge to (a target)", "5 % of the distance at the start (RMS)")

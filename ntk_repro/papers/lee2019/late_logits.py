@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
+from ntk_repro.papers.lee2019.captions import joined, other_data
 from ntk_repro.papers.lee2019.trajectories import (
     MODELS,
     after_share,
     by_width,
     curve,
-    other_data,
     range_note,
     seeds_interval,
     trajectory_figure,
@@ -71,7 +71,7 @@ def _unlike(numbers: Numbers) -> str:
     """Why a statement about Figure S4 cannot be judged: it shows the full MNIST, as all of its section does."""
     images = sorted({run["images"] for run in numbers["trajectories"]})
     fewer = f"{images[0]:,} of {_IMAGES:,} images" if images[0] < _IMAGES else ""
-    return " and ".join(filter(None, (other_data(numbers, "mnist"), fewer)))
+    return joined(other_data(numbers, "mnist"), fewer)
 
 
 @claim(

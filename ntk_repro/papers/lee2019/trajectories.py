@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.lee2019 import PAPER
+from ntk_repro.papers.lee2019.captions import Caption, joined
 from ntk_repro.papers.statistics import Interval, number, student_interval
 from ntk_repro.papers.thresholds import (
     CONVERGED,
@@ -22,68 +22,20 @@ from ntk_repro.papers.thresholds import (
 MODELS = ("network", "linearized")
 _IMAGES = {"train": "training images", "test": "test images"}
 _NETS = {"fcn": "fully connected", "cnn": "convolutional", "wide_resnet": "wide ResNet"}
-_DATA = {"cifar10": "CIFAR-10", "mnist": "MNIST"}
 _LOSSES = {"half_mean_squared_error": "squared loss", "cross_entropy": "cross-entropy"}
 
 
-def other_data(numbers: Numbers, data: str) -> str:
-    """Why a statement about a data set cannot be judged; a subset of it counts."""
-    label = numbers.get("data_label") or numbers["data"]
-    return "" if str(numbers["data"]).startswith(data) else f"{label}, not {_DATA[data]}"
+_FIG3, _FIGS8 = Caption("cifar10", 2048, 256, 0.01), Caption("cifar10", 2048, 256, 0.005 / 2048)
+_FIG4 = Caption("cifar10", 1024, 50_000, 1.0, minibatches=True)
+_FIGS3 = Caption("mnist", 2048, 50_000, 1.0, minibatches=True)
+_FIGS2 = Caption("cifar10", 512, 128, 0.1)
 
 
-class _Caption(NamedTuple):
-    """What a figure's caption says about its runs.
-
-    Attributes:
-        data: the data set.
-        width: units or channels of a layer.
-        images: training images.
-        learning_rate: eta.
-        minibatches: whether it trains on minibatches.
-    """
-
-    data: str
-    width: int
-    images: int
-    learning_rate: float
-    minibatches: bool = False
-
-    def runs(self, numbers: Numbers) -> list[Numbers]:
-        """The seeds of the widest network that is trained on such batches."""
-        runs = [run for run in numbers["trajectories"] if (run["batch_size"] is not None) == self.minibatches]
-        widest = max((run["width"] for run in runs), default=0)
-        return [run for run in runs if run["width"] == widest]
-
-    def other(self, numbers: Numbers, run: Numbers, rate: float) -> str:
-        """Data and learning rate that are not the paper's."""
-        # In standard parameterization rates are smaller by the width.
-        widths = self.width / run["width"] if run["parameterization"] == "standard" else 1
-        own = self.learning_rate * widths
-        unlike = "" if math.isclose(rate, own, rel_tol=1e-3) else f"learning rate {rate:.3g} in place of {own:.3g}"
-        return _joined(other_data(numbers, self.data), unlike)
-
-    def harder(self, run: Numbers) -> str:
-        """In what a run is further from its linearization than the paper's: the distance falls with the width."""
-        return self._width(run) if run["width"] < self.width else ""
-
-    def easier(self, run: Numbers) -> str:
-        """In what a run is nearer to its linearization than the paper's: the distance grows with the data set."""
-        fewer = f"{run['images']:,} of the paper's {self.images:,} images" if run["images"] < self.images else ""
-        return _joined(self._width(run) if run["width"] > self.width else "", fewer)
-
-    def _width(self, run: Numbers) -> str:
-        return f"width {run['width']:,} in place of the paper's {self.width:,}"
-
-
-def _joined(*parts: str) -> str:
-    return " and ".join(filter(None, parts))
-
-
-_FIG3, _FIGS8 = _Caption("cifar10", 2048, 256, 0.01), _Caption("cifar10", 2048, 256, 0.005 / 2048)
-_FIG4 = _Caption("cifar10", 1024, 50_000, 1.0, minibatches=True)
-_FIGS3 = _Caption("mnist", 2048, 50_000, 1.0, minibatches=True)
-_FIGS2 = _Caption("cifar10", 512, 128, 0.1)
+def _runs(numbers: Numbers, caption: Caption) -> list[Numbers]:
+    """The seeds of the widest network that is trained on such batches."""
+    runs = [run for run in numbers["trajectories"] if (run["batch_size"] is not None) == caption.minibatches]
+    widest = max((run["width"] for run in runs), default=0)
+    return [run for run in runs if run["width"] == widest]
 
 
 def _subject(run: Numbers, *more: str) -> str:
@@ -119,7 +71,7 @@ def range_note(interval: Interval) -> str:
 
 def _at_most(
     numbers: Numbers,
-    caption: _Caption,
+    caption: Caption,
     subject: str,
     runs: list[Numbers],
     values: Iterable[float],
@@ -127,17 +79,12 @@ def _at_most(
     meaning: str,
     *notes: str,
 ) -> Verdict:
-    """The verdict on whether values, one for each seed, are at most a threshold.
-
-    The distance between network and linearization falls with the width and grows with the number of images (Figure S5),
-    so a network that is narrower than the paper's may show that the statement holds, but not that it fails, and one
-    that is trained on fewer images may show that it fails, but not that it holds.
-    """
+    """The verdict on whether values, one for each seed, are at most a threshold."""
     interval, run = seeds_interval(values), runs[0]
-    holds, harder, easier = interval.below(most), caption.harder(run), caption.easier(run)
-    other = caption.other(numbers, run, run["learning_rate"])
-    unless = _joined(other, {True: easier, False: harder, None: ""}[holds])
-    shown = (*notes, range_note(interval), _joined(*(part for part in (harder, easier) if part not in unless)))
+    holds = interval.below(most)
+    unless = caption.unless(numbers, run, holds)
+    departures = (part for part in (caption.harder(run), caption.easier(run)) if part not in unless)
+    shown = (*notes, range_note(interval), joined(*departures))
     return judged(subject, holds, interval.mean, meaning, *shown, unless=unless)
 
 
@@ -146,19 +93,19 @@ def _largest_share(run: Numbers, name: str, part: str) -> float:
     return float(curve(run, name).max() / curve(run, f"network_{part}_rms_change")[-1])
 
 
-def _outputs_agree(numbers: Numbers, caption: _Caption, kind: str, most: float) -> Iterator[Verdict]:
+def _outputs_agree(numbers: Numbers, caption: Caption, kind: str, most: float) -> Iterator[Verdict]:
     meaning = "largest RMSE of the outputs over how far the network's move (RMS)"
     for part, name in (("train", "train_rmse"), ("test", "rmse")):
-        if runs := caption.runs(numbers):
+        if runs := _runs(numbers, caption):
             values = [_largest_share(run, f"{kind}_{name}", part) for run in runs]
             yield _at_most(numbers, caption, _subject(runs[0], _IMAGES[part]), runs, values, most, meaning)
 
 
-def _weights_agree(numbers: Numbers, caption: _Caption, most: float) -> Iterator[Verdict]:
+def _weights_agree(numbers: Numbers, caption: Caption, most: float) -> Iterator[Verdict]:
     meaning = (
         "distance of the weights over how far the network's move (norms): all at the end, or the single ones shown"
     )
-    if runs := caption.runs(numbers):
+    if runs := _runs(numbers, caption):
         values = [np.max([number(run["weights_apart"]), _single_weights_apart(run)]) for run in runs]
         yield _at_most(numbers, caption, _subject(runs[0]), runs, values, most, meaning)
 
@@ -169,10 +116,10 @@ def _single_weights_apart(run: Numbers) -> float:
     return float(np.linalg.norm(network - linearized, axis=1).max() / np.linalg.norm(network[-1]))
 
 
-def _losses_agree(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
+def _losses_agree(numbers: Numbers, caption: Caption) -> Iterator[Verdict]:
     meaning = "largest difference of the losses over the loss at the start"
     for part in _IMAGES:
-        if not (runs := caption.runs(numbers)):
+        if not (runs := _runs(numbers, caption)):
             return
         pairs = [[curve(run, f"{kind}_{part}_loss") for kind in MODELS] for run in runs]
         values = [np.abs(network - linearized).max() / network[0] for network, linearized in pairs]
@@ -182,10 +129,10 @@ def _losses_agree(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
         yield _at_most(numbers, caption, subject, runs, values, LOSSES_AGREE, meaning, note)
 
 
-def _accuracies_agree(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
+def _accuracies_agree(numbers: Numbers, caption: Caption) -> Iterator[Verdict]:
     meaning = "difference of the accuracies, mean over the steps shown"
     for part in _IMAGES:
-        if not (runs := caption.runs(numbers)):
+        if not (runs := _runs(numbers, caption)):
             return
         pairs = [[curve(run, f"{kind}_{part}_accuracy") for kind in MODELS] for run in runs]
         values = [np.abs(network - linearized).mean() for network, linearized in pairs]
@@ -197,9 +144,9 @@ def _accuracies_agree(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
         )
 
 
-def _empirical_is_better(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
+def _empirical_is_better(numbers: Numbers, caption: Caption) -> Iterator[Verdict]:
     meaning = "RMSE with the empirical kernel over that with the analytic one, means over the steps shown"
-    runs = caption.runs(numbers)
+    runs = _runs(numbers, caption)
     if runs and "analytic" in runs[0]["kinds"]:
         pairs = [[curve(run, f"{kind}_rmse")[1:] for kind in ("empirical", "analytic")] for run in runs]
         interval = seeds_interval(empirical.mean() / analytic.mean() for empirical, analytic in pairs)
@@ -208,9 +155,9 @@ def _empirical_is_better(numbers: Numbers, caption: _Caption) -> Iterator[Verdic
         yield judged(_subject(runs[0]), interval.below(1), interval.mean, meaning, *notes)
 
 
-def _outputs_converge(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
+def _outputs_converge(numbers: Numbers, caption: Caption) -> Iterator[Verdict]:
     meaning = "distance of the training outputs from the targets at the end over that at the start (RMS)"
-    if runs := caption.runs(numbers):
+    if runs := _runs(numbers, caption):
         losses = [curve(run, "network_train_loss") for run in runs]
         interval = seeds_interval(math.sqrt(loss[-1] / loss[0]) for loss in losses)
         holds = interval.below(CONVERGED)
@@ -221,13 +168,13 @@ def _outputs_converge(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
         yield judged(_subject(runs[0]), holds, interval.mean, meaning, range_note(interval), unless=unless)
 
 
-def _flow_holds(numbers: Numbers, caption: _Caption) -> Iterator[Verdict]:
+def _flow_holds(numbers: Numbers, caption: Caption) -> Iterator[Verdict]:
     meaning = "largest RMSE between steps and flow over how far the network's test outputs move (RMS)"
-    if runs := caption.runs(numbers):
+    if runs := _runs(numbers, caption):
         run = runs[0]
         interval = seeds_interval(_largest_share(run, "flow_apart", "test") for run in runs)
         rate = run["flow_rate"]
-        unless = _joined(caption.other(numbers, run, rate), caption.harder(run), caption.easier(run))
+        unless = joined(caption.other(numbers, run, rate), caption.harder(run), caption.easier(run))
         subject = _subject(run, f"learning rate {rate:.3g}")
         yield judged(subject, interval.below(SIMILAR), interval.mean, meaning, range_note(interval), unless=unless)
 
@@ -263,46 +210,46 @@ def _falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
         yield judged(subject, interval.below(1), interval.mean, meaning, range_note(interval))
 
 
-def _similar(caption: _Caption, place: str, kind: str = "linearized") -> Claim:
+def _similar(caption: Caption, place: str, kind: str = "linearized") -> Claim:
     statement = "network and linearization behave similarly: outputs (RMSE <= 20 % of how far the network's move)"
     return Claim(statement, _outputs_agree, (caption, kind, SIMILAR), place=place)
 
 
-def _excellent(caption: _Caption, place: str, kind: str = "linearized") -> Claim:
+def _excellent(caption: Caption, place: str, kind: str = "linearized") -> Claim:
     statement = "network and linearization agree excellently (outputs: RMSE <= 10 % of how far the network's move)"
     return Claim(statement, _outputs_agree, (caption, kind, NEARLY_IDENTICAL), place=place)
 
 
-def _weights(caption: _Caption, place: str) -> Claim:
+def _weights(caption: Caption, place: str) -> Claim:
     statement = "network and linearization behave similarly: weights (distance <= 20 % of how far the network's move)"
     return Claim(statement, _weights_agree, (caption, SIMILAR), place=place)
 
 
-def _all_weights(caption: _Caption) -> Claim:
+def _all_weights(caption: Caption) -> Claim:
     statement = "in all cases weights agree remarkably well, too (distance <= 10 % of how far the network's move)"
     return Claim(statement, _weights_agree, (caption, NEARLY_IDENTICAL), place="section 3")
 
 
-def _losses(caption: _Caption, place: str) -> Claim:
+def _losses(caption: Caption, place: str) -> Claim:
     statement = "training and test loss agree well (within 5 % of the loss at the start, on a linear scale)"
     return Claim(statement, _losses_agree, (caption,), place=place)
 
 
-def _accuracies(caption: _Caption, place: str) -> Claim:
+def _accuracies(caption: Caption, place: str) -> Claim:
     statement = (
         "training and test accuracy agree well (within a thirtieth of the error of guessing, mean over the steps)"
     )
     return Claim(statement, _accuracies_agree, (caption,), place=place)
 
 
-def _kernel(caption: _Caption, place: str) -> Claim:
+def _kernel(caption: Caption, place: str) -> Claim:
     statement = (
         "the empirical kernel predicts the test outputs better than the analytic one (ratio of the RMSE below 1)"
     )
     return Claim(statement, _empirical_is_better, (caption,), place=place)
 
 
-def _flow(caption: _Caption) -> Claim:
+def _flow(caption: Caption) -> Claim:
     statement = (
         "the learning rate is small enough that continuous time holds well (outputs within 20 % of their change)"
     )

@@ -72,7 +72,7 @@ class Case:
         return lambda theta: terms(self.f(theta, self.x), jnp.asarray(self.y)).sum()
 
     def linear(self, mask: np.ndarray | float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The linearization: Jacobians by the weights that the mask leaves, and outputs, of training and test inputs."""
+        """Jacobians by the weights that the mask leaves, and outputs at the start, on training and on test inputs."""
         inputs = (self.x, self.x_test)
         first, second = (self.jacobian(self.theta, x) * mask for x in inputs)
         return first, second, *(self.outputs(self.theta, x) for x in inputs)
