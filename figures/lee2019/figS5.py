@@ -7,6 +7,7 @@ from power_laws import asides, by_settings, curve, display_activation, guide, le
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import MUTED, Drawing, array, draw_command, header
+from ntk_repro.papers.statistics import power_law_fit
 from ntk_repro.record import RunFolder
 
 MARKERS = "os^Dv<>p"
@@ -53,6 +54,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             "against_width": against_width,
             "against_size": against_size,
             "cross_entropy": cross_entropy,
+            "weights": {loss: _weights(group) for loss, group in by_loss.items()},
             "train_loss": np.stack([array(run, "train_loss")[..., -1] for run in squared]),
             "test_scale": np.stack([array(run, "test_scale")[..., -1] for run in squared]),
         },
@@ -62,6 +64,17 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _errors(group: list[RunFolder]) -> np.ndarray:
     """At the end of training (seeds, widths, sizes)."""
     return np.stack([array(run, "test_rmse")[..., -1] for run in group])
+
+
+def _weights(group: list[RunFolder]) -> list[dict]:
+    """The distance of the two's parameters against the width, as `curve` returns it, for each number of images."""
+    widths = array(group[0], "widths")
+    values = np.stack([array(run, "weights_apart") for run in group])  # (seeds, widths, sizes)
+    sizes = array(group[0], "sizes")
+    return [
+        {"of": int(size), "x": widths, "values": rows, **power_law_fit(widths, rows)._asdict()}
+        for size, rows in zip(sizes, np.moveaxis(values, 2, 0), strict=True)
+    ]
 
 
 def _lines(

@@ -51,6 +51,7 @@ class Path(NamedTuple):
         test_kernel: Theta_t between test and training inputs (s, T + 1, m, n).
         middle: J J_t^T / norm with J halfway to the next parameters (s, T + 1, n, n); of the flow Theta_t.
         distance: ||theta_t - theta_0|| (s, T + 1).
+        linear_distance: ||theta_t - theta_t^lin||, to the parameters of the linearized network (s, T + 1).
         activations: ||x^l|| over the training inputs, l = 1 to L (s, T + 1, L).
         deltas: ||delta^l||, l = 1 to L (s, T + 1, L).
     """
@@ -61,6 +62,7 @@ class Path(NamedTuple):
     test_kernel: np.ndarray
     middle: np.ndarray
     distance: np.ndarray
+    linear_distance: np.ndarray
     activations: np.ndarray
     deltas: np.ndarray
 
@@ -68,7 +70,8 @@ class Path(NamedTuple):
 def descent_path(network: FactoredFcn, start: Params, problem: Problem, steps: int, flow: bool) -> tuple[Path, Params]:
     """Trains networks by gradient descent (Eq. S45) or gradient flow (Eq. S46).
 
-    The flow is integrated by the Runge-Kutta method of fourth order, so eta must be well below 1 / lambda_max.
+    The flow is integrated by the Runge-Kutta method of fourth order, that of the linearized network, too, so eta must
+    be well below 1 / lambda_max.
 
     Returns:
         the path, and the parameters at its end.
@@ -80,6 +83,11 @@ def descent_path(network: FactoredFcn, start: Params, problem: Problem, steps: i
         return gradient(factors, problem.y - factors.fx)
 
     params, seen = start, []
+    # The linearized network's parameters are theta_0 + J_0^T c, and a step takes c by -eta mean g^lin.
+    first = network.factors(start, problem.x)
+    linear = -eta * jacobian_products(first, first)
+    mean = np.eye(len(problem.y)) + flow * (linear / 2 + linear @ linear / 6 + linear @ linear @ linear / 24)
+    error, coefficients = first.fx - problem.y, np.zeros_like(first.fx)
     for step in range(steps + 1):
         factors, test = (network.factors(params, x) for x in (problem.x, problem.x_test))
         k1 = gradient(factors, problem.y - factors.fx)
@@ -91,6 +99,7 @@ def descent_path(network: FactoredFcn, start: Params, problem: Problem, steps: i
             test_kernel=jacobian_products(test, factors) / norm,
             middle=jacobian_products(middle, factors) / norm,
             distance=length(moved(params, start, -1.0)),
+            linear_distance=length(moved(moved(params, start, -1.0), gradient(first, coefficients), -1.0)),
             activations=norms(network.activations(factors)),
             deltas=norms(factors.deltas[:-1]),
         )
@@ -103,6 +112,8 @@ def descent_path(network: FactoredFcn, start: Params, problem: Problem, steps: i
             k4 = slope(moved(params, k3, eta))
             k1 = [(a + 2 * b + 2 * c + d) / 6 for a, b, c, d in zip(k1, k2, k3, k4, strict=True)]
         params = moved(params, k1, eta)
+        of_step = np.einsum("sij,sj->si", np.broadcast_to(mean, linear.shape), error)
+        coefficients, error = coefficients - eta * of_step, error + np.einsum("sij,sj->si", linear, of_step)
     return Path(*(np.stack(values, axis=1) for values in zip(*seen, strict=True))), params
 
 

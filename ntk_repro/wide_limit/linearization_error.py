@@ -19,6 +19,7 @@ from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import Descent, train_pair
+from ntk_repro.wide_limit.observables import distance
 from ntk_repro.wide_limit.settings import (
     RegressionSettings,
     StepSettings,
@@ -27,6 +28,7 @@ from ntk_repro.wide_limit.settings import (
     check_outputs_for_loss,
 )
 
+PyTree = Any
 Outputs = tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]
 """On the training and on the test images, at the observed steps."""
 
@@ -71,7 +73,8 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     The result's arrays, for w widths, d sizes and s observed steps: `widths` (w,), `sizes` (d,), `steps` (s,);
     `test_rmse`, `train_rmse` (w, d, s): root mean squared difference of the outputs of network and linearization;
     `test_scale` (w, d, s): root mean squared output of the linearization on the test images; `train_loss` of the
-    network (w, d, s); `learning_rate_ratio` (w, d): learning rate over the critical one. nan where a training diverged.
+    network (w, d, s); `weights_apart` (w, d): distance of the two's parameters at the end over how far the network's
+    moved; `learning_rate_ratio` (w, d): learning rate over the critical one. nan where a training diverged.
     """
     rows = [
         [folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder) for n in config.sizes]
@@ -87,21 +90,22 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
     data = replace(data, x_train=data.x_train[:n], y_train=data.y_train[:n])
     net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     compared = _with_closed_form if config.loss == "half_mean_squared_error" else _side_by_side
-    descent, (fx_train_lin, fx_test_lin) = compared(config, net, data, folder, f"{width}_{n}")
-    fx_train, fx_test = descent.observations
+    descent, (fx_train_lin, fx_test_lin), linearized = compared(config, net, data, folder, f"{width}_{n}")
+    (fx_train, fx_test), trained = descent.observations, descent.network.params
     return {
         "test_rmse": _rms(fx_test - fx_test_lin),
         "train_rmse": _rms(fx_train - fx_train_lin),
         "test_scale": _rms(fx_test_lin),
         "train_loss": np.asarray(descent.train_loss),
+        "weights_apart": np.asarray(distance(trained, linearized) / distance(trained, net.params)),
         "learning_rate_ratio": np.asarray(descent.ratio),
     }
 
 
 def _with_closed_form(
     config: Config, net: Network, data: RegressionData, folder: RunFolder, name: str
-) -> tuple[Descent, Outputs]:
-    """The trained network, and the outputs of its linearization."""
+) -> tuple[Descent, Outputs, PyTree]:
+    """The trained network, and the outputs and the last parameters of its linearization."""
     x, y, x_test = data.x_train, data.y_train, data.x_test
 
     def observe(params: Any) -> tuple[Array, Array]:
@@ -109,19 +113,22 @@ def _with_closed_form(
 
     descent = config.descend(net, x, y, observe, folder, name)
     dynamics = mse_dynamics(empirical_gram(net, x, outputs="full"), y)
+    fx_train_0 = net(x)
     # The closed form is for the summed loss; the learning rate is for its mean over the targets.
-    return descent, dynamics.outputs_after(
+    rate = config.learning_rate / y.size
+    outputs = dynamics.outputs_after(
         np.array(config.observed),
-        config.learning_rate / y.size,
-        fx_train_0=net(x),
+        rate,
+        fx_train_0=fx_train_0,
         fx_test_0=net(x_test),
         k_test_train=empirical_gram(net, x_test, x, outputs="full"),
     )
+    return descent, outputs, dynamics.weights_after(net, x, config.steps, rate, fx_train_0)
 
 
 def _side_by_side(
     config: Config, net: Network, data: RegressionData, folder: RunFolder, name: str
-) -> tuple[Descent, Outputs]:
+) -> tuple[Descent, Outputs, PyTree]:
     """As `_with_closed_form`, the linearization trained."""
     network, linearization = train_pair(
         net,
@@ -136,7 +143,7 @@ def _side_by_side(
         folder=folder,
         name=f"pair_{name}",
     )
-    return network, linearization.observations
+    return network, linearization.observations, linearization.network.params
 
 
 def _rms(fx: Float[np.ndarray, "s m k"]) -> Float[np.ndarray, " s"]:

@@ -82,8 +82,9 @@ def bounded(path: Path, limit: Limit, norm: float) -> PerNetwork:
         norm: what J J^T was divided by; eta = eta_0 / norm.
 
     Returns:
-        `residual_start`, ||g(theta_0)||; `residual_last`, of which this share is left; `distance`, `kernel_change`,
-        `test_kernel_change`, `train_difference`, `test_difference`, the suprema over t of ||theta_t - theta_0||, of
+        `residual_start`, ||g(theta_0)||; `residual_last`, of which this share is left; `weights_apart`, supremum over t
+        of ||theta_t - theta_t^lin|| over ||theta_T - theta_0||; `distance`, `kernel_change`, `test_kernel_change`,
+        `train_difference`, `test_difference`, the suprema over t of ||theta_t - theta_0||, of
         ||Theta_t - Theta_0||_F on training inputs and (largest row) between test and training inputs, and of the
         difference between network and linearization on training (norm) and test (largest) inputs; `test_change`, the
         largest change of a test output; `end_difference`, RMS difference on test inputs at the end;
@@ -112,6 +113,7 @@ def bounded(path: Path, limit: Limit, norm: float) -> PerNetwork:
     return {
         "residual_start": g[:, 0],
         "residual_last": g[:, -1] / g[:, 0],
+        "weights_apart": path.linear_distance.max(axis=1) / path.distance[:, -1],
         "distance": path.distance.max(axis=1),
         "kernel_change": change.max(axis=1),
         "test_kernel_change": np.linalg.norm(path.test_kernel - path.test_kernel[:, :1], axis=3).max(axis=(1, 2)),

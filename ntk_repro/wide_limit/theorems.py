@@ -110,11 +110,10 @@ class Sphere:
     provenance: dict[str, Any]
 
 
-def limit_kernel(config: Config, activation: str, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
+def limit_kernel(config: Config, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
     """Theta, the limit of J J^T / norm with growing width (Eq. S42)."""
-    module = config.network(_INFINITE).clone(activation=activation)
     # Of standard parameterization the input layer and the biases do not grow, so their part vanishes.
-    return analytic_kernel(module, x).ntk / config.norm(_INFINITE)
+    return analytic_kernel(config.network(_INFINITE), x).ntk / config.norm(_INFINITE)
 
 
 def load(config: Config) -> Sphere:
@@ -124,7 +123,7 @@ def load(config: Config) -> Sphere:
         UserError: where Theta is singular, so that assumption 2 of appendix G does not hold.
     """
     x, x_test = np.split(config.inputs(), [config.num_inputs])
-    limit = Limit(limit_kernel(config, config.activation, x), config.fraction, config.flow)
+    limit = Limit(limit_kernel(config, x), config.fraction, config.flow)
     if limit.lambda_min * limit.eta_critical < _SINGULAR:
         raise UserError(f"Theta is singular on these {config.num_inputs} inputs: take fewer, or more numbers in each")
     label = f"{config.num_inputs} inputs on the unit sphere of {config.input_size} numbers"
@@ -136,8 +135,8 @@ def run(config: Config, data: Sphere, folder: RunFolder) -> dict[str, np.ndarray
     """Trains all networks, or continues a run that was interrupted, or returns one that is done.
 
     The result's arrays, for w widths and s networks: `widths` (w,), `kernel` (n, n), Theta; `eta_0`, `lambda_min`,
-    `rate` (the share of the residual that a step leaves at most); `positive` (3,), lambda_min / lambda_max of Theta for
-    tanh, erf and relu; (w, s) each: the quantities of `path_bounds.bounded` and, of gradient flow, `flow_bounds`;
+    `rate` (the share of the residual that a step leaves at most); (w, s) each: the quantities of `path_bounds.bounded`
+    and, of gradient flow, `flow_bounds`;
     `jacobian`, `lipschitz`, ||J||_F / sqrt(norm) and its Lipschitz constant, the largest of the ball's (`Ball`);
     `activations_lipschitz`, `deltas_lipschitz`, the same of x^l and delta^l, the largest of all layers;
     `weights_ratio`, largest ratio of a weight matrix's operator norm to its bound in Eq. S84, at the end of training
@@ -146,14 +145,12 @@ def run(config: Config, data: Sphere, folder: RunFolder) -> dict[str, np.ndarray
     """
     limit = data.limit
     parts = [folder.part(f"width={width}", _one_width, config, data, width) for width in config.widths]
-    spectra = [np.linalg.eigvalsh(limit_kernel(config, name, data.x)) for name in ("tanh", "erf", "relu")]
     return {
         "widths": np.array(config.widths),
         "kernel": limit.kernel,
         "eta_0": np.array(limit.eta_0),
         "lambda_min": np.array(limit.lambda_min),
         "rate": np.array(limit.rate),
-        "positive": np.array([values[0] / values[-1] for values in spectra]),
         **{name: np.stack([part[name] for part in parts]) for name in parts[0]},
     }
 

@@ -23,7 +23,7 @@ from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import critical_learning_rate, l2_distance, minibatches, train_pair
 from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
-from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
+from ntk_repro.wide_limit.observables import chosen_weights, distance, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings, check_outputs_for_loss
 

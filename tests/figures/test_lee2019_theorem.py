@@ -9,7 +9,7 @@ QUANTITIES = {
     "test_difference": -1, "train_difference": -1, "end_difference": -1, "kernel_change": -1, "test_kernel_change": -1,
     "steps_sum": -0.5, "distance": -0.5, "theta_norm": 0.5, "residual_start": 0, "kernel_start": -0.5, "jacobian": 0,
     "lipschitz": 0, "lemma_constant": 0, "eta_critical": -1, "activations": 0.5, "deltas": 0,
-    "activations_lipschitz": 0.5, "deltas_lipschitz": 0, "growth": 0,
+    "activations_lipschitz": 0.5, "deltas_lipschitz": 0, "growth": 0, "weights_apart": -0.5,
 }  # fmt: skip
 BOUNDED = {
     "contraction_excess": -0.1, "contraction_operator": 0.5, "step_constant": 0.5, "sum_constant": 0.5,
@@ -27,7 +27,7 @@ def measured(root, networks=40, **settings):
     arrays = {name: widths**exponent * noise for name, exponent in QUANTITIES.items()}
     arrays |= {name: np.full((len(WIDTHS), networks), value) for name, value in BOUNDED.items()}
     arrays["fx_test"] = RNG.normal(size=(len(WIDTHS), networks, 3))
-    arrays |= {"widths": WIDTHS, "lambda_min": 0.3, "eta_0": 1.0, "rate": 0.9, "positive": [0.1, 0.2, 0.3]}
+    arrays |= {"widths": WIDTHS, "lambda_min": 0.3, "eta_0": 1.0, "rate": 0.9}
     return kept_run("wide_limit_theorems", config, root, {"label": "4 inputs"}, arrays)
 
 
@@ -51,13 +51,14 @@ def test_exponents_shares_and_constants_are_those_of_the_run(tmp_path):
         ("activations", 0),
         ("deltas", 0),
         ("steps_sum", -0.5),
+        ("gradient", 0.5),
     ):
         assert first["exponents"][name]["exponent"] == pytest.approx(exponent, abs=0.01)
     result = runs[0].result()
     assert first["K"] == result["lemma_constant"][0].max()
     assert first["R_0"] == result["residual_start"].max()
     assert first["sufficient_width"] == pytest.approx((18 * first["K"] ** 3 * first["R_0"] / 0.09) ** 2)
-    assert first["shares"].pop("residual")[0] == 40
+    assert ntk["exponents"]["gradient"]["exponent"] == pytest.approx(0, abs=0.01)
     assert {tuple(counts) for counts in first["shares"].values()} == {(40,) * 4, (0, 0, 0, 40)}
     assert list(first["shares"]["contraction"]) == [40] * 4
     assert list(first["shares"]["kernel_start"]) == [0, 0, 0, 40]  # only 128^-0.5 is below 0.3 / 3
@@ -74,6 +75,19 @@ def test_a_network_that_breaks_a_bound_is_not_counted(tmp_path):
     (entry,) = draw("lee2019/theorem2_1", [other]).numbers["trainings"]
     assert [list(entry["shares"][name]) for name in ("contraction", "step", "floor")] == [[40, 40, 40, 37]] * 3
     assert list(entry["shares"]["operator"]) == [40] * 4
+
+
+def test_bounds_have_one_initial_residual_for_all_networks(tmp_path):
+    run = measured(tmp_path)
+    result = {name: np.array(values) for name, values in run.result().items()}
+    result["residual_start"][:] = 1.0
+    result["residual_start"][0, 0] = 2.0
+    k = result["lemma_constant"][0].max()
+    for name, own in (("contraction_excess", np.log(2)), ("step_constant", 2 * k), ("sum_constant", 2 * k)):
+        result[name][-1, 0], result[name][-1, 1:5] = 0.99 * own, 1.01 * own
+    other = kept_run("wide_limit_theorems", Config(widths=WIDTHS, seed=1), tmp_path, {"label": "4 inputs"}, result)
+    (entry,) = draw("lee2019/theorem2_1", [other]).numbers["trainings"]
+    assert [entry["shares"][name][-1] for name in ("contraction", "step", "sum", "distance")] == [36, 36, 36, 40]
 
 
 def test_every_kind_of_run_is_drawn_and_judged(tmp_path, numbers):

@@ -35,6 +35,7 @@ def apart(root, seed=0, exponent=-0.5, sizes=(8, 16, 32), widths=WIDTHS, **setti
     errors = np.array(widths, float)[:, None] ** exponent * np.array(sizes, float) ** (0.25 + 0.01 * seed)
     over_steps = np.stack([0.1 * errors, errors], axis=-1)
     arrays = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
+    arrays["weights_apart"] = 2 * errors
     arrays |= {"widths": widths, "sizes": sizes, "steps": [1, 2], "learning_rate_ratio": np.full((4, len(sizes)), 0.4)}
     return finished("wide_limit_linearization_error", config, root, arrays)
 
@@ -103,7 +104,10 @@ def test_figure_s5_fits_along_both_axes(tmp_path):
     assert [line["of"] for line in numbers["against_width"]] == [8, 16, 32]
     assert [line["exponent"] for line in numbers["against_width"]] == pytest.approx([-0.51] * 3)
     assert [line["exponent"] for line in numbers["against_size"]] == pytest.approx([0.255] * 4)
-    assert (len(verdicts("lee2019/figS5", numbers)), numbers["cross_entropy"]) == (3, [])
+    assert (len(verdicts("lee2019/figS5", numbers)), numbers["cross_entropy"]) == (4, [])
+    of_weights = numbers["weights"]["half_mean_squared_error"]
+    assert [line["of"] for line in of_weights] == [8, 16, 32]
+    assert [line["exponent"] for line in of_weights] == pytest.approx([-0.5] * 3)
     assert all(row["holds"] for row in verdicts("lee2019/figS5", numbers))
 
 
@@ -114,7 +118,7 @@ def test_figure_s5_has_a_curve_of_the_other_loss(tmp_path):
     numbers = json_ready(drawing.numbers)
     assert [line["of"] for line in numbers["cross_entropy"]] == [16]
     assert numbers["cross_entropy"][0]["exponent"] == pytest.approx(-0.51)
-    assert [row["holds"] for row in verdicts("lee2019/figS5", numbers)] == [True] * 4
+    assert [row["holds"] for row in verdicts("lee2019/figS5", numbers)] == [True] * 6
     labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
     assert labels[-1].startswith("cross-entropy, |D| = 16: −0.51")
     refused("figure S5 takes", draw, "lee2019/figS5", runs[:2])

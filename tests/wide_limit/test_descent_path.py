@@ -53,7 +53,8 @@ def test_the_path_is_gradient_descent_written_out():
     eta, theta_0 = 0.05, flat(SECOND)
     path, last = descent_path(NETWORK, START, problem(eta), 2, flow=False)
     found = {name: value[1] for name, value in path._asdict().items()}
-    theta = before = theta_0
+    theta = before = linear = theta_0
+    j_0, fx_0 = jacobian(theta_0, X), outputs(theta_0, X)[0]
     for step in range(3):
         j, j_test, (fx, hidden) = jacobian(theta, X), jacobian(theta, X_TEST), outputs(theta, X)
         np.testing.assert_allclose(found["residuals"][step], fx - Y, **CLOSE)
@@ -61,6 +62,8 @@ def test_the_path_is_gradient_descent_written_out():
         np.testing.assert_allclose(found["kernel"][step], j @ j.T / 6, **CLOSE)
         np.testing.assert_allclose(found["test_kernel"][step], j_test @ j.T / 6, **CLOSE)
         np.testing.assert_allclose(found["distance"][step], np.linalg.norm(theta - theta_0), **CLOSE)
+        np.testing.assert_allclose(found["linear_distance"][step], np.linalg.norm(theta - linear), **CLOSE)
+        linear = linear - eta * j_0.T @ (fx_0 + j_0 @ (linear - theta_0) - Y)
         np.testing.assert_allclose(found["activations"][step], [np.linalg.norm(x) for x in hidden], **CLOSE)
         then = theta - eta * j.T @ (fx - Y)
         np.testing.assert_allclose(found["middle"][step], jacobian((theta + then) / 2, X) @ j.T / 6, **CLOSE)
@@ -76,6 +79,7 @@ def test_the_flow_does_not_depend_on_its_step():
     finer, _ = descent_path(NETWORK, START, problem(0.01), 16, flow=True)
     descent, _ = descent_path(NETWORK, START, problem(0.02), 8, flow=False)
     np.testing.assert_allclose(path.residuals, finer.residuals[:, ::2], atol=3e-5)
+    np.testing.assert_allclose(path.linear_distance, finer.linear_distance[:, ::2], atol=3e-5)
     assert np.abs(path.residuals - descent.residuals).max() > 1e-3
     np.testing.assert_array_equal(path.middle, path.kernel)
 

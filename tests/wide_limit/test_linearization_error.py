@@ -14,6 +14,15 @@ RUN = linearization_error.run
 CONFIG = Config(widths=(5, 8), sizes=(4, 6), n_test=5, depth=2, data="digits", learning_rate=0.1, steps=4)
 
 
+def weights_apart(net, pair):
+    """Distance of the trained parameters over how far the network's moved."""
+    network, linearization, start = (
+        np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)]).astype(float)
+        for params in (pair[0].network.params, pair[1].network.params, net.params)
+    )
+    return np.linalg.norm(network - linearization) / np.linalg.norm(network - start)
+
+
 def rms(fx):
     return np.sqrt(np.mean(np.asarray(fx, float) ** 2, axis=(1, 2)))
 
@@ -25,7 +34,7 @@ def test_every_array_has_the_documented_shape(done):
     for name in ("test_rmse", "train_rmse", "test_scale", "train_loss"):
         assert result[name].shape == (2, 2, 3)
         assert np.all(result[name] > 0)
-    assert result["learning_rate_ratio"].shape == (2, 2)
+    assert result["learning_rate_ratio"].shape == result["weights_apart"].shape == (2, 2)
 
 
 @pytest.mark.slow
@@ -44,6 +53,7 @@ def test_the_error_is_that_of_a_network_and_its_linearization_trained_side_by_si
     np.testing.assert_allclose(result["train_rmse"], rms(train - train_lin), rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(result["test_scale"], rms(test_lin), rtol=1e-4)
     np.testing.assert_allclose(result["train_loss"], pair[0].train_loss, rtol=1e-4)
+    assert done.result()["weights_apart"][1, 0] == pytest.approx(weights_apart(net, pair), rel=5e-3)
 
 
 @pytest.mark.slow
@@ -58,6 +68,7 @@ def test_with_cross_entropy_both_are_trained(tmp_path):
     result = linearization_error.run(config, root=tmp_path).result()
     assert result["test_rmse"].shape == (1, 1, 3)
     assert result["test_rmse"][0, 0, -1] == pytest.approx(np.sqrt(np.mean((fx - fx_lin) ** 2)), rel=1e-3)
+    assert result["weights_apart"][0, 0] == pytest.approx(weights_apart(net, pair), rel=1e-3)
     assert result["train_loss"][0, 0, -1] < result["train_loss"][0, 0, 0] < 1.5 * np.log(3) + 1
 
 

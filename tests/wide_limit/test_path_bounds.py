@@ -25,6 +25,7 @@ def path_of(residuals, kernel, *, fx_test=None, distance=None):
         "test_kernel": test,
         "middle": kernel,
         "distance": TIMES[:steps] / 10 if distance is None else distance,
+        "linear_distance": TIMES[:steps] / 100 * (TIMES[:steps] < 10),
         "activations": 3 * ones,
         "deltas": 2 * ones,
     }
@@ -55,6 +56,7 @@ def test_a_linear_model_is_its_linearization_and_keeps_every_bound():
     assert found["residual_start"] == pytest.approx(np.hypot(0.5, 2))
     assert found["eta_critical"] == pytest.approx(2 / values.sum() / 4)
     assert (found["activations"], found["deltas"], found["distance"]) == (3, 2, 1.2)
+    assert found["weights_apart"] == pytest.approx(0.09 / 1.2)
     g = np.linalg.norm(path.residuals[0], axis=1)
     rate = 1 - eta * values[0] / 3
     assert limit.rate == pytest.approx(rate)

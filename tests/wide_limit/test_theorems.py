@@ -33,9 +33,9 @@ def test_the_limit_in_standard_parameterization_is_the_recursion_without_inputs_
     for _ in range(2):
         values, slopes = hermite(np.tanh, k), hermite(lambda u: 1 / np.cosh(u) ** 2, k)
         k, theta = 2 * values + 0.2, values + 2 * slopes * theta
-    np.testing.assert_allclose(limit_kernel(config, "tanh", x), theta, rtol=1e-6)
+    np.testing.assert_allclose(limit_kernel(config, x), theta, rtol=1e-6)
     in_ntk = dataclasses.replace(config, parameterization="ntk")
-    np.testing.assert_allclose(limit_kernel(in_ntk, "tanh", x), analytic_kernel(in_ntk.network(4), x).ntk)
+    np.testing.assert_allclose(limit_kernel(in_ntk, x), analytic_kernel(in_ntk.network(4), x).ntk)
 
 
 def test_training_inputs_are_on_the_sphere_and_test_inputs_in_the_ball():
@@ -58,6 +58,8 @@ def test_kernels_of_wide_networks_are_close_to_the_limit(parameterization, tmp_p
     assert result["fx_test"].shape == (2, 8, 2)
     np.testing.assert_allclose(result["lambda_min"], np.linalg.eigvalsh(result["kernel"])[0])
     assert np.all(result["weights_ratio"] > 0)
+    narrow, wide = np.median(result["weights_apart"], axis=1)
+    assert 0 < wide < 0.7 * narrow
 
 
 def test_networks_trained_in_parts_are_all_there(tmp_path, monkeypatch):

@@ -189,6 +189,8 @@ _CLAIMS = (
         "the linearization's error decays at least as exp(-lambda_0 eta_0 t) (to 1e-8)", "appendix H, S115",
         ("S115", lambda interval: interval.below(1 + IDENTICAL), "largest ratio to the bound"),
     ),
+    _claim("at another input network and linearization come apart as printed (identical to 1e-8)",
+           "appendix H, S122", "S122"),
 )  # fmt: skip
 
 _GROUPS = ("conv1", "conv2", "conv3", "conv4", "avg-pool")

@@ -198,6 +198,17 @@ def _falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
+    "the parameters, too, come nearer to the linearization's as the width grows, whichever the loss (distance over how "
+    "far they move, exponent below 0)",
+    place="section 1, contributions; section 4",
+)
+def _weights_fall_with_width(numbers: Numbers) -> Iterator[Verdict]:
+    for name, loss in (("squared loss", "half_mean_squared_error"), ("cross-entropy", "cross_entropy")):
+        if lines := numbers["weights"].get(loss):
+            yield _overall(f"{name}, |D| = {_sizes(lines)}", lines, Interval.below, "width")
+
+
+@claim(
     "overall, the error grows with the number of training images (exponent above 0)",
     place="section 3, effects of dataset size",
 )
@@ -303,7 +314,7 @@ FIGURES = (
     PAPER.figure(
         "figS5", "difference between network and linearization, against width and number of images",
         "wide_limit.linearization_error",
-        _falls_with_width, _grows_with_data, _width_makes_up,
+        _falls_with_width, _weights_fall_with_width, _grows_with_data, _width_makes_up,
     ),
     PAPER.figure(
         "figS6", "Figure 1 for one hidden ReLU layer on two classes, and for three tanh layers",

@@ -158,6 +158,24 @@ def _linear_velocity(of_weights: bool):
     return formula
 
 
+def _difference_on_another_input(rng: np.random.Generator) -> Measured:
+    """Eq. (S122): the velocity of g_lin - g at other inputs, the network's velocity by a central difference."""
+    with float64_scope():
+        case, steps = Case.random(rng), 50
+        theta = case.trained("half_squared_error", steps, 0.02)
+        jacobian, of_test, fx, _ = case.linear()
+        change, y = np.zeros_like(case.theta), case.y.ravel()
+        for _ in range(steps):
+            change = change - 0.02 * jacobian.T @ (fx + jacobian @ change - y)
+        g, g_lin = case.outputs(theta, case.x) - y, fx + jacobian @ change - y
+        now, of_test_now = case.jacobian(theta, case.x), case.jacobian(theta, case.x_test)
+        h = 1e-4 / np.linalg.norm(now.T @ g)
+        ahead, back = (case.outputs(theta - sign * h * now.T @ g, case.x_test) for sign in (1, -1))
+    velocity = -of_test @ jacobian.T @ g_lin - (ahead - back) / (2 * h)
+    first, later = of_test @ jacobian.T, of_test_now @ now.T
+    return residual(-(first - later) @ g_lin + later @ (g - g_lin), velocity)
+
+
 def _closed_form(equation: str):
     """Eqs. (8) to (11) on the squared loss, all layers trained, against an integration of (6)."""
 
@@ -372,5 +390,6 @@ FORMULAS = {
     "S81 t = 2": _gaussian_matrices(2.0),
     "S81 t = 3": _gaussian_matrices(3.0),
     "S115": _decay,
+    "S122": _difference_on_another_input,
 }
 """By the equation or section: (generator) -> what it is measured by."""

@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import numpy as np
@@ -138,8 +139,12 @@ def lines(of, x, *exponents, factor=1.0, spread=0.0):
 WIDTHS, SIZES = (64, 128, 256, 512), (32, 64, 128)
 
 
-def errors(width=-0.5, size=0.2, cross_entropy=-0.4, spread=0.02):
+def errors(width=-0.5, size=0.2, cross_entropy=-0.4, weights=-0.5, spread=0.02):
     return {
+        "weights": {
+            "half_mean_squared_error": lines(SIZES, WIDTHS, weights, weights, weights, spread=spread),
+            "cross_entropy": lines([64], WIDTHS, weights, spread=spread),
+        },
         "against_width": lines(SIZES, WIDTHS, width - 0.05, width, width + 0.05, spread=spread),
         "against_size": lines(WIDTHS, SIZES, size, size, size, size, spread=spread),
         "cross_entropy": lines([64], WIDTHS, cross_entropy, spread=spread),
@@ -148,24 +153,30 @@ def errors(width=-0.5, size=0.2, cross_entropy=-0.4, spread=0.02):
 
 def test_errors_of_the_linearization_fall_with_width_and_grow_with_data():
     rows = verdicts("figS5", errors())
-    assert [row["holds"] for row in rows] == [True] * 4
-    assert [row["number"] for row in rows] == pytest.approx([-0.5, -0.4, 0.2, 512**-0.45 * 64**0.55])
-    subjects = ["squared loss, |D| = 32 to 128", "cross-entropy, |D| = 64", "n = 64 to 512"]
-    assert [row["subject"] for row in rows] == [*subjects, "n = 512, |D| = 128 against n = 64, |D| = 32"]
+    assert [row["holds"] for row in rows] == [True] * 6
+    assert [row["number"] for row in rows] == pytest.approx([-0.5, -0.4, -0.5, -0.5, 0.2, 512**-0.45 * 64**0.55])
+    subjects = ["squared loss, |D| = 32 to 128", "cross-entropy, |D| = 64"] * 2
+    assert [row["subject"] for row in rows] == [
+        *subjects,
+        "n = 64 to 512",
+        "n = 512, |D| = 128 against n = 64, |D| = 32",
+    ]
     assert rows[0]["note"] == "95 % interval -0.55 to -0.45; each: -0.55 (32), -0.50 (64), -0.45 (128)"
-    assert rows[3]["note"].endswith("width 256 is enough on average")
+    assert rows[5]["note"].endswith("width 256 is enough on average")
 
 
 @pytest.mark.parametrize(
     ("changes", "holds"),
     [
-        ({"width": 0.3}, [False, True, True, False]),
-        ({"width": 0.02}, [None, True, True, False]),
-        ({"cross_entropy": 0.3}, [True, False, True, True]),
-        ({"cross_entropy": -0.02}, [True, None, True, True]),
-        ({"size": -0.2}, [True, True, False, True]),
-        ({"size": 0.02}, [True, True, None, True]),
-        ({"spread": 0.3}, [None, None, None, None]),
+        ({"width": 0.3}, [False, True, True, True, True, False]),
+        ({"width": 0.02}, [None, True, True, True, True, False]),
+        ({"cross_entropy": 0.3}, [True, False, True, True, True, True]),
+        ({"cross_entropy": -0.02}, [True, None, True, True, True, True]),
+        ({"weights": 0.3}, [True, True, False, False, True, True]),
+        ({"weights": 0.02}, [True, True, None, None, True, True]),
+        ({"size": -0.2}, [True, True, True, True, False, True]),
+        ({"size": 0.02}, [True, True, True, True, None, True]),
+        ({"spread": 0.3}, [None] * 6),
     ],
 )
 def test_the_pooled_exponent_decides(changes, holds):
@@ -174,10 +185,10 @@ def test_the_pooled_exponent_decides(changes, holds):
 
 def test_one_seed_decides_nothing():
     numbers = errors()
-    for found in numbers.values():
-        for line in found:
-            line["values"] = line["values"][:1]
-    assert [row["holds"] for row in verdicts("figS5", numbers)] == [None] * 4
+    weights = numbers.pop("weights")
+    for line in itertools.chain(*numbers.values(), *weights.values()):
+        line["values"] = line["values"][:1]
+    assert [row["holds"] for row in verdicts("figS5", {**numbers, "weights": weights})] == [None] * 6
 
 
 NS = (40, 80, 160, 320)
