@@ -60,6 +60,7 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
         of["all_widths"] = _fit(widths, values[..., -1])
         # Whether the exponent depends on how long the networks were trained.
         of["fit_by_step"] = [_fit(widths[wide], values[:, wide, i]) for i in range(values.shape[-1])]
+    losses = np.stack([array(run, "train_loss") for run in group])  # (seeds, widths, steps)
     first = {name: found["mean"][0] for name, found in curves.items()}
     guide(ax, widths, 0.6 * first["output"], -0.5, r"$n^{-1/2}$")
     guide(ax, widths, 0.6 * first.get("intermediate", first["input"]), -1.0, r"$n^{-1}$")
@@ -78,9 +79,12 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
         "widths": widths,
         "steps": array(group[0], "steps"),
         "seeds": seeds_of(group),
-        "train_loss": np.stack([array(run, "train_loss")[:, -1] for run in group]),
+        "train_loss": losses[..., -1],
+        "loss_left": (losses[..., -1] / losses[..., 0]).max(),
         "learning_rate_ratio": ratio,
-        **{name: config[name] for name in ("depth", "activation", "n_train", "learning_rate", "kernel_outputs")},
+        **{
+            name: config[name] for name in ("data", "depth", "activation", "n_train", "learning_rate", "kernel_outputs")
+        },
         "curves": curves,
         "undrawn": undrawn,
     }

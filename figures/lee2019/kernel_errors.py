@@ -63,4 +63,5 @@ def _panel(ax: Axes, group: list[RunFolder], kernel: str, against: Against) -> d
     logarithmic(ax, x, axis)
     ax.set_title(f"{KERNELS[kernel]}, {LAYERS.get(depth, f'{depth} hidden layers')}")
     legend_below(ax, 3)
-    return {"kernel": kernel, "depth": depth, "seeds": seeds_of(group), "lines": lines}
+    size = group[0].config["input_size"]
+    return {"kernel": kernel, "depth": depth, "input_size": size, "seeds": seeds_of(group), "lines": lines}

@@ -1,6 +1,6 @@
 """Experiment: the equations of the paper as they are printed, each against an independent computation.
 
-Source: Lee et al. 2019, Eqs. (3), (4), (6) to (16), (S2) to (S35), (S62), (S81), (S115), (S122), sections 2.3.1, 2.4, D.
+Source: Lee et al. 2019, Eqs. (3), (4), (6) to (16), (S2) to (S35), (S62), (S81), (S115), (S122), sections 2.3, 2.4, D.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,13 @@ LIKE_THE_PAPER = {
 }  # fmt: skip
 
 
-def drift(depth=3, seeds=SEEDS, **fits):
+PAPERS = {
+    1: {"data": "cifar10", "n_train": 128, "learning_rate": 1.0, "steps": [32_768, 65_536]},
+    3: {"data": "mnist", "n_train": 128, "learning_rate": 1.0, "steps": [65_536, 131_072]},
+}
+
+
+def drift(depth=3, seeds=SEEDS, settings: dict[str, Any] | None = None, **fits):
     found = {name: fit(*ends) for name, ends in {**LIKE_THE_PAPER, **fits}.items()}
     drawn = {name: found.pop(name) for name in ("input", "intermediate", "output", "ntk", "nngp")}
     return {
@@ -40,6 +46,9 @@ def drift(depth=3, seeds=SEEDS, **fits):
             {
                 "title": "Three hidden ReLU layers",
                 "depth": depth,
+                "loss_left": 0.01,
+                **PAPERS[depth],
+                **(settings or {}),
                 "seeds": list(seeds),
                 "widths": [64.0, 128.0, 256.0, 512.0, 1024.0],
                 "curves": drawn,
@@ -58,10 +67,47 @@ def test_exponents_like_the_papers_hold():
     assert all(row["place"] for row in rows)
 
 
-def test_figure_s6_prints_no_exponents():
+def test_figure_s6_is_the_same_experiment():
     rows = verdicts("figS6", drift())
-    assert [(row["holds"], row["paper"]) for row in rows] == [(True, None)] * 7
-    assert {row["place"] for row in rows} == {"caption of Figure S6"}
+    assert [(row["holds"], row["paper"]) for row in rows] == [(True, -0.5), (True, -1), (True, -0.5)] + [
+        (True, None)
+    ] * 4
+    assert {row["place"] for row in rows} == {"captions of Figures 1 and S6"}
+
+
+@pytest.mark.parametrize(
+    ("depth", "settings", "holds"),
+    [
+        (3, {"data": "mnist5k"}, True),
+        (3, {"data": "cifar10"}, None),
+        (1, {"data": "mnist5k"}, None),
+        (1, {"learning_rate": 0.5}, None),
+        (3, {"n_train": 64}, None),
+    ],
+)
+def test_what_is_said_of_a_figure_has_its_settings(depth, settings, holds):
+    rows = verdicts("figS6", drift(depth=depth, settings=settings))
+    assert {row["holds"] for row in rows} == {holds}
+    assert rows[0]["paper"] == (-0.5 if holds else None)
+    general = [row["holds"] for row in verdicts("fig1", drift(depth=depth, settings=settings)) if "2.4" in row["place"]]
+    assert set(general) == {True}
+
+
+@pytest.mark.parametrize(
+    ("steps", "drift_", "left", "holds"),
+    [
+        (131_072, 0.5, 0.1, True),  # as long as the paper
+        (65_536, 0.04, 0.1, True),
+        (65_536, 0.06, 0.1, None),
+        (512, 0.01, 0.1, None),  # eight doublings of 0.01
+        (512, 0.005, 0.1, True),
+        (512, 0.01, 0.001, True),  # nothing is left to learn
+    ],
+)
+def test_an_exponent_is_that_of_the_papers_length_of_training(steps, drift_, left, holds):
+    numbers = drift(settings={"steps": [steps // 2, steps], "loss_left": left}, input=(-0.52, -0.48, -0.5 + drift_))
+    row = verdicts("fig1", numbers)[0]
+    assert (row["holds"], row["paper"]) == (holds, -0.5 if steps == 131_072 else None)
 
 
 def test_one_hidden_layer_has_weights_that_are_read_out_and_others():
@@ -108,11 +154,13 @@ def test_the_interval_decides(claim, name, holds, fails, open_):
     assert [judged(*interval) for interval in fails] == [False] * len(fails)
     assert [judged(*interval) for interval in open_] == [None] * len(open_)
     assert judged(*holds, seeds=[0]) is None  # the points of one seed are not independent
-    middle = (holds[0] + holds[1]) / 2
-    assert judged(*holds, middle + 0.04)
-    assert judged(*holds, middle + 0.06) is (None if claim < 7 else True)  # of trained networks alone
-    assert judged(*holds, None, 0.06)
-    assert [judged(*fails[0], None, everywhere) for everywhere in (0.04, 0.06)] == [False, None]  # not yet wide
+    # Not yet wide: what it moves towards, falling or growing with the width, could turn the verdict.
+    both = claim in (0, 6, 9)  # "scales as"
+    assert [judged(*holds, None, everywhere) for everywhere in (0.04, 0.06)] == [True, None if both else True]
+    assert [judged(*holds, None, everywhere) for everywhere in (-0.04, -0.06)] == [True, None]
+    away = fails[0][1] < holds[0]
+    assert [judged(*fails[0], None, everywhere) for everywhere in (0.04, 0.06)] == [False, False if away else None]
+    assert [judged(*fails[0], None, everywhere) for everywhere in (-0.04, -0.06)] == [False, None if away else False]
 
 
 def test_an_exponent_that_was_not_fitted_decides_nothing():
@@ -200,7 +248,10 @@ def kernels(*exponents, depth=3, in_samples=-0.5, spread=0.01, of=(1, 4, 16), se
     for line in found:
         powers = line["of"] ** (in_samples + spread * np.array(SEEDS))
         line["values"] = (np.array(line["values"]) * powers[:, None]).tolist()
-    return {"against": "width", "panels": [{"kernel": "ntk", "depth": depth, "seeds": list(seeds), "lines": found}]}
+    return {
+        "against": "width",
+        "panels": [{"kernel": "ntk", "depth": depth, "input_size": 1024, "seeds": list(seeds), "lines": found}],
+    }
 
 
 def judged(**settings):
@@ -217,6 +268,9 @@ def test_kernels_that_converge():
     assert rows[1]["note"] == (
         "M = 16, 95 % interval -0.50 to -0.46; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
     )
+    smaller = kernels(-0.5, -0.52, -0.48)
+    smaller["panels"][0]["input_size"] = 64
+    assert verdicts("figS9", smaller)[0]["paper"] is None
     assert len(verdicts("figS9", kernels(-0.5, -0.52, -0.48, depth=1))) == 2  # samples: Figure S10
 
 
