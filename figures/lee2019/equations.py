@@ -40,7 +40,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _identities(ax: Axes, rows: dict[str, list[float]]) -> None:
-    shown = {name: abs(value) for name, (value, low, high) in rows.items() if low == high and abs(value) < 1e-6}
+    exact = {name: abs(value) for name, (value, low, high) in rows.items() if low == high}
+    # Those of "positive" are shares of an eigenvalue.
+    shown = {name: value for name, value in exact.items() if value < 1e-6 and not name.startswith("positive")}
     place = np.arange(len(shown))[::-1]
     ax.plot([max(value, _ROUNDING) for value in shown.values()], place, "o", color=COLORS["network"])
     ax.axvline(1e-8, ls="--", lw=1.0, color=COLORS["baseline"])

@@ -93,14 +93,18 @@ def _apart(fx: np.ndarray, gp_mean: np.ndarray | None, gp_std: np.ndarray | None
     That of both is the 2-Wasserstein distance of two Gaussians at each point. Returns the distances at each step (S,)
     and those of resampled networks (B, S), both less the Monte-Carlo part.
     """
-    # A standard deviation has half of the mean's variance.
     own = (fx.mean(axis=0), fx.std(axis=0, ddof=1))
-    moments = zip(own, resampled_moments(fx), (gp_mean, gp_std), (1, 0.5), strict=True)
-    used = [row for row in moments if row[2] is not None]
-    noise = sum(share for *_, share in used) * (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)
-    first, drawn = (sum(np.mean((row[i] - row[2]) ** 2, axis=-1) for row in used) for i in (0, 1))
+    # A standard deviation has half of the mean's variance.
+    compared = [(i, gp, share) for i, gp, share in ((0, gp_mean, 1.0), (1, gp_std, 0.5)) if gp is not None]
+    noise = sum(share for *_, share in compared) * (fx.var(axis=0, ddof=1) / len(fx)).mean(axis=-1)
+
+    def squared(moments: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return np.sum([np.mean((moments[i] - gp) ** 2, axis=-1) for i, gp, _ in compared], axis=0)
+
     # A resampled moment has the noise of the networks and that of drawing from them.
-    return np.sqrt(np.maximum(first - noise, 0)), np.sqrt(np.maximum(drawn - 2 * noise, 0))
+    pairs = ((own, 1), (resampled_moments(fx), 2))
+    first, drawn = (np.sqrt(np.maximum(squared(moments) - k * noise, 0)) for moments, k in pairs)
+    return first, drawn
 
 
 def _distances_from_gaussian(fx: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.training import Descent, train_pair
-from ntk_repro.wide_limit.observables import distance
+from ntk_repro.training import Descent, l2_distance, train_pair
 from ntk_repro.wide_limit.settings import (
     RegressionSettings,
     StepSettings,
@@ -97,7 +96,7 @@ def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFo
         "train_rmse": _rms(fx_train - fx_train_lin),
         "test_scale": _rms(fx_test_lin),
         "train_loss": np.asarray(descent.train_loss),
-        "weights_apart": np.asarray(distance(trained, linearized) / distance(trained, net.params)),
+        "weights_apart": np.asarray(l2_distance(trained, linearized) / l2_distance(trained, net.params)),
         "learning_rate_ratio": np.asarray(descent.ratio),
     }
 

@@ -1,6 +1,5 @@
 """What is observed of a network and of its linearization during training: outputs, and single weights."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -33,12 +32,6 @@ def scores(
     right = (fx * y > 0)[..., 0] if y.shape[1] == 1 else fx.argmax(axis=2) == y.argmax(axis=1)
     finite = np.isfinite(fx).all(axis=(1, 2))
     return value, np.where(finite, right.mean(axis=1), np.nan)
-
-
-def distance(first: PyTree, second: PyTree) -> float:
-    """The Euclidean norm of the difference of two sets of parameters."""
-    pairs = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
-    return math.sqrt(sum(float(np.sum((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2)) for a, b in pairs))
 
 
 def chosen_weights(params: PyTree, count: int, seed: int) -> Int[np.ndarray, "count 2"]:

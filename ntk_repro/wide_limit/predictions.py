@@ -11,7 +11,6 @@ from ntk_repro.gram import analytic_kernel, empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.training import Loss
 
-PyTree = Any
 Prediction = Literal["empirical", "analytic"]
 PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 Outputs = tuple[Float[np.ndarray, "s n k"], Float[np.ndarray, "s m k"]]
@@ -94,13 +93,6 @@ class KernelModel:
             return self.dynamics.outputs(rate * steps, **self.start, tolerance=_TOLERANCE)
         times = (steps, rate) if self.momentum else (rate * steps,)
         return self.dynamics.outputs(*times, **self.start)
-
-    def weights(self, net: Network, x_train: Float[np.ndarray, "n ..."], step: int, learning_rate: float) -> PyTree:
-        """The weights of the linearization of `net`, whose kernel this is, after a step on the squared loss.
-
-        Source: Lee et al. 2019, Eq. (8) with the discrete steps of section 2.1.
-        """
-        return self.dynamics.weights_after(net, x_train, step, learning_rate / self.terms, self.start["fx_train_0"])
 
 
 def _kernels(net: Network, x_train, x_test, num_outputs: int, kernel: Prediction) -> tuple[np.ndarray, np.ndarray]:

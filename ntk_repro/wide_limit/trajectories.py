@@ -23,7 +23,7 @@ from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import critical_learning_rate, l2_distance, minibatches, train_pair
 from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
-from ntk_repro.wide_limit.observables import chosen_weights, distance, observer, scores
+from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings, check_outputs_for_loss
 
@@ -162,10 +162,8 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
     `<who>_train_accuracy`, `<who>_test_accuracy` (S,); `<who>_rmse` (S,), root mean square difference to the network's
     test outputs (not for the network); for the first two `<who>_weights` (S, W), changes of single weights.
     At the end `weights_apart`, the distance of the linearization's weights from the network's over how far the
-    network's moved (norms). With the empirical kernel and the squared loss also `closed_form_weights_apart`, the
-    distance of Eq. (8) from the trained linearization's weights over how far these moved, and `flow_apart` (S,), root
-    mean square difference of the test outputs between steps at `flow_rate` and continuous time. nan from where a
-    training diverged.
+    network's moved (norms). With the empirical kernel and the squared loss also `flow_apart` (S,), root mean square
+    difference of the test outputs between steps at `flow_rate` and continuous time. nan from where a training diverged.
     """
     net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, however it is trained.
@@ -213,8 +211,6 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
         outputs[kernel] = (train[:, shown], test)
         if kernel == "empirical" and config.loss != "cross_entropy":
             result["flow_apart"] = _flow_apart(config, model)
-            predicted = model.weights(net, data.x_train, config.steps, config.learning_rate)
-            result["closed_form_weights_apart"] = l2_distance(predicted, ends[1]) / l2_distance(ends[1], net.params)
         folder.log(phase=f"prediction from the {kernel} kernel", seconds=time.monotonic() - started)
 
     targets = {"train": data.y_train[shown], "test": data.y_test[shown]}

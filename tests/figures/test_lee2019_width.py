@@ -34,9 +34,14 @@ def apart(root, seed=0, exponent=-0.5, sizes=(8, 16, 32), widths=WIDTHS, **setti
     config = linearization_error.Config(widths=widths, sizes=sizes, steps=2, seed=seed, **settings)
     errors = np.array(widths, float)[:, None] ** exponent * np.array(sizes, float) ** (0.25 + 0.01 * seed)
     over_steps = np.stack([0.1 * errors, errors], axis=-1)
-    arrays = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
-    arrays["weights_apart"] = 2 * errors
-    arrays |= {"widths": widths, "sizes": sizes, "steps": [1, 2], "learning_rate_ratio": np.full((4, len(sizes)), 0.4)}
+    arrays: dict = dict.fromkeys(("test_rmse", "train_rmse", "test_scale", "train_loss"), over_steps)
+    arrays |= {
+        "weights_apart": 2 * errors,
+        "widths": widths,
+        "sizes": sizes,
+        "steps": [1, 2],
+        "learning_rate_ratio": np.full((4, len(sizes)), 0.4),
+    }
     return finished("wide_limit_linearization_error", config, root, arrays)
 
 

@@ -33,7 +33,6 @@ def test_the_squared_loss_is_averaged_over_samples_and_outputs(linear):
     np.testing.assert_allclose(train[0], linear(X[:3]), atol=1e-6)
     np.testing.assert_allclose(train[-1], X[:3] @ weights @ mix, atol=1e-5)
     np.testing.assert_allclose(test[-1], X[3:] @ weights @ mix, atol=1e-5)
-    np.testing.assert_allclose(model.weights(linear, X[:3], 7, 0.3), weights, atol=1e-5)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])

@@ -60,8 +60,8 @@ class Caption(NamedTuple):
         narrower than the paper's may show that the statement holds, but not that it fails, and one that is trained on
         fewer images may show that it fails, but not that it holds.
         """
-        moved = {True: self.easier, False: self.harder}.get(holds)
-        return joined(self.other(numbers, run, run["learning_rate"]), moved(run) if moved else "")
+        moved = "" if holds is None else self.easier(run) if holds else self.harder(run)
+        return joined(self.other(numbers, run, run["learning_rate"]), moved)
 
     def _width(self, run: Numbers) -> str:
         return f"width {run['width']:,} in place of the paper's {self.width:,}"

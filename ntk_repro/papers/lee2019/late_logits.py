@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from statistics import fmean
 
 import numpy as np
 
@@ -113,10 +114,8 @@ def _early_makes_late_worse(numbers: Numbers) -> Iterator[Verdict]:
         return
     for width in deviating:
         found = seeds_interval(growth[width].values())
-        seeds = set(growth[width]).intersection(*others)
-        lead = seeds_interval(
-            growth[width][seed] - np.mean([other[seed] for other in others]) for seed in sorted(seeds)
-        )
+        seeds = sorted(set(growth[width]).intersection(*others))
+        lead = seeds_interval(growth[width][seed] - fmean(other[seed] for other in others) for seed in seeds)
         factor, more = (Interval.read(map(math.exp, one[:3]), one.seeds) for one in (found, lead))
         than = f"{more.mean:.3g} times that of the widths that do not deviate early ({range_note(more)})"
         holds = all_hold(factor.above(MUCH), more.above(1))

@@ -73,9 +73,8 @@ class Case:
 
     def linear(self, mask: np.ndarray | float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Jacobians by the weights that the mask leaves, and outputs at the start, on training and on test inputs."""
-        inputs = (self.x, self.x_test)
-        first, second = (self.jacobian(self.theta, x) * mask for x in inputs)
-        return first, second, *(self.outputs(self.theta, x) for x in inputs)
+        first, second = (self.jacobian(self.theta, x) * mask for x in (self.x, self.x_test))
+        return first, second, self.outputs(self.theta, self.x), self.outputs(self.theta, self.x_test)
 
     def trained(self, name: str, steps: int, rate: float, mask: np.ndarray | float = 1.0) -> Float[np.ndarray, " p"]:
         """The weights after some steps of gradient descent on those that the mask leaves."""

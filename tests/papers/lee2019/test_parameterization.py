@@ -72,12 +72,12 @@ def test_each_is_judged_by_the_rates_at_which_it_converges():
     noise = np.array([-0.002, 0.0, 0.002])[:, None]
     # The standard one is as good at another rate: its best rate, where NTK diverges once, counts.
     ntk = [[0.5, 0.93, None], [0.5, 0.932, 0.9], [0.5, 0.934, 0.9]]
-    standard = {"standard_accuracy_by_seed": (np.array([0.49, 0.81, 0.93]) + noise).tolist()}
+    standard: dict[str, Any] = {"standard_accuracy_by_seed": (np.array([0.49, 0.81, 0.93]) + noise).tolist()}
     row = judged(BEST, ntk_accuracy_by_seed=ntk, **standard)
     assert (row["holds"], row["number"]) == (True, pytest.approx(0.002))
     assert row["note"].endswith("diverged at 1 and 0 of 3 rates")
     # One that is better by far only where the other diverges is better.
-    better = {"standard_accuracy_by_seed": (np.array([0.49, 0.81, 0.99]) + noise).tolist()}
+    better: dict[str, Any] = {"standard_accuracy_by_seed": (np.array([0.49, 0.81, 0.99]) + noise).tolist()}
     assert judged(BEST, ntk_accuracy_by_seed=ntk, **better)["holds"] is False
     nowhere: dict[str, Any] = {"ntk_accuracy_by_seed": [[None] * 3] * 3}
     row = judged(BEST, **nowhere)
@@ -90,7 +90,9 @@ def test_where_one_diverges_at_the_same_rate_it_is_guessing():
     assert (row["holds"], row["number"]) == (False, pytest.approx((0.01 + 0.01 + 0.83) / 3))
     once = [[0.5, 0.8, 0.93], [0.5, 0.8, None], [0.5, 0.8, 0.93]]
     assert judged(SAME_RATE, ntk_accuracy_by_seed=once)["holds"] is None
-    both = {"standard_accuracy_by_seed": [[0.49, 0.81, None], [0.488, 0.812, None], [0.492, 0.808, None]]}
+    both: dict[str, Any] = {
+        "standard_accuracy_by_seed": [[0.49, 0.81, None], [0.488, 0.812, None], [0.492, 0.808, None]]
+    }
     row = judged(SAME_RATE, ntk_accuracy_by_seed=ntk, **both)
     assert (row["holds"], row["note"].partition("; ")[2]) == (
         True,

@@ -73,7 +73,7 @@ def test_theorem_2_2_is_about_rates_below_the_critical_one():
     assert holds("linearizations' outputs", ensemble(learning_rate_ratio=1.1)) == [True, True]
 
 
-FAR = [0.3, 0.25, 0.4]
+FAR: list[float | None] = [0.3, 0.25, 0.4]
 
 
 @pytest.mark.parametrize(
