@@ -65,7 +65,7 @@ SHOWN = {
     "nads separable": ("test accuracy on D(v)", "linearized_test_accuracy", ".1%"),
     "nads theorem1": ("Monte Carlo", "at_origin", ".4g"),
     "nads tangent_space": ("width", "bend", ".3g"),
-    "nads lemma1": ("random vectors", "trained_norm", ".4f"),
+    "nads lemma1": ("its weights moved", "trained_norm", ".4f"),
     "rotation tracking": ("on 60 images", "network_test_accuracy", ".1%"),
     "rotation cifar2": ("mlp on classes", "linearized_distance", ".3g"),
     "rotation pretrained": ("eigenfunction 3", "network_test_accuracy", ".1%"),

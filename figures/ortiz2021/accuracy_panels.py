@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
@@ -54,7 +55,7 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     ax.plot(index, network.mean, "o-", color=COLORS["network"], label="Neural network", zorder=3)
     band(ax, all_index, every, COLORS["linearized"])
     band(ax, index, network, COLORS["network"])
-    config, provenance = group[0].config, group[0].environment.get("provenance", {})
+    config = group[0].config
     curves = {
         "index": index,
         **network.numbers("network_accuracy"),
@@ -63,11 +64,9 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "all_index": all_index,
         "all_linearized_accuracy": every.mean,
         "seeds": [run.config["seed"] for run in group],
-        **{name: config[name] for name in ("data", "width", "epochs")},
+        "data": config["data"],
+        **setup(group),
         "baseline_epochs": config.get("baseline_epochs") or config["epochs"],
-        "n_train": provenance.get("n_train"),
-        "n_test": provenance.get("n_test"),
-        "all_images": config["n_train"] is None and config["n_test"] is None,
         **_judged(group, shared),
     }
     mark_partial(ax, index, network)

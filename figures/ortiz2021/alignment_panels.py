@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from task_runs import by_task, task_name
+from task_runs import by_task, setup, task_name
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -40,7 +40,6 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
     n = provenance["n_train"] + provenance["n_test"]
     before, after = (n * mean_and_std(group, lambda run, at=at: array(run, "alignment")[at]).mean for at in (0, -1))
     indices = np.arange(1, len(before) + 1)
-    last = int(array(group[0], "epochs")[-1])
     ax.plot(indices, before, color=COLORS["linearized"], lw=1.2, ls="--", label="Before training")
     ax.plot(indices, after, color=COLORS["network"], lw=0.8, label="After training")
     if index is not None and index <= len(after):
@@ -62,10 +61,8 @@ def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dic
         "top": group[0].config["top"],
         "train_accuracy": mean_and_std(group, lambda run: array(run, "network_train_accuracy")[-1]).mean,
         "test_accuracy": mean_and_std(group, lambda run: array(run, "network_test_accuracy")[-1]).mean,
-        "epochs": last,
-        "images": n,
         "seeds": [run.config["seed"] for run in group],
-        "width": group[0].config["width"],
+        **setup(group),
     }
 
 

@@ -1,10 +1,8 @@
 """Figure 10: the first neural anisotropy directions of each network, in pixels and as magnitudes in Fourier space."""
 
-import json
-
 import matplotlib.pyplot as plt
 import numpy as np
-from nads_runs import title_of
+from nads_runs import first_of_seeds, title_of
 
 from ntk_repro.papers.drawing import MUTED, Drawing, array, check_study, draw_command, header
 from ntk_repro.record import RunFolder
@@ -19,7 +17,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """
     check_study(runs, "nads_basis")
     count = min(len(array(run, "fourier")) for run in runs)
-    drawn = list({_without_seed(run): run for run in reversed(runs)}.values())[::-1]
+    drawn = first_of_seeds(runs)
     picture = plt.figure(figsize=(0.95 * count + 0.4, 2.55 * len(drawn) + 0.3), layout="constrained")
     parts = np.atleast_1d(np.asarray(picture.subfigures(len(drawn), 1)))
     for part, run in zip(parts, drawn, strict=True):
@@ -32,10 +30,6 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _inputs(runs: list[RunFolder]) -> str:
     shapes = dict.fromkeys(" x ".join(map(str, array(run, "directions").shape[1:])) for run in runs)
     return f"inputs {', '.join(shapes)}"
-
-
-def _without_seed(run: RunFolder) -> str:
-    return json.dumps({**run.config, "seed": 0}, sort_keys=True)
 
 
 def _rows(part, run: RunFolder, count: int) -> None:

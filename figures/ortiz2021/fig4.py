@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from task_runs import setup
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -45,8 +46,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _accuracies(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
     config, index = group[0].config, array(group[0], "index")
     curves = {"index": index, "seeds": [run.config["seed"] for run in group]}
-    curves |= {name: config[name] for name in ("width", "size", "channels", "epsilon", "sigma", "epochs")}
-    curves |= {"n_train": config["train_size"], "n_test": config["test_size"], "majority_rate": [0.5] * len(index)}
+    curves |= {**setup(group), **{name: config[name] for name in ("size", "channels", "epsilon", "sigma")}}
+    curves["majority_rate"] = [0.5] * len(index)
     curves["by_seed"] = {
         f"{model}{suffix}": [array(run, f"{model}_{part}_accuracy") for run in group]
         for model in NAMES

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
-from task_runs import tested_images
+from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
@@ -55,9 +55,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
-    sizes, config = array(group[0], "size"), group[0].config
-    curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], "width": config["width"]}
-    curves |= {"epochs": config["epochs"], "n_test": tested_images(group)}
+    sizes = array(group[0], "size")
+    curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], **setup(group)}
     for ax, (quantity, name) in zip(axes, (("test_accuracy", "accuracy"), ("distance", "distance")), strict=False):
         for model, label, style in MODELS:
             spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from task_runs import epoch_axis
+from task_runs import epoch_axis, setup
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -42,7 +42,13 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     epochs, top = array(group[0], "epochs"), group[0].config["top"]
     images = int(array(group[0], "images")[-1])
-    curves = {"epochs": epochs, "top": top, "images": images, "seeds": [run.config["seed"] for run in group]}
+    curves = {
+        **setup(group),
+        "epochs": epochs,
+        "top": top,
+        "images": images,
+        "seeds": [run.config["seed"] for run in group],
+    }
     facts = f"{net_title(net)}, kernel on {images:,}\n{settings(group)}"
     for ax, (name, title, color) in zip(axes, PANELS, strict=True):
         spread = mean_and_std(group, name)

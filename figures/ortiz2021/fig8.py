@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from task_runs import by_task, task_name, tested_images
+from task_runs import by_task, setup, task_name
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
@@ -47,8 +47,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolder]) -> dict:
-    numbers: dict = {"seeds": [run.config["seed"] for run in group], "width": group[0].config["width"]}
-    numbers["n_test"] = tested_images(group)
+    numbers: dict = {"seeds": [run.config["seed"] for run in group], **setup(group)}
     numbers["majority_rate"] = mean_and_std(group, "majority_rate").mean
     for place, (model, label, color, line, _) in enumerate(MODELS):
         loss = mean_and_std(group, lambda run, model=model: _of(run, model, "loss")).mean

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from task_runs import by_task, epoch_axis, task_name, tested_images
+from task_runs import by_task, epoch_axis, setup, task_name
 
 from ntk_repro.papers.drawing import (
     COLORS,
@@ -47,8 +47,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
     epochs = array(group[0], "epochs")
-    numbers: dict = {"epochs": epochs, "seeds": [run.config["seed"] for run in group], "n_test": tested_images(group)}
-    numbers["width"] = group[0].config["width"]
+    numbers: dict = {**setup(group), "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
     linearized = mean_and_std(group, "linearized_test_accuracy")
     loss = mean_and_std(group, lambda run: array(run, "linearized_loss")[:, :, -1]).mean
     for kind, (name, style, label) in enumerate(KINDS):

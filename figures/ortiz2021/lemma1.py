@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from nads_runs import title_of
+from nads_runs import first_of_seeds, title_of
 
 from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, titled
 from ntk_repro.papers.resources import printed_numbers
@@ -18,28 +18,32 @@ LOOKS = {
 
 _COMPARED = (
     "alignment_by_gram", "alignment_by_gradients", "alignment_by_spectrum", "compared_norm", "compared_norm_by_sum",
-    "norm_beyond_half", "trained_distance", "trained_norm", "random_averages",
+    "norm_beyond_half", "trained_distance", "trained_norm",
 )  # fmt: skip
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """Two panels for each run: norm against bound, and the inner product of phi_j and sign(phi_j) against j."""
+    """Two panels for each run: norm against bound, and the inner product of phi_j and sign(phi_j) against j.
+
+    Of runs that differ in their seed the first is drawn.
+    """
     check_study(runs, "nads_lemma1")
-    size = (8.6, 3.5 * len(runs) + 0.2)
-    picture, axes = plt.subplots(len(runs), 2, figsize=size, squeeze=False, layout="constrained")
-    panels = [_row(row, run) for row, run in zip(axes, runs, strict=True)]
+    drawn = first_of_seeds(runs)
+    size = (8.6, 3.5 * len(drawn) + 0.2)
+    picture, axes = plt.subplots(len(drawn), 2, figsize=size, squeeze=False, layout="constrained")
+    for row, run in zip(axes, drawn, strict=True):
+        _row(row, run)
+    panels = [_numbers(run) for run in runs]
     handles, labels = (one + two for one, two in zip(*(ax.get_legend_handles_labels() for ax in axes[0]), strict=True))
     picture.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
-def _row(row: np.ndarray, run: RunFolder) -> dict:
-    n = int(array(run, "n"))
-    numbers = {"title": title_of(run), "net": run.config["net"], "n": n}
-    ratios = _norms(row[0], run)
-    overlap = array(run, "sign_overlap")
+def _row(row: np.ndarray, run: RunFolder) -> None:
+    _norms(row[0], run)
     ax: Axes = row[1]
-    j = np.arange(1, n + 1)
+    overlap = array(run, "sign_overlap")
+    j = np.arange(1, len(overlap) + 1)
     ax.plot(j[1:], overlap[1:], ".", ms=3, mew=0, color=COLORS["network"])
     printed = printed_numbers("ortiz2021")["appendixB"]["sign_overlap"]
     ax.axhline(printed, ls="--", lw=1.2, color=COLORS["baseline"], label=f"right: {printed} (paper, 60,000 images)")
@@ -47,28 +51,34 @@ def _row(row: np.ndarray, run: RunFolder) -> dict:
     ax.axhline(np.sqrt(2 / np.pi), ls=":", lw=1.4, color=COLORS["third"], label=gaussian)
     ax.set_xlabel("Eigenfunction index j")
     ax.set_title(r"$\langle\phi_j, \mathrm{sign}\,\phi_j\rangle$")
-    numbers |= {"ratio": ratios, "sign_overlap": overlap, "mean_sign_overlap": overlap[1:].mean()}
-    for kind in LOOKS:
-        # Targets of -1 and +1, and eigenfunctions of norm 1, have an alignment of one over the bound.
-        numbers |= {f"{kind}_norm": array(run, f"{kind}_norm"), f"{kind}_alignment": 1 / array(run, f"{kind}_bound")}
-    values, by_gradients = array(run, "eigenvalues"), array(run, "alignment_by_gradients")
-    few = len(by_gradients) // len(LOOKS)
-    numbers |= {"condition": values[0] / values[-1], "first_alignments": by_gradients[:few]}
-    return numbers | {"first_eigenvalues": values[:few] / n} | {name: array(run, name) for name in _COMPARED}
 
 
-def _norms(ax: Axes, run: RunFolder) -> dict:
-    ratios, ends = {}, []
+def _norms(ax: Axes, run: RunFolder) -> None:
+    ends = []
     for name, (label, color, marker) in LOOKS.items():
         norm, bound = array(run, f"{name}_norm"), array(run, f"{name}_bound")
         ax.loglog(bound, norm, marker, ms=4, mew=0, alpha=0.7, color=color, label=f"left: {label}")
-        ratios[name] = norm / bound
         ends += [bound.min(), bound.max()]
     ax.plot([min(ends), max(ends)], [min(ends), max(ends)], "-", lw=0.8, color=COLORS["chance"])
     ax.set_xlabel(r"Bound $\Vert f\Vert^4 / \alpha(f)$")
     ax.set_ylabel(r"$\Vert f\Vert_\Theta^2$")
     titled(ax, title_of(run), f"n = {int(array(run, 'n')):,}; the line is equality")
-    return ratios
+
+
+def _numbers(run: RunFolder) -> dict:
+    n, overlap = int(array(run, "n")), array(run, "sign_overlap")
+    settings = {name: run.config[name] for name in ("net", "width", "residual_scale_init", "activation", "seed")}
+    numbers = {"title": title_of(run), **settings, "n": n, "ratio": {}}
+    numbers |= {"sign_overlap": overlap, "mean_sign_overlap": overlap[1:].mean()}
+    for kind in LOOKS:
+        norm, bound = array(run, f"{kind}_norm"), array(run, f"{kind}_bound")
+        # Targets of -1 and +1, and eigenfunctions of norm 1, have an alignment of one over the bound.
+        numbers |= {f"{kind}_norm": norm, f"{kind}_alignment": 1 / bound}
+        numbers["ratio"][kind] = norm / bound
+    values, by_gradients = array(run, "eigenvalues"), array(run, "alignment_by_gradients")
+    few = len(by_gradients) // len(LOOKS)
+    numbers |= {"condition": values[0] / values[-1], "first_alignments": by_gradients[:few]}
+    return numbers | {"first_eigenvalues": values[:few] / n} | {name: array(run, name) for name in _COMPARED}
 
 
 if __name__ == "__main__":

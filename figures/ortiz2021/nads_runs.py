@@ -1,5 +1,8 @@
 """The titles of runs in the drawings of neural anisotropy directions."""
 
+import json
+from collections.abc import Sequence
+
 from ntk_repro.papers.drawing import net_title
 from ntk_repro.record import RunFolder
 
@@ -15,3 +18,8 @@ def title_of(run: RunFolder) -> str:
     activation: str = config["activation"]
     parts += [_ACTIVATIONS.get(activation, activation)] if activation != "gelu" else []
     return ", ".join(parts) + (f", seed {config['seed']}" if config["seed"] else "")
+
+
+def first_of_seeds(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Of runs that differ in their seed the first."""
+    return list({json.dumps({**run.config, "seed": 0}, sort_keys=True): run for run in reversed(runs)}.values())[::-1]

@@ -73,6 +73,7 @@ def _column(group: list[RunFolder], net: str) -> dict:
         "net": net,
         "width": config["width"],
         "residual_scale_init": config["residual_scale_init"],
+        "trained_statistics": config.get("trained_statistics", True),
         "top": config["top"],
         "images": images,
         "energy_init": float(init.mean),

@@ -1,6 +1,7 @@
-"""The runs of the study of kernel rotation, grouped by the task that they were trained on."""
+"""Runs by the task that they were trained on, and the settings of those of a panel."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,9 +28,12 @@ def task_name(index: int | None) -> str:
     return "classes 0-4 against 5-9" if index is None else rf"$\phi_{{{index}}}$"
 
 
-def tested_images(group: Sequence[RunFolder]) -> int:
-    """How many images the accuracies of a task's runs were measured on."""
-    return int(group[0].environment["provenance"]["n_test"])
+def setup(group: Sequence[RunFolder]) -> dict[str, Any]:
+    """The settings of a panel's runs that statements are about."""
+    config, provenance = group[0].config, group[0].environment.get("provenance", {})
+    names = ("width", "residual_scale_init", "epochs", "trained_statistics")
+    found = {name: config[name] for name in names if name in config}
+    return {**found, **{name: provenance.get(name) for name in ("n_train", "n_test")}}
 
 
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:

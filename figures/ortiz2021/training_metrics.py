@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.papers.drawing import (
@@ -39,10 +40,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
     config, index = group[0].config, array(group[0], "index")
-    provenance = group[0].environment.get("provenance", {})
     curves = {"index": index, "seeds": [run.config["seed"] for run in group], "target_loss": TARGET_LOSS}
-    curves |= {name: config[name] for name in ("data", "width", "epochs")}
-    curves |= {name: provenance.get(name) for name in ("n_train", "n_test")} | {"by_seed": {}}
+    curves |= {"data": config["data"], **setup(group), "by_seed": {}}
     panels = (
         (EPOCHS, f"Epochs to a training loss of {TARGET_LOSS:g}", COLORS["network"]),
         ("l2_distance", r"$\ell_2$ distance of the parameters", COLORS["linearized"]),

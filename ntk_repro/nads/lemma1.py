@@ -28,8 +28,6 @@ from ntk_repro.training import l2_distance
 _RANDOM_TARGETS = 10
 _COMPARED = 5  # targets of each kind whose alignment and norm are computed in all ways
 _STEPS = 100  # of the linearization's training
-# Averages of the inner products of pairs of random vectors, with an entry for each image of CIFAR-10.
-_AVERAGES, _PAIRS, _IMAGES = 20, 1000, 60_000
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,7 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     `norm_beyond_half`: for each class the share of that sum from the second half of the eigenvalues;
     `trained_distance`, `trained_norm`: of a linearization that was trained on the first class, how far its weights
     moved, and the kernel norm of how far its outputs did; `sign_overlap` (n,): the inner product of phi_j and
-    sign(phi_j) as unit vectors; `random_averages` (20,): averages of the inner products of 1,000 pairs of random unit
-    vectors in 60,000 dimensions; `n`.
+    sign(phi_j) as unit vectors; `n`.
     """
     net = config.initial_network(data.x_train.shape[1:])
     # In float64: the norm divides by the smallest eigenvalues.
@@ -128,10 +125,6 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     arrays["trained_distance"], (squared, _) = distance, norm_and_bound(gram, change[:, None])
     arrays["trained_norm"] = np.sqrt(squared[0])
     arrays["sign_overlap"] = np.sum(pairs.vectors * signs, axis=0) / np.sqrt(n)
-    # The inner product of two is the first entry of one of them, by symmetry.
-    first = rng.standard_normal((_AVERAGES, _PAIRS))
-    products = first / np.sqrt(first**2 + rng.chisquare(_IMAGES - 1, first.shape))
-    arrays["random_averages"] = products.mean(axis=1)
     return {name: np.asarray(value) for name, value in arrays.items()}
 
 
@@ -178,5 +171,3 @@ def show(folder: RunFolder) -> None:
     )
     moved, norm = float(result["trained_distance"]), float(result["trained_norm"])
     print(f"a trained linearization: its weights moved by {moved:.4f}, the kernel norm of its change is {norm:.4f}")
-    size = np.abs(result["random_averages"]).mean()
-    print(f"averages over {_PAIRS:,} pairs of random vectors of {_IMAGES:,} entries: {size:.1g} in size")

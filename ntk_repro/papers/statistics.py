@@ -96,12 +96,12 @@ def power_law_fit(
 
 
 def last_crossing(index: Sequence[float], first: Values, second: Values) -> float:
-    """Where the first curve falls behind the second for good, by straight lines between the points.
+    """Where two curves cross for the last time, in either direction, by straight lines between the points.
 
     Points where one of them is missing (None, nan) are left out.
 
     Returns:
-        The first index where it is never ahead, infinity where it is ahead at the last, nan where all are left out.
+        Infinity where they do not cross, nan where all points are left out.
     """
     at, lead = np.asarray(index, float), np.array(first, float) - np.array(second, float)
     at, lead = at[~np.isnan(lead)], lead[~np.isnan(lead)]
@@ -109,13 +109,14 @@ def last_crossing(index: Sequence[float], first: Values, second: Values) -> floa
         return math.nan
     order = np.argsort(at)
     at, lead = at[order], lead[order]
-    ahead = np.flatnonzero(lead > 0)
-    if not len(ahead):
-        return float(at[0])
-    last = int(ahead[-1])
-    if last == len(at) - 1:
+    other = np.flatnonzero(lead * lead[-1] <= 0)
+    if not len(other):
         return math.inf
-    return float(np.interp(0, -lead[last : last + 2], at[last : last + 2]))
+    last = int(other[-1])
+    if last == len(at) - 1:  # they meet there
+        return float(at[-1])
+    share = lead[last] / (lead[last] - lead[last + 1])
+    return float(at[last] + share * (at[last + 1] - at[last]))
 
 
 class Interval(NamedTuple):

@@ -26,13 +26,13 @@ class Threshold(float):
 SIGNIFICANT = Threshold(
     1 / 30,
     "significant, substantial, prominent, appreciable, dramatic, clear advantage (accuracy); less is slight, small, "
-    "minor, similar, stable, no significant difference",
+    "minor, similar, comparable, stable, no significant difference",
     "a thirtieth of the error of guessing: 3 points of ten classes, 1.7 of two equal ones, 0.33 of one against nine; "
     "similar near 100 %: at most the error that is left",
 )
 LARGE = Threshold(
     1 / 10,
-    "far better or worse, strong, large, heavily, greatly, very significant (accuracy)",
+    "far better or worse, much better or lower, strong, large, heavily, greatly, very significant (accuracy)",
     "a tenth of the error of guessing: 5 points of two equal classes",
 )
 SECOND_DECIMAL = Threshold(
@@ -103,7 +103,6 @@ ALL_OTHERS = Threshold(0.95, "all other eigenfunctions", "95 % of them")
 MARGINAL = Threshold(0.25, "marginally", "growth by at most 25 %")
 ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10 %")
 PRINTED_SHARE = Threshold(0.02, "approximately (a share printed with two digits)", "0.02 on both sides")
-ORDER_OF_MAGNITUDE = Threshold(10**0.5, "of the order of", "within half a decade: a factor of 3.2 on both sides")
 STRONG_BIAS = Threshold(
     10.0, "strong directional bias, strong rotational variance", "the largest alignment is 10 times the mean of all"
 )

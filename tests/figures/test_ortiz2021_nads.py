@@ -1,5 +1,7 @@
 """The drawings of neural anisotropy directions and of what is proved about them, from runs of chosen numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_figure_4_shows_accuracies_and_the_alignment_of_directions_that_are_not_
     assert mlp["network_accuracy"] == pytest.approx([0.91, 0.7])
     assert mlp["linearized_accuracy"] == [0.8, 0.6]
     assert mlp["by_seed"]["network"] == [[0.9, 0.7], [pytest.approx(0.92), 0.7]]
-    assert (mlp["n_train"], mlp["bias"]) == (200, [pytest.approx(4 / 1.75)] * 2)
+    assert (mlp["n_train"], mlp["epsilon"], mlp["bias"]) == (20, 1, [pytest.approx(4 / 1.75)] * 2)
     assert mlp["alignment"] == [4, 0]
     assert (mlp["not_null"], mlp["directions"]) == (3, 4)
 
@@ -98,10 +100,13 @@ def test_lemma_1_shows_norm_over_bound(tmp_path, numbers):
     arrays = {f"{kind}_{name}": value for kind in kinds for name, value in (("norm", [2, 3]), ("bound", [1, 3]))}
     names = ("gram", "gradients", "spectrum")
     arrays |= {f"alignment_by_{name}": [2.0, 1.0, 3.0, 1.0] for name in names}
-    arrays |= {name: [1.0] for name in ("compared_norm", "compared_norm_by_sum", "norm_beyond_half", "random_averages")}
+    arrays |= {name: [1.0] for name in ("compared_norm", "compared_norm_by_sum", "norm_beyond_half")}
     arrays |= {"trained_distance": 1.0, "trained_norm": 1.0, "eigenvalues": [6.0, 2.0, 0.5]}
     config = lemma1.Config(net="mlp", n_train=10)
     run = finished(tmp_path, "lemma1", config, n=3, sign_overlap=[1.0, 0.8, 0.7], **arrays)
+    other = finished(tmp_path, "lemma1", replace(config, seed=1), n=3, sign_overlap=[1.0, 0.8, 0.7], **arrays)
+    drawing = draw("ortiz2021/lemma1", [run, other])
+    assert (len(drawing.numbers["panels"]), len(drawing.picture.axes)) == (2, 2)  # of two seeds one is drawn
     (panel,) = numbers("ortiz2021/lemma1", run)["panels"]
     assert panel["ratio"]["class"] == [2, 1]
     assert panel["mean_sign_overlap"] == pytest.approx(0.75)

@@ -44,12 +44,12 @@ def test_spearman_leaves_out_missing_values_and_needs_three_that_differ():
         ([9, 8, 7, 6], [5, 4, 3, 2], math.inf),
         ([9, 8, 1, 1], [5, 4, 3, 2], 20 + 10 * 4 / 6),
         ([9, 1, 7, 1], [5, 4, 3, 2], 38),
-        ([1, 8, 7, 6], [5, 4, 3, 2], math.inf),
-        ([1, 1, 1, 1], [5, 4, 3, 2], 10),
-        ([5, 4, 3, 2], [5, 4, 3, 2], 10),
+        ([1, 8, 7, 6], [5, 4, 3, 2], 15),  # in the other direction
+        ([1, 1, 1, 1], [5, 4, 3, 2], math.inf),
+        ([9, 8, 7, 2], [5, 4, 3, 2], 40),
     ],
 )
-def test_the_crossing_is_where_the_second_curve_takes_over_for_good(first, second, crossing):
+def test_the_crossing_is_where_one_curve_takes_over_for_good(first, second, crossing):
     assert last_crossing([10, 20, 30, 40], first, second) == pytest.approx(crossing)
     shuffled = ([values[i] for i in (2, 0, 3, 1)] for values in ([10, 20, 30, 40], first, second))
     assert last_crossing(*shuffled) == pytest.approx(crossing)

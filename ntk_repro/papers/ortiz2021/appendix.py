@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
-from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, SIGNIFICANT_POINTS, other_settings
+from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
+from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, SIGNIFICANT_POINTS, copy_note, other_settings
 from ntk_repro.papers.ortiz2021.curves import means
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, all_hold, student_interval
@@ -20,18 +20,14 @@ from ntk_repro.papers.thresholds import MUCH, NEAR_ZERO_LOSS, NEARLY_IDENTICAL, 
 )  # fmt: skip
 def close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
     """Of each network."""
-    worst = final_loss(curves)
+    # The largest over tasks, by seeds.
+    worst = student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
     holds = worst.below(NEAR_ZERO_LOSS)
     if worst.seeds == 1:  # whose noise is taken to be a factor of 2
         holds = Interval(worst.mean, worst.mean / MUCH, worst.mean * MUCH, 1).below(NEAR_ZERO_LOSS)
-    unless = other_settings(curves)
+    unless = other_settings("eigenfunctions", net, curves)
     note = f"95 % interval up to {worst.high:.3g}" if worst.seeds > 1 else "one seed"
     yield judged(net, holds, worst.mean, "largest mean loss of the last epoch", note, unless=unless)
-
-
-def final_loss(curves: Numbers) -> Interval:
-    """The largest over tasks, by seeds."""
-    return student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
 
 
 @claim(
@@ -52,7 +48,7 @@ def stable(net: str, curves: Numbers) -> Iterator[Verdict]:
         parts.append(Interval(change, change - half, change + half, 1).within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD))
     largest = np.abs(moved).max()
     meaning = "largest change of a task's accuracy in the second half of the epochs"
-    yield judged(net, all_hold(*parts), largest, meaning, unless=other_settings(curves))
+    yield judged(net, all_hold(*parts), largest, meaning, unless=other_settings("eigenfunctions", net, curves))
 
 
 @claim(
@@ -85,33 +81,16 @@ def deactivated(numbers: Numbers) -> Iterator[Verdict]:
 @claim(
     f"an eigenfunction and its sign have an inner product of about 0.78 (within {PRINTED_SHARE:g}; j from 2 to 1,000 "
     "on all 60,000 images)",
-    over="nets", place="appendix B",
-)  # fmt: skip
-def sign_overlap(net: str, curves: Numbers) -> Iterator[Verdict]:
+    place="appendix B",
+)
+def sign_overlap(numbers: Numbers) -> Iterator[Verdict]:
     """Of the eigenfunctions of each network."""
     printed = printed_numbers("ortiz2021")["appendixB"]
-    mean = student_interval(curves["sign_overlap"])  # the eigenfunctions in place of seeds
-    images, last = (curves["n_train"] or 0) + (curves["n_test"] or 0), len(curves["sign_overlap"]) + 1
-    here, there = (images, last), (printed["images"]["cifar10"], printed["eigenfunctions"])
-    as_printed = here == there and curves["data"] == "cifar10"
-    why = "" if as_printed else f"{images:,} images of {curves['data']}, j to {last:,}"
-    paper = printed["sign_overlap"]
-    holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)
-    yield judged(net, holds, mean.mean, f"mean inner product, j from 2 to {last:,}", unless=why, paper=paper)
-
-
-def data_size(data: str) -> Claim:
-    """The claim on the number of samples of "cifar10" or "mnist"."""
-    printed = printed_numbers("ortiz2021")["appendixB"]["images"][data]
-    title = {"cifar10": "CIFAR-10", "mnist": "MNIST"}[data]
-    place = "appendix B" if data == "cifar10" else "footnote 9"
-
-    @claim(f"{title} has {printed:,} samples, training and test together", place=place)
-    def size(numbers: Numbers) -> Iterator[Verdict]:
-        (curves, *_) = numbers["nets"].values()
-        count = (curves["n_train"] or 0) + (curves["n_test"] or 0)
-        # A run takes all images where no number is set.
-        why = "" if curves["data"] == data and curves["all_images"] else f"{count:,} images of {curves['data']}"
-        yield judged(title, count == printed, count, "images", unless=why, paper=printed)
-
-    return size
+    paper, wanted = printed["sign_overlap"], printed["eigenfunctions"]
+    for net, curves in numbers["nets"].items():
+        mean = student_interval(curves["sign_overlap"])  # the eigenfunctions in place of seeds
+        last = len(curves["sign_overlap"]) + 1
+        why = other_settings("eigenvectors", net, curves) or ("" if last == wanted else f"j to {last:,}")
+        holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)
+        meaning = f"mean inner product, j from 2 to {last:,}"
+        yield judged(net, holds, mean.mean, meaning, copy_note(numbers), unless=why, paper=paper)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, judged
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, Number, all_hold, student_interval
+from ntk_repro.papers.statistics import Interval, Number, all_hold, any_holds, student_interval
 from ntk_repro.papers.thresholds import LARGE, MUCH, SIGNIFICANT
 
 SIGNIFICANT_LEAD = SIGNIFICANT * GUESSING_ERROR
@@ -22,31 +23,56 @@ TIMES = math.log(MUCH)
 _ONE_TRAINING = math.log(1.5)
 
 
-def other_data(numbers: Numbers) -> str:
-    """Why a statement about CIFAR2 cannot be judged; "" on CIFAR-10, of which the JPEG copy counts."""
-    if str(numbers["data"]).startswith("cifar10"):
+_NETWORKS = ("mlp", "lenet", "resnet18")
+_NAMES = {
+    "n_train": "training images", "n_test": "test images", "images": "images of the kernel", "top": "eigenvectors",
+    "residual_scale_init": "residual scale",
+}  # fmt: skip
+
+
+def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
+    """Why a statement about trainings of a setup cannot be judged: what is not the paper's; "" where all is.
+
+    Of no setting is it known whether another value makes a statement harder or easier, so both verdicts need all.
+
+    Args:
+        setup: a name in the `setups` of printed.toml.
+        net: the network.
+        run: the settings, by the names in that file.
+        **more: settings that `run` lacks, or has otherwise.
+    """
+    if net not in _NETWORKS:
+        return f"{net} is none of the paper's networks"
+    wanted = {**printed_numbers("ortiz2021")["setups"][setup], "width": 1}
+    if net == "resnet18":
+        # Not in the text, so the one of the authors' public code.
+        wanted["residual_scale_init"] = 0
+    has = {**run, **more}
+    for name, paper in wanted.items():
+        if has[name] != paper:
+            return f"{_NAMES.get(name, name)} {_text(has[name])}, not {_text(paper)}"
+    return ""
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def some_network(verdicts: Mapping[str, bool | None]) -> bool | None:
+    """Whether a statement is true of some network, by the verdicts on each: False only where all of the paper's are."""
+    return any_holds(*(verdicts.get(net) for net in _NETWORKS))
+
+
+def not_judged(reasons: Mapping[str, str]) -> str:
+    """Why a statement about some network cannot be judged, where no network allows it; "" where one does."""
+    return "" if "" in reasons.values() else next(iter(reasons.values()), "no network")
+
+
+def statistics_note(net: str, run: Numbers) -> str:
+    """Which BatchNorm statistics the kernels of a trained ResNet18 have."""
+    if net != "resnet18" or not run.get("trained_statistics", True):
         return ""
-    return f"{numbers.get('data_label') or numbers['data']}, not CIFAR2"
-
-
-def other_task(numbers: Numbers, net: str, width: float) -> str:
-    """Why a statement about eigenfunctions cannot be judged: they are of CIFAR-10, but for ResNet18 also of MNIST."""
-    data, known = str(numbers["data"]), ("cifar10", "mnist")
-    if net.startswith("resnet"):
-        known = ("cifar10",)
-    if not data.startswith(known):
-        return f"{numbers.get('data_label') or data}, not CIFAR-10"
-    return "" if width == 1 else f"width {width:g}"
-
-
-def other_settings(curves: Numbers) -> str:
-    """The settings of a figure on CIFAR-10 that are not the paper's, "" where all are."""
-    if curves["data"] != "cifar10":
-        return f"{curves['data']}, not CIFAR-10"
-    printed = printed_numbers("ortiz2021")["eigentasks"]
-    wanted = {"width": 1, "n_train": printed["train_images"], "epochs": printed["epochs"]}
-    other = [name for name, value in wanted.items() if curves[name] != value]
-    return ", ".join(f"{name} {curves[name]}, not {wanted[name]:,}" for name in other)
+    return "kernels after training with the BatchNorm statistics of then (appendix B: those of initialization)"
 
 
 def copy_note(numbers: Numbers) -> str:

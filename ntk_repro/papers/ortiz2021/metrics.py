@@ -7,7 +7,7 @@ import numpy as np
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021 import PAPER
-from ntk_repro.papers.ortiz2021.conditions import other_settings, other_task
+from ntk_repro.papers.ortiz2021.conditions import copy_note, other_settings
 from ntk_repro.papers.ortiz2021.curves import IN_ORDER
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import mean_and_errors, student_interval
@@ -28,7 +28,7 @@ def _grows(curve: str, place: str) -> Claim:
             rows = np.nan_to_num(rows, nan=np.inf)
         values, errors = mean_and_errors(rows)
         note = f"missing in {missing} of {rows.size} trainings" if missing else ""
-        unless = other_task(curves, net, curves["width"]) or _one_seed(curves)
+        unless = other_settings("eigenfunctions", net, curves) or _one_seed(curves)
         yield in_order(net, curves["index"], values, +1, errors, "with the index", note, unless=unless)
 
     return grow
@@ -52,9 +52,9 @@ def _last_tick(curve: str) -> Claim:
         if curves is None:
             return
         largest = student_interval(np.array(curves["by_seed"][curve], float).max(axis=1), complete=True)
-        why = other_settings(curves) or _one_seed(curves)
-        holds = largest.within(tick - step, tick + step)
-        yield judged("lenet", holds, largest.mean, f"largest {name}, mean over seeds", unless=why, paper=tick)
+        why = other_settings("eigenfunctions", "lenet", curves) or _one_seed(curves)
+        holds, meaning = largest.within(tick - step, tick + step), f"largest {name}, mean over seeds"
+        yield judged("lenet", holds, largest.mean, meaning, copy_note(numbers), unless=why, paper=tick)
 
     return reaches
 

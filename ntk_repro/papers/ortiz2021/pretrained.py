@@ -8,21 +8,21 @@ from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
     SIGNIFICANT_LEAD,
+    SIGNIFICANT_POINTS,
     TIMES,
     epochs_note,
-    other_data,
-    other_task,
+    not_judged,
+    other_settings,
     points,
+    some_network,
+    statistics_note,
     times_the_epochs,
 )
 from ntk_repro.papers.statistics import Interval, all_hold, any_holds, number, signed_sum
 from ntk_repro.papers.thresholds import FEW_EPOCHS, MOST, MUCH
 
+_INDEX = 400  # of the eigenfunction of Figures 8 and 9
 _GUESSING = math.log(2)  # the cross-entropy of guessing between two classes
-# Heavy ball of momentum 0.9 on the logistic loss, whose curvature is at most a quarter of the squared one's, is stable
-# up to 1.9 * 4 times the critical rate of gradient descent on the squared loss, in which eta is given.
-_STABLE = 1.9 * 4
-_EPOCHS = 200  # of CIFAR2, appendix A
 _MODELS = {"network": "network", "initial": "initial linearization", "pretrained": "pretrained linearization"}
 
 
@@ -45,28 +45,35 @@ def _sum(task: Numbers, **weights: float) -> Interval:
     return signed_sum(by_seed, [*weights.values()], task["n_test"])
 
 
-def _conditions(numbers: Numbers, task: Numbers, *models: str) -> str:
-    """Why a statement about an eigenfunction cannot be judged by these models."""
-    ends = {f"the {_MODELS[model]}": number(task[f"{model}_loss"][-1]) for model in models}
-    return other_task(numbers, task["net"], task["width"]) or _untrained(ends)
+def _other(numbers: Numbers, task: Numbers) -> str:
+    """Why a statement about trainings on eigenfunctions cannot be judged."""
+    return other_settings("eigenfunctions", task["net"], task, data=numbers["data"])
+
+
+def _other_in_figure_8(numbers: Numbers, task: Numbers) -> str:
+    name, paper = _task_name(task), f"resnet18, phi_{_INDEX}"
+    return _other(numbers, task) or ("" if name == paper else f"{name}, not {paper}")
+
+
+def _untrained_models(task: Numbers, *models: str) -> str:
+    return _untrained({f"the {_MODELS[model]}": number(task[f"{model}_loss"][-1]) for model in models})
 
 
 def _faster(numbers: Numbers, model: str) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
-        epochs = len(task["network_loss"])
         ours, initial = (task[f"{name}_epochs_to_loss"] for name in (model, "initial"))
-        ratio = times_the_epochs(ours, initial, epochs)
-        less = ratio.below(-TIMES)
-        why = other_task(numbers, task["net"], task["width"])
+        ratio = times_the_epochs(ours, initial, task["epochs"])
+        why = _other_in_figure_8(numbers, task)
         rate = f"eta / eta_critical {task[f'{model}_eta_over_critical']:.3g}" if model == "pretrained" else ""
-        if not why and model == "pretrained" and not less and task["pretrained_eta_over_critical"] > _STABLE:
-            # Such a training may still be fast; where it is not, the rate and not the kernel may be why.
-            why = f"its learning rate is unstable (eta / eta_critical above {_STABLE:.2g})"
         if not why and not math.isfinite(ratio.mean):
-            why = f"neither reaches the loss in {epochs} epochs"
+            why = f"neither reaches the loss in {task['epochs']} epochs"
         meaning = f"epochs of the {_MODELS[model]} to a loss of 0.01 over those of the initial one"
-        note = epochs_note(ours, initial)
-        yield judged(_task_name(task), less, math.exp(ratio.mean), meaning, note, rate, unless=why)
+        notes = (epochs_note(ours, initial), rate, _statistics(task) if model == "pretrained" else "")
+        yield judged(_task_name(task), ratio.below(-TIMES), math.exp(ratio.mean), meaning, *notes, unless=why)
+
+
+def _statistics(task: Numbers) -> str:
+    return statistics_note(task["net"], task)
 
 
 @claim(
@@ -76,17 +83,23 @@ def _faster(numbers: Numbers, model: str) -> Iterator[Verdict]:
 )
 def _pretrained_worse(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
-        lost, why = _sum(task, initial=1, pretrained=-1), _conditions(numbers, task, "initial", "pretrained")
-        meaning = "accuracy of the initial less that of the pretrained linearization"
-        yield judged(_task_name(task), lost.above(LARGE_LEAD), lost.mean, meaning, points(lost), unless=why)
+        lost = _sum(task, initial=1, pretrained=-1)
+        why = _other_in_figure_8(numbers, task) or _untrained_models(task, "initial", "pretrained")
+        meaning, notes = "accuracy of the initial less that of the pretrained one", (points(lost), _statistics(task))
+        yield judged(_task_name(task), lost.above(LARGE_LEAD), lost.mean, meaning, *notes, unless=why)
 
 
-@claim("with the pretrained kernel the accuracy is comparable to the network's (within 5 points)", place="section 4.3")
+@claim(
+    f"with the pretrained kernel the accuracy is comparable to the network's (within {SIGNIFICANT_POINTS})",
+    place="section 4.3",
+)
 def _pretrained_like_the_network(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
-        lead, why = _sum(task, pretrained=1, network=-1), _conditions(numbers, task, "network", "pretrained")
-        holds = lead.within(-LARGE_LEAD, LARGE_LEAD)
-        yield judged(_task_name(task), holds, lead.mean, "its accuracy less the network's", points(lead), unless=why)
+        lead = _sum(task, pretrained=1, network=-1)
+        why = _other_in_figure_8(numbers, task) or _untrained_models(task, "network", "pretrained")
+        holds = lead.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD)
+        notes = (points(lead), _statistics(task))
+        yield judged(_task_name(task), holds, lead.mean, "its accuracy less the network's", *notes, unless=why)
 
 
 @claim(
@@ -99,28 +112,35 @@ def _overfits_by_the_kernel(numbers: Numbers) -> Iterator[Verdict]:
         lost, behind = _sum(task, initial=1, pretrained=-1), _sum(task, initial=1, network=-1)
         # initial - pretrained - (initial - network) / 2
         excess = _sum(task, initial=1 - MOST, pretrained=-1, network=MOST)
-        why = _conditions(numbers, task, *_MODELS)
+        why = _other(numbers, task) or _untrained_models(task, *_MODELS)
         if not why and not behind.above(SIGNIFICANT_LEAD):
             why = "the network is not significantly behind"
         note = f"the network is {points(behind)} behind, the pretrained linearization {points(lost)}"
         meaning = "how far the pretrained linearization is behind, over how far the network is"
-        yield judged(_task_name(task), excess.above(), lost.mean / behind.mean, meaning, note, unless=why)
+        notes = (note, _statistics(task))
+        yield judged(_task_name(task), excess.above(), lost.mean / behind.mean, meaning, *notes, unless=why)
 
 
-# Figure 9: accuracies of the unbiased linearization (section 4.3, model iii), by the epoch that it is taken after
+# Figure 9: accuracies of linearizations, by the epoch that they are taken after
 
 
-def _accuracies(task: Numbers, terms: Sequence[tuple[int, float]], network: float = 0.0, of: int = 1) -> Interval:
-    """A weighted sum of the unbiased linearization's accuracies at places of the epochs, and of the network's."""
-    rows = task["unbiased_accuracy_by_seed"]
-    by_seed = [dict(enumerate(row[at] for row in rows)) for at, _ in terms]
+def _kind(at: int, usual: bool) -> str:
+    """Those of Figure 9 are unbiased (section 4.3, model iii), but at the start the usual one, of Eq. (1)."""
+    return "biased" if usual or at == 0 else "unbiased"
+
+
+def _accuracies(
+    task: Numbers, terms: Sequence[tuple[int, float]], network: float = 0.0, of: int = 1, usual: bool = False
+) -> Interval:
+    """A weighted sum of the linearizations' accuracies at places of the epochs, and of the network's."""
+    by_seed = [dict(enumerate(row[at] for row in task[f"{_kind(at, usual)}_accuracy_by_seed"])) for at, _ in terms]
     by_seed.append(dict(enumerate(task["network_accuracy_by_seed"])))
     return signed_sum(by_seed, [*(weight for _, weight in terms), network], task["n_test"], of=of)
 
 
-def _untrained_at(task: Numbers, *places: int) -> str:
-    losses = task["unbiased_loss"]
-    return _untrained({f"the linearization after epoch {task['epochs'][at]}": number(losses[at]) for at in places})
+def _untrained_at(task: Numbers, *places: int, usual: bool = False) -> str:
+    losses = {at: number(task[f"{_kind(at, usual)}_loss"][at]) for at in places}
+    return _untrained({f"the linearization after epoch {task['epochs'][at]}": loss for at, loss in losses.items()})
 
 
 def _course(task: Numbers) -> str:
@@ -128,21 +148,18 @@ def _course(task: Numbers) -> str:
     kinds = (
         f"{kind} " + ", ".join(_percent(one) for one in task[f"{kind}_accuracy"]) for kind in ("unbiased", "biased")
     )
-    return f"{'; '.join(kinds)} after epochs {', '.join(f'{epoch}' for epoch in task['epochs'])}"
+    after = f"after epochs {', '.join(f'{epoch}' for epoch in task['epochs'])}"
+    return "; ".join(filter(None, (f"{'; '.join(kinds)} {after}", _statistics(task))))
 
 
 def _percent(accuracy: float | None) -> str:
     return "none" if accuracy is None else f"{accuracy:.1%}"
 
 
-def _class_conditions(numbers: Numbers, task: Numbers) -> str:
-    """Why a statement about CIFAR2 cannot be judged."""
-    if why := other_data(numbers):
-        return why
-    if task["width"] != 1:
-        return f"width {task['width']:g}"
-    last = task["epochs"][-1]
-    return f"{last} epochs, not {_EPOCHS}" if last < _EPOCHS else _untrained_at(task, 0, -1)
+def _other_task(numbers: Numbers, task: Numbers) -> str:
+    """Why a statement about trainings on eigenfunctions, or about those on CIFAR2, cannot be judged."""
+    setup = "cifar2" if task["index"] is None else "eigenfunctions"
+    return other_settings(setup, task["net"], task, data=numbers["data"], epochs=task["epochs"][-1])
 
 
 @claim(
@@ -158,12 +175,17 @@ def _decays_rapidly(numbers: Numbers) -> Iterator[Verdict]:
         early = [i for i, epoch in enumerate(task["epochs"]) if 0 < epoch <= FEW_EPOCHS][-1:]
         at, last = early[0] if early else 0, len(task["epochs"]) - 1
         why = "" if early else f"no linearization within {FEW_EPOCHS:.0f} epochs"
-        why = why or other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, at, last)
+        why = why or _other_on_phi_400(numbers, task) or _untrained_at(task, 0, at, last)
         fall = _accuracies(task, [(0, 1), (at, -1)])
         excess = _accuracies(task, [(0, 1 - MOST), (at, -1), (last, MOST)])
         holds = all_hold(fall.above(LARGE_LEAD), excess.above())
         meaning = f"fall of the accuracy after {task['epochs'][at]} epochs"
         yield judged(_task_name(task), holds, fall.mean, meaning, points(fall), _course(task), unless=why)
+
+
+def _other_on_phi_400(numbers: Numbers, task: Numbers) -> str:
+    index = task["index"]
+    return _other_task(numbers, task) or ("" if index == _INDEX else f"phi_{index}, not phi_{_INDEX}")
 
 
 def _class_tasks(numbers: Numbers) -> list[Numbers]:
@@ -178,29 +200,28 @@ def _improves_on_classes(numbers: Numbers) -> Iterator[Verdict]:
     tasks = _class_tasks(numbers)
     if not tasks:
         return
-    reasons = [_class_conditions(numbers, task) for task in tasks]
-    rises = [_accuracies(task, [(-1, 1), (0, -1)], of=len(tasks)) for task in tasks]
-    holds = any_holds(*(None if why else rise.above(LARGE_LEAD) for why, rise in zip(reasons, rises, strict=True)))
-    why = "" if any(not reason for reason in reasons) else reasons[0]
-    notes = [
-        f"{task['net']}: {points(rise)}" + (f" (not judged: {reason})" if reason and not why else "")
-        for task, rise, reason in zip(tasks, rises, reasons, strict=True)
-    ]
-    largest = max((rise.mean for rise in rises if math.isfinite(rise.mean)), default=math.nan)
-    meaning = "largest rise of the accuracy to the end"
-    yield judged("some network", holds, largest, meaning, *notes, unless=why)
+    reasons, parts, notes, means = {}, {}, [], []
+    for task in tasks:
+        net, rise = task["net"], _accuracies(task, [(-1, 1), (0, -1)], of=len(tasks))
+        reasons[net] = _other_task(numbers, task) or _untrained_at(task, 0, -1)
+        parts[net] = None if reasons[net] else rise.above(LARGE_LEAD)
+        notes.append(f"{net}: {points(rise)}" + (f" ({reasons[net]})" if reasons[net] else ""))
+        means.append(rise.mean)
+    largest = max(filter(math.isfinite, means), default=math.nan)
+    meaning, why = "largest rise of the accuracy to the end", not_judged(reasons)
+    yield judged("some network", some_network(parts), largest, meaning, *notes, unless=why)
 
 
 @claim(
     "linearizing later greatly reduces the non-linear advantage (on CIFAR2, to half or less at the end)",
-    place="section 4.2; section 1",
+    place="section 1",
 )
 def _later_is_closer(numbers: Numbers) -> Iterator[Verdict]:
     for task in _class_tasks(numbers):
-        before, after = (_accuracies(task, [(at, -1)], network=1.0) for at in (0, -1))
+        before, after = (_accuracies(task, [(at, -1)], network=1.0, usual=True) for at in (0, -1))
         # (network - last) - (network - first) / 2
-        excess = _accuracies(task, [(-1, -1), (0, MOST)], network=1 - MOST)
-        why = _class_conditions(numbers, task)
+        excess = _accuracies(task, [(-1, -1), (0, MOST)], network=1 - MOST, usual=True)
+        why = _other_task(numbers, task) or _untrained_at(task, 0, -1, usual=True)
         if not why and not before.above(SIGNIFICANT_LEAD):
             why = "no significant advantage at the start"
         meaning = "the network's lead over the last linearization, as a share of that over the first"
@@ -219,20 +240,22 @@ def _alignment_can_hurt(numbers: Numbers) -> Iterator[Verdict]:
     tasks = [task for task in numbers["tasks"] if task["index"] is not None]
     if not tasks:
         return
-    parts, reasons, notes, falls = [], [], [], []
+    reasons, parts, notes, falls = {}, {}, [], []
     for task in tasks:
+        name = _task_name(task)
         relative = [number(a) / number(b) for a, b in zip(task["label_alignment"], task["gradient_norm"], strict=True)]
         growth, fall = relative[-1] / relative[0], _accuracies(task, [(0, 1), (-1, -1)], of=len(tasks))
-        reasons.append(other_task(numbers, task["net"], task["width"]) or _untrained_at(task, 0, -1))
-        parts.append(None if reasons[-1] else all_hold(growth >= MUCH, fall.above(SIGNIFICANT_LEAD)))
-        notes.append(f"{_task_name(task)}: alignment {growth:.2g} times, accuracy falls by {points(fall)}")
+        reasons[name] = _other_task(numbers, task) or _untrained_at(task, 0, -1)
+        parts[name] = None if reasons[name] else all_hold(growth >= MUCH, fall.above(SIGNIFICANT_LEAD))
+        why = f" ({reasons[name]})" if reasons[name] else ""
+        notes.append(f"{name}: alignment {growth:.2g} times, accuracy falls by {points(fall)}{why}")
         falls.append(fall.mean)
-    holds = any_holds(*parts)
-    judged_falls = [fall for fall, part in zip(falls, parts, strict=True) if part] or falls
+    # One task is enough. The paper's example, which all three networks would have to contradict, is phi_400.
+    example = some_network({net: parts.get(f"{net}, phi_{_INDEX}") for net in {task["net"] for task in tasks}})
     classes = [f"{_task_name(task)}: {_course(task)}" for task in _class_tasks(numbers)]
-    why = "" if any(not reason for reason in reasons) else reasons[0]
-    meaning = "largest fall of the accuracy to the end"
-    yield judged("some eigenfunction", holds, max(judged_falls), meaning, *notes, *classes, unless=why)
+    meaning, why = "largest fall of the accuracy to the end", not_judged(reasons)
+    holds, largest = any_holds(*parts.values(), example), max(filter(math.isfinite, falls), default=math.nan)
+    yield judged("some eigenfunction", holds, largest, meaning, *notes, *classes, unless=why)
 
 
 FIGURES = (

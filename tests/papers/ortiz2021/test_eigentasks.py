@@ -9,8 +9,8 @@ from ntk_repro.papers.presets import load_figure_preset
 
 FALLING = [0.9, 0.8, 0.7, 0.6]
 CURVES: dict[str, Any] = {
-    "index": [2, 11, 51, 101], "seeds": [0], "data": "cifar10", "width": 1.0, "n_train": 50000, "n_test": 10000,
-    "all_images": True, "epochs": 100, "majority_rate": [0.5] * 4,
+    "index": [2, 11, 51, 101], "seeds": [0], "data": "cifar10", "width": 1.0, "residual_scale_init": 0.0,
+    "n_train": 50000, "n_test": 10000, "epochs": 100, "baseline_epochs": 200, "majority_rate": [0.5] * 4,
     "by_seed": {
         "network": [FALLING], "network_train": [[0.95, 0.9, 0.85, 0.8]],
         "linearized": [[0.97, 0.9, 0.85, 0.75]], "linearized_train": [[0.98, 0.95, 0.95, 0.9]],
@@ -27,10 +27,27 @@ METRICS = {
 }
 
 
-def found(start: str, figure: str = "fig2", net: str = "mlp", rows: dict | None = None, **changes: Any):
-    """The verdicts of the claim whose statement begins so, on one network; `rows` replace accuracies by seed."""
+SETTINGS = {"fig12": {"data": "mnist", "n_train": 60000}}
+
+
+def found(
+    start: str, figure: str = "fig2", net: str = "mlp", rows: dict | None = None, noise: float = 0, **changes: Any
+):
+    """The verdicts of the claim whose statement begins so, on one network.
+
+    `rows` replace accuracies by seed; with noise there are three seeds that far apart, in network and linearization
+    independently.
+    """
     by_seed = {name: row for name, row in {**CURVES["by_seed"], **(rows or {})}.items() if row is not None}
-    numbers = {"nets": {net: {**CURVES, "by_seed": by_seed, **changes}}}
+    settings = {**CURVES, **SETTINGS.get(figure, {}), **changes}
+    if noise:
+        shifts = {name: (0, 1, -1) if "linearized" in name else (1, 0, -1) for name in by_seed}
+        by_seed = {
+            name: [(np.array(row[0], float) + noise * shift).tolist() for shift in shifts[name]]
+            for name, row in by_seed.items()
+        }
+        settings["seeds"] = [0, 1, 2]
+    numbers = {"data_label": "a JPEG copy", "nets": {net: {**settings, "by_seed": by_seed}}}
     (claim,) = (claim for claim in FIGURES[f"ortiz2021/{figure}"].claims if claim.statement.startswith(start))
     return evaluate([claim], numbers)
 
@@ -42,34 +59,47 @@ def holds(*arguments: Any, **options: Any) -> bool | None:
 
 @pytest.mark.parametrize("figure", ["fig2", "fig11", "fig12"])
 @pytest.mark.parametrize(
-    ("accuracies", "n_test", "verdict"),
+    ("accuracies", "noise", "verdict"),
     [
-        (FALLING, 10000, True),
-        (FALLING[::-1], 10000, False),
-        ([0.9, 0.8, 0.7, 0.85], 10000, False),  # four of six pairs in order
-        ([0.9, 0.8, 0.7, 0.702], 10000, True),  # the last two differ by noise only, and do not count
-        ([0.51, 0.50, 0.49, 0.50], 400, None),
-        ([0.9, 0.8, None, None], 10000, None),  # one pair
+        (FALLING, 0, True),
+        (FALLING[::-1], 0, False),
+        ([0.9, 0.8, 0.7, 0.85], 0, False),  # four of six pairs in order
+        ([0.9, 0.8, 0.7, 0.702], 0, True),  # the last two differ by noise only, and do not count
+        ([0.51, 0.50, 0.49, 0.50], 0.01, None),
+        ([0.9, 0.8, None, None], 0, None),  # one pair
     ],
 )
-def test_accuracies_fall_in_the_pairs_that_noise_cannot_turn(figure, accuracies, n_test, verdict):
+def test_accuracies_fall_in_the_pairs_that_noise_cannot_turn(figure, accuracies, noise, verdict):
     for model in ("network", "linearized"):
         rows = {model: [accuracies]}
-        assert holds(f"{model} accuracy", figure, rows=rows, n_test=n_test) is verdict
+        assert holds(f"{model} accuracy", figure, rows=rows, noise=noise) is verdict
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"data": "fashion_mnist"}, "fashion_mnist, not CIFAR-10"),
-        ({"width": 0.125}, "width 0.125"),
-        ({"rows": {"network_train": [[0.5, 0.5, 0.52, 0.9]]}, "n_train": 1000}, "in 3 of 4 tasks its training"),
+        ({"data": "mnist"}, "data mnist, not cifar10"),
+        ({"n_train": 10000}, "training images 10,000, not 50,000"),
+        ({"n_test": 2000}, "test images 2,000, not 10,000"),
+        ({"epochs": 50}, "epochs 50, not 100"),
+        ({"width": 0.125}, "width 0.125, not 1"),
+        ({"net": "resnet18", "residual_scale_init": 1.0}, "residual scale 1.0, not 0"),
+        ({"net": "mine"}, "mine is none of the paper's networks"),
+        ({"rows": {"network_train": [[0.5, 0.5, 0.501, 0.9]]}}, "in 3 of 4 tasks its training"),
     ],
 )
-def test_other_data_widths_and_trainings_that_did_not_learn_are_not_judged(changes, why):
-    (row,) = found("network accuracy", **changes)
+@pytest.mark.parametrize("accuracies", [FALLING, FALLING[::-1]])
+def test_other_settings_and_trainings_that_did_not_learn_are_not_judged_in_either_direction(changes, why, accuracies):
+    rows = {"network": [accuracies], **changes.get("rows", {})}
+    (row,) = found("network accuracy", **{**changes, "rows": rows})
     assert row["holds"] is None
     assert f"not judged: {why}" in row["note"]
+
+
+def test_figure_12_is_about_all_of_mnist_alone():
+    assert holds("network accuracy", "fig12", "lenet") is True
+    for other in ({"data": "cifar10", "n_train": 50000}, {"n_train": 10000}, {"data": "mnist5k"}, {"epochs": 20}):
+        assert holds("network accuracy", "fig12", "lenet", **other) is None
 
 
 def test_several_seeds_decide_by_their_spread():
@@ -80,34 +110,35 @@ def test_several_seeds_decide_by_their_spread():
 
 
 @pytest.mark.parametrize(
-    ("linearized", "n_test", "verdict"),
+    ("linearized", "verdict"),
     [
-        ([0.97, 0.9, 0.85, 0.75], 10000, True),
-        ([0.75, 0.85, 0.9, 0.97], 10000, False),
-        ([0.8, 0.801, 0.802, 0.799], 10000, None),  # no order in the linearization
+        ([0.97, 0.9, 0.85, 0.75], True),
+        ([0.75, 0.85, 0.9, 0.97], False),
+        ([0.8, 0.801, 0.802, 0.799], None),  # no order in the linearization
     ],
 )
-def test_network_and_linearization_find_the_same_tasks_harder(linearized, n_test, verdict):
-    assert holds("network and lin", rows={"linearized": [linearized]}, n_test=n_test) is verdict
+@pytest.mark.parametrize("figure", ["fig2", "fig11", "fig12"])
+def test_network_and_linearization_find_the_same_tasks_harder(figure, linearized, verdict):
+    assert holds("network and lin", figure, rows={"linearized": [linearized]}) is verdict
 
 
 @pytest.mark.parametrize(
-    ("lead", "n_test", "much", "clear"),
+    ("lead", "noise", "much", "clear"),
     [
-        ([0.07, 0.1, 0.15, 0.15], 10000, True, True),
-        ([0.03, 0.03, 0.03, 0.03], 10000, False, True),
-        ([0.005, 0.01, 0.01, 0.005], 10000, False, False),
-        ([0.07, 0.1, 0.15, -0.06], 10000, False, False),  # far behind at one task
-        ([0.07, 0.1, 0.15, -0.005], 10000, True, True),  # a tie at one
-        ([0.06, 0.05, 0.04, 0.05], 400, None, True),
-        ([0.02, 0.02, 0.01, 0.02], 400, False, None),
+        ([0.07, 0.1, 0.15, 0.15], 0, True, True),
+        ([0.03, 0.03, 0.03, 0.03], 0, False, True),
+        ([0.005, 0.01, 0.01, 0.005], 0, False, False),
+        ([0.07, 0.1, 0.15, -0.06], 0, True, True),  # behind at one task, which is not what the paper speaks of
+        ([0.07, 0.1, 0.15, -0.3], 0, False, False),
+        ([0.07, 0.06, 0.06, 0.07], 0.01, None, True),
+        ([0.01, 0.0, 0.01, 0.0], 0.01, False, None),
     ],
 )
-def test_how_far_the_linearization_is_ahead(lead, n_test, much, clear):
+def test_how_far_the_linearization_is_ahead(lead, noise, much, clear):
     rows = {"linearized": [np.add(FALLING, lead).tolist()]}
-    assert holds("on eigenfunctions", rows=rows, n_test=n_test) is much
-    assert holds("with Adam", "fig11", rows=rows, n_test=n_test) is clear
-    assert holds("on MNIST the MLP", "fig12", rows=rows, n_test=n_test, data="mnist") is clear
+    assert holds("on eigenfunctions", rows=rows, noise=noise) is much
+    assert holds("with Adam", "fig11", rows=rows, noise=noise) is clear
+    assert holds("on MNIST the MLP", "fig12", rows=rows, noise=noise) is clear
     assert found("on MNIST the MLP", "fig12", "lenet", rows=rows) == []
 
 
@@ -124,48 +155,72 @@ def test_alignment_ranks_the_tasks_with_the_classes_among_them():
     assert [row["holds"] for row in found(start)] == [True, False]  # the linearization's 75 % on well aligned classes
     better = {"baseline_linearized": [0.95]}
     assert [row["holds"] for row in found(start, rows=better)] == [True, True]
-    assert [row["holds"] for row in found(start, rows=better, n_test=20)] == [None, None]
+    assert [row["holds"] for row in found(start, rows=better, noise=0.1)] == [None, None]
     assert [row["holds"] for row in found(start, baseline_alignment=None)] == [None, None]
+    assert [row["holds"] for row in found(start, rows=better, baseline_epochs=100)] == [None, None]
+
+
+def test_the_classes_are_out_of_order_even_where_all_eigenfunctions_are_in_it():
+    """Of 18 tasks and the classes, 162 of 171 pairs are in order; of the classes' own, 9 of 18."""
+    values = np.linspace(0.99, 0.6, 18)
+    tasks: dict[str, Any] = {"index": [*range(2, 20)], "alignment": np.linspace(18, 1, 18).tolist()}
+    tasks |= {"majority_rate": [0.5] * 18, "baseline_alignment": 20.0}
+    rows = {f"{model}{part}": [values.tolist()] for model in ("network", "linearized") for part in ("", "_train")}
+    rows |= {f"baseline_{model}": [float(values[8] + values[9]) / 2] for model in ("network", "linearized")}
+    assert [row["holds"] for row in found("the alignment of the labels", rows=rows, **tasks)] == [False, False]
+    best = {f"baseline_{model}": [1.0] for model in ("network", "linearized")}
+    assert [row["holds"] for row in found("the alignment of the labels", rows=rows | best, **tasks)] == [True, True]
+    unordered = {f"{model}": [values[::-1].tolist()] for model in ("network", "linearized")}
+    rows |= best | unordered
+    assert [row["holds"] for row in found("the alignment of the labels", rows=rows, **tasks)] == [False, False]
 
 
 @pytest.mark.parametrize(
-    ("gap", "n_test", "verdict"),
+    ("gap", "noise", "verdict"),
     [
-        ([0.01, 0.05, 0.1, 0.2], 10000, True),
-        ([0.2, 0.1, 0.05, 0.01], 10000, False),
-        ([0.01, 0.02, 0.01, 0.02], 400, None),
+        ([0.01, 0.05, 0.1, 0.2], 0, True),
+        ([0.2, 0.1, 0.05, 0.01], 0, False),
+        ([0.01, 0.02, 0.01, 0.02], 0.01, None),
     ],
 )
-def test_the_generalization_gap_grows_with_the_index(gap, n_test, verdict):
+def test_the_generalization_gap_grows_with_the_index(gap, noise, verdict):
     for model, start in (("linearized", "the kernel's gen"), ("network", "the network overfits")):
         rows = {model: [FALLING], f"{model}_train": [np.add(FALLING, gap).tolist()]}
-        assert holds(start, rows=rows, n_test=n_test) is verdict
-
-
-def test_a_training_that_stopped_early_cannot_refute_overfitting():
-    rows = {"network_train": [np.add(FALLING, [0.2, 0.1, 0.05, 0.01]).tolist()]}
-    (row,) = found("the network overfits", rows=rows, network_final_loss=[[0.001, 0.1, 0.2, 0.3]])
-    assert row["holds"] is None
-    assert "not trained to the end" in row["note"]
+        assert holds(start, rows=rows, noise=noise) is verdict
 
 
 @pytest.mark.parametrize(
-    ("lead", "n_test", "verdict"),
-    [([0.1, 0.1, 0, 0], 10000, True), ([0, 0, 0, -0.1], 10000, False), ([0.1, 0.02, 0.02, 0], 400, None)],
-)
-def test_two_tasks_on_which_the_network_is_worse(lead, n_test, verdict):
-    assert holds("there are two", rows={"linearized": [np.add(FALLING, lead).tolist()]}, n_test=n_test) is verdict
-    assert holds("there are two", data="digits") is None
+    ("lead", "noise", "verdict"),
+    [([0.1, 0.1, 0, 0], 0, True), ([-0.1] * 4, 0, False), ([0.1, -0.1, -0.1, -0.1], 0, False),
+     ([0.1, 0.02, 0.02, 0], 0.01, None)],
+)  # fmt: skip
+def test_two_tasks_on_which_the_network_is_worse(lead, noise, verdict):
+    start, rows = "there are two", {"linearized": [np.add(FALLING, lead).tolist()]}
+    one = holds(start, rows=rows, noise=noise)
+    assert one is (None if verdict is False else verdict)  # another network may have them
+    if noise:
+        return
+    curves = {**CURVES, "by_seed": {**CURVES["by_seed"], **rows}}
+    behind = {**CURVES, "by_seed": {**CURVES["by_seed"], "linearized": [np.subtract(FALLING, 0.05).tolist()]}}
+    (claim,) = (claim for claim in FIGURES["ortiz2021/fig2"].claims if claim.statement.startswith(start))
+    nets = {"mlp": curves, "lenet": behind, "resnet18": behind}
+    assert evaluate([claim], {"nets": nets})[0]["holds"] is verdict
+    nets["resnet18"] = {**behind, "width": 0.125}
+    assert evaluate([claim], {"nets": nets})[0]["holds"] is (True if verdict else None)
+    assert holds(start, data="digits") is None
 
 
 @pytest.mark.parametrize(
-    ("classes", "n_test", "verdict"),
-    [([0.85, 0.75], 10000, True), ([0.75, 0.85], 10000, False), ([0.85, 0.83], 400, None), (None, 10000, None)],
-)
-def test_the_task_decides_who_is_ahead(classes, n_test, verdict):
+    ("classes", "noise", "verdict"),
+    [([0.85, 0.75], 0, True), ([0.85, 0.82], 0, False), ([0.75, 0.85], 0, False), ([0.85, 0.8], 0, None),
+     (None, 0, None)],
+)  # fmt: skip
+def test_the_task_decides_who_is_far_ahead(classes, noise, verdict):
     rows = dict(zip(("baseline_network", "baseline_linearized"), [[one] for one in classes or [None] * 2], strict=True))
     rows = rows if classes else dict.fromkeys(rows)
-    assert holds("which of the two", rows=rows, n_test=n_test) is verdict
+    rows = {**rows, "linearized": [np.add(FALLING, [0.09, 0.1, 0.1, 0.1]).tolist()]}
+    assert holds("which of the two", rows=rows, noise=noise) is verdict
+    assert holds("which of the two", rows=rows, noise=noise, baseline_epochs=100) is None
 
 
 @pytest.mark.parametrize(
@@ -203,17 +258,17 @@ def test_training_losses_are_close_to_zero(losses, settings, verdict):
 
 
 @pytest.mark.parametrize(
-    ("halfway", "n_test", "verdict"),
+    ("halfway", "noise", "verdict"),
     [
-        ([0.97, 0.9, 0.85, 0.75], 100000, True),
-        ([0.97, 0.9, 0.85, 0.65], 100000, False),
-        ([0.97, 0.9, 0.85, 0.75], 400, None),
-        (None, 10000, None),
+        ([0.97, 0.9, 0.85, 0.75], 0, True),
+        ([0.97, 0.9, 0.85, 0.65], 0, False),
+        ([0.97, 0.9, 0.85, 0.75], 0.02, None),
+        (None, 0, None),
     ],
 )
-def test_the_accuracy_of_linearizations_is_stable(halfway, n_test, verdict):
+def test_the_accuracy_of_linearizations_is_stable(halfway, noise, verdict):
     rows = {"linearized_halfway": halfway and [halfway]}
-    assert holds("100 epochs are enough for a stable", rows=rows, n_test=n_test) is verdict
+    assert holds("100 epochs are enough for a stable", rows=rows, noise=noise) is verdict
 
 
 @pytest.mark.parametrize(("overlap", "verdict"), [([0.78, 0.79] * 500, True), ([0.88] * 999 + [0.89], False)])
@@ -221,18 +276,11 @@ def test_a_sign_overlaps_its_eigenfunction(overlap, verdict):
     start, overlap = "an eigenfunction and its", overlap[1:]
     assert holds(start, sign_overlap=overlap) is verdict
     assert holds(start, sign_overlap=overlap, n_train=4000) is None
+    assert holds(start, sign_overlap=overlap[:-1]) is None
+    assert holds(start, sign_overlap=overlap, epochs=20) is verdict  # before training
     assert holds(start, sign_overlap=[*np.linspace(0.4, 1.2, 50), *[0.8] * 949]) in (True, None)
     wide = [0.0, 1.6] * 499 + [0.8]  # its interval contains a bound
     assert holds(start, sign_overlap=wide) is None
-
-
-def test_the_data_sets_are_whole():
-    assert holds("CIFAR-10 has") is True
-    assert holds("CIFAR-10 has", n_train=49999) is False
-    assert holds("CIFAR-10 has", n_train=10000, all_images=False) is None
-    assert holds("MNIST has", "fig12", data="mnist", n_train=60000) is True
-    assert holds("MNIST has", "fig12", data="mnist", n_train=50000) is False
-    assert holds("MNIST has", "fig12", data="mnist5k", n_train=4000) is None
 
 
 def test_the_sizes_of_the_networks():
@@ -253,7 +301,7 @@ def test_batch_normalization_is_deactivated():
 
 
 INDICES = [2, 300, 450, 550, 800, 1000]
-MNIST: dict[str, Any] = {"index": INDICES, "data": "mnist", "n_train": 60000, "majority_rate": [0.5] * 6}
+MNIST: dict[str, Any] = {"index": INDICES, "majority_rate": [0.5] * 6}
 
 
 def crossing(linearized: list[float | None], start: str = "on MNIST the curves", net: str = "lenet", **changes: Any):
@@ -272,6 +320,7 @@ def crossing(linearized: list[float | None], start: str = "on MNIST the curves",
         ([0.9, 0.8, 0.75, 0.65, 0.6, 0.6], 500, True),
         ([0.9, 0.65, 0.6, 0.6, 0.6, 0.6], 2 + 298 * 0.8, False),  # too early
         ([0.9, 0.8, 0.8, 0.8, 0.8, 0.8], 1000, False),  # no crossing
+        ([0.6, 0.6, 0.65, 0.75, 0.8, 0.9], 500, True),  # in the other direction
         ([None] * 6, None, None),
         ([0.9, 0.75, 0.71, 0.705, 0.69, 0.6], 550 + 250 / 3, None),  # within the noise
     ],
@@ -306,11 +355,20 @@ def test_on_mnist_the_target_decides_who_is_ahead(linearized, verdict):
         (0.6, {}, None),
         (0.65, {"epochs": 10}, None),
         (0.65, {"n_train": 2000}, None),
+        (0.65, {"baseline_epochs": 100}, None),
     ],
 )
 def test_the_axis_of_figure_11(lowest, settings, verdict):
     (row,) = found("accuracies with", "fig11", rows={"network": [[0.9, 0.8, 0.7, lowest]]}, **settings)
     assert (row["holds"], row["paper"]) == (verdict, 0.7)
+
+
+def test_the_axis_of_figure_11_has_the_baseline():
+    rows: dict[str, Any] = {"network": [[0.9, 0.85, 0.8, 0.85]], "linearized": [[0.9, 0.85, 0.85, 0.9]]}
+    for baseline, verdict in (([0.65], True), ([0.55], False)):
+        (row,) = found("accuracies with", "fig11", rows={**rows, "baseline_network": baseline})
+        assert (row["holds"], row["number"]) == (verdict, pytest.approx(baseline[0]))
+    assert holds("accuracies with", "fig11", rows={**rows, "baseline_network": None}) is None
 
 
 def metrics(start: str, figure: str, net: str, rows: dict, seeds: int = 3, **changes: Any):
@@ -366,3 +424,14 @@ def test_the_paper_trains_100_epochs_and_on_cifar2_200(figure):
         assert isinstance(config, EigentasksConfig)
         recipes = [config.resolved().recipe.epochs, config.resolved().baseline_recipe.epochs]
         assert recipes == [100, 200 if config.data == "cifar10" else 100]
+
+
+def test_printed_numbers_on_a_copy_of_the_images_name_it():
+    rows = {name: [[1.0, 2.0, 3.0, 4.0]] for name in METRICS}
+    for start, figure, net in (
+        ("an eigenfunction and its", "fig2", "mlp"),
+        ("accuracies with", "fig11", "mlp"),
+        ("LeNet's epochs", "fig14", "lenet"),
+    ):
+        (row,) = found(start, figure, net, rows)
+        assert "a JPEG copy" in row["note"]

@@ -8,6 +8,7 @@ from tests.papers.ortiz2021.verdicts import outcomes, verdicts, why
 
 def energies(*values: float, std: float | None = None, epochs: tuple[int, ...] = (0, 5, 200)) -> dict[str, Any]:
     curves: dict[str, Any] = {"epochs": [*epochs], "energy_concentration": [*values], "seeds": [0]}
+    curves |= {"width": 1.0, "residual_scale_init": 0.0, "n_train": 50000, "images": 12000, "top": 50}
     return curves if std is None else {**curves, "seeds": [0, 1, 2], "energy_concentration_std": [std] * len(values)}
 
 
@@ -19,7 +20,16 @@ def test_figure_6_a_third_of_the_missing_energy_is_gained(end, std, holds):
     nets = {"lenet": energies(0.25, 0.6, end, std=std)}
     beginning = "the energy of the CIFAR2 labels"
     assert outcomes("fig6", beginning, nets=nets) == [holds]
-    assert why("fig6", beginning, "mnist5k", nets=nets) == "mnist5k, not CIFAR2"
+    assert why("fig6", beginning, "mnist5k", nets=nets) == "data mnist5k, not cifar10"
+
+
+@pytest.mark.parametrize("beginning", ["the energy of the CIFAR2 labels", "the kernel rotates very fast"])
+@pytest.mark.parametrize("after", [(0.7, 0.83), (0.25, 0.26)])
+def test_figure_6_is_that_of_table_1_in_either_direction(beginning, after):
+    curves = energies(0.25, *after, std=0.001)
+    assert outcomes("fig6", beginning, nets={"lenet": curves}) == [after == (0.7, 0.83)]
+    for other in ({"images": 1000}, {"top": 10}, {"n_train": 4000}, {"width": 0.5}, {"epochs": [0, 5, 20]}):
+        assert outcomes("fig6", beginning, nets={"lenet": {**curves, **other}}) == [None]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +44,7 @@ def test_figure_6_half_of_it_within_five_epochs(early, std, holds):
 
 def column(**changes: Any) -> dict[str, Any]:
     settings = {"net": "mlp", "width": 1.0, "residual_scale_init": 0.0, "top": 50, "images": 12000}
-    settings |= {"epochs": 200, "train_images": 50000}
+    settings |= {"epochs": 200, "train_images": 50000, "trained_statistics": True}
     init = {"energy_init": 0.25, "energy_init_std": 0.016, "init_seeds": 10, "end_seeds": 3}
     trained = {"energy_end": 0.62, "energy_end_std": 0.01, "test_accuracy": 0.67, "test_accuracy_std": 0.004}
     trend = {"trend_images": [6000, 12000], "trend_energy": [0.28, 0.25]}
@@ -54,7 +64,9 @@ def test_table_1_every_network_has_a_row_with_or_without_training():
     columns = [column(), column(net="lenet", **UNTRAINED), *resnets, column(width=0.5)]
     assert outcomes("table1", "training greatly", columns=columns) == [True, None, True, None, None]
     assert why("table1", "training greatly", columns=columns[1:]) == "not trained"
-    assert why("table1", "training greatly", "mnist5k", columns=columns) == "mnist5k, not CIFAR2"
+    assert why("table1", "training greatly", "mnist5k", columns=columns) == "data mnist5k, not cifar10"
+    for other in ({"images": 6000}, {"top": 10}, {"epochs": 20}, {"train_images": 4000}):
+        assert outcomes("table1", "training greatly", columns=[column(**other)]) == [None]
 
 
 ROWS = {
@@ -78,7 +90,7 @@ def test_table_1_the_printed_number_is_where_a_further_run_would_be(beginning, r
     few = column(init_seeds=9, end_seeds=2)
     assert "seeds, not" in why("table1", beginning, columns=[few])
     assert why("table1", beginning, columns=[column(net="resnet18", residual_scale_init=1.0)]).startswith("residual")
-    assert verdicts("table1", beginning, "mnist5k", columns=[column()]) == []
+    assert outcomes("table1", beginning, "mnist5k", columns=[column()]) == [None]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +100,7 @@ def test_table_1_the_printed_number_is_where_a_further_run_would_be(beginning, r
         ({"top": 10}, {"the energy before", "the energy after"}, "eigenvectors 10, not 50"),
         ({"epochs": 20}, {"the energy after", "the test"}, "epochs 20, not 200"),
         ({"train_images": 10000}, {"the energy after", "the test"}, "training images 10,000, not 50,000"),
-        ({"width": 0.5}, set(ROWS), "width 0.5"),
+        ({"width": 0.5}, set(ROWS), "width 0.5, not 1"),
     ],
 )
 def test_table_1_numbers_are_compared_at_the_papers_settings_only(other, undetermined, reason):
@@ -114,10 +126,16 @@ def panel(once: list[float], spread: float = 1.0, **changes: Any) -> dict[str, A
     growth = np.repeat([once], 3, axis=0).astype(float)
     growth[:, 2] *= varying
     curves = {"alignment_before": [8.0, 4.0, 2.0, 1.0], "alignment_after": (np.array(once) * [8, 4, 2, 1]).tolist()}
-    scale = {"smallest_after": (2e7 * varying).tolist(), "largest_after": (5e8 * varying).tolist(), "images": 60000}
+    scale = {
+        "smallest_after": (2e7 * varying).tolist(),
+        "largest_after": (5e8 * varying).tolist(),
+        "n_train": 50000,
+        "n_test": 10000,
+    }
     seeds = {"growth": growth.tolist(), "gradient_norm_growth": (3.0 * SEEDS).tolist()}
     label = {"label_growth": (12.0 * SEEDS).tolist(), "energy_before": [0.2, 0.21, 0.22], "energy_after": [0.8] * 3}
-    return {**curves, **scale, **seeds, **label, "width": 1.0, "epochs": 100, **changes}
+    settings = {"width": 1.0, "residual_scale_init": 0.0, "epochs": 100, "trained_statistics": True}
+    return {**curves, **scale, **seeds, **label, **settings, **changes}
 
 
 def nets(*args: Any, net: str = "lenet", index: int = 3, **changes: Any) -> dict[str, Any]:
@@ -145,11 +163,21 @@ def test_one_seed_decides_no_alignment():
 
 @pytest.mark.parametrize(
     ("data", "net", "width", "judged"),
-    [("cifar10", "resnet18", 1.0, True), ("mnist5k", "lenet", 1.0, True), ("mnist5k", "resnet18", 1.0, False),
-     ("digits", "lenet", 1.0, False), ("cifar10", "resnet18", 0.125, False)],
+    [("cifar10", "resnet18", 1.0, True), ("mnist", "lenet", 1.0, False), ("mnist5k", "lenet", 1.0, False),
+     ("cifar10", "mine", 1.0, False), ("cifar10", "resnet18", 0.125, False)],
 )  # fmt: skip
 def test_eigenfunctions_are_those_of_the_papers_data_at_full_width(data, net, width, judged):
     assert outcomes("fig7", SPIKE, data, **nets([2, 2, 10, 2], net=net, width=width)) == [True if judged else None]
+    for other in ({"n_train": 10000}, {"n_test": 2000}, {"epochs": 30}):
+        assert outcomes("fig7", SPIKE, data, **nets([2, 2, 3, 2], net=net, width=width, **other)) == [None]
+
+
+def test_kernels_of_a_trained_resnet18_name_their_statistics():
+    for net in ("lenet", "resnet18"):
+        (row,) = verdicts("fig7", SPIKE, **nets([2, 2, 10, 2], net=net))
+        assert ("BatchNorm statistics of then" in row["note"]) == (net == "resnet18")
+        (row,) = verdicts("table1", "the energy after", columns=[column(net=net)])
+        assert ("BatchNorm statistics of then" in row["note"]) == (net == "resnet18")
 
 
 @pytest.mark.parametrize(
@@ -194,10 +222,18 @@ def test_all_alignments_grow(growth, holds):
 
 
 @pytest.mark.parametrize(
-    ("norm", "holds"), [([3.0, 3.1, 2.9], True), ([9.0, 9.1, 8.9], False), ([3.0, 4.0, 6.0], None)]
+    ("norm", "others", "holds"),
+    [
+        ([3.0, 3.1, 2.9], 2, True),
+        ([9.0, 9.1, 8.9], 2, False),
+        ([3.0, 4.0, 6.0], 2, None),
+        ([0.9, 0.91, 0.89], 1, False),  # it does not grow
+        ([0.9, 1.1, 1.0], 1, None),
+    ],
 )
-def test_the_growth_is_that_of_the_jacobian(norm, holds):
-    assert outcomes("fig7", "the growth of all", **nets([2, 2, 10, 2], gradient_norm_growth=norm)) == [holds]
+def test_the_growth_is_that_of_the_jacobian(norm, others, holds):
+    growth = [others, others, 10, others]
+    assert outcomes("fig7", "the growth of all", **nets(growth, gradient_norm_growth=norm)) == [holds]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +251,9 @@ def test_figure_16_is_in_the_range_of_the_tick_labels():
         False
     ]
     assert outcomes("fig16", beginning, **nets([2, 2, 10, 2], index=20, largest_after=[0.9e10, 1e10, 1.1e10])) == [None]
-    assert why("fig16", beginning, "mnist", **task) == "mnist, not CIFAR2"
-    few = nets([2, 2, 10, 2], index=20, images=5000)
-    assert why("fig16", beginning, **few) == "5,000 images, not 60,000"
+    (row,) = verdicts("fig16", beginning, **task, data_label="CIFAR-10 (JPEG copy)")
+    assert "CIFAR-10 (JPEG copy)" in row["note"]
+    assert why("fig16", beginning, "mnist", **task) == "data mnist, not cifar10"
+    few = nets([2, 2, 10, 2], index=20, n_train=4000)
+    assert why("fig16", beginning, **few) == "training images 4,000, not 50,000"
     assert outcomes("fig16", beginning, **nets([2, 2, 10, 2], index=200)) == []
