@@ -85,7 +85,7 @@ def _grows(numbers: Numbers, curve: str) -> Iterator[Verdict]:
     In the order of the pairs that seeds cannot turn.
     """
     for net, curves in numbers["nets"].items():
-        fits = ~np.isnan(np.array(curves["network_epochs_to_loss"], float)).any(axis=1)
+        fits = np.isfinite(np.array(curves["network_epochs_to_loss"], float).sum(axis=1))
         values, seeds = np.where(fits, np.array(curves[curve], float), np.nan), len(curves["seeds"])
         moments = zip(values, curves[f"{curve}_std"] if seeds > 1 else [None] * len(values), strict=True)
         intervals = [interval_from_moments(mean, deviation, seeds) for mean, deviation in moments]

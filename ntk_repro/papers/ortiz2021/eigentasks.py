@@ -40,7 +40,7 @@ from ntk_repro.papers.ortiz2021.curves import (
     means,
 )
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, all_hold, last_crossing, mean_and_errors, order, signed_sum
+from ntk_repro.papers.statistics import Interval, all_hold, last_crossing, mean_and_errors, number, order, signed_sum
 from ntk_repro.papers.thresholds import ABOUT, NEAR_ZERO_LOSS, ORDERED
 
 _MODELS = ("network", "linearized")
@@ -107,7 +107,10 @@ def _alignment_ranks(net: str, curves: Numbers) -> Iterator[Verdict]:
         shares = [pair.share for pair in pairs if pair.pairs]
         share = float(np.mean(shares)) if shares else math.nan
         holds = all_hold(among.holds, share >= ORDERED if len(shares) >= _PAIRS else None)
-        notes = (f"{len(shares)} of these pairs differ beyond noise", f"eigenfunctions: {among.number}, {among.note}")
+        notes = (
+            f"{len(shares)} of them differ beyond noise",
+            f"eigenfunctions: {number(among.number):.3g}, {among.note}",
+        )
         yield judged(name, holds, share, "share of the classes' pairs in order, of both", *notes, unless=unless)
 
 
@@ -181,10 +184,10 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
         note = crossing.ends(",.0f")
         holds = crossing.within((1 - ABOUT) * paper, (1 + ABOUT) * paper)
         why = _other_on_mnist(net, curves)
-        number, last = crossing.mean, max(curves["index"])
-        if number == math.inf:
-            number, note = last, f"no crossing up to index {last:,}"
-        yield judged(net, holds, number, "index of the crossing", note, unless=why, paper=paper)
+        at, last = crossing.mean, max(curves["index"])
+        if at == math.inf:
+            at, note = last, f"no crossing up to index {last:,}"
+        yield judged(net, holds, at, "index of the crossing", note, unless=why, paper=paper)
 
 
 def _redrawn_crossing(curves: Numbers) -> Interval:

@@ -140,7 +140,7 @@ def _as_printed(numbers: Numbers, row: str, meaning: str, setup: str) -> Iterato
         holds = further.low <= paper <= further.high
         if not why and holds and wide > _WIDEST[row]:
             why = f"an interval of {100 * wide:.1f} points would contradict little"
-        trained = "" if row == "energy_init" else statistics_note(column["net"], column)
+        trained = statistics_note(column["net"], column) if row == "energy_end" else ""
         notes = (note, _fewer_images(column, row), copy_note(numbers), trained)
         yield judged(_column_name(column), holds, ours, meaning, *notes, unless=why, paper=paper)
 

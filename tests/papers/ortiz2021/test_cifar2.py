@@ -37,7 +37,8 @@ def judged(beginning: str, data: str = "cifar10", **changes: Any) -> list[bool |
 def test_every_claim_holds_on_what_the_paper_says_and_is_about_its_data_and_width(claim):
     assert set(judged(claim)) == {True}
     assert why("fig5", claim, "mnist5k", nets={"mlp": curves()}) == "data mnist5k, not cifar10"
-    for other in ({"width": 0.125}, {"epochs": 100}):
+    others: list[dict[str, Any]] = [{"width": 0.125}, {"epochs": 100}]
+    for other in others:
         assert set(judged(claim, **other)) == {None}
     assert set(outcomes("fig5", claim, nets={"resnet18": curves(residual_scale_init=1.0)})) == {None}
 
@@ -111,7 +112,7 @@ def test_sizes_that_the_network_does_not_fit_are_not_compared():
     sizes: dict[str, Any] = {"size": [128, 500, 5000, 50000], "network_distance": [9.0, 1.0, 2.0, 3.0]}
     sizes |= {"network_distance_std": [0.1] * 4, "lead": seeds(0, 0, 0.03, 0.1)}
     for first, holds in ((None, True), (20.0, False)):
-        epochs = {"network_epochs_to_loss": [[first] * 3, *[[20.0] * 3] * 3]}
+        epochs: dict[str, Any] = {"network_epochs_to_loss": [[first] * 3, *[[20.0] * 3] * 3]}
         assert judged("the network's distance", **sizes, **epochs) == [holds]
 
 

@@ -1,10 +1,13 @@
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ntk_repro.nads import lemma1, separable
 from ntk_repro.papers import FIGURES, evaluate
 from ntk_repro.papers.presets import load_figure_preset
+from ntk_repro.papers.resources import printed_numbers
 
 CURVES: dict[str, Any] = {
     "index": [1, 10, 50, 200], "seeds": [0], "width": 1.0, "residual_scale_init": 0.0, "n_train": 10000,
@@ -300,3 +303,19 @@ def test_the_paper_presets_have_its_networks_and_its_data():
     averaged = {config.net for config in configs("fig10") if config.data == "cifar10"}
     assert averaged == {"lenet", "resnet18"}
     assert any(config.activation == "relu" for config in configs("theorem1"))
+
+
+def test_figure_4_trains_with_the_papers_settings():
+    setup = printed_numbers("ortiz2021")["setups"]["directions"]
+    for config in load_figure_preset(FIGURES["ortiz2021/fig4"], "paper").configs:
+        assert isinstance(config, separable.Config)
+        assert (config.train_size, config.test_size, config.epochs) == (10000, 10000, 100)
+        assert (config.epsilon, config.sigma) == (setup["epsilon"], setup["sigma"])
+        assert (config.width, config.net != "resnet18" or config.residual_scale_init == 0) == (1, True)
+
+
+def test_claims_of_initializations_have_several():
+    for preset in ("quick", "laptop", "paper"):
+        configs = load_figure_preset(FIGURES["ortiz2021/lemma1"], preset).configs
+        nets = Counter(config.net for config in configs if isinstance(config, lemma1.Config))
+        assert nets == {"mlp": 3, "lenet": 3}

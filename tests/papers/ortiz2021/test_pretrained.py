@@ -53,7 +53,7 @@ def test_figure_8_neither_is_shown_as_undetermined_with_the_reason():
 
 
 def test_figure_8_an_unstable_rate_is_the_papers_too():
-    beginning, unstable = "with the pretrained kernel alone", {"pretrained_eta_over_critical": 30.0}
+    beginning, unstable = "with the pretrained kernel alone", dict[str, Any](pretrained_eta_over_critical=30.0)
     assert judged(beginning, **unstable) == [True]
     assert judged(beginning, **unstable, pretrained_epochs_to_loss=[None]) == [False]
 
@@ -66,10 +66,12 @@ FIGURE_8 = ("the network converges", "the linearization with", "with the pretrai
 def test_figure_8_is_about_resnet18_on_phi_400_and_overfitting_about_any_network_and_eigenfunction(beginning, far):
     far_behind: dict[str, Any] = {} if far else {"network_epochs_to_loss": [50.0], "pretrained_accuracy": 0.88}
     assert judged(beginning, **far_behind) == [far]
-    for other in ({"width": 0.125}, {"residual_scale_init": 1.0}, {"n_train": 2000}, {"epochs": 20}):
+    others: list[dict[str, Any]] = [{"width": 0.125}, {"residual_scale_init": 1.0}, {"n_train": 2000}, {"epochs": 20}]
+    for other in others:
         assert judged(beginning, **far_behind, **other) == [None]
     assert judged(beginning, "mnist", **far_behind) == [None]
-    for other in ({"net": "lenet"}, {"index": 100}):
+    others = [{"net": "lenet"}, {"index": 100}]
+    for other in others:
         assert judged(beginning, **far_behind, **other) == [far if beginning == "networks overfit" else None]
 
 
@@ -187,7 +189,10 @@ def test_figure_9_some_model_gains_on_the_classes(first, second, holds):
 
 def test_figure_9_starts_at_the_usual_linearization_of_figure_8():
     """Whose accuracy is 90 %; without f(theta_0) it would be 70 %."""
-    started = {"unbiased_accuracy_by_seed": [[0.7, 0.8, 0.72, 0.7]], "unbiased_loss": [3.0, 0.2, 0.2, 0.1]}
+    started: dict[str, Any] = {
+        "unbiased_accuracy_by_seed": [[0.7, 0.8, 0.72, 0.7]],
+        "unbiased_loss": [3.0, 0.2, 0.2, 0.1],
+    }
     assert outcomes("fig9", DECAYS, tasks=[course(400, 0.9, 0.8, 0.72, 0.7, **started)]) == [True]
 
 
@@ -209,7 +214,7 @@ def test_figure_9_a_later_linearization_is_closer_to_the_network(last, holds):
 
 
 def test_figure_9_a_later_linearization_is_that_of_equation_1():
-    usual = {"biased_accuracy_by_seed": [[0.55, 0.6, 0.65, 0.69]]}
+    usual: dict[str, Any] = {"biased_accuracy_by_seed": [[0.55, 0.6, 0.65, 0.69]]}
     assert outcomes("fig9", CLOSER, tasks=[course(None, 0.55, 0.6, 0.65, 0.56, **usual)]) == [True]
 
 

@@ -3,6 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ntk_repro.papers import FIGURES
+from ntk_repro.papers.presets import load_figure_preset
 from tests.papers.ortiz2021.verdicts import outcomes, verdicts, why
 
 
@@ -257,3 +259,12 @@ def test_figure_16_is_in_the_range_of_the_tick_labels():
     few = nets([2, 2, 10, 2], index=20, n_train=4000)
     assert why("fig16", beginning, **few) == "training images 4,000, not 50,000"
     assert outcomes("fig16", beginning, **nets([2, 2, 10, 2], index=200)) == []
+
+
+@pytest.mark.parametrize("figure", ["fig7", "fig8", "fig9", "fig15", "fig16", "table1"])
+def test_the_paper_presets_have_its_residual_scale_and_all_its_images(figure):
+    """Table 1 has one network more, of scale 1."""
+    configs: Any = load_figure_preset(FIGURES[f"ortiz2021/{figure}"], "paper").configs
+    assert {(one.data, one.n_train, one.n_test, one.width) for one in configs} == {("cifar10", None, None, 1)}
+    scales = {config.residual_scale_init for config in configs}
+    assert scales == ({0, 1} if figure == "table1" else {0})
