@@ -11,16 +11,28 @@ INDICES = (2, 11, 51, 101)
 
 
 def finished_run(
-    root: Path, net="mlp", seed=0, network=None, linearized=None, epochs_to=None, l2_distance=None, **settings
+    root: Path,
+    net="mlp",
+    seed=0,
+    network=None,
+    linearized=None,
+    epochs_to=None,
+    l2_distance=None,
+    images=(4000, 1000),
+    **settings,
 ) -> RunFolder:
-    """By default both accuracies fall, the linearization is ahead, and the training metrics grow with the index."""
+    """By default both accuracies fall, the linearization is ahead, and the training metrics grow with the index.
+
+    `images` are those for training and for testing.
+    """
     config = EigentasksConfig(net=net, seed=seed, indices=INDICES, **settings).resolved()
     every = np.array(config.linearized_indices)
     curve = 0.98 - 0.002 * every if linearized is None else np.interp(every, INDICES, linearized)
     baseline = {"baseline_network_test_accuracy": 0.93 + 0.01 * seed, "baseline_linearized_test_accuracy": 0.9}
     baseline["baseline_alignment"] = 0.4
     with RunFolder.open("eigentasks", config, root=root) as folder:
-        folder.describe(provenance={"label": "MNIST (5,000 digits)", "n_train": 4000, "n_test": 1000})
+        counts = dict(zip(("n_train", "n_test"), images, strict=True))
+        folder.describe(provenance={"label": "MNIST (5,000 digits)", **counts})
         folder.finish(
             index=np.array(INDICES),
             network_test_accuracy=np.array([0.95, 0.85, 0.75, 0.65] if network is None else network),

@@ -26,7 +26,7 @@ def wide_terminal(monkeypatch):
     [(None, "holds"), pytest.param([0.5, 0.6, 0.7, 0.8], "does not hold", marks=pytest.mark.slow)],
 )
 def test_a_figure_is_drawn_from_named_runs_and_its_claims_are_shown(network, verdict, tmp_path, capsys):
-    run = finished_run(tmp_path, network=network)
+    run = finished_run(tmp_path, network=network, data="cifar10", epochs=100, images=(50000, 10000))
     main(["draw", "ortiz2021/fig2", str(run.path), "--out", str(tmp_path / "out")])
     shown = capsys.readouterr().out
     cells = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines()]
