@@ -50,6 +50,7 @@ PENDING = {
     "ortiz2021/fig7",
     "ortiz2021/fig8",
     "ortiz2021/fig9",
+    "ortiz2021/lemma1",
     "ortiz2021/table1",
     "samarin2022/fig1",
     "samarin2022/fig2",
