@@ -27,7 +27,7 @@ def run() -> dict[str, Any]:
             configs = [tracking.Config(net=net, seed=seed, **settings) for seed in range(SEEDS)]
             runs = [tracking.run(config, root=Path(folder), data=data) for config in configs]
             shares = [float(run.result()["energy_concentration"][0]) for run in runs]
-            further = student_interval(shares, predict=True)
+            further = student_interval(shares, further=1)
             found[net] = {"energies": shares, **further._asdict(), "paper": energies[net]}
             print(
                 f"{net}: {further.mean:.1%} ({', '.join(f'{share:.1%}' for share in shares)}); a further run between "

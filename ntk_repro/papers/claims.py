@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ntk_repro.papers.statistics import Number, Values, order
+from ntk_repro.papers.statistics import Interval, Number, Values, order
 from ntk_repro.papers.thresholds import ORDERED
 
 Numbers = Mapping[str, Any]
@@ -122,6 +122,42 @@ def in_order(
     count = len(y) * (len(y) - 1) // 2
     pairs = f"{found.pairs} of {count} pairs differ beyond noise"
     return judged(subject, holds, found.share, f"share of pairs in order, {meaning}", *notes, pairs, unless=unless)
+
+
+def as_printed(
+    subject: str,
+    ours: Interval,
+    paper: float,
+    widest: float,
+    meaning: str,
+    *notes: str,
+    rounding: float,
+    seeds: int = 3,
+    unless: str = "",
+) -> Verdict:
+    """The verdict on whether a share that the paper prints lies where that of further seeds of ours would.
+
+    The two are not compared where `unless` says that our settings are others.
+
+    Args:
+        subject: as in `Verdict`.
+        ours: of as many `further` seeds as the paper's is the mean of, see `student_interval`.
+        paper: the printed share.
+        widest: half-width of the interval beyond which a number inside shows little, and leaves it undetermined.
+        meaning: as in `Verdict`.
+        *notes: as in `judged`.
+        rounding: half a unit of the printed share's last digit.
+        seeds: how many seeds it needs.
+        unless: as in `judged`.
+    """
+    half = ours.high - ours.mean
+    holds = abs(paper - ours.mean) <= half + rounding
+    few = f"{ours.seeds} seed{'s' * (ours.seeds != 1)}, fewer than {seeds}" if ours.seeds < seeds else ""
+    wide = f"further seeds may lie {100 * half:.2g} points away, which would contradict little"
+    why = unless or few or (wide if holds and half > widest else "")
+    note = f"further seeds lie within {100 * half:.2g} points, by {ours.seeds} of ours" if math.isfinite(half) else ""
+    shown = None if unless else paper
+    return judged(subject, holds, ours.mean, meaning, note, *notes, unless=why, paper=shown)
 
 
 def evaluate(claims: Iterable[Claim], numbers: Numbers, *, kept: bool = False) -> list[dict[str, Any]]:

@@ -174,12 +174,13 @@ def any_holds(*verdicts: bool | None) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
 
 
-def student_interval(values: Values, *, predict: bool = False, of: int = 1, complete: bool = False) -> Interval:
+def student_interval(values: Values, *, further: int = 0, of: int = 1, complete: bool = False) -> Interval:
     """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
-        predict: whether the interval is that of one further seed, for a number that a paper prints of a single run.
+        further: where above 0, the interval is that of the mean of so many further seeds (a prediction interval), for a
+            number that a paper prints of so many runs.
         of: how many intervals are looked at for one that decides; each is then wider (Bonferroni).
         complete: whether there is no interval where the value of a seed is missing, because what is missing, such as
             a training that diverged, counts against the statement.
@@ -192,18 +193,17 @@ def student_interval(values: Values, *, predict: bool = False, of: int = 1, comp
     if not len(finite) or (complete and len(finite) < len(values)):
         return Interval(math.nan, math.nan, math.nan, 0)
     deviation = float(finite.std(ddof=1)) if len(finite) > 1 else None
-    return interval_from_moments(float(finite.mean()), deviation, len(finite), predict=predict, of=of)
+    return interval_from_moments(float(finite.mean()), deviation, len(finite), further=further, of=of)
 
 
-def interval_from_moments(
-    mean: float, deviation: Number, seeds: int, *, predict: bool = False, of: int = 1
-) -> Interval:
+def interval_from_moments(mean: float, deviation: Number, seeds: int, *, further: int = 0, of: int = 1) -> Interval:
     """`student_interval` of seeds of which mean and standard deviation are known; without ends for a single one."""
     from scipy.stats import t
 
     half = math.nan
     if seeds > 1 and deviation is not None:
-        half = float(deviation * math.sqrt(predict + 1 / seeds) * t.ppf(1 - 0.025 / of, seeds - 1))
+        variance = 1 / seeds + (1 / further if further else 0)
+        half = float(deviation * math.sqrt(variance) * t.ppf(1 - 0.025 / of, seeds - 1))
     return Interval(mean, mean - half, mean + half, seeds)
 
 

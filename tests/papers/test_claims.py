@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from ntk_repro.papers.claims import Verdict, cells, claim, evaluate, in_order, judged, tally
+from ntk_repro.papers.claims import Verdict, as_printed, cells, claim, evaluate, in_order, judged, tally
+from ntk_repro.papers.statistics import Interval
 
 
 def test_a_verdict_that_cannot_be_decided_is_none_and_says_why_after_its_notes():
@@ -29,6 +30,25 @@ def test_verdicts_are_shown_and_counted_in_one_way():
     assert [cells(row)["number"] for row in rows] == ["0.702", "-2", ""]
     assert (tally(rows), tally(rows, "")) == ("1 of 3 claims hold, 1 undetermined", "1 of 3, 1 undetermined")
     assert tally(rows[:2]) == "1 of 2 claims hold"
+
+
+@pytest.mark.parametrize(
+    ("ours", "paper", "options", "holds", "why"),
+    [
+        (Interval(0.25, 0.24, 0.26, 3), 0.26, {}, True, ""),
+        (Interval(0.25, 0.24, 0.26, 3), 0.262, {}, False, ""),
+        (Interval(0.25, 0.24, 0.26, 3), 0.262, {"rounding": 0.005}, True, ""),
+        (Interval(0.25, 0.2, 0.3, 3), 0.26, {}, None, "not judged: further seeds may lie 5 points away"),
+        (Interval(0.25, 0.2, 0.3, 3), 0.36, {}, False, ""),
+        (Interval(0.25, 0.24, 0.26, 3), 0.26, {"seeds": 10}, None, "not judged: 3 seeds, fewer than 10"),
+        (Interval(0.25, math.nan, math.nan, 1), 0.9, {}, None, "not judged: 1 seed, fewer than 3"),
+        (Interval(0.25, 0.24, 0.26, 3), 0.9, {"unless": "width 0.5"}, None, "not judged: width 0.5"),
+    ],
+)
+def test_a_printed_number_is_where_further_seeds_would_be(ours, paper, options, holds, why):
+    verdict = as_printed("mlp", ours, paper, 0.03, "energy", **{"rounding": 0.0, **options})
+    assert (verdict.holds, verdict.paper) == (holds, None if "unless" in options else paper)
+    assert why in verdict.note if why else "not judged" not in verdict.note
 
 
 @pytest.mark.parametrize(

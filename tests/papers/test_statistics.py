@@ -137,9 +137,9 @@ def test_an_interval_that_contains_the_limit_decides_nothing(low, high, above, b
 def test_an_interval_of_seeds_is_also_that_of_their_moments():
     values = [0.1, 0.4, 0.35, 0.2]
     moments = float(np.mean(values)), float(np.std(values, ddof=1)), 4
-    for predict, of in ((False, 1), (True, 1), (False, 3)):
-        from_moments = interval_from_moments(*moments, predict=predict, of=of)
-        assert from_moments == pytest.approx(student_interval(values, predict=predict, of=of))
+    for further, of in ((0, 1), (1, 1), (5, 1), (0, 3)):
+        from_moments = interval_from_moments(*moments, further=further, of=of)
+        assert from_moments == pytest.approx(student_interval(values, further=further, of=of))
     assert math.isnan(interval_from_moments(0.5, None, 1).low)
 
 
@@ -176,11 +176,12 @@ def test_an_interval_without_ends_decides_nothing():
     assert (exact.above(), exact.below(), exact.within(0.5, 0.5)) == (True, False, True)
 
 
-def test_the_prediction_interval_contains_one_further_seed_nineteen_times_in_twenty():
+@pytest.mark.parametrize("further", [1, 4])
+def test_the_prediction_interval_contains_the_mean_of_further_seeds_nineteen_times_in_twenty(further):
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(4000, 6))
-    found = [student_interval(row[:5], predict=True) for row in values]
-    covered = np.mean([one.low <= row[5] <= one.high for one, row in zip(found, values, strict=True)])
+    values = rng.normal(size=(4000, 5 + further))
+    found = [student_interval(row[:5], further=further) for row in values]
+    covered = np.mean([one.low <= row[5:].mean() <= one.high for one, row in zip(found, values, strict=True)])
     assert 0.94 < covered < 0.96
 
 

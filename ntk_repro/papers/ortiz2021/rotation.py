@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, claim, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import TIMES, copy_note, other_settings, statistics_note
@@ -27,6 +27,7 @@ from ntk_repro.papers.thresholds import ALL_OTHERS, ENERGY_GROWS, FEW_EPOCHS, MO
 _ONE_SEED = 0.04
 # Of Table 1: how many seeds a prediction interval needs, and the widest that can still contradict a printed number.
 _LEAST_SEEDS = {"energy_init": 10, "energy_end": 3, "test_accuracy": 3}
+_HALF_DIGIT = 0.0005  # of a printed share
 _WIDEST = {"energy_init": 0.05, "energy_end": 0.10, "test_accuracy": 0.03}
 
 
@@ -131,18 +132,18 @@ def _as_printed(numbers: Numbers, row: str, meaning: str, setup: str) -> Iterato
         if paper is None or ours is None:
             continue
         seeds, std = column["init_seeds" if row == "energy_init" else "end_seeds"], column[f"{row}_std"]
-        why = _other_column(numbers, column, setup)
-        if not why and seeds < _LEAST_SEEDS[row]:
-            why = f"{seeds} seed{'s' * (seeds > 1)}, not {_LEAST_SEEDS[row]} or more"
-        further = interval_from_moments(ours, std, seeds, predict=True)
-        wide = further.high - further.mean
-        note = f"a further run would lie within {100 * wide:.1f} points, of {seeds} seeds" if seeds > 1 else ""
-        holds = further.low <= paper <= further.high
-        if not why and holds and wide > _WIDEST[row]:
-            why = f"an interval of {100 * wide:.1f} points would contradict little"
         trained = statistics_note(column["net"], column) if row == "energy_end" else ""
-        notes = (note, _fewer_images(column, row), copy_note(numbers), trained)
-        yield judged(_column_name(column), holds, ours, meaning, *notes, unless=why, paper=paper)
+        yield as_printed(
+            _column_name(column),
+            interval_from_moments(ours, std, seeds, further=1),
+            paper,
+            _WIDEST[row],
+            meaning,
+            *(_fewer_images(column, row), copy_note(numbers), trained),
+            rounding=_HALF_DIGIT,
+            seeds=_LEAST_SEEDS[row],
+            unless=_other_column(numbers, column, setup),
+        )
 
 
 def _fewer_images(column: Numbers, row: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, claim, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
 from ntk_repro.papers.samarin2022.gaps import (
@@ -235,14 +235,10 @@ def _printed_gaps(numbers: Numbers, figure: str) -> Iterator[Verdict]:
         departs = unlike_paper(panel, figure)
         for pair in pairs_of(panel, own=figure == "fig5"):
             if (paper := printed.get(f"{pair.width:g}")) is not None:
-                ours = student_interval(pair.gaps())
-                half = (ours.high - ours.low) / 2 * math.sqrt(1 + ours.seeds / _RUNS) + _PRINTED_DIGIT
-                holds = abs(ours.mean - paper) <= half
-                wide = "the seeds spread too far" if holds and half > max(_TOO_WIDE[0], _TOO_WIDE[1] * paper) else ""
-                why = departs or ("fewer than 3 seeds" if ours.seeds < 3 else wide)
-                note = f"a mean of {_RUNS} seeds within {100 * half:.2f} points" if math.isfinite(half) else ""
-                name, shown = subject(panel, f"x{pair.width:g}"), None if departs else paper
-                yield judged(name, holds, ours.mean, "gap in test accuracy", note, unless=why, paper=shown)
+                ours, name = student_interval(pair.gaps(), further=_RUNS), subject(panel, f"x{pair.width:g}")
+                widest = max(_TOO_WIDE[0], _TOO_WIDE[1] * paper)
+                meaning = "gap in test accuracy"
+                yield as_printed(name, ours, paper, widest, meaning, rounding=_PRINTED_DIGIT, unless=departs)
 
 
 @claim(

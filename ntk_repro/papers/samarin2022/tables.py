@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, judged
+from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, as_printed, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
@@ -20,7 +20,6 @@ Runs = Sequence[Numbers]
 """The columns of one width, one of each seed."""
 
 _BARELY = 2.0  # parameters per row (image and output) up to which they are "barely as many"; the paper's x1 has 1.02
-_LEAST_SEEDS = 3  # for a prediction interval
 _SOLVED = (1.0, 2.0, 5.0)  # widths that the paper solves, its less wide ones
 _NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
 _PARTS = {"test": "test accuracy", "train": "training accuracy"}
@@ -156,14 +155,9 @@ def _as_printed(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 def _one_printed(runs: Runs, model: str, part: str, cell: str) -> Verdict:
-    ours, paper = student_interval(list(_seeds(runs, model, part).values()), predict=True), float(cell) / 100
-    half = max(ours.high - ours.mean, _half_digit(cell))
-    why = "" if ours.seeds >= _LEAST_SEEDS else f"{ours.seeds} seeds, fewer than {_LEAST_SEEDS}"
-    if not why and half > _significant(runs[0]):
-        why = f"our seeds differ too much: one further seed lies within {100 * half:.2f} points"
-    note = f"{ours.seeds} seeds, one further within {100 * half:.3f} points" if ours.seeds >= _LEAST_SEEDS else ""
-    subject, holds = f"x{runs[0]['width']:g}, {_NAMES[model]}", abs(paper - ours.mean) <= half
-    return judged(subject, holds, ours.mean, _PARTS[part], note, unless=why, paper=paper)
+    ours, widest = student_interval(list(_seeds(runs, model, part).values()), further=1), _significant(runs[0])
+    subject, paper = f"x{runs[0]['width']:g}, {_NAMES[model]}", float(cell) / 100
+    return as_printed(subject, ours, paper, widest, _PARTS[part], rounding=_half_digit(cell))
 
 
 @_of_table("the solver attains 100 % training accuracy at x1, x2 and x5", "section 1; section 4.3; Tables 1 and 2")

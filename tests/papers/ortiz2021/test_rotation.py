@@ -90,7 +90,7 @@ def test_table_1_the_printed_number_is_where_a_further_run_would_be(beginning, r
         (found,) = verdicts("table1", beginning, columns=[column(**{name: mean, f"{name}_std": std})])
         assert (found["holds"], found["paper"], found["number"]) == (holds, printed, mean)
     few = column(init_seeds=9, end_seeds=2)
-    assert "seeds, not" in why("table1", beginning, columns=[few])
+    assert "seeds, fewer than" in why("table1", beginning, columns=[few])
     assert why("table1", beginning, columns=[column(net="resnet18", residual_scale_init=1.0)]).startswith("residual")
     assert outcomes("table1", beginning, "mnist5k", columns=[column()]) == [None]
 

@@ -189,9 +189,9 @@ def test_a_printed_gap_is_compared_with_the_prediction_of_a_mean_of_five(figure,
         assert [(row["holds"], row["paper"]) for row in rows(figure, PRINTED, found | change)] == [(None, None)] * 2
 
 
-def test_a_printed_gap_is_not_compared_with_two_seeds_or_with_other_widths():
+def test_a_printed_gap_is_not_compared_with_one_seed_or_with_other_widths():
     (one,) = rows("fig2", PRINTED, gaps("fig2", 4.67, 2, widths=(1.0, 2.0)))
-    assert (one["holds"], one["note"]) == (None, "not judged: fewer than 3 seeds")
+    assert (one["holds"], one["note"]) == (None, "not judged: 1 seed, fewer than 3")
 
 
 LOGISTIC = "at x1 the linearization is ahead of a logistic regression"
