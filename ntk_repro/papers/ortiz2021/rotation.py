@@ -90,7 +90,8 @@ def _rotates_fast(numbers: Numbers) -> Iterator[Verdict]:
         why = why or _other(numbers, net, curves)
         before, then, after = (_energies(curves, at) for at in (0, early[0] if early else 0, -1))
         gain = after.mean - before.mean
-        # (then - before) - (after - before) / 2, of three energies that are measured independently
+        # Of (then - before) - (after - before) / 2, as if the three were independent: those of a seed vary together, so
+        # that it is too wide rather than too narrow.
         half = math.hypot(*(w * (one.high - one.mean) for w, one in ((1, then), (MOST, before), (MOST, after))))
         excess = then.mean - before.mean - MOST * gain
         found = Interval(excess, excess - half, excess + half, then.seeds)
@@ -276,12 +277,11 @@ def _grow_with_the_jacobian(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _energy_of_tasks_grows(numbers: Numbers) -> Iterator[Verdict]:
     for task in _tasks(numbers):
-        before, after = (_energy_of_seeds(task.panel[f"energy_{when}"]) for when in ("before", "after"))
-        yield _energy_verdict(task.subject, before, after, task.note, unless=task.why)
-
-
-def _energy_of_seeds(values: Sequence[float]) -> Interval:
-    return _energy(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))
+        before, after = (np.array(task.panel[f"energy_{when}"], float) for when in ("before", "after"))
+        gain = student_interval((after - before) / (1 - before))
+        note = f"{before.mean():.1%} before, {after.mean():.1%} after training; {gain.ends('.0%')}, {gain.seeds} seeds"
+        meaning = "energy gained as a share of what is missing"
+        yield judged(task.subject, gain.above(ENERGY_GROWS), gain.mean, meaning, note, task.note, unless=task.why)
 
 
 @claim(

@@ -245,6 +245,12 @@ def test_the_kernel_rotates_towards_other_tasks(after, holds):
     assert outcomes("fig7", "the kernel rotates towards", **nets([2, 2, 10, 2], energy_after=after)) == [holds]
 
 
+def test_seeds_that_gain_alike_from_different_starts_decide():
+    start = np.array([0.2, 0.3, 0.5])
+    energies = {"energy_before": start.tolist(), "energy_after": (start + 0.4 * (1 - start)).tolist()}
+    assert outcomes("fig7", "the kernel rotates towards", **nets([2, 2, 10, 2], **energies)) == [True]
+
+
 def test_figure_16_is_in_the_range_of_the_tick_labels():
     beginning = "LeNet's alignments after training"
     task = nets([2, 2, 10, 2], index=20)
