@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.drawing import (
@@ -185,6 +186,8 @@ def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
     ax.set_xlabel("Training images solved for (dashed: as many as parameters that move an output)")
     ax.set_ylabel("Test error of the solver")
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     percent_axis(ax)
     if solved:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="Width", fontsize=8, title_fontsize=8)
