@@ -10,8 +10,8 @@ from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.papers.resources import printed_numbers
 
 CURVES: dict[str, Any] = {
-    "index": [1, 10, 50, 200], "seeds": [0], "width": 1.0, "residual_scale_init": 0.0, "n_train": 10000,
-    "n_test": 10000, "epochs": 100, "epsilon": 1.0, "sigma": 1.0, "not_null": 1024, "majority_rate": [0.5] * 4,
+    "index": [1, 10, 50, 120], "seeds": [0], "width": 1.0, "residual_scale_init": 0.0, "n_train": 10000,
+    "n_test": 10000, "epochs": 100, "epsilon": 1.0, "sigma": 1.0, "not_null": 131, "majority_rate": [0.5] * 4,
     "bias": [20.0],
     "by_seed": {
         "network": [[1.0, 0.9, 0.7, 0.5]], "network_train": [[1.0, 0.95, 0.9, 0.8]],
@@ -311,7 +311,13 @@ def test_figure_4_trains_with_the_papers_settings():
         assert isinstance(config, separable.Config)
         assert (config.train_size, config.test_size, config.epochs) == (10000, 10000, 100)
         assert (config.epsilon, config.sigma) == (setup["epsilon"], setup["sigma"])
-        assert (config.width, config.net != "resnet18" or config.residual_scale_init == 0) == (1, True)
+        assert config.width == 1
+
+
+def test_figure_4_has_at_paper_no_null_direction_of_resnet18():
+    (config,) = (one for one in load_figure_preset(FIGURES["ortiz2021/fig4"], "paper").configs if one.net == "resnet18")
+    assert isinstance(config, separable.Config)
+    assert (config.residual_scale_init, max(config.indices) <= CURVES["not_null"]) == (0, True)
 
 
 def test_claims_of_initializations_have_several():
