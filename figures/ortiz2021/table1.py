@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from task_runs import training
 
 from ntk_repro.papers.drawing import (
     MUTED,
@@ -91,7 +92,7 @@ def _column(group: list[RunFolder], net: str) -> dict:
         "train_images": None,
     }
     if trained:
-        column["epochs"] = trained[0].config["epochs"]
+        column |= {"epochs": trained[0].config["epochs"], **training(trained[0].config)}
         column["train_images"] = trained[0].environment.get("provenance", {}).get("n_train")
         for name, of in (("energy_end", "energy_concentration"), ("test_accuracy", "network_test_accuracy")):
             spread = mean_and_std(trained, lambda run, of=of: array(run, of)[-1])

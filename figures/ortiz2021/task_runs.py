@@ -1,6 +1,6 @@
 """Runs by the task that they were trained on, and the settings of those of a panel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,15 @@ def setup(group: Sequence[RunFolder]) -> dict[str, Any]:
     """The settings of a panel's runs that statements are about."""
     config, provenance = group[0].config, group[0].environment.get("provenance", {})
     names = ("width", "residual_scale_init", "epochs", "trained_statistics")
-    found = {name: config[name] for name in names if name in config}
+    found = {name: config[name] for name in names if name in config} | training(config)
     return {**found, **{name: provenance.get(name) for name in ("n_train", "n_test")}}
+
+
+def training(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How networks and linearizations train: by SGD whose learning rate falls linearly, where no setting says else."""
+    names = ("learning_rate", "momentum", "batch_size")
+    usual = {"optimizer": "sgd", "schedule": "linear"}
+    return {name: config.get(name, value) for name, value in usual.items()} | {name: config[name] for name in names}
 
 
 def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:

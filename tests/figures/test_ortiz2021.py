@@ -22,11 +22,23 @@ def test_figure_2_plots_what_the_runs_hold(tmp_path, numbers):
     assert mlp["baseline_accuracy"] == pytest.approx(0.93)
     assert len(mlp["all_linearized_accuracy"]) == 100
     assert (mlp["n_train"], mlp["n_test"], mlp["epochs"], mlp["baseline_epochs"]) == (4000, 1000, 20, 20)
+    assert [mlp[name] for name in ("optimizer", "schedule", "learning_rate", "batch_size")] == [
+        "sgd",
+        "linear",
+        0.05,
+        128,
+    ]
     assert mlp["by_seed"]["network"] == [mlp["network_accuracy"]]
     assert mlp["by_seed"]["baseline_network"] == [pytest.approx(0.93)]
     assert mlp["network_epochs_to_loss"] == [[3, 5, 9, None]]
     assert (mlp["alignment"], mlp["baseline_alignment"]) == (pytest.approx([1 / i for i in INDICES]), 0.4)
     assert (len(mlp["sign_overlap"]), mlp["parameters"], mlp["normalization_effect"]) == (100, 317_501, None)
+
+
+def test_a_panel_names_adam(tmp_path, numbers):
+    plotted = numbers("ortiz2021/fig11", finished_run(tmp_path, optimizer="adam", learning_rate=1e-3))
+    mlp = plotted["nets"]["mlp"]
+    assert (mlp["optimizer"], mlp["learning_rate"]) == ("adam", 1e-3)
 
 
 def test_two_versions_of_a_network_have_names_of_their_own(tmp_path, monkeypatch):

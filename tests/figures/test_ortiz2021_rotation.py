@@ -200,7 +200,7 @@ def test_table_1_takes_starts_from_all_runs_and_ends_from_those_trained(tmp_path
     assert (lenet["net"], lenet["init_seeds"], lenet["end_seeds"], lenet["images"]) == ("lenet", 3, 1, 80)
     assert (lenet["energy_init"], lenet["energy_init_std"]) == (pytest.approx(0.21), pytest.approx(0.01))
     assert (lenet["energy_end"], lenet["test_accuracy"]) == (0.6, 0.8)
-    assert (lenet["epochs"], lenet["train_images"]) == (5, 80)
+    assert (lenet["epochs"], lenet["train_images"], lenet["optimizer"], lenet["momentum"]) == (5, 80, "sgd", 0.9)
     assert (lenet["trend_images"], lenet["trend_energy"]) == ([40, 80], pytest.approx([0.31, 0.21]))
     assert [column["residual_scale_init"] for column in resnets] == [0, 1]
     assert [(column["energy_end"], column["epochs"]) for column in resnets] == [(None, None)] * 2

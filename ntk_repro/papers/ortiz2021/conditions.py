@@ -26,7 +26,7 @@ _ONE_TRAINING = math.log(1.5)
 _NETWORKS = ("mlp", "lenet", "resnet18")
 _NAMES = {
     "n_train": "training images", "n_test": "test images", "images": "images of the kernel", "top": "eigenvectors",
-    "residual_scale_init": "residual scale",
+    "residual_scale_init": "residual scale", "learning_rate": "learning rate", "batch_size": "batch size",
 }  # fmt: skip
 
 
@@ -43,7 +43,9 @@ def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
     """
     if net not in _NETWORKS:
         return f"{net} is none of the paper's networks"
-    wanted = {**printed_numbers("ortiz2021")["setups"][setup], "width": 1}
+    printed = printed_numbers("ortiz2021")
+    wanted = {**printed["setups"][setup], "width": 1}
+    wanted |= printed["trainings"].get(wanted.pop("training", ""), {})
     if net == "resnet18":
         # Not in the text, so the one of the authors' public code.
         wanted["residual_scale_init"] = 0

@@ -6,11 +6,12 @@ import pytest
 from ntk_repro.eigentasks import EigentasksConfig
 from ntk_repro.papers import FIGURES, evaluate
 from ntk_repro.papers.presets import load_figure_preset
+from tests.papers.ortiz2021.verdicts import SGD
 
 FALLING = [0.9, 0.8, 0.7, 0.6]
 CURVES: dict[str, Any] = {
     "index": [2, 11, 51, 101], "seeds": [0], "data": "cifar10", "width": 1.0, "residual_scale_init": 0.0,
-    "n_train": 50000, "n_test": 10000, "epochs": 100, "baseline_epochs": 200, "majority_rate": [0.5] * 4,
+    "n_train": 50000, "n_test": 10000, "epochs": 100, "baseline_epochs": 200, **SGD, "majority_rate": [0.5] * 4,
     "by_seed": {
         "network": [FALLING], "network_train": [[0.95, 0.9, 0.85, 0.8]],
         "linearized": [[0.97, 0.9, 0.85, 0.75]], "linearized_train": [[0.98, 0.95, 0.95, 0.9]],
@@ -27,7 +28,7 @@ METRICS = {
 }
 
 
-SETTINGS = {"fig12": {"data": "mnist", "n_train": 60000}}
+SETTINGS = {"fig11": {"optimizer": "adam", "learning_rate": 1e-3}, "fig12": {"data": "mnist", "n_train": 60000}}
 
 
 def found(
@@ -82,6 +83,11 @@ def test_accuracies_fall_in_the_pairs_that_noise_cannot_turn(figure, accuracies,
         ({"n_train": 10000}, "training images 10,000, not 50,000"),
         ({"n_test": 2000}, "test images 2,000, not 10,000"),
         ({"epochs": 50}, "epochs 50, not 100"),
+        ({"optimizer": "adam"}, "optimizer adam, not sgd"),
+        ({"schedule": "constant"}, "schedule constant, not linear"),
+        ({"learning_rate": 0.01}, "learning rate 0.01, not 0.05"),
+        ({"momentum": 0.0}, "momentum 0.0, not 0.9"),
+        ({"batch_size": 32}, "batch size 32, not 128"),
         ({"width": 0.125}, "width 0.125, not 1"),
         ({"net": "resnet18", "residual_scale_init": 1.0}, "residual scale 1.0, not 0"),
         ({"net": "mine"}, "mine is none of the paper's networks"),
@@ -94,6 +100,14 @@ def test_other_settings_and_trainings_that_did_not_learn_are_not_judged_in_eithe
     (row,) = found("network accuracy", **{**changes, "rows": rows})
     assert row["holds"] is None
     assert f"not judged: {why}" in row["note"]
+
+
+def test_figure_11_is_about_adam_at_any_learning_rate():
+    for start in ("network accuracy", "linearized accuracy", "network and lin", "with Adam"):
+        assert holds(start, "fig11") is True
+        assert holds(start, "fig11", learning_rate=0.1) is True
+        assert holds(start, "fig11", optimizer="sgd") is None
+        assert holds(start, "fig11", batch_size=32) is None
 
 
 def test_figure_12_is_about_all_of_mnist_alone():

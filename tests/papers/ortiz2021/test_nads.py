@@ -8,10 +8,11 @@ from ntk_repro.nads import lemma1, separable
 from ntk_repro.papers import FIGURES, evaluate
 from ntk_repro.papers.presets import load_figure_preset
 from ntk_repro.papers.resources import printed_numbers
+from tests.papers.ortiz2021.verdicts import SGD
 
 CURVES: dict[str, Any] = {
     "index": [1, 10, 50, 120], "seeds": [0], "width": 1.0, "residual_scale_init": 0.0, "n_train": 10000,
-    "n_test": 10000, "epochs": 100, "epsilon": 1.0, "sigma": 1.0, "not_null": 131, "majority_rate": [0.5] * 4,
+    "n_test": 10000, "epochs": 100, "epsilon": 1.0, "sigma": 1.0, **SGD, "not_null": 131, "majority_rate": [0.5] * 4,
     "bias": [20.0],
     "by_seed": {
         "network": [[1.0, 0.9, 0.7, 0.5]], "network_train": [[1.0, 0.95, 0.9, 0.8]],
@@ -66,7 +67,16 @@ def test_figure_4_speaks_of_convolutional_networks_of_full_width(start):
 
 @pytest.mark.parametrize("start", CLAIMS_OF_CNNS[:4])
 @pytest.mark.parametrize(
-    "other", [{"n_train": 1000}, {"n_test": 1000}, {"epochs": 20}, {"sigma": 2.0}, {"epsilon": 0.5}, {"not_null": 100}]
+    "other",
+    [
+        {"n_train": 1000},
+        {"n_test": 1000},
+        {"epochs": 20},
+        {"sigma": 2.0},
+        {"epsilon": 0.5},
+        {"momentum": 0.0},
+        {"not_null": 100},
+    ],
 )
 @pytest.mark.parametrize("fall", [True, False])
 def test_figure_4_is_judged_at_its_samples_and_epochs_in_neither_direction_elsewhere(start, other, fall):

@@ -5,12 +5,12 @@ import pytest
 
 from ntk_repro.papers import FIGURES
 from ntk_repro.papers.presets import load_figure_preset
-from tests.papers.ortiz2021.verdicts import outcomes, verdicts, why
+from tests.papers.ortiz2021.verdicts import SGD, outcomes, verdicts, why
 
 
 def energies(*values: float, std: float | None = None, epochs: tuple[int, ...] = (0, 5, 200)) -> dict[str, Any]:
     curves: dict[str, Any] = {"epochs": [*epochs], "energy_concentration": [*values], "seeds": [0]}
-    curves |= {"width": 1.0, "residual_scale_init": 0.0, "n_train": 50000, "images": 12000, "top": 50}
+    curves |= {"width": 1.0, "residual_scale_init": 0.0, "n_train": 50000, "images": 12000, "top": 50, **SGD}
     return curves if std is None else {**curves, "seeds": [0, 1, 2], "energy_concentration_std": [std] * len(values)}
 
 
@@ -46,7 +46,7 @@ def test_figure_6_half_of_it_within_five_epochs(early, std, holds):
 
 def column(**changes: Any) -> dict[str, Any]:
     settings = {"net": "mlp", "width": 1.0, "residual_scale_init": 0.0, "top": 50, "images": 12000}
-    settings |= {"epochs": 200, "train_images": 50000, "trained_statistics": True}
+    settings |= {"epochs": 200, "train_images": 50000, "trained_statistics": True, **SGD}
     init = {"energy_init": 0.25, "energy_init_std": 0.016, "init_seeds": 10, "end_seeds": 3}
     trained = {"energy_end": 0.62, "energy_end_std": 0.01, "test_accuracy": 0.67, "test_accuracy_std": 0.004}
     trend = {"trend_images": [6000, 12000], "trend_energy": [0.28, 0.25]}
@@ -101,6 +101,7 @@ def test_table_1_the_printed_number_is_where_a_further_run_would_be(beginning, r
         ({"images": 6000}, {"the energy before", "the energy after"}, "images of the kernel 6,000, not 12,000"),
         ({"top": 10}, {"the energy before", "the energy after"}, "eigenvectors 10, not 50"),
         ({"epochs": 20}, {"the energy after", "the test"}, "epochs 20, not 200"),
+        ({"learning_rate": 0.01}, {"the energy after", "the test"}, "learning rate 0.01, not 0.05"),
         ({"train_images": 10000}, {"the energy after", "the test"}, "training images 10,000, not 50,000"),
         ({"width": 0.5}, set(ROWS), "width 0.5, not 1"),
     ],
@@ -136,7 +137,7 @@ def panel(once: list[float], spread: float = 1.0, **changes: Any) -> dict[str, A
     }
     seeds = {"growth": growth.tolist(), "gradient_norm_growth": (3.0 * SEEDS).tolist()}
     label = {"label_growth": (12.0 * SEEDS).tolist(), "energy_before": [0.2, 0.21, 0.22], "energy_after": [0.8] * 3}
-    settings = {"width": 1.0, "residual_scale_init": 0.0, "epochs": 100, "trained_statistics": True}
+    settings = {"width": 1.0, "residual_scale_init": 0.0, "epochs": 100, "trained_statistics": True, **SGD}
     return {**curves, **scale, **seeds, **label, **settings, **changes}
 
 

@@ -6,6 +6,9 @@ from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
 
+SGD = {"optimizer": "sgd", "schedule": "linear", "learning_rate": 0.05, "momentum": 0.9, "batch_size": 128}
+
+
 def verdicts(figure: str, beginning: str, data: str = "cifar10", **numbers: Any) -> list[dict[str, Any]]:
     """Of the claim whose statement begins so."""
     (claim,) = [one for one in FIGURES[f"ortiz2021/{figure}"].claims if one.statement.startswith(beginning)]
