@@ -160,8 +160,11 @@ def test_averaged_directions_are_compared_with_the_origins_above_chance(shares, 
         ({}, True),
         ({"theorem": [1.2, 0.45]}, False),
         ({"theorem": [1.2, 0.45], "monte_carlo_error": [0.2, 0.2]}, None),
-        ({"difference_error": [0.06, 0.01]}, None),  # so large that no test would reject
-        ({"difference_error": [0.02, 0.03]}, None),
+        ({"difference_error": [0.06, 0.01]}, True),  # of the second direction alone
+        ({"difference_error": [0.06, 0.01], "theorem": [1.2, 0.49]}, True),  # a difference that noise may make
+        ({"difference_error": [0.06, 0.06]}, None),  # so large that no test would reject
+        ({"theorem": [1.08, 0.49], "difference_error": [0.025, 0.01]}, None),
+        ({"theorem": [1.2, 0.49], "difference_error": [0.025, 0.01]}, False),
     ],
 )
 def test_theorem_1_is_judged_by_its_error_bars(changes, verdict):
