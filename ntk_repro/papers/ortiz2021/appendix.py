@@ -75,7 +75,8 @@ def deactivated(numbers: Numbers) -> Iterator[Verdict]:
     for net, curves in numbers["nets"].items():
         effect = curves["normalization_effect"]
         if effect is not None:
-            yield judged(net, effect <= NEARLY_IDENTICAL, effect, "relative change of the outputs without it (RMS)")
+            unless, meaning = other_settings("network", net, curves), "relative change of the outputs without it (RMS)"
+            yield judged(net, effect <= NEARLY_IDENTICAL, effect, meaning, unless=unless)
 
 
 @claim(

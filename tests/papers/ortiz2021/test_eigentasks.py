@@ -312,6 +312,9 @@ def test_batch_normalization_is_deactivated():
     assert found("BatchNorm is") == []
     assert holds("BatchNorm is", net="resnet18", normalization_effect=1e-4) is True
     assert holds("BatchNorm is", net="resnet18", normalization_effect=0.5) is False
+    for effect in (1e-4, 0.5):
+        for other in ({"width": 0.125}, {"residual_scale_init": 1.0}):
+            assert holds("BatchNorm is", net="resnet18", normalization_effect=effect, **other) is None
 
 
 INDICES = [2, 300, 450, 550, 800, 1000]
