@@ -9,7 +9,7 @@ import numpy as np
 from ntk_repro.papers.claims import Numbers, Verdict, judged
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, Number, all_hold, any_holds, student_interval
+from ntk_repro.papers.statistics import Interval, Number, all_hold, any_holds, largest, student_interval
 from ntk_repro.papers.thresholds import LARGE, MUCH, SIGNIFICANT
 
 SIGNIFICANT_LEAD = SIGNIFICANT * GUESSING_ERROR
@@ -23,7 +23,7 @@ TIMES = math.log(MUCH)
 _ONE_TRAINING = math.log(1.5)
 
 
-_NETWORKS = ("mlp", "lenet", "resnet18")
+NETWORKS = ("mlp", "lenet", "resnet18")
 _NAMES = {
     "n_train": "training images", "n_test": "test images", "images": "images of the kernel", "top": "eigenvectors",
     "residual_scale_init": "residual scale", "learning_rate": "learning rate", "batch_size": "batch size",
@@ -33,7 +33,10 @@ _NAMES = {
 def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
     """Why a statement about trainings of a setup cannot be judged: what is not the paper's; "" where all is.
 
-    Of no setting is it known whether another value makes a statement harder or easier, so both verdicts need all.
+    Of no setting is it known whether another value makes a statement harder or easier, so both verdicts need all. Which
+    BatchNorm statistics the kernels of a trained network have is none of them: "initialization values" (appendix B) can
+    mean those before training or those that a linearization starts from. Only with the latter, which all presets have,
+    do our kernels rotate as section 4.2 says (docs/measurements.md).
 
     Args:
         setup: a name in the `setups` of printed.toml.
@@ -41,7 +44,7 @@ def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
         run: the settings, by the names in that file.
         **more: settings that `run` lacks, or has otherwise.
     """
-    if net not in _NETWORKS:
+    if net not in NETWORKS:
         return f"{net} is none of the paper's networks"
     printed = printed_numbers("ortiz2021")
     wanted = {**printed["setups"][setup], "width": 1}
@@ -62,7 +65,7 @@ def _text(value: Any) -> str:
 
 def some_network(verdicts: Mapping[str, bool | None]) -> bool | None:
     """Whether a statement is true of some network, by the verdicts on each: False only where all of the paper's are."""
-    return any_holds(*(verdicts.get(net) for net in _NETWORKS))
+    return any_holds(*(verdicts.get(net) for net in NETWORKS))
 
 
 def not_judged(reasons: Mapping[str, str]) -> str:
@@ -70,11 +73,16 @@ def not_judged(reasons: Mapping[str, str]) -> str:
     return "" if "" in reasons.values() else next(iter(reasons.values()), "no network")
 
 
+def largest_judged(changes: Mapping[str, Interval], reasons: Mapping[str, str]) -> float:
+    """The largest mean of those that no reason excludes, or of all where each is excluded."""
+    return largest([one for name, one in changes.items() if not reasons[name]] or [*changes.values()]).mean
+
+
 def statistics_note(net: str, run: Numbers) -> str:
-    """Which BatchNorm statistics the kernels of a trained ResNet18 have."""
+    """Which BatchNorm statistics the kernels of a trained ResNet18 have, where there are two readings of the text."""
     if net != "resnet18" or not run.get("trained_statistics", True):
         return ""
-    return "kernels after training with the BatchNorm statistics of then (appendix B: those of initialization)"
+    return "kernels after training with the BatchNorm statistics of then (appendix B may mean those before)"
 
 
 def copy_note(numbers: Numbers) -> str:

@@ -11,6 +11,7 @@ from ntk_repro.papers.ortiz2021.conditions import (
     SIGNIFICANT_POINTS,
     TIMES,
     epochs_note,
+    largest_judged,
     not_judged,
     other_settings,
     points,
@@ -109,6 +110,8 @@ def _pretrained_like_the_network(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _overfits_by_the_kernel(numbers: Numbers) -> Iterator[Verdict]:
     for task in numbers["tasks"]:
+        if task["index"] is None:
+            continue
         lost, behind = _sum(task, initial=1, pretrained=-1), _sum(task, initial=1, network=-1)
         # initial - pretrained - (initial - network) / 2
         excess = _sum(task, initial=1 - MOST, pretrained=-1, network=MOST)
@@ -200,16 +203,16 @@ def _improves_on_classes(numbers: Numbers) -> Iterator[Verdict]:
     tasks = _class_tasks(numbers)
     if not tasks:
         return
-    reasons, parts, notes, means = {}, {}, [], []
+    reasons, parts, notes, rises = {}, {}, [], {}
     for task in tasks:
         net, rise = task["net"], _accuracies(task, [(-1, 1), (0, -1)], of=len(tasks))
         reasons[net] = _other_task(numbers, task) or _untrained_at(task, 0, -1)
         parts[net] = None if reasons[net] else rise.above(LARGE_LEAD)
         notes.append(f"{net}: {points(rise)}" + (f" ({reasons[net]})" if reasons[net] else ""))
-        means.append(rise.mean)
-    largest = max(filter(math.isfinite, means), default=math.nan)
+        rises[net] = rise
     meaning, why = "largest rise of the accuracy to the end", not_judged(reasons)
-    yield judged("some network", some_network(parts), largest, meaning, *notes, unless=why)
+    most = largest_judged(rises, reasons)
+    yield judged("some network", some_network(parts), most, meaning, *notes, unless=why)
 
 
 @claim(
@@ -240,7 +243,7 @@ def _alignment_can_hurt(numbers: Numbers) -> Iterator[Verdict]:
     tasks = [task for task in numbers["tasks"] if task["index"] is not None]
     if not tasks:
         return
-    reasons, parts, notes, falls = {}, {}, [], []
+    reasons, parts, notes, falls = {}, {}, [], {}
     for task in tasks:
         name = _task_name(task)
         relative = [number(a) / number(b) for a, b in zip(task["label_alignment"], task["gradient_norm"], strict=True)]
@@ -249,13 +252,13 @@ def _alignment_can_hurt(numbers: Numbers) -> Iterator[Verdict]:
         parts[name] = None if reasons[name] else all_hold(growth >= MUCH, fall.above(SIGNIFICANT_LEAD))
         why = f" ({reasons[name]})" if reasons[name] else ""
         notes.append(f"{name}: alignment {growth:.2g} times, accuracy falls by {points(fall)}{why}")
-        falls.append(fall.mean)
+        falls[name] = fall
     # One task is enough. The paper's example, which all three networks would have to contradict, is phi_400.
     example = some_network({net: parts.get(f"{net}, phi_{_INDEX}") for net in {task["net"] for task in tasks}})
     classes = [f"{_task_name(task)}: {_course(task)}" for task in _class_tasks(numbers)]
     meaning, why = "largest fall of the accuracy to the end", not_judged(reasons)
-    holds, largest = any_holds(*parts.values(), example), max(filter(math.isfinite, falls), default=math.nan)
-    yield judged("some eigenfunction", holds, largest, meaning, *notes, *classes, unless=why)
+    holds, most = any_holds(*parts.values(), example), largest_judged(falls, reasons)
+    yield judged("some eigenfunction", holds, most, meaning, *notes, *classes, unless=why)
 
 
 FIGURES = (

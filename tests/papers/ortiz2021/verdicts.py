@@ -5,7 +5,6 @@ from typing import Any
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
 
-
 SGD = {"optimizer": "sgd", "schedule": "linear", "learning_rate": 0.05, "momentum": 0.9, "batch_size": 128}
 
 
