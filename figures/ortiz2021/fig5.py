@@ -73,7 +73,6 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         ax.xaxis.set_minor_locator(NullLocator())
     for ax in axes[:2]:
         ax.tick_params(labelbottom=False)
-    curves["linearized_train_accuracy"] = mean_and_std(group, "linearized_train_accuracy").mean
     curves["majority_rate"] = mean_and_std(group, "majority_rate").mean
     axes[0].axhline(float(curves["majority_rate"]), ls=":", lw=1.0, color=COLORS["chance"], label="Majority class")
     axes[2].set_xlabel("Training images")

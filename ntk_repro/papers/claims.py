@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ntk_repro.papers.statistics import Interval, Number, Values, order
+from ntk_repro.papers.statistics import Interval, Number, Order, Values, order
 from ntk_repro.papers.thresholds import ORDERED
 
 Numbers = Mapping[str, Any]
@@ -91,6 +91,11 @@ def judged(
     return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
 
 
+def is_ordered(found: Order) -> bool | None:
+    """Whether 90 % of the pairs follow the order; None where fewer than three differ beyond noise."""
+    return found.share >= ORDERED - _ROUNDING if found.pairs >= _PAIRS else None
+
+
 def in_order(
     subject: str,
     x: Values,
@@ -118,10 +123,11 @@ def in_order(
         unless: as in `judged`.
     """
     found = order(x, y, sign, errors, x_errors)
-    holds = found.share >= ORDERED - _ROUNDING if found.pairs >= _PAIRS else None
     count = len(y) * (len(y) - 1) // 2
     pairs = f"{found.pairs} of {count} pairs differ beyond noise"
-    return judged(subject, holds, found.share, f"share of pairs in order, {meaning}", *notes, pairs, unless=unless)
+    return judged(
+        subject, is_ordered(found), found.share, f"share of pairs in order, {meaning}", *notes, pairs, unless=unless
+    )
 
 
 def as_printed(

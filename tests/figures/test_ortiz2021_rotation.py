@@ -46,7 +46,6 @@ def sized(root, net="mlp", seed=0, **settings) -> RunFolder:
         size=[128, 256, 512],
         network_test_accuracy=np.array([0.6, 0.7, 0.85]) + 0.02 * seed,
         linearized_test_accuracy=[0.6, 0.65, 0.7],
-        linearized_train_accuracy=[0.9, 0.9, 0.9],
         network_distance=[1.0, 2, 3],
         linearized_distance=[1.5, 2, 2.5],
         approximation_error=np.array([0.1, 0.2, 0.4]) + 0.01 * seed,

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, in_order, is_ordered, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.appendix import (
@@ -40,12 +40,11 @@ from ntk_repro.papers.ortiz2021.curves import (
     means,
 )
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, all_hold, last_crossing, mean_and_errors, number, order, signed_sum
-from ntk_repro.papers.thresholds import ABOUT, NEAR_ZERO_LOSS, ORDERED
+from ntk_repro.papers.statistics import Interval, Order, all_hold, last_crossing, mean_and_errors, order, signed_sum
+from ntk_repro.papers.thresholds import ABOUT, NEAR_ZERO_LOSS
 
 _MODELS = ("network", "linearized")
 _MULTIPLE = 2  # tasks
-_PAIRS = 3  # that an order needs
 _REDRAWN = 2000
 
 
@@ -101,18 +100,18 @@ def _alignment_ranks(net: str, curves: Numbers) -> Iterator[Verdict]:
             [[one] for one in curves["by_seed"][f"baseline_{model}"]], curves["n_test"]
         )
         unless = _other(net, curves) or _other_baseline(curves) or hardly_trained(curves, model)
-        among = in_order(name, curves["alignment"], values, +1, errors, meaning)
+        among = order(curves["alignment"], values, +1, errors)
         # Their pairs are few among all, and with them a share of their own.
         tasks = zip(curves["alignment"], values, errors, strict=True)
         pairs = [order([one, classes], [value, baseline], +1, [noise, error]) for one, value, noise in tasks]
         shares = [pair.share for pair in pairs if pair.pairs]
-        share = float(np.mean(shares)) if shares else math.nan
-        holds = all_hold(among.holds, share >= ORDERED if len(shares) >= _PAIRS else None)
+        own = Order(float(np.mean(shares)) if shares else math.nan, len(shares))
+        holds = all_hold(is_ordered(among), is_ordered(own))
         notes = (
-            f"{len(shares)} of them differ beyond noise",
-            f"eigenfunctions: {number(among.number):.3g}, {among.note}",
+            f"{own.pairs} of them differ beyond noise",
+            f"eigenfunctions: {among.share:.3g} of {among.pairs} that do",
         )
-        yield judged(name, holds, share, "share of the classes' pairs in order, of both", *notes, unless=unless)
+        yield judged(name, holds, own.share, "share of the classes' pairs in order, of both", *notes, unless=unless)
 
 
 @claim(
