@@ -1,7 +1,7 @@
 """Statistics of few numbers: trends, power laws, intervals and what they decide, and the noise of an accuracy."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -167,6 +167,20 @@ class Interval(NamedTuple):
 def all_hold(*verdicts: bool | None) -> bool | None:
     """True where all of several verdicts are, False where one is not; None else."""
     return False if False in verdicts else None if None in verdicts else True
+
+
+def all_hold_jointly(decide: Callable[[int], Sequence[bool | None]]) -> bool | None:
+    """`all_hold` of verdicts that intervals decide, as any one of them may refute by chance.
+
+    They hold by the interval of each, and are refuted by one that allows for the choice among all.
+
+    Args:
+        decide: the verdicts, for an `of` of `student_interval`.
+    """
+    alone = decide(1)
+    if False not in alone:
+        return all_hold(*alone)
+    return False if False in decide(len(alone)) else None
 
 
 def any_holds(*verdicts: bool | None) -> bool | None:

@@ -9,6 +9,7 @@ from scipy import stats
 from ntk_repro.papers.statistics import (
     Interval,
     all_hold,
+    all_hold_jointly,
     any_holds,
     deviation_interval,
     interval_from_moments,
@@ -158,6 +159,19 @@ def test_verdicts_are_joined_by_all_and_by_any():
         ((False, False), False, False),
     ):
         assert (all_hold(*verdicts), any_holds(*verdicts)) == (every, some)
+
+
+@pytest.mark.parametrize(
+    ("alone", "chosen", "verdict"),
+    [
+        ([True, True], [None, None], True),  # both by their own intervals
+        ([True, None], [None, None], None),
+        ([True, False], [None, False], False),
+        ([True, False], [None, None], None),  # one of two may fail by chance
+    ],
+)
+def test_one_of_several_refutes_only_beyond_the_choice_among_them(alone, chosen, verdict):
+    assert all_hold_jointly({1: alone, 2: chosen}.__getitem__) is verdict
 
 
 def test_the_largest_of_several_is_above_where_one_is_and_below_where_all_are():

@@ -7,9 +7,9 @@ import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.ortiz2021.conditions import SIGNIFICANT_LEAD, SIGNIFICANT_POINTS, copy_note, other_settings
-from ntk_repro.papers.ortiz2021.curves import means
+from ntk_repro.papers.ortiz2021.curves import lead
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.statistics import Interval, all_hold, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold_jointly, student_interval
 from ntk_repro.papers.thresholds import MUCH, NEAR_ZERO_LOSS, NEARLY_IDENTICAL, PRINTED_SHARE
 
 
@@ -19,8 +19,7 @@ from ntk_repro.papers.thresholds import MUCH, NEAR_ZERO_LOSS, NEARLY_IDENTICAL, 
     over="nets", place="appendix A",
 )  # fmt: skip
 def close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
-    """Of each network."""
-    # The largest over tasks, by seeds.
+    """On the largest loss over tasks, by seeds."""
     worst = student_interval(np.array(curves["network_final_loss"], float).max(axis=1), complete=True)
     holds = worst.below(NEAR_ZERO_LOSS)
     if worst.seeds == 1:  # whose noise is taken to be a factor of 2
@@ -36,19 +35,18 @@ def close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
     over="nets", place="appendix A",
 )  # fmt: skip
 def stable(net: str, curves: Numbers) -> Iterator[Verdict]:
-    """Of each linearization."""
+    """On the change of every task's accuracy, of the same seeds and images halfway and at the end."""
     if "linearized_halfway" not in curves["by_seed"]:
         yield judged(net, None, math.nan, "", unless="trained in weight space, where no accuracy on the way is kept")
         return
-    models = ("linearized_halfway", "linearized")
-    halfway, end = (means(curves, model) for model in models)
-    parts, moved = [], end.values - halfway.values
-    for change, *errors in zip(moved, halfway.errors, end.errors, strict=True):
-        half = 2 * math.hypot(*errors)
-        parts.append(Interval(change, change - half, change + half, 1).within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD))
-    largest = np.abs(moved).max()
+
+    def changes(of: int) -> list[Interval]:
+        return [lead(curves, "linearized", "linearized_halfway", [at], of=of) for at in range(len(curves["index"]))]
+
+    holds = all_hold_jointly(lambda of: [one.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD) for one in changes(of)])
+    furthest = np.abs([change.mean for change in changes(1)]).max()
     meaning = "largest change of a task's accuracy in the second half of the epochs"
-    yield judged(net, all_hold(*parts), largest, meaning, unless=other_settings("eigenfunctions", net, curves))
+    yield judged(net, holds, furthest, meaning, unless=other_settings("eigenfunctions", net, curves))
 
 
 @claim(
@@ -56,7 +54,7 @@ def stable(net: str, curves: Numbers) -> Iterator[Verdict]:
     place="appendix B",
 )
 def smaller(numbers: Numbers) -> Iterator[Verdict]:
-    """Of the three networks together."""
+    """On the larger of the two."""
     sizes = {net: curves["parameters"] for net, curves in numbers["nets"].items() if curves["width"] == 1}
     others = [size for net, size in sizes.items() if net in ("mlp", "lenet")]
     unless = "" if others and "resnet18" in sizes else "without all of them at full width"
@@ -71,7 +69,7 @@ def smaller(numbers: Numbers) -> Iterator[Verdict]:
     place="appendix B",
 )
 def deactivated(numbers: Numbers) -> Iterator[Verdict]:
-    """Of each network that has BatchNorm."""
+    """On outputs at initialization, of networks with BatchNorm."""
     for net, curves in numbers["nets"].items():
         effect = curves["normalization_effect"]
         if effect is not None:
@@ -85,11 +83,11 @@ def deactivated(numbers: Numbers) -> Iterator[Verdict]:
     place="appendix B",
 )
 def sign_overlap(numbers: Numbers) -> Iterator[Verdict]:
-    """Of the eigenfunctions of each network."""
+    """On the mean over eigenfunctions, which stand in for seeds."""
     printed = printed_numbers("ortiz2021")["appendixB"]
     paper, wanted = printed["sign_overlap"], printed["eigenfunctions"]
     for net, curves in numbers["nets"].items():
-        mean = student_interval(curves["sign_overlap"])  # the eigenfunctions in place of seeds
+        mean = student_interval(curves["sign_overlap"])
         last = len(curves["sign_overlap"]) + 1
         why = other_settings("eigenvectors", net, curves) or ("" if last == wanted else f"j to {last:,}")
         holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)

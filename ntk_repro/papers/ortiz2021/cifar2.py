@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from ntk_repro.papers.ortiz2021.conditions import (
     points,
     some_network,
 )
-from ntk_repro.papers.statistics import Interval, all_hold, any_holds, interval_from_moments, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold_jointly, any_holds, interval_from_moments, student_interval
 from ntk_repro.papers.thresholds import MOST, NEAR_ZERO_LOSS, SMALL_SET
 
 
@@ -119,14 +120,24 @@ _MODELS = {"network": "", "linearized": ", linearized"}
 def _saturated(numbers: Numbers) -> Iterator[Verdict]:
     for net, curves in numbers["nets"].items():
         for model, suffix in _MODELS.items():
-            below = [student_interval(values) for values in curves[f"{model}_below_best"]]
-            late = [student_interval(values) for values in curves[f"{model}_from_late"]]
-            parts = [one.below(SIGNIFICANT_LEAD) for one in below]
-            parts += [one.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD) for one in late]
+            below, late = _at_the_end(curves, model)
+            holds = all_hold_jointly(partial(_stays, curves, model))
             worst = max(one.mean for one in below)
             note = f"from the mean over the last fifth {100 * max(abs(one.mean) for one in late):.1f} points at most"
             why, meaning = _other(numbers, net, curves), "largest distance from the best accuracy in training"
-            yield judged(net + suffix, all_hold(*parts), worst, meaning, note, unless=why)
+            yield judged(net + suffix, holds, worst, meaning, note, unless=why)
+
+
+def _at_the_end(curves: Numbers, model: str, of: int = 1) -> tuple[list[Interval], list[Interval]]:
+    """How far the last accuracies are below the best, and above the mean over the last fifth."""
+    below, late = curves[f"{model}_below_best"], curves[f"{model}_from_late"]
+    return [student_interval(values, of=of) for values in below], [student_interval(values, of=of) for values in late]
+
+
+def _stays(curves: Numbers, model: str, of: int) -> list[bool | None]:
+    below, late = _at_the_end(curves, model, of)
+    near = [one.within(-SIGNIFICANT_LEAD, SIGNIFICANT_LEAD) for one in late]
+    return [*(one.below(SIGNIFICANT_LEAD) for one in below), *near]
 
 
 @claim(
@@ -136,20 +147,22 @@ def _saturated(numbers: Numbers) -> Iterator[Verdict]:
 )
 def _best_in_the_same_epochs(numbers: Numbers) -> Iterator[Verdict]:
     for net, curves in numbers["nets"].items():
-        ratios = [_log_ratio(curves, row) for row in range(len(curves["size"]))]
-        parts = [ratio.within(-TIMES, TIMES) for ratio in ratios]
+        ratios = _log_ratios(curves)
+        holds = all_hold_jointly(partial(_roughly_the_same, curves))
         worst = max(ratios, key=lambda ratio: abs(ratio.mean))
         means = [math.exp(ratio.mean) for ratio in ratios]
         note = f"{', '.join(f'{mean:.2g}' for mean in means)} at {', '.join(f'{n:,}' for n in curves['size'])} images"
         why, meaning = _other(numbers, net, curves), "epochs of the linearization over the network's, furthest from 1"
-        yield judged(net, all_hold(*parts), math.exp(worst.mean), meaning, note, unless=why)
+        yield judged(net, holds, math.exp(worst.mean), meaning, note, unless=why)
 
 
-def _log_ratio(curves: Numbers, row: int) -> Interval:
-    network, linearized = (
-        np.maximum(np.array(curves[f"{model}_epochs_to_best"][row], float), 1.0) for model in _MODELS
-    )
-    return student_interval(np.log(linearized / network))
+def _roughly_the_same(curves: Numbers, of: int) -> list[bool | None]:
+    return [ratio.within(-TIMES, TIMES) for ratio in _log_ratios(curves, of)]
+
+
+def _log_ratios(curves: Numbers, of: int = 1) -> list[Interval]:
+    network, linearized = (np.maximum(np.array(curves[f"{model}_epochs_to_best"], float), 1.0) for model in _MODELS)
+    return [student_interval(ratios, of=of) for ratios in np.log(linearized / network)]
 
 
 @claim(

@@ -48,19 +48,19 @@ def gaps(curves: Numbers, model: str) -> Means:
     return Means(train - test.values, test.errors)
 
 
-def lead(curves: Numbers, ahead: str, behind: str, tasks: Sequence[int], of: int = 1) -> Interval:
+def lead(curves: Numbers, model: str, other: str, tasks: Sequence[int], of: int = 1) -> Interval:
     """The mean lead in test accuracy over some tasks, by seeds, or by test samples where there is one seed.
 
     Args:
         curves: the numbers of a network.
-        ahead: "network" or "linearized".
-        behind: the other.
+        model: the accuracies of `by_seed`, such as "network".
+        other: those that they are compared with.
         tasks: their positions.
         of: as for `student_interval`.
     """
     terms = [
-        {seed: row[task] for seed, row in zip(curves["seeds"], curves["by_seed"][model], strict=True)}
-        for model in (ahead, behind)
+        {seed: row[task] for seed, row in zip(curves["seeds"], curves["by_seed"][name], strict=True)}
+        for name in (model, other)
         for task in tasks
     ]
     weights = np.repeat([1.0, -1.0], len(tasks)) / len(tasks)

@@ -154,6 +154,31 @@ def test_the_linearization_fits_in_twice_the_epochs(network, linearized, holds):
     assert judged("the linearization takes", **changes) == [holds]
 
 
+def test_one_size_of_several_refutes_only_beyond_the_choice_among_them():
+    """The ratio at the first size is 2.1 to 3.1 by its own interval, 1.8 to 3.6 by one of three."""
+    for others, holds in ([], False), ([[50.0] * 3] * 2, None):
+        late = [[120.0, 130.0, 140.0], *others]
+        epochs: dict[str, Any] = {"network_epochs_to_best": [[50.0] * 3] * len(late), "linearized_epochs_to_best": late}
+        assert judged("network and linearization reach", **epochs, size=[500, 5000, 50000][: len(late)]) == [holds]
+
+
+def test_one_training_of_several_refutes_a_fast_network_only_beyond_the_choice_among_them():
+    """The ratio at the first size is 0.51 to 0.64 by its own interval, 0.47 to 0.69 by one of three."""
+    for others, holds in ([], False), ([[20.0] * 3] * 2, None):
+        slow = [[55.0, 57.0, 60.0], *others]
+        epochs: dict[str, Any] = {
+            "network_epochs_to_loss": slow,
+            "linearized_epochs_to_loss": [[100.0] * 3] * len(slow),
+        }
+        assert judged("the linearization takes", **epochs, size=[500, 5000, 50000][: len(slow)]) == [holds]
+
+
+def test_every_size_holds_by_its_own_interval():
+    """Of three sizes that would all be 1.5 to 2.1 by an interval of one of three."""
+    epochs = [[85.0, 90.0, 92.0]] * 3
+    assert judged("network and linearization reach", linearized_epochs_to_best=epochs) == [True]
+
+
 @pytest.mark.parametrize(("lead", "holds"), [(0.03, True), (0.005, False), (0.016, None)])
 def test_after_200_epochs_networks_are_significantly_better(lead, holds):
     assert judged("after 200 epochs", lead=seeds(0, 0, lead)) == [holds]

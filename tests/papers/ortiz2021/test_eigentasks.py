@@ -276,13 +276,23 @@ def test_training_losses_are_close_to_zero(losses, settings, verdict):
     [
         ([0.97, 0.9, 0.85, 0.75], 0, True),
         ([0.97, 0.9, 0.85, 0.65], 0, False),
-        ([0.97, 0.9, 0.85, 0.75], 0.02, None),
+        ([0.97, 0.9, 0.85, 0.736], 0, None),  # 1.4 points, to within the noise of the test images
+        ([0.97, 0.9, 0.85, 0.75], 0.02, True),  # seeds differ, but none changes
         (None, 0, None),
     ],
 )
 def test_the_accuracy_of_linearizations_is_stable(halfway, noise, verdict):
     rows = {"linearized_halfway": halfway and [halfway]}
     assert holds("100 epochs are enough for a stable", rows=rows, noise=noise) is verdict
+
+
+@pytest.mark.parametrize(
+    ("halves", "verdict"), [([0.0, 0.02, -0.02], None), ([0.04, 0.05, 0.06], None), ([0.05, 0.0501, 0.05], False)]
+)
+def test_one_task_of_many_refutes_stability_where_the_choice_among_them_cannot(halves, verdict):
+    end = CURVES["by_seed"]["linearized"][0]
+    rows = {"linearized": [end] * 3, "linearized_halfway": [[*end[:3], end[3] - half] for half in halves]}
+    assert holds("100 epochs are enough for a stable", rows=rows, seeds=[0, 1, 2]) is verdict
 
 
 @pytest.mark.parametrize(("overlap", "verdict"), [([0.78, 0.79] * 500, True), ([0.88] * 999 + [0.89], False)])
@@ -292,7 +302,7 @@ def test_a_sign_overlaps_its_eigenfunction(overlap, verdict):
     assert holds(start, sign_overlap=overlap, n_train=4000) is None
     assert holds(start, sign_overlap=overlap[:-1]) is None
     assert holds(start, sign_overlap=overlap, epochs=20) is verdict  # before training
-    assert holds(start, sign_overlap=[*np.linspace(0.4, 1.2, 50), *[0.8] * 949]) in (True, None)
+    assert holds(start, sign_overlap=[*np.linspace(0.4, 1.2, 50), *[0.8] * 949]) is None  # up to 0.803
     wide = [0.0, 1.6] * 499 + [0.8]  # its interval contains a bound
     assert holds(start, sign_overlap=wide) is None
 
