@@ -33,12 +33,19 @@ PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
 SECOND = COLORS["fourth"]  # a linearization at other settings
 BARS = "bars: standard deviation"
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
-_OF_RUNS = ("batch_size", "momentum", "loss_reduction")  # equal in all runs of a panel
+_OF_RUNS = ("batch_size", "momentum", "loss_reduction", "loss", "precision")  # equal in all runs of a panel
+_ADDED = {"loss": "squared_error", "precision": "float32"}  # settings that a run at these defaults does not record
 
 
 def net_name(net: str) -> str:
     """The name of a network in a picture."""
     return NAMES.get(net, display_name(net))
+
+
+def settings_of(run: RunFolder, names: Sequence[str]) -> dict[str, Any]:
+    """These settings of a run of `finite_width.training` or `finite_width.grid`."""
+    config = _ADDED | run.config
+    return {name: config[name] for name in names}
 
 
 def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
@@ -74,13 +81,12 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
     provenance = runs[0].environment.get("provenance", {})
     return {
         **key,
-        **{name: runs[0].config[name] for name in _OF_RUNS},
+        **settings_of(runs[0], _OF_RUNS),
         "train_images": provenance.get("n_train", runs[0].config["n_train"]),
         "test_images": provenance.get("n_test", runs[0].config["n_test"]),
         "label": _label(provenance.get("label", key["data"]), key["shift"]),
         "settings": _settings(runs[0]),
         "seeds": _seeds(runs),
-        "majority_rate": max(float(array(run, "majority_rate")) for run in runs),
         "lines": lines,
         **{f"logistic_{part}": value for part, value in logistic.items()},
     }

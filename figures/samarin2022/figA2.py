@@ -61,25 +61,21 @@ def _epoch_axis(ax, epochs: np.ndarray) -> None:
 
 
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:
-    """The curves, and the distances between the two models: root mean squares over the epochs after the start.
+    """The quantiles, and the distances between the two models: root mean squares over the epochs after the start.
 
     Beside them how far the network's outputs move from their start. The distances of means and of standard deviations
     are averages over seeds: those of averaged curves would shrink as seeds are added.
     """
     found: dict = {"width": width, "epochs": epochs, "seeds": [run.config["seed"] for run in group]}
-    curves = {}
-    for kind in KINDS:
-        for target in TARGETS:
-            for statistic in ("mean", "std", "quantiles"):
-                name = f"{kind}_{target}_{statistic}"
-                curves[name] = mean_and_std(group, name).mean
+    for name in (f"{kind}_{target}_quantiles" for kind in KINDS for target in TARGETS):
+        found[name] = mean_and_std(group, name).mean
     for statistic in ("mean", "std"):
         distance = partial(_distance, statistic=statistic)
         found[f"{statistic}_apart_by_seed"] = [float(distance(run)) for run in group]
         found[f"{statistic}_apart"] = float(mean_and_std(group, distance).mean)
     for name in ("outputs_apart", "outputs_moved"):
         found[f"{name}_by_seed"] = [float(_root_mean_square(array(run, name)[1:])) for run in group]
-    return {**found, **curves}
+    return found
 
 
 def _distance(run: RunFolder, statistic: str) -> np.ndarray:

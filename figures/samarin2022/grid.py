@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import KINDS, net_name
+from accuracy_by_width import KINDS, net_name, settings_of
 from matplotlib.patches import Rectangle
 
 from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header, titled
@@ -11,7 +11,7 @@ from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.record import RunFolder
 
 _SETTINGS = ("net", "width", "seed", "data", "shift", "resize", "epochs", "decay_epochs", "batch_size", "momentum",
-             "loss_reduction")  # fmt: skip
+             "loss_reduction", "loss", "precision")  # fmt: skip
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -37,7 +37,7 @@ def _grid(run: RunFolder) -> dict:
     provenance, result = run.environment.get("provenance", {}), run.result()
     kinds = {kind: np.ravel(result[f"{kind}_test_accuracy"]) for kind in KINDS if f"{kind}_test_accuracy" in result}
     return {
-        **{name: run.config[name] for name in _SETTINGS},
+        **settings_of(run, _SETTINGS),
         "train_images": provenance.get("n_train", run.config["n_train"]),
         "test_images": provenance.get("n_test", run.config["n_test"]),
         **{name: array(run, name) for name in ("learning_rates", "weight_decays")},

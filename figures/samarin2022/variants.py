@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import KINDS, net_name
+from accuracy_by_width import KINDS, net_name, settings_of
 
 from ntk_repro.papers.drawing import COLORS, Drawing, array, by_seed, check_study, draw_command, header, table_of
 from ntk_repro.papers.samarin2022 import width_text
@@ -13,7 +13,7 @@ from ntk_repro.record import RunFolder
 LOSSES = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}
 PARTS = {"train": "training accuracy", "test": "test accuracy"}
 _SETTINGS = ("net", "data", "shift", "resize", "width", "loss", "precision", "learning_rate", "weight_decay",
-             "decay_epochs", "epochs", "batch_size", "momentum")  # fmt: skip
+             "decay_epochs", "epochs", "batch_size", "momentum", "loss_reduction")  # fmt: skip
 _LOOKS = {"squared_error": {"float32": "-", "float64": ":"}, "cross_entropy": {"float32": "--", "float64": "-."}}
 
 
@@ -22,7 +22,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     check_study(runs, "finite_width_training")
     groups = defaultdict(list)
     for run in runs:
-        groups[tuple(_settings(run).values())].append(run)
+        groups[tuple(settings_of(run, _SETTINGS).values())].append(run)
     lines = [line for group in groups.values() for line in _lines(by_seed(group, "one line"))]
     heights = (0.24 * len(lines) + 0.4, 3.4)
     picture = plt.figure(figsize=(8.2, sum(heights) + 0.3), layout="constrained")
@@ -34,21 +34,15 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
 
-def _settings(run: RunFolder) -> dict:
-    config = {"loss": "squared_error", "precision": "float32", **run.config}  # without settings at these defaults
-    return {name: config[name] for name in _SETTINGS}
-
-
 def _lines(runs: list[RunFolder]) -> list[dict]:
     first, provenance = runs[0].config, runs[0].environment.get("provenance", {})
     kinds = [kind for kind in KINDS if first["models"] in ("both", kind)]
     return [
         {
             "kind": kind,
-            **_settings(runs[0]),
+            **settings_of(runs[0], _SETTINGS),
             "train_images": provenance.get("n_train", first["n_train"]),
             "test_images": provenance.get("n_test", first["n_test"]),
-            "majority_rate": float(array(runs[0], "majority_rate")),
             "seeds": [run.config["seed"] for run in runs],
             "followed_epochs": array(runs[0], "followed_epochs"),
             **{part: [float(array(run, f"{kind}_{part}_accuracy")) for run in runs] for part in PARTS},

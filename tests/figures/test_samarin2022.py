@@ -46,7 +46,9 @@ def widening(root, shift=0, **settings):
 def claims(name, drawing, *words):
     """The verdicts of a figure, those whose statements contain one of the words."""
     rows = verdicts(f"samarin2022/{name}", drawing.numbers)
-    return [row for row in rows if not words or any(word in row["statement"] for word in words)]
+    found = [row for row in rows if not words or any(word in row["statement"] for word in words)]
+    assert found, words
+    return found
 
 
 @pytest.mark.parametrize("script", ["accuracy_by_width", "accuracy_table", "fig1"])
@@ -123,6 +125,17 @@ def test_trainings_of_other_lengths_are_panels_of_their_own(tmp_path):
     panels = draw("accuracy_table", runs).numbers["panels"]
     assert [panel["decay_epochs"] for panel in panels] == [None, 2]
     assert panels[1]["settings"].endswith("5 epochs (rate / 10 every 2)")
+
+
+@pytest.mark.parametrize("settings", [{}, {"loss": "cross_entropy", "precision": "float64"}])
+def test_loss_and_precision_are_those_of_the_runs(tmp_path, settings):
+    """A run at the defaults does not record them."""
+    drawing = draw("accuracy_by_width", widening(tmp_path, **settings))
+    (panel,) = drawing.numbers["panels"]
+    expected = {"loss": "squared_error", "precision": "float32", **settings}
+    assert {key: panel[key] for key in expected} == expected
+    (shrinks,) = claims("fig2", drawing, "shrinks")
+    assert ("loss cross_entropy (the paper: squared_error)" in shrinks["note"]) is bool(settings)
 
 
 def test_a_shift_is_a_panel_and_widens_the_gap(tmp_path):
@@ -350,6 +363,8 @@ def test_a_grid_is_plotted_with_the_accuracies_of_its_points(tmp_path):
     arrays = {"learning_rates": config.learning_rates, "weight_decays": config.weight_decays}
     arrays |= {f"{kind}_test_accuracy": values for kind in ("network", "linearized")}
     drawing = draw("grid", [finished("finite_width_grid", config, tmp_path, arrays)])
+    (entry,) = drawing.numbers["grids"]
+    assert (entry["loss"], entry["precision"]) == ("squared_error", "float32")
     assert drawing.numbers["grids"][0]["network"][:3].tolist() == [0.99, 0.98, 0.97]
     assert [text.get_text() for text in drawing.picture.axes[0].texts if "epochs" not in text.get_text()] == [
         "99.0", "98.0", "97.0", "diverged",
@@ -379,6 +394,7 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     runs += [varied(tmp_path, seed, 0.975, loss="cross_entropy", learning_rate=0.03) for seed in (0, 1)]
     drawing = draw("variants", runs)
     lines = drawing.numbers["lines"]
+    assert {line["loss_reduction"] for line in lines} == {"mean"}
     assert [(line["kind"], line["loss"], line["precision"]) for line in lines][3:] == [
         ("linearized", "squared_error", "float64"), ("network", "cross_entropy", "float32"),
     ]  # fmt: skip

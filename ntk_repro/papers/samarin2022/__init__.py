@@ -1,30 +1,33 @@
 """Samarin et al. 2022; every module holds some of its figures."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ntk_repro.papers.figure import Paper
 from ntk_repro.papers.resources import printed_numbers
 
-__all__ = ["PAPER", "WIDEST", "departures", "width_text"]
+__all__ = ["PAPER", "WIDTHS", "departures", "width_text"]
 
 PAPER = Paper("samarin2022", "Samarin", 2022, "Feature learning and random features in standard finite-width CNNs")
 
-WIDEST = {"lenet5": 60, "alexnet": 4}
-"""The largest width factor of the paper, by network; the smallest is 1."""
+WIDTHS = {"lenet5": (1, 60), "alexnet": (1, 2, 3, 4)}
+"""The width factors that the text names, by network; of LeNet (Figures 2 to 7) the smallest and the largest only."""
 
 
-def departures(block: str, entry: Mapping[str, Any]) -> str:
+def departures(block: str, entry: Mapping[str, Any], free: Collection[str] = ()) -> str:
     """Names the settings in which our numbers depart from the paper's: "epochs 10 (the paper: 100)"; "" where none.
 
     Args:
         block: such as "fig2" or "table1"; `settings` of its printed numbers are the paper's.
         entry: a panel, line or column of the plotted numbers, which holds our settings under the same names. What the
             paper says of the figure is judged, and its numbers are shown, only where this is empty.
+        free: settings that may be any.
     """
     found, unknown = [], []
     for name, paper in printed_numbers("samarin2022")[block]["settings"].items():
         label = name.replace("_", " ")
+        if name in free:
+            continue
         if name not in entry:
             unknown.append(f"{label} not on record")
         elif not _is_setting(entry[name], paper):

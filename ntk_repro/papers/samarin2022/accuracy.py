@@ -16,8 +16,10 @@ from ntk_repro.papers.samarin2022.gaps import (
     PARTS,
     THREE_POINTS,
     Pair,
+    beyond_widths,
     ends_of,
     figure_of,
+    half_digit,
     line_of,
     nearly_all,
     not_all_widths,
@@ -26,6 +28,7 @@ from ntk_repro.papers.samarin2022.gaps import (
     points,
     range_text,
     seeds_of,
+    share_of,
     subject,
     unlike_paper,
 )
@@ -34,7 +37,6 @@ from ntk_repro.papers.thresholds import ABOUT_PER_CENT, MUCH, SECOND_DECIMAL
 
 _FIGURES = ("fig2", "fig3", "fig4", "fig5")
 _RUNS = 5  # of the paper, behind each printed mean
-_PRINTED_DIGIT = 0.00005  # half the last digit of a printed gap
 _TOO_WIDE = (0.005, 0.2)  # a prediction interval of more than half a point and 20 % says nothing (ours)
 
 Trend = Callable[..., Verdict]
@@ -44,7 +46,9 @@ to the other."""
 
 def _unlike_range(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> str:
     """Why two widths of a panel cannot show what the paper says of its own."""
-    return unlike_paper(panel, figure) or not_all_widths(panel["net"], narrow.width, wide.width)
+    every = sorted({width for line in panel["lines"] for width in line["widths"]})
+    widths = [width for width in every if narrow.width <= width <= wide.width]
+    return unlike_paper(panel, figure) or not_all_widths(panel["net"], widths)
 
 
 def _gap_shrinks(panel: Numbers, figure: str, narrow: Pair, wide: Pair, part: str = "test") -> Verdict:
@@ -155,10 +159,10 @@ def _ahead_at_nearly_all_widths(numbers: Numbers, least: float) -> Iterator[Verd
         why = []
         for figure in figures:
             if (panel := _of_figure(numbers, figure)) is not None and (pairs := pairs_of(panel)):
-                why.append(not_all_widths(panel["net"], pairs[0].width, pairs[-1].width))
+                why.append(not_all_widths(panel["net"], [pair.width for pair in pairs]))
                 pairs += pairs_of(panel, own=True) if figure == "fig5" else []
                 found[figure] = [pair.gap().above(least) for pair in pairs]
-        share, holds = nearly_all([clear for of_figure in found.values() for clear in of_figure])
+        share, holds = share_of([clear for of_figure in found.values() for clear in of_figure], nearly_all)
         notes = [
             f"{DATA_NAMES[f]}: {of.count(True)} of {len(of)}, {of.count(None)} undecided" for f, of in found.items()
         ]
@@ -187,9 +191,9 @@ def _step(
     for figure in (easier, harder):
         panel = _of_figure(numbers, figure)
         pairs = [] if panel is None else pairs_of(panel, own=own and figure == "fig5")
-        if panel is not None and (pairs := [pair for pair in pairs if width in (None, pair.width)]):
-            found[figure] = pairs[-1]
-            why = why or ("" if width is not None else not_all_widths(panel["net"], 1, pairs[-1].width))
+        if panel is not None and (of_width := [pair for pair in pairs if width in (None, pair.width)]):
+            found[figure], widths = of_width[-1], [pair.width for pair in of_width]
+            why = why or (not_all_widths(panel["net"], widths) if width is None else beyond_widths(panel["net"], width))
             name += f", AlexNet's linearization at learning rate {pairs[-1].learning_rate:g}" * (figure == "fig5")
     if len(found) < 2:
         return judged(name, None, math.nan, meaning, unless=_without((easier, harder), found))
@@ -207,7 +211,8 @@ def _grows_with_difficulty(numbers: Numbers) -> Iterator[Verdict]:
     for part in PARTS:
         steps = [_step(numbers, *names, 1.0, part=part) for names in (("fig2", "fig4"), ("fig4", "fig5"))]
         notes = [f"{step.meaning}: {step.note}" for step in steps]
-        meaning, smaller = "smaller of the two differences", min(number(step.number) for step in steps)
+        meaning = "smaller of the two differences"
+        smaller = min((step.number for step in steps if step.number is not None), default=math.nan)
         yield judged(PART_NAMES[part], all_hold(*(step.holds for step in steps)), smaller, meaning, *notes)
 
 
@@ -236,9 +241,10 @@ def _printed_gaps(numbers: Numbers, figure: str) -> Iterator[Verdict]:
         for pair in pairs_of(panel, own=figure == "fig5"):
             if (paper := printed.get(f"{pair.width:g}")) is not None:
                 ours, name = student_interval(pair.gaps(), further=_RUNS), subject(panel, f"x{pair.width:g}")
-                widest = max(_TOO_WIDE[0], _TOO_WIDE[1] * paper)
+                share, rounding = float(paper) / 100, half_digit(paper)
+                widest = max(_TOO_WIDE[0], _TOO_WIDE[1] * share)
                 meaning = "gap in test accuracy"
-                yield as_printed(name, ours, paper, widest, meaning, rounding=_PRINTED_DIGIT, unless=departs)
+                yield as_printed(name, ours, share, widest, meaning, rounding=rounding, unless=departs)
 
 
 @claim(
@@ -291,7 +297,7 @@ def _gap_grows_with_shift(numbers: Numbers, part: str) -> Iterator[Verdict]:
 def _still_appreciable(panel: Numbers) -> Iterator[Verdict]:
     for pair in pairs_of(panel)[-1:]:
         gap, name = pair.gap(), subject(panel, f"x{width_text(pair.width)}")
-        why = unlike_paper(panel, "fig4") or not_all_widths(panel["net"], 1, pair.width)
+        why = unlike_paper(panel, "fig4") or not_all_widths(panel["net"], [one.width for one in pairs_of(panel)])
         yield judged(name, gap.above(THREE_POINTS), gap.mean, "gap in test accuracy", points(gap), unless=why)
 
 

@@ -1,15 +1,18 @@
 """A network and its linearization at equal widths and seeds: their gaps, and where these are as the paper's."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import WIDEST, departures, width_text
+from ntk_repro.papers.samarin2022 import WIDTHS, departures, width_text
 from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
-from ntk_repro.papers.thresholds import LARGE, NEARLY_ALL, SIGNIFICANT
+from ntk_repro.papers.thresholds import ABOUT_PER_CENT, LARGE, MOST, NEARLY_ALL, SIGNIFICANT
+
+T = TypeVar("T")
 
 Seeds = Mapping[int, float | None]
 """The accuracies of some seeds."""
@@ -17,6 +20,7 @@ Seeds = Mapping[int, float | None]
 _GUESSING_ERROR = 0.9  # of ten classes
 THREE_POINTS = SIGNIFICANT * _GUESSING_ERROR
 NINE_POINTS = LARGE * _GUESSING_ERROR
+NEARLY_100 = 1 - ABOUT_PER_CENT
 KINDS = ("network", "linearized")
 NAMES = {"network": "the network", "linearized": "the linearization"}
 PARTS = ("test", "train")
@@ -24,7 +28,6 @@ PART_NAMES = {"test": "test accuracy", "train": "training accuracy"}
 DATA_NAMES = {"fig2": "MNIST", "fig3": "shifted MNIST", "fig4": "CIFAR-10", "fig5": "the snakes"}
 
 _SETTINGS = ("learning_rate", "weight_decay")
-_ROUNDING = 1e-9  # a share of exactly the bound must not turn by its last digit
 
 
 def figure_of(panel: Numbers) -> str:
@@ -123,11 +126,17 @@ def _seeds(line: Numbers, at: int) -> dict[str, dict[int, float | None]]:
 
 
 def ends_of(panel: Numbers, own: bool = False) -> tuple[Pair, Pair] | None:
-    """The narrowest and the widest pair, of those with at least two seeds where there are two such; None of fewer."""
-    pairs = pairs_of(panel, own)
-    several = [pair for pair in pairs if min(len(pair.network["test"]), len(pair.linearized["test"])) > 1]
-    chosen = several if len(several) > 1 else pairs
-    return (chosen[0], chosen[-1]) if len(chosen) > 1 else None
+    """The narrowest and the widest pair of `of_several_seeds`; None of fewer than two."""
+    pairs = of_several_seeds(
+        pairs_of(panel, own), lambda pair: min(map(len, (pair.network["test"], pair.linearized["test"])))
+    )
+    return (pairs[0], pairs[-1]) if len(pairs) > 1 else None
+
+
+def of_several_seeds(entries: Sequence[T], seeds: Callable[[T], int]) -> Sequence[T]:
+    """Those of the entries, one for each width, with at least two seeds where there are two such; else all."""
+    several = [entry for entry in entries if seeds(entry) > 1]
+    return several if len(several) > 1 else entries
 
 
 def of_width(panel: Numbers, width: float, own: bool = False) -> Pair | None:
@@ -140,32 +149,57 @@ def unlike_paper(panel: Numbers, figure: str, *widths: float) -> str:
 
     Its settings are the paper's, see `departures`, and so are the widths that are compared.
     """
-    if departs := departures(figure, {**(line_of(panel, "network") or {}), **panel}):
-        return departs
-    widest = WIDEST[panel["net"]]
-    outside = [width_text(width) for width in widths if not 1 <= width <= widest]
-    return f"x{', x'.join(outside)} (the paper: x1 to x{widest})" if outside else ""
+    departs = departures(figure, {**(line_of(panel, "network") or {}), **panel})
+    return departs or beyond_widths(panel["net"], *widths)
 
 
 def unlike_experiment(entry: Numbers, *free: str) -> str:
     """Where an entry departs from the paper's trainings of its network and data, whatever its `free` settings are."""
-    figure = figure_of(entry)
-    settings = printed_numbers("samarin2022")[figure]["settings"]
-    return departures(figure, {**entry, **{name: settings[name] for name in free}})
+    return departures(figure_of(entry), entry, free)
 
 
-def not_all_widths(net: str, narrow: float, wide: float) -> str:
-    """Names the widths from `narrow` to `wide` where these are not all of the paper's: its trend may yet turn."""
-    widest = WIDEST.get(net, math.inf)
-    if (narrow, wide) == (1, widest):
-        return ""
-    return f"x{width_text(narrow)} to x{width_text(wide)} (the paper: x1 to x{widest:g})"
+def beyond_widths(net: str, *widths: float) -> str:
+    """Names the widths that are narrower or wider than all of the paper's; "" without."""
+    least, *_, most = WIDTHS[net]
+    outside = [width_text(width) for width in widths if not least <= width <= most]
+    return f"x{', x'.join(outside)} (the paper: x{least} to x{most})" if outside else ""
 
 
-def nearly_all(found: Sequence[bool | None]) -> tuple[float, bool | None]:
-    """The share of cases in which something holds, and whether that is 80 %, whatever the undetermined ones are."""
-    share, refuted = (found.count(value) / len(found) if found else math.nan for value in (True, False))
-    return share, True if share >= NEARLY_ALL else False if refuted > 1 - NEARLY_ALL + _ROUNDING else None
+def not_all_widths(net: str, widths: Sequence[float]) -> str:
+    """Names the widths where they are not those of the paper from the narrowest to the widest: its trend may yet turn.
+
+    Of LeNet the paper names these two only; any may lie between them.
+    """
+    missing = [width for width in WIDTHS[net] if width not in widths]
+    lacking = f"no x{', x'.join(map(width_text, missing))} (the paper: x{WIDTHS[net][0]} to x{WIDTHS[net][-1]})"
+    return beyond_widths(net, *widths) or (lacking if missing else "")
+
+
+def nearly_all(share: float) -> bool:
+    """Whether a share is 80 % or more; see `share_of`."""
+    return share >= NEARLY_ALL
+
+
+def most(share: float) -> bool:
+    """Whether a share is more than half; see `share_of`."""
+    return share > MOST
+
+
+def share_of(found: Sequence[bool | None], enough: Callable[[float], bool]) -> tuple[float, bool | None]:
+    """The share of cases in which something holds, and whether it is enough, whatever the undetermined ones are."""
+    if not found:
+        return math.nan, None
+    least, largest = ((found.count(True) + count) / len(found) for count in (0, found.count(None)))
+    return least, True if enough(least) else None if enough(largest) else False
+
+
+def half_digit(printed: str) -> float:
+    """Half a unit of the last digit of a printed number of per cent or of points, as a share; "100" is exact.
+
+    >>> half_digit("20.4")
+    0.0005
+    """
+    return 0.5 * 10.0 ** -(2 + len(printed.split(".")[1])) if "." in printed else 0.0
 
 
 def range_text(narrow: Pair, wide: Pair) -> str:

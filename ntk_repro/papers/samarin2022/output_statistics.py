@@ -5,22 +5,21 @@ from collections.abc import Iterator
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.samarin2022 import PAPER, width_text
-from ntk_repro.papers.samarin2022.gaps import certainty, not_all_widths, unlike_paper
+from ntk_repro.papers.samarin2022.gaps import certainty, not_all_widths, of_several_seeds, unlike_paper
 from ntk_repro.papers.statistics import number, signed_sum, student_interval
 from ntk_repro.papers.thresholds import SIMILAR
 
 
 def _curve_ends(numbers: Numbers) -> tuple[Numbers, Numbers]:
-    """The narrowest and the widest; of those with two seeds or more where there are two such."""
-    several = [curve for curve in numbers["widths"] if len(curve["seeds"]) > 1]
-    chosen = several if len(several) > 1 else numbers["widths"]
+    """The narrowest and the widest of `of_several_seeds`."""
+    chosen = of_several_seeds(numbers["widths"], lambda curve: len(curve["seeds"]))
     return chosen[0], chosen[-1]
 
 
-def _unlike_figure_a2(numbers: Numbers, narrow: float, wide: float) -> str:
+def _unlike_figure_a2(numbers: Numbers, *widths: float) -> str:
     """The trajectories are those of Figure 2's trainings."""
     (panel,) = numbers["panels"]
-    return unlike_paper(panel, "fig2") or not_all_widths(panel["net"], narrow, wide)
+    return unlike_paper(panel, "fig2") or not_all_widths(panel["net"], widths)
 
 
 @claim(

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, WIDEST
-from ntk_repro.papers.samarin2022.gaps import subject, unlike_experiment
+from ntk_repro.papers.samarin2022 import PAPER
+from ntk_repro.papers.samarin2022.gaps import not_all_widths, subject, unlike_experiment
 from ntk_repro.papers.statistics import Interval, all_hold, signed_sum
 from ntk_repro.papers.thresholds import SECOND_DECIMAL
 
@@ -32,13 +32,12 @@ def _lead(grids: Sequence[Numbers], kinds: Sequence[str], first: Point, second: 
 
 def _away(grids: Sequence[Numbers]) -> str:
     """Where the grids depart from the paper's."""
-    first, net = grids[0], grids[0]["net"]
+    first = grids[0]
     search = printed_numbers(PAPER.name)["search"]
     missing = {*_points(search)} - {*_points(first)}
-    widths = {grid["width"] for grid in grids}
-    reasons = [unlike_experiment(first, "learning_rate", "weight_decay")]
+    reasons = list(dict.fromkeys(unlike_experiment(grid, "learning_rate", "weight_decay") for grid in grids))
     reasons.append(f"{len(missing)} points of the paper's grid are left out" if missing else "")
-    reasons.append("" if {1, WIDEST[net]} <= widths else f"x1 or x{WIDEST[net]} is left out")
+    reasons.append(not_all_widths(first["net"], [grid["width"] for grid in grids]))
     return "; ".join(filter(None, reasons))
 
 

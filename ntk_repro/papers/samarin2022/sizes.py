@@ -8,7 +8,7 @@ from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER
-from ntk_repro.papers.statistics import Interval, power_law_fit
+from ntk_repro.papers.statistics import power_law_fit
 from ntk_repro.papers.thresholds import ABOUT, MUCH, RATE
 
 _FLOAT32 = 4  # bytes
@@ -35,7 +35,7 @@ def _counts(line: Numbers) -> dict[float, int]:
 )  # fmt: skip
 def _quadratic(line: Numbers) -> Iterator[Verdict]:
     fit = power_law_fit(line["widths"], line["num_params"])
-    holds = Interval(fit.exponent, fit.low, fit.high, 1).within(2 - RATE, 2 + RATE)
+    holds = fit.interval.within(2 - RATE, 2 + RATE)
     note = f"95 % {fit.low:.3f} to {fit.high:.3f}" if math.isfinite(fit.low) else "fewer than three widths"
     yield judged(_subject(line), holds, fit.exponent, "exponent of the parameters in the width", note)
 

@@ -13,12 +13,11 @@ import numpy as np
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.samarin2022 import PAPER, departures
-from ntk_repro.papers.samarin2022.gaps import not_all_widths
-from ntk_repro.papers.statistics import Interval, all_hold, student_interval
-from ntk_repro.papers.thresholds import ABOUT_PER_CENT, MARGINAL, MUCH
+from ntk_repro.papers.samarin2022.gaps import NEARLY_100, beyond_widths, not_all_widths
+from ntk_repro.papers.statistics import Interval, all_hold, largest, student_interval
+from ntk_repro.papers.thresholds import MARGINAL, MUCH
 
 _JUDGED = "effective_rank_of_kernel"
-_NEARLY_100 = 1 - ABOUT_PER_CENT
 
 
 def _subject(line: Numbers) -> str:
@@ -63,11 +62,11 @@ def _by_width(line: Numbers, name: str) -> str:
 
 def _elsewhere(line: Numbers) -> str:
     """Why a line cannot decide what the paper says of widths: its images, its widths."""
-    return departures("fig6", line) or not_all_widths(line["net"], line["widths"][0], line["widths"][-1])
+    return departures("fig6", line) or not_all_widths(line["net"], line["widths"])
 
 
-def _lines_of(numbers: Numbers, *nets: str) -> list[Numbers]:
-    return [line for line in numbers["lines"] if not nets or line["net"] in nets]
+def _lines_of(numbers: Numbers, net: str) -> list[Numbers]:
+    return [line for line in numbers["lines"] if line["net"] == net]
 
 
 @claim(
@@ -88,14 +87,16 @@ def _grows_with_width(line: Numbers) -> Iterator[Verdict]:
 )  # fmt: skip
 def _far_below_the_rows(line: Numbers) -> Iterator[Verdict]:
     shares = [[value / line["rows"] for value in values] for values in _values(line, _JUDGED)]
-    intervals = [student_interval(values) for values in shares]
-    holds = all_hold(*(share.below(1 / MUCH) for share in intervals))
-    largest = max(share.mean for share in intervals)
-    jacobian = max(student_interval(values).mean for values in _values(line, "effective_rank")) / line["rows"]
+    share = largest([student_interval(values, of=len(shares)) for values in shares])
+    holds = share.below(1 / MUCH)
+    jacobian = largest([student_interval(values) for values in _values(line, "effective_rank")]).mean / line["rows"]
     notes = (f"{line['rows']:,} rows", _by_width(line, _JUDGED), f"of the Jacobian up to {jacobian:.1%} of the rows")
     # Narrow networks have the lowest ranks: all widths are needed to show it, one of the paper's refutes it.
-    why = departures("fig6", line) if holds is False and line["widths"][0] >= 1 else _elsewhere(line)
-    yield judged(_subject(line), holds, largest, "largest effective rank over the number of rows", *notes, unless=why)
+    refuted = departures("fig6", line) or beyond_widths(line["net"], *line["widths"])
+    why = refuted if holds is False else _elsewhere(line)
+    yield judged(
+        _subject(line), holds, share.mean, "largest effective rank over the number of rows", *notes, unless=why
+    )
 
 
 @claim(
@@ -126,7 +127,7 @@ def _less_growth(line: Numbers, other: Numbers, name: str) -> Interval:
 def _marginal(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "alexnet"):
         growth = _growth(line, _JUDGED)
-        holds, meaning = growth.below(math.log1p(MARGINAL)), "growth, widest over narrowest"
+        holds, meaning = growth.within(0, math.log1p(MARGINAL)), "growth, widest over narrowest"
         yield judged(_subject(line), holds, math.exp(growth.mean), meaning, _times(growth), unless=_elsewhere(line))
 
 
@@ -140,7 +141,7 @@ def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
         fitted = student_interval(_values(line, "reached_train_accuracy")[0])
         reached = student_interval(_values(line, "reached")[0]).mean
         flow = student_interval(_values(line, "flow_train_accuracy")[0])
-        holds = all_hold(fitted.below(_NEARLY_100), flow.below(_NEARLY_100))
+        holds = all_hold(fitted.below(NEARLY_100), flow.below(NEARLY_100))
         meaning = "training accuracy with the directions that training reaches"
         note = f"{reached:,.0f} of {line['rows']:,} directions, gradient flow {flow.mean:.1%}"
         why = departures("fig6", line) or ("" if line["widths"][0] == 1 else "no x1")

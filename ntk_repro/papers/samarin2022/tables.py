@@ -12,9 +12,17 @@ from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, as_print
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
-from ntk_repro.papers.samarin2022.gaps import nearly_all, not_all_widths, points, unlike_experiment
+from ntk_repro.papers.samarin2022.gaps import (
+    half_digit,
+    most,
+    nearly_all,
+    not_all_widths,
+    points,
+    share_of,
+    unlike_experiment,
+)
 from ntk_repro.papers.statistics import Interval, Number, all_hold, difference, signed_sum, student_interval
-from ntk_repro.papers.thresholds import MOST, MUCH, REASONABLE_DEGREE, SECOND_DECIMAL, SIGNIFICANT
+from ntk_repro.papers.thresholds import MUCH, REASONABLE_DEGREE, SECOND_DECIMAL, SIGNIFICANT
 
 Runs = Sequence[Numbers]
 """The columns of one width, one of each seed."""
@@ -23,6 +31,7 @@ _BARELY = 2.0  # parameters per row (image and output) up to which they are "bar
 _SOLVED = (1.0, 2.0, 5.0)  # widths that the paper solves, its less wide ones
 _NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
 _PARTS = {"test": "test accuracy", "train": "training accuracy"}
+_WORSE = "test accuracy of SGD less that of the solver"
 _TRAINING = ("epochs", "learning_rate", "weight_decay", "batch_size", "momentum")
 
 
@@ -48,11 +57,11 @@ def _samples(runs: Runs, part: str) -> int:
     return runs[0]["test_images" if part == "test" else "images"]
 
 
-def _sum(part: str, *terms: tuple[float, Runs, str]) -> Interval:
-    """A sum of accuracies, each of them a weight, a width's columns and a model."""
+def _sum(part: str, *terms: tuple[float, Runs, str], of: int = 1) -> Interval:
+    """A sum of accuracies, each of them a weight, a width's columns and a model; one of `of` that can decide."""
     weights, runs, models = zip(*terms, strict=True)
     values = [_seeds(one, model, part) for one, model in zip(runs, models, strict=True)]
-    return signed_sum(values, weights, min(_samples(one, part) for one in runs))
+    return signed_sum(values, weights, min(_samples(one, part) for one in runs), of=of)
 
 
 def _lead(runs: Runs, first: str, second: str, part: str = "test") -> Interval:
@@ -84,18 +93,11 @@ def _printed(table: str, width: float, model: str, part: str) -> Number:
     return None if cell is None else float(cell) / 100
 
 
-def _half_digit(cell: str) -> float:
-    """Half a unit of the last printed digit, which is of per cent; "100" is exact."""
-    return 0.5 * 10.0 ** -(2 + len(cell.split(".")[1])) if "." in cell else 0.0
-
-
 def _departs(table: str, runs: Runs, *, solver: bool = False) -> str:
     """Where our settings depart from the paper's; of its `solver` alone, which is not trained by SGD."""
-    settings = printed_numbers(PAPER.name)[table]["settings"]
-    trained = {name: settings[name] for name in _TRAINING} if solver else {}
     sizes = runs[0]["solver_by_size"]["sizes"]
     solved = {"images": sizes[-1]} if solver and len(sizes) else {}
-    return departures(table, {**runs[0], **trained, **solved})
+    return departures(table, {**runs[0], **solved}, _TRAINING if solver else ())
 
 
 def _solved_departs(table: str, runs: Runs) -> str:
@@ -114,12 +116,6 @@ def _lacking(widths: Mapping[float, object]) -> str:
     paper = printed_numbers(PAPER.name)["table1"]["test"]["network"]
     missing = [f"x{width}" for width in paper if float(width) not in widths]
     return f"no column at {', '.join(missing)}" if missing else ""
-
-
-def _at_most_widths(found: Sequence[bool | None]) -> tuple[float, bool | None]:
-    """The share of widths at which something holds, and whether it is more than half, whatever is undetermined."""
-    share = found.count(True) / len(found) if found else math.nan
-    return share, True if share > MOST else False if found.count(False) >= (1 - MOST) * len(found) else None
 
 
 def _any_of(*reasons: str) -> str:
@@ -157,7 +153,7 @@ def _as_printed(numbers: Numbers, table: str) -> Iterator[Verdict]:
 def _one_printed(runs: Runs, model: str, part: str, cell: str) -> Verdict:
     ours, widest = student_interval(list(_seeds(runs, model, part).values()), further=1), _significant(runs[0])
     subject, paper = f"x{runs[0]['width']:g}, {_NAMES[model]}", float(cell) / 100
-    return as_printed(subject, ours, paper, widest, _PARTS[part], rounding=_half_digit(cell))
+    return as_printed(subject, ours, paper, widest, _PARTS[part], rounding=half_digit(cell))
 
 
 @_of_table("the solver attains 100 % training accuracy at x1, x2 and x5", "section 1; section 4.3; Tables 1 and 2")
@@ -183,15 +179,21 @@ def _solver_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
 )
 def _solver_overfits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     """SGD's implicit regularization generalizes better."""
-    meaning, runs = "test accuracy of SGD less that of the solver", _by_width(numbers["columns"]).get(1.0)
+    runs = _by_width(numbers["columns"]).get(1.0)
     if runs is None:
-        yield _no_column(meaning)
+        yield _no_column(_WORSE)
         return
-    lead, fits, departs = _lead(runs, "linearized", "solver"), _fits(runs, "solver"), _solved_departs(table, runs)
+    departs = _solved_departs(table, runs)
     paper = difference(*(_printed(table, 1.0, model, "test") for model in ("linearized", "solver")))
+    yield _overfits("x1", runs, departs, None if departs else paper)
+
+
+def _overfits(subject: str, runs: Runs, departs: str, paper: Number = None) -> Verdict:
+    """Whether the solver fits all images and generalizes significantly worse than SGD."""
+    lead, fits = _lead(runs, "linearized", "solver"), _fits(runs, "solver")
     holds, why = all_hold(fits, lead.above(_significant(runs[0]))), _any_of(departs, _cut_off(runs))
     notes = (points(lead), "" if fits else "the solver does not fit all images")
-    yield judged("x1", holds, lead.mean, meaning, *notes, unless=why, paper=None if departs else paper)
+    return judged(subject, holds, lead.mean, _WORSE, *notes, unless=why, paper=paper)
 
 
 @_of_table("at x1 SGD on the linearization does not fit all training images", "section 4.3; Tables 1 and 2")
@@ -261,7 +263,7 @@ def _solver_worse_in_general(numbers: Numbers, table: str) -> Iterator[Verdict]:
         for width, runs in _by_width(columns).items()
         if width in _SOLVED
     }
-    share, holds = nearly_all([lead.above() for lead, _ in cases.values()])
+    share, holds = share_of([lead.above() for lead, _ in cases.values()], nearly_all)
     few = "" if len(cases) == len(tables) * len(_SOLVED) else "x1, x2 and x5 were not all solved, centred and shifted"
     why = _any_of(few, *(departs for _, departs in cases.values()))
     notes = [f"{case}: {points(lead)}" for case, (lead, _) in cases.items()]
@@ -290,7 +292,7 @@ def _gap_closes(numbers: Numbers, table: str) -> Iterator[Verdict]:
         # A linearization that is farther ahead than it was behind has not come nearer.
         closes = all_hold(change.below(), total.above())
         why = _any_of(*(_departs(table, runs) for runs in (narrow, wide)))
-        why = why or not_all_widths("lenet5", narrow[0]["width"], wide[0]["width"])
+        why = why or not_all_widths("lenet5", [narrow[0]["width"], wide[0]["width"]])
         ends = (f"x{runs[0]['width']:g}: {points(_gap(runs, part))}" for runs in (narrow, wide))
         yield judged(name, closes, change.mean, meaning, *ends, unless=why)
 
@@ -316,7 +318,7 @@ def _gap_is_left(numbers: Numbers, table: str) -> Iterator[Verdict]:
 def _rarely_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     columns = _by_width(numbers["columns"], 1.0)
     fits = [_fits(runs, "linearized") for runs in columns.values()]
-    share, holds = _at_most_widths([None if one is None else not one for one in fits])
+    share, holds = share_of([None if one is None else not one for one in fits], most)
     why = _any_of(_lacking(columns), *(_departs(table, runs) for runs in columns.values()))
     note = ", ".join(f"x{w:g}: {_sum('train', (1, runs, 'linearized')).mean:.4%}" for w, runs in columns.items())
     yield judged("linearization", holds, share, "share of widths that do not fit all images", note, unless=why)
@@ -360,10 +362,11 @@ def _widest_matches(numbers: Numbers, table: str) -> Iterator[Verdict]:
         if widest is None:
             yield _no_column(meaning, "x60")
             continue
-        leads = [_sum(part, (1, runs, "network"), (-1, widest, "linearized")) for runs in columns.values()]
+        terms = [((1, runs, "network"), (-1, widest, "linearized")) for runs in columns.values()]
+        leads = [_sum(part, *pair, of=len(terms)) for pair in terms]
         holds = all_hold(*(lead.within(-SECOND_DECIMAL, SECOND_DECIMAL) for lead in leads))
         note = ", ".join(f"x{width:g}: {points(lead)}" for width, lead in zip(columns, leads, strict=True))
-        largest = max(abs(lead.mean) for lead in leads)
+        largest = max((abs(lead.mean) for lead in leads if math.isfinite(lead.mean)), default=math.nan)
         why = _any_of(_lacking(columns), *(_departs(table, runs) for runs in columns.values()))
         yield judged(name, holds, largest, meaning, note, unless=why)
 
@@ -423,7 +426,7 @@ def _drops_more(numbers: Numbers, table: str) -> Iterator[Verdict]:
         over = _sum("test", *terms, *net)
         more.append(over.above())
         notes.append(f"its drop less twice the network's at x{width:g}: {points(over)}")
-    share, holds = _at_most_widths(more)
+    share, holds = share_of(more, most)
     why = _any_of(_lacking(pairs), _both_depart(table, *pairs.values()))
     yield judged("linearization", holds, share, "share of widths with such a drop", *notes, unless=why)
 
@@ -483,7 +486,7 @@ def _other_classes(numbers: Numbers, table: str) -> Iterator[Verdict]:
     first = _picture([column for column in numbers["columns"] if column["width"] in widths], table)
     decided = {key: holds for key, holds in first.items() if holds is not None}
     alike = {digit: _alike(_picture(columns, table), decided) for digit, columns in others.items()}
-    share, holds = nearly_all(list(alike.values()))
+    share, holds = share_of(list(alike.values()), nearly_all)
     others_differ = ", ".join(str(digit) for digit, same in alike.items() if same is False)
     note = f"another verdict at {others_differ}" if others_differ else ""
     why = "" if decided and alike else "no other class, or nothing decided for class 0"
@@ -497,9 +500,9 @@ def _alike(found: Mapping[tuple[str, str], bool | None], wanted: Mapping[tuple[s
 
 
 def _ten_depart(runs: Runs, *free: str) -> str:
-    """Where ten classes are not trained as in section 4.1."""
+    """Where ten classes are not trained as in section 4.1; the loss and the precision are the same in all columns."""
     entry = {**runs[0], "train_images": runs[0]["images"], "decay_epochs": None}
-    return unlike_experiment(entry, "loss_reduction", *free)
+    return unlike_experiment(entry, "loss", "loss_reduction", "precision", *free)
 
 
 @_of_table(
@@ -536,11 +539,8 @@ def _ten_solved(numbers: Numbers) -> list[Runs]:
     "section 4.3, last paragraph",
 )
 def _overfits_ten_classes(numbers: Numbers, table: str) -> Iterator[Verdict]:
-    meaning = "test accuracy of SGD less that of the solver"
     for runs in _ten_solved(numbers):
-        lead, why = _lead(runs, "linearized", "solver"), _any_of(_ten_depart(runs, "train_images"), _cut_off(runs))
-        holds = all_hold(_fits(runs, "solver"), lead.above(_significant(runs[0])))
-        yield judged(_ours(runs), holds, lead.mean, meaning, points(lead), unless=why)
+        yield _overfits(_ours(runs), runs, _ten_depart(runs, "train_images"))
 
 
 @_of_table(

@@ -284,6 +284,25 @@ def test_the_widest_linearization_matches_every_network(widest, width, verdict):
     assert holds("at x60 matches", [one for one in columns if one["width"] != 10])[0] is None
 
 
+def test_each_of_six_widths_may_refute_the_widest_linearization():
+    """0.12 to 0.22 points at x1: the interval of one width alone excludes 0.1, that of one of six does not."""
+    columns = [one for w in WIDTHS[1:-1] for one in three(w, (0.9989,) * 3, "network")]
+    columns += three(60, (0.9989,) * 3, network=0.9989)
+    narrow = three(1, (0.9989 - 0.0015, 0.9989 - 0.0017, 0.9989 - 0.0019), "network")
+    assert holds("at x60 matches", [*narrow, *columns])[0] is None
+    lower = three(1, (0.9989 - 0.015, 0.9989 - 0.017, 0.9989 - 0.019), "network")
+    assert holds("at x60 matches", [*lower, *columns])[0] is False
+
+
+def test_a_training_that_diverged_hides_no_difference():
+    columns = [one for w in WIDTHS[:-1] for one in three(w, (0.9979,) * 3, "network")]
+    columns += three(60, (0.9989,) * 3, network=0.9989)
+    for one in columns[:3]:
+        one["network"] = {"test": float("nan"), "train": float("nan")}
+    row, _ = rows("at x60 matches", columns)
+    assert row["number"] == pytest.approx(0.001)
+
+
 @pytest.mark.parametrize(
     ("leads", "train", "verdict"),
     [

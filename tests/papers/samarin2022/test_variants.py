@@ -8,7 +8,7 @@ from ntk_repro.papers.index import FIGURES
 SETTINGS = {"kind": "network", "net": "lenet5", "data": "mnist", "shift": 0, "resize": None, "width": 1.0,
             "loss": "squared_error", "precision": "float32", "learning_rate": 0.1, "weight_decay": 5e-5,
             "batch_size": 32, "momentum": 0.9, "epochs": 100, "decay_epochs": None, "train_images": 60_000,
-            "test_images": 10_000, "majority_rate": 0.1, "followed_epochs": [0, 50, 100]}  # fmt: skip
+            "test_images": 10_000, "loss_reduction": "mean", "followed_epochs": [0, 50, 100]}  # fmt: skip
 
 
 def line(test, train=(0.999,) * 3, moved=(0.02,) * 3, **changes):
@@ -49,6 +49,9 @@ GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.97, 0.971, 0.969), (0.99, 0.93, 
         (searched(GOOD, GOOD, data="fashion_mnist"), [None, None]),
         (searched(GOOD, WORSE, epochs=20), [None, None]),
         (searched(GOOD, GOOD, train_images=6000), [None, None]),
+        (searched(GOOD, WORSE, precision="float64"), [None, None]),
+        (searched(GOOD, WORSE, loss_reduction="sum"), [None, None]),
+        (searched(GOOD, WORSE, width=100.0), [None, None]),
         (searched(GOOD, WORSE, width=0.5), [None, None]),
         (searched((0.6, 0.601, 0.602), (0.58, 0.581, 0.582), data="cifar10", decay_epochs=30, train_images=50_000),
          [True, True]),
@@ -57,6 +60,32 @@ GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.97, 0.971, 0.969), (0.99, 0.93, 
 def test_both_losses_reach_similar_accuracies(lines, verdicts):
     """In test and in training; 2 points are twice the error of 1 %, and little of 40 %."""
     assert holds(ALIKE, *lines)[:2] == verdicts
+
+
+@pytest.mark.parametrize(
+    "changes", [{"epochs": 20}, {"shift": 7}, {"width": 2.0}, {"batch_size": 64}, {"precision": "float64"}]
+)
+def test_only_lines_that_differ_in_what_is_compared_are_compared(changes):
+    lines = [line | changes if line["loss"] == "cross_entropy" else line for line in searched(GOOD, WORSE)]
+    assert holds(ALIKE, *lines) == []
+    assert holds("go on leaving the initialization", *lines) == []
+    if "precision" not in changes:
+        assert (
+            holds("double precision changes no accuracy", line(GOOD), line(GOOD, precision="float64", **changes)) == []
+        )
+
+
+def test_shifted_digits_are_a_pair_of_their_own():
+    """2 points are twice the error of 1 %, and less than that of 3 %."""
+    assert holds(ALIKE, *searched(GOOD, WORSE), *searched(WORSE, GOOD, shift=7))[::2] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"), [({}, True), ({"learning_rate": 0.5}, None), ({"weight_decay": 0.0}, None)]
+)
+def test_double_precision_is_of_the_papers_settings(changes, verdict):
+    lines = line(GOOD, **changes), line(GOOD, precision="float64", **changes)
+    assert holds("double precision changes no accuracy", *lines)[0] is verdict
 
 
 @pytest.mark.parametrize(
@@ -71,6 +100,11 @@ def test_both_losses_reach_similar_accuracies(lines, verdicts):
 def test_with_cross_entropy_the_weights_go_on(moved, train, verdict):
     one = cross(GOOD, moved=moved, train=(train,) * 3)
     assert holds("go on leaving the initialization", line(GOOD, moved=(0.02, 0.025, 0.02)), one) == [verdict]
+
+
+def test_a_diverged_training_does_not_count_as_fitted():
+    one = cross(GOOD, moved=(0.3, 0.31, 0.29), train=(float("nan"),) * 3)
+    assert holds("go on leaving the initialization", line(GOOD), one) == [None]
 
 
 @pytest.mark.parametrize(
