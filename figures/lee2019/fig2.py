@@ -68,7 +68,6 @@ def _curves(run: RunFolder) -> dict[str, Any]:
         "networks": _compared(networks, found["alpha"], *ntk_gp),
         "linearizations": _compared(linearizations, found["alpha"], *ntk_gp),
         "readouts": _compared(readouts, found["alpha"], *nngp),
-        "outside": _interval(*_resampled_mean((np.abs(networks - mean) > 2 * std).mean(axis=(1, 2))[:, None]))[0],
         "ntk_gp_left": float(_rms(found["ntk_gp_limit_mean"] - ntk_gp[0][-1]) / moved),
         "bayes_apart": _interval(*(distance / moved for distance in to_bayes))[0],
         "bayes_beyond_ntk_gp": _interval(*(distance / moved for distance in beyond))[0],
@@ -130,10 +129,6 @@ def _kolmogorov(values: np.ndarray) -> np.ndarray:
         expected = ndtr(np.sort(centred / values.std(axis=-1, ddof=1, keepdims=True), axis=-1))
     below = np.arange(values.shape[-1]) / values.shape[-1]
     return np.maximum(expected - below, below + 1 / values.shape[-1] - expected).max(axis=-1)
-
-
-def _resampled_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return values.mean(axis=0), resampled_moments(values)[0]
 
 
 def _interval(value: np.ndarray | float, drawn: np.ndarray) -> np.ndarray:

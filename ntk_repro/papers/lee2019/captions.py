@@ -26,42 +26,58 @@ class Caption(NamedTuple):
         data: the data set.
         width: units or channels of a layer.
         images: training images.
-        learning_rate: eta.
-        minibatches: whether it trains on minibatches.
+        learning_rate: eta, in standard parameterization before it is divided by the width.
+        batch_size: images of a minibatch, None: it trains on the full batch.
+        momentum: beta.
     """
 
     data: str
     width: int
     images: int
     learning_rate: float
-    minibatches: bool = False
+    batch_size: int | None = None
+    momentum: float = 0.0
 
-    def other(self, numbers: Numbers, run: Numbers, rate: float) -> str:
-        """Data and learning rate that are not the paper's."""
-        # In standard parameterization rates are smaller by the width.
-        widths = self.width / run["width"] if run["parameterization"] == "standard" else 1
-        own = self.learning_rate * widths
-        unlike = "" if math.isclose(rate, own, rel_tol=1e-3) else f"learning rate {rate:.3g} in place of {own:.3g}"
-        return joined(other_data(numbers, self.data), unlike)
+    def unlike(self, numbers: Numbers, run: Numbers, rate: float) -> str:
+        """In what a run that trains at this rate departs from the caption."""
+        return joined(self._other(numbers, run, rate), self.harder(run), self.easier(run))
 
     def harder(self, run: Numbers) -> str:
-        """In what a run is further from its linearization than the paper's: the distance falls with the width."""
-        return self._width(run) if run["width"] < self.width else ""
+        """In what a run is further from its linearization than the paper's; see `unless`."""
+        width = self._width(run) if run["width"] < self.width else ""
+        return joined(width, self._images(run) if run["images"] > self.images else "")
 
     def easier(self, run: Numbers) -> str:
-        """In what a run is nearer to its linearization than the paper's: the distance grows with the data set."""
-        fewer = f"{run['images']:,} of the paper's {self.images:,} images" if run["images"] < self.images else ""
-        return joined(self._width(run) if run["width"] > self.width else "", fewer)
+        """In what a run is nearer to its linearization than the paper's."""
+        width = self._width(run) if run["width"] > self.width else ""
+        return joined(width, self._images(run) if run["images"] < self.images else "")
 
     def unless(self, numbers: Numbers, run: Numbers, holds: bool | None) -> str:
         """Why a run cannot decide in this way whether a network is near its linearization.
 
         That distance falls with the width and grows with the number of images (Figure S5), so a network that is
-        narrower than the paper's may show that the statement holds, but not that it fails, and one that is trained on
-        fewer images may show that it fails, but not that it holds.
+        narrower than the paper's, or trained on more images, may show that the statement holds, but not that it fails,
+        and one that is wider, or trained on fewer images, may show that it fails, but not that it holds.
         """
         moved = "" if holds is None else self.easier(run) if holds else self.harder(run)
-        return joined(self.other(numbers, run, run["learning_rate"]), moved)
+        return joined(self._other(numbers, run, run["learning_rate"]), moved)
+
+    def _other(self, numbers: Numbers, run: Numbers, rate: float) -> str:
+        """Data and training that are not the paper's; which way they move the distance is not known."""
+        own = self.learning_rate / (run["width"] if run["parameterization"] == "standard" else 1)
+        learning_rate = "" if math.isclose(rate, own, rel_tol=1e-3) else f"learning rate {rate:.3g}, not {own:.3g}"
+        same = run["batch_size"] == self.batch_size
+        batch_size = "" if same else f"{_batches(run['batch_size'])}, not {_batches(self.batch_size)}"
+        same = math.isclose(run["momentum"], self.momentum)
+        momentum = "" if same else f"momentum {run['momentum']:g}, not {self.momentum:g}"
+        return joined(other_data(numbers, self.data), learning_rate, batch_size, momentum)
 
     def _width(self, run: Numbers) -> str:
         return f"width {run['width']:,} in place of the paper's {self.width:,}"
+
+    def _images(self, run: Numbers) -> str:
+        return f"{run['images']:,} images in place of the paper's {self.images:,}"
+
+
+def _batches(size: int | None) -> str:
+    return "full batch" if size is None else f"batches of {size}"

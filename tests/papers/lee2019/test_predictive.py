@@ -19,7 +19,7 @@ def ensemble(**changes: Any) -> dict[str, Any]:
     }
     return {
         "hidden": 8192, "parameterization": "ntk", "learning_rate": 0.5, "images": 128, "learning_rate_ratio": 0.5,
-        "networks": kind, "linearizations": kind, "readouts": kind, "outside": [0.05, 0.045, 0.055],
+        "networks": kind, "linearizations": kind, "readouts": kind,
         "bayes_apart": [0.1, 0.08, 0.12], "bayes_beyond_ntk_gp": [0.05, 0.01, 0.1], "ntk_gp_left": 0.01, **changes,
     }  # fmt: skip
 
@@ -39,7 +39,7 @@ def holds(word: str, *ensembles: dict[str, Any], data: str = "cifar10") -> list[
 
 def test_an_ensemble_like_the_papers_keeps_every_claim():
     rows = evaluate(FIGURES["lee2019/fig2"].claims, {"data": "cifar10", "ensembles": [ensemble()]})
-    assert [row["holds"] for row in rows] == [True] * 17
+    assert [row["holds"] for row in rows] == [True] * 16
     assert all(row["place"] for row in rows)
 
 
@@ -83,16 +83,22 @@ FAR: list[float | None] = [0.3, 0.25, 0.4]
         ({}, "mnist", None, None),
         ({"images": 32}, "cifar10", None, False),  # fewer images are easier
         ({"hidden": 512}, "cifar10", True, None),  # narrower networks are harder
+        ({"images": 512}, "cifar10", True, None),  # more images are harder
         ({"learning_rate": 1.0}, "cifar10", None, None),
         ({"parameterization": "standard", "learning_rate": 0.5 / 8192}, "cifar10", True, False),
+        ({"parameterization": "standard", "learning_rate": 0.5 / 512, "hidden": 512}, "cifar10", True, None),
+        ({"parameterization": "standard", "learning_rate": 0.5 / 8192, "hidden": 512}, "cifar10", None, None),
     ],
 )
 def test_what_is_said_of_figure_2_has_its_settings(changes, data, near, far):
     word = "outputs follow the NTK-GP's through"
     assert holds(word, ensemble(**changes), data=data)[0] is near
     assert holds(word, changed("mean_apart", FAR, **changes), data=data)[0] is far
-    assert holds("is similar", ensemble(**changes), data=data) == [near]
-    assert holds("is similar", ensemble(bayes_apart=FAR, **changes), data=data) == [far]
+    # Which way a departure moves the distance to exact inference is not known.
+    decided = near is not None and far is not None
+    assert holds("is similar", ensemble(**changes), data=data) == [near if decided else None]
+    assert holds("is similar", ensemble(bayes_apart=FAR, **changes), data=data) == [far if decided else None]
+    assert holds("noticeably", ensemble(**changes), data=data) == [True if decided else None] * 2
 
 
 @pytest.mark.parametrize(
@@ -135,13 +141,6 @@ def test_the_distance_to_the_ntk_gp_falls_with_the_width(row, ratio, expected):
 def test_the_widest_ensemble_of_each_parameterization_is_judged():
     runs = [ensemble(), changed("std_apart", [0.5, 0.4, 0.6], hidden=64), ensemble(parameterization="standard")]
     assert holds("wide networks' outputs", *runs) == [True] * 4
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"), [([0.05, 0.042, 0.058], True), ([0.08, 0.07, 0.09], False), ([0.05, 0.03, 0.07], None)]
-)
-def test_two_standard_deviations_hold_about_95_percent(row, expected):
-    assert holds("quantile", ensemble(outside=row)) == [expected]
 
 
 @pytest.mark.parametrize(
