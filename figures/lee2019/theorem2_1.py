@@ -108,7 +108,6 @@ def measured(run: RunFolder) -> dict[str, dict]:
     same = ("test_difference", "train_difference", "kernel_change", "test_kernel_change", "kernel_start")
     same += ("jacobian", "lipschitz", "eta_critical", "residual_start", "weights_apart")
     of_width = {name: result[name] for name in same} | layers
-    of_width["gradient"] = result["jacobian"] * (root if config["parameterization"] == "standard" else 1)
     of_width["distance_per_root"] = result["distance"] / result["residual_start"] / root
     of_width["steps_sum"] = result["steps_sum"] / result["residual_start"]
     of_width["distance_relative"] = result["distance"] / result["theta_norm"]

@@ -51,14 +51,12 @@ def test_exponents_shares_and_constants_are_those_of_the_run(tmp_path):
         ("activations", 0),
         ("deltas", 0),
         ("steps_sum", -0.5),
-        ("gradient", 0.5),
     ):
         assert first["exponents"][name]["exponent"] == pytest.approx(exponent, abs=0.01)
     result = runs[0].result()
     assert first["K"] == result["lemma_constant"][0].max()
     assert first["R_0"] == result["residual_start"].max()
     assert first["sufficient_width"] == pytest.approx((18 * first["K"] ** 3 * first["R_0"] / 0.09) ** 2)
-    assert ntk["exponents"]["gradient"]["exponent"] == pytest.approx(0, abs=0.01)
     assert {tuple(counts) for counts in first["shares"].values()} == {(40,) * 4, (0, 0, 0, 40)}
     assert list(first["shares"]["contraction"]) == [40] * 4
     assert list(first["shares"]["kernel_start"]) == [0, 0, 0, 40]  # only 128^-0.5 is below 0.3 / 3
