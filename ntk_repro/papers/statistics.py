@@ -63,7 +63,10 @@ class PowerLaw(NamedTuple):
 
 
 def power_law_fit(
-    x: Sequence[float] | np.ndarray, y: np.ndarray | Sequence[Number] | Sequence[Sequence[Number]]
+    x: Sequence[float] | np.ndarray,
+    y: np.ndarray | Sequence[Number] | Sequence[Sequence[Number]],
+    *,
+    of: int = 1,
 ) -> PowerLaw:
     """Least squares of log y on log x, with Student's confidence interval of the slope.
 
@@ -72,6 +75,7 @@ def power_law_fit(
         y: values (points,), or (seeds, points): then the interval is that of the mean of the seeds' slopes, as the
             points of one seed are not independent, and of a single seed there is none. None, nan and values that are
             not above 0 are left out.
+        of: as for `student_interval`.
     """
     from scipy.stats import linregress, t
 
@@ -85,11 +89,11 @@ def power_law_fit(
             continue
         fit: Any = linregress(positions[usable], np.log(row[usable]))
         fits.append((fit.slope, fit.intercept))
-        half = float(fit.stderr * t.ppf(0.975, usable.sum() - 2))
+        half = float(fit.stderr * t.ppf(1 - 0.025 / of, usable.sum() - 2))
     if not fits:
         return PowerLaw(math.nan, math.nan, math.nan, math.nan)
     slopes, intercepts = np.transpose(fits)
-    slope, low, high = student_interval(slopes)[:3]
+    slope, low, high = student_interval(slopes, of=of)[:3]
     if values.ndim == 1:
         low, high = slope - half, slope + half
     return PowerLaw(slope, low, high, math.exp(intercepts.mean()))
@@ -144,6 +148,12 @@ class Interval(NamedTuple):
         """From mean, low and high as JSON has them."""
         mean, low, high = map(number, parts)
         return cls(mean, low, high, seeds)
+
+    def one_of(self, count: int) -> "Interval":
+        """As wide as one of so many must be of which each can decide (Bonferroni), by the normal distribution."""
+        wider = NormalDist().inv_cdf(1 - 0.025 / count) / NormalDist().inv_cdf(0.975)
+        low, high = self.mean - wider * (self.mean - self.low), self.mean + wider * (self.high - self.mean)
+        return self._replace(low=low, high=high)
 
     def ends(self, spec: str = ".3g") -> str:
         """Both ends as a note."""
@@ -305,9 +315,8 @@ def signed_sum(
     found = student_interval(np.dot(signs, values), of=of)
     if len(common) > 1 or samples is None:
         return found
-    wider = NormalDist().inv_cdf(1 - 0.025 / of) / NormalDist().inv_cdf(0.975)
-    half = wider * _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs, samples))
-    return Interval(found.mean, found.mean - half, found.mean + half, 1)
+    half = _ERRORS_OF_A_DIFFERENCE * math.sqrt(_variance(values.ravel(), signs, samples))
+    return Interval(found.mean, found.mean - half, found.mean + half, 1).one_of(of)
 
 
 class Order(NamedTuple):

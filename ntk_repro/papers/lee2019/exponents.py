@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ntk_repro.papers.claims import Numbers
 from ntk_repro.papers.statistics import Interval
 from ntk_repro.papers.thresholds import RATE
 
@@ -17,3 +18,8 @@ def at_most(exponent: float) -> Decision:
 def close_to(exponent: float) -> Decision:
     """Of "scales as n^exponent"."""
     return lambda found: found.within(exponent - RATE, exponent + RATE)
+
+
+def of_fit(fit: Numbers) -> Interval:
+    """The exponent of a power law among the plotted numbers."""
+    return Interval.read(fit[part] for part in ("exponent", "low", "high"))

@@ -23,14 +23,17 @@ from ntk_repro.papers.thresholds import MUCH, SIMILAR
 _IMAGES = 50_000  # of MNIST
 
 
-def _growth(run: Numbers, kind: str) -> float:
-    """How much the logit that grows most in the last doubling of the steps grows then, over the doubling before."""
+def _late_share(run: Numbers, kind: str) -> float:
+    """Of what the logit that grows most in the last doubling of the steps grows in the last two, the last one's share.
+
+    It is 1 where the logit shrank in the doubling before, and 0 where none grows in the last.
+    """
     if min(after_share(run, f"{kind}_train_accuracy", share).item() for share in (0.25, 0.5, 1)) < 1:
         return math.nan
     sizes = [np.abs(after_share(run, f"{kind}_logits", share)) for share in (0.25, 0.5, 1)]
     before, last = sizes[1] - sizes[0], sizes[2] - sizes[1]
     most = int(np.argmax(last))
-    return float(last[most] / before[most]) if before[most] > 0 else math.nan
+    return float(last[most] / (last[most] + max(before[most], 0))) if last[most] > 0 else 0.0
 
 
 @claim(
@@ -39,12 +42,12 @@ def _growth(run: Numbers, kind: str) -> float:
     place="section 3; caption of Figure S4",
 )
 def _logits_grow(numbers: Numbers) -> Iterator[Verdict]:
-    meaning = "growth of the logit that grows most, over its growth in the doubling of the steps before"
+    meaning = "last doubling's share of the growth in the last two doublings of the steps, of the logit that grows most"
     for width, runs in by_width(numbers).items():
         for kind in MODELS:
-            interval = seeds_interval(_growth(run, kind) for run in runs)
+            interval = seeds_interval(_late_share(run, kind) for run in runs)
             note = range_note(interval) or "some training images are still misclassified after a quarter of the steps"
-            yield judged(f"width {width:,}, {kind}", interval.above(1 / MUCH), interval.mean, meaning, note)
+            yield judged(f"width {width:,}, {kind}", interval.above(1 / (1 + MUCH)), interval.mean, meaning, note)
 
 
 def _fitted(run: Numbers) -> int | None:
@@ -85,8 +88,8 @@ def _narrow_deviates_early(numbers: Numbers) -> Iterator[Verdict]:
     if len(groups) > 1:
         (width, narrow), *_, (_, wide) = groups.items()
         early, widest = ({run["seed"]: _early(run) for run in runs} for runs in (narrow, wide))
-        interval = seeds_interval(early.values())
-        lead = seeds_interval(early[seed] - widest[seed] for seed in early.keys() & widest.keys())
+        interval = seeds_interval(early.values(), of=2)
+        lead = seeds_interval((early[seed] - widest[seed] for seed in early.keys() & widest.keys()), of=2)
         holds = all_hold(interval.above(SIMILAR), lead.above(0))
         notes = (range_note(interval), f"more than the widest's by {lead.mean:.3g} ({range_note(lead)})")
         # Fewer images make the deviation smaller.
@@ -113,9 +116,9 @@ def _early_makes_late_worse(numbers: Numbers) -> Iterator[Verdict]:
         )
         return
     for width in deviating:
-        found = seeds_interval(growth[width].values())
+        found = seeds_interval(growth[width].values(), of=2)
         seeds = sorted(set(growth[width]).intersection(*others))
-        lead = seeds_interval(growth[width][seed] - fmean(other[seed] for other in others) for seed in seeds)
+        lead = seeds_interval((growth[width][seed] - fmean(other[seed] for other in others) for seed in seeds), of=2)
         factor, more = (Interval.read(map(math.exp, one[:3]), one.seeds) for one in (found, lead))
         than = f"{more.mean:.3g} times that of the widths that do not deviate early ({range_note(more)})"
         holds = all_hold(factor.above(MUCH), more.above(1))

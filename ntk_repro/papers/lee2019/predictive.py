@@ -71,7 +71,7 @@ def _verdict(
             that they fail.
         unless: as in `judged`.
     """
-    intervals, run = _intervals(rows), _run(ensemble)
+    intervals, run = [interval.one_of(len(rows)) for interval in _intervals(rows)], _run(ensemble)
     decided = [decide(interval) for interval in intervals]
     holds = all_hold(*decided)
     shown = [interval for interval, one in zip(intervals, decided, strict=True) if one is holds]

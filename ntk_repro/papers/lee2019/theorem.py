@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to
+from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to, of_fit
 from ntk_repro.papers.statistics import Interval, number, share_interval
 from ntk_repro.papers.thresholds import IDENTICAL, NEARLY_IDENTICAL, QUADRATURE, WITH_HIGH_PROBABILITY
 
@@ -46,7 +46,7 @@ def _ntk_start(run: Numbers) -> bool:
 
 def _exponent(run: Numbers, name: str, decide: Decision, subject: str = "") -> Verdict:
     fit = run["exponents"][name]
-    exponent = Interval.read((fit[part] for part in ("exponent", "low", "high")), run["networks"])
+    exponent = of_fit(fit)
     notes = (exponent.ends(".2f"), f"fitted to all widths {number(fit['all_widths']):.2f}")
     subject = f"{run['title']}: {subject}" if subject else run["title"]
     return judged(subject, decide(exponent), exponent.mean, "exponent of the width", *notes)

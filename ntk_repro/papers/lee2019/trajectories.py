@@ -58,9 +58,9 @@ def after_share(run: Numbers, name: str, share: float) -> np.ndarray:
     return np.array([np.interp(share * steps[-1], steps, column) for column in columns])
 
 
-def seeds_interval(values: Iterable[float]) -> Interval:
-    """Of the seeds' values; without ends where a training diverged."""
-    return student_interval(list(values), complete=True)
+def seeds_interval(values: Iterable[float], *, of: int = 1) -> Interval:
+    """Of the seeds' values, `of` as for `student_interval`; without ends where a training diverged."""
+    return student_interval(list(values), of=of, complete=True)
 
 
 def range_note(interval: Interval) -> str:

@@ -1,14 +1,14 @@
 """Figures 1, S5, S6, S9 and S10: how networks and their kernels change with the width."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.lee2019.captions import joined
-from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to
+from ntk_repro.papers.lee2019.captions import joined, other_data
+from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to, of_fit
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, PowerLaw, all_hold, number, power_law_fit, student_interval
 from ntk_repro.papers.thresholds import CLOSER_TO_ONE, CONVERGED, RATE
@@ -22,12 +22,6 @@ MOST_SAMPLES = 0.1
 n^-1/2 M^-1/2, but not their bias, n^-1, so the spread dominates only where M is well below n."""
 
 
-def _interval(fit: Numbers, seeds: int) -> Interval:
-    """That of an exponent; of a single seed none, as the points of one seed are not independent."""
-    ends = (number(fit["low"]), number(fit["high"])) if seeds > 1 else (math.nan, math.nan)
-    return Interval(number(fit["exponent"]), *ends, seeds)
-
-
 def _printed_settings(panel: Numbers) -> Numbers:
     """Those of Figure 1, or in Figure S6 of its networks with one hidden layer."""
     return _PRINTED["figS6" if panel["depth"] == 1 else "fig1"]["settings"]
@@ -36,9 +30,10 @@ def _printed_settings(panel: Numbers) -> Numbers:
 def _unlike(panel: Numbers) -> str:
     """The settings that are not the paper's, but for the number of steps; a subset of its data counts."""
     printed = _printed_settings(panel)
-    data = "" if panel["data"].startswith(printed["data"]) else f"{panel['data']}, not {printed['data']}"
     other = (name for name in ("n_train", "learning_rate") if panel[name] != printed[name])
-    return joined(data, *(f"{name} {panel[name]:g}, not {printed[name]:g}" for name in other))
+    return joined(
+        other_data(panel, printed["data"]), *(f"{name} {panel[name]:g}, not {printed[name]:g}" for name in other)
+    )
 
 
 def _still_training(panel: Numbers, fit: Numbers) -> str:
@@ -82,7 +77,7 @@ def _exponent(
         paper: the exponent that is printed.
     """
     fit = panel["curves"][name] if name in panel["curves"] else panel["undrawn"][name]
-    found, widths = _interval(fit, len(panel["seeds"])), fit["fitted"]
+    found, widths = of_fit(fit), fit["fitted"]
     notes = [f"{found.ends('.2f')}, widths {widths[0]:,.0f} to {widths[-1]:,.0f}"]
     if len(widths) < len(panel["widths"]):
         notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
@@ -197,7 +192,7 @@ def _pooled(lines: list[Numbers]) -> PowerLaw:
 
 
 def _overall(subject: str, lines: list[Numbers], decide: Decision, quantity: str) -> Verdict:
-    found = _interval(_pooled(lines)._asdict(), len(lines[0]["values"]))
+    found = _pooled(lines).interval
     each = ", ".join(f"{number(line['exponent']):.2f} ({line['of']:,})" for line in lines)
     notes = (found.ends(".2f"), f"each: {each}" if len(lines) > 1 else "")
     return judged(subject, decide(found), found.mean, f"exponent of the {quantity}", *notes)
@@ -258,16 +253,26 @@ def _subject(panel: Numbers) -> str:
     return f"{panel['kernel'].upper()}, {layers}"
 
 
-def _all_fall(subject: str, fits: Iterable[tuple[str, Interval]], quantity: str) -> Verdict:
+def _all_fall(subject: str, fits: Iterable[tuple[str, PowerLaw]], quantity: str) -> Verdict:
     """Whether the exponents of all lines are below 0; the number is that of the line that is nearest to growing."""
-    lines = [(label, found) for label, found in fits if not math.isnan(found.mean)]
+    lines = [(label, fit.interval) for label, fit in fits if not math.isnan(fit.exponent)]
     holds = all_hold(*(found.below() for _, found in lines))
     slope, notes = math.nan, ["too few points"]
     if lines:
-        label, worst = max(lines, key=lambda line: line[1].high if line[1].seeds > 1 else line[1].mean)
+        label, worst = max(lines, key=lambda line: line[1].mean if math.isnan(line[1].high) else line[1].high)
         slope, notes = worst.mean, [f"{label}, {worst.ends('.2f')}"]
         notes.append("all: " + ", ".join(f"{found.mean:.2f} ({label})" for label, found in lines))
     return judged(subject, holds, slope, f"largest exponent of the {quantity}", *notes)
+
+
+def _all_fall_in_samples(panel: Numbers, samples: Sequence[float], by_width: Mapping[float, np.ndarray]) -> Verdict:
+    """Of the errors of each width (seeds, samples)."""
+    few = {width: np.array(samples) <= MOST_SAMPLES * width for width in by_width}
+    fits = (
+        (f"n = {width:,.0f}", power_law_fit(np.array(samples)[few[width]], errors[:, few[width]], of=len(by_width)))
+        for width, errors in by_width.items()
+    )
+    return _all_fall(_subject(panel), fits, "number of samples")
 
 
 @claim(
@@ -278,7 +283,7 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
     found, note = Interval(math.nan, math.nan, math.nan, 0), "no line of single networks, M = 1"
     for line in panel["lines"]:
         if line["of"] == 1:
-            found = _interval(line, len(panel["seeds"]))
+            found = of_fit(line)
             note = found.ends(".2f")
     printed = _PRINTED["figS9"]
     paper = printed["exponent"] if panel["input_size"] == printed["input_size"] else None
@@ -290,11 +295,8 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="appendix I; caption of Figure S9",
 )  # fmt: skip
 def _converges_in_width(panel: Numbers) -> Iterator[Verdict]:
-    seeds = len(panel["seeds"])
-    fits = (
-        (f"M = {line['of']:,}", _interval(power_law_fit(line["x"], line["values"])._asdict(), seeds))
-        for line in panel["lines"]
-    )
+    lines = panel["lines"]
+    fits = ((f"M = {line['of']:,}", power_law_fit(line["x"], line["values"], of=len(lines))) for line in lines)
     yield _all_fall(_subject(panel), fits, "width")
 
 
@@ -305,14 +307,9 @@ def _converges_in_width(panel: Numbers) -> Iterator[Verdict]:
 def _deep_kernels_converge_in_samples(panel: Numbers) -> Iterator[Verdict]:
     """Of networks with several hidden layers; Figure S10 has those with one."""
     if panel["depth"] > 1:
-        samples = np.array([line["of"] for line in panel["lines"]])
+        samples = [line["of"] for line in panel["lines"]]
         values = np.array([line["values"] for line in panel["lines"]], float)  # (samples, seeds, widths)
-        fits = []
-        for i, width in enumerate(panel["lines"][0]["x"]):
-            few = samples <= MOST_SAMPLES * width
-            fit = power_law_fit(samples[few], values[few, :, i].T)
-            fits.append((f"n = {width:,.0f}", _interval(fit._asdict(), len(panel["seeds"]))))
-        yield _all_fall(_subject(panel), fits, "number of samples")
+        yield _all_fall_in_samples(panel, samples, dict(zip(panel["lines"][0]["x"], values.T, strict=True)))
 
 
 @claim(
@@ -320,9 +317,8 @@ def _deep_kernels_converge_in_samples(panel: Numbers) -> Iterator[Verdict]:
     over="panels", place="caption of Figure S10",
 )  # fmt: skip
 def _kernels_converge_in_samples(panel: Numbers) -> Iterator[Verdict]:
-    seeds = len(panel["seeds"])
-    fits = ((f"n = {line['of']:,}", _interval(line, seeds)) for line in panel["lines"])
-    yield _all_fall(_subject(panel), fits, "number of samples")
+    by_width = {line["of"]: np.array(line["values"], float) for line in panel["lines"]}
+    yield _all_fall_in_samples(panel, panel["lines"][0]["x"], by_width)
 
 
 FIGURES = (

@@ -56,6 +56,7 @@ CLAIMS = {
     [
         ("mean_apart", [0.3, 0.25, 0.4], 0, False),
         ("mean_apart", [0.2, 0.15, 0.25], 0, None),
+        ("mean_apart", [0.3, 0.205, 0.4], 0, None),  # too far by chance at one of two steps
         ("mean_apart", [None, None, None], 0, None),
         ("std_apart", [0.35, 0.3, 0.4], 1, False),
         ("std_apart", [0.15, 0.1, 0.24], 1, None),

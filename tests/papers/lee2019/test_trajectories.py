@@ -249,6 +249,12 @@ def test_some_logits_grow_on(last, expected):
     assert rows[0]["subject"] == "width 512, network"
 
 
+@pytest.mark.parametrize(("logits", "holds"), [([0.0, 1.0, 0.5, 1.5], True), ([0.0, 1.0, 0.9, 0.8], False)])
+def test_a_logit_that_shrank_before_grows_and_one_that_shrinks_does_not(logits, holds):
+    curves = [[[logit, 0.0] for logit in logits]] * 3
+    assert verdicts("figS4", seeds("figS4", "network_logits", curves), "keep growing")[0]["holds"] is holds
+
+
 def test_logits_are_judged_where_all_training_images_are_right():
     runs = seeds("figS4", "network_train_accuracy", [[0.1, 0.9, 1.0, 1.0]] * 3)
     assert verdicts("figS4", runs, "keep growing")[0]["holds"] is None
@@ -270,6 +276,7 @@ def deviating(narrow: list[list[float]], wide: list[list[float]], **changes: Any
         ([0.1, 0.11, 0.1], [0.1, 0.1, 0.11], False, None),
         ([0.6, 0.65, 0.6], [0.9, 0.9, 0.91], False, None),
         ([0.1, 0.4, 0.3], [0.1, 0.1, 0.11], None, None),
+        ([0.16, 0.17, 0.18], [0.1, 0.1, 0.11], None, None),  # below 20 % by chance, as one of two conditions
     ],
 )
 def test_the_narrowest_network_deviates_early(narrow, wide, expected, of_fewer_images):

@@ -38,7 +38,7 @@ PAPERS = {
 }
 
 
-def drift(depth=3, seeds=SEEDS, settings: dict[str, Any] | None = None, **fits):
+def drift(depth=3, settings: dict[str, Any] | None = None, **fits):
     found = {name: fit(*ends) for name, ends in {**LIKE_THE_PAPER, **fits}.items()}
     drawn = {name: found.pop(name) for name in ("input", "intermediate", "output", "ntk", "nngp")}
     return {
@@ -49,7 +49,6 @@ def drift(depth=3, seeds=SEEDS, settings: dict[str, Any] | None = None, **fits):
                 "loss_left": 0.01,
                 **PAPERS[depth],
                 **(settings or {}),
-                "seeds": list(seeds),
                 "widths": [64.0, 128.0, 256.0, 512.0, 1024.0],
                 "curves": drawn,
                 "undrawn": found,
@@ -140,20 +139,19 @@ def test_one_hidden_layer_has_weights_that_are_read_out_and_others():
 def test_the_interval_decides(claim, name, holds, fails, open_):
     claims = [FIGURES["lee2019/fig1"].claims[claim]]
 
-    def rows_of(interval: tuple, seeds=SEEDS):
+    def rows_of(interval: tuple):
         fits: dict[str, Any] = {name: interval}
-        return evaluate(claims, drift(seeds=seeds, **fits))
+        return evaluate(claims, drift(**fits))
 
     rows = (rows_of(ends) for ends in ((0.0, 0.1), (2.0, 2.1)))
     at = next(i for i, (one, other) in enumerate(zip(*rows, strict=True)) if one["number"] != other["number"])
 
-    def judged(*interval, seeds=SEEDS):
-        return rows_of(interval, seeds)[at]["holds"]
+    def judged(*interval):
+        return rows_of(interval)[at]["holds"]
 
     assert judged(*holds)
     assert [judged(*interval) for interval in fails] == [False] * len(fails)
     assert [judged(*interval) for interval in open_] == [None] * len(open_)
-    assert judged(*holds, seeds=[0]) is None  # the points of one seed are not independent
     # Not yet wide: what it moves towards, falling or growing with the width, could turn the verdict.
     both = claim in (0, 6, 9)  # "scales as"
     assert [judged(*holds, None, everywhere) for everywhere in (0.04, 0.06)] == [True, None if both else True]
@@ -242,7 +240,7 @@ def test_one_seed_decides_nothing():
 NS = (40, 80, 160, 320)
 
 
-def kernels(*exponents, depth=3, in_samples=-0.5, spread=0.01, of=(1, 4, 16), seeds=SEEDS):
+def kernels(*exponents, depth=3, in_samples=-0.5, spread=0.01, of=(1, 4, 16)):
     """Errors M^in_samples n^exponent, for each M an exponent."""
     found = lines(of, NS, *exponents, spread=spread)
     for line in found:
@@ -250,7 +248,7 @@ def kernels(*exponents, depth=3, in_samples=-0.5, spread=0.01, of=(1, 4, 16), se
         line["values"] = (np.array(line["values"]) * powers[:, None]).tolist()
     return {
         "against": "width",
-        "panels": [{"kernel": "ntk", "depth": depth, "input_size": 1024, "seeds": list(seeds), "lines": found}],
+        "panels": [{"kernel": "ntk", "depth": depth, "input_size": 1024, "lines": found}],
     }
 
 
@@ -266,7 +264,7 @@ def test_kernels_that_converge():
     assert [row["paper"] for row in rows] == [-0.5, None, None]
     assert rows[0]["subject"] == "NTK, 3 hidden layers"
     assert rows[1]["note"] == (
-        "M = 16, 95 % interval -0.50 to -0.46; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
+        "M = 16, 95 % interval -0.52 to -0.44; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
     )
     smaller = kernels(-0.5, -0.52, -0.48)
     smaller["panels"][0]["input_size"] = 64
@@ -282,9 +280,9 @@ def test_kernels_that_converge():
         ({"exponents": (-0.42, -0.5, -0.5)}, [None, True, True]),
         ({"exponents": (-0.5, -0.5, 0.2)}, [True, False, None]),
         ({"exponents": (-0.5, -0.5, 0.01)}, [True, None, None]),
+        ({"exponents": (-0.5, -0.5, 0.03)}, [True, None, None]),  # one of three lines grows by chance
         ({"in_samples": 0.3}, [True, True, False]),
         ({"in_samples": 0.01}, [True, True, None]),
-        ({"seeds": [0]}, [None, None, None]),
         ({"of": (2, 4, 16)}, [None, True, True]),
         ({"of": (1, 40, 160)}, [True, True, None]),
     ],
@@ -309,12 +307,12 @@ def test_single_networks_every_average_and_every_width_are_judged(settings, hold
     ],
 )
 def test_sampling_brings_one_hidden_layer_to_the_analytic_kernel(exponents, spread, holds):
-    none = {"exponent": None, "low": None, "high": None}
+    # Of networks with 64 units only averages over 6 or fewer count, which are too few for an exponent.
     found = [
-        {"of": 64, **none} if exponent is None else lines([n], (1, 4, 16), exponent, spread=spread)[0]
+        lines([64 if exponent is None else n], (1, 4, 16), exponent or -0.5, spread=spread)[0]
         for n, exponent in zip((160, 320), exponents, strict=True)
     ]
-    panel = {"kernel": "nngp", "depth": 1, "seeds": list(SEEDS), "lines": found}
+    panel = {"kernel": "nngp", "depth": 1, "lines": found}
     (row,) = verdicts("figS10", {"against": "samples", "panels": [panel]})
     assert row["holds"] is holds
 
