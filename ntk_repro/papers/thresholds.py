@@ -57,10 +57,13 @@ SIMILAR = Threshold(
 NOTICEABLE = Threshold(
     0.05,
     "noticeably different (though similar)",
-    "5 % of how far the outputs move (RMS), and twice the distance to what is not different",
+    "5 % of how far the outputs move (RMS), and twice the distance to what is not different; of two covariances 5 %",
 )
 LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
 IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
+DIFFERENT = Threshold(0.01, "is not identical, is another (a formula)", "1 % relative")
+SAMPLED = Threshold(0.02, "is (a moment, estimated from random draws)", "2 % of the variance or standard deviation")
+KURTOSIS = Threshold(0.1, "Gaussian (pre-activations, with the moments that are printed)", "an excess kurtosis of 0.1")
 CONVERGED = Threshold(0.05, "converge to (a target)", "5 % of the distance at the start (RMS)")
 GAUSSIAN = Threshold(
     0.1,

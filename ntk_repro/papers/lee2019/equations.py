@@ -7,10 +7,9 @@ from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval
-from ntk_repro.papers.thresholds import IDENTICAL, RATE
+from ntk_repro.papers.thresholds import DIFFERENT, IDENTICAL, KURTOSIS, NOTICEABLE, RATE, SAMPLED
 
 _RESIDUAL = "largest difference from another computation, relative"
-_SAMPLED = 0.02  # of a number that is estimated from random draws
 
 
 def _same(interval: Interval) -> bool | None:
@@ -18,11 +17,11 @@ def _same(interval: Interval) -> bool | None:
 
 
 def _other(interval: Interval) -> bool | None:
-    return interval.above(0.01)
+    return interval.above(DIFFERENT)
 
 
 def _about_zero(interval: Interval) -> bool | None:
-    return interval.within(-_SAMPLED, _SAMPLED)
+    return interval.within(-SAMPLED, SAMPLED)
 
 
 def _as_root(interval: Interval) -> bool | None:
@@ -103,7 +102,7 @@ _CLAIMS = (
     _claim(
         "trained networks are not distributed as a Bayesian posterior (covariance of Eq. 16 at least 5 % from those "
         "of the kernels K and Theta)",
-        "section 2.3.1", *((f"no posterior {name}", lambda interval: interval.above(0.05),
+        "section 2.3.1", *((f"no posterior {name}", lambda interval: interval.above(NOTICEABLE),
                             "relative distance of the covariances, the nearer one") for name in ("tanh", "relu")),
     ),
     _claim(
@@ -150,7 +149,7 @@ _CLAIMS = (
         ("S25 mean", _about_zero, "mean furthest from 0, in standard deviations"),
         ("S25 covariance", _about_zero, "covariance furthest from K, of the variance"),
         ("S25 units", _about_zero, "largest correlation of two units"),
-        ("S25 Gaussian", lambda interval: interval.within(-0.1, 0.1), "largest excess kurtosis"),
+        ("S25 Gaussian", lambda interval: interval.within(-KURTOSIS, KURTOSIS), "largest excess kurtosis"),
     ),
     _claim("the NNGP kernel follows its recursion and base case (identical to 1e-8)",
            "appendix E, S26, S27; section 2.3", "S26", "S27"),
@@ -236,7 +235,7 @@ def _block_types(numbers: Numbers) -> Iterator[Verdict]:
 def _block_order(numbers: Numbers) -> Iterator[Verdict]:
     printed, reversed_ = numbers["order"]
     note = f"convolution, BatchNorm, ReLU: {reversed_:.2g}"
-    yield judged("residual block", printed <= 1e-5 and reversed_ >= 0.01, printed, "relative difference", note)
+    yield judged("residual block", printed <= 1e-5 and reversed_ >= DIFFERENT, printed, "relative difference", note)
 
 
 @claim("every layer has the same number of channels", place="section 3; appendix J, Table S1")

@@ -42,6 +42,7 @@ def _late_share(run: Numbers, kind: str) -> float:
     place="section 3; caption of Figure S4",
 )
 def _logits_grow(numbers: Numbers) -> Iterator[Verdict]:
+    # Said of cross-entropy with softmax, whatever the data: they need not be those of the figure.
     meaning = "last doubling's share of the growth in the last two doublings of the steps, of the logit that grows most"
     for width, runs in by_width(numbers).items():
         for kind in MODELS:
