@@ -104,10 +104,10 @@ def _best_is_similar(numbers: Numbers) -> Iterator[Verdict]:
 def _similar_at_the_same_rate(numbers: Numbers) -> Iterator[Verdict]:
     for subject, curve in _curves(numbers):
         every = _accuracies(curve)
-        converged = np.isfinite(every).any(axis=(0, 1))
+        converged = np.isfinite(every).all(axis=1).any(axis=0)  # one of them, in every seed
         shown = np.nan_to_num(every[..., converged], nan=_GUESSING)
         rates = np.array(curve["log2_eta"])[converged]
-        # Each interval decides that its rate is similar, but that one of several is not takes a wider one.
+        # 95 % intervals decide that all are similar, but that one of several is not takes a wider one.
         found, wider = (
             [_difference(curve, *pair, of=of) for pair in zip(*shown.swapaxes(1, 2), strict=True)]
             for of in (1, max(len(rates), 1))

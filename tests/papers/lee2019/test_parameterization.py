@@ -91,6 +91,10 @@ def test_where_one_diverges_at_the_same_rate_it_is_guessing():
     assert (row["holds"], row["number"]) == (False, pytest.approx(-0.83))
     once = [[0.5, 0.8, 0.93], [0.5, 0.8, None], [0.5, 0.8, 0.93]]
     assert judged(SAME_RATE, ntk_accuracy_by_seed=once)["holds"] is None
+    # Where neither converges in every seed there is nothing to compare.
+    neither: dict[str, Any] = {"standard_accuracy_by_seed": [[0.49, 0.81, None], *[[0.49, 0.81, 0.2]] * 2]}
+    row = judged(SAME_RATE, ntk_accuracy_by_seed=once, **neither)
+    assert (row["holds"], "of 2 rates" in row["note"]) == (True, True)
     both: dict[str, Any] = {
         "standard_accuracy_by_seed": [[0.49, 0.81, None], [0.488, 0.812, None], [0.492, 0.808, None]]
     }
