@@ -54,8 +54,9 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
         accuracy = mean_and_std(group, lambda run, model=model: _of(run, model, "test_accuracy"))
         height = float(accuracy.mean)
         axes[0].plot(np.arange(1, len(loss) + 1), loss, line, color=color, label=label)
-        axes[1].bar(place, height, yerr=float(accuracy.std) if accuracy.runs > 1 else None, color=color)
-        axes[1].text(place, height, f"{height:.1%}", ha="center", va="bottom", fontsize=8)
+        error = float(accuracy.std) if accuracy.runs > 1 else 0.0
+        axes[1].bar(place, height, yerr=error or None, color=color)
+        axes[1].text(place, height + error, f"{100 * height:.1f} %", ha="center", va="bottom", fontsize=8)
         numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
         numbers[f"{model}_accuracy_by_seed"] = [float(_of(run, model, "test_accuracy")) for run in group]
         curves = np.stack([_of(run, model, "loss") for run in group])
