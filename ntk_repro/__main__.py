@@ -152,11 +152,13 @@ class Reference:
         results = judge_again(self.reference)
         table = self.reference.parent / "figures.md"
         write_pages(self.reference, results, differences, table if table.exists() else None)
-        for result, claim in unexplained(results, differences):
+        open_claims = list(unexplained(results, differences))
+        for result, claim in open_claims:
             print(f"not explained yet: {result.figure.id}, {result.preset}: {claim['statement']} ({claim['subject']})")
         print(f"{len(written)} of {len(results)} results are from the runs at hand")
         print(self.reference / "index.md")
-        print("next: read it, and explain in differences.toml why claims do not hold")
+        explain = ", and explain in differences.toml why these claims do not hold" if open_claims else ""
+        print(f"next: read it{explain}")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-from ntk_repro.errors import unknown_name
+from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.papers.figure import Figure
 
 
@@ -41,6 +41,8 @@ def find_figures(name: str, *, papers: bool = False) -> list[Figure]:
     """
     names = {figure: {figure.id, figure.name, *([figure.paper.name] if papers else [])} for figure in FIGURES.values()}
     found = [figure for figure, own in names.items() if name in own]
+    if not found and name in {figure.paper.name for figure in FIGURES.values()}:
+        raise UserError(f"{name} is a paper: name one of its figures, which `ntk-repro list {name}` shows")
     if not found:
         known = {one for own in names.values() for one in own if ("/" in one) == ("/" in name)}
         raise unknown_name("paper or figure" if papers else "figure", name, known)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ntk_repro.errors import UserError, check_name
+from ntk_repro.papers import FIGURES
 from ntk_repro.record import from_dict, parse_toml
 
 
@@ -44,10 +46,22 @@ def read_statements(folder: Path) -> dict[str, list[Statement]]:
     """The `[[statement]]` tables of <paper>.toml in a folder, by paper.
 
     Raises:
-        UserError: a file is damaged, or a table has an unknown key.
+        UserError: a file is damaged, a table has an unknown key or an id that another has, or a claim is named that its
+            figure does not have.
     """
     found = {}
     for path in sorted(folder.glob("*.toml")):
         tables = parse_toml(path.read_text(encoding="utf-8"), str(path)).get("statement", [])
         found[path.stem] = [from_dict(Statement, table, f"{path}: {table.get('id')}") for table in tables]
+        ids = set()
+        for one in found[path.stem]:
+            if one.id in ids:
+                raise UserError(f"{path}: two statements are called {one.id}: rename one")
+            ids.add(one.id)
+            if one.claims:
+                check_name(f"figure of {path}: {one.id}", one.figure, FIGURES)
+            for claim in one.claims:
+                check_name(
+                    f"claim of {path}: {one.id}", claim, [known.statement for known in FIGURES[one.figure].claims]
+                )
     return found

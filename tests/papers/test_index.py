@@ -34,3 +34,8 @@ def test_every_figure_has_presets_a_script_and_claims(figure):
     assert (figures_dir() / f"{figure.id}.py").is_file()
     assert figure.claims
     assert (configs_dir() / f"{figure.id}.toml").is_file()
+
+
+def test_the_name_of_a_paper_leads_to_its_figures():
+    refused("lee2019 is a paper: name one of its figures", find_figures, "lee2019")
+    assert {figure.paper.name for figure in find_figures("lee2019", papers=True)} == {"lee2019"}

@@ -185,6 +185,8 @@ def _step(
         own: whether AlexNet's linearization is at its own best settings, of which the paper prints the gaps.
     """
     name = "widest" if width is None else f"x{width_text(width)}"
+    if "fig5" in (easier, harder):
+        name += f", AlexNet's linearization at {'its own best' if own else 'the same'} settings"
     meaning = f"gap in {PART_NAMES[part]} on {DATA_NAMES[harder]} less that on {DATA_NAMES[easier]}"
     found: dict[str, Pair] = {}
     why = ""
@@ -194,7 +196,6 @@ def _step(
         if panel is not None and (of_width := [pair for pair in pairs if width in (None, pair.width)]):
             found[figure], widths = of_width[-1], [pair.width for pair in of_width]
             why = why or (not_all_widths(panel["net"], widths) if width is None else beyond_widths(panel["net"], width))
-            name += f", AlexNet's linearization at learning rate {pairs[-1].learning_rate:g}" * (figure == "fig5")
     if len(found) < 2:
         return judged(name, None, math.nan, meaning, unless=_without((easier, harder), found))
     step = found[easier].change_to(found[harder], part)
