@@ -40,35 +40,8 @@ def test_the_page_of_figures_has_the_table_of_the_results(committed):
     assert with_table(page, committed, "reference") == page, "run `ntk-repro reference --no-redraw` to renew it"
 
 
-# Their presets at quick have other runs since claims ask for more seeds and quantities, or are new: to be computed with
-# `ntk-repro run <figure>` and `ntk-repro reference --presets quick`.
-PENDING = {
-    "ortiz2021/fig13",
-    "ortiz2021/fig14",
-    "ortiz2021/fig15",
-    "ortiz2021/fig16",
-    "ortiz2021/fig7",
-    "ortiz2021/fig8",
-    "ortiz2021/fig9",
-    "ortiz2021/lemma1",
-    "ortiz2021/table1",
-    "samarin2022/fig1",
-    "samarin2022/fig2",
-    "samarin2022/fig3",
-    "samarin2022/fig6",
-    "samarin2022/fig7",
-    "samarin2022/figA2",
-    "samarin2022/figA3",
-    "samarin2022/grid",
-    "samarin2022/table1",
-    "samarin2022/table2",
-    "samarin2022/tableA2",
-    "samarin2022/variants",
-}
-
-
-def test_the_results_are_those_of_the_presets_but_for_those_that_are_to_be_computed(committed):
-    assert {result.figure.id for result in committed if outdated(result)} <= PENDING
+def test_the_results_are_those_of_the_presets(committed):
+    assert [(result.preset, result.figure.id) for result in committed if outdated(result)] == []
 
 
 def test_the_claims_are_those_that_the_numbers_give_today(committed):
@@ -79,7 +52,7 @@ def test_the_claims_are_those_that_the_numbers_give_today(committed):
 
 def test_every_figure_has_a_reference_at_quick(committed):
     found = {result.figure.id for result in committed if result.preset == "quick"}
-    assert found | PENDING == FIGURES.keys()
+    assert found == FIGURES.keys()
 
 
 def test_every_claim_that_does_not_hold_has_an_explanation_and_every_explanation_a_claim(committed, differences):
