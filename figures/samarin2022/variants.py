@@ -68,17 +68,18 @@ def _spread(values: list[float]) -> str:
 def _distances(ax, lines: list[dict]) -> None:
     rates = sorted({line["learning_rate"] for line in lines})
     for line in lines:
-        color = list(COLORS.values())[rates.index(line["learning_rate"]) % len(COLORS)]
+        at = rates.index(line["learning_rate"])
+        color, marker = list(COLORS.values())[at % len(COLORS)], "os^Dvp"[at % 6]
         style = _LOOKS[line["loss"]][line["precision"]]
         moved = np.mean(line["distance"], axis=0)
-        ax.plot(line["followed_epochs"], moved, style, marker="o", ms=3, color=color, label=_name(line))
+        ax.plot(line["followed_epochs"], moved, style, marker=marker, ms=4, color=color, label=_name(line))
     ax.set_xscale("symlog", linthresh=1)
     epochs = sorted({int(epoch) for line in lines for epoch in line["followed_epochs"]})
     ax.set_xticks(epochs, [f"{epoch}" for epoch in epochs])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Epoch")
     ax.set_ylabel(r"$\|\theta - \theta_0\|$ of the network")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, handlelength=4)
 
 
 if __name__ == "__main__":
