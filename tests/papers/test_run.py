@@ -10,6 +10,7 @@ from ntk_repro.papers import draw_figure, load_figure_preset, presets, reproduce
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
+from ntk_repro.record.config import config_to_dict
 from tests.finished_run import finished_run
 from tests.refusals import refused
 
@@ -162,9 +163,10 @@ def dataset_sizes_of_mnist(monkeypatch):
 @pytest.mark.slow
 def test_sizes_beyond_the_training_images_become_all_of_them(configs_of, capsys):
     configs = configs_of("samarin2022/table1", n_train=600)
-    usual = [config.sizes[-1:] for config in load_figure_preset(FIGURES["samarin2022/table1"], "quick").configs]
-    assert [config.sizes[-1:] for config in configs] == [tuple(min(n, 600) for n in last if n) for last in usual]
-    assert any(last > (600,) for last in usual)
+    preset = load_figure_preset(FIGURES["samarin2022/table1"], "quick")
+    usual = [config_to_dict(config)["sizes"][-1:] for config in preset.configs]
+    assert [list(config.sizes[-1:]) for config in configs] == [[min(n, 600) for n in last if n] for last in usual]
+    assert any(last > [600] for last in usual)
     assert "600 training images: the largest size is all of them" in capsys.readouterr().err
 
 
