@@ -1,3 +1,4 @@
+import re
 import shutil
 import socket
 import subprocess
@@ -73,7 +74,10 @@ assert not {{"tensorflow", "tensorflow_datasets", "jax"}} & set(sys.modules)
     command = [sys.executable, "-c", code]
     root = Path(__file__).resolve().parents[2]
     ended = subprocess.run(command, env=environment, cwd=root, check=True, capture_output=True, text=True)
-    assert (ended.stdout, ended.stderr) == ("", "")
+    own = re.sub(
+        r"^decoding mnist, once: .*\n", "", ended.stderr, flags=re.M
+    )  # shown after a minute, on a busy machine
+    assert (ended.stdout, own) == ("", "")
 
 
 @pytest.mark.slow
