@@ -1,110 +1,48 @@
-"""Figures 1 to 5, Tables A1 and A2: networks and their linearizations as they grow wider."""
+"""Figures 2 to 5, Tables A1 and A2: networks and their linearizations as they grow wider."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, claim, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
 from ntk_repro.papers.samarin2022.gaps import (
-    DATA_NAMES,
+    ALEXNET_FIGURES,
     KINDS,
+    LENET_FIGURES,
     NAMES,
     NINE_POINTS,
     PART_NAMES,
     PARTS,
     THREE_POINTS,
-    Pair,
-    beyond_widths,
     ends_of,
     figure_of,
     half_digit,
     line_of,
-    nearly_all,
     not_all_widths,
     of_width,
     pairs_of,
     points,
     range_text,
     seeds_of,
-    share_of,
     subject,
     unlike_paper,
 )
-from ntk_repro.papers.statistics import Interval, all_hold, deviation_interval, number, signed_sum, student_interval
-from ntk_repro.papers.thresholds import ABOUT_PER_CENT, MUCH, SECOND_DECIMAL
+from ntk_repro.papers.samarin2022.trends import (
+    LINEARIZATION_GAINS,
+    SIGNIFICANT_RISE,
+    Trend,
+    gap_shrinks,
+    network_gains_little,
+    rise,
+    unlike_range,
+)
+from ntk_repro.papers.statistics import all_hold, deviation_interval, signed_sum, student_interval
+from ntk_repro.papers.thresholds import ABOUT_PER_CENT, SECOND_DECIMAL
 
-_FIGURES = ("fig2", "fig3", "fig4", "fig5")
 _RUNS = 5  # of the paper, behind each printed mean
 _TOO_WIDE = (0.005, 0.2)  # a prediction interval of more than half a point and 20 % says nothing (ours)
-
-Trend = Callable[..., Verdict]
-"""(panel, figure, narrow pair, wide pair, *arguments) -> whether the paper's statement on a figure holds from one width
-to the other."""
-
-
-def _unlike_range(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> str:
-    """Why two widths of a panel cannot show what the paper says of its own."""
-    every = sorted({width for line in panel["lines"] for width in line["widths"]})
-    widths = [width for width in every if narrow.width <= width <= wide.width]
-    return unlike_paper(panel, figure) or not_all_widths(panel["net"], widths)
-
-
-def _gap_shrinks(panel: Numbers, figure: str, narrow: Pair, wide: Pair, part: str = "test") -> Verdict:
-    change, total = narrow.change_to(wide, part), narrow.gap_sum(wide, part)
-    # A linearization that is farther ahead than it was behind is no more like the network.
-    holds = all_hold(change.below(), total.above())
-    gaps = f"from {points(narrow.gap(part))} to {points(wide.gap(part))}"
-    why = _unlike_range(panel, figure, narrow, wide)
-    meaning = f"change of the gap in {PART_NAMES[part]}, {range_text(narrow, wide)}"
-    return judged(_settings(panel, narrow), holds, change.mean, meaning, gaps, f"change {points(change)}", unless=why)
-
-
-def _rise(
-    panel: Numbers, figure: str, narrow: Pair, wide: Pair, kind: str, part: str, least: float, most: float
-) -> Verdict:
-    """Whether what a model's accuracy gains from width lies between two limits."""
-    rise = narrow.rise_to(wide, kind, part)
-    why = _unlike_range(panel, figure, narrow, wide)
-    meaning = f"rise of {NAMES[kind]}'s {PART_NAMES[part]}, {range_text(narrow, wide)}"
-    name = subject(panel) if kind == "network" else _settings(panel, narrow)
-    return judged(name, rise.within(least, most), rise.mean, meaning, points(rise), unless=why)
-
-
-_LINEARIZATION_GAINS = ("linearized", "test", THREE_POINTS, math.inf)
-
-
-def _lead(narrow: Pair, wide: Pair, times: float) -> Interval:
-    """The linearization's rise in test accuracy less so many times the network's."""
-    terms = [getattr(one, kind)["test"] for kind in ("linearized", "network") for one in (wide, narrow)]
-    return signed_sum(terms, [1, -1, -times, times], narrow.images["test"])
-
-
-def _rises(narrow: Pair, wide: Pair) -> list[str]:
-    return [f"{NAMES[kind]} rises by {points(narrow.rise_to(wide, kind))}" for kind in KINDS]
-
-
-def _network_gains_little(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
-    """Near 99 % no gain is large in points: the paper compares it with the linearization's."""
-    lead, why = _lead(narrow, wide, MUCH), _unlike_range(panel, figure, narrow, wide)
-    meaning = f"the linearization's rise in test accuracy less twice the network's, {range_text(narrow, wide)}"
-    return judged(subject(panel), lead.above(), lead.mean, meaning, *_rises(narrow, wide), unless=why)
-
-
-def _by_the_linearization(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
-    leads = [_lead(narrow, wide, sign) for sign in (1, -1)]
-    dramatic = narrow.rise_to(wide, "linearized").above(THREE_POINTS)
-    holds, why = all_hold(dramatic, *(lead.above() for lead in leads)), _unlike_range(panel, figure, narrow, wide)
-    meaning = f"the linearization's rise in test accuracy less the network's change, {range_text(narrow, wide)}"
-    least = min(lead.mean for lead in leads)
-    return judged(subject(panel), holds, least, meaning, *_rises(narrow, wide), unless=why)
-
-
-def _settings(panel: Numbers, pair: Pair) -> str:
-    """Names the linearization's learning rate where it is not the network's alone."""
-    several = len([line for line in panel["lines"] if line["kind"] == "linearized"]) > 1
-    return subject(panel, f"linearization at learning rate {pair.learning_rate:g}" if several else "")
 
 
 def _panels(numbers: Numbers, figure: str) -> list[Numbers]:
@@ -120,118 +58,6 @@ def _along_width(
         for own in settings:
             if (ends := ends_of(panel, own)) is not None:
                 yield trend(panel, figure, *ends, *arguments)
-
-
-def _on_all(numbers: Numbers, figures: Sequence[str], trend: Trend, *arguments: Any) -> Iterator[Verdict]:
-    """One verdict over the data sets: it holds where the trend holds on each of them, and fails where one fails.
-
-    AlexNet's linearization is at its own best settings, of which the paper prints that the gap shrinks.
-    """
-    found: dict[str, Verdict] = {}
-    for figure in figures:
-        panel = _of_figure(numbers, figure)
-        if panel is not None and (ends := ends_of(panel, own=figure == "fig5")) is not None:
-            found[figure] = trend(panel, figure, *ends, *arguments)
-    holds = all_hold(*(verdict.holds for verdict in found.values())) if found else None
-    why = "" if holds is False else _without(figures, found)  # one data set refutes what is said of all
-    words = {True: "holds", False: "does not hold", None: "undetermined"}
-    notes = [f"{DATA_NAMES[f]}: {100 * number(one.number):.2f} points, {words[one.holds]}" for f, one in found.items()]
-    count = sum(verdict.holds is True for verdict in found.values())
-    yield judged("all data sets", holds, count, f"data sets of {len(figures)} on which it holds", *notes, unless=why)
-
-
-def _without(figures: Sequence[str], found: Collection[str]) -> str:
-    """Names the data sets of which there are no runs at the paper's settings; "" where there are of all."""
-    missing = [DATA_NAMES[figure] for figure in figures if figure not in found]
-    return f"no runs at the paper's settings on {', '.join(missing)}" if missing else ""
-
-
-def _of_figure(numbers: Numbers, figure: str) -> Numbers | None:
-    """The panel that repeats a figure at the paper's settings; None without."""
-    panels = [panel for panel in numbers["panels"] if figure_of(panel) == figure]
-    return next((panel for panel in panels if not unlike_paper(panel, figure)), None)
-
-
-def _ahead_at_nearly_all_widths(numbers: Numbers, least: float) -> Iterator[Verdict]:
-    """At the widths of all data sets of a network, AlexNet's at both settings of its linearization."""
-    for name, figures in (("LeNet", _LENET), ("AlexNet", _ALEXNET)):
-        found: dict[str, list[bool | None]] = {}
-        why = []
-        for figure in figures:
-            if (panel := _of_figure(numbers, figure)) is not None and (pairs := pairs_of(panel)):
-                why.append(not_all_widths(panel["net"], [pair.width for pair in pairs]))
-                pairs += pairs_of(panel, own=True) if figure == "fig5" else []
-                found[figure] = [pair.gap().above(least) for pair in pairs]
-        share, holds = share_of([clear for of_figure in found.values() for clear in of_figure], nearly_all)
-        notes = [
-            f"{DATA_NAMES[f]}: {of.count(True)} of {len(of)}, {of.count(None)} undecided" for f, of in found.items()
-        ]
-        # Narrower networks have larger gaps: the share is that of the paper's widths.
-        unless = "; ".join(filter(None, (_without(figures, found), *why)))
-        yield judged(name, holds, share, "share of widths with such a gap", *notes, unless=unless)
-
-
-def _step(
-    numbers: Numbers, easier: str, harder: str, width: float | None, *, part: str = "test", own: bool = True
-) -> Verdict:
-    """Whether the gap of one figure's data set is larger than another's.
-
-    Args:
-        numbers: the plotted numbers.
-        easier: the figure of the smaller gap.
-        harder: the figure of the larger.
-        width: at which width; None: at the widest of each.
-        part: "test" or "train".
-        own: whether AlexNet's linearization is at its own best settings, of which the paper prints the gaps.
-    """
-    name = "widest" if width is None else f"x{width_text(width)}"
-    if "fig5" in (easier, harder):
-        name += f", AlexNet's linearization at {'its own best' if own else 'the same'} settings"
-    meaning = f"gap in {PART_NAMES[part]} on {DATA_NAMES[harder]} less that on {DATA_NAMES[easier]}"
-    found: dict[str, Pair] = {}
-    why = ""
-    for figure in (easier, harder):
-        panel = _of_figure(numbers, figure)
-        pairs = [] if panel is None else pairs_of(panel, own=own and figure == "fig5")
-        if panel is not None and (of_width := [pair for pair in pairs if width in (None, pair.width)]):
-            found[figure], widths = of_width[-1], [pair.width for pair in of_width]
-            why = why or (not_all_widths(panel["net"], widths) if width is None else beyond_widths(panel["net"], width))
-    if len(found) < 2:
-        return judged(name, None, math.nan, meaning, unless=_without((easier, harder), found))
-    step = found[easier].change_to(found[harder], part)
-    notes = [f"{DATA_NAMES[figure]} {points(pair.gap(part))}" for figure, pair in found.items()]
-    notes.append(f"difference {points(step)}")
-    return judged(name, step.above(), step.mean, meaning, *notes, unless=why)
-
-
-@claim(
-    "the gap at x1 grows from MNIST to CIFAR-10 to ten classes of ImageNet, in test and in training accuracy",
-    place="abstract; section 1, first contribution; section 4.1, last paragraph; section 5 (training, too)",
-)
-def _grows_with_difficulty(numbers: Numbers) -> Iterator[Verdict]:
-    for part in PARTS:
-        steps = [_step(numbers, *names, 1.0, part=part) for names in (("fig2", "fig4"), ("fig4", "fig5"))]
-        notes = [f"{step.meaning}: {step.note}" for step in steps]
-        meaning = "smaller of the two differences"
-        smaller = min((step.number for step in steps if step.number is not None), default=math.nan)
-        yield judged(PART_NAMES[part], all_hold(*(step.holds for step in steps)), smaller, meaning, *notes)
-
-
-@claim("the gap in test accuracy is larger on CIFAR-10 than on MNIST, at every width", place="section 4.1; Figure 4")
-def _larger_on_cifar10(numbers: Numbers) -> Iterator[Verdict]:
-    panels = [_of_figure(numbers, figure) for figure in ("fig2", "fig4")]
-    widths = [{pair.width for pair in pairs_of(panel)} if panel else set() for panel in panels]
-    for width in sorted((widths[0] & widths[1]) | {1.0}):
-        yield _step(numbers, "fig2", "fig4", width)
-
-
-@claim(
-    "the gap in test accuracy is larger still with AlexNet on ten classes of ImageNet", place="section 4.1; Figure 5"
-)
-def _larger_on_snakes(numbers: Numbers) -> Iterator[Verdict]:
-    for own in _EQUAL + _OWN:
-        for width in (1.0, None):
-            yield _step(numbers, "fig4", "fig5", width, own=own)
 
 
 def _printed_gaps(numbers: Numbers, figure: str) -> Iterator[Verdict]:
@@ -313,7 +139,7 @@ def _wide_linearization_beats_narrow_network(panel: Numbers) -> Iterator[Verdict
         return
     for part in PARTS:
         lead = signed_sum([pairs[-1].linearized[part], narrow.network[part]], [1, -1], narrow.images[part])
-        why = _unlike_range(panel, "fig4", narrow, pairs[-1])
+        why = unlike_range(panel, "fig4", narrow, pairs[-1])
         note = f"linearization x{width_text(pairs[-1].width)} against network x1: {points(lead)}"
         yield judged(subject(panel, part), lead.above(), lead.mean, f"lead in {PART_NAMES[part]}", note, unless=why)
 
@@ -369,10 +195,10 @@ def _gap_of_width(
 def _training_accuracy_is_low(panel: Numbers) -> Iterator[Verdict]:
     if (ends := ends_of(panel)) is not None:
         error = student_interval([1 - value for value in seeds_of(ends[0].linearized["train"])])
-        rise = ends[0].rise_to(ends[1], "linearized", "train")
-        holds = all_hold(error.above(THREE_POINTS), rise.above())
-        why = _unlike_range(panel, figure_of(panel), *ends)
-        notes = (points(error), f"training accuracy rises by {points(rise)}, {range_text(*ends)}")
+        gained = ends[0].rise_to(ends[1], "linearized", "train")
+        holds = all_hold(error.above(THREE_POINTS), gained.above())
+        why = unlike_range(panel, figure_of(panel), *ends)
+        notes = (points(error), f"training accuracy rises by {points(gained)}, {range_text(*ends)}")
         meaning = f"training error of the linearization at x{width_text(ends[0].width)}"
         yield judged(subject(panel), holds, error.mean, meaning, *notes, unless=why)
 
@@ -392,13 +218,11 @@ def _seeds_agree(panel: Numbers) -> Iterator[Verdict]:
             yield judged(f"{name}, {NAMES[kind]}", holds, found.mean, meaning, points(found), unless=why)
 
 
-_SIGNIFICANT = "by 3 points or more in test accuracy"
-_LENET, _ALEXNET = _FIGURES[:3], _FIGURES[3:]
 _EQUAL, _OWN = (False,), (True,)  # settings of the linearization: the network's, its own best
 
 
 def _shrinks(figure: str, part: str = "test", settings: Sequence[bool] = _EQUAL) -> Claim:
-    arguments = (figure, settings, _gap_shrinks, part)
+    arguments = (figure, settings, gap_shrinks, part)
     statement = f"the gap in {PART_NAMES[part]} shrinks with width (from x1 to the widest)"
     return Claim(statement, _along_width, arguments, place=f"section 4.1; Figure {figure[3:]}")
 
@@ -425,51 +249,18 @@ def _narrow(figures: Sequence[str], place: str) -> tuple[Claim, Claim]:
     )  # fmt: skip
 
 
-def _nearly_everywhere(adverb: str, least: float, meaning: str, place: str) -> Claim:
-    statement = f"networks are {adverb} ahead of their linearizations at nearly all widths (by {meaning} points or "
-    statement += "more in test accuracy, at 80 % of the widths)"
-    return Claim(statement, _ahead_at_nearly_all_widths, (least,), place=place)
-
-
-_GENERAL = "abstract; Figure 1, caption; section 4.1, last paragraph; section 5"
-
 FIGURES = (
-    PAPER.figure(
-        "fig1", "four regimes: usual and wide, networks and linearizations", "finite_width.training",
-        _nearly_everywhere("clearly", THREE_POINTS, "3", "section 1, first contribution"),
-        _nearly_everywhere("greatly", NINE_POINTS, "9", "abstract"),
-        _grows_with_difficulty, _larger_on_cifar10, _larger_on_snakes,
-        Claim(
-            "with width networks and linearizations become more alike: the gap in test accuracy shrinks (from x1 to "
-            "the widest)",
-            _on_all, (_FIGURES, _gap_shrinks),
-            place="abstract; Figure 1, caption; section 1; section 4.1, last paragraph",
-        ),
-        Claim(
-            f"linearizations improve dramatically with width ({_SIGNIFICANT}; of AlexNet's the text says slightly)",
-            _on_all, (_LENET, _rise, *_LINEARIZATION_GAINS), place=_GENERAL,
-        ),
-        Claim(
-            "networks improve slightly with width (by more than 0 and less than 3 points in test accuracy)",
-            _on_all, (_FIGURES, _rise, "network", "test", 0.0, THREE_POINTS), place=_GENERAL,
-        ),
-        Claim(
-            f"the gap shrinks as linearizations improve ({_SIGNIFICANT}; of AlexNet's the text says slightly) and "
-            "networks change by less",
-            _on_all, (_LENET, _by_the_linearization), place="section 4.1, last paragraph",
-        ),
-    ),
     PAPER.figure(
         "fig2", "accuracy against width, LeNet and its linearization on MNIST", "finite_width.training",
         _as_printed("fig2"),
         Claim(
             "the network does not gain appreciably from width, where the linearization does (it gains less than half "
             "as much in test accuracy)",
-            _along_width, ("fig2", _EQUAL, _network_gains_little), place="section 4.1; Figure 2",
+            _along_width, ("fig2", _EQUAL, network_gains_little), place="section 4.1; Figure 2",
         ),
         Claim(
-            f"the linearization gains appreciably from width ({_SIGNIFICANT})",
-            _along_width, ("fig2", _EQUAL, _rise, *_LINEARIZATION_GAINS), place="section 4.1; Figure 2",
+            f"the linearization gains appreciably from width ({SIGNIFICANT_RISE})",
+            _along_width, ("fig2", _EQUAL, rise, *LINEARIZATION_GAINS), place="section 4.1; Figure 2",
         ),
         _shrinks("fig2"), _above_logistic, _logistic_as_printed,
     ),
@@ -495,33 +286,33 @@ FIGURES = (
         *(
             Claim(
                 f"width has little impact on the network's {PART_NAMES[part]} (less than 3 points)",
-                _along_width, ("fig5", _EQUAL, _rise, "network", part, -THREE_POINTS, THREE_POINTS),
+                _along_width, ("fig5", _EQUAL, rise, "network", part, -THREE_POINTS, THREE_POINTS),
                 place="section 4.1; Figure 5",
             )
             for part in PARTS
         ),
         Claim(
             "the linearization's test accuracy rises slightly with width (by less than 3 points)",
-            _along_width, ("fig5", _EQUAL + _OWN, _rise, "linearized", "test", 0.0, THREE_POINTS),
+            _along_width, ("fig5", _EQUAL + _OWN, rise, "linearized", "test", 0.0, THREE_POINTS),
             place="section 4.1; Figure 5",
         ),
         Claim(
             "the linearization's training accuracy rises strongly with width (by 9 points or more)",
-            _along_width, ("fig5", _EQUAL + _OWN, _rise, "linearized", "train", NINE_POINTS, math.inf),
+            _along_width, ("fig5", _EQUAL + _OWN, rise, "linearized", "train", NINE_POINTS, math.inf),
             place="section 4.1; Figure 5",
         ),
     ),
     PAPER.figure(
         "tableA1", "accuracies of AlexNet and its linearization, all widths and settings", "finite_width.training",
-        *_narrow(_ALEXNET, "Figure 5 and last paragraph"),
+        *_narrow(ALEXNET_FIGURES, "Figure 5 and last paragraph"),
         Claim(
             "the gap in training accuracy at standard width is large (9 points or more)",
-            _gap_of_width, (_ALEXNET, 1.0, ("train",), NINE_POINTS), place="section 4.2",
+            _gap_of_width, (ALEXNET_FIGURES, 1.0, ("train",), NINE_POINTS), place="section 4.2",
         ),
         _as_printed("fig5"),
     ),
     PAPER.figure(
         "tableA2", "accuracies of LeNet and its linearization, all data sets and widths", "finite_width.training",
-        *_narrow(_LENET, "Figure 2 and last paragraph"), _training_accuracy_is_low, _seeds_agree,
+        *_narrow(LENET_FIGURES, "Figure 2 and last paragraph"), _training_accuracy_is_low, _seeds_agree,
     ),
 )  # fmt: skip

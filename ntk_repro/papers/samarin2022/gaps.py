@@ -25,6 +25,7 @@ KINDS = ("network", "linearized")
 NAMES = {"network": "the network", "linearized": "the linearization"}
 PARTS = ("test", "train")
 PART_NAMES = {"test": "test accuracy", "train": "training accuracy"}
+LENET_FIGURES, ALEXNET_FIGURES = ("fig2", "fig3", "fig4"), ("fig5",)
 DATA_NAMES = {"fig2": "MNIST", "fig3": "shifted MNIST", "fig4": "CIFAR-10", "fig5": "the snakes"}
 
 _SETTINGS = ("learning_rate", "weight_decay")
