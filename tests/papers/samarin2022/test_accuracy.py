@@ -1,78 +1,10 @@
 """Verdicts on made-up accuracies: numbers that make each statement hold, fail and stay undetermined."""
 
-import math
-
 import pytest
 
 from ntk_repro.papers.claims import evaluate
 from ntk_repro.papers.index import FIGURES
-
-_MNIST = {"net": "lenet5", "data": "mnist", "shift": 0, "resize": None, "decay_epochs": None, "epochs": 100}
-_MNIST |= {"loss": "squared_error", "precision": "float32"}
-_MNIST |= {"train_images": 60_000, "test_images": 10_000, "batch_size": 32, "momentum": 0.9, "loss_reduction": "mean"}
-OF = {
-    "fig2": _MNIST,
-    "fig3": _MNIST | {"shift": 7},
-    "fig4": _MNIST | {"data": "cifar10", "decay_epochs": 30, "train_images": 50_000},
-    "fig5": {
-        **_MNIST,
-        "net": "alexnet",
-        "data": "snakes",
-        "decay_epochs": 30,
-        "train_images": 13_000,
-        "test_images": 500,
-    },
-}
-RATES = {"alexnet": (0.1, 5e-6), "lenet5": (0.1, 5e-5)}
-OWN = (1.0, 5e-7)
-FEW = {"train_images": 6000, "epochs": 10}
-
-
-def seeds(points, half=0.0):
-    """Three values of this mean, in per cent, whose 95 % interval has this half-width."""
-    step = half * math.sqrt(3) / 4.3026527
-    return [(points + step * z) / 100 for z in (-1, 0, 1)]
-
-
-def line(kind, rate, test, train, widths):
-    """Each accuracy is that of three seeds, or, given as a single number, of one."""
-    found = {"kind": kind, "name": kind, "learning_rate": rate[0], "weight_decay": rate[1], "widths": list(widths)}
-    found |= {"test": [], "train": [], "seeds": []}
-    for part, values in (("test", test), ("train", train)):
-        for value in values:
-            found[part].append(seeds(*value) if isinstance(value, tuple) else [value / 100])
-    return found | {"seeds": [list(range(len(values))) for values in found["test"]]}
-
-
-def panel(figure, network, linearized, own=None, *, widths=(1.0, 60.0), train=None, fitted=100, **changes):
-    """A panel at the paper's settings: test accuracies, in per cent, as in `seeds`; `train` is of the linearization."""
-    about = OF[figure] | {"logistic_test": None, "logistic_train": None} | changes
-    rate = RATES[about["net"]]
-    lines = [
-        line("network", rate, network, [(fitted, 0) if isinstance(one, tuple) else fitted for one in network], widths),
-        line("linearized", rate, linearized, train or linearized, widths),
-        *([line("linearized", OWN, own, own, widths)] if own else []),
-    ]
-    return {**about, "lines": lines}
-
-
-def gaps(figure, *values, widths=(1.0, 60.0), **changes):
-    """A panel whose gaps have these means and half-widths, in points of training and of test accuracy."""
-    network = [(95, 0) if isinstance(value, tuple) else 95 for value in values]
-    less = [(95 - value[0], value[1]) if isinstance(value, tuple) else 95 - value for value in values]
-    train = [(100 - value[0], value[1]) if isinstance(value, tuple) else 100 - value for value in values]
-    return panel(figure, network, less, widths=widths, train=train, **changes)
-
-
-def rows(figure, statement, *panels, **numbers):
-    claims = [one for one in FIGURES[f"samarin2022/{figure}"].claims if one.statement.startswith(statement)]
-    assert len(claims) == 1
-    return evaluate(claims, {"panels": panels, **numbers})
-
-
-def holds(*arguments):
-    return [row["holds"] for row in rows(*arguments)]
-
+from tests.papers.samarin2022.panels import FEW, RATES, gaps, holds, panel, rows, seeds, snakes
 
 RISES = [(90, 0), (94, 0)]
 SHRINKS = "the gap in test accuracy shrinks"
@@ -286,15 +218,6 @@ def test_a_wide_linearization_beats_a_narrow_network(width, lead, half, changes,
     assert holds("fig4", "the widest linearization is ahead", found) == [verdict, verdict]
 
 
-def snakes(network, linearized, own=None, *, widths=(1.0, 2.0, 3.0, 4.0), train=None, **changes):
-    """A panel of AlexNet; of four widths the accuracies are those of the first and of the last."""
-    if len(widths) == 4:
-        network, linearized, own, train = (
-            one and [one[0], one[0], one[0], one[1]] for one in (network, linearized, own, train)
-        )
-    return panel("fig5", network, linearized, own, widths=widths, train=train, **changes)
-
-
 @pytest.mark.parametrize(("gap", "half", "verdict"), [(25, 2, True), (12, 2, False), (21, 2, None)])
 def test_the_gap_of_alexnet_is_above_20_points(gap, half, verdict):
     statement = "trained as the network"
@@ -337,7 +260,6 @@ def test_alexnets_trend_is_of_the_widths_that_the_paper_names(widths):
     network, linearized = [(60, 0)] * len(widths), [*[(38, 0)] * (len(widths) - 1), (41, 1)]
     found = snakes(network, linearized, linearized, widths=widths)
     assert holds("fig5", SHRINKS, found) == [None] * 2
-    assert holds("fig1", NEARLY, found)[1] is None
 
 
 SLIGHTLY, STRONGLY = "the linearization's test accuracy rises slightly", "the linearization's training accuracy rises"
@@ -365,126 +287,6 @@ def test_an_alexnet_at_chance_on_few_digits_is_not_judged():
         )
         assert len(every) > 8
         assert all(row["holds"] is None for row in every)
-
-
-ALL = [gaps("fig2", (4.7, 0.3), (3.5, 0.1)), gaps("fig3", (28, 1), (4, 0.3)), gaps("fig4", (20, 1), (13, 1))]
-LESS = [gaps("fig2", (4.7, 0.3), (0.5, 0.1)), gaps("fig3", (2, 0.3), (0.3, 0.1)), gaps("fig4", (20, 1), (13, 1))]
-WIDE = [gaps("fig2", (4.7, 3), (3.5, 1)), gaps("fig3", (2.8, 1), (3.1, 1)), gaps("fig4", (20, 1), (13, 1))]
-GREAT = [gaps(figure, (28, 1), (12, 1)) for figure in ("fig2", "fig3", "fig4")]
-NEARLY, GREATLY = (f"networks are {adverb} ahead of their linearizations" for adverb in ("clearly", "greatly"))
-
-
-@pytest.mark.parametrize(
-    ("panels", "clearly", "greatly"),
-    [
-        (GREAT, True, True),
-        (ALL, True, False),  # by 3 points, and by 9 at half of the widths
-        (LESS, False, False),
-        (WIDE, None, False),
-        (ALL[:2], None, None),
-        ([*ALL[:2], ALL[2] | FEW], None, None),
-    ],
-)
-def test_gaps_are_prominent_and_large_at_nearly_all_widths_of_all_data_sets(panels, clearly, greatly):
-    for statement, verdict in ((NEARLY, clearly), (GREATLY, greatly)):
-        lenet, alexnet = rows("fig1", statement, *panels, snakes([(60, 0)] * 2, [(40, 0)] * 2, [(41, 0)] * 2))
-        assert (lenet["subject"], lenet["holds"]) == ("LeNet", verdict)
-        assert (alexnet["subject"], alexnet["holds"]) == ("AlexNet", True)
-
-
-@pytest.mark.parametrize(("widths", "verdict"), [((1.0, 60.0), True), ((1.0, 10.0), None), ((0.5, 60.0), None)])
-def test_a_share_of_widths_is_of_the_papers_widths(widths, verdict):
-    panels = [gaps(figure, *[(20, 1)] * 2, widths=widths) for figure in ("fig2", "fig3", "fig4")]
-    assert holds("fig1", NEARLY, *panels)[0] is verdict
-
-
-@pytest.mark.parametrize(
-    ("mnist", "cifar10", "of_snakes", "steps", "general"),
-    [
-        ((4.7, 1), (20, 1), (25, 1), [True, True], True),
-        ((20, 1), (4.7, 1), (25, 1), [False, True], False),
-        ((4.7, 1), (20.2, 1), (20.4, -1), [True, None], None),
-    ],
-)
-def test_the_gap_grows_with_the_difficulty(mnist, cifar10, of_snakes, steps, general):
-    own = [(60 - of_snakes[0], of_snakes[1])] * 2
-    panels = [gaps("fig2", mnist, mnist), gaps("fig4", cifar10, cifar10), snakes([(60, 0)] * 2, [(30, 0)] * 2, own)]
-    panels.append(gaps("fig3", (90, 0), (90, 0)))  # stands outside the order
-    grows, still = "the gap at x1 grows from MNIST", "the gap in test accuracy is larger still"
-    assert holds("fig1", "the gap in test accuracy is larger on CIFAR-10", *panels) == [steps[0]] * 2
-    assert holds("fig1", still, *panels) == [True] * 2 + [steps[1]] * 2  # by 30 points at the network's settings
-    assert holds("fig1", grows, *panels)[0] is general
-    few = [one | FEW for one in panels[:2]]
-    assert holds("fig1", "the gap in test accuracy is larger on CIFAR-10", *few) == [None]
-    narrow = snakes([(60, 0)] * 2, [(30, 0)] * 2, own, widths=(1.0, 2.0))
-    assert holds("fig1", still, panels[1], narrow) == [True, None, steps[1], None]
-    alone = evaluate(FIGURES["samarin2022/fig1"].claims, {"panels": panels[:1]})
-    assert {row["holds"] for row in alone if row["statement"].startswith("the gap in test accuracy")} == {None}
-
-
-def test_a_gap_below_standard_width_is_not_compared():
-    panels = [gaps(figure, *[value] * 3, widths=(0.5, 1.0, 60.0)) for figure, value in (("fig2", 5), ("fig4", 20))]
-    found = rows("fig1", "the gap in test accuracy is larger on CIFAR-10", *panels)
-    assert [(row["subject"], row["holds"]) for row in found] == [("x1/2", None), ("x1", True), ("x60", True)]
-
-
-@pytest.mark.parametrize("without", ["fig2", "fig5"])
-def test_a_missing_difference_hides_no_other(without):
-    """From MNIST to CIFAR-10 to ImageNet: one step is enough to refute that both grow."""
-    panels = {"fig2": gaps("fig2", (20, 0), (20, 0)), "fig4": gaps("fig4", (15, 0), (15, 0))}
-    panels["fig5"] = snakes([(60, 0)] * 2, [(30, 0)] * 2, [(50, 0)] * 2)
-    del panels[without]
-    row, _ = rows("fig1", "the gap at x1 grows from MNIST", *panels.values())
-    assert (row["holds"], row["number"]) == (False, pytest.approx(-0.05))
-
-
-@pytest.mark.parametrize(("of_snakes", "verdict"), [((60, 0), True), ((75, 0), False), ((68, 9), None)])
-def test_training_gaps_grow_with_the_difficulty_too(of_snakes, verdict):
-    """Training gaps of 5, 30 and 100 less these points."""
-    panels = [gaps("fig2", (5, 0), (5, 0)), gaps("fig4", (30, 0), (30, 0))]
-    panels.append(snakes([(60, 0)] * 2, [(20, 0)] * 2, [of_snakes] * 2))
-    found = rows("fig1", "the gap at x1 grows from MNIST", *panels)
-    assert [row["subject"] for row in found] == ["test accuracy", "training accuracy"]
-    assert found[1]["holds"] is verdict
-
-
-def everywhere(figure_rows):
-    """Panels of all data sets with these (network, linearization) accuracies at the ends, AlexNet's the last.
-
-    AlexNet's linearization has them at its own settings, and others at the network's.
-    """
-    found = [panel(f, *both) for f, both in zip(("fig2", "fig3", "fig4"), figure_rows, strict=False)]
-    network, linearized = figure_rows[3]
-    return [*found, snakes(network, [(40, 0), (30, 0)], linearized)]
-
-
-GOOD = ([(90, 0), (91, 0.5)], [(70, 0), (80, 1)])  # the network gains 1, the linearization 10 points
-BAD = ([(90, 0), (96, 0.5)], [(80, 0), (81, 0.5)])
-OPEN = ([(90, 0), (92, 2)], [(70, 0), (73, -2)])
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "with width networks and linearizations become more alike",
-        "networks improve slightly",
-        "the gap shrinks as linearizations improve",
-        "linearizations improve dramatically",
-    ],
-)
-def test_a_general_statement_holds_on_every_data_set(statement):
-    for last, verdict in ((GOOD, True), (BAD, False), (OPEN, None)):
-        panels = everywhere([last, GOOD, GOOD, GOOD])
-        assert holds("fig1", statement, *panels) == [verdict]
-        assert holds("fig1", statement, *panels[:2]) == [False if verdict is False else None]  # no CIFAR-10
-        assert holds("fig1", statement, panels[0] | FEW, *panels[1:]) == [None]
-
-
-def test_a_gap_that_a_falling_network_closes_is_not_closed_by_the_linearization():
-    falls = ([(90, 0), (80, 0.5)], [(70, 0), (75, 1)])
-    statement = "the gap shrinks as linearizations improve"
-    assert holds("fig1", statement, *everywhere([falls, GOOD, GOOD, GOOD])) == [False]
-    assert holds("fig1", statement, *everywhere([GOOD, GOOD, GOOD, falls])) == [True]  # AlexNet's improve slightly
 
 
 USUAL, SMALL = "at standard width the network is ahead by 3 points", "at a small expansion factor"

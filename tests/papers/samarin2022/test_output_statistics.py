@@ -1,6 +1,6 @@
 import pytest
 
-from tests.papers.samarin2022.test_accuracy import gaps, rows
+from tests.papers.samarin2022.panels import gaps, rows
 
 
 def curve(width, apart, moved=(0.4, 0.4, 0.4), outputs=(0.1, 0.1, 0.1)):
