@@ -21,7 +21,7 @@ from ntk_repro.papers.drawing import (
     table_of,
 )
 from ntk_repro.papers.samarin2022 import width_text
-from ntk_repro.papers.samarin2022.tables import printed_cell
+from ntk_repro.papers.samarin2022.solver_columns import printed_cell
 from ntk_repro.record import RunFolder
 
 ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
