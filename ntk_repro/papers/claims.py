@@ -72,6 +72,11 @@ def claim(statement: str, over: str = "", *, place: str = "") -> Callable[[Predi
     return lambda predicate: Claim(statement, predicate, over=over, place=place)
 
 
+def joined(*texts: str) -> str:
+    """Several notes or reasons as one, each once; "" where there are none."""
+    return "; ".join(filter(None, dict.fromkeys(texts)))
+
+
 def judged(
     subject: str,
     holds: bool | None,
@@ -87,7 +92,7 @@ def judged(
     """
     determined, why = math.isfinite(number), f"not judged: {unless}" if unless else ""
     verdict = bool(holds) if determined and not unless and holds is not None else None
-    note = "; ".join(filter(None, (*notes, why)))
+    note = joined(*notes, why)
     return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
 
 

@@ -3,14 +3,9 @@
 import math
 from typing import NamedTuple
 
-from ntk_repro.papers.claims import Numbers
+from ntk_repro.papers.claims import Numbers, joined
 
 _DATA = {"cifar10": "CIFAR-10", "mnist": "MNIST"}
-
-
-def joined(*parts: str) -> str:
-    """Several reasons as one, "" where there are none."""
-    return " and ".join(filter(None, parts))
 
 
 def other_data(numbers: Numbers, data: str) -> str:

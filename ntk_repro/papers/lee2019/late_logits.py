@@ -6,8 +6,8 @@ from statistics import fmean
 
 import numpy as np
 
-from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
-from ntk_repro.papers.lee2019.captions import joined, other_data
+from ntk_repro.papers.claims import Numbers, Verdict, claim, joined, judged
+from ntk_repro.papers.lee2019.captions import other_data
 from ntk_repro.papers.lee2019.trajectories import (
     MODELS,
     after_share,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.lee2019.captions import Caption, joined
+from ntk_repro.papers.lee2019.captions import Caption
 from ntk_repro.papers.lee2019.exponents import Decision
 from ntk_repro.papers.statistics import Interval, Number, all_hold, resampled_moments
 from ntk_repro.papers.thresholds import CONVERGED, GAUSSIAN, NOTICEABLE, SIMILAR

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.lee2019.captions import Caption, joined
+from ntk_repro.papers.lee2019.captions import Caption
 from ntk_repro.papers.statistics import Interval, number, student_interval
 from ntk_repro.papers.thresholds import (
     CONVERGED,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.lee2019.captions import joined, other_data
+from ntk_repro.papers.lee2019.captions import other_data
 from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to, of_fit
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, PowerLaw, all_hold, number, power_law_fit, student_interval

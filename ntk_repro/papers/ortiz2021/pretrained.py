@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.ortiz2021 import PAPER
 from ntk_repro.papers.ortiz2021.conditions import (
     LARGE_LEAD,
@@ -152,7 +152,7 @@ def _course(task: Numbers) -> str:
         f"{kind} " + ", ".join(_percent(one) for one in task[f"{kind}_accuracy"]) for kind in ("unbiased", "biased")
     )
     after = f"after epochs {', '.join(f'{epoch}' for epoch in task['epochs'])}"
-    return "; ".join(filter(None, (f"{'; '.join(kinds)} {after}", _statistics(task))))
+    return joined(f"{'; '.join(kinds)} {after}", _statistics(task))
 
 
 def _percent(accuracy: float | None) -> str:

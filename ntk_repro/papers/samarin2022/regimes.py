@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.samarin2022 import PAPER, width_text
 from ntk_repro.papers.samarin2022.gaps import (
     ALEXNET_FIGURES,
@@ -81,7 +81,7 @@ def _ahead_at_nearly_all_widths(numbers: Numbers, least: float) -> Iterator[Verd
             f"{DATA_NAMES[f]}: {of.count(True)} of {len(of)}, {of.count(None)} undecided" for f, of in found.items()
         ]
         # Narrower networks have larger gaps: the share is that of the paper's widths.
-        unless = "; ".join(filter(None, (_without(figures, found), *why)))
+        unless = joined(_without(figures, found), *why)
         yield judged(name, holds, share, "share of widths with such a gap", *notes, unless=unless)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, joined, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import not_all_widths, subject, unlike_experiment
@@ -35,10 +35,10 @@ def _away(grids: Sequence[Numbers]) -> str:
     first = grids[0]
     search = printed_numbers(PAPER.name)["search"]
     missing = {*_points(search)} - {*_points(first)}
-    reasons = list(dict.fromkeys(unlike_experiment(grid, "learning_rate", "weight_decay") for grid in grids))
+    reasons = [unlike_experiment(grid, "learning_rate", "weight_decay") for grid in grids]
     reasons.append(f"{len(missing)} points of the paper's grid are left out" if missing else "")
     reasons.append(not_all_widths(first["net"], [grid["width"] for grid in grids]))
-    return "; ".join(filter(None, reasons))
+    return joined(*reasons)
 
 
 def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> Iterator[Verdict]:

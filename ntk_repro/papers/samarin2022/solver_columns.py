@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, judged
+from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, joined, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, departures
 from ntk_repro.papers.samarin2022.gaps import (
@@ -106,11 +106,6 @@ def lacking_widths(widths: Mapping[float, object]) -> str:
     paper = printed_numbers(PAPER.name)["table1"]["test"]["network"]
     missing = [f"x{width}" for width in paper if float(width) not in widths]
     return f"no column at {', '.join(missing)}" if missing else ""
-
-
-def joined(*reasons: str) -> str:
-    """Several reasons as one, each once; "" where there are none."""
-    return "; ".join(filter(None, dict.fromkeys(reasons)))
 
 
 def no_column(meaning: str, width: str = "x1") -> Verdict:

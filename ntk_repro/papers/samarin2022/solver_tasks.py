@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from ntk_repro.papers.claims import Numbers, Verdict, judged
+from ntk_repro.papers.claims import Numbers, Verdict, joined, judged
 from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.samarin2022.gaps import (
     PART_NAMES,
@@ -20,7 +20,6 @@ from ntk_repro.papers.samarin2022.solver_columns import (
     departure,
     fits_all,
     gap_of,
-    joined,
     lacking_widths,
     lead_of,
     no_column,

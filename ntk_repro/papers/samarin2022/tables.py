@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, judged
+from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, joined, judged
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER
@@ -32,7 +32,6 @@ from ntk_repro.papers.samarin2022.solver_columns import (
     departure,
     fits_all,
     gap_of,
-    joined,
     lacking_widths,
     lead_of,
     no_column,

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
+from ntk_repro.papers.claims import Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.samarin2022 import PAPER, width_text
 from ntk_repro.papers.samarin2022.gaps import (
@@ -87,7 +87,7 @@ def _name(line: Numbers) -> str:
 )
 def _losses_are_alike(numbers: Numbers) -> Iterator[Verdict]:
     for name, squared, cross, unsearched in _pairs(numbers):
-        why = "; ".join(filter(None, (_unlike_paper(squared, *_OF_LOSS), unsearched)))
+        why = joined(_unlike_paper(squared, *_OF_LOSS), unsearched)
         for part, of_part in PART_NAMES.items():
             lead, limit = _difference(squared, cross, part), _limit(squared, part)
             holds = lead.within(-limit, limit)
