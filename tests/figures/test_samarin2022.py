@@ -102,7 +102,7 @@ def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     assert by_statement["the linearization gains appreciably from width"]["number"] == pytest.approx(0.055)
     printed = by_statement["the gaps in test accuracy are those that the paper prints"]
     assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
-    assert "data mnist5k (the paper: mnist), train images 4,000 (the paper: 60,000)" in printed["note"]
+    assert "data mnist5k (the paper: mnist), training images 4,000 (the paper: 60,000)" in printed["note"]
 
 
 def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
+from ntk_repro.papers.departures import departures
 from ntk_repro.papers.lee2019 import PAPER
 from ntk_repro.papers.lee2019.captions import other_data
 from ntk_repro.papers.lee2019.exponents import Decision, at_most, close_to, of_fit
@@ -30,10 +31,7 @@ def _printed_settings(panel: Numbers) -> Numbers:
 def _unlike(panel: Numbers) -> str:
     """The settings that are not the paper's, but for the number of steps; a subset of its data counts."""
     printed = _printed_settings(panel)
-    other = (name for name in ("n_train", "learning_rate") if panel[name] != printed[name])
-    return joined(
-        other_data(panel, printed["data"]), *(f"{name} {panel[name]:g}, not {printed[name]:g}" for name in other)
-    )
+    return joined(other_data(panel, printed["data"]), departures(printed, panel, ("data", "steps")))
 
 
 def _still_training(panel: Numbers, fit: Numbers) -> str:

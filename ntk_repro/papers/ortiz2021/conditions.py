@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, judged
+from ntk_repro.papers.departures import departures
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.statistics import Interval, Number, all_hold_jointly, any_holds, largest, student_interval
@@ -24,10 +25,6 @@ _ONE_TRAINING = math.log(1.5)
 
 
 NETWORKS = ("mlp", "lenet", "resnet18")
-_NAMES = {
-    "n_train": "training images", "n_test": "test images", "images": "images of the kernel", "top": "eigenvectors",
-    "residual_scale_init": "residual scale", "learning_rate": "learning rate", "batch_size": "batch size",
-}  # fmt: skip
 
 
 def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
@@ -52,15 +49,7 @@ def other_settings(setup: str, net: str, run: Numbers, **more: Any) -> str:
     if net == "resnet18":
         # Not in the text, so the one of the authors' public code.
         wanted["residual_scale_init"] = 0
-    has = {**run, **more}
-    for name, paper in wanted.items():
-        if has[name] != paper:
-            return f"{_NAMES.get(name, name)} {_text(has[name])}, not {_text(paper)}"
-    return ""
-
-
-def _text(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
+    return departures(wanted, {**run, **more})
 
 
 def some_network(verdicts: Mapping[str, bool | None]) -> bool | None:

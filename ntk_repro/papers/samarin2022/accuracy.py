@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, claim, judged
+from ntk_repro.papers.departures import departures
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, departures, width_text
+from ntk_repro.papers.samarin2022 import PAPER, width_text
 from ntk_repro.papers.samarin2022.gaps import (
     ALEXNET_FIGURES,
     KINDS,
@@ -26,6 +27,7 @@ from ntk_repro.papers.samarin2022.gaps import (
     points,
     range_text,
     seeds_of,
+    settings_of,
     subject,
     unlike_paper,
 )
@@ -96,7 +98,7 @@ def _above_logistic(panel: Numbers) -> Iterator[Verdict]:
 )
 def _logistic_as_printed(panel: Numbers) -> Iterator[Verdict]:
     """No seed and no sample moves it: the images are the paper's."""
-    why = departures("logistic", panel)
+    why = departures(settings_of("logistic"), panel)
     for part in PARTS:
         ours, printed = panel.get(f"logistic_{part}"), printed_numbers("samarin2022")["logistic"][part]
         if ours is not None:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers
+from ntk_repro.papers.departures import departures
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import WIDTHS, departures, width_text
+from ntk_repro.papers.samarin2022 import WIDTHS, width_text
 from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
 from ntk_repro.papers.thresholds import ABOUT_PER_CENT, LARGE, MOST, NEARLY_ALL, SIGNIFICANT
 
@@ -150,13 +151,13 @@ def unlike_paper(panel: Numbers, figure: str, *widths: float) -> str:
 
     Its settings are the paper's, see `departures`, and so are the widths that are compared.
     """
-    departs = departures(figure, {**(line_of(panel, "network") or {}), **panel})
+    departs = departures(settings_of(figure), {**(line_of(panel, "network") or {}), **panel})
     return departs or beyond_widths(panel["net"], *widths)
 
 
 def unlike_experiment(entry: Numbers, *free: str) -> str:
     """Where an entry departs from the paper's trainings of its network and data, whatever its `free` settings are."""
-    return departures(figure_of(entry), entry, free)
+    return departures(settings_of(figure_of(entry)), entry, free)
 
 
 def beyond_widths(net: str, *widths: float) -> str:
@@ -192,6 +193,11 @@ def share_of(found: Sequence[bool | None], enough: Callable[[float], bool]) -> t
         return math.nan, None
     least, largest = ((found.count(True) + count) / len(found) for count in (0, found.count(None)))
     return least, True if enough(least) else None if enough(largest) else False
+
+
+def settings_of(block: str) -> Numbers:
+    """The paper's settings behind the numbers of a figure or table, such as "fig2"."""
+    return printed_numbers("samarin2022")[block]["settings"]
 
 
 def half_digit(printed: str) -> float:

@@ -5,10 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from ntk_repro.papers.claims import Claim, Numbers, Predicate, Verdict, joined, judged
+from ntk_repro.papers.departures import departures
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, departures
+from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import (
     points,
+    settings_of,
 )
 from ntk_repro.papers.statistics import Interval, Number, all_hold, signed_sum
 from ntk_repro.papers.thresholds import SIGNIFICANT
@@ -87,7 +89,7 @@ def departure(table: str, runs: Runs, *, solver: bool = False) -> str:
     """Where our settings depart from the paper's; of its `solver` alone, which is not trained by SGD."""
     sizes = runs[0]["solver_by_size"]["sizes"]
     solved = {"images": sizes[-1]} if solver and len(sizes) else {}
-    return departures(table, {**runs[0], **solved}, _TRAINING if solver else ())
+    return departures(settings_of(table), {**runs[0], **solved}, _TRAINING if solver else ())
 
 
 def solved_departure(table: str, runs: Runs) -> str:

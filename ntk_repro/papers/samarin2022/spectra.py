@@ -12,8 +12,9 @@ import numpy as np
 
 from ntk_repro.network_names import display_name
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
-from ntk_repro.papers.samarin2022 import PAPER, departures
-from ntk_repro.papers.samarin2022.gaps import NEARLY_100, beyond_widths, not_all_widths
+from ntk_repro.papers.departures import departures
+from ntk_repro.papers.samarin2022 import PAPER
+from ntk_repro.papers.samarin2022.gaps import NEARLY_100, beyond_widths, not_all_widths, settings_of
 from ntk_repro.papers.statistics import Interval, all_hold, largest, student_interval
 from ntk_repro.papers.thresholds import MARGINAL, MUCH
 
@@ -62,7 +63,7 @@ def _by_width(line: Numbers, name: str) -> str:
 
 def _elsewhere(line: Numbers) -> str:
     """Why a line cannot decide what the paper says of widths: its images, its widths."""
-    return departures("fig6", line) or not_all_widths(line["net"], line["widths"])
+    return departures(settings_of("fig6"), line) or not_all_widths(line["net"], line["widths"])
 
 
 def _lines_of(numbers: Numbers, net: str) -> list[Numbers]:
@@ -92,7 +93,7 @@ def _far_below_the_rows(line: Numbers) -> Iterator[Verdict]:
     jacobian = largest([student_interval(values) for values in _values(line, "effective_rank")]).mean / line["rows"]
     notes = (f"{line['rows']:,} rows", _by_width(line, _JUDGED), f"of the Jacobian up to {jacobian:.1%} of the rows")
     # Narrow networks have the lowest ranks: all widths are needed to show it, one of the paper's refutes it.
-    refuted = departures("fig6", line) or beyond_widths(line["net"], *line["widths"])
+    refuted = departures(settings_of("fig6"), line) or beyond_widths(line["net"], *line["widths"])
     why = refuted if holds is False else _elsewhere(line)
     yield judged(
         _subject(line), holds, share.mean, "largest effective rank over the number of rows", *notes, unless=why
@@ -144,7 +145,7 @@ def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:
         holds = all_hold(fitted.below(NEARLY_100), flow.below(NEARLY_100))
         meaning = "training accuracy with the directions that training reaches"
         note = f"{reached:,.0f} of {line['rows']:,} directions, gradient flow {flow.mean:.1%}"
-        why = departures("fig6", line) or ("" if line["widths"][0] == 1 else "no x1")
+        why = departures(settings_of("fig6"), line) or ("" if line["widths"][0] == 1 else "no x1")
         yield judged(_subject(line), holds, fitted.mean, meaning, note, unless=why)
 
 

@@ -22,7 +22,7 @@ def test_figure_6_a_third_of_the_missing_energy_is_gained(end, std, holds):
     nets = {"lenet": energies(0.25, 0.6, end, std=std)}
     beginning = "the energy of the CIFAR2 labels"
     assert outcomes("fig6", beginning, nets=nets) == [holds]
-    assert why("fig6", beginning, "mnist5k", nets=nets) == "data mnist5k, not cifar10"
+    assert why("fig6", beginning, "mnist5k", nets=nets) == "data mnist5k (the paper: cifar10)"
 
 
 @pytest.mark.parametrize("beginning", ["the energy of the CIFAR2 labels", "the kernel rotates very fast"])
@@ -66,7 +66,7 @@ def test_table_1_every_network_has_a_row_with_or_without_training():
     columns = [column(), column(net="lenet", **UNTRAINED), *resnets, column(width=0.5)]
     assert outcomes("table1", "training greatly", columns=columns) == [True, None, True, None, None]
     assert why("table1", "training greatly", columns=columns[1:]) == "not trained"
-    assert why("table1", "training greatly", "mnist5k", columns=columns) == "data mnist5k, not cifar10"
+    assert why("table1", "training greatly", "mnist5k", columns=columns) == "data mnist5k (the paper: cifar10)"
     for other in ({"images": 6000}, {"top": 10}, {"epochs": 20}, {"train_images": 4000}):
         assert outcomes("table1", "training greatly", columns=[column(**other)]) == [None]
 
@@ -98,12 +98,12 @@ def test_table_1_the_printed_number_is_where_a_further_run_would_be(beginning, r
 @pytest.mark.parametrize(
     ("other", "undetermined", "reason"),
     [
-        ({"images": 6000}, {"the energy before", "the energy after"}, "images of the kernel 6,000, not 12,000"),
-        ({"top": 10}, {"the energy before", "the energy after"}, "eigenvectors 10, not 50"),
-        ({"epochs": 20}, {"the energy after", "the test"}, "epochs 20, not 200"),
-        ({"learning_rate": 0.01}, {"the energy after", "the test"}, "learning rate 0.01, not 0.05"),
-        ({"train_images": 10000}, {"the energy after", "the test"}, "training images 10,000, not 50,000"),
-        ({"width": 0.5}, set(ROWS), "width 0.5, not 1"),
+        ({"images": 6000}, {"the energy before", "the energy after"}, "images of the kernel 6,000 (the paper: 12,000)"),
+        ({"top": 10}, {"the energy before", "the energy after"}, "eigenvectors 10 (the paper: 50)"),
+        ({"epochs": 20}, {"the energy after", "the test"}, "epochs 20 (the paper: 200)"),
+        ({"learning_rate": 0.01}, {"the energy after", "the test"}, "learning rate 0.01 (the paper: 0.05)"),
+        ({"train_images": 10000}, {"the energy after", "the test"}, "training images 10,000 (the paper: 50,000)"),
+        ({"width": 0.5}, set(ROWS), "width 0.5 (the paper: 1)"),
     ],
 )
 def test_table_1_numbers_are_compared_at_the_papers_settings_only(other, undetermined, reason):
@@ -262,9 +262,9 @@ def test_figure_16_is_in_the_range_of_the_tick_labels():
     assert outcomes("fig16", beginning, **nets([2, 2, 10, 2], index=20, largest_after=[0.9e10, 1e10, 1.1e10])) == [None]
     (row,) = verdicts("fig16", beginning, **task, data_label="CIFAR-10 (JPEG copy)")
     assert "CIFAR-10 (JPEG copy)" in row["note"]
-    assert why("fig16", beginning, "mnist", **task) == "data mnist, not cifar10"
+    assert why("fig16", beginning, "mnist", **task) == "data mnist (the paper: cifar10)"
     few = nets([2, 2, 10, 2], index=20, n_train=4000)
-    assert why("fig16", beginning, **few) == "training images 4,000, not 50,000"
+    assert why("fig16", beginning, **few) == "training images 4,000 (the paper: 50,000)"
     assert outcomes("fig16", beginning, **nets([2, 2, 10, 2], index=200)) == []
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ntk_repro.papers.samarin2022 import departures
+from ntk_repro.papers.departures import departures
+from ntk_repro.papers.samarin2022.gaps import settings_of
 
 PAPER = {"data": "mnist", "train_images": 60_000, "test_images": 10_000, "shift": 0, "epochs": 100}
 PAPER |= {"learning_rate": 0.1, "weight_decay": 5e-5, "net": "lenet5", "resize": None, "batch_size": 32}
@@ -25,7 +26,7 @@ IMAGES = {"net": "lenet5", "shift": 0, "resize": None, "rows": 6000}
         ("fig3", PAPER | {"decay_epochs": None}, "shift 0 (the paper: 7)"),
         ("fig2", PAPER, "decay epochs not on record"),
         ("fig5", SNAKES, ""),
-        ("fig5", SNAKES | {"train_images": 5000}, "train images 5,000 (the paper: 12,500 to 13,500)"),
+        ("fig5", SNAKES | {"train_images": 5000}, "training images 5,000 (the paper: 12,500 to 13,500)"),
         ("fig2", PAPER | {"decay_epochs": None, "momentum": 0.0}, "momentum 0.0 (the paper: 0.9)"),
         (
             "fig2",
@@ -40,10 +41,10 @@ IMAGES = {"net": "lenet5", "shift": 0, "resize": None, "rows": 6000}
     ],
 )
 def test_departures_name_every_setting_that_is_not_the_papers(block, entry, said):
-    assert departures(block, entry) == said
+    assert departures(settings_of(block), entry) == said
 
 
 def test_free_settings_may_be_any_or_missing():
     other = PAPER | {"decay_epochs": None, "epochs": 9, "shift": 3}
-    assert departures("fig2", other, ("epochs", "learning_rate")) == "shift 3 (the paper: 0)"
-    assert departures("fig2", {**PAPER, "shift": 0}, ("decay_epochs",)) == ""
+    assert departures(settings_of("fig2"), other, ("epochs", "learning_rate")) == "shift 3 (the paper: 0)"
+    assert departures(settings_of("fig2"), {**PAPER, "shift": 0}, ("decay_epochs",)) == ""
