@@ -1,13 +1,14 @@
 """Figure S7: NTK against standard parameterization."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
 from ntk_repro.papers.lee2019 import PAPER
-from ntk_repro.papers.statistics import Interval, all_hold, signed_sum, student_interval
+from ntk_repro.papers.statistics import Interval, all_hold_jointly, signed_sum, student_interval
 from ntk_repro.papers.thresholds import IDENTICAL, NEARLY_IDENTICAL, SIGNIFICANT
 
 _GUESSING = 0.1  # of ten classes
@@ -41,6 +42,10 @@ def _difference(curve: Numbers, ntk: np.ndarray, standard: np.ndarray, *, of: in
     """Of two accuracies (seeds,), `of` as in `signed_sum`; of one seed with the interval of its test images."""
     terms = [dict(zip(curve["seeds"], term, strict=True)) for term in (ntk, standard)]
     return signed_sum(terms, [1, -1], curve["n_test"], of=of)
+
+
+def _all_similar(curve: Numbers, pairs: Sequence[tuple[np.ndarray, np.ndarray]], of: int) -> list[bool | None]:
+    return [_difference(curve, *pair, of=of).within(-_SIMILAR, _SIMILAR) for pair in pairs]
 
 
 @claim("both parameterizations are the same function at the start (to 1e-8)", place="section 2.1; appendix F")
@@ -107,14 +112,9 @@ def _similar_at_the_same_rate(numbers: Numbers) -> Iterator[Verdict]:
         converged = np.isfinite(every).all(axis=1).any(axis=0)  # one of them, in every seed
         shown = np.nan_to_num(every[..., converged], nan=_GUESSING)
         rates = np.array(curve["log2_eta"])[converged]
-        # 95 % intervals decide that all are similar, but that one of several is not takes a wider one.
-        found, wider = (
-            [_difference(curve, *pair, of=of) for pair in zip(*shown.swapaxes(1, 2), strict=True)]
-            for of in (1, max(len(rates), 1))
-        )
-        similar = all_hold(*(one.within(-_SIMILAR, _SIMILAR) for one in found))
-        differs = any(one.within(-_SIMILAR, _SIMILAR) is False for one in wider)
-        holds = False if differs else similar or None
+        pairs = list(zip(*shown.swapaxes(1, 2), strict=True))
+        found = [_difference(curve, *pair) for pair in pairs]
+        holds = all_hold_jointly(partial(_all_similar, curve, pairs)) if pairs else None
         furthest, notes = Interval(math.nan, math.nan, math.nan, 0), ["none converges"]
         if found:
             at = int(np.argmax([abs(one.mean) for one in found]))
