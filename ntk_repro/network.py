@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.errors import UserError
 from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
@@ -197,7 +198,9 @@ class Network:
         if n == 0:
             raise UserError("no inputs: x has no rows")
         size = min(batch_size, n)
-        forward = jax.jit(self.apply_fn)  # JAX caches the compiled code for as long as the function exists
+        forward = jax.jit(
+            with_banded_convolutions(self.apply_fn)
+        )  # JAX caches the compiled code for as long as the function exists
         outputs = []
         # The precision of the kernels, so that a linearization in function space starts at the network's outputs.
         with jax.default_matmul_precision("highest"):

@@ -1,6 +1,7 @@
 """Progress of long work on the terminal, with the time left."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ class Advance(Protocol):
 # Standard output is for results; progress goes to standard error.
 console = Console(stderr=True)
 _EVERY = 60.0  # seconds between two lines in a log
-_shown = False
+_shown = threading.Lock()
 
 
 @contextmanager
@@ -31,13 +32,11 @@ def progress(task: str, total: float, unit: str = "") -> Iterator[Advance]:
     """Shows progress over `total` units of work; yields the function that advances it.
 
     On a terminal it is a bar; elsewhere (the log of a cluster's job, CI) a line is printed each minute, so short work
-    prints nothing. Inner work is not shown while outer work is.
+    prints nothing. Inner work is not shown while outer work is, nor what another thread does meanwhile.
     """
-    global _shown
-    if _shown:
+    if not _shown.acquire(blocking=False):
         yield lambda amount=1, note="": None
         return
-    _shown = True
     try:
         if sys.stderr.isatty():
             with _bar(task, total, unit) as advance:
@@ -45,7 +44,7 @@ def progress(task: str, total: float, unit: str = "") -> Iterator[Advance]:
         else:
             yield _lines(task, total, unit)
     finally:
-        _shown = False
+        _shown.release()
 
 
 @contextmanager

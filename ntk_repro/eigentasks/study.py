@@ -18,7 +18,14 @@ from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import progress
 from ntk_repro.record import RunFolder
-from ntk_repro.training import epochs_to_loss, majority_rate, train, train_linearization
+from ntk_repro.training import (
+    epochs_to_loss,
+    majority_rate,
+    side_by_side,
+    train,
+    train_linearization,
+    training_bytes,
+)
 
 Config = EigentasksConfig
 Tasks = tuple[int | None, ...]
@@ -137,14 +144,19 @@ class _Study:
         return self._named("network", self.config.indices, functools.partial(self._trained, "network", self.net))
 
     def _trained(self, kind: str, net: Network, tasks: Tasks) -> dict[str, np.ndarray]:
-        """Trains a copy of `net` on each task, one after the other; each result is saved at once."""
-        rows = []
+        """Trains a copy of `net` on each task; each result is saved at once."""
+
+        def row(task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
+            name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
+            return self.folder.part(name, self._trained_on, net, y_train, y_test, task, phase=kind, index=task)
+
+        rows, recipe = [], self._settings(tasks[0])["recipe"]
+        labelled = list(zip(tasks, *(part.T for part in self._labels(tasks)), strict=True))
+        needed = training_bytes(net, self.data.x_train[: recipe.batch_size], recipe.rule)
         with progress(f"{self.config.display_name}: training ({kind})", len(tasks), "tasks") as advance:
-            for task, y_train, y_test in zip(tasks, *(part.T for part in self._labels(tasks)), strict=True):
-                name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
-                arguments = (net, y_train, y_test, task)
-                rows.append(self.folder.part(name, self._trained_on, *arguments, phase=kind, index=task))
-                advance(note=f"{name}: {float(rows[-1]['test_accuracy']):.1%}")
+            for task, found in zip(tasks, side_by_side(lambda one: row(*one), labelled, needed), strict=True):
+                rows.append(found)
+                advance(note=f"{'classes' if task is None else task}: {float(found['test_accuracy']):.1%}")
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
     def _trained_on(self, net: Network, y_train, y_test, task: int | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from ntk_repro.precision import cast, float64_scope
 from ntk_repro.progress import console
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
-from ntk_repro.training import Recipe, l2_distance, landmark_epochs, train
+from ntk_repro.training import Recipe, l2_distance, landmark_epochs, side_by_side, train, training_bytes
 
 KINDS = ("network", "linearized")
 
@@ -120,9 +120,13 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     outputs = {}
     with float64_scope() if config.precision == "float64" else contextlib.nullcontext():
         net = net.replace(params=cast(net.params, np.dtype(config.precision)))
-        for kind in config.kinds:
-            model = net if kind == "network" else net.linearization()
-            part = folder.part(kind, _one, config, kind, model, y, batches, followed, folder, phase=kind)
+        models = {kind: net if kind == "network" else net.linearization() for kind in config.kinds}
+        needed = training_bytes(models[config.kinds[-1]], data.x_train[: config.batch_size], config.recipe.rule)
+
+        def trained(kind: str) -> dict[str, np.ndarray]:
+            return folder.part(kind, _one, config, kind, models[kind], y, batches, followed, folder, phase=kind)
+
+        for kind, part in zip(models, side_by_side(trained, config.kinds, needed), strict=True):
             outputs[kind] = part.pop("outputs")
             part |= output_statistics(outputs[kind], y.y_test[followed])
             found |= {f"{kind}_{name}": value for name, value in part.items()}

@@ -3,7 +3,7 @@
 import functools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ from ntk_repro.record import RunFolder
 from ntk_repro.seeds import as_key
 from ntk_repro.training.checkpoints import Checkpoint, load_part_of
 from ntk_repro.training.gradient_descent import GradientDescent
+from ntk_repro.training.problem import training_bytes
 from ntk_repro.training.steps import Observer, has_convolutions, run_steps
 
 PyTree = Any
@@ -136,17 +137,13 @@ class _Trainer:
 
     def networks_at_once(self) -> int:
         """How many networks keep all devices busy, within memory."""
-        params, inputs = self.first.params, self.data.x
+        inputs = self.data.x
         cpu = jax.default_backend() == "cpu"
         work = 6 * len(inputs) * self.first.num_params  # a lower bound where weights are shared, as in convolutions
         single = cpu and has_convolutions(self.first, self.descent.x)
         enough = 1 if single else math.ceil((_ENOUGH_ON_CPU if cpu else _ENOUGH) / work)
-        moments = jax.eval_shape(self.descent.rule.transform().init, params)
-        # Four copies of the parameters: current, gradient, updated, and a margin for XLA.
-        weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves([params] * 4 + [moments]))
-        # Activations, once forwards and once backwards; those of a batch of test inputs count as no more.
-        activations = 2 * _bytes_in_between(self.first, inputs)
-        fitting = int(_MEMORY_SHARE * available_bytes() / (weights + activations))
+        # The activations of a batch of test inputs count as no more than those of a step.
+        fitting = int(_MEMORY_SHARE * available_bytes() / training_bytes(self.first, inputs, self.descent.rule))
         return max(1, min(enough, fitting)) * len(self.devices)
 
     def block_size(self, per_block: int) -> int:
@@ -195,19 +192,3 @@ class _Trainer:
 @functools.lru_cache(maxsize=16)
 def _forward(apply_fn: Callable, stacked: bool) -> Callable:
     return jax.jit(jax.vmap(apply_fn, in_axes=(0, None, None)) if stacked else apply_fn)
-
-
-def _bytes_in_between(net: Network, x: Array) -> int:
-    """Bytes of everything that a forward pass computes."""
-
-    def equations(jaxpr: Any) -> Iterator[Any]:
-        for equation in jaxpr.eqns:
-            inner = [value for value in equation.params.values() if hasattr(value, "jaxpr") or hasattr(value, "eqns")]
-            if not inner:
-                yield equation
-            for value in inner:
-                yield from equations(getattr(value, "jaxpr", value))
-
-    jaxpr = jax.make_jaxpr(net.apply_fn)(net.params, net.state, x).jaxpr
-    made = [variable.aval for equation in equations(jaxpr) for variable in equation.outvars]
-    return sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in made)

@@ -13,7 +13,9 @@ from ntk_repro.training.gradient_descent import Descent, critical_learning_rate,
 from ntk_repro.training.landmarks import landmark_epochs
 from ntk_repro.training.linearization import LinearizationTraining, train_linearization
 from ntk_repro.training.losses import DESCENT_LOSSES, LOSSES, Loss
+from ntk_repro.training.problem import training_bytes
 from ntk_repro.training.recipe import OPTIMIZERS, SCHEDULES, Recipe
+from ntk_repro.training.side_by_side import side_by_side
 from ntk_repro.training.weight_space import Training, train
 
 __all__ = [
@@ -38,7 +40,9 @@ __all__ = [
     "landmark_epochs",
     "majority_rate",
     "minibatches",
+    "side_by_side",
     "train",
     "train_linearization",
     "train_pair",
+    "training_bytes",
 ]

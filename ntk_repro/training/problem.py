@@ -1,23 +1,26 @@
 """A training problem for weights: checked once, and run by the same steps for every optimizer and loss."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Array, Float, Int, Shaped
 
+from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.dynamics.function_space import checked_batches
 from ntk_repro.errors import UserError
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.network import Network
+from ntk_repro.program import Program
 from ntk_repro.record import RunFolder
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.losses import Loss
 from ntk_repro.training.recipe import UpdateRule
-from ntk_repro.training.steps import Carry, Observer, Program, StepData, has_convolutions, run_steps, steps_program
+from ntk_repro.training.steps import Carry, Observer, StepData, Steps, has_convolutions, run_steps, steps_program
 
 PyTree = Any
 
@@ -78,10 +81,11 @@ class Problem:
         networks = jax.tree.leaves(params)[0].shape[:1] if stacked else ()
         return Carry(params, state, moments, jnp.full((len(self.rates), *networks), jnp.nan, self.y.dtype))
 
-    def program(self, net: Network, *, live: bool = False, stacked: bool = False) -> Program:
+    def program(self, net: Network, *, live: bool = False, stacked: bool = False) -> Steps:
         """The compiled steps of a network, or of a stack of networks of its kind."""
         called = jax.default_backend() == "cpu" and has_convolutions(net, self.x)
         fn = net.training_fn if live else net.apply_fn
+        fn = with_banded_convolutions(fn)
         return steps_program(fn, self.loss, self.rule.transform(), live=live, stacked=stacked, called=called)
 
     def identity(self, net: Network, *settings: object) -> str:
@@ -131,3 +135,21 @@ class Problem:
         label = name.replace("_", " ")
         carry = run_steps(self.program(net, live=live), start, self.data(net, live), observer, checkpoint, label)
         return network(carry), np.array(carry.losses), observer
+
+
+def training_bytes(net: Network, batch: Float[np.ndarray | Array, "b ..."], rule: UpdateRule) -> int:
+    """Memory that the training of a network needs beside its images, roughly.
+
+    Args:
+        net: the network.
+        batch: inputs of one step; only their shape and dtype matter.
+        rule: of the training.
+    """
+    moments = jax.eval_shape(rule.transform().init, net.params)
+    # Four copies of the parameters: current, gradient, updated, and a margin for XLA.
+    weights = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves([net.params] * 4 + [moments]))
+    inputs = jax.ShapeDtypeStruct(batch.shape, jax.dtypes.canonicalize_dtype(batch.dtype))
+    program = Program.of(net.apply_fn, net.params, net.state, inputs)
+    made = [program.avals[number] for step in program.steps for number in step.outputs]
+    # Activations, once forwards and once backwards.
+    return weights + 2 * sum(math.prod(aval.shape) * aval.dtype.itemsize for aval in made)

@@ -1,7 +1,9 @@
 """The steps of every training of weights: of one network or of a stack of them, on any loss, by any optax transform."""
 
+import contextlib
 import dataclasses
 import functools
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,10 +17,12 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
+from ntk_repro.freed_memory import keep_freed_memory
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.training.checkpoints import Checkpoint
 from ntk_repro.training.losses import Loss
+from ntk_repro.training.side_by_side import end_if_stopped
 
 PyTree = Any
 _SECONDS = 0.5  # between two updates of the progress bar, when Ctrl-C and divergence are noticed too
@@ -60,7 +64,7 @@ class StepData(NamedTuple):
     rates: Float[Array, " steps"]
 
 
-Program = Callable[[Carry, StepData, int, int], tuple[Carry, Array]]
+Steps = Callable[[Carry, StepData, int, int], tuple[Carry, Array]]
 
 
 def has_convolutions(net: Network, x: Float[np.ndarray, "n ..."]) -> bool:
@@ -69,10 +73,9 @@ def has_convolutions(net: Network, x: Float[np.ndarray, "n ..."]) -> bool:
     return "conv_general_dilated" in str(jax.make_jaxpr(net.apply_fn)(net.params, net.state, sample))
 
 
-@functools.lru_cache(maxsize=32)
 def steps_program(
     fn: Callable, loss: Loss, transform: optax.GradientTransformation, *, live: bool, stacked: bool, called: bool
-) -> Program:
+) -> Steps:
     """The program (carry, data, start, stop) -> (carry after steps start to stop - 1, the last one's loss).
 
     Compiled once for all values of start and stop, so that results do not depend, to the last bit, on where steps are
@@ -88,7 +91,17 @@ def steps_program(
         called: steps called one by one from Python instead of a compiled loop: inside a loop XLA's convolutions are
             several times slower on a CPU.
     """
+    with _MAKING:  # a cache alone would let two threads make, and compile, two programs
+        return _steps_program(fn, loss, transform, live, stacked, called)
 
+
+_MAKING = threading.Lock()
+
+
+@functools.lru_cache(maxsize=32)
+def _steps_program(
+    fn: Callable, loss: Loss, transform: optax.GradientTransformation, live: bool, stacked: bool, called: bool
+) -> Steps:
     def step(i, carry: Carry, data: StepData) -> tuple[Carry, Array]:
         x, y = (data.x, data.y) if data.batches is None else (data.x[data.batches[i]], data.y[data.batches[i]])
 
@@ -115,14 +128,27 @@ def steps_program(
                 carry, _ = compiled(np.int32(i), carry, data)
             return compiled(np.int32(stop - 1), carry, data)
 
-        return call
+        return _compiled_once(call)
 
     @functools.partial(jax.jit, donate_argnums=0)
     def loop(carry: Carry, data: StepData, start, stop) -> tuple[Carry, Array]:
         carry = jax.lax.fori_loop(start, stop, lambda i, carry: step(i, carry, data)[0], carry)
         return carry, carry.losses[stop - 1]
 
-    return lambda carry, data, start, stop: loop(carry, data, np.int32(start), np.int32(stop))
+    return _compiled_once(lambda carry, data, start, stop: loop(carry, data, np.int32(start), np.int32(stop)))
+
+
+def _compiled_once(program: Steps) -> Steps:
+    """The same, where threads that begin at once wait for the one that compiles."""
+    compiling, compiled = threading.Lock(), threading.Event()
+
+    def call(carry: Carry, data: StepData, start: int, stop: int) -> tuple[Carry, Array]:
+        with contextlib.nullcontext() if compiled.is_set() else compiling:
+            done = program(carry, data, start, stop)
+        compiled.set()
+        return done
+
+    return call
 
 
 @dataclasses.dataclass(eq=False)
@@ -170,7 +196,7 @@ class Observer:
 
 
 def run_steps(
-    program: Program, carry: Carry, data: StepData, observer: Observer, checkpoint: Checkpoint | None, label: str
+    program: Steps, carry: Carry, data: StepData, observer: Observer, checkpoint: Checkpoint | None, label: str
 ) -> Carry:
     """Runs all steps; returns the carry at the end.
 
@@ -193,6 +219,7 @@ def run_steps(
     if checkpoint and (saved := checkpoint.load(carry)):
         done, carry, observer.seen = saved
     begun = done
+    keep_freed_memory()
     full_precision = jax.default_matmul_precision("highest")
     with full_precision, progress(label, total=steps, unit="steps") as advance:
         advance(done)
@@ -211,6 +238,7 @@ def run_steps(
                 observer.look(carry)
             if done == steps:
                 break
+            end_if_stopped()
             stop = min(done + pace, *observer.remaining[:1], steps)
             started = time.monotonic()
             try:

@@ -1,8 +1,7 @@
 """Convolutions: dense layers whose rows A_s are patches of their input, which overlap.
 
 Overlap is what makes them cheap: the products of all pairs of patches follow from those of all pairs of pixels
-(`patch_products`), the weight gradients from copies shifted along one axis at a time (`gradient`), and on a CPU few
-channels are multiplied over whole rows of pixels (`outputs`).
+(`patch_products`), and the weight gradients from copies shifted along one axis at a time (`gradient`).
 """
 
 import dataclasses
@@ -12,18 +11,13 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from ntk_repro.banded_convolution import banded_convolution, tile_for
 from ntk_repro.gram.capture.dense import Dense
 from ntk_repro.gram.capture.product import Product, output_view
-from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
-
-# Up to so many products of channels the zeros of a banded matrix cost less than they save, forward and backward
-# (measured: 3 to 6, 1 to 6 and 6 to 16 channels gain a factor of 1.5 to 4, 12 to 32 nothing, 12 to 24 on wide images
-# loses).
-_MOST_CHANNEL_PAIRS = 128
+from ntk_repro.program import Program, Step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,25 +72,9 @@ class Convolution(Dense):
         return max(self.kernel_size)
 
     def outputs(self, a: Array, kernel: Array) -> Array | None:
-        """As `Dense.outputs`: few channels on a CPU, as matrix products over whole rows of pixels.
-
-        A row of outputs is a linear function of the rows of inputs that its kernel meets: one banded matrix serves all
-        rows of all images. It multiplies by many zeros, but large matrices run near the machine's peak, where XLA's
-        convolution of 3 to 6 channels (LeNet's first, 5 x 5) reached a fortieth of it.
-        """
-        few = self.is_plain and math.prod(kernel.shape[-2:]) <= _MOST_CHANNEL_PAIRS and min(self.kernel_size) > 1
-        if not few or min(itertools.chain(*self.padding)) < 0 or jax.default_backend() != "cpu":
-            return None
-        (rows, columns), ((above, below), (left, right)) = self.kernel_size, self.padding
-        n, height, width, channels = a.shape
-        tall, wide = height + above + below - rows + 1, width + left + right - columns + 1
-        # Which input column an output column meets at each offset of the kernel.
-        meets = np.arange(width)[:, None] == np.arange(wide) + np.arange(columns)[:, None, None] - left
-        banded = jnp.einsum("lxu,klio->kxiuo", meets.astype(kernel.dtype), kernel)
-        padded = jnp.pad(a.reshape(n, height, width * channels), ((0, 0), (above, below), (0, 0)))
-        stacked = jnp.concatenate([padded[:, k : k + tall] for k in range(rows)], axis=-1)
-        y = stacked @ banded.reshape(rows * width * channels, -1)
-        return y.reshape(n, tall, wide, kernel.shape[-1])
+        """As `Dense.outputs`: by a banded matrix where that is faster."""
+        tile = tile_for(a.shape, kernel.shape) if self.is_plain else None
+        return None if tile is None else banded_convolution(a, kernel, self.padding, tile)
 
     def met(
         self, a: Float[Array, "n images *space i"], space: tuple[int, ...]

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ntk_repro.gram.capture.product import Product, output_view
-from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
+from ntk_repro.program import Program, Step
 
 
 @dataclasses.dataclass(frozen=True)

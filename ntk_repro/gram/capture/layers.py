@@ -18,10 +18,10 @@ from jaxtyping import Array
 
 from ntk_repro.gram.capture.layer import Capture, Layer, Path
 from ntk_repro.gram.capture.product import Product
-from ntk_repro.gram.capture.program import Program
 from ntk_repro.gram.capture.weights import weights_of
 from ntk_repro.network import Network
 from ntk_repro.parameters import leaf_names
+from ntk_repro.program import Program
 
 PyTree = Any
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ntk_repro.gram.capture.program import Step
 from ntk_repro.gram.capture.view import SeenParameter, View
+from ntk_repro.program import Step
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 from ntk_repro.gram.capture.convolution import Convolution
 from ntk_repro.gram.capture.dense import Dense
 from ntk_repro.gram.capture.product import Product
-from ntk_repro.gram.capture.program import Program, Step
 from ntk_repro.gram.capture.view import SeenParameter, View
+from ntk_repro.program import Program, Step
 
 _KINDS: dict[str, type[Dense]] = {"dot_general": Dense, "conv_general_dilated": Convolution}
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.gram.capture.program import Program
 from ntk_repro.gram.capture.weights import weights_of
+from ntk_repro.program import Program
 from tests.gram.cases import assert_exact
 from tests.gram.functions import plain
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.gram.capture.program import Program
+from ntk_repro.program import Program
 from tests.gram.cases import CASES, samples
 
 PLAIN = ["by_hand", "channels_first", "attention", "in_transformations", "nnx_jitted", "linearization"]
