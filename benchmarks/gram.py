@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.held_features import HeldFeatures, make_all
 from benchmarks.neural_tangents_kernel import fastest
 from benchmarks.stopwatch import gemm_peak, seconds, timed, warmed
-from benchmarks.torch_lenet import ABSENT, has_torch, torch_lenet
+from benchmarks.torch_networks import ABSENT, has_torch, torch_lenet
 from ntk_repro import Network, empirical_gram
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.structured.computation import Computation, structured_plan

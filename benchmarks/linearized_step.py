@@ -1,8 +1,7 @@
 """A step of training a linearized network with ten outputs: one derivative forward and one back, against L backward
-passes (the paper's way), a step of the network itself, and PyTorch's if that is installed.
+passes (the paper's way) and a step of the network itself. `training` compares steps with PyTorch's.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,21 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.torch_lenet import ABSENT, has_torch
+from benchmarks.training import shortest_turns, stepper
 from ntk_repro import Network
 from ntk_repro.data import one_hot
-from ntk_repro.training import Loss, Recipe, minibatches
-from ntk_repro.training.problem import Problem
 
 WIDTHS = (1.0, 10.0)
-BATCH, OUTPUTS, SHAPE = 32, 10, (28, 28, 1)
+BATCH, OUTPUTS, SHAPE, DECAY = 32, 10, (28, 28, 1), 5e-5
 
 
 def run(widths: tuple[float, ...] = WIDTHS, steps: int = 10, repeats: int = 5) -> dict[str, Any]:
     """Seconds per step of LeNet-5 and of its linearization at each width, batch 32, SGD with momentum and weight decay.
 
-    All kinds take turns of `steps` steps, the ten backward passes turns of a tenth of that, `repeats` times; the
-    shortest turn of each counts. Before that, the gradients of both ways of training the linearization are compared.
+    Both take turns of `steps` steps, `repeats` times, and the ten backward passes a tenth of these steps; the shortest
+    turn of each counts. Before that, the gradients of both ways of training the linearization are compared.
     """
     found: dict[str, Any] = {"batch": BATCH, "outputs": OUTPUTS, "steps": steps, "repeats": repeats, "widths": {}}
     for width in widths:
@@ -35,8 +32,6 @@ def run(widths: tuple[float, ...] = WIDTHS, steps: int = 10, repeats: int = 5) -
             f"  linearization: {row['ratio_to_network']:.2f} steps of the network; {row['ratio_to_passes']:.1f} times "
             f"as fast as {OUTPUTS} backward passes, whose gradient differs by {row['gradient_difference']:.1e}"
         )
-    if not has_torch():
-        print(ABSENT)
     return found
 
 
@@ -47,52 +42,19 @@ def _measured(width: float, steps: int, repeats: int) -> dict[str, Any]:
     net = Network.create("lenet5", 0, SHAPE, width=width, num_outputs=OUTPUTS)
     passes, difference = _passes(net, x[:BATCH], y[:BATCH])
     kinds: dict[str, Callable[[int], Any]] = {
-        "network": _trained(net, x, y),
-        "linearization": _trained(net.linearization(), x, y),
-        f"{OUTPUTS}_backward_passes": passes,
+        "network": stepper(net, x, y, BATCH, DECAY),
+        "linearization": stepper(net.linearization(), x, y, BATCH, DECAY),
     }
-    if has_torch():
-        kinds["pytorch_network"] = _pytorch(net, x, y)
-    turns = {name: max(1, steps // OUTPUTS) if work is passes else steps for name, work in kinds.items()}
-    seconds = {name: float("inf") for name in kinds}
-    for work in kinds.values():
-        work(1)
-    for _ in range(repeats):
-        for name, work in kinds.items():
-            start = time.perf_counter()
-            jax.block_until_ready(work(turns[name]))
-            seconds[name] = min(seconds[name], (time.perf_counter() - start) / turns[name])
+    seconds = shortest_turns(kinds, steps, repeats)
+    seconds |= shortest_turns({f"{OUTPUTS}_backward_passes": passes}, max(1, steps // OUTPUTS), repeats)
     linear = seconds["linearization"]
-    row = {
+    return {
         "parameters": net.num_params,
         "seconds": seconds,
         "ratio_to_network": linear / seconds["network"],
         "ratio_to_passes": seconds[f"{OUTPUTS}_backward_passes"] / linear,
         "gradient_difference": difference,
     }
-    if "pytorch_network" in seconds:
-        row["ratio_to_pytorch_network"] = linear / seconds["pytorch_network"]
-    return row
-
-
-def _trained(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]:
-    """A function that makes a number of steps and nothing else: those of `train`, called as `train` calls them."""
-    recipe = Recipe(learning_rate=0.01, weight_decay=5e-5, batch_size=BATCH, loss="half_squared_error", epochs=1)
-    batches = minibatches(0, len(x), BATCH, 1)
-    live, rates = net.origin is None, recipe.learning_rates(len(x))
-    problem = Problem(net, x, y, Loss.named(recipe.loss), recipe.rule, rates, batches)
-    program, data = problem.program(net, live=live), problem.data(net, live)
-    carry = [problem.start(*jax.tree.map(jnp.copy, (net.params, net.state if live else None)))]
-    done = [0]
-
-    def go(steps: int) -> Any:
-        with jax.default_matmul_precision("highest"):
-            for _ in range(steps):
-                carry[0], _ = program(carry[0], data, done[0], done[0] + 1)
-                done[0] = (done[0] + 1) % len(batches)
-        return carry[0]
-
-    return go
 
 
 def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int], Any], float]:
@@ -124,7 +86,7 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
 
     @jax.jit
     def move(params, velocity, origin, grads):
-        grads = jax.tree.map(lambda g, p, o: g + 5e-5 * (p - o), grads, params, origin)
+        grads = jax.tree.map(lambda g, p, o: g + DECAY * (p - o), grads, params, origin)
         velocity = jax.tree.map(lambda v, g: 0.9 * v + g, velocity, grads)
         return jax.tree.map(lambda p, v: p - 0.01 * v, params, velocity), velocity
 
@@ -135,7 +97,7 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
         for _ in range(steps):
             params, velocity = carry[0]
             carry[0] = move(params, velocity, net.params, gradient(params, net.params, x_batch, y_batch))
-        return carry[0]
+        return jax.block_until_ready(carry[0])
 
     moved = jax.tree.map(lambda leaf: leaf + 0.01 * jnp.sin(jnp.arange(leaf.size)).reshape(leaf.shape), net.params)
 
@@ -147,27 +109,3 @@ def _passes(net: Network, x: np.ndarray, y: np.ndarray) -> tuple[Callable[[int],
     theirs = jax.tree.leaves(gradient(moved, net.params, x, y))
     difference = max(float(jnp.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
     return go, difference / max(float(jnp.abs(a).max()) for a in ours)
-
-
-def _pytorch(net: Network, x: np.ndarray, y: np.ndarray) -> Callable[[int], Any]:
-    import torch  # pyright: ignore[reportMissingImports]
-    from torch import nn  # pyright: ignore[reportMissingImports]
-
-    module: Any = net.module
-    (c1, c2), (h1, h2) = module.channels, module.hidden
-    theirs = nn.Sequential(
-        nn.Conv2d(1, c1, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(c1, c2, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(25 * c2, h1), nn.ReLU(), nn.Linear(h1, h2), nn.ReLU(), nn.Linear(h2, OUTPUTS),
-    )  # fmt: skip
-    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-5)
-    inputs, targets = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(y.copy())
-    batches = torch.from_numpy(minibatches(0, len(x), BATCH, 1).astype(np.int64))
-
-    def go(steps: int) -> None:
-        for i in range(steps):
-            rows = batches[i % len(batches)]
-            optimizer.zero_grad()
-            ((theirs(inputs[rows]) - targets[rows]) ** 2).sum(1).mean().div(2).backward()
-            optimizer.step()
-
-    return go

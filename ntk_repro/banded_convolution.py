@@ -23,7 +23,7 @@ _Padding = Sequence[tuple[int, int]]
 # Measured: forward pass and gradients of 30 shapes on two AVX2 cores (`python -m benchmarks convolutions`).
 _FEW = 4  # channels, of which XLA's convolution is slow with any kernel
 _LARGE = 25  # offsets of a kernel from which it is slow with more channels, too
-_STRIPS = 2**17  # of their numbers a column of the matrix: what its multiplications hide of the time to write them
+_STRIPS = 20_000  # of their numbers a column of the matrix: what its multiplications hide of the time to write them
 
 
 def tile_for(images: tuple[int, ...], kernel: tuple[int, ...]) -> int | None:

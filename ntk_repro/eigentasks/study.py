@@ -148,7 +148,7 @@ class _Study:
 
         def row(task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
             name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
-            return self.folder.part(name, self._trained_on, net, y_train, y_test, task, phase=kind, index=task)
+            return self.folder.part(name, self._trained_on, name, net, y_train, y_test, task, phase=kind, index=task)
 
         rows, recipe = [], self._settings(tasks[0])["recipe"]
         labelled = list(zip(tasks, *(part.T for part in self._labels(tasks)), strict=True))
@@ -159,9 +159,10 @@ class _Study:
                 advance(note=f"{'classes' if task is None else task}: {float(found['test_accuracy']):.1%}")
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
-    def _trained_on(self, net: Network, y_train, y_test, task: int | None) -> dict[str, Any]:
+    def _trained_on(self, name: str, net: Network, y_train, y_test, task: int | None) -> dict[str, Any]:
         x_train, x_test = self.data.x_train, self.data.x_test
-        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **self._settings(task))
+        saved: dict[str, Any] = {"folder": self.folder, "name": name}
+        training = train(net, x_train, y_train, x_test=x_test, y_test=y_test, **self._settings(task), **saved)
         return {
             "test_accuracy": training.test_accuracy,
             "train_accuracy": training.train_accuracy,

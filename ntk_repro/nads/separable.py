@@ -89,9 +89,7 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
         for j in config.indices:
             arguments = (config, net, found["directions"][j - 1], j, folder)
             rows.append(folder.part(f"direction_{j:05d}", _along, *arguments, direction=j))
-            # Intermediate checkpoints: a state of a large network for each direction would fill the disk.
-            shutil.rmtree(_gram_path(folder, j), ignore_errors=True)
-            (folder.path / "parts" / f"network_{j:05d}_state.npz").unlink(missing_ok=True)
+            shutil.rmtree(_gram_path(folder, j), ignore_errors=True)  # the disk would fill
             advance(note=f"direction {j}: {float(rows[-1]['network_test_accuracy']):.1%}")
     return {
         "index": np.array(config.indices),
@@ -108,7 +106,7 @@ def _along(config: Config, net: Network, direction: np.ndarray, j: int, folder: 
     # The same minibatches for the network, for its linearization and for every direction.
     settings: dict[str, Any] = {"recipe": config.recipe, "batches": config.recipe.minibatches(config.seed, n)}
     test: dict[str, Any] = {"x_test": data.x_test, "y_test": data.y_test}
-    trained = train(net, data.x_train, data.y_train, **settings, **test, folder=folder, name=f"network_{j:05d}")
+    trained = train(net, data.x_train, data.y_train, **settings, **test, folder=folder, name=f"direction_{j:05d}")
     kernel = gram_store(net, np.concatenate([data.x_train, data.x_test]), _gram_path(folder, j)).array()
     start = net(data.x_train), net(data.x_test)
     linearized = train_linearization(kernel[:n, :n], kernel[n:, :n], data.y_train, data.y_test, *start, **settings)

@@ -207,6 +207,7 @@ class RunFolder:
     ) -> dict[str, np.ndarray]:
         """The arrays saved under this name; without any, those of `compute(*arguments)`, which are then saved.
 
+        What `compute` saved under the name with `_state` at its end, to continue after a kill, is removed then.
         Where there are `facts`, these are logged with the numbers among the arrays and the seconds that it took. That,
         and what `compute` logs, is in `metrics.jsonl` before the arrays are saved.
         """
@@ -218,6 +219,7 @@ class RunFolder:
                 numbers = {key: float(value) for key, value in arrays.items() if value.ndim == 0}
                 self.log(**facts, **numbers, seconds=time.monotonic() - started)
             self.save_part(name, **arrays)
+            self._part(f"{name}_state").unlink(missing_ok=True)
         return arrays
 
     def log(self, **scalars: Any) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks import gram
 from benchmarks.neural_tangents_kernel import fastest
-from benchmarks.torch_lenet import has_torch
+from benchmarks.torch_networks import has_torch
 from ntk_repro import Network, empirical_gram
 
 

@@ -94,7 +94,7 @@ def test_an_interrupted_run_continues_with_the_directions_it_has(root, tmp_path,
     done = separable.run(SEPARABLE, root=root)
     rounding = {"rtol": 1e-5, "atol": 1e-12}
     trained, _ = interrupted(monkeypatch, separable, "train", 2, done, separable.run, SEPARABLE, tmp_path, **rounding)
-    assert trained == ["network_00001", "network_00016", "network_00016"]  # a long training is saved by its name
+    assert trained == ["direction_00001", "direction_00016", "direction_00016"]  # a long training is saved by its name
 
 
 def test_a_run_killed_in_a_training_continues_it_and_removes_its_files(root, tmp_path, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_run_killed_in_a_training_continues_it_and_removes_its_files(root, tmp
     def save_part(self, name, **arrays):
         real(self, name, **arrays)
         saved.append(name)
-        if saved.count("network_00016_state") == 3:
+        if saved.count("direction_00016_state") == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(RunFolder, "save_part", save_part)
@@ -113,7 +113,7 @@ def test_a_run_killed_in_a_training_continues_it_and_removes_its_files(root, tmp
         separable.run(SEPARABLE, root=tmp_path)
     (parts,) = tmp_path.rglob("nads_separable/*/parts")
     left = sorted(path.name for path in parts.iterdir())
-    assert left == ["direction_00001.npz", "network_00016_state.npz"]
+    assert left == ["direction_00001.npz", "direction_00016_state.npz"]
     monkeypatch.setattr(RunFolder, "save_part", real)
     again = separable.run(SEPARABLE, root=tmp_path).result()
     for name, array in done.items():

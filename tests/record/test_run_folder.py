@@ -201,6 +201,20 @@ def test_the_result_is_read_once(tmp_path, monkeypatch):
     np.testing.assert_array_equal(run.result()["accuracy"], [0.9, 0.8])
 
 
+def test_the_state_of_a_part_is_removed_once_the_part_is_saved(tmp_path):
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        run.save_part("two_state", x=np.arange(3))
+
+        def compute():
+            run.save_part("one_state", x=np.arange(2))
+            return {"y": 1.0}
+
+        run.part("one", compute)
+        assert run.load_part("one") == {"y": 1.0}
+        assert run.load_part("one_state") is None
+        assert run.load_part("two_state") is not None
+
+
 def test_a_damaged_part_counts_as_absent(tmp_path):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
         run.save_part("one", x=np.arange(1000))
