@@ -110,12 +110,12 @@ class Computation:
         starts = range(0, blocks.tile, blocks.batch)
         batches = [rows[start : start + blocks.batch] for start in starts]
         if split is None and len(batches) > 1:
-            # Written where they stay: joined afterwards, each would be written twice and need room twice.
+            # Each goes where it stays while it is in the processor's cache. Room and pass are two programs, as the one
+            # of the pass, which takes long to compile, serves blocks of any size.
             one_pass = jax.eval_shape(fn, params, state, batches[0])
             joined = jax.tree.map(lambda part: jnp.zeros((blocks.tile, *part.shape[1:]), part.dtype), one_pass)
-            fill = _filling_fn(fn)
             for start, batch in zip(starts, batches, strict=True):
-                joined = fill(params, state, batch, joined, np.int32(start))
+                joined = _filled(joined, fn(params, state, batch), np.int32(start))
             return joined
         passes = [fn(params, state, batch if split is None else jax.device_put(batch, split)) for batch in batches]
         joined = jax.tree.map(lambda *parts: jnp.concatenate(parts), *passes) if len(passes) > 1 else passes[0]
@@ -229,12 +229,7 @@ def _features_fn(apply_fn: Callable, plan: Plan, output: int | None, half: bool)
     return jax.jit(features)
 
 
-@functools.lru_cache(maxsize=16)
-def _filling_fn(features: Callable[..., Features]) -> Callable[..., Features]:
-    """A pass that writes its samples' features into those of a block, from row `start` on; its buffer is donated."""
-
-    def fill(params, state, x, block: Features, start) -> Features:
-        made = features(params, state, x)
-        return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)
-
-    return jax.jit(fill, donate_argnums=3)
+@functools.partial(jax.jit, donate_argnums=0)
+def _filled(block: Features, made: Features, start: Array) -> Features:
+    """A block with the features of a pass from row `start` on; the block is donated."""
+    return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)

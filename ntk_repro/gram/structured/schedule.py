@@ -11,10 +11,9 @@ from jaxtyping import Shaped
 from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
 
-# Half-made features of this many bytes stay in the CPU's cache, which makes them about 4 times faster than large ones;
-# passes of fewer samples than this many waste more than the cache gives.
-_CPU_PASS_BYTES = 16 * 2**20
-_SMALLEST_PASS = 32
+# Half-made features of so few samples stay in the CPU's cache, which makes them about 4 times faster than large ones;
+# fewer would waste more than the cache gives. One number for all networks and all n: the pass compiles once.
+_CPU_PASS = 32
 # Largest intermediate of a tile with products over positions.
 _CPU_TILE_BYTES = 32 * 2**20
 _TILE_BYTES = 512 * 2**20
@@ -44,7 +43,10 @@ class Blocks:
             multiple: of which `batch` is one (the number of devices); where it is larger, the bounds give way.
         """
         tile = -(-n // -(-n // max(largest_tile, 1)))
-        if tile >= _EVEN:
+        if tile < _EVEN:
+            # Of few samples there are few sizes, each of which compiles.
+            tile = min(1 << (tile - 1).bit_length(), max(largest_tile, 1))
+        else:
             # Matrix products are fastest on sizes that the processor's registers divide.
             tile += -tile % _EVEN
             for batch in range(min(largest_batch, tile), largest_batch // 2, -1):
@@ -120,8 +122,8 @@ class Schedule:
         remedy = "free memory, allow more, or take a narrower network"
         check_memory("keeping the features of two samples", 2 * sample, budget, remedy)
         if like is None:
-            batch = max(_CPU_PASS_BYTES // making, _SMALLEST_PASS) if on_cpu else max(budget / 8 // making, 8)
-            batch = int(max(min(batch, budget / 2 // making, 256 if on_cpu else 1024, fitting), 1))
+            batch = _CPU_PASS if on_cpu else min(max(budget / 8 // making, 8), 1024)
+            batch = int(max(min(batch, budget / 2 // making, fitting), 1))
             positions = [layer.positions for layer, form in plan.formed if form != "gradient"]
             widest = max([1, *positions]) * plan.rows_per_sample
             entries = (_CPU_TILE_BYTES if on_cpu else _TILE_BYTES) / itemsize
