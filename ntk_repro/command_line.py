@@ -88,4 +88,4 @@ def use_compilation_cache() -> None:
     if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "jax"))
     # A run has many small programs: keep all that take longer to compile than to read back.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
