@@ -60,7 +60,8 @@ def at_once(tasks: int, bytes_each: int) -> int:
     if jax.default_backend() != "cpu" or _stop.get() is not None:
         return 1
     fitting = int(_MEMORY_SHARE * host_available_bytes() / max(bytes_each, 1))
-    return max(1, min(tasks, len(os.sched_getaffinity(0)), fitting))
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(tasks, processors, fitting))
 
 
 def end_if_stopped() -> None:
