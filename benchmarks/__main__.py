@@ -66,6 +66,8 @@ def _measure(name: str, parts: list[str], out: Path) -> None:
         picture = path.with_suffix(".png")
         module.draw(found).savefig(picture, dpi=150)
         print(f"written: {picture}")
+    if hasattr(module, "lines"):
+        print(*module.lines(found), sep="\n")
     print(flush=True)
 
 
