@@ -12,7 +12,8 @@ from ntk_repro.record import environment
 
 EVERY = ("gram", "training", "import_time")
 NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes", "ensemble", "dynamics", "hard_cases", "sketch",
-         "linearized_step", "convolutions", "first_kernel", "same_bits", "checks", "code_lines")  # fmt: skip
+         "linearized_step", "convolutions", "first_kernel", "accelerator", "same_bits", "checks",
+         "code_lines")  # fmt: skip
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
@@ -20,7 +21,8 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: P
 
     Args:
         names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes, ensemble,
-            dynamics, hard_cases, sketch, linearized_step, convolutions, first_kernel, same_bits, checks, code_lines.
+            dynamics, hard_cases, sketch, linearized_step, convolutions, first_kernel, accelerator (for a GPU or TPU),
+            same_bits, checks, code_lines.
             For one part of a measurement NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
         out: folder for numbers and pictures.
     """
@@ -66,6 +68,8 @@ def _measure(name: str, parts: list[str], out: Path) -> None:
         picture = path.with_suffix(".png")
         module.draw(found).savefig(picture, dpi=150)
         print(f"written: {picture}")
+    if hasattr(module, "lines"):
+        print(*module.lines(found), sep="\n")
     print(flush=True)
 
 

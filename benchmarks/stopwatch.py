@@ -29,10 +29,17 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def gemm_peak(size: int = 3072) -> dict[str, float]:
     """float32 matrix products in GFLOP/s, through JAX and through NumPy."""
-    a = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32)
-    on_device, product = jnp.asarray(a), jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
-    work = 2 * size**3 / 1e9
-    return {
-        "jax": work / seconds(lambda: product(on_device), 5),
-        "numpy": work / seconds(lambda: a @ a, 5),
-    }
+    a = _square(size)
+    return {"jax": matmul_gflops(size), "numpy": 2 * size**3 / 1e9 / seconds(lambda: a @ a, 5)}
+
+
+def matmul_gflops(size: int, precision: str = "float32") -> float:
+    """Matrix products in GFLOP/s through JAX, at a precision of `empirical_gram`: float32, tf32 or bf16."""
+    a = jnp.asarray(_square(size), jnp.bfloat16 if precision == "bf16" else jnp.float32)
+    level = {"float32": "highest", "tf32": "tensorfloat32", "bf16": "default"}[precision]
+    product = jax.jit(lambda a: jnp.matmul(a, a, precision=level, preferred_element_type=jnp.float32))
+    return 2 * size**3 / 1e9 / seconds(lambda: product(a), 5)
+
+
+def _square(size: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((size, size), np.float32)

@@ -23,13 +23,14 @@ def modules(monkeypatch):
         PARTS={"a": part("a"), "b": part("b")},
         summary=lambda found: {"sum": sum(found[name]["value"] for name in "ab" if name in found)},
         draw=lambda found: Figure(),
+        lines=lambda found: [", ".join(name for name in "ab" if name in found)],
     )
     undivided = SimpleNamespace(run=part("undivided"))
     monkeypatch.setattr(program, "_module", {"scaling": parted, "energy": undivided}.__getitem__)
     return SimpleNamespace(calls=calls, parted=parted)
 
 
-def test_all_parts_are_written_and_drawn(modules, tmp_path):
+def test_all_parts_are_written_and_drawn(modules, tmp_path, capsys):
     program.main(("scaling", "energy"), tmp_path)
     found = json.loads((tmp_path / "scaling.json").read_text())
     assert [found[part]["value"] for part in "ab"] == [1, 2]
@@ -37,6 +38,7 @@ def test_all_parts_are_written_and_drawn(modules, tmp_path):
     assert "versions" in found["a"]["environment"]
     assert (tmp_path / "scaling.png").stat().st_size > 0
     assert json.loads((tmp_path / "energy.json").read_text())["value"] == 3
+    assert "a, b\n" in capsys.readouterr().out
 
 
 def test_one_part_does_not_change_the_others(modules, tmp_path):

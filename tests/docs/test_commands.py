@@ -68,6 +68,7 @@ COVERED = {
         "python -m benchmarks papers_scale",
         "python -m benchmarks papers_scale:lenet_from_disk",
     ],
+    "benchmarks/test_accelerator.py": ["python -m benchmarks accelerator"],
     "benchmarks/test_linearized_step.py": ["python -m benchmarks linearized_step"],
     "rotation/test_pretrained.py::test_batch_statistics_are_the_trained_ones_or_those_before": [
         "python -m ntk_repro.rotation pretrained --net resnet18 --width 0.125 --residual-scale-init 1 --data mnist5k "
