@@ -6,7 +6,7 @@ entries are 0, but a large product runs near the machine's peak, where XLA's con
 tenth of it. Made of pads, copies and one product, it has all derivatives of JAX.
 """
 
-import functools
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +24,7 @@ _Padding = Sequence[tuple[int, int]]
 _FEW = 4  # channels, of which XLA's convolution is slow with any kernel
 _LARGE = 25  # offsets of a kernel from which it is slow with more channels, too
 _STRIPS = 20_000  # of their numbers a column of the matrix: what its multiplications hide of the time to write them
+_GROWTH = 16  # numbers of the strips for each output: what they may take of memory
 
 
 def tile_for(images: tuple[int, ...], kernel: tuple[int, ...]) -> int | None:
@@ -36,9 +37,11 @@ def tile_for(images: tuple[int, ...], kernel: tuple[int, ...]) -> int | None:
     rows, columns, c_in, c_out = kernel
     large = rows * columns >= _LARGE
     tile = (4 if c_out <= 16 else 2) if large else (4 if c_out < 16 else 1)
-    strips = math.prod(images) * rows * (tile + columns - 1) // tile
+    met = rows * (tile + columns - 1) * c_in  # numbers of the images that a tile meets
+    strips = math.prod(images[:3]) * met // tile
     gains = c_in <= _FEW or (large and strips <= _STRIPS * tile * c_out)
-    return tile if gains and min(rows, columns) > 1 and jax.default_backend() == "cpu" else None
+    gains = gains and min(rows, columns) > 1 and met <= _GROWTH * tile * c_out
+    return tile if gains and jax.default_backend() == "cpu" else None
 
 
 def banded_convolution(
@@ -73,14 +76,22 @@ def with_banded_convolutions(fn: Callable) -> Callable:
     """The same function, in which convolutions that are faster so on a CPU are `banded_convolution`s.
 
     The same object for the same function, so that JAX compiles it once. Convolutions inside loops, branches and
-    functions with derivatives of their own stay what they are.
+    functions with derivatives of their own stay what they are, and all of a function that rematerializes.
     """
-    return _rewritten(fn) if jax.default_backend() == "cpu" else fn
+    if jax.default_backend() != "cpu":
+        return fn
+    rewritten = getattr(fn, _REWRITTEN, None)
+    if rewritten is None:
+        rewritten = _rewritten(fn)
+        with contextlib.suppress(AttributeError):  # kept where the function can keep it, for as long as it lives
+            setattr(fn, _REWRITTEN, rewritten)
+    return rewritten
 
 
-@functools.lru_cache(maxsize=64)
+_REWRITTEN = "_with_banded_convolutions"
+
+
 def _rewritten(fn: Callable) -> Callable:
-    @functools.wraps(fn)
     def rewritten(*args: Any) -> Any:
         structure: Any = None
 
@@ -91,7 +102,7 @@ def _rewritten(fn: Callable) -> Callable:
 
         program = Program.of(flat, *args)
         changes = {step.outputs[0]: change for step in program.steps if (change := _change(program, step))}
-        if not changes:
+        if not changes or program.rematerializes:
             return fn(*args)
         return jax.tree.unflatten(structure, program.run(jax.tree.leaves(args), changes))
 
@@ -102,6 +113,8 @@ def _change(program: Program, step: Step) -> Callable[..., Array] | None:
     """How a step is computed otherwise, as `Program.run` takes it; None for one that is left as it is."""
     settings = step.params
     if step.name != "conv_general_dilated" or len(program.shape(step.outputs[0])) != 4:
+        return None
+    if 0 in program.shape(step.outputs[0]) or len({program.avals[n].dtype for n in (*step.inputs, *step.outputs)}) > 1:
         return None
     steady = {*settings["window_strides"], *settings["lhs_dilation"], *settings["rhs_dilation"]}
     if steady | {settings["feature_group_count"], settings["batch_group_count"]} != {1}:

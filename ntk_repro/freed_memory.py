@@ -10,7 +10,9 @@ _THRESHOLDS = {-1: 2**30, -3: 2**28}
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Lets blocks of up to 256 MiB, and 1 GiB in all, be used again by this process; for glibc, elsewhere nothing.
+    """Lets blocks of up to 256 MiB, and 1 GiB in all, be used again by this process, as far as glibc lets it.
+
+    It holds for the whole process. With another C library nothing changes.
 
     XLA allocates the intermediate values of every step anew. From 32 MiB on glibc would map and unmap them, and the
     system clears each page: of a step of LeNet (batch 128, two cores) that was a third of the time.

@@ -11,7 +11,8 @@ from jax.extend.core import Literal
 
 # Calls that only group equations (rematerialisation changes what is kept for the backward pass, not what is computed),
 # by the names that they have had in the JAX versions supported. Any other call stays one equation.
-_OPENED = {"pjit", "jit", "closed_call", "core_call", "core_closed_call", "checkpoint", "remat", "remat2"}
+_REMATERIALIZING = {"checkpoint", "remat", "remat2"}
+_OPENED = {"pjit", "jit", "closed_call", "core_call", "core_closed_call"} | _REMATERIALIZING
 
 _Read = Callable[[int], Any]
 
@@ -45,6 +46,7 @@ class Program:
         steps: in order; those that no output needs are left out.
         outputs: numbers of the results.
         avals: shape and dtype by number.
+        rematerializes: whether a function asked to compute values again for its derivative, which the program does not.
     """
 
     inputs: tuple[int, ...]
@@ -52,6 +54,7 @@ class Program:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     avals: Sequence[Any]
+    rematerializes: bool = False
 
     @classmethod
     def of(cls, function: Callable, *args: Any) -> "Program":
@@ -107,6 +110,7 @@ class _Flattening:
         self.constants: dict[int, Any] = {}
         self.avals: list[Any] = []
         self.steps: list[Step] = []
+        self.rematerializes = False
 
     def program(self, closed: Any) -> Program:
         inputs = tuple(self.new(var.aval) for var in closed.jaxpr.invars)
@@ -116,7 +120,7 @@ class _Flattening:
             if step.equation.effects or not needed.isdisjoint(step.outputs):
                 steps.append(step)
                 needed.update(step.inputs)
-        return Program(inputs, self.constants, tuple(reversed(steps)), outputs, self.avals)
+        return Program(inputs, self.constants, tuple(reversed(steps)), outputs, self.avals, self.rematerializes)
 
     def new(self, aval: Any) -> int:
         self.avals.append(aval)
@@ -141,6 +145,7 @@ class _Flattening:
             arguments = tuple(map(number, equation.invars))
             inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
             if equation.primitive.name in _OPENED and inner is not None:
+                self.rematerializes |= equation.primitive.name in _REMATERIALIZING
                 results = self.walk(inner, arguments)
             else:
                 results = tuple(self.new(var.aval) for var in equation.outvars)

@@ -1,5 +1,8 @@
 """Convolutions as products with a banded matrix are XLA's, with all derivatives."""
 
+import gc
+import weakref
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,6 +13,8 @@ from ntk_repro import Network
 from ntk_repro.banded_convolution import banded_convolution, tile_for, with_banded_convolutions
 from ntk_repro.precision import float64_scope
 from ntk_repro.program import Program
+
+pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="XLA's convolutions are used on other devices")
 
 # (n, height, width, c_in), (rows, columns, c_in, c_out), padding, outputs that are computed together.
 CASES = {
@@ -71,6 +76,7 @@ def test_outputs_and_derivatives_are_those_of_xla(name, dtype):
         ((32, 32, 32, 8), (3, 3, 8, 8), None),  # ResNet18: XLA's is faster
         ((128, 32, 32, 16), (5, 5, 16, 16), None),  # more strips than the product repays
         ((128, 16, 16, 3), (1, 1, 3, 8), None),
+        ((128, 64, 64, 3), (31, 31, 3, 16), None),  # strips would fill the memory
     ],
 )
 def test_the_tile_is_the_one_that_was_faster(images, kernel, tile):
@@ -87,7 +93,7 @@ class _ManyConvolutions(nn.Module):
         x = nn.relu(nn.Conv(6, (5, 5))(x))
         x = nn.BatchNorm(use_running_average=not train)(nn.Conv(8, (3, 3), strides=2)(x))
         x = nn.Conv(8, (3, 3), feature_group_count=4)(x)
-        x = nn.remat(nn.Conv)(6, (5, 5), kernel_dilation=2)(x)
+        x = nn.Conv(6, (5, 5), kernel_dilation=2)(x)
         return nn.Dense(2)(nn.Conv(4, (5, 5), padding="VALID")(x).reshape(len(x), -1))
 
 
@@ -104,6 +110,43 @@ def test_plain_convolutions_of_a_network_are_replaced_and_nothing_changes():
         assert jax.tree.structure(ours) == jax.tree.structure(expected)
         for one, two in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_functions_that_rematerialize_are_left_alone():
+    def deep(k, x):
+        for _ in range(3):
+            x = jax.checkpoint(lambda k, x: jnp.tanh(_xla(x, k, ((2, 2), (2, 2)))))(k, x)
+        return x
+
+    k, x = jnp.ones((5, 5, 3, 3)), jnp.ones((1, 8, 8, 3))
+    faster = with_banded_convolutions(deep)
+    assert str(jax.make_jaxpr(faster)(k, x)) == str(jax.make_jaxpr(deep)(k, x))
+
+
+@pytest.mark.parametrize(("dtype", "wide"), [("bfloat16", "float32"), ("int8", "int32")])
+def test_sums_of_a_wider_type_stay_xlas(dtype, wide):
+    a, k, padding, _ = _arrays("lenet", "float32")
+    a, k = (jnp.round(20 * array).astype(dtype) for array in (a, k))
+    faster = with_banded_convolutions(lambda a, k: _xla(a, k, padding, preferred_element_type=jnp.dtype(wide)))
+    assert len(_convolutions(faster, a, k)) == 1
+    assert faster(a, k).dtype == wide
+
+
+@pytest.mark.parametrize(("images", "kernel"), [((2, 3, 3, 2), (5, 5, 2, 4)), ((0, 8, 8, 2), (5, 5, 2, 4))])
+def test_convolutions_without_outputs_have_none(images, kernel):
+    a, k = jnp.ones(images), jnp.ones(kernel)
+    convolved = with_banded_convolutions(lambda a, k: _xla(a, k, ((0, 0), (0, 0))))
+    assert convolved(a, k).size == 0
+
+
+def test_a_function_is_freed_with_its_arrays():
+    large = np.ones(5, np.float32)
+    net = Network.from_apply(lambda params, x: params * x @ large, jnp.ones(()))
+    net(np.ones((2, 5), np.float32))
+    gone = weakref.ref(net.apply_fn)
+    del net
+    gc.collect()
+    assert gone() is None
 
 
 def test_channels_first_is_understood():

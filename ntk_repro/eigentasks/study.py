@@ -153,6 +153,7 @@ class _Study:
         rows, recipe = [], self._settings(tasks[0])["recipe"]
         labelled = list(zip(tasks, *(part.T for part in self._labels(tasks)), strict=True))
         needed = training_bytes(net, self.data.x_train[: recipe.batch_size], recipe.rule)
+        needed += self.data.x_train.nbytes + self.data.x_test.nbytes
         with progress(f"{self.config.display_name}: training ({kind})", len(tasks), "tasks") as advance:
             for task, found in zip(tasks, side_by_side(lambda one: row(*one), labelled, needed), strict=True):
                 rows.append(found)

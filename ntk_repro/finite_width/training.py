@@ -121,7 +121,9 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     with float64_scope() if config.precision == "float64" else contextlib.nullcontext():
         net = net.replace(params=cast(net.params, np.dtype(config.precision)))
         models = {kind: net if kind == "network" else net.linearization() for kind in config.kinds}
-        needed = training_bytes(models[config.kinds[-1]], data.x_train[: config.batch_size], config.recipe.rule)
+        x = np.asarray(data.x_train[: config.batch_size], config.precision)
+        images = (data.x_train.size + data.x_test.size) * x.itemsize
+        needed = images + training_bytes(models[config.kinds[-1]], x, config.recipe.rule)
 
         def trained(kind: str) -> dict[str, np.ndarray]:
             return folder.part(kind, _one, config, kind, models[kind], y, batches, followed, folder, phase=kind)

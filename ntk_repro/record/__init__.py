@@ -12,9 +12,10 @@ from ntk_repro.record.atomic import (
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict, parse_toml
 from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.presets import load_preset, load_presets
-from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root, study_of_run
+from ntk_repro.record.run_folder import STATE, RunFolder, RunInUseError, runs_root, study_of_run
 
 __all__ = [
+    "STATE",
     "RunFolder",
     "RunInUseError",
     "atomic_file",

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,6 +37,9 @@ from ntk_repro.record.environment import environment
 _CONFIG, _ENVIRONMENT, _METRICS = "config.toml", "environment.json", "metrics.jsonl"
 _RESULT, _DONE = "result.npz", "DONE"
 _PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"
+STATE = "_state"
+"""The end of a part's name that holds the state of unfinished work, from which it continues after a kill."""
+_LOGGING = threading.Lock()  # lines of several threads
 _FORMER_NAME = ("finite_width_", "widths_")  # its runs are found under both
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
 
@@ -207,7 +211,7 @@ class RunFolder:
     ) -> dict[str, np.ndarray]:
         """The arrays saved under this name; without any, those of `compute(*arguments)`, which are then saved.
 
-        What `compute` saved under the name with `_state` at its end, to continue after a kill, is removed then.
+        What `compute` saved under the name with `STATE` at its end, to continue after a kill, is removed then.
         Where there are `facts`, these are logged with the numbers among the arrays and the seconds that it took. That,
         and what `compute` logs, is in `metrics.jsonl` before the arrays are saved.
         """
@@ -219,7 +223,7 @@ class RunFolder:
                 numbers = {key: float(value) for key, value in arrays.items() if value.ndim == 0}
                 self.log(**facts, **numbers, seconds=time.monotonic() - started)
             self.save_part(name, **arrays)
-            self._part(f"{name}_state").unlink(missing_ok=True)
+        self._part(name + STATE).unlink(missing_ok=True)
         return arrays
 
     def log(self, **scalars: Any) -> None:
@@ -231,7 +235,7 @@ class RunFolder:
         self._writable()
         path = self.path / _METRICS
         line = (json.dumps(scalars, default=_number) + "\n").encode()
-        with write_errors_explained(path), open(path, "ab", buffering=0) as handle:
+        with _LOGGING, write_errors_explained(path), open(path, "ab", buffering=0) as handle:
             before = handle.tell()
             try:
                 written = 0

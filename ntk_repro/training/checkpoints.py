@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder
+from ntk_repro.record import STATE, RunFolder
 
 PyTree = Any
 
@@ -34,8 +34,8 @@ def load_part_of(folder: RunFolder, part: str, identity: str) -> dict[str, np.nd
 class Checkpoint:
     """The part `<name>_state` of a run folder: steps done, arrays and observations of a training.
 
-    A training that ends before the first save is due writes nothing. A saved state stays until the run folder is
-    finished, or until `discard`.
+    A training that ends before the first save is due writes nothing. A saved state stays until the part that
+    it leads to is saved (`RunFolder.part`), until the run folder is finished, or until `discard`.
     """
 
     def __init__(self, folder: RunFolder, name: str, identity: str):
@@ -46,7 +46,7 @@ class Checkpoint:
             name: of the training, unique in the folder.
             identity: text that is equal for equal trainings only (a digest of the start, the data and the settings).
         """
-        self._folder, self._part, self._identity = folder, f"{name}_state", identity
+        self._folder, self._part, self._identity = folder, name + STATE, identity
         self._saved, self._wait = time.monotonic(), SECONDS_BETWEEN
         self.written = False  # whether this training has a state in the folder
 

@@ -27,7 +27,8 @@ def side_by_side(work: Callable[[Task], Result], tasks: Sequence[Task], bytes_ea
     time that they take one after the other (`python -m benchmarks training`): a step has parts that one core does. On
     an accelerator, and within a task, tasks follow one another.
 
-    Once a task fails or the caller stops, the others end at the next `end_if_stopped`, and no other begins.
+    Once a task fails or the caller stops, the others end at the next `end_if_stopped`, no other begins, and the error
+    of that task is raised.
 
     Args:
         work: takes a task.
@@ -43,14 +44,24 @@ def side_by_side(work: Callable[[Task], Result], tasks: Sequence[Task], bytes_ea
     def one(task: Task) -> Result:
         _stop.set(stop)
         end_if_stopped()
-        with float64_scope() if float64 else contextlib.nullcontext():  # JAX's scopes hold in one thread
-            return work(task)
+        try:
+            with float64_scope() if float64 else contextlib.nullcontext():  # JAX's scopes hold in one thread
+                return work(task)
+        except BaseException:
+            stop.set()
+            raise
 
     with ThreadPoolExecutor(workers, "training") as pool:
         try:
             futures = [pool.submit(contextvars.copy_context().run, one, task) for task in tasks]
             for future in futures:
-                yield future.result()
+                try:
+                    result = future.result()
+                except _Stopped:
+                    raise next(
+                        e for other in futures if not isinstance(e := other.exception(), _Stopped | None)
+                    ) from None
+                yield result
         finally:
             stop.set()
 
@@ -71,4 +82,8 @@ def end_if_stopped() -> None:
         RuntimeError: it does end.
     """
     if (stop := _stop.get()) is not None and stop.is_set():
-        raise RuntimeError("stopped, as another task of its kind has failed or the caller has stopped")
+        raise _Stopped("another task has failed, or the caller has stopped")
+
+
+class _Stopped(RuntimeError):
+    pass

@@ -12,7 +12,6 @@ def test_every_kind_is_measured():
     found = training.run("lenet5", (28, 28, 1), 10, 4, 2, functools.partial(training.torch_lenet5, 1), 1, 1)
     kinds = {"network", "linearization", "2_side_by_side"} | ({"pytorch_network"} if has_torch() else set())
     assert set(found["seconds"]) == kinds
-    assert all(0 < seconds < 60 for seconds in found["seconds"].values())
 
 
 @pytest.mark.skipif(not has_torch(), reason="needs PyTorch, which is no requirement")

@@ -19,6 +19,7 @@ WAIT = 30  # seconds, for what should happen at once
 @pytest.fixture
 def two_processors(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
 
 
 @pytest.mark.slow
@@ -49,19 +50,22 @@ def test_two_run_at_once_and_results_come_in_order(two_processors):
     assert list(side_by_side(work, [3, 1, 2, 0], 1)) == [30, 10, 20, 0]
 
 
-def test_the_scopes_of_the_caller_hold_in_each_task(two_processors):
+def test_float64_of_the_caller_holds_in_each_task(two_processors):
     with float64_scope():
         assert set(side_by_side(lambda task: jnp.ones(1).dtype, range(3), 1)) == {jnp.dtype("float64")}
     assert set(side_by_side(lambda task: jnp.ones(1).dtype, range(3), 1)) == {jnp.dtype("float32")}
 
 
+@pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])
-def test_after_a_failure_others_end_and_none_begins(two_processors, stop):
-    begun, ended = [], threading.Event()
+def test_after_a_failure_others_end_and_none_begins(two_processors, stop, failing):
+    begun, ended, meeting = [], threading.Event(), threading.Barrier(2, timeout=WAIT)
 
     def work(task):
         begun.append(task)
-        if task == 0:
+        if task < 2:
+            meeting.wait()
+        if task == failing:
             raise stop
         try:
             for _ in range(100 * WAIT):

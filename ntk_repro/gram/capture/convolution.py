@@ -73,7 +73,7 @@ class Convolution(Dense):
 
     def outputs(self, a: Array, kernel: Array) -> Array | None:
         """As `Dense.outputs`: by a banded matrix where that is faster."""
-        tile = tile_for(a.shape, kernel.shape) if self.is_plain else None
+        tile = tile_for(a.shape, kernel.shape) if self.is_plain and a.dtype == kernel.dtype else None
         return None if tile is None else banded_convolution(a, kernel, self.padding, tile)
 
     def met(

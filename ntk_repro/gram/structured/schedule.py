@@ -45,7 +45,9 @@ class Blocks:
         tile = -(-n // -(-n // max(largest_tile, 1)))
         if tile < _EVEN:
             # Of few samples there are few sizes, each of which compiles.
-            tile = min(1 << (tile - 1).bit_length(), max(largest_tile, 1))
+            rounded = 1 << (tile - 1).bit_length()
+            if tile == n and rounded <= min(largest_tile, largest_batch):
+                tile = rounded
         else:
             # Matrix products are fastest on sizes that the processor's registers divide.
             tile += -tile % _EVEN
