@@ -1,0 +1,97 @@
+"""A finished run as one small file that can be committed, and the run folder laid out from it again."""
+
+import io
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock, Timeout
+
+from ntk_repro.errors import UserError
+from ntk_repro.record.atomic import atomic_file, write_errors_explained
+from ntk_repro.record.config import config_from_toml, mapping_hash
+from ntk_repro.record.run_folder import CONFIG, DONE, LOCK, PARTS, RunFolder, runs_root
+
+LARGEST = 2**20
+"""Bytes of a unit file: what is beyond goes into files beside it."""
+
+_WHEN = (1980, 1, 1, 0, 0, 0)  # so that equal runs give equal files
+
+
+def save_unit(run: RunFolder, path: Path) -> None:
+    """Writes the unit file of a finished run: a zip archive of its folder.
+
+    What is beyond `LARGEST` bytes goes into `<path>.01` and so on; `cat <path> <path>.*` is the archive. The file at
+    `path` itself is written last, so where it exists all are there.
+
+    Raises:
+        UserError: the run is not finished, or the file cannot be written.
+    """
+    run.result()
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for one in sorted(found for found in run.path.rglob("*") if found.is_file()):
+            name = one.relative_to(run.path)
+            if name.name != LOCK and name.parts[0] != PARTS and one.suffix != ".tmp":
+                info = zipfile.ZipInfo(name.as_posix(), _WHEN)
+                archive.writestr(info, one.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    content = stored.getvalue()
+    pieces = [content[start : start + LARGEST] for start in range(0, len(content), LARGEST)]
+    with write_errors_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in range(len(pieces) - 1, -1, -1):
+            with atomic_file(_piece(path, number)) as handle:
+                handle.write(pieces[number])
+
+
+def restore_run(path: Path, root: Path | str | None = None) -> bool:
+    """Lays out the run folder of a unit file, in place of an unfinished run; False if another process computes that.
+
+    Args:
+        path: the unit file, `<study>/<hash of the settings>.zip`.
+        root: folder of all runs, see `runs_root`.
+
+    Raises:
+        UserError: the file is damaged, holds another run than its name says, or the folder cannot be written.
+    """
+    files = _read(path)
+    run = runs_root(root) / path.parent.name / path.stem
+    if (run / DONE).exists():
+        return True
+    with write_errors_explained(run):
+        run.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(run / LOCK, timeout=0):
+                for name in sorted(files, key=lambda name: name == DONE):  # which is last
+                    (run / name).parent.mkdir(parents=True, exist_ok=True)
+                    with atomic_file(run / name) as handle:
+                        handle.write(files[name])
+                shutil.rmtree(run / PARTS, ignore_errors=True)
+        except Timeout:
+            return False
+    RunFolder.read(run).result()
+    return True
+
+
+def _piece(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number:02d}") if number else path
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """The files of a run by their path in its folder."""
+    damaged = f"{path} is damaged: take it from where it was saved again, or delete it and compute that run"
+    try:
+        content = b"".join(one.read_bytes() for one in (path, *sorted(path.parent.glob(f"{path.name}.[0-9][0-9]"))))
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        identity = mapping_hash(config_from_toml(files[CONFIG].decode(), str(path)))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the path") from error
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise UserError(damaged) from error
+    if DONE not in files or any(PurePosixPath(name).is_absolute() or ".." in name for name in files):
+        raise UserError(damaged)
+    if identity != path.stem:
+        raise UserError(f"{path} holds the run {identity}: give it the name {identity}.zip, or delete it")
+    return files
