@@ -48,7 +48,7 @@ class Preset:
     name: str
     cost: Cost | None
     configs: "tuple[StudyConfig, ...]"
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
 
 def study_of(figure: Figure) -> Study:

@@ -15,7 +15,7 @@ from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.lease import Lease
 from ntk_repro.record.presets import load_preset, load_presets
 from ntk_repro.record.run_folder import RunFolder, RunInUseError, runs_root, study_of_run
-from ntk_repro.record.unit_file import restore_run, save_unit
+from ntk_repro.record.unit_file import remove_unit, restore_run, save_parts, save_unit
 
 __all__ = [
     "Lease",
@@ -35,9 +35,11 @@ __all__ = [
     "load_presets",
     "parse_toml",
     "read_json",
+    "remove_unit",
     "restore_run",
     "runs_root",
     "save_arrays",
+    "save_parts",
     "save_unit",
     "study_of_run",
     "write_errors_explained",

@@ -31,7 +31,7 @@ def write(path, age: float = 0.0, **changes) -> None:
     owner = dataclasses.replace(Owner.this_process(), token="theirs", **changes)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(dataclasses.asdict(owner)))
-    os.utime(path, (time.time() - age,) * 2)
+    os.utime(path, (time.time(), time.time() - age))
 
 
 def taken(path) -> Lease:

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ntk_repro.record import RunFolder, restore_run, save_unit
+from ntk_repro.record import RunFolder, remove_unit, restore_run, save_parts, save_unit
 from ntk_repro.record.unit_file import LARGEST
 from tests.conftest import Settings
 from tests.refusals import refused
@@ -63,6 +63,30 @@ def test_it_takes_the_place_of_an_unfinished_run_but_not_of_one_in_use(finished,
 
 def test_an_unfinished_run_has_no_unit_file(folder, tmp_path):
     refused("is not finished", save_unit, folder, tmp_path / "unit.zip")
+
+
+def test_finished_parts_are_added_to_those_at_hand_and_states_are_left_out(folder, tmp_path):
+    path, elsewhere = tmp_path / "units" / "study" / f"{folder.path.name}.parts.zip", tmp_path / "elsewhere"
+    for name, values in (("a", np.ones(2)), ("b", np.ones(3)), ("c_state", np.ones(4))):
+        folder.save_part(name, x=values)
+    save_parts(folder, path)
+    with RunFolder.open("study", Settings(), root=elsewhere) as run:
+        run.save_part("a", x=np.zeros(2))
+    assert restore_run(path, elsewhere)
+    with RunFolder.open("study", Settings(), root=elsewhere) as run:
+        found = {name: run.load_part(name) for name in ("a", "b", "c_state")}
+    assert {name: part and part["x"].tolist() for name, part in found.items()} == {
+        "a": [0, 0],
+        "b": [1, 1, 1],
+        "c_state": None,
+    }
+    assert not run.done
+
+
+def test_a_unit_file_is_removed_with_all_its_pieces(unit):
+    remove_unit(unit)
+    remove_unit(unit)
+    assert list(unit.parent.iterdir()) == []
 
 
 def test_damaged_and_misnamed_files_are_refused(unit, tmp_path):
