@@ -113,7 +113,7 @@ class Campaign:
         found = []
         for unit in self.units:
             seconds, memory = _spent(log, unit)
-            if self._is_done(unit) or self._file(unit).exists():
+            if self._is_finished(unit):
                 found.append(State(unit, "done", seconds, memory))
                 continue
             host, needed = Lease.holder(self._lease(unit)), estimates.memory(unit)
@@ -166,7 +166,7 @@ class Campaign:
     def estimates(self) -> Estimates:
         """What the finished units say of the others."""
         log = self.log()
-        return Estimates((unit, *self._measured(log, unit)) for unit in self.units if self._is_done(unit))
+        return Estimates((unit, *self._measured(log, unit)) for unit in self.units if self._is_finished(unit))
 
     def _take(self, tried: set[str]) -> tuple[Unit, Lease] | None:
         """The unit to compute next and its lease; None where none is left that is free, untried and not too large."""
@@ -184,6 +184,7 @@ class Campaign:
             elif (lease := Lease.take(self._lease(unit))) is not None:
                 self._note_loss(unit, lease)
                 if self._file(unit).exists():  # another machine has finished it just now
+                    tried.add(unit.name)
                     lease.release()
                     return self._take(tried)
                 count = f"[{len(self.units) - len(left) + 1}/{len(self.units)}]"
@@ -235,10 +236,16 @@ class Campaign:
     def _measured(self, log: Iterable[dict[str, Any]], unit: Unit) -> tuple[float, float]:
         """Seconds and bytes of a finished unit: of the log, or, of a run made without the campaign, of its folder."""
         seconds, memory = _spent(log, unit)
-        return seconds or RunFolder.read(self._run(unit)).environment.get("seconds", unit.seconds), memory
+        if not seconds and self._is_done(unit):
+            seconds = RunFolder.read(self._run(unit)).environment.get("seconds")
+        return seconds or unit.seconds, memory
 
     def _is_done(self, unit: Unit) -> bool:
         return RunFolder.is_done(unit.folder, unit.config, root=self.root)
+
+    def _is_finished(self, unit: Unit) -> bool:
+        """Whether it is done here, or on another machine that has left its file."""
+        return self._is_done(unit) or self._file(unit).exists()
 
     def _run(self, unit: Unit) -> Path:
         return RunFolder.locate(unit.folder, unit.config, root=self.root)

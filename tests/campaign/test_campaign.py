@@ -197,6 +197,22 @@ def test_estimates_learn_from_the_log(made):
     assert work.estimates().seconds(work.units[1]) < 100
 
 
+def test_estimates_learn_from_a_clone_before_any_run_is_laid_out(made):
+    make, _ = made
+    make(Config(0), seconds=1000.0).run()
+    work = make(Config(0), Config(1), root="elsewhere", seconds=1000.0)
+    assert work.estimates().seconds(work.units[1]) < 100
+
+
+def test_a_unit_finished_elsewhere_whose_run_folder_is_in_use_here_is_left(made):
+    make, computed = made
+    make(Config(0)).run()
+    work = make(Config(0), root="elsewhere")
+    with RunFolder.open("stand_in", Config(0), root=work.root):
+        assert work.run() == {}
+    assert computed == [("mlp", 0)]
+
+
 def test_a_file_without_an_ending_is_refused(tmp_path):
     path = written(tmp_path / "a", '[[entry]]\nfigure = "ortiz2021/fig1"')
     with pytest.raises(UserError, match="has no ending"):
