@@ -9,8 +9,8 @@ from ntk_repro.campaign.units import Unit
 class Estimates:
     """Estimates of units from the preset's minutes, scaled by those finished units that are most like it.
 
-    These are, as far as there are any, those of the same study, preset and network, then of the same study and preset,
-    of the same study, and all.
+    These are, as far as there are any, those of the same study, preset, network and width, then of the same study and
+    preset, of the same study, and all.
     """
 
     def __init__(self, finished: Iterable[tuple[Unit, float, float]] = ()):

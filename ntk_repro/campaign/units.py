@@ -96,8 +96,10 @@ class Unit:
 
     @property
     def kind(self) -> tuple[str, str, str, str]:
-        """What it shares with the units most like it: device, study, preset and network ("" where there is none)."""
-        return self.device, self.folder, self.preset, str(vars(self.config).get("net", ""))
+        """What it shares with the units most like it: device, study, preset, and network with its width."""
+        settings = vars(self.config)
+        network = " x".join(str(settings[name]) for name in ("net", "width") if name in settings)
+        return self.device, self.folder, self.preset, network
 
     @property
     def label(self) -> str:

@@ -19,7 +19,7 @@ def test_units_are_the_runs_of_the_entries_with_their_shares_of_value_and_minute
     assert [unit.seconds for unit in found] == pytest.approx([2 * 60 / 3] * 2 + [0.1 * 60 / 3] * 3)
     assert found[0].memory == 8 * 150**2
     assert [unit.kind for unit in found[1:3]] == [
-        ("cpu", "eigentasks", "quick", "mlp"),
+        ("cpu", "eigentasks", "quick", "mlp x1.0"),
         ("cpu", "nads_tangent_space", "quick", ""),
     ]
 
