@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.record import runs_root
+from ntk_repro.slurm import SlurmSettings
 
 if TYPE_CHECKING:
+    from ntk_repro import campaign
     from ntk_repro.papers import Figure, Reproduction
 
 _COLORS = {True: "green", False: "red", None: "yellow"}  # of verdicts
@@ -106,6 +109,60 @@ class List:
             print(line)
         one = named[0].id if len(named) == 1 else "<figure>"
         print(f"\nnext: {this_program()} run {one} --preset <preset>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign(SlurmSettings):
+    """Compute a list of figures run by run, the most value per hour first; machines may share the list.
+
+    The list is a TOML file with a table for each figure: figure, preset, value, memory, nets, seeds, changes. Beside it
+    a folder of the same name keeps a small file for each finished run, and a log.
+    """
+
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """The list, such as long.toml."""
+    dry_run: bool = False
+    """Whether only to show what is done, what is next, the hours left and the memory needed."""
+    draw: bool = False
+    """Whether only to draw the figures that are complete, from the small files where run folders are missing."""
+    out: Path = Path("figures/out")
+    """Folder for pictures, plotted numbers and claims."""
+
+    def __call__(self) -> None:
+        """Computes, shows or draws."""
+        from ntk_repro import campaign
+
+        settings = self.resolved()
+        work = campaign.Campaign(self.file)
+        command = f"{this_program()} campaign {shlex.quote(str(self.file))}"
+        if self.draw:
+            made = [_show(one) for one in work.draw(self.out)]
+            if made:
+                _show_next()
+            else:
+                print(f"no figure is complete\nnext: {command}")
+            return
+        failed, trouble = {}, None
+        if self.dry_run:
+            pass
+        elif self.slurm_jobs:
+            jobs = [(self.file.resolve(), runs_root().resolve())] * self.slurm_jobs
+            otherwise = f"start {command} several times yourself"
+            logs = work.folder.resolve() / "slurm"
+            trouble = settings.run_jobs("ntk_repro_campaign", logs, campaign.compute, jobs, otherwise)
+        else:
+            use_compilation_cache()
+            failed = work.run()
+        states = work.states()
+        left = any(one.state != "done" for one in states)
+        _show_states(work, states)
+        for name, error in failed.items():
+            print(f"{name} failed: {error}")
+        if trouble and left:
+            raise trouble
+        print(f"next: {command}{'' if left else ' --draw'}")
+        if failed:
+            raise SystemExit(1)
 
 
 @dataclass(frozen=True)
@@ -261,7 +318,7 @@ class Completion:
         print(completion_script("ntk-repro", self.shell, commands, choices, paths))
 
 
-Command = Run | Draw | List | Report | Reference | CheckReference | Doctor | Completion
+Command = Run | Draw | List | Campaign | Report | Reference | CheckReference | Doctor | Completion
 
 
 def _applicable(figures: Sequence["Figure"], given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -300,6 +357,27 @@ def _show(made: "Reproduction") -> None:
     Console().print(table)
     for path in (*made.runs, *made.files):
         print(path)
+
+
+def _show_states(work: "campaign.Campaign", states: Sequence["campaign.State"]) -> None:
+    """Prints a line for each unit, and what is done and left in all."""
+    from ntk_repro.gram.memory import readable_bytes
+    from ntk_repro.papers.costs import duration
+
+    estimates, left = work.estimates(), [one for one in states if one.state != "done"]
+    table = Table("unit", "state", "takes", "value per hour", "memory", title=str(work.folder))
+    for one in states:
+        time = duration(one.seconds / 60) if one.seconds else "not recorded"
+        value = "" if one.state == "done" else f"{estimates.value_per_hour(one.unit):.3g}"
+        memory = readable_bytes(one.memory) if one.memory else "not known"
+        table.add_row(one.unit.label, one.state, time, value, memory)
+    Console().print(table)
+    spent = sum(line["seconds"] for line in work.log())
+    print(f"{len(states) - len(left)} of {len(states)} units are done, in {duration(spent / 60)}")
+    if left:
+        most = max(one.memory for one in left)
+        needs = f"; the largest needs {readable_bytes(most)}" if most else ""
+        print(f"about {duration(sum(one.seconds for one in left) / 60)} are left{needs}")
 
 
 def _show_next() -> None:

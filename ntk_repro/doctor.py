@@ -13,17 +13,13 @@ import psutil
 
 from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import DataSource
 from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
 from ntk_repro.papers.costs import duration
+from ntk_repro.papers.kernels import kernel_bytes, kernel_images
 from ntk_repro.papers.resources import configs_dir, figures_dir
 from ntk_repro.record import environment, runs_root
 
 _GIB = 2**30
-# Studies that hold a Gram matrix of all their images, and how many training and test images those are where a preset
-# takes a complete data set.
-_WITH_GRAM = ("eigentasks", "rotation")
-_SIZES = {"mnist5k": (4000, 1000), "mnist": (60_000, 10_000), "cifar10": (50_000, 10_000)}
 
 
 @dataclass(frozen=True)
@@ -98,27 +94,15 @@ def _preset(name: str, missing: set[str], on_cpu: bool) -> Finding:
     needed = {config.data for preset in presets.values() for config in preset.configs} & missing
     if needed:
         lacks.append(f"get {', '.join(sorted(needed))}: --data-dir, or let it be downloaded")
-    images = max(
-        _images_of(config)
-        for figure, preset in presets.items()
-        for config in preset.configs
-        if figure.study.partition(".")[0] in _WITH_GRAM and isinstance(config, DataSource)
-    )
+    images = max(kernel_images(figure, config) for figure, preset in presets.items() for config in preset.configs)
     found += f"; largest kernel: {images:,} images, {4 * images**2 / _GIB:.1f} GiB"
     if images > _images_in_memory():
-        lacks.append(f"free {8 * images**2 / _GIB:.0f} GiB of memory, or take fewer images: --n-train")
+        lacks.append(f"free {kernel_bytes(images) / _GIB:.0f} GiB of memory, or take fewer images: --n-train")
     return Finding(f"preset {name}", found, "; ".join(lacks))
 
 
-def _images_of(config: DataSource) -> int:
-    """The images that a run has the Gram matrix of: those that it asks for, else all of its data set, or of MNIST."""
-    sizes = _SIZES.get(config.data, _SIZES["mnist"])
-    return sum(size if count is None else count for count, size in zip(config.gram_counts, sizes, strict=True))
-
-
 def _images_in_memory() -> int:
-    # The Gram matrix of n images takes 4 n^2 bytes; its eigenvectors and one working copy about as much again.
-    return int((psutil.virtual_memory().available / 8) ** 0.5)
+    return int((psutil.virtual_memory().available / kernel_bytes(1)) ** 0.5)
 
 
 def _size(folder: Path) -> int:

@@ -1,7 +1,8 @@
-"""Freed memory that the C library keeps for the next step instead of giving it back to the system."""
+"""Memory between pieces of work: what the C library keeps for the next step, and what JAX should not keep."""
 
 import ctypes
 import functools
+import gc
 import sys
 
 # Of <malloc.h>: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD.
@@ -20,3 +21,14 @@ def keep_freed_memory() -> None:
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
         for name, number in _THRESHOLDS.items():
             library.mallopt(name, number)
+
+
+def forget_programs() -> None:
+    """Frees the programs that JAX has compiled for the shapes of one run, which no other run needs.
+
+    Otherwise a process that computes many would keep those of all of them to its end.
+    """
+    import jax
+
+    jax.clear_caches()
+    gc.collect()  # networks and their compiled functions refer to each other

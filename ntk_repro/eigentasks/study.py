@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset, binary_labels, class_labels
@@ -57,12 +57,14 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
 
     The result's arrays, for I tasks of the network and L of the linearization:
     `index` (I,), `network_test_accuracy`, `network_train_accuracy`, `l2_distance`, `cosine_distance` (I,),
-    `network_loss` (I, epochs); `linearized_index`, `linearized_test_accuracy`, `linearized_train_accuracy`,
-    `majority_rate` (of the test labels) (L,), `linearized_loss` (L, epochs); trained in function space also
-    `linearized_halfway_accuracy` (L,): on the test images after half of the epochs, and `alignment` (L,): of the
-    training labels -1 and +1 with the kernel; `eigenvalues`, `residuals`, `sign_overlap` (k,): the inner product of an
-    eigenvector and its sign as unit vectors; `parameters`; of ResNet18 `normalization_effect`, see the
-    function; with a baseline `baseline_network_*`, `baseline_linearized_*` and `baseline_alignment`.
+    `network_loss` (I, epochs), `network_label_bits` (I, bytes): the labels 0 and 1 of training and then test images
+    as bits, since eigenvectors differ from machine to machine by rounding; `linearized_index`,
+    `linearized_test_accuracy`, `linearized_train_accuracy`, `majority_rate` (of the test labels) (L,),
+    `linearized_loss` (L, epochs); trained in function space also `linearized_halfway_accuracy` (L,): on the test
+    images after half of the epochs, and `alignment` (L,): of the training labels -1 and +1 with the kernel;
+    `eigenvalues`, `residuals`, `sign_overlap` (k,): the inner product of an eigenvector and its sign as unit
+    vectors; `parameters`; of ResNet18 `normalization_effect`, see the function; with a baseline
+    `baseline_network_*`, `baseline_linearized_*` and `baseline_alignment`.
     Accuracies lie between 0 and 1, nan where a training diverged. `ntk_repro.training.epochs_to_loss` reads off
     `network_loss` when a loss was reached.
     """
@@ -148,7 +150,11 @@ class _Study:
 
         def row(task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
             name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
-            return self.folder.part(name, self._trained_on, name, net, y_train, y_test, task, phase=kind, index=task)
+            part = self.folder.part(name, self._trained_on, name, net, y_train, y_test, task, phase=kind, index=task)
+            return {
+                "label_bits": _bits(y_train, y_test),
+                **part,
+            }  # parts of another machine have been trained on theirs
 
         rows, recipe = [], self._settings(tasks[0])["recipe"]
         labelled = list(zip(tasks, *(part.T for part in self._labels(tasks)), strict=True))
@@ -170,6 +176,7 @@ class _Study:
             "loss": training.train_loss,
             "l2_distance": training.l2_distance,
             "cosine_distance": training.cosine_distance,
+            "label_bits": _bits(y_train, y_test),
         }
 
     def _named(
@@ -189,6 +196,10 @@ class _Study:
                 else:
                     named[key if key in unprefixed else f"{kind}_{key}"] = values
         return named
+
+
+def _bits(y_train: Int[np.ndarray, " n"], y_test: Int[np.ndarray, " m"]) -> UInt8[np.ndarray, " bytes"]:
+    return np.packbits(np.concatenate([y_train, y_test]).astype(bool))
 
 
 def show(folder: RunFolder) -> None:

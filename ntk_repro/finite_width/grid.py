@@ -22,10 +22,11 @@ from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
+from ntk_repro.slurm import SlurmSettings
 
 
 @dataclass(frozen=True)
-class Config(training.Config):
+class Config(training.Config, SlurmSettings):
     """Trains at every learning rate with every weight decay, named by --learning-rates and --weight-decays."""
 
     learning_rates: tuple[float, ...] = (1.0, 0.1, 0.01, 0.001)
@@ -34,19 +35,6 @@ class Config(training.Config):
     """Weight decays of the grid."""
     share: tuple[int, int] | None = field(default=None, metadata={"identity": False})
     """INDEX COUNT: compute part INDEX (from 0) of COUNT of the grid's points; for job arrays."""
-    slurm_jobs: int = field(default=0, metadata={"identity": False})
-    """Number of Slurm jobs that compute the grid (needs `pip install 'ntk_repro[slurm]'`; without Slurm they are
-    processes of this machine), until all have ended; 0: compute it here."""
-    slurm_partition: str | None = field(default=None, metadata={"identity": False})
-    """Partition of those jobs; none: the cluster's default."""
-    slurm_hours: float = field(default=24.0, metadata={"identity": False})
-    """Time that each of those jobs may take, hours; the same command continues a grid that ran out of it."""
-    slurm_gpus: int = field(default=0, metadata={"identity": False})
-    """GPUs of each job."""
-    slurm_cpus: int = field(default=4, metadata={"identity": False})
-    """Processor cores of each job."""
-    slurm_memory: float = field(default=16.0, metadata={"identity": False})
-    """Memory of each job, GB."""
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the grid from the largest to the smallest, each once."""
@@ -57,10 +45,8 @@ class Config(training.Config):
         for name, default in self.defaults("learning_rate", "weight_decay").items():
             if getattr(self, name) != default:
                 raise UserError(f"a grid takes its {name}s from --{name.replace('_', '-')}s: name {name} there")
-        if self.slurm_gpus < 0 or min(self.slurm_cpus, self.slurm_memory, self.slurm_hours) <= 0:
-            raise UserError("a job needs at least one core, memory and time: raise --slurm-cpus, -memory or -hours")
-        if self.slurm_jobs < 0 or (self.slurm_jobs and self.share is not None):
-            raise UserError("--slurm-jobs makes the shares itself: leave out --share, and name 1 job or more")
+        if self.slurm_jobs and self.share is not None:
+            raise UserError("--slurm-jobs makes the shares itself: leave out --share")
         rates, decays = (tuple(sorted(set(v), reverse=True)) for v in (self.learning_rates, self.weight_decays))
         for point in self.points():
             _ = point.recipe
@@ -95,7 +81,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     """
     config = config.resolved()
     data = images(config)
-    failed: list[str] = []
+    failed: UserError | None = None
     if not RunFolder.is_done("finite_width_grid", config, root=root):
         if config.slurm_jobs:
             failed = _through_slurm(config, root)
@@ -108,10 +94,7 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
         if not folder.done and not _left(config.points(), root):
             folder.finish(**_gathered(config, root, data))
     if failed and not folder.done:
-        raise UserError(
-            f"{len(failed)} of {config.slurm_jobs} jobs did not finish ({'; '.join(failed)}): the same command "
-            "continues; raise --slurm-hours or --slurm-memory if the jobs ran out of time or memory"
-        )
+        raise failed
     return folder
 
 
@@ -146,38 +129,11 @@ def _gathered(config: Config, root: Path | None, data: Dataset) -> dict[str, np.
     return found
 
 
-def _through_slurm(config: Config, root: Path | None) -> list[str]:
-    """Waits for all jobs; returns a few words for each job that failed."""
-    try:
-        import submitit
-    except ImportError as error:
-        raise UserError(
-            "--slurm-jobs needs submitit: pip install 'ntk_repro[slurm]', or start the shares yourself with --share "
-            "INDEX COUNT"
-        ) from error
-    root = runs_root(root).resolve()
-    executor: Any = submitit.AutoExecutor(folder=str(root / "finite_width_grid" / "slurm"))
-    settings: dict[str, Any] = {
-        "timeout_min": max(1, round(60 * config.slurm_hours)),
-        "name": "ntk_repro_grid",
-        "cpus_per_task": config.slurm_cpus,
-        "mem_gb": config.slurm_memory,
-        "gpus_per_node": config.slurm_gpus,
-        "slurm_partition": config.slurm_partition,
-    }
-    executor.update_parameters(**{name: value for name, value in settings.items() if value})
-    count = config.slurm_jobs
+def _through_slurm(config: Config, root: Path | None) -> UserError | None:
+    root, count = runs_root(root).resolve(), config.slurm_jobs
     shares = [dataclasses.replace(config, share=(index, count), slurm_jobs=0) for index in range(count)]
-    jobs = [executor.submit(_share, share, root) for share in shares]
-    console.print("jobs " + ", ".join(str(job.job_id) for job in jobs), highlight=False, soft_wrap=True)
-    failed = []
-    for job in jobs:
-        try:
-            job.result()
-        except Exception as error:  # a timeout, a lost node, an error of the training
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            failed.append(f"job {job.job_id}: {lines[-1]}")
-    return failed
+    logs, otherwise = root / "finite_width_grid" / "slurm", "start the shares yourself with --share INDEX COUNT"
+    return config.run_jobs("ntk_repro_grid", logs, _share, [(share, root) for share in shares], otherwise)
 
 
 def _share(config: Config, root: Path) -> str:

@@ -35,7 +35,7 @@ class PresetState:
     @property
     def cost(self) -> str:
         """How long its runs take, or which figure's runs it draws."""
-        return str(self.preset.cost or f"draws the runs of {self.preset.runs_of}")
+        return str(self.preset.cost or f"draws the runs of {' and '.join(self.preset.sources)}")
 
 
 def preset_states(figure: Figure, root: Path | None = None) -> tuple[PresetState, ...]:

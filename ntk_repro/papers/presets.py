@@ -43,12 +43,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Preset:
-    """The runs of a figure at one preset, how long they take, and the figures that they belong to if not this one."""
+    """The runs of a figure at one preset, how long they take, and the ids of the figures that they belong to."""
 
     name: str
     cost: Cost | None
     configs: "tuple[StudyConfig, ...]"
-    runs_of: str = ""
+    sources: tuple[str, ...] = ()
 
 
 def study_of(figure: Figure) -> Study:
@@ -111,14 +111,14 @@ def load_figure_preset(
         if all(vars(config)[key] == kept[key] for key in keep)
         and all(not names or vars(config)["net"] in names for names in sources[source])
     ]
-    runs_of = " and ".join(sources)
     if not configs:
+        runs_of = " and ".join(sources)
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {runs_of}: change its keep or nets")
     for net in nets:
         check_name(f"network of {figure.id} at preset {preset}", net, {vars(config)["net"] for config in configs})
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
-    return Preset(preset, cost, tuple(configs), runs_of if runs_of != figure.id else "")
+    return Preset(preset, cost, tuple(configs), tuple(sources))
 
 
 def _file(figure_id: str) -> Path:

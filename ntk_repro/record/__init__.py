@@ -1,6 +1,7 @@
-"""Runs on disk: the run folder with its config, environment, metrics and result, and how it is resumed."""
+"""Runs on disk: the run folder with its config, environment, metrics and result, how it is resumed and shared."""
 
 from ntk_repro.record.atomic import (
+    append_text,
     atomic_file,
     load_arrays,
     read_json,
@@ -11,13 +12,17 @@ from ntk_repro.record.atomic import (
 )
 from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict, parse_toml
 from ntk_repro.record.environment import environment, git_state
+from ntk_repro.record.lease import Lease
 from ntk_repro.record.presets import load_preset, load_presets
 from ntk_repro.record.run_folder import STATE, RunFolder, RunInUseError, runs_root, study_of_run
+from ntk_repro.record.unit_file import remove_unit, restore_run, save_parts, save_unit
 
 __all__ = [
     "STATE",
+    "Lease",
     "RunFolder",
     "RunInUseError",
+    "append_text",
     "atomic_file",
     "config_from_toml",
     "config_hash",
@@ -31,8 +36,12 @@ __all__ = [
     "load_presets",
     "parse_toml",
     "read_json",
+    "remove_unit",
+    "restore_run",
     "runs_root",
     "save_arrays",
+    "save_parts",
+    "save_unit",
     "study_of_run",
     "write_errors_explained",
     "write_text",

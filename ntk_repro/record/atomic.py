@@ -82,6 +82,20 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
         write_text(path, text)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Appends `text` (UTF-8) to `path`, all of it or nothing unless the process is killed meanwhile."""
+    line = text.encode()
+    with write_errors_explained(path), open(path, "ab", buffering=0) as handle:
+        before = handle.tell()
+        try:
+            written = 0
+            while written < len(line):  # a nearly full disk takes a part of the line before it refuses more
+                written += handle.write(line[written:]) or 0
+        except OSError:
+            handle.truncate(before)
+            raise
+
+
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Writes named arrays to `path` as `.npz`, atomically and without pickle.
 

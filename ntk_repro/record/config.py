@@ -43,7 +43,12 @@ def settings_to_dict(config: Any) -> dict[str, Any]:
 
 def config_hash(config: Any) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of the config's identity, written as canonical JSON."""
-    return hashlib.sha256(canonical(config_to_dict(config)).encode()).hexdigest()[:12]
+    return mapping_hash(config_to_dict(config))
+
+
+def mapping_hash(identity: Mapping[str, Any]) -> str:
+    """The same of the identity as plain values."""
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()[:12]
 
 
 def canonical(mapping: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
-"""The environment of a result: commit, versions, device, precision, time."""
+"""The environment of a result: commit, digest of the source, versions, device, precision, time."""
 
+import functools
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -22,6 +24,7 @@ def environment(**extra: Any) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "git": git_state(),
+        "source": source_digest(),
         "versions": versions(),
         "platform": platform.platform(),
         **_accelerator(),
@@ -38,6 +41,17 @@ def versions() -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = None
     return found
+
+
+@functools.cache
+def source_digest() -> str:
+    """The first 12 hexadecimal digits of a SHA-256 of all Python files of this package, as they are imported."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
 
 
 def git_state() -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 from ntk_repro.record.atomic import (
+    append_text,
     load_arrays,
     read_json,
     remove_leftovers,
@@ -34,9 +35,8 @@ from ntk_repro.record.config import (
 )
 from ntk_repro.record.environment import environment
 
-_CONFIG, _ENVIRONMENT, _METRICS = "config.toml", "environment.json", "metrics.jsonl"
-_RESULT, _DONE = "result.npz", "DONE"
-_PARTS, _SOURCE, _LOCK = "parts", "source", ".lock"
+CONFIG, DONE, PARTS, LOCK = "config.toml", "DONE", "parts", ".lock"
+_ENVIRONMENT, _METRICS, _RESULT, _SOURCE = "environment.json", "metrics.jsonl", "result.npz", "source"
 STATE = "_state"
 """The end of a part's name that holds the state of unfinished work, from which it continues after a kill."""
 _LOGGING = threading.Lock()  # lines of several threads
@@ -88,7 +88,7 @@ class RunFolder:
     @classmethod
     def is_done(cls, study: str, config: Any, *, root: Path | str | None = None) -> bool:
         """Whether the run of this config is finished; changes nothing."""
-        return (cls.locate(study, config, root=root) / _DONE).exists()
+        return (cls.locate(study, config, root=root) / DONE).exists()
 
     @classmethod
     def open(
@@ -121,7 +121,7 @@ class RunFolder:
             RunInUseError: another process has it open, and `wait` is False.
         """
         path, identity = cls.locate(study, config, root=root), config_to_dict(config)
-        if (path / _DONE).exists():
+        if (path / DONE).exists():
             found = cls.read(path)
             _check_same(path, found.config, identity)
             _check_result(path)
@@ -129,7 +129,7 @@ class RunFolder:
             return found
         with write_errors_explained(path):
             path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path / _LOCK)
+            lock = FileLock(path / LOCK)
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
@@ -139,7 +139,7 @@ class RunFolder:
                 console.print(f"waiting for another process that computes {path}", highlight=False, soft_wrap=True)
                 lock.acquire()
         try:
-            if (path / _DONE).exists():  # the other process has finished meanwhile
+            if (path / DONE).exists():  # the other process has finished meanwhile
                 lock.release()
                 return cls.open(study, config, root=root, provenance=provenance)
             run = cls(path, identity, lock, {})
@@ -176,7 +176,7 @@ class RunFolder:
     @property
     def done(self) -> bool:
         """Whether the run is finished."""
-        return (self.path / _DONE).exists()
+        return (self.path / DONE).exists()
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -233,17 +233,8 @@ class RunFolder:
         that the line belongs to: a kill in between leaves the line twice, in the other order it would lose it.
         """
         self._writable()
-        path = self.path / _METRICS
-        line = (json.dumps(scalars, default=_number) + "\n").encode()
-        with _LOGGING, write_errors_explained(path), open(path, "ab", buffering=0) as handle:
-            before = handle.tell()
-            try:
-                written = 0
-                while written < len(line):  # a nearly full disk takes a part of the line before it refuses more
-                    written += handle.write(line[written:]) or 0
-            except OSError:
-                handle.truncate(before)
-                raise
+        with _LOGGING:
+            append_text(self.path / _METRICS, json.dumps(scalars, default=_number) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines of `metrics.jsonl`; one that a kill cut short at the end is left out.
@@ -268,8 +259,8 @@ class RunFolder:
         save_arrays(result, arrays)
         # The device is known only now; other facts stay. The seconds are those of the last session.
         self.describe(**environment(), seconds=round(time.monotonic() - self._opened, 3))
-        write_text(self.path / _DONE, _json({"result_bytes": result.stat().st_size}))
-        shutil.rmtree(self.path / _PARTS, ignore_errors=True)
+        write_text(self.path / DONE, _json({"result_bytes": result.stat().st_size}))
+        shutil.rmtree(self.path / PARTS, ignore_errors=True)
 
     def result(self) -> dict[str, np.ndarray]:
         """The arrays given to `finish`, read from the disk once.
@@ -306,16 +297,16 @@ class RunFolder:
         """Prepares the locked folder: repairs what a kill left, checks or writes the config."""
         path = self.path
         remove_leftovers(path)
-        if (path / _PARTS).is_dir():
-            remove_leftovers(path / _PARTS)
-        unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
-        if (path / _CONFIG).exists():
+        if (path / PARTS).is_dir():
+            remove_leftovers(path / PARTS)
+        unexpected = sorted(entry.name for entry in path.iterdir() if entry.name != LOCK)
+        if (path / CONFIG).exists():
             _check_same(path, _read_config(path), self.config)
         elif unexpected:
-            message = f"{path} holds {unexpected[0]} but no {_CONFIG}, so it cannot be matched to a run"
+            message = f"{path} holds {unexpected[0]} but no {CONFIG}, so it cannot be matched to a run"
             raise UserError(f"{message}: move the folder away or delete it")
         else:
-            write_text(path / _CONFIG, config_to_toml(self.config))
+            write_text(path / CONFIG, config_to_toml(self.config))
         metrics, lines = path / _METRICS, self._complete_lines()
         if metrics.exists() and metrics.stat().st_size > len(lines):
             with write_errors_explained(metrics):
@@ -354,19 +345,19 @@ class RunFolder:
     def _part(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise UserError(f"part name {name!r} cannot be a file name: use letters, digits and any of _ . = + -")
-        return self.path / _PARTS / f"{name}.npz"
+        return self.path / PARTS / f"{name}.npz"
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise UserError(f"there is no run folder {path}: compute that run first")
     try:
-        text = (path / _CONFIG).read_text(encoding="utf-8")
+        text = (path / CONFIG).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError(f"{path} has no {_CONFIG}, so it is not a run folder: name one, or compute the run") from error
+        raise UserError(f"{path} has no {CONFIG}, so it is not a run folder: name one, or compute the run") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path / _CONFIG} is damaged: delete the folder and run again") from error
-    return config_from_toml(text, str(path / _CONFIG))
+        raise UserError(f"{path / CONFIG} is damaged: delete the folder and run again") from error
+    return config_from_toml(text, str(path / CONFIG))
 
 
 def _check_same(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -379,13 +370,13 @@ def _check_same(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any])
 
 def _check_result(path: Path) -> None:
     """A cheap check of a finished run: its result has the length that `DONE` records."""
-    done, result = read_json(path / _DONE), path / _RESULT
+    done, result = read_json(path / DONE), path / _RESULT
     if done is None or not result.exists() or result.stat().st_size != done.get("result_bytes"):
         raise _damaged(path)
 
 
 def _damaged(path: Path) -> UserError:
-    return UserError(f"{path} is marked {_DONE} but its {_RESULT} is missing or damaged: delete the folder, run again")
+    return UserError(f"{path} is marked {DONE} but its {_RESULT} is missing or damaged: delete the folder, run again")
 
 
 def _json(mapping: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """Computes figures again, and compares the number of every claim with that of the reference."""
 
-import gc
 import json
 import shutil
 from collections.abc import Collection, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntk_repro.errors import UserError
+from ntk_repro.freed_memory import forget_programs
 from ntk_repro.papers import reproduce
 from ntk_repro.progress import console
 from ntk_repro.record import git_state, read_json, write_errors_explained, write_text
@@ -79,21 +79,10 @@ def check_reference(
             failed[figure.id] = error_text(error)
         else:
             compared[figure.id] = compare(result.claims, made.claims, tolerance or Tolerance())
-        _forget()
+        forget_programs()
     if not failed:  # else the next check keeps the good runs, and makes those that data or disk space was missing for
         write_text(root / _STATE, json.dumps({"git": git_state(), "finished": True}))
     return Check(compared, failed)
-
-
-def _forget() -> None:
-    """Frees the programs that JAX has compiled for the shapes of a figure, which no other figure needs.
-
-    Otherwise a check of all figures in one process would keep those of every figure to its end.
-    """
-    import jax
-
-    jax.clear_caches()
-    gc.collect()  # networks and their compiled functions refer to each other
 
 
 def _begin(root: Path) -> None:

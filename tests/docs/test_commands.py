@@ -50,6 +50,19 @@ COVERED = {
         "srun python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --distributed",
         "python -m ntk_repro.gram --net lenet --data cifar10 --coordinator host:1234 --processes 2 --process 0",
     ],
+    # docs/campaign.md
+    "campaign/test_command.py::test_a_dry_run_shows_what_is_next_and_writes_nothing": [
+        "ntk-repro campaign long.toml --dry-run"
+    ],
+    "campaign/test_kills.py::test_killed_at_five_random_moments_it_ends_with_the_same_files": [
+        "ntk-repro campaign long.toml"
+    ],
+    "campaign/test_kills.py::test_a_figure_drawn_from_unit_files_alone_is_the_one_drawn_from_run_folders": [
+        "ntk-repro campaign long.toml --draw"
+    ],
+    "campaign/test_command.py::test_slurm_jobs_all_take_from_the_same_list": [
+        "ntk-repro campaign long.toml --slurm-jobs 4 --slurm-hours 12 --slurm-gpus 1"
+    ],
     # docs/samarin2022.md
     "finite_width/test_curvature.py::test_a_run_is_shown": [
         "python -m ntk_repro.finite_width curvature --batches 2 --seed 0"
@@ -187,6 +200,7 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
         case ["ntk-repro", *arguments]:
             monkeypatch.setattr("ntk_repro.papers.reproduce", lambda *args, **settings: done.append(args))
             monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
+            monkeypatch.setattr("ntk_repro.__main__.Campaign.__call__", lambda given: done.append(given.resolved()))
             importlib.import_module("ntk_repro.__main__").main(arguments)
         case ["python", "-m", "ntk_repro.gram", *arguments]:
             program = importlib.import_module("ntk_repro.gram.__main__")

@@ -42,6 +42,18 @@ def test_the_eigenpairs_are_those_of_the_gram_of_training_and_test_images(done):
     np.testing.assert_allclose(done.result()["eigenvalues"], values, rtol=1e-4)
 
 
+def test_the_labels_of_each_eigenfunction_are_recorded(done):
+    data, result = load_dataset("digits", n_train=150, n_test=50), done.result()
+    net = Network.create("mlp", jax.random.fold_in(jax.random.key(0), 0), (8, 8, 1), width=0.3)
+    vectors = np.linalg.eigh(empirical_gram(net, data.x).astype(np.float64))[1][:, ::-1]
+    labels = np.unpackbits(result["network_label_bits"], axis=1)
+    for index, row in zip(result["index"], labels, strict=True):
+        agree = np.mean((vectors[:, index - 1] > 0) == row)
+        assert max(agree, 1 - agree) > 0.97  # entries near 0 may turn
+    classes = np.unpackbits(result["baseline_network_label_bits"])
+    np.testing.assert_array_equal(classes, binary_labels(data.y) > 0)
+
+
 def test_accuracies_are_shares_of_the_images(done):
     for name in ("network", "linearized"):
         tests, trains = (done.result()[f"{name}_{part}_accuracy"] for part in ("test", "train"))

@@ -51,7 +51,7 @@ def test_runs_from_draws_the_runs_of_another_figure_by_network_and_setting(write
     write_presets(fig2=f"{FILE}{theirs}", fig14=f'[quick]\nruns_from = "fig2"\n{mine}')
     preset = load_figure_preset(FIG14, "quick")
     assert preset.configs == tuple(configs_of(FIG2, "quick")[drawn])
-    assert preset.runs_of == "ortiz2021/fig2"
+    assert preset.sources == ("ortiz2021/fig2",)
 
 
 def test_runs_from_takes_the_runs_of_several_figures(write_presets):
@@ -60,7 +60,7 @@ def test_runs_from_takes_the_runs_of_several_figures(write_presets):
     )
     preset = load_figure_preset(FIG14, "quick")
     assert preset.configs == (*configs_of(FIG2, "quick"), *configs_of(FIGURES["ortiz2021/fig3"], "quick"))
-    assert preset.runs_of == "ortiz2021/fig2 and ortiz2021/fig3"
+    assert preset.sources == ("ortiz2021/fig2", "ortiz2021/fig3")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def hashes(figure: str, preset: str) -> list[str]:
 def test_every_preset_has_runs_that_its_study_takes_and_a_cost_or_those_of_another_figure(figure, preset):
     found, loaded = hashes(figure, preset), load_figure_preset(FIGURES[figure], preset)
     assert len(set(found)) == len(found)
-    assert loaded.cost or loaded.runs_of
+    assert loaded.cost or loaded.sources != (figure,)
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])

@@ -42,3 +42,17 @@ def test_in_a_clone_the_commit_is_recorded(tmp_path, monkeypatch):
     assert module.git_state() == {"commit": commit, "changed": True}
     monkeypatch.setenv("PATH", "")
     assert module.git_state() is None  # no git on this machine
+
+
+def test_the_digest_is_of_every_file_of_the_source(tmp_path, monkeypatch):
+    module = sys.modules["ntk_repro.record.environment"]
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "record" / "environment.py"))
+    digest = module.source_digest.__wrapped__
+    (tmp_path / "record").mkdir()
+    digests = [digest()]
+    for name, text in (("record/a.py", "x"), ("a.py", "x"), ("a.py", "y")):
+        (tmp_path / name).write_text(text)
+        digests.append(digest())
+    (tmp_path / "notes.txt").write_text("no source")
+    assert len(set(digests)) == 4
+    assert digest() == digests[-1]

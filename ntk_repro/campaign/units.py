@@ -1,0 +1,158 @@
+"""The list of a campaign, and the units that it comes to: the runs of its figures, each once."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ntk_repro.errors import UserError
+from ntk_repro.experiments import StudyConfig
+from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.papers import FIGURES, Figure, find_figures, load_figure_preset
+from ntk_repro.papers.kernels import kernel_bytes, kernel_images
+from ntk_repro.papers.presets import Study, study_of
+from ntk_repro.record import config_hash, from_dict, parse_toml
+
+_UNKNOWN = 60.0  # minutes, of a run whose preset does not say
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure of a campaign at one preset: a table `[[entry]]` of its file."""
+
+    figure: str
+    """Such as "ortiz2021/fig2"."""
+    preset: str = "quick"
+    value: float = 1.0
+    """What the figure is worth: units with the most value per hour come first."""
+    memory: str | None = None
+    """What a run of it needs, such as "6GiB"; none: its Gram matrix, then what finished runs have needed."""
+    nets: tuple[str, ...] = ()
+    """Those of the preset's networks to compute; none: all."""
+    seeds: tuple[int, ...] = ()
+    """Seeds in place of the preset's."""
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Fields of the study's config in place of the preset's, in every run."""
+
+    @cached_property
+    def of(self) -> Figure:
+        """The figure."""
+        found = find_figures(self.figure)
+        if len(found) > 1:
+            raise UserError(f"{self.figure} names {len(found)} figures: write {' or '.join(one.id for one in found)}")
+        return found[0]
+
+    def configs(self) -> list[StudyConfig]:
+        """The settings of its runs, checked, in their canonical form."""
+        preset = load_figure_preset(self.of, self.preset, nets=self.nets, seeds=self.seeds, **self.changes)
+        return [config.resolved() for config in preset.configs]
+
+    def minutes_a_run(self) -> tuple[float, str]:
+        """What the preset says about the duration of one of its runs, and on which device."""
+        preset = load_figure_preset(self.of, self.preset)
+        presets = [preset] if preset.cost else [load_figure_preset(FIGURES[one], self.preset) for one in preset.sources]
+        costs = [one.cost for one in presets if one.cost]
+        if not costs:
+            return _UNKNOWN, "cpu"
+        return sum(cost.minutes for cost in costs) / sum(len(one.configs) for one in presets), costs[0].device
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One run of a campaign, with what is known before it is computed.
+
+    Attributes:
+        study: computes it.
+        folder: the study's folder among the runs.
+        config: its settings.
+        preset: the first that it is of.
+        value: the sum of its shares in the values of the entries that have it.
+        seconds: its duration, as the preset has it.
+        device: the device of that duration, "cpu" or "gpu".
+        memory: bytes that it needs at least.
+    """
+
+    study: Study
+    folder: str
+    config: StudyConfig
+    preset: str
+    value: float
+    seconds: float
+    device: str
+    memory: float
+
+    @cached_property
+    def hash(self) -> str:
+        """Of the settings."""
+        return config_hash(self.config)
+
+    @property
+    def name(self) -> str:
+        """Its folder below that of all runs."""
+        return f"{self.folder}/{self.hash}"
+
+    @property
+    def kind(self) -> tuple[str, str, str, str]:
+        """What it shares with the units most like it: device, study, preset, and network with its width."""
+        settings = vars(self.config)
+        network = " x".join(str(settings[name]) for name in ("net", "width") if name in settings)
+        return self.device, self.folder, self.preset, network
+
+    @property
+    def label(self) -> str:
+        """The run in a few words."""
+        return f"{self.study.name}: {self.config.label}, {self.preset}, seed {self.config.seed}"
+
+
+@dataclass(frozen=True)
+class _File:
+    entry: tuple[Entry, ...]
+
+
+def read_entries(path: Path) -> tuple[Entry, ...]:
+    """The entries of a campaign's file.
+
+    Raises:
+        UserError: the file cannot be read, or an entry is not one.
+    """
+    try:
+        content = parse_toml(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the path") from error
+    if "entry" not in content:
+        raise UserError(f'{path} has no entry: begin each with a line [[entry]], then figure = "ortiz2021/fig2"')
+    entries = from_dict(_File, content, str(path)).entry
+    for entry in entries:
+        if not (math.isfinite(entry.value) and entry.value > 0):
+            raise UserError(f"the value of {entry.figure} in {path} must be above 0, not {entry.value}: change it")
+    return entries
+
+
+def units_of(entries: Iterable[Entry]) -> list[Unit]:
+    """The runs of the entries, each once, in their order.
+
+    Raises:
+        UserError: an unknown figure, preset, network or setting.
+    """
+    units: dict[str, Unit] = {}
+    for entry in entries:
+        figure, study, configs = entry.of, study_of(entry.of), entry.configs()
+        minutes, device = entry.minutes_a_run()
+        for config in configs:
+            memory = parse_bytes(entry.memory) if entry.memory else kernel_bytes(kernel_images(figure, config))
+            unit = Unit(
+                study=study,
+                folder=figure.folder,
+                config=config,
+                preset=entry.preset,
+                value=entry.value / len(configs),
+                seconds=60 * minutes,
+                device=device,
+                memory=memory,
+            )
+            known = units.get(unit.name)
+            units[unit.name] = unit if known is None else dataclasses.replace(known, value=known.value + unit.value)
+    return list(units.values())
