@@ -73,7 +73,7 @@ def banded_convolution(
 
 
 def with_banded_convolutions(fn: Callable) -> Callable:
-    """The same function, in which convolutions that are faster so on a CPU are `banded_convolution`s.
+    """The same function, in which convolutions that are faster so on a CPU go by `banded_convolution`.
 
     The same object for the same function, so that JAX compiles it once. Convolutions inside loops, branches and
     functions with derivatives of their own stay what they are, and all of a function that rematerializes.

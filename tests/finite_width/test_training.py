@@ -56,6 +56,7 @@ def test_one_model_alone_is_the_same_model(done, root):
 
 
 def test_a_killed_run_keeps_its_finished_model(done, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})  # one after the other
     trained, _ = interrupted(monkeypatch, training, "train", 2, done, training.run, CONFIG, tmp_path)
     assert trained == ["network", "linearized", "linearized"]
 
