@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 def command(*variables):
     if shutil.which("make") is None:
-        pytest.skip("needs make")
+        pytest.skip("needs make: apt install make")
     program = ["make", "--dry-run", "--no-print-directory", "fig13", *variables]
     shown = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout.replace("\\\n", "")
     (line,) = [line for line in shown.splitlines() if "-m ntk_repro run" in line]

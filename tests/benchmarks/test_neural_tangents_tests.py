@@ -21,7 +21,7 @@ BAD = """
         self.assertEqual(value, 3)
     def test_gone(self):
         jax.no_such_name
-    @unittest.skip("too large")
+    @unittest.skip("too large")  # a made-up file, whose skips are what is counted
     def test_large(self):
         pass
 """

@@ -14,7 +14,7 @@ def test_every_kind_is_measured():
     assert set(found["seconds"]) == kinds
 
 
-@pytest.mark.skipif(not has_torch(), reason="needs PyTorch, which is no requirement")
+@pytest.mark.skipif(not has_torch(), reason="needs PyTorch to compare with: pip install torch")
 def test_networks_in_pytorch_have_as_many_parameters():
     for name, settings in training.PARTS.items():
         assert isinstance(settings, functools.partial)

@@ -181,7 +181,7 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
     match words:
         case ["make", *targets]:
             if shutil.which("make") is None:
-                pytest.skip("needs make")
+                pytest.skip("needs make: apt install make")
             # An unknown target is only reported, so that its dry run ends without an error.
             done = subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True, capture_output=True, text=True)
             assert "there is no target" not in done.stdout + done.stderr

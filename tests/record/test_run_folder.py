@@ -293,7 +293,7 @@ def test_a_folder_that_cannot_be_made_is_reported_in_one_sentence(tmp_path, monk
     refused(sentence, RunFolder.open, "study", Config(), root=tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere: run the tests as another user")
 def test_a_read_only_root_is_refused_and_finished_runs_in_it_are_read(tmp_path):
     path = run_path(tmp_path)
     for folder in (path, path.parent):
