@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.program import Program, Step
 
+_REWRITTEN = "_with_banded_convolutions"  # the attribute of a function that holds the rewritten one
 _Padding = Sequence[tuple[int, int]]
 
 # Measured: forward pass and gradients of 30 shapes on two AVX2 cores (`python -m benchmarks convolutions`).
@@ -86,9 +87,6 @@ def with_banded_convolutions(fn: Callable) -> Callable:
         with contextlib.suppress(AttributeError):  # kept where the function can keep it, for as long as it lives
             setattr(fn, _REWRITTEN, rewritten)
     return rewritten
-
-
-_REWRITTEN = "_with_banded_convolutions"
 
 
 def _rewritten(fn: Callable) -> Callable:

@@ -198,9 +198,8 @@ class Network:
         if n == 0:
             raise UserError("no inputs: x has no rows")
         size = min(batch_size, n)
-        forward = jax.jit(
-            with_banded_convolutions(self.apply_fn)
-        )  # JAX caches the compiled code for as long as the function exists
+        # JAX keeps the compiled code for as long as the function exists.
+        forward = jax.jit(with_banded_convolutions(self.apply_fn))
         outputs = []
         # The precision of the kernels, so that a linearization in function space starts at the network's outputs.
         with jax.default_matmul_precision("highest"):

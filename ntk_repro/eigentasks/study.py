@@ -151,10 +151,8 @@ class _Study:
         def row(task: int | None, y_train, y_test) -> dict[str, np.ndarray]:
             name = f"{kind}_baseline" if task is None else f"{kind}_{task:05d}"
             part = self.folder.part(name, self._trained_on, name, net, y_train, y_test, task, phase=kind, index=task)
-            return {
-                "label_bits": _bits(y_train, y_test),
-                **part,
-            }  # parts of another machine have been trained on theirs
+            # A part that another machine has computed was trained on that one's labels, and says so.
+            return {"label_bits": _bits(y_train, y_test), **part}
 
         rows, recipe = [], self._settings(tasks[0])["recipe"]
         labelled = list(zip(tasks, *(part.T for part in self._labels(tasks)), strict=True))

@@ -58,9 +58,8 @@ def side_by_side(work: Callable[[Task], Result], tasks: Sequence[Task], bytes_ea
                 try:
                     result = future.result()
                 except _Stopped:
-                    raise next(
-                        e for other in futures if not isinstance(e := other.exception(), _Stopped | None)
-                    ) from None
+                    errors = [other.exception() for other in futures]
+                    raise next(one for one in errors if one is not None and not isinstance(one, _Stopped)) from None
                 yield result
         finally:
             stop.set()
