@@ -1,6 +1,12 @@
 """Trainings in threads give what they give alone, in order, and end when no result is wanted any more."""
 
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +15,12 @@ import pytest
 
 from ntk_repro import Network
 from ntk_repro.precision import float64_scope
-from ntk_repro.training import Recipe, side_by_side, train, training_bytes
+from ntk_repro.record import RunFolder
+from ntk_repro.training import Checkpoint, Recipe, side_by_side, steps, train, training_bytes
 from ntk_repro.training.side_by_side import at_once, end_if_stopped
 from tests.training.small import Small
 
+ROOT = Path(__file__).parents[2]
 WAIT = 30  # seconds, for what should happen at once
 
 
@@ -38,6 +46,52 @@ def test_trainings_side_by_side_are_those_alone_to_the_last_bit(two_processors, 
 
     for alone, beside in zip(map(logits, labels), side_by_side(logits, list(labels), 1), strict=True):
         assert np.array_equal(alone, beside)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    name: str = "two tasks"
+
+
+def two_tasks(root, kill_at=0):
+    """The logits of two networks trained side by side; with `kill_at` the process is killed at that saved state."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(96, 5)).astype(np.float32), rng.integers(0, 2, size=(2, 96))
+    net, recipe = Network.create(Small(), 0, (5,)), Recipe(epochs=100, batch_size=32)
+    real, saved = RunFolder.save_part, []
+
+    def save_part(self, name, **arrays):
+        real(self, name, **arrays)
+        saved.append((name, int(arrays["steps"])))
+        if len({name for name, done in saved if done >= 2}) == 2 and len(saved) >= kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch, RunFolder.open("two_tasks", Config(), root=root) as folder:
+        if kill_at:
+            patch.setattr(RunFolder, "save_part", save_part)
+            patch.setattr(Checkpoint, "due", True)
+            patch.setattr(steps, "_SECONDS", 0.0)  # a state after every step
+        settings = {"recipe": recipe, "batches": recipe.minibatches(0, len(x)), "folder": folder}
+        states = [folder.load_part(f"{task}_state") for task in range(2)]
+
+        def logits(task):
+            return train(net, x, labels[task], name=str(task), **settings).network(x)
+
+        return states, list(side_by_side(logits, range(2), 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill_at", [4, 150])
+def test_tasks_killed_together_continue_to_the_same_bytes(two_processors, tmp_path, kill_at):
+    code = (
+        "import sys; from tests.training.test_side_by_side import two_tasks; two_tasks(sys.argv[1], int(sys.argv[2]))"
+    )
+    child = subprocess.run([sys.executable, "-c", code, tmp_path / "killed", str(kill_at)], check=False, cwd=ROOT)
+    assert child.returncode == -signal.SIGKILL
+    states, again = two_tasks(tmp_path / "killed")
+    assert all(state is not None and 0 < int(state["steps"]) < 300 for state in states)
+    for one, whole in zip(again, two_tasks(tmp_path / "whole")[1], strict=True):
+        assert np.array_equal(one, whole)
 
 
 def test_two_run_at_once_and_results_come_in_order(two_processors):
