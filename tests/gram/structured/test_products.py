@@ -1,9 +1,13 @@
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ntk_repro.gram.capture import Layer, find_layers
 from ntk_repro.gram.empirical import empirical_gram
+from ntk_repro.gram.structured import products
+from ntk_repro.precision import precision_scope
 from tests.gram.cases import relative_error, samples
 from tests.gram.test_empirical import blocks, network, oracle
 
@@ -60,3 +64,16 @@ def test_lower_precision_rounds_the_products_and_nothing_else():
     error = relative_error(empirical_gram(net, x, precision="bf16"), empirical_gram(net, x, precision="float64"))
     # bfloat16 has 8 bits: single products are off by 2^-9, sums of thousands of them by less.
     assert 1e-5 < error < 4e-3
+
+
+@pytest.mark.parametrize(
+    ("length", "dtype", "error"), [(95, "float32", 1e-6), (96, "float64", 1e-14), (31, "float32", 1e-6)]
+)
+def test_long_rows_are_multiplied_piece_by_piece(length, dtype, error, monkeypatch):
+    monkeypatch.setattr(products, "_LONG", 32)
+    monkeypatch.setattr(products, "_PIECE", 16)
+    a, b = (np.random.default_rng(seed).standard_normal((rows, length)) for seed, rows in ((0, 3), (1, 5)))
+    with precision_scope(dtype):
+        product = np.asarray(products._times_long(jnp.asarray(a, dtype), jnp.asarray(b, dtype)))
+    assert product.dtype == dtype
+    np.testing.assert_allclose(product, a @ b.T, rtol=0, atol=error * length)
