@@ -13,6 +13,7 @@ import psutil
 
 from ntk_repro.data import available, cache_dir
 from ntk_repro.errors import UserError
+from ntk_repro.machine_speed import MachineSpeed, machine_speed
 from ntk_repro.papers import FIGURES, load_figure_preset, preset_names
 from ntk_repro.papers.costs import duration
 from ntk_repro.papers.kernels import kernel_bytes, kernel_images
@@ -38,7 +39,9 @@ class Finding:
 
 
 def examine(data_dir: str | None = None) -> Iterator[Finding]:
-    """Checks packages, devices, precision, data sets, memory and disk; changes and downloads nothing.
+    """Checks packages, devices, precision, data sets, memory, disk and speed; downloads nothing.
+
+    It keeps the speed in the cache folder, for expected times, and writes nothing else.
 
     Args:
         data_dir: folder of prepared TensorFlow data sets, None for the usual one.
@@ -70,21 +73,31 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
         remedy = "downloaded at first use, or name its folder: --data-dir" if place == "missing" else ""
         yield Finding(f"data {name}", place, remedy)
     yield from _memory_and_disk()
+    speed = machine_speed(again=True)
+    yield _speed(speed)
     for preset in ("quick", "laptop", "paper"):
-        yield _preset(preset, {name for name, place in places.items() if place == "missing"}, on_cpu)
+        yield _preset(preset, {name for name, place in places.items() if place == "missing"}, on_cpu, speed)
 
 
-def _preset(name: str, missing: set[str], on_cpu: bool) -> Finding:
+def _speed(speed: MachineSpeed) -> Finding:
+    """The measured speed, which the other commands take from the cache folder from now on."""
+    found = f"products: {speed.product_rate / 1e9:.0f} GFLOP/s (float32), a small network's training step: "
+    found += f"{1000 * speed.training:.0f} ms, compiling it: {speed.compiling:.2f} s; the expected times below are "
+    found += f"{speed.slowness:.2g} times those of the presets' machine"
+    return Finding("speed", found)
+
+
+def _preset(name: str, missing: set[str], on_cpu: bool, speed: MachineSpeed) -> Finding:
     """How long all figures of a preset take, and what this machine lacks for them."""
     presets = {figure: load_figure_preset(figure, name) for figure in FIGURES.values() if name in preset_names(figure)}
     costs = {figure: preset.cost for figure, preset in presets.items() if preset.cost}
     on_gpu = sum(cost.device == "gpu" for cost in costs.values())
     # At most: some figures share runs, and each gives the cost of all of its own.
-    time = "at most " + duration(sum(cost.minutes for cost in costs.values() if cost.device == "cpu"))
-    found, lacks = f"all {len(presets)} figures: {time} on two cores (here: {os.cpu_count()})", []
+    time = "at most " + duration(sum(cost.minutes_here(speed) for cost in costs.values() if cost.device == "cpu"))
+    found, lacks = f"all {len(presets)} figures: {time} here", []
     if on_gpu:
         found = f"{on_gpu} of {len(presets)} figures are meant for a GPU, for minutes to weeks"
-        found += f"; {len(presets) - on_gpu}: {time} on two cores"
+        found += f"; {len(presets) - on_gpu}: {time} here"
         if on_cpu:
             lacks.append("take a machine with a GPU")
     needs = defaultdict(list)

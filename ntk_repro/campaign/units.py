@@ -11,6 +11,7 @@ from typing import Any
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers import FIGURES, Figure, find_figures, load_figure_preset
 from ntk_repro.papers.kernels import kernel_bytes, kernel_images
 from ntk_repro.papers.presets import Study, study_of
@@ -51,13 +52,14 @@ class Entry:
         return [config.resolved() for config in preset.configs]
 
     def minutes_a_run(self) -> tuple[float, str]:
-        """What the preset says about the duration of one of its runs, and on which device."""
+        """The minutes expected of one of its runs, by the preset's cost, and on which device."""
         preset = load_figure_preset(self.of, self.preset)
         presets = [preset] if preset.cost else [load_figure_preset(FIGURES[one], self.preset) for one in preset.sources]
         costs = [one.cost for one in presets if one.cost]
         if not costs:
             return _UNKNOWN, "cpu"
-        return sum(cost.minutes for cost in costs) / sum(len(one.configs) for one in presets), costs[0].device
+        minutes = sum(cost.minutes_here(machine_speed()) for cost in costs)
+        return minutes / sum(len(one.configs) for one in presets), costs[0].device
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Unit:
         config: its settings.
         preset: the first that it is of.
         value: the sum of its shares in the values of the entries that have it.
-        seconds: its duration, as the preset has it.
+        seconds: its duration, by the preset's cost and this machine's speed.
         device: the device of that duration, "cpu" or "gpu".
         memory: bytes that it needs at least.
     """

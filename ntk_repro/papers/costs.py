@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ntk_repro.errors import UserError
+from ntk_repro.machine_speed import MachineSpeed
 
 _UNITS = (("week", 7 * 24 * 60), ("day", 24 * 60), ("hour", 60), ("minute", 1), ("second", 1 / 60))
-_DEVICES = {"cpu": "two cores", "gpu": "a GPU"}
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Cost:
     """How long the runs of a preset take, if none of them is done.
 
     Attributes:
-        minutes: measured on two cores; on a GPU an estimate, good to its order of magnitude.
+        minutes: measured on the machine of `ntk_repro.machine_speed.REFERENCE`; on a GPU an estimate of their order of
+            magnitude.
         device: the device that it is meant for.
         needs: what else the machine must have, such as "ImageNet".
         shared: how much of it other figures share, such as "half of it Figure 2's".
@@ -30,9 +31,14 @@ class Cost:
         if not (math.isfinite(self.minutes) and self.minutes > 0):
             raise UserError(f"minutes of a cost must be a number above 0, not {self.minutes}")
 
-    def __str__(self) -> str:
-        about = "about " if self.device == "gpu" else ""
-        text = f"{about}{duration(self.minutes)} on {_DEVICES[self.device]}"
+    def minutes_here(self, speed: MachineSpeed) -> float:
+        """The minutes expected on a machine of this speed; those on a GPU stay what they are."""
+        return self.minutes * (speed.slowness if self.device == "cpu" else 1.0)
+
+    def text(self, speed: MachineSpeed) -> str:
+        """The cost in a few words."""
+        time = duration(self.minutes_here(speed))
+        text = f"about {time} on a GPU" if self.device == "gpu" else f"{time} here"
         text += f", needs {self.needs}" if self.needs else ""
         return text + (f", {self.shared}" if self.shared else "")
 

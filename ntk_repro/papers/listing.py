@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names
 from ntk_repro.record import RunFolder
@@ -34,8 +35,9 @@ class PresetState:
 
     @property
     def cost(self) -> str:
-        """How long its runs take, or which figure's runs it draws."""
-        return str(self.preset.cost or f"draws the runs of {' and '.join(self.preset.sources)}")
+        """How long its runs take on this machine, or which figure's runs it draws."""
+        cost, sources = self.preset.cost, " and ".join(self.preset.sources)
+        return f"draws the runs of {sources}" if cost is None else cost.text(machine_speed())
 
 
 def preset_states(figure: Figure, root: Path | None = None) -> tuple[PresetState, ...]:

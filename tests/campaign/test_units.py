@@ -1,6 +1,7 @@
 import pytest
 
 from ntk_repro.campaign import read_entries, units_of
+from ntk_repro.machine_speed import REFERENCE, MachineSpeed
 from ntk_repro.papers import FIGURES, load_figure_preset
 from tests.campaign.tiny import TASKS, TOY, written
 from tests.docs.blocks import DOCS, blocks
@@ -8,7 +9,9 @@ from tests.refusals import refused
 
 
 @pytest.fixture
-def units(tmp_path):
+def units(tmp_path, monkeypatch):
+    twice = MachineSpeed(**{kind: 2 * seconds for kind, seconds in vars(REFERENCE).items()})
+    monkeypatch.setattr("ntk_repro.campaign.units.machine_speed", lambda: twice)
     return lambda text: units_of(read_entries(written(tmp_path / "a", text)))
 
 
@@ -16,7 +19,7 @@ def test_units_are_the_runs_of_the_entries_with_their_shares_of_value_and_minute
     found = units(TASKS.format(seeds=[0, 1]) + TOY)
     assert [unit.config.seed for unit in found] == [0, 1, 2, 3, 4]
     assert [unit.value for unit in found] == pytest.approx([2 / 2] * 2 + [1 / 3] * 3)
-    assert [unit.seconds for unit in found] == pytest.approx([2 * 60 / 3] * 2 + [0.1 * 60 / 3] * 3)
+    assert [unit.seconds for unit in found] == pytest.approx([2 * 2 * 60 / 3] * 2 + [2 * 0.1 * 60 / 3] * 3)
     assert found[0].memory == 8 * 150**2
     assert [unit.kind for unit in found[1:3]] == [
         ("cpu", "eigentasks", "quick", "mlp x1.0"),
@@ -35,7 +38,7 @@ def test_a_preset_without_a_cost_takes_that_of_the_figures_whose_runs_it_draws(u
     (minutes,) = {unit.seconds / 60 for unit in units('[[entry]]\nfigure = "samarin2022/fig1"')}
     preset = load_figure_preset(FIGURES["samarin2022/fig3"], "quick")
     assert preset.cost is not None
-    assert minutes == pytest.approx(preset.cost.minutes / len(preset.configs))
+    assert minutes == pytest.approx(2 * preset.cost.minutes / len(preset.configs))
 
 
 def test_the_list_of_the_documentation_is_one(units):

@@ -1,8 +1,11 @@
 import pytest
 
+from ntk_repro.machine_speed import REFERENCE, MachineSpeed
 from ntk_repro.papers import Cost
 from ntk_repro.papers.costs import duration
 from tests.refusals import refused
+
+THRICE = MachineSpeed(**{kind: 3 * seconds for kind, seconds in vars(REFERENCE).items()})
 
 
 @pytest.mark.parametrize(
@@ -14,9 +17,9 @@ def test_a_time_is_in_the_largest_unit_that_it_has_one_of(minutes, text):
 
 
 def test_a_cost_is_a_sentence_of_its_numbers():
-    assert str(Cost(2)) == "2 minutes on two cores"
-    assert str(Cost(3, shared="half of it Figure 2's")) == "3 minutes on two cores, half of it Figure 2's"
-    assert str(Cost(30240, "gpu", needs="ImageNet")) == "about 3 weeks on a GPU, needs ImageNet"
+    assert Cost(2).text(THRICE) == "6 minutes here"
+    assert Cost(3, shared="half of it Figure 2's").text(THRICE) == "9 minutes here, half of it Figure 2's"
+    assert Cost(30240, "gpu", needs="ImageNet").text(THRICE) == "about 3 weeks on a GPU, needs ImageNet"
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])

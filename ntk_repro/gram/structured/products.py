@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from ntk_repro.gram.capture import Convolution, Form, Layer
 from ntk_repro.gram.structured.features import Features, Plan
 
-# Rows of so many numbers XLA multiplies on a CPU at two thirds of its speed, and piece by piece at all of it (measured).
+# Rows of so many numbers XLA multiplies on a CPU at two thirds of its speed, piece by piece at all of it (measured).
 _LONG, _PIECE = 2**18, 2**14
 
 
