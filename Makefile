@@ -31,7 +31,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup report check-reference test test-fast test-shapes test-oldest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report check-reference test test-fast test-shapes test-oldest test-newest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ $(foreach figure,$(PRESETS:configs/%.toml=%),$(eval $(call figure_target,$(figur
 $(NUMBERS): $(INSTALLED)
 	$(call draw,$@)
 
+# Pins that hang on the version of JAX.
+OF_JAX := ^(jax|jaxlib|flax|optax|orbax-checkpoint|tf2jax|lineax)==
+
 # Neighbouring tests share compiled programs: each process gets one stretch of them, and helps another when it is done.
 PYTEST := -m pytest -n logical --maxprocesses 4 --dist worksteal
 
@@ -81,6 +84,12 @@ test-shapes: $(INSTALLED_DEV)  ## Run the tests of the numerical rooms with type
 test-oldest: .venv-oldest/.installed-dev  ## Run all tests on the oldest JAX declared, in .venv-oldest
 	.venv-oldest/bin/python $(PYTEST) $(ARGS)
 
+test-newest:  ## Run all tests on the newest releases of JAX, Flax and Optax, in .venv-newest
+	$(call new_environment,$(or $(PYTHON312),$(PYTHON)),.venv-newest,PYTHON)
+	@grep -vE '$(OF_JAX)' constraints.txt > .venv-newest/constraints.txt
+	@.venv-newest/bin/python $(PIP_INSTALL) --upgrade -c .venv-newest/constraints.txt -e ".[dev]" jax flax optax
+	.venv-newest/bin/python $(PYTEST) $(ARGS)
+
 test-python3.12: .venv-python3.12/.installed-dev  ## Run all tests on Python 3.12 and its newest JAX, in .venv-python3.12
 	.venv-python3.12/bin/python $(PYTEST) $(ARGS)
 
@@ -98,7 +107,7 @@ bench: $(INSTALLED_DEV)  ## Measure the Gram matrix against neural-tangents and 
 	$(PY) -m benchmarks $(ARGS)
 
 clean:  ## Remove environments, caches and builds; runs/ and figures/out/ stay
-	rm -rf $(VENV) .venv-oldest .venv-python3.12 build dist docs/_build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-python3.12 build dist docs/_build .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp in each says that it was installed from today's pyproject.toml and constraints.txt.
@@ -124,7 +133,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 .venv-oldest/.installed-dev: pyproject.toml constraints.txt
 	$(call new_environment,$(PYTHON),.venv-oldest,PYTHON)
 	@sed -nE 's/^  "(jax|flax|optax)>=([0-9.]+)".*/\1==\2/p' pyproject.toml > .venv-oldest/constraints.txt
-	@grep -vE '^(jax|jaxlib|flax|optax|orbax-checkpoint|tf2jax|lineax)==' constraints.txt >> .venv-oldest/constraints.txt
+	@grep -vE '$(OF_JAX)' constraints.txt >> .venv-oldest/constraints.txt
 	@.venv-oldest/bin/python $(PIP_INSTALL) -c .venv-oldest/constraints.txt -e ".[dev]"
 	@touch $@
 

@@ -44,6 +44,10 @@ class UnsupportedJaxError(UserError, ImportError):
     """The installed JAX is outside the range on which neural-tangents can be made to run."""
 
 
+class MissingPackageError(UserError, ImportError):
+    """neural-tangents is not installed, or a package that it needs is not."""
+
+
 def _unsupported(why: str) -> UnsupportedJaxError:
     oldest, beyond = SUPPORTED_JAX
     return UnsupportedJaxError(
@@ -107,7 +111,9 @@ def _import_neural_tangents() -> ModuleType:
             package = importlib.import_module("neural_tangents")
     except (ImportError, AttributeError) as error:
         if getattr(error, "name", None) in ("neural_tangents", "frozendict"):
-            raise  # it is not installed, as this error says
+            needed = 'kernels of infinitely wide networks and method="neural_tangents" need'
+            remedy = "pip install 'ntk_repro[neural_tangents]'"
+            raise MissingPackageError(f"{needed} {error.name}, which is not installed: {remedy}") from error
         raise _unsupported(str(error)) from error
     finally:
         if skip:

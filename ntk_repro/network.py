@@ -232,13 +232,11 @@ class Network:
         return sum(np.size(leaf) for leaf in jax.tree.leaves(self.params))
 
     def linearized(self) -> ApplyFn:
-        """The first-order Taylor expansion around `params`, f_lin(params, x), through `nt.linearize`.
+        """The first-order Taylor expansion around `params`, f_lin(params, x).
 
         Source: Lee et al. 2019, Eq. (5); Ortiz-Jimenez et al. 2021, Eq. (1).
         """
-        from ntk_repro._neural_tangents import nt
-
-        return nt.linearize(self.apply, self.params)
+        return functools.partial(_first_order, self.apply, self.params)
 
     def linearization(self) -> "Network":
         """The linearized network as a `Network` at the same point; training it changes `params` only."""
@@ -358,11 +356,16 @@ def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
 
 
 @cached_by_arguments
+def _first_order(f: ApplyFn, origin: PyTree, params: PyTree, x: Array | np.ndarray) -> Array:
+    """f(origin, x) + J (params - origin)."""
+    change = jax.tree.map(jnp.subtract, params, origin)
+    fx, change_of_fx = jax.jvp(lambda params: f(params, x), (origin,), (change,))
+    return fx + change_of_fx
+
+
 def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
     def linearized_fn(params, frozen, x):
-        from ntk_repro._neural_tangents import nt
-
-        return nt.linearize(lambda params, x: apply_fn(params, frozen["state"], x), frozen["origin"])(params, x)
+        return _first_order(lambda params, x: apply_fn(params, frozen["state"], x), frozen["origin"], params, x)
 
     return linearized_fn, lambda params, frozen, x: (linearized_fn(params, frozen, x), frozen)
 

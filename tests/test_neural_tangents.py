@@ -232,3 +232,27 @@ class TestRange:
     def test_the_installed_jax_has_been_covered(self):
         oldest, beyond = map(_version, _neural_tangents.SUPPORTED_JAX)
         assert oldest <= _version(jax.__version__) < beyond
+
+
+WITHOUT = """
+import sys
+sys.modules["neural_tangents"] = None
+import jax, numpy as np
+from ntk_repro import Network, analytic_kernel, empirical_gram, train_pair
+net, x = Network.create("mlp", 0, (4, 4, 1), width=0.1), np.ones((3, 4, 4, 1), np.float32)
+print(empirical_gram(net, x).shape, net.linearization()(x).shape, net.linearized()(net.params, x).shape)
+twin = Network.create("fcn", 0, (4, 4, 1))
+for needs in (lambda: empirical_gram(net, x, method="neural_tangents"), lambda: analytic_kernel(twin, x)):
+    try:
+        needs()
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_only_infinite_width_and_comparisons_need_it():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    shapes, *errors = done.stdout.splitlines()
+    assert shapes == "(3, 3) (3, 1) (3, 1)"
+    assert len(errors) == 2
+    assert all(error.endswith("which is not installed: pip install 'ntk_repro[neural_tangents]'") for error in errors)
