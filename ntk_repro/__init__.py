@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ntk_repro.models import build_model
     from ntk_repro.nads import neural_anisotropy_directions
     from ntk_repro.network import Network
+    from ntk_repro.saved_parameters import load_network
     from ntk_repro.training import descend, train_pair
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ __all__ = [
     "eta_critical",
     "gram_store",
     "load_dataset",
+    "load_network",
     "momentum_dynamics",
     "mse_dynamics",
     "neural_anisotropy_directions",

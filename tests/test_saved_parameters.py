@@ -1,0 +1,125 @@
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+import orbax.checkpoint
+import pytest
+from flax import nnx
+from flax.training.train_state import TrainState
+from flax.traverse_util import flatten_dict
+from safetensors.flax import save_file
+
+from ntk_repro import Network, empirical_gram, load_network
+from tests.refusals import refused
+
+SHAPE = (6, 6, 1)
+
+
+class Normalized(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Conv(3, (3, 3))(x))
+        return nn.Dense(2)(x.reshape(len(x), -1))
+
+
+def networks():
+    """A network that was trained, with statistics that are not those of a new one, and one to load into."""
+    trained, fresh = (Network.create(Normalized(), seed, SHAPE) for seed in (0, 1))
+    state = jax.tree.map(lambda leaf: np.asarray(leaf) + 0.5, trained.state)
+    return trained.replace(state=state), fresh
+
+
+def variables(net):
+    return {"params": net.params, **net.state}
+
+
+def train_state(net):
+    state = TrainState.create(apply_fn=net.module.apply, params=net.params, tx=optax.adam(1e-3))
+    return {"step": state.step, "params": state.params, "opt_state": state.opt_state, **net.state}
+
+
+LAYOUTS = {
+    "variables": variables,
+    "train_state": train_state,
+    "wrapped": lambda net: {"model": variables(net), "ema_params": net.params},
+}
+
+
+def saved_by_orbax(tree, folder):
+    orbax.checkpoint.PyTreeCheckpointer().save(folder.absolute(), tree)
+    return folder
+
+
+def saved_by_manager(tree, folder):
+    with orbax.checkpoint.CheckpointManager(folder.absolute()) as manager:
+        other = jax.tree.map(lambda leaf: np.asarray(leaf) + 1, tree)
+        for step, values in ((9, other), (10, tree)):
+            manager.save(step, args=orbax.checkpoint.args.StandardSave(values))
+    return folder
+
+
+def saved_by_safetensors(tree, folder, joined="."):
+    folder.mkdir()
+    path = folder / "model.safetensors"
+    save_file({joined.join(name): value for name, value in flatten_dict(tree).items()}, path)
+    return path
+
+
+def check(loaded, trained):
+    x = np.random.default_rng(0).standard_normal((3, *SHAPE)).astype(np.float32)
+    np.testing.assert_array_equal(empirical_gram(loaded, x), empirical_gram(trained, x))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("save", [saved_by_orbax, saved_by_manager])
+def test_an_orbax_checkpoint_is_unwrapped(save, layout, tmp_path):
+    trained, fresh = networks()
+    check(load_network(fresh, save(LAYOUTS[layout](trained), tmp_path / "saved")), trained)
+
+
+@pytest.mark.parametrize("joined", [".", "/"])
+@pytest.mark.parametrize("layout", ["variables", "wrapped"])
+def test_a_safetensors_file_is_unwrapped(layout, joined, tmp_path):
+    trained, fresh = networks()
+    check(load_network(fresh, saved_by_safetensors(LAYOUTS[layout](trained), tmp_path / "saved", joined)), trained)
+
+
+def test_parameters_alone_are_enough_without_statistics(tmp_path):
+    trained, fresh = (Network.create("mlp", seed, SHAPE, width=0.1) for seed in (0, 1))
+    check(load_network(fresh, saved_by_safetensors(trained.params, tmp_path / "saved")), trained)
+
+
+def test_a_model_of_nnx(tmp_path):
+    def net(seed):
+        return nnx.Sequential(lambda x: x.reshape(len(x), -1), nnx.Linear(36, 2, rngs=nnx.Rngs(seed)))
+
+    trained = net(0)
+    state = nnx.to_pure_dict(nnx.state(trained))
+    path = saved_by_orbax(jax.tree.map(lambda leaf: {"value": leaf}, state), tmp_path / "saved")
+    check(load_network(Network.create(net(1)), path), Network.create(trained))
+
+
+def test_several_are_told_apart_by_their_place(tmp_path):
+    trained, fresh = (Network.create("mlp", seed, SHAPE, width=0.1) for seed in (0, 1))
+    mean = jax.tree.map(lambda leaf: np.asarray(leaf) / 2, trained.params)
+    path = saved_by_orbax({"params": trained.params, "ema": {"params": mean}}, tmp_path / "saved")
+    refused("has several parameters of this network, .* choose one by at=", load_network, fresh, path)
+    check(load_network(fresh, path, at="params"), trained)
+    check(load_network(fresh, path, at="ema/params"), trained.replace(params=mean))
+    refused("has no emma: it has", load_network, fresh, path, at="emma")
+
+
+def test_what_is_no_checkpoint_of_the_network_is_refused(tmp_path):
+    net = Network.create("mlp", 0, SHAPE, width=0.1)
+    path = saved_by_safetensors(net.params, tmp_path / "saved")
+    wider, other = Network.create("mlp", 0, SHAPE, width=0.2), Network.create("lenet", 0, (28, 28, 1))
+    refused(r"has shape \(\d+.*\) there, \(.*\) here: check width and outputs", load_network, wider, path)
+    refused("has no parameters of this network: it lacks", load_network, other, path)
+    refused(
+        "has no batch statistics", load_network, networks()[1], saved_by_orbax(networks()[0].params, tmp_path / "p")
+    )
+    (tmp_path / "text").write_text("no tensors")
+    refused("is no checkpoint of safetensors or Orbax", load_network, net, tmp_path / "text")
+    refused("is no checkpoint of safetensors or Orbax", load_network, net, tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    refused("has no Orbax checkpoint", load_network, net, tmp_path / "empty")
