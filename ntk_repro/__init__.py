@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         empirical_gram,
         energy_concentration,
         gram_store,
+        kernel_solve,
         nystrom_eigenpairs,
         nystrom_extension,
+        ridge_path,
         top_eigenpairs,
     )
     from ntk_repro.models import build_model
@@ -62,6 +64,7 @@ __all__ = [
     "ensemble",
     "eta_critical",
     "gram_store",
+    "kernel_solve",
     "load_dataset",
     "load_network",
     "momentum_dynamics",
@@ -72,6 +75,7 @@ __all__ = [
     "nystrom_eigenpairs",
     "nystrom_extension",
     "readout_posterior",
+    "ridge_path",
     "top_eigenpairs",
     "train_in_function_space",
     "train_pair",

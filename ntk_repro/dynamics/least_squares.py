@@ -18,6 +18,7 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.memory import check_memory, host_available_bytes
+from ntk_repro.gram.solve import FactorInMemory
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 
@@ -214,16 +215,14 @@ def _dual(gram: np.ndarray, residual: np.ndarray, share: float, ridge: float):
 
 
 def _cholesky(gram: np.ndarray, residual: np.ndarray, share: float, ridge: float):
-    np.fill_diagonal(gram, gram.diagonal() + ridge)
-    norm = float(scipy.linalg.norm(gram, 1, check_finite=False))
-    (pocon,) = scipy.linalg.get_lapack_funcs(("pocon",), (gram,))
+    norm = float(scipy.linalg.norm(gram, 1, check_finite=False)) + ridge  # at least that of K + ridge I
     try:
-        factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    except np.linalg.LinAlgError:
+        factor = FactorInMemory(gram.T, ridge)
+    except UserError:
         factor = None
-    if factor is None or pocon(factor[0], norm, uplo="L")[0] <= share:
+    if factor is None or factor.reciprocal_condition(norm) <= share:
         raise UserError(
             f"the kernel of {len(gram):,} rows is singular within {share:.1g} times its largest eigenvalue, which "
             'cholesky cannot solve: take method="dual", which leaves such directions out, or a ridge'
         )
-    return scipy.linalg.cho_solve(factor, residual, check_finite=False), len(gram), np.empty(0), share * norm
+    return factor.solve(residual), len(gram), np.empty(0), share * norm

@@ -10,6 +10,7 @@ from ntk_repro.dynamics.filters import GradientFlow, checked_times
 from ntk_repro.dynamics.spectral import Spectrum, decompose
 from ntk_repro.gp.gaussian import Gaussian
 from ntk_repro.gram.checks import checked_array
+from ntk_repro.gram.solve import full_rank_factor
 from ntk_repro.ranges import check_not_negative
 
 
@@ -46,6 +47,9 @@ def nngp_posterior(
     """
     k, k_test_train, k_test_test, y = _checked(nngp_train_train, nngp_test_train, nngp_test_test, y_train)
     check_not_negative(observation_noise=observation_noise)
+    if factor := full_rank_factor(nngp_train_train, observation_noise):
+        solved = factor.solve(k_test_train.T)
+        return _gaussian(lambda: (solved.T @ y, k_test_test - k_test_train @ solved), len(k_test_test), y.shape[1])
     # Without noise, the kernel in its own type, which determines its rounding.
     spectrum = decompose(k + observation_noise * np.eye(len(k)) if observation_noise else nngp_train_train)
     _warn_of_contradictions(spectrum, y)
@@ -122,17 +126,20 @@ def ntk_gp_posterior(
     k, k_test_train, k_test_test, y = _checked(nngp_train_train, nngp_test_train, nngp_test_test, y_train)
     checked_array(ntk_train_train, "ntk_train_train", k.shape)
     theta_test = checked_array(ntk_test_train, "ntk_test_train", k_test_train.shape)
-    times, spectrum = checked_times(t), decompose(ntk_train_train)
+    times, m = checked_times(t), len(theta_test)
+
+    def of(a, y, k, k_test_train) -> tuple[np.ndarray, np.ndarray]:
+        cross = a @ k_test_train.T
+        return a @ y, k_test_test + a @ k @ a.T - cross - cross.T
+
+    if times.shape == () and np.isinf(times) and (factor := full_rank_factor(ntk_train_train)):
+        return _gaussian(lambda: of(factor.solve(theta_test.T).T, y, k, k_test_train), m, y.shape[1])
     # All in the eigenbasis of Theta.
+    spectrum = decompose(ntk_train_train)
     v = spectrum.vectors
-    test, y_along, k_along, k_test_along = theta_test @ v, v.T @ y, v.T @ k @ v, k_test_train @ v
-
-    def at(learned_inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        a = test * learned_inverse
-        cross = a @ k_test_along.T
-        return a @ y_along, k_test_test + a @ k_along @ a.T - cross - cross.T
-
-    return _gaussian(at, len(theta_test), y.shape[1], _learned_inverse(spectrum, times))
+    test, along = theta_test @ v, (v.T @ y, v.T @ k @ v, k_test_train @ v)
+    learned_inverse = _learned_inverse(spectrum, times)
+    return _gaussian(lambda inverse: of(test * inverse, *along), m, y.shape[1], learned_inverse)
 
 
 def _readout(
@@ -156,7 +163,7 @@ def _gaussian(
     at: Callable[..., tuple[np.ndarray, np.ndarray]], m: int, k: int, *along: Float[np.ndarray, "*times n"]
 ) -> Gaussian:
     """Mean and covariance, time by time, from numbers along the eigenvectors; the covariance exactly symmetric."""
-    times = along[0].shape[:-1]
+    times = along[0].shape[:-1] if along else ()
     mean, covariance = np.empty((*times, m, k)), np.empty((*times, m, m))
     for time in np.ndindex(times):
         mean[time], found = at(*(array[time] for array in along))

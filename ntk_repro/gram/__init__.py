@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
+    from ntk_repro.gram.solve import KernelSolution, LeaveOneOut, kernel_solve, ridge_path
     from ntk_repro.gram.spectrum import (
         BlockKrylov,
         Eigenpairs,
@@ -48,7 +49,9 @@ __all__ = [
     "Eigenpairs",
     "Eigensolver",
     "GramStore",
+    "KernelSolution",
     "Lapack",
+    "LeaveOneOut",
     "MonteCarloKernels",
     "SingularSpectrum",
     "alignment",
@@ -64,11 +67,13 @@ __all__ = [
     "fcn_kernels",
     "gram_store",
     "kernel_cosine_distance",
+    "kernel_solve",
     "monte_carlo_kernels",
     "nystrom_eigenpairs",
     "nystrom_extension",
     "nystrom_residuals",
     "relu_expectations",
+    "ridge_path",
     "singular_spectrum",
     "stax_twin",
     "top_eigenpairs",

@@ -1,6 +1,7 @@
 """Symmetric matrices, checked where they enter: square, symmetric and finite, in memory or in panels on disk."""
 
 import abc
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -67,6 +68,23 @@ class SymmetricMatrix(abc.ABC):
     @abc.abstractmethod
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """(start, K[start : start + rows, start:]) of all block rows in order, or of those numbered in `blocks`."""
+
+    def diagonal(self) -> Float[np.ndarray, " n"]:
+        """The diagonal, in float64."""
+        return np.concatenate([panel.diagonal() for _, panel in self.panels()]).astype(np.float64)
+
+    def digest(self) -> str:
+        """SHA-256, as hexadecimal digits, of the upper triangle's entries."""
+        digest = hashlib.sha256()
+        for _, panel in self.panels():
+            digest.update(np.ascontiguousarray(panel).view(np.uint8).data)
+        return digest.hexdigest()
+
+    def rows(self, start: int, stop: int) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+        """(row, K[row : row + rows, row:]) from row `start` to `stop`, in the pieces that panels cut them into."""
+        for first, panel in self.panels(range(start // self.panel_rows, -(-stop // self.panel_rows))):
+            row = max(first, start)
+            yield row, panel[row - first : stop - first, row - first :]
 
     @staticmethod
     def of(gram: Any, name: str = "the Gram matrix", asymmetry: float = 1e-4) -> "SymmetricMatrix":
@@ -149,6 +167,12 @@ class _InMemory(SymmetricMatrix):
         for block in range(-(-self.n // rows)) if blocks is None else blocks:
             start = block * rows
             yield start, self._array[start : start + rows, start:]
+
+    def diagonal(self) -> np.ndarray:
+        return self._array.diagonal().astype(np.float64)
+
+    def rows(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
+        yield start, self._array[start:stop, start:]
 
     def dense(self, dtype: DTypeLike | None = None) -> np.ndarray:
         k = self._array

@@ -1,6 +1,7 @@
 """What a kernel needs and what the machine has, checked before the work starts."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,17 @@ def check_memory(subject: str, needed: float, available: float, remedy: str, kin
     if needed > available:
         sizes = f"{readable_bytes(needed)} of {kind} and {readable_bytes(max(available, 0))} are available"
         raise UserError(f"{subject} needs {sizes}: {remedy}")
+
+
+def check_disk(subject: str, needed: float, folder: Path) -> None:
+    """Refuses work that writes more bytes than the disk of a folder, which need not exist yet, has free.
+
+    Raises:
+        UserError: as `check_memory`.
+    """
+    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    remedy = f"make room in {folder}, or take another folder (NTK_REPRO_RUNS is that of all runs)"
+    check_memory(subject, needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
 def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> None:

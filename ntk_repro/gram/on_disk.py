@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import check_memory, remaining_bytes
+from ntk_repro.gram.memory import check_disk, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.schedule import Blocks
@@ -78,7 +78,8 @@ def gram_store(
             blocks = blocks_of(GramStore.read(folder))
         else:
             blocks = planned(None).schedule.rows
-            _check_disk(folder, blocks, c, dtype.itemsize)
+            needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * dtype.itemsize
+            check_disk(f"the Gram matrix of {blocks.n * c:,} rows", needed, folder)
         settings = {"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx}
         size = {"n": len(x) * c, "tile": blocks.tile * c}
         with GramStore.open(
@@ -115,13 +116,6 @@ def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
     if not close:
         message = "the matrix of a network with other outputs at the same parameters (another activation?)"
         raise UserError(f"{store.path} holds {message}: name another folder")
-
-
-def _check_disk(folder: Path, blocks: Blocks, c: int, itemsize: int) -> None:
-    folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * itemsize
-    remedy = f"make room in {folder}, or take another folder (NTK_REPRO_RUNS is that of all runs)"
-    check_memory(f"the Gram matrix of {blocks.n * c:,} rows", needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
 def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: set, scratch: Path) -> None:

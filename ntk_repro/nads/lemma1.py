@@ -15,7 +15,7 @@ from ntk_repro.command_line import print_table
 from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, StudyConfig, experiment
-from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, top_eigenpairs
+from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, kernel_solve, top_eigenpairs
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.nads.streams import Stream
@@ -66,13 +66,11 @@ def norm_and_bound(
     Raises:
         UserError: for a matrix that is not positive definite: then norms may be infinite.
     """
-    from scipy.linalg import cho_factor, cho_solve
-
     try:
-        factor = cho_factor(gram, lower=True)
-    except np.linalg.LinAlgError as error:
+        solution = kernel_solve(gram, targets)
+    except UserError as error:
         raise UserError(f"the kernel of {len(gram):,} samples is singular, and norms infinite: take fewer") from error
-    norm = np.einsum("nt,nt->t", targets, cho_solve(factor, targets))
+    norm = np.einsum("nt,nt->t", targets, solution.coefficients)
     return norm, np.mean(targets**2, axis=0) ** 2 / alignment_from_gram(gram, targets)
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ntk_repro.command_line import print_table
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import experiment
-from ntk_repro.gram import alignment_from_gram, empirical_gram
+from ntk_repro.gram import alignment_from_gram, empirical_gram, kernel_solve
 from ntk_repro.nads import basis
 from ntk_repro.nads.mixed_derivative import averaged_derivative
 from ntk_repro.nads.settings import InputSettings, Samples
@@ -157,7 +157,7 @@ def _on_inputs(
     squares = predicted**2
 
     def norm(n: int) -> Float[np.ndarray, " U"]:
-        return np.einsum("nu,nu->u", predicted[:n], np.linalg.solve(gram[:n, :n], predicted[:n]))
+        return np.einsum("nu,nu->u", predicted[:n], kernel_solve(gram[:n, :n], predicted[:n]).coefficients)
 
     return {
         "inputs": np.array(len(x)),

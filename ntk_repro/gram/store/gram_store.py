@@ -1,5 +1,6 @@
 """`GramStore`: a symmetric matrix on disk in checksummed tiles, safe against a kill at any moment; imports no JAX."""
 
+import hashlib
 import json
 import re
 import weakref
@@ -17,7 +18,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.store.manifest import MANIFEST, Manifest, plain_json
-from ntk_repro.gram.store.tile_files import TileFiles
+from ntk_repro.gram.store.tile_files import CHECKSUMS, TileFiles
 from ntk_repro.progress import console, progress
 from ntk_repro.ranges import check_counts
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
@@ -228,7 +229,21 @@ class GramStore(SymmetricMatrix):
         self.flush()
         return self._files.read(i, j) if i <= j else self._files.read(j, i).T
 
-    def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+    def diagonal(self) -> Float[np.ndarray, " n"]:
+        """The diagonal, in float64; reads the diagonal tiles.
+
+        Raises:
+            UserError: one is absent or damaged.
+        """
+        return np.concatenate([self.tile_at(i, i).diagonal() for i in range(self.num_blocks)]).astype(np.float64)
+
+    def digest(self) -> str:
+        """SHA-256, as hexadecimal digits, of the checksums of all tiles; the store must be done."""
+        return hashlib.sha256((self.path / CHECKSUMS).read_bytes()).hexdigest()
+
+    def panels(
+        self, blocks: Iterable[int] | None = None, column: int = 0
+    ) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """Goes through the upper triangle by block rows: yields (start, K[start : start + rows, start:]).
 
         The next panel is read while the caller works on one; memory is that of three panels and a few tiles. A panel
@@ -236,12 +251,13 @@ class GramStore(SymmetricMatrix):
 
         Args:
             blocks: the block rows, None for all of them from the top.
+            column: block column that panels which start left of it begin at.
 
         Raises:
             UserError: a tile is absent or damaged.
         """
         self.flush()
-        return self._files.panels(range(self.num_blocks) if blocks is None else blocks)
+        return self._files.panels(range(self.num_blocks) if blocks is None else blocks, column)
 
     def array(self) -> Float[np.ndarray, "n n"]:
         """The whole matrix, both triangles, in memory.

@@ -17,7 +17,8 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.record.atomic import write_errors_explained, write_text
 
-_TILES, _CHECKSUMS, _PARTIAL = "tiles", "checksums.txt", "checksums-{}.partial"
+CHECKSUMS = "checksums.txt"
+_TILES, _PARTIAL = "tiles", "checksums-{}.partial"
 # One line of `checksums*`: block row, block column, crc32c. What a kill or power failure leaves of one is no match.
 _RECORD = re.compile(rb"^(\d+) (\d+) ([0-9a-f]{8})$", re.MULTILINE)
 _OS_ERROR = re.compile(r"(?:os_error_code='|OS error )(\d+)")
@@ -132,14 +133,17 @@ class TileFiles:
         self._read_row(i, [j], values)
         return values
 
-    def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+    def panels(
+        self, blocks: Iterable[int], column: int = 0
+    ) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """Yields (start, K[start : start + rows, start:]) of block rows, reading one ahead; see `GramStore.panels`.
 
         Fresh memory for each panel would halve the speed, as the system clears every page of it first. So three buffers
         take turns, each free again once nothing but their list refers to it: a caller may keep the panels.
         """
         wanted = list(blocks)
-        largest = max((self._panel_shape(i)[0] * self._panel_shape(i)[1] for i in wanted), default=0)
+        shapes = {i: self._panel_shape(i, column) for i in wanted}
+        largest = max((rows * columns for rows, columns in shapes.values()), default=0)
         buffers: list[np.ndarray] = []
         references = 0  # of a buffer that is free
 
@@ -154,9 +158,9 @@ class TileFiles:
             return buffers[-1]
 
         def begin(i: int) -> tuple[int, np.ndarray, Future[None]]:
-            rows, columns = self._panel_shape(i)
+            rows, columns = shapes[i]
             panel = free_buffer()[: rows * columns].reshape(rows, columns)
-            return i, panel, reader.submit(self._read_row, i, range(i, self.num_blocks), panel)
+            return i, panel, reader.submit(self._read_row, i, range(max(i, column), self.num_blocks), panel)
 
         with ThreadPoolExecutor(1, "gram-store-read") as reader:
             begun = map(begin, wanted)
@@ -174,7 +178,7 @@ class TileFiles:
     def reload(self) -> None:
         """Reads what other writers have recorded."""
         # Partial records first: where one has gone meanwhile, the complete one exists.
-        for path in [*self._folder.glob(_PARTIAL.format("*")), self._folder / _CHECKSUMS]:
+        for path in [*self._folder.glob(_PARTIAL.format("*")), self._folder / CHECKSUMS]:
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
@@ -184,7 +188,7 @@ class TileFiles:
     def merge_records(self) -> None:
         """Writes `checksums.txt` of all tiles; `drop_partial_records` may follow."""
         lines = (f"{i} {j} {self._checksum(i, j):08x}\n" for i, j in self.all())
-        write_text(self._folder / _CHECKSUMS, "".join(lines))
+        write_text(self._folder / CHECKSUMS, "".join(lines))
 
     def drop_partial_records(self) -> None:
         """Removes the record of each writer, which `checksums.txt` holds by now."""
@@ -194,9 +198,9 @@ class TileFiles:
     def _path(self, i: int, j: int) -> Path:
         return self._folder / _TILES / "c" / str(i) / str(j)
 
-    def _panel_shape(self, i: int) -> tuple[int, int]:
-        start = self.window(i, i)[0].start
-        return min(self._tile, self._n - start), self._n - start
+    def _panel_shape(self, i: int, column: int) -> tuple[int, int]:
+        rows, columns = self.window(i, max(i, column))
+        return rows.stop - rows.start, self._n - columns.start
 
     def _read_row(self, i: int, blocks: Iterable[int], into: np.ndarray) -> None:
         def begun() -> Iterator[tuple[int, Any]]:

@@ -1,0 +1,16 @@
+"""Kernel regression in one solve: K + ridge I factored in memory or on disk, and what follows from the factor."""
+
+from ntk_repro.gram.solve.cholesky import cholesky, full_rank_factor
+from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory
+from ntk_repro.gram.solve.regression import KernelSolution, LeaveOneOut, kernel_solve, ridge_path
+
+__all__ = [
+    "CholeskyFactor",
+    "FactorInMemory",
+    "KernelSolution",
+    "LeaveOneOut",
+    "cholesky",
+    "full_rank_factor",
+    "kernel_solve",
+    "ridge_path",
+]
