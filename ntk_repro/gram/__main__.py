@@ -16,13 +16,15 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
-from ntk_repro.gram.estimate import estimate, plan_table, stage_table
+from ntk_repro.gram.estimate import estimate, factor_stage, plan_table, stage_table
 from ntk_repro.gram.memory import parse_bytes, remaining_bytes
 from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all
+from ntk_repro.gram.solve.cholesky import cholesky, factor_folder
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import write_texts
 
 
@@ -37,6 +39,8 @@ def _run(args: Sequence[str] | None) -> None:
     memory = None if config.memory is None else parse_bytes(config.memory)
     if config.k < 0:
         raise UserError(f"--k counts eigenpairs and cannot be {config.k}: 0 computes the matrix alone")
+    if config.ridge is not None:
+        check_not_negative(ridge=config.ridge)
     processes = (config.coordinator, config.processes, config.process)
     joined = config.distributed or any(value is not None for value in processes)
     if config.share and joined:
@@ -70,12 +74,25 @@ def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joi
         write_texts(store.path / "source", config.source_texts())
         if not store.done or not config.k or share[0] > 0:
             _show_store(store)
-            if store.done and not config.k:
+            if store.done and not config.k and config.ridge is None:
                 print(f'next: the same with --k 100 for eigenpairs; in Python: GramStore.read("{store.path}").array()')
+            if store.done and not config.k and share[0] == 0:
+                _factor(store, config.ridge, memory)
             return
     basis = eigenbasis(net, x, config.k, identity=identity, memory=memory, tolerance=config.tolerance, **kernel)
     write_texts(basis.store.path / "source", config.source_texts())
     _show_basis(basis)
+    _factor(basis.store, config.ridge, memory)
+
+
+def _factor(store: GramStore, ridge: float | None, memory: int | None) -> None:
+    """The Cholesky factor of K + ridge I on disk, where a ridge is given."""
+    if ridge is None:
+        return
+    folder = factor_folder(store, ridge)
+    cholesky(store, ridge, memory=remaining_bytes(memory), folder=folder)
+    print(f"the Cholesky factor of K + {ridge:g} I: {folder}")
+    print(f'next, in Python: kernel_solve(GramStore.read("{store.path}"), y, {ridge!r})   (from ntk_repro)')
 
 
 def _show_plan(
@@ -92,7 +109,11 @@ def _show_plan(
             left, like = (len(begun.absent()), blocks_of(begun)) if begun else (None, None)
             free = remaining_bytes(memory)
             computation = Computation.planned(arguments, plan, config.precision, memory=free, like=like)
-            console.print(stage_table(estimate(computation, arguments.x1, config.k, folder, left, free)))
+            stages = estimate(computation, arguments.x1, config.k, folder, left, free)
+            if config.ridge is not None:
+                rows, tile = (plan.rows_per_sample * count for count in (len(x), computation.schedule.rows.tile))
+                stages.append(factor_stage(rows, folder, free, min(tile, rows), arguments.dtype.itemsize))
+            console.print(stage_table(stages))
             print(f"its folder: {folder}")
     flags = [f"--{name.replace('_', '-')}" for name in ("explain", "dry_run") if getattr(config, name)]
     print(f"next: the same command without {' and '.join(flags)}")

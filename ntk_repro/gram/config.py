@@ -37,6 +37,8 @@ class GramConfig(DataSettings, ResidualNetworkSettings, InitialNetwork):
     """Number of eigenpairs; 0: the matrix alone."""
     tolerance: float = 1e-3
     """Residual ||K v - lambda v|| / lambda asked of every eigenpair."""
+    ridge: float | None = None
+    """Factor K plus so many times the identity on disk too, for `kernel_solve` with this ridge; none: do not."""
     memory: str | None = None
     """Memory that this process may use in all, such as 6GiB or 500MB; none: what is available."""
     explain: bool = False

@@ -15,7 +15,8 @@ from jaxtyping import Shaped
 from rich import box
 from rich.table import Table
 
-from ntk_repro.gram.memory import readable_bytes
+from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.solve.plan import Plan as SolvePlan
 from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.gram.structured.features import Plan
@@ -96,6 +97,27 @@ def estimate(
     if k:
         stages.append(_eigenpairs(len(x) * c, k, memory))
     return stages
+
+
+def factor_stage(n: int, folder: Path, memory: float | None = None, panel_rows: int = 0, itemsize: int = 4) -> Stage:
+    """The Cholesky factor of a kernel on disk, see `kernel_solve`; leave-one-out takes as many operations again.
+
+    Args:
+        n: rows of the kernel.
+        folder: where the factor will lie; its file system is tried.
+        memory: bytes that may be used, None for what is available.
+        panel_rows: of the kernel's store, 0 in memory.
+        itemsize: bytes of an entry of the kernel.
+
+    Raises:
+        UserError: memory does not suffice.
+    """
+    plan = SolvePlan.of(n, host_available_bytes() if memory is None else memory, panel_rows, itemsize)
+    matrix = np.random.default_rng(0).standard_normal((min(n, 1024), min(n, 1024)))
+    rate = 2.0 * len(matrix) ** 3 / _seconds(lambda: matrix @ matrix)
+    # The disk is read and written meanwhile.
+    seconds = max(plan.operations / rate, (plan.bytes_read + plan.disk) / _disk_rate(folder))
+    return Stage("Cholesky factor", plan.operations, plan.memory, plan.disk, seconds)
 
 
 def plan_table(plan: Plan) -> Table:

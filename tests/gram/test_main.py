@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.data import load_dataset
-from ntk_repro.gram import GramStore, empirical_gram
+from ntk_repro.gram import GramStore, empirical_gram, kernel_solve
 from ntk_repro.gram.__main__ import main
 from ntk_repro.gram.estimate import readable_seconds
 from ntk_repro.gram.memory import parse_bytes
@@ -63,6 +63,26 @@ def test_choices_reach_the_kernel(capsys):
 @pytest.mark.parametrize("also", [[], ["--dry-run"], ["--share", "1", "2"]])
 def test_more_eigenpairs_than_images_are_refused_before_the_work(also, ends_in_one_line):
     ends_in_one_line(main, *TINY, "--k", "61", *also)
+    assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
+
+
+@pytest.mark.slow
+def test_a_factor_is_foreseen_and_kept_for_kernel_solve(capsys):
+    double = ["--precision", "float64"]
+    text = run(capsys, "--ridge", "0.5", "--dry-run", *double)
+    assert re.search(r"Cholesky factor +7.2e-08 T .* 28.1 KiB ", text)
+    text = run(capsys, "--ridge", "0.5", *double)
+    store, y = store_of(text), np.random.default_rng(0).standard_normal(60)
+    assert (store.path / "factor-0.5" / "DONE").exists()
+    assert run(capsys, "--ridge", "0.5", *double) == text
+    solution = kernel_solve(store, y, 0.5)
+    k = store.array()
+    np.testing.assert_allclose(solution.coefficients, np.linalg.solve(k + 0.5 * np.eye(60), y), atol=1e-9)
+    assert solution.inverse.store.path == store.path / "factor-0.5"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_ridge_below_0_is_refused_before_the_work(ends_in_one_line):
+    ends_in_one_line(main, *TINY, "--ridge", "-1")
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 

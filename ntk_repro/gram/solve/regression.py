@@ -1,4 +1,4 @@
-"""Exact kernel regression: coefficients, fitted values and their residual, leave-one-out, generalised cross-validation."""
+"""Exact kernel regression: coefficients and fitted values, leave-one-out, generalised cross-validation."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -108,8 +108,8 @@ def kernel_solve(
     """Exact kernel regression: alpha with (K + ridge I) alpha = y, by a Cholesky factor in float64.
 
     Where memory holds the factor it is LAPACK's. Else it is computed from disk to disk in bounded memory: R with
-    K + ridge I = R^T R, a `GramStore` whose upper triangle is R. Killed at any moment, it continues where it was and, on
-    as many cores, ends with the same bytes; once there it is found again. The kernel's store stays as it is.
+    K + ridge I = R^T R, a `GramStore` whose upper triangle is R. Killed at any moment, it continues where it was and,
+    on as many cores, ends with the same bytes; once there it is found again. The kernel's store stays as it is.
 
     Training a linearized network on squared error ends at the same function (`mse_dynamics` at t = inf), with `ridge`
     the strength of an L2 penalty; of y here subtract the outputs at the start.
@@ -125,8 +125,8 @@ def kernel_solve(
             store, in `factor-<ridge>` of its folder.
 
     Raises:
-        UserError: for a matrix that is not square, symmetric and finite, or too close to singular for the ridge; targets
-            that do not fit; too little memory or disk; a folder that holds something else.
+        UserError: for a matrix that is not square, symmetric and finite, or too close to singular for the ridge;
+            targets that do not fit; too little memory or disk; a folder that holds something else.
 
     >>> solution = kernel_solve(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([3.0, 0.0]))
     >>> solution.coefficients.round(12).tolist(), solution.leave_one_out().predictions.round(12).tolist()
@@ -147,8 +147,8 @@ def ridge_path(
 ) -> list[KernelSolution]:
     """`kernel_solve` for many ridges from one eigendecomposition: n^2 operations for each ridge and target.
 
-    The eigendecomposition takes about 60 times as long as a Cholesky factor, and 40 n^2 bytes of memory: for large n and
-    few ridges take `kernel_solve` for each.
+    The eigendecomposition takes about 60 times as long as a Cholesky factor, and 40 n^2 bytes of memory: for large n
+    and few ridges take `kernel_solve` for each.
 
     Args:
         gram: as in `kernel_solve`, or all n eigenpairs of it (`top_eigenpairs(gram, n)`).
@@ -164,8 +164,8 @@ def ridge_path(
         if pairs.vectors.shape[1] < len(pairs.vectors):
             held = f"{pairs.vectors.shape[1]:,} of {len(pairs.vectors):,} eigenpairs"
             raise UserError(f"a ridge path needs all eigenpairs, not {held}: pass top_eigenpairs(gram, n)")
-        # What multiplies by V diag(lambda) V^T.
-        times = Products(lambda x: pairs.vectors @ (pairs.values[:, None] * (pairs.vectors.T @ x)), np.dtype(np.float64))
+        v, values = pairs.vectors, pairs.values[:, None]
+        times = Products(lambda x: v @ (values * (v.T @ x)), np.dtype(np.float64))
     else:
         matrix = SymmetricMatrix.of(gram)
         pairs = top_eigenpairs(matrix, matrix.n, method="dense", memory=memory)

@@ -7,10 +7,10 @@ from ntk_repro.errors import UserError
 from ntk_repro.ranges import check_not_negative
 
 _EPS = float(np.finfo(np.float64).eps)
-# Rounding to float32 makes a kernel indefinite. Where it is singular in float64 (LeNet x0.1 and an MLP x0.02 of 1,400 to
-# 1,600 parameters, 1,000 and 2,000 images of MNIST), its lowest eigenvalue in float32 is -0.04 to -0.54 times eps sqrt(n)
-# max K_ii. (The whole difference to float64 may be 100 times as large: a ReLU that rounding turns changes the gradients
-# of a sample. But the kernel of other gradients is a kernel too, which a factor exists for.)
+# Rounding to float32 makes a kernel indefinite. Where it is singular in float64 (LeNet x0.1 and an MLP x0.02 of 1,400
+# and 1,600 parameters, 1,000 and 2,000 images of MNIST), the lowest eigenvalue in float32 is -0.04 to -0.54 times
+# eps sqrt(n) max K_ii. (The whole difference to float64 may be 100 times as large: a ReLU that rounding turns changes
+# the gradients of a sample. But the kernel of other gradients is positive semi-definite too.)
 _SINGLE = 2.0
 
 

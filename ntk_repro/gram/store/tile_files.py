@@ -133,9 +133,7 @@ class TileFiles:
         self._read_row(i, [j], values)
         return values
 
-    def panels(
-        self, blocks: Iterable[int], column: int = 0
-    ) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
+    def panels(self, blocks: Iterable[int], column: int = 0) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """Yields (start, K[start : start + rows, start:]) of block rows, reading one ahead; see `GramStore.panels`.
 
         Fresh memory for each panel would halve the speed, as the system clears every page of it first. So three buffers
