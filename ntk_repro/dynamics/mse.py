@@ -43,6 +43,9 @@ def mse_dynamics(
     Eigenvalues that are 0 within rounding are taken as 0, so that along them outputs stay at the start at all times.
     `null_space` counts them, and a warning tells if it matters.
 
+    At t = inf and full rank `kernel_solve(k_train_train, y_train - fx_train_0, ridge)` has the same coefficients, from
+    a factor that takes a sixtieth of the time.
+
     Source: Lee et al. 2019, Eqs. (8)-(11); its remark on discrete steps at the end of section 2.1; Eq. (S20).
 
     Args:

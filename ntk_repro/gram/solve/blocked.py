@@ -4,17 +4,18 @@ import itertools
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg.blas import dgemm, dtrsm
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg.blas import get_blas_funcs
 
 from ntk_repro.gram.checks import check_finite
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.solve.rounding import check_pivots
+from ntk_repro.gram.solve.factor import overwrite_with_factor
 from ntk_repro.gram.store import GramStore
 from ntk_repro.progress import progress
 
 Tile = Float[np.ndarray, "rows columns"]
 Place = tuple[int, int]
+
+_gemm, _trsm = get_blas_funcs(("gemm", "trsm"), dtype=np.float64)
 
 
 def factor_into(store: GramStore, missing: list[Place], matrix: SymmetricMatrix, ridge: float, stripe: int) -> None:
@@ -92,15 +93,10 @@ def _finished_row(
         if values is None:
             row[j] = store.tile_at(i, j)
             continue
-        # To BLAS, whose order is the other one, the transposes are what lies there.
         if j == i:
-            _, info = dpotrf(values.T, lower=1, clean=1, overwrite_a=1)
-            pivots = values.diagonal() ** 2
-            if info > 0:
-                pivots[info - 1 :] = 0.0
-            check_pivots(pivots, i * store.tile, diagonal, ridge)
-        else:
-            dtrsm(1.0, row[i].T, values.T, side=1, lower=1, trans_a=1, overwrite_b=1)
+            overwrite_with_factor(values, i * store.tile, diagonal, ridge)
+        else:  # to BLAS, whose order is the other one, the transposes are what lies there
+            _trsm(1.0, row[i].T, values.T, side=1, lower=1, trans_a=1, overwrite_b=1)
         store.write(i, j, values)
         row[j] = values
     return row
@@ -108,4 +104,4 @@ def _finished_row(
 
 def _subtract_product(tile: Tile, left: Tile, right: Tile) -> None:
     """tile -= left^T right, in place, as BLAS sees it: tile^T -= right^T left."""
-    dgemm(-1.0, right.T, left.T, beta=1.0, c=tile.T, trans_b=1, overwrite_c=1)
+    _gemm(-1.0, right.T, left.T, beta=1.0, c=tile.T, trans_b=1, overwrite_c=1)

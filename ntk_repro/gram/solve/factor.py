@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg.lapack import get_lapack_funcs
 from scipy.sparse.linalg import LinearOperator, onenormest
 
 from ntk_repro.gram.solve.rounding import check_pivots
@@ -17,6 +17,31 @@ from ntk_repro.progress import Advance, progress
 
 PANEL_ROWS = 1024  # of a factor in memory that are used at once
 _CHUNK_ROWS = 4096  # of a product that is subtracted
+
+
+(_potrf,) = get_lapack_funcs(("potrf",), dtype=np.float64)
+
+
+def overwrite_with_factor(
+    matrix: Float[np.ndarray, "b b"], first: int, diagonal: Float[np.ndarray, " n"], ridge: float
+) -> None:
+    """R for a matrix in float64 and C order, of which the upper triangle is read; below the diagonal R is 0.
+
+    Args:
+        matrix: K + ridge I or, within a blocked factorization, what is left of a diagonal block of it.
+        first: row of K that it begins with.
+        diagonal: of K.
+        ridge: that was added to it.
+
+    Raises:
+        UserError: it is not positive definite in float64.
+    """
+    # To LAPACK, whose order is the other one, the transpose is what lies there.
+    _, info = _potrf(matrix.T, lower=1, clean=1, overwrite_a=1)
+    pivots = matrix.diagonal() ** 2
+    if info > 0:
+        pivots[info - 1 :] = 0.0
+    check_pivots(pivots, first, diagonal, ridge)
 
 
 class Inverse(abc.ABC):
@@ -55,7 +80,7 @@ class CholeskyFactor(Inverse):
 
     @abc.abstractmethod
     def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
-        """(start, R[start : start + rows, start:]) of block rows; below the diagonal of R there may be anything."""
+        """(start, R[start : start + rows, start:]) of block rows."""
 
     @property
     def num_blocks(self) -> int:
@@ -95,7 +120,8 @@ class CholeskyFactor(Inverse):
         """
         products = dict.fromkeys(("matvec", "rmatvec", "matmat", "rmatmat"), self.solve)
         operator: Any = LinearOperator(shape=(self.n, self.n), dtype=np.float64, **products)
-        return 1 / (norm * float(onenormest(operator, t=1)))
+        inverse_norm: Any = onenormest(operator, t=1)
+        return 1 / (norm * float(inverse_norm))
 
     def _forward(self, x: Float[np.ndarray, "rows T"], first: int, advance: Advance) -> None:
         """Overwrites x with R^-T x, of the part of R from block row `first` on."""
@@ -103,7 +129,7 @@ class CholeskyFactor(Inverse):
         for start, panel in self.panels(range(first, self.num_blocks)):
             rows, stop = slice(start - offset, start - offset + len(panel)), start - offset + len(panel)
             diagonal, right = panel[:, : len(panel)], panel[:, len(panel) :]
-            x[rows] = scipy.linalg.solve_triangular(diagonal, x[rows], trans="T", check_finite=False)
+            x[rows] = scipy.linalg.solve_triangular(diagonal, x[rows], trans=1, check_finite=False)
             for chunk in range(0, right.shape[1], _CHUNK_ROWS):  # bounds the memory of the product
                 columns = right[:, chunk : chunk + _CHUNK_ROWS]
                 x[stop + chunk : stop + chunk + columns.shape[1]] -= columns.T @ x[rows]
@@ -119,16 +145,10 @@ class FactorInMemory(CholeskyFactor):
         Raises:
             UserError: K + ridge I is not positive definite in float64.
         """
-        self.n, self.panel_rows = len(matrix), PANEL_ROWS
-        self.columns = PANEL_ROWS
+        self.n, self.panel_rows, self.columns = len(matrix), PANEL_ROWS, PANEL_ROWS
         diagonal = matrix.diagonal().copy()
         matrix[np.diag_indices(self.n)] += ridge
-        # To LAPACK, whose order is the other one, the transpose is what lies there.
-        _, info = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-        pivots = matrix.diagonal() ** 2
-        if info > 0:
-            pivots[info - 1 :] = 0.0
-        check_pivots(pivots, 0, diagonal, ridge)
+        overwrite_with_factor(matrix, 0, diagonal, ridge)
         self._factor = matrix
 
     def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
