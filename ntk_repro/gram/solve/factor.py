@@ -109,7 +109,7 @@ class CholeskyFactor(Inverse):
             for first in groups:
                 start, stop = first * self.panel_rows, min((first + wide) * self.panel_rows, self.n)
                 x = np.eye(self.n - start, stop - start)  # above `start` R^-T is 0
-                self._forward(x, first, advance)
+                self._forward(x, first, advance, lower_triangular=True)
                 diagonal[start:stop] = np.einsum("ij,ij->j", x, x)
         return diagonal
 
@@ -123,16 +123,19 @@ class CholeskyFactor(Inverse):
         inverse_norm: Any = onenormest(operator, t=1)
         return 1 / (norm * float(inverse_norm))
 
-    def _forward(self, x: Float[np.ndarray, "rows T"], first: int, advance: Advance) -> None:
-        """Overwrites x with R^-T x, of the part of R from block row `first` on."""
+    def _forward(
+        self, x: Float[np.ndarray, "rows T"], first: int, advance: Advance, lower_triangular: bool = False
+    ) -> None:
+        """Overwrites x with R^-T x, of the part of R from block row `first` on; x may be lower triangular like R^-T."""
         offset = first * self.panel_rows
         for start, panel in self.panels(range(first, self.num_blocks)):
             rows, stop = slice(start - offset, start - offset + len(panel)), start - offset + len(panel)
             diagonal, right = panel[:, : len(panel)], panel[:, len(panel) :]
-            x[rows] = scipy.linalg.solve_triangular(diagonal, x[rows], trans=1, check_finite=False)
+            filled = x[:, :stop] if lower_triangular else x
+            filled[rows] = scipy.linalg.solve_triangular(diagonal, filled[rows], trans=1, check_finite=False)
             for chunk in range(0, right.shape[1], _CHUNK_ROWS):  # bounds the memory of the product
                 columns = right[:, chunk : chunk + _CHUNK_ROWS]
-                x[stop + chunk : stop + chunk + columns.shape[1]] -= columns.T @ x[rows]
+                filled[stop + chunk : stop + chunk + columns.shape[1]] -= columns.T @ filled[rows]
             advance()
 
 

@@ -128,9 +128,9 @@ def kernel_solve(
         UserError: for a matrix that is not square, symmetric and finite, or too close to singular for the ridge;
             targets that do not fit; too little memory or disk; a folder that holds something else.
 
-    >>> solution = kernel_solve(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([3.0, 0.0]))
+    >>> solution = kernel_solve(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([3.0, 3.0]))
     >>> solution.coefficients.round(12).tolist(), solution.leave_one_out().predictions.round(12).tolist()
-    ([2.0, -1.0], [0.0, 1.5])
+    ([1.0, 1.0], [1.5, 1.5])
     """
     matrix = SymmetricMatrix.of(gram)
     targets = checked_array(y, "y", (matrix.n,), (matrix.n, "T"))
