@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
     check_names,
+    chosen_paths,
     detached,
     has_statistics,
     kind_of,
@@ -24,6 +26,7 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
+from ntk_repro.samples import Samples, as_samples, check_same_number, filled_up, number_of, take
 from ntk_repro.seeds import as_key
 
 PyTree = Any
@@ -54,6 +57,7 @@ class Network:
         module: the Linen module, or None for other functions.
         origin: of a linearization the parameters it is taken at, else None.
         input_shape: the shape of one input, without the sample axis, where it is known.
+        whole: of a `part` the network that it is part of, else None.
     """
 
     params: PyTree
@@ -63,6 +67,7 @@ class Network:
     module: nn.Module | None = None
     origin: PyTree | None = None
     input_shape: tuple[int, ...] | None = None
+    whole: "Network | None" = None
 
     def __post_init__(self):
         object.__setattr__(self, "params", detached(self.params))
@@ -133,14 +138,18 @@ class Network:
         try:
             variables = dict(_init_fn(module, (1, *input_shape), jnp.dtype(input_dtype))(key))
         except Exception as error:  # whatever the code of a module raises
-            raise does_not_run(type(module).__name__, input_shape, jnp.dtype(input_dtype), error) from error
+            inputs = f"{input_shape} of type {jnp.dtype(input_dtype)}"
+            raise does_not_run(type(module).__name__, inputs, error) from error
         params = variables.pop("params", {})
         params, apply_fn, training_fn = with_real_parameters(params, *_linen_functions(module))
         return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
 
     @classmethod
     def from_apply(cls, apply_fn: ApplyFn, params: PyTree) -> "Network":
-        """Any differentiable JAX function f(params, x) -> (n, k) or (n,), sample by sample, as a network.
+        """Any differentiable JAX function f(params, x) -> (n, ...), sample by sample, as a network.
+
+        x is one array (n, ...), or a dictionary, tuple or other pytree of arrays that share their first axis (two
+        towers, tokens and their mask). The outputs of a sample count as k numbers, flattened in C order.
 
         Raises:
             UserError: for Flax variables in place of parameters, whose statistics would count as parameters.
@@ -187,16 +196,17 @@ class Network:
         )
         return cls(params, state, inference_fn, training_fn)
 
-    def apply(self, params: PyTree, x: Float[Array | np.ndarray, "n ..."]) -> Float[Array, "n k"]:
+    def apply(self, params: PyTree, x: Samples) -> Float[Array, "n k"]:
         """f(params, x) in inference mode with `state` frozen; traceable by JAX transformations."""
         return self.apply_fn(params, self.state, x)
 
-    def __call__(self, x: Float[Array | np.ndarray, "n ..."], batch_size: int = 500) -> Float[np.ndarray, "n k"]:
+    def __call__(self, x: Samples, batch_size: int = 500) -> Float[np.ndarray, "n k"]:
         """The outputs at `params`, computed in batches of `batch_size` (the last one is padded, none is dropped)."""
-        x = np.asarray(x)
-        n = len(x)
-        if n == 0:
+        x = as_samples(x)
+        if not jax.tree.leaves(x) or not all(np.ndim(leaf) and len(leaf) for leaf in jax.tree.leaves(x)):
             raise UserError("no inputs: x has no rows")
+        check_same_number(x, "x")
+        n = number_of(x)
         size = min(batch_size, n)
         # JAX keeps the compiled code for as long as the function exists.
         forward = jax.jit(with_banded_convolutions(self.apply_fn))
@@ -204,9 +214,9 @@ class Network:
         # The precision of the kernels, so that a linearization in function space starts at the network's outputs.
         with jax.default_matmul_precision("highest"):
             for start in range(0, n, size):
-                block = x[start : start + size]
-                padded = np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
-                outputs.append(np.asarray(forward(self.params, self.state, padded))[: len(block)])
+                block = take(x, slice(start, start + size))
+                padded = filled_up(block, size)
+                outputs.append(np.asarray(forward(self.params, self.state, padded))[: number_of(block)])
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":
@@ -221,9 +231,52 @@ class Network:
             check_names(kind, getattr(self, kind), changes[kind])
         return dataclasses.replace(self, **changes)
 
+    def part(self, params_of: Any) -> "Network":
+        """The same function of some of its parameters, the others held fixed where they are.
+
+        Kernels, linearizations and training of the part are those of the chosen parameters alone. The fixed ones are
+        in its `state`, and None in its `params`.
+
+        Args:
+            params_of: which: a path, of one parameter or of all below it, in which * stands for anything ("head",
+                "layers/0/kernel", "*/bias"), or a list of such; a function (path, leaf) -> bool; or a tree of booleans
+                with the names of `params`.
+
+        Raises:
+            UserError: for a path that matches nothing, and a choice of no parameter.
+
+        >>> net = Network.create("mlp", 0, (4, 4, 1))
+        >>> net.part("Dense_2").num_params, net.part("*/bias").num_params
+        (101, 201)
+        """
+        chosen = frozenset(chosen_paths(self.params, params_of))
+        leaves, structure = jax.tree.flatten(self.params)
+        paths = ["/".join(name) for name in leaf_names(self.params)]
+        if len(chosen) == len(paths):
+            return self
+
+        def kept(tree: PyTree) -> PyTree:
+            of_path = zip(paths, jax.tree.leaves(tree), strict=True)
+            return structure.unflatten([leaf if path in chosen else None for path, leaf in of_path])
+
+        fixed = {path: leaf for path, leaf in zip(paths, leaves, strict=True) if path not in chosen}
+        params = kept(self.params)
+        names = dict(zip([path for path in paths if path in chosen], leaf_names(params), strict=True))
+        sources = tuple(names.get(path, path) for path in paths)
+        return Network(
+            params,
+            {"fixed": fixed, "state": self.state},
+            *_functions_of_part(self.apply_fn, self.training_fn, structure, sources),
+            origin=None if self.origin is None else kept(self.origin),
+            input_shape=self.input_shape,
+            whole=self,
+        )
+
     @property
     def has_state(self) -> bool:
         """Whether training changes more than the parameters (BatchNorm statistics)."""
+        if self.whole is not None:
+            return self.whole.has_state
         return self.origin is None and bool(jax.tree.leaves(self.state))
 
     @property
@@ -273,7 +326,7 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
     except UserError:
         raise
     except Exception as error:  # whatever a user's code raises
-        raise does_not_run(spec.display_name, input_shape, jnp.dtype("float32"), error) from error
+        raise does_not_run(spec.display_name, f"{input_shape} of type float32", error) from error
     if fx.shape[0] != 2:
         raise UserError(f"{spec.display_name} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
     if outputs is not None and fx.shape[1] != outputs:
@@ -283,10 +336,10 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
         )
 
 
-def does_not_run(name: str, shape: tuple[int, ...], dtype: Any, error: Exception) -> UserError:
+def does_not_run(name: str, inputs: str, error: Exception) -> UserError:
     """The error for a network whose code raised `error` on inputs of that shape (of one sample) and type."""
     return UserError(
-        f"{name} does not run on inputs {shape} of type {dtype} ({last_line(error)}): fix it, or give inputs of the "
+        f"{name} does not run on inputs {inputs} ({last_line(error)}): fix it, or give inputs of the "
         "shape (of one sample) and the type that it is made for, jnp.int32 for tokens"
     )
 
@@ -294,7 +347,7 @@ def does_not_run(name: str, shape: tuple[int, ...], dtype: Any, error: Exception
 def _two_dimensional(fx: Any) -> Any:
     if not isinstance(fx, jax.Array | np.ndarray):
         raise UserError(
-            f"a network must return one array, (n, k) or (n,), not a {type(fx).__name__}: return the outputs alone, "
+            f"a network must return one array, (n, ...), not a {type(fx).__name__}: return the outputs alone, "
             "such as lambda params, x: f(params, x)[0]"
         )
     if not jnp.issubdtype(fx.dtype, jnp.floating):
@@ -302,12 +355,11 @@ def _two_dimensional(fx: Any) -> Any:
         if not jnp.issubdtype(fx.dtype, jnp.complexfloating):
             remedy = "the logits, not the class"
         raise UserError(f"a network must return real floating-point outputs, not {fx.dtype}: return {remedy}")
-    if fx.ndim == 1:
-        return fx[:, None]
-    if fx.ndim != 2:
-        remedy = "fx.reshape(len(fx), -1)" if fx.ndim else "squeeze(-1), not squeeze()"
-        raise UserError(f"a network must map n inputs to (n, k) or (n,) outputs, not to shape {fx.shape}: {remedy}")
-    return fx
+    if not fx.ndim:
+        raise UserError(
+            "a network must map n inputs to (n, ...) outputs, not to one number: squeeze(-1), not squeeze()"
+        )
+    return fx if fx.ndim == 2 else fx.reshape(len(fx), math.prod(fx.shape[1:]))
 
 
 def cached_by_arguments(function: Callable) -> Callable:
@@ -368,6 +420,26 @@ def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
         return _first_order(lambda params, x: apply_fn(params, frozen["state"], x), frozen["origin"], params, x)
 
     return linearized_fn, lambda params, frozen, x: (linearized_fn(params, frozen, x), frozen)
+
+
+@cached_by_arguments
+def _functions_of_part(
+    apply_fn: Callable, training_fn: Callable, structure: Any, sources: tuple[str | tuple[str, ...], ...]
+) -> tuple[Callable, Callable]:
+    """The functions of a part; `sources` has for each leaf its name among the params, or its path among the fixed."""
+
+    def given(params, frozen):
+        by_name = dict(zip(leaf_names(params), jax.tree.leaves(params), strict=True)) | frozen["fixed"]
+        return structure.unflatten([by_name[source] for source in sources])
+
+    def part_fn(params, frozen, x):
+        return apply_fn(given(params, frozen), frozen["state"], x)
+
+    def part_training_fn(params, frozen, x):
+        fx, state = training_fn(given(params, frozen), frozen["state"], x)
+        return fx, {**frozen, "state": state}
+
+    return part_fn, part_training_fn
 
 
 def _check_call_arguments(module: Any) -> None:

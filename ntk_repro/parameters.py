@@ -1,7 +1,9 @@
 """The parameters of a network as real arrays that nothing else can change, and the names in its trees."""
 
+import difflib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +35,80 @@ def leaf_names(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> li
             name = name[:-1]  # of an NNX variable, or of a partitioned parameter
         found[name if name not in found else (*name, str(number))] = None
     return list(found)
+
+
+def layers_of(params: PyTree) -> dict[str, list[int]]:
+    """The numbers of the leaves by layer: by the path of the node that they stand in, or their own at the root."""
+    names = leaf_names(params, _is_complex)
+    found: dict[str, list[int]] = {}
+    number = 0
+    for name, leaf in zip(names, jax.tree.leaves(params, is_leaf=_is_complex), strict=True):
+        numbers = found.setdefault("/".join(name[:-1] or name) or "(root)", [])
+        for _ in jax.tree.leaves(leaf):  # two of a complex parameter
+            numbers.append(number)
+            number += 1
+    return found
+
+
+def chosen_paths(params: PyTree, params_of: Any) -> list[str]:
+    """The paths, joined by "/", of the parameters that are meant.
+
+    Args:
+        params: all parameters.
+        params_of: a path, of one parameter or of all that are below it, in which * stands for anything ("head",
+            "layers/0/kernel", "*/bias"), or a list of such; a function (path, leaf) -> bool; or a tree of booleans with
+            the names of `params`, one of which may stand for all that is below it.
+
+    Raises:
+        UserError: for a path that matches nothing, with those close to it; for a choice that is none of these, or of
+            no parameter.
+    """
+    names = leaf_names(params)
+    paths = ["/".join(name) for name in names]
+    patterns = [params_of] if isinstance(params_of, str) else params_of
+    if isinstance(patterns, list | tuple) and patterns and all(isinstance(one, str) for one in patterns):
+        for pattern in patterns:
+            if not any(_matches(path, pattern) for path in paths):
+                raise _matches_nothing(pattern, names)
+        chosen = [any(_matches(path, pattern) for pattern in patterns) for path in paths]
+    elif callable(params_of) and jax.tree_util.all_leaves([params_of]):  # a module of flags can be called, too
+        leaves = jax.tree.leaves(params)
+        chosen = [bool(params_of(path, leaf)) for path, leaf in zip(paths, leaves, strict=True)]
+    else:
+        chosen = _by_mask(names, params_of)
+    if not any(chosen):
+        raise UserError(f"params_of chooses none of the {len(paths)} parameters: let it choose one at least")
+    return [path for path, one in zip(paths, chosen, strict=True) if one]
+
+
+def _matches(path: str, pattern: str) -> bool:
+    below = pattern.rstrip("/") + "/"
+    return path == pattern or path.startswith(below) or fnmatchcase(path, pattern) or fnmatchcase(path, below + "*")
+
+
+def _matches_nothing(pattern: str, names: Sequence[tuple[str, ...]]) -> UserError:
+    paths = list(dict.fromkeys("/".join(name[:depth]) for name in names for depth in range(1, len(name) + 1)))
+    by_last = [path for path in paths if pattern.split("/")[-1].strip("*") in path.split("/")]
+    close = list(dict.fromkeys([*difflib.get_close_matches(pattern, paths, 3), *by_last]))[:4] or paths[:4]
+    rule = "a path stands for all below it, * for anything (*/bias)"
+    return UserError(f"params_of={pattern!r} matches no parameter; close to it are {', '.join(close)} ({rule})")
+
+
+def _by_mask(names: Sequence[tuple[str, ...]], mask: Any) -> list[bool]:
+    leaves = jax.tree.leaves(mask)
+    if not leaves or not all(isinstance(leaf, bool | np.bool_) for leaf in leaves):
+        raise UserError(
+            "params_of must be a path such as 'head' or '*/bias', a list of paths, a function (path, leaf) -> bool, or "
+            f"a tree of True and False with the names of net.params, not {type(mask).__name__}"
+        )
+    flags = dict(zip(leaf_names(mask), leaves, strict=True))
+    above = [next((name[:i] for i in range(len(name) + 1) if name[:i] in flags), None) for name in names]
+    for name, found in zip(names, above, strict=True):
+        if found is None:
+            raise UserError(f"the mask in params_of lacks {'/'.join(name)}: give it the names of net.params")
+    for extra in flags.keys() - set(above):
+        raise UserError(f"the mask in params_of has {'/'.join(extra)}, no parameter: give it the names of net.params")
+    return [bool(flags[name]) for name in above if name is not None]
 
 
 def check_names(kind: str, expected: PyTree, given: PyTree) -> None:

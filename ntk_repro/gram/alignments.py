@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
@@ -17,6 +17,7 @@ from ntk_repro.gram.memory import available_bytes
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
+from ntk_repro.samples import Samples, take
 
 # Per-sample gradients of one block of samples: at most this many samples and bytes. On a CPU, XLA's float64 gradients
 # of a convolution take, at 512 samples of LeNet, 26 times the memory and 14 times the time that blocks of 16 take.
@@ -27,7 +28,7 @@ _PANEL_ENTRIES = 2e7  # of a kernel that are taken to float64 at a time
 
 def alignment(
     net: Network,
-    x: Shaped[np.ndarray, "n ..."],
+    x: Samples,
     targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"],
     *,
     outputs: str | int = "mean",
@@ -44,7 +45,7 @@ def alignment(
 
     Args:
         net: the network; the gradient is taken at `net.params` with `net.state` frozen.
-        x: n inputs.
+        x: n inputs, one array or a pytree of arrays.
         targets: one target a column; (n,) is one target.
         outputs: of several outputs the mean of their alignments ("mean", that with the mean kernel), or one's number.
         precision: "float32" or "float64".
@@ -68,25 +69,26 @@ def alignment(
         raise UserError(f'precision="{precision}" is for the products of a kernel: take "float32" or "float64"')
     with checked_arguments(net, x, None, outputs, precision) as arguments:
         net, x, _, _, num_outputs = arguments
-        weights = _checked_targets(targets, len(x)).astype("float64" if precision == "float64" else "float32")
+        n = arguments.n1
+        weights = _checked_targets(targets, n).astype("float64" if precision == "float64" else "float32")
         terms = num_outputs if arguments.output is None else 1
         sizes = [leaf.size * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(net.params)]
-        blocks, count = _blocks(len(x), weights.shape[1], terms * sum(sizes), memory)
+        blocks, count = _blocks(n, weights.shape[1], terms * sum(sizes), memory)
         # Samples of weight 0 fill up the last block: nothing is compiled again.
-        padded = np.pad(weights, ((0, blocks.count * blocks.tile - len(x)), (0, 0)))
+        padded = np.pad(weights, ((0, blocks.count * blocks.tile - n), (0, 0)))
         add = _weighted_sums(net.apply_fn, arguments.output)
         norms = []
-        with progress("alignment", -(-weights.shape[1] // count) * len(x), "samples") as advance:
+        with progress("alignment", -(-weights.shape[1] // count) * n, "samples") as advance:
             for part in np.split(padded, range(count, weights.shape[1], count), axis=1):
                 rows = part.shape[1]
                 sums = [jnp.zeros((rows, terms * leaf.size), leaf.dtype) for leaf in jax.tree.leaves(net.params)]
                 for block, of_samples in enumerate(np.split(part, blocks.count)):
                     sums = add(sums, net.params, net.state, blocks.take(x, block), of_samples)
                     jax.block_until_ready(sums[0])
-                    advance(len(x[blocks.samples(block)]))
+                    advance(min(blocks.tile, n - block * blocks.tile))
                 host = map(np.asarray, sums)
                 norms.append(sum(np.einsum("tp,tp->t", leaf, leaf, dtype=np.float64) for leaf in host))
-    alpha = np.concatenate(norms) / (terms * len(x) ** 2)
+    alpha = np.concatenate(norms) / (terms * n**2)
     check_no_overflow(alpha, "the alignment")
     return alpha
 
@@ -147,14 +149,14 @@ def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
     def add(sums, params, state, x, weights):
         def one(x):
             def outputs(params):
-                fx = apply_fn(params, state, x[None])[0]
+                fx = apply_fn(params, state, take(x, None))[0]
                 return fx if output is None else fx[output : output + 1]
 
             return jax.jacrev(outputs)(params)
 
         gradients = jax.tree.leaves(jax.vmap(one)(x))
         return [
-            total + jnp.matmul(weights.T, gradient.reshape(len(x), -1), precision="highest")
+            total + jnp.matmul(weights.T, gradient.reshape(len(weights), -1), precision="highest")
             for total, gradient in zip(sums, gradients, strict=True)
         ]
 

@@ -3,18 +3,20 @@
 import contextlib
 import operator
 from collections.abc import Iterator
-from typing import NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import flax.errors
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
 from ntk_repro.precision import cast, precision_scope
+from ntk_repro.samples import Samples, as_samples, check_same_number, described, named_inputs, number_of, take
 
 
 class KernelArguments(NamedTuple):
@@ -29,8 +31,8 @@ class KernelArguments(NamedTuple):
     """
 
     net: Network
-    x1: np.ndarray
-    x2: np.ndarray | None
+    x1: Samples
+    x2: Samples | None
     outputs: str | int
     num_outputs: int
 
@@ -45,26 +47,38 @@ class KernelArguments(NamedTuple):
         return np.dtype(jnp.result_type(*jax.tree.leaves(self.net.params)))
 
     @property
+    def n1(self) -> int:
+        """Samples along the rows."""
+        return number_of(self.x1)
+
+    @property
     def n2(self) -> int:
         """Samples along the columns."""
-        return len(self.x1 if self.x2 is None else self.x2)
+        return number_of(self.x1 if self.x2 is None else self.x2)
 
 
 @contextlib.contextmanager
 def checked_arguments(
-    net: Network, x1: np.ndarray, x2: np.ndarray | None, outputs: str | int, precision: str
+    net: Network,
+    x1: Samples,
+    x2: Samples | None,
+    outputs: str | int,
+    precision: str,
+    params_of: Any = None,
 ) -> Iterator[KernelArguments]:
-    """Yields the checked arguments, within the scope of the precision.
+    """Yields the checked arguments, within the scope of the precision; the network is the part that is asked for.
 
     Raises:
-        UserError: for unknown names, inputs that are not finite or do not fit each other, and an output beyond k.
+        UserError: for unknown names, inputs that are not finite or do not fit each other, an output beyond k, a choice
+            of parameters that is none, and within a transformation of JAX.
     """
-    if not isinstance(net, Network):
-        remedy = "make one by Network.create(module, seed, x.shape[1:]) or Network.from_apply(apply_fn, params)"
-        raise UserError(f"the first argument must be a Network, not {type(net).__name__}: {remedy}")
-    if not net.num_params:
-        raise UserError("the network has no parameters, so it has no tangent kernel: put what is trained into params")
-    outputs = _checked_outputs(outputs)
+    check_has_kernel(net)
+    # A constant is a tracer where everything is traced, whatever the arguments are.
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((net.params, net.state, x1, x2, jnp.zeros(())))):
+        remedy = "take k = ntk_function(net) outside and call k(params, x1, x2) inside"
+        raise UserError(f"a kernel of measured values cannot be taken inside of jit, vmap or grad: {remedy}")
+    net = net if params_of is None else net.part(params_of)
+    outputs = checked_outputs(outputs)
     with precision_scope(precision) as dtype:
         if precision == "tf32" and jax.default_backend() == "cpu":
             raise UserError('precision="tf32" exists on NVIDIA GPUs only: take "float32", or "bf16" to save memory')
@@ -79,13 +93,34 @@ def checked_arguments(
         if precision == "float64" and fx.dtype != dtype:
             remedy = 'leave its layers\' dtype out, or take precision="float32"'
             raise UserError(f"the network computes in {fx.dtype} whatever its parameters are: {remedy}")
-        num_outputs = fx.shape[1]
-        if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
-            raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
-        yield KernelArguments(net, x1, x2, outputs, num_outputs)
+        check_output_exists(outputs, fx.shape[1])
+        yield KernelArguments(net, x1, x2, outputs, fx.shape[1])
 
 
-def _network_fault(net: Network, x: np.ndarray, precision: str, error: Exception) -> UserError:
+def check_has_kernel(net: Network) -> None:
+    """Refuses what is no network, and one without parameters.
+
+    Raises:
+        UserError: says how to make one.
+    """
+    if not isinstance(net, Network):
+        remedy = "make one by Network.create(module, seed, x.shape[1:]) or Network.from_apply(apply_fn, params)"
+        raise UserError(f"the first argument must be a Network, not {type(net).__name__}: {remedy}")
+    if not net.num_params:
+        raise UserError("the network has no parameters, so it has no tangent kernel: put what is trained into params")
+
+
+def check_output_exists(outputs: str | int, num_outputs: int) -> None:
+    """Refuses the number of an output that the network does not have.
+
+    Raises:
+        UserError: names those it has.
+    """
+    if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
+        raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
+
+
+def _network_fault(net: Network, x: Samples, precision: str, error: Exception) -> UserError:
     if isinstance(error, flax.errors.ModifyScopeVariableError):
         remedy = "call BatchNorm with use_running_average=not train, and give the module a train argument"
         return UserError(f"the network updates its statistics at inference: {remedy}")
@@ -95,19 +130,25 @@ def _network_fault(net: Network, x: np.ndarray, precision: str, error: Exception
     if precision == "float64" and _runs_in_float32(net, x):
         remedy = 'make its recurrent cells with param_dtype=jnp.float64, or take precision="float32"'
         return UserError(f"the network runs in float32 alone ({last_line(error)}): {remedy}")
-    made_for = "" if net.input_shape in (None, x.shape[1:]) else f" (made for {net.input_shape})"
-    return does_not_run(f"the network{made_for}", x.shape[1:], x.dtype, error)
+    fits = net.input_shape is None or (isinstance(x, np.ndarray) and net.input_shape == x.shape[1:])
+    made_for = "" if fits else f" (made for {net.input_shape})"
+    return does_not_run(f"the network{made_for}", described(x), error)
 
 
-def _runs_in_float32(net: Network, x: np.ndarray) -> bool:
+def _runs_in_float32(net: Network, x: Samples) -> bool:
     with contextlib.suppress(Exception):
-        single = cast((net.params, net.state, x[:1]), np.dtype("float32"))
+        single = cast((net.params, net.state, take(x, slice(1))), np.dtype("float32"))
         jax.eval_shape(lambda *arguments: net.apply_fn(*arguments), *single)
         return True
     return False
 
 
-def _checked_outputs(outputs: object) -> str | int:
+def checked_outputs(outputs: object) -> str | int:
+    """The choice of outputs, a number as an int.
+
+    Raises:
+        UserError: for another choice.
+    """
     if isinstance(outputs, str):
         check_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
@@ -117,28 +158,39 @@ def _checked_outputs(outputs: object) -> str | int:
 
 
 def checked_samples(
-    x1: np.ndarray, x2: np.ndarray | None, dtype: np.dtype, integers: bool = True
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Samples (n, ...) in the dtype; integers stay as they are, but for `integers=False`.
+    x1: Samples, x2: Samples | None, dtype: np.dtype, integers: bool = True
+) -> tuple[Samples, Samples | None]:
+    """Samples (n, ...) in the dtype, one array or a pytree of arrays; integers and booleans stay as they are.
+
+    With `integers=False` they are converted too, and the samples must be one array.
 
     Raises:
         UserError: without samples along the first axis, for values that are not finite, and for samples of x1 and x2
             that differ in shape or type; it names the argument.
     """
-    x1 = _checked_samples(np.asarray(x1), "x1", dtype, integers)
-    x2 = None if x2 is None else _checked_samples(np.asarray(x2), "x2", dtype, integers)
-    if x2 is not None and (x1.shape[1:], x1.dtype) != (x2.shape[1:], x2.dtype):
-        one, two = (f"{x.shape[1:]} and type {x.dtype}" for x in (x1, x2))
-        raise UserError(f"one sample of x1 has shape {one}, one of x2 {two}: they must agree")
+
+    def checked(x: Samples, name: str) -> Samples:
+        x = as_samples(x) if integers else np.asarray(x)
+        least = 2 if isinstance(x, np.ndarray) else 1
+        leaves = [_checked_array(leaf, label, dtype, integers, least) for label, leaf in named_inputs(x, name).items()]
+        if not leaves:
+            raise UserError(f"{name} holds no array: give an array of samples (n, ...), or a pytree of such arrays")
+        check_same_number(x, name)
+        return jax.tree.unflatten(jax.tree.structure(x), leaves)
+
+    x1 = checked(x1, "x1")
+    x2 = None if x2 is None else checked(x2, "x2")
+    if x2 is not None and (jax.tree.structure(x1) != jax.tree.structure(x2) or described(x1) != described(x2)):
+        raise UserError(f"one sample of x1 has shape {described(x1)}, one of x2 {described(x2)}: they must agree")
     return x1, x2
 
 
-def _checked_samples(x: np.ndarray, name: str, dtype: np.dtype, integers: bool) -> np.ndarray:
-    if x.ndim < 2 or len(x) == 0:
+def _checked_array(x: np.ndarray, name: str, dtype: np.dtype, integers: bool, least: int) -> np.ndarray:
+    if x.ndim < least or len(x) == 0:
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
     if np.iscomplexobj(x):
         raise UserError(f"{name} is complex: pass real and imaginary parts along an axis and join them in the network")
-    if np.issubdtype(x.dtype, np.integer):
+    if np.issubdtype(x.dtype, np.integer) or x.dtype == bool:
         if dtype == np.float32 and x.dtype.itemsize > 4 and np.abs(x).max() >= 2**31:
             raise UserError(f'{name} has integers beyond 32 bits: take precision="float64", or smaller numbers')
         return x if integers else x.astype(dtype)

@@ -230,16 +230,16 @@ class KeptPanels:
             yield start, panel
 
 
-def mirrored(tile: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+def mirrored(tile: Float[np.ndarray, "... n n"]) -> Float[np.ndarray, "... n n"]:
     """Exactly symmetric: products of rows with themselves differ in rounding between both halves; the upper counts."""
-    return np.triu(tile) + np.triu(tile, 1).T
+    return np.triu(tile) + np.triu(tile, 1).swapaxes(-1, -2)
 
 
 def place_tile(
-    k: Float[np.ndarray, "rows columns"], row: int, column: int, tile: Float[np.ndarray, "r c"], symmetric: bool
+    k: Float[np.ndarray, "... rows columns"], row: int, column: int, tile: Float[np.ndarray, "... r c"], symmetric: bool
 ) -> None:
     """Writes a tile into a kernel from (row, column) on; into a symmetric one its mirror image too."""
-    rows, columns = slice(row, row + len(tile)), slice(column, column + tile.shape[1])
-    k[rows, columns] = tile
+    rows, columns = slice(row, row + tile.shape[-2]), slice(column, column + tile.shape[-1])
+    k[..., rows, columns] = tile
     if symmetric and row != column:
-        k[columns, rows] = tile.T
+        k[..., columns, rows] = tile.swapaxes(-1, -2)

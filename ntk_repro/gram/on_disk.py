@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
@@ -20,6 +19,7 @@ from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.record import environment
+from ntk_repro.samples import Samples, number_of, take
 
 # Samples on which the error of a lower precision is measured.
 _TRIED = 64
@@ -27,7 +27,7 @@ _TRIED = 64
 
 def gram_store(
     net: Network,
-    x: Shaped[np.ndarray, "n ..."],
+    x: Samples,
     folder: Path | str,
     *,
     outputs: str | int = "mean",
@@ -44,7 +44,7 @@ def gram_store(
 
     Args:
         net: the network; the gradient is taken at `net.params`.
-        x: n inputs.
+        x: n inputs, one array or a pytree of arrays.
         folder: where the store lies or will lie.
         outputs: as in `empirical_gram`.
         precision: as in `empirical_gram`; the error of "tf32" and "bf16" is measured on a few samples and recorded in
@@ -63,12 +63,13 @@ def gram_store(
     if not 0 <= index < count:
         raise UserError(f"share {index} of {count} does not exist: they are counted from 0")
     folder = Path(folder)
-    kernel = {"fingerprint": fingerprint(net, x), "method": "structured", "outputs": outputs, "precision": precision}
     with checked_arguments(net, x, None, outputs, precision) as arguments:
+        identified = {"fingerprint": fingerprint(net, x), "method": "structured"}
+        kernel = {**identified, "outputs": outputs, "precision": precision}
         net, x, _, outputs, num_outputs = arguments
         plan = structured_plan(net, x, outputs, num_outputs)
         c, dtype = plan.rows_per_sample, arguments.dtype
-        fx = np.asarray(net(x[:2]), np.float64).tolist()
+        fx = np.asarray(net(take(x, slice(2))), np.float64).tolist()
         writer = f"{index}-of-{count}" if count > 1 else ""
 
         def planned(like: Blocks | None) -> Computation:
@@ -81,7 +82,7 @@ def gram_store(
             needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * dtype.itemsize
             check_disk(f"the Gram matrix of {blocks.n * c:,} rows", needed, folder)
         settings = {"samples": blocks.n, "tile": blocks.tile, "batch": blocks.batch, "fx": fx}
-        size = {"n": len(x) * c, "tile": blocks.tile * c}
+        size = {"n": arguments.n1 * c, "tile": blocks.tile * c}
         with GramStore.open(
             folder, {**(identity or {}), **kernel}, **size, dtype=dtype.name, settings=settings, writer=writer
         ) as store:
@@ -118,7 +119,7 @@ def _check_same_function(store: GramStore, fx: list[list[float]]) -> None:
         raise UserError(f"{store.path} holds {message}: name another folder")
 
 
-def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: set, scratch: Path) -> None:
+def _compute(computation: Computation, store: GramStore, x: Samples, wanted: set, scratch: Path) -> None:
     if not store.done:
         # What a killed process left; this writer's lock is ours. A store that is repaired is not locked.
         shutil.rmtree(scratch, ignore_errors=True)
@@ -131,21 +132,22 @@ def _compute(computation: Computation, store: GramStore, x: np.ndarray, wanted: 
             scratch.rmdir()
 
 
-def _facts(computation: Computation, x: np.ndarray) -> dict[str, Any]:
+def _facts(computation: Computation, x: Samples) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "environment": environment(),
         "layers": {layer.name: form for layer, form in computation.plan.formed},
     }
     if computation.precision in ("tf32", "bf16"):
-        facts["precision_error"] = _precision_error(computation, x[:_TRIED])
+        facts["precision_error"] = _precision_error(computation, take(x, slice(_TRIED)))
     return facts
 
 
-def _precision_error(computation: Computation, x: np.ndarray) -> float:
+def _precision_error(computation: Computation, x: Samples) -> float:
     """Largest error of an entry between the first samples, relative to the largest entry."""
     rows = computation.schedule.rows
-    x = x[: rows.tile]
-    blocks = Blocks(len(x), -(-len(x) // rows.batch) * rows.batch, rows.batch)
+    x = take(x, slice(rows.tile))
+    n = number_of(x)
+    blocks = Blocks(n, -(-n // rows.batch) * rows.batch, rows.batch)
     tiles = []
     for precision in (computation.precision, "float32"):
         tried = dataclasses.replace(computation, precision=precision)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ntk_repro.precision import cast, float64_scope
+from ntk_repro.samples import Samples, shape_of_one
 
 PyTree = Any
 
@@ -31,15 +32,11 @@ def moved_off(params: PyTree, share: float) -> PyTree:
     return jax.tree.map(moved, params)
 
 
-def evaluated(
-    function: Callable[[PyTree, PyTree, Any], PyTree], params: PyTree, state: PyTree, x: np.ndarray
-) -> PyTree:
+def evaluated(function: Callable[[PyTree, PyTree, Any], PyTree], params: PyTree, state: PyTree, x: Samples) -> PyTree:
     """function(params, state, x) on the host, computed in float64 where the network can."""
     try:
         with float64_scope():
-            inputs = x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x
-            exact_params, exact_state = cast((params, state), np.dtype(np.float64))
-            return jax.device_get(function(exact_params, exact_state, inputs))
+            return jax.device_get(function(*cast((params, state, x), np.dtype(np.float64))))
     except Exception:  # whatever insists on float32: Flax's recurrent cells begin with a float32 state
         return jax.device_get(function(params, state, x))
 
@@ -59,11 +56,11 @@ def _computed(jaxpr: Any) -> Iterator[Any]:
                 yield from _computed(inner)
 
 
-def signature(net: Any, x: np.ndarray) -> tuple:
+def signature(net: Any, x: Samples) -> tuple:
     """A cache key: function, tree structure, shapes and dtypes."""
-    leaves, structure = jax.tree.flatten((net.params, net.state))
+    leaves, structure = jax.tree.flatten((net.params, net.state, shape_of_one(x)))
     described = tuple((np.shape(leaf), str(getattr(leaf, "dtype", type(leaf)))) for leaf in leaves)
-    return net.apply_fn, structure, described, x.shape[1:], x.dtype
+    return net.apply_fn, structure, described
 
 
 class RecentlyUsed(dict):

@@ -15,12 +15,13 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.probing import LIGHT, RecentlyUsed, evaluated, moved_off, signature, tolerance
 from ntk_repro.network import Network
 from ntk_repro.parameters import detached
+from ntk_repro.samples import Samples, number_of, shape_of_one, take
 
 _NOISE = 1e-3  # of the size of each parameter: little enough to stay where iterations converge
 _MOST_SEARCHED = 64  # samples that are searched for some that differ
 
 
-def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
+def outputs_of_one_sample(net: Network, x: Samples) -> jax.ShapeDtypeStruct:
     """The shape (1, k) and dtype of a network's outputs, after a check that each depends on its own sample alone.
 
     The network is traced on one sample at each call. The first time its outputs on three samples together are compared
@@ -35,10 +36,10 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
     Raises:
         UserError: outputs that depend on other samples, on random numbers or on values outside of the network.
     """
-    traced = _Traced.of(net, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype))
+    traced = _Traced.of(net, shape_of_one(x, 1))
     (outputs,) = traced.closed.out_avals
     if outputs.shape[0] != 1 or not outputs.shape[1]:
-        remedy = "map n samples to (n, k) or (n,) outputs, also for n = 1 (squeeze(-1), not squeeze())"
+        remedy = "map n samples to (n, ...) outputs, also for n = 1 (squeeze(-1), not squeeze())"
         raise UserError(f"for 1 sample the network returns outputs of shape {outputs.shape}: {remedy}")
     if jnp.issubdtype(outputs.dtype, jnp.float64) and re.search("random_bits|threefry", traced.text):
         remedy = 'pass them among params, or take precision="float32"'
@@ -49,7 +50,7 @@ def outputs_of_one_sample(net: Network, x: np.ndarray) -> jax.ShapeDtypeStruct:
         samples = _three_samples(x)
         if before is not None:
             for params in (moved_off(net.params, _NOISE), net.params):
-                once, again = (f(params, net.state, samples[:1]) for f in (before, traced))
+                once, again = (f(params, net.state, take(samples, slice(1))) for f in (before, traced))
                 _refuse_other_answers(once, again, tolerance(traced.closed))
         _check_alone_as_together(net, samples)
     _seen[key] = traced
@@ -64,7 +65,7 @@ class _Traced:
     text: str
 
     @classmethod
-    def of(cls, net: Network, x: jax.ShapeDtypeStruct) -> "_Traced":
+    def of(cls, net: Network, x: Samples) -> "_Traced":
         # A new function each time: JAX does not trace the same one again.
         closed = jax.make_jaxpr(lambda *arguments: net.apply_fn(*arguments))(net.params, net.state, x)
         text = re.sub(r"0x[0-9a-f]+", "", str(closed))  # without addresses of functions
@@ -75,7 +76,7 @@ class _Traced:
         constants = zip(self.closed.consts, other.closed.consts, strict=False)
         return self.text == other.text and all(a is b or np.array_equal(a, b) for a, b in constants)
 
-    def __call__(self, params: Any, state: Any, x: np.ndarray) -> np.ndarray:
+    def __call__(self, params: Any, state: Any, x: Samples) -> np.ndarray:
         run = jax.jit(jaxpr_as_fun(self.closed), compiler_options=LIGHT)
         return np.asarray(run(*jax.tree.leaves((params, state, x)))[0])
 
@@ -83,11 +84,11 @@ class _Traced:
 _seen = RecentlyUsed()
 
 
-def _check_alone_as_together(net: Network, x: np.ndarray) -> None:
+def _check_alone_as_together(net: Network, x: Samples) -> None:
     for params in (moved_off(net.params, _NOISE), net.params):
         together, alone, limit = evaluated(_together_and_alone(net.apply_fn), params, net.state, x)
         if together.shape != alone.shape:
-            shape = f"on {len(x)} samples together the network's outputs have shape {together.shape}"
+            shape = f"on {number_of(x)} samples together the network's outputs have shape {together.shape}"
             raise UserError(f"{shape}, not {alone.shape}: return one row of outputs for each sample")
         where = _difference(together, alone, limit)
         if where is not None:
@@ -126,11 +127,11 @@ def _difference(
     return int(row), int(output)
 
 
-def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, np.ndarray], tuple[Any, Any, float]]:
+def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, Samples], tuple[Any, Any, float]]:
     """Outputs of all samples in one batch and of each alone, and how exact they are."""
 
     def both(params, state, x):
-        return apply_fn(params, state, x), jax.vmap(lambda one: apply_fn(params, state, one[None])[0])(x)
+        return apply_fn(params, state, x), jax.vmap(lambda one: apply_fn(params, state, take(one, None))[0])(x)
 
     def run(params, state, x):
         traced = jax.jit(both, compiler_options=LIGHT).trace(params, state, x)
@@ -139,13 +140,23 @@ def _together_and_alone(apply_fn: Callable) -> Callable[[Any, Any, np.ndarray], 
     return run
 
 
-def _three_samples(x: np.ndarray) -> np.ndarray:
+def _three_samples(x: Samples) -> Samples:
     """The first samples that differ, filled up with changed ones: equal samples would hide that a batch is centred."""
-    found = [x[0]]
-    for other in x[1:_MOST_SEARCHED]:
-        if len(found) < 3 and not any(np.array_equal(other, one) for one in found):
-            found.append(other)
+
+    def same(one: Samples, other: Samples) -> bool:
+        return all(jax.tree.leaves(jax.tree.map(np.array_equal, one, other)))
+
+    def halved(a: np.ndarray) -> np.ndarray:
+        return a / 2 if np.issubdtype(a.dtype, np.floating) else a if a.dtype == bool else a // 2
+
+    found = [take(x, 0)]
+    for row in range(1, min(number_of(x), _MOST_SEARCHED)):
+        if len(found) < 3 and not any(same(take(x, row), one) for one in found):
+            found.append(take(x, row))
     while len(found) < 3:
-        halved = found[-1] // 2 if np.issubdtype(x.dtype, np.integer) else found[-1] / 2
-        found.append((halved if not np.array_equal(halved, found[-1]) else found[-1] + 1).astype(x.dtype))
-    return np.stack(found)
+        last = found[-1]
+        changed = jax.tree.map(halved, last)
+        if same(changed, last):
+            changed = jax.tree.map(lambda a: a ^ True if a.dtype == bool else a + 1, last)
+        found.append(jax.tree.map(lambda a, like: np.asarray(a, like.dtype), changed, last))
+    return jax.tree.map(lambda *rows: np.stack(rows), *found)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.progress import progress
@@ -47,6 +48,8 @@ def neural_tangents_gram(arguments: KernelArguments) -> Float[np.ndarray, "rows 
     from ntk_repro._neural_tangents import nt
 
     net, x1, x2, outputs, num_outputs = arguments
+    if not isinstance(x1, np.ndarray):
+        raise UserError('method="neural_tangents" takes one array of inputs: take method="structured" for several')
     kernel = neural_tangents_kernel_fn(net.apply_fn, outputs)
     blocks, n2 = Blocks(len(x1), _BATCH, _BATCH), arguments.n2
     # One call a row of blocks, so that progress can be shown; nt.batch walks the blocks of the row.

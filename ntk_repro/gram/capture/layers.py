@@ -13,8 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array
 
 from ntk_repro.gram.capture.layer import Capture, Layer, Path
 from ntk_repro.gram.capture.product import Product
@@ -22,21 +20,23 @@ from ntk_repro.gram.capture.weights import weights_of
 from ntk_repro.network import Network
 from ntk_repro.parameters import leaf_names
 from ntk_repro.program import Program
+from ntk_repro.samples import Samples, shape_of_one, take
 
 PyTree = Any
 
 
-def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
+def find_layers(net: Network, x: Samples) -> tuple[Layer, ...]:
     """The layers of a network that `capture_fn` captures, in the order of their first use.
 
     Args:
         net: the network, of any kind.
-        x: a batch of inputs, (n, ...); only its shape and dtype matter.
+        x: a batch of inputs; only their shapes and dtypes matter.
     """
-    one = jax.ShapeDtypeStruct(x.shape[1:], x.dtype)
+    one = shape_of_one(x)
     names = leaf_names(net.params)
     layers = []
-    for kernel, (products, bias) in weights_of(_program(net.apply_fn, net.params, net.state, one), len(names)).items():
+    program = _program(net.apply_fn, net.params, net.state, one)
+    for kernel, (products, bias) in weights_of(program, len(names), len(jax.tree.leaves(one))).items():
         path = names[kernel][:-1] if names[kernel][-1:] == ("kernel",) else names[kernel]
         inputs, outputs = tuple(p.as_input.shape for p in products), tuple(p.as_output.source for p in products)
         layers.append(Layer(path, inputs, outputs, kernel, bias, products[0].matrix, products[0].kind))
@@ -46,7 +46,7 @@ def find_layers(net: Network, x: Array | np.ndarray) -> tuple[Layer, ...]:
 @functools.lru_cache(maxsize=16)
 def capture_fn(
     apply_fn: Callable, layers: tuple[Layer, ...], output: int | None
-) -> Callable[[PyTree, PyTree, Array], Capture]:
+) -> Callable[[PyTree, PyTree, Samples], Capture]:
     """The jitted pass over a batch: (params, state, x (n, ...)) -> Capture.
 
     It raises TypeError for a network that computes otherwise in this floating-point type than in that of its layers.
@@ -61,17 +61,17 @@ def capture_fn(
 
 
 def _captured(
-    apply_fn: Callable, layers: tuple[Layer, ...], output: int | None, params: PyTree, state: PyTree, x: Array
+    apply_fn: Callable, layers: tuple[Layer, ...], output: int | None, params: PyTree, state: PyTree, x: Samples
 ) -> Capture:
     """The capture of one sample, without its axis n."""
     program = _program(apply_fn, params, state, x)
     leaves = jax.tree.leaves(params)
-    weights = weights_of(program, len(leaves))
+    weights = weights_of(program, len(leaves), len(jax.tree.leaves(x)))
     products: dict[Path, list[Product]] = {}
     captured: set[int | None] = set()
     for layer in layers:
         found, bias = weights.get(layer.kernel, ([], None))
-        if tuple(p.as_input.shape for p in found) != layer.inputs or bias != layer.bias:
+        if tuple(p.as_input.shape for p in found) != layer.inputs or layer.bias not in (None, bias):
             raise TypeError(f"the layer at {layer.name} is computed in another way in this dtype")
         products[layer.path] = found
         captured |= {layer.kernel, layer.bias}
@@ -91,7 +91,7 @@ def _captured(
             for product, zero in zip(products[layer.path], zeros[layer.path], strict=True)
         }
         arguments = [others.get(number, leaf) for number, leaf in enumerate(leaves)]
-        fx = program.run([*arguments, *jax.tree.leaves(state), x], changes)[0][0]
+        fx = program.run([*arguments, *jax.tree.leaves(state), *jax.tree.leaves(x)], changes)[0][0]
         return fx if output is None else fx[output, None], inputs
 
     dtype = jnp.result_type(*leaves)
@@ -106,4 +106,4 @@ def _captured(
 
 
 def _program(apply_fn: Callable, params: PyTree, state: PyTree, x: Any) -> Program:
-    return Program.of(lambda params, state, x: apply_fn(params, state, x[None]), params, state, x)
+    return Program.of(lambda params, state, x: apply_fn(params, state, take(x, None)), params, state, x)

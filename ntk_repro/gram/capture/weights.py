@@ -31,16 +31,17 @@ class _Addition:
     seen: SeenParameter
 
 
-def weights_of(program: Program, num_leaves: int) -> dict[int, tuple[list[Product], int | None]]:
+def weights_of(program: Program, num_leaves: int, num_inputs: int = 1) -> dict[int, tuple[list[Product], int | None]]:
     """The parameters that are kernels: by their numbers their uses, in order, and the number of the bias, if any.
 
     Args:
         program: of a function of the parameters and, last, of one sample.
         num_leaves: how many of the program's inputs, from the first, are parameters.
+        num_inputs: how many, to the last, are the sample.
     """
     kernels: dict[int, list[Product]] = {}
     additions: dict[int, list[_Addition]] = {}
-    for leaf, uses in _uses(program, num_leaves).items():
+    for leaf, uses in _uses(program, num_leaves, num_inputs).items():
         products = [use for use in uses if isinstance(use, Product)]
         added = [use for use in uses if isinstance(use, _Addition)]
         if len(added) == len(uses):
@@ -59,11 +60,11 @@ def weights_of(program: Program, num_leaves: int) -> dict[int, tuple[list[Produc
     return {kernel: (products, biases.get(kernel)) for kernel, products in kernels.items()}
 
 
-def _uses(program: Program, num_leaves: int) -> dict[int, list[Product | _Addition | None]]:
+def _uses(program: Program, num_leaves: int, num_inputs: int) -> dict[int, list[Product | _Addition | None]]:
     """By leaf all its uses, None for one of another kind; leaves in the order of their first use."""
     leaves = enumerate(program.inputs[:num_leaves])
     seen = {number: SeenParameter(leaf, View.of(program.shape(number))) for leaf, number in leaves}
-    per_sample = {program.inputs[-1]}
+    per_sample = set(program.inputs[-num_inputs:])
     uses = collections.defaultdict(list)
     for step in program.steps:
         if not per_sample.isdisjoint(step.inputs):

@@ -11,11 +11,12 @@ import numpy as np
 from ntk_repro.gram.capture import Layer, capture_fn
 from ntk_repro.gram.probing import LIGHT, evaluated, moved_off
 from ntk_repro.network import Network
+from ntk_repro.samples import Samples, number_of, take
 
 _TOLERANCE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 
 
-def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: np.ndarray) -> tuple[Layer, ...]:
+def agreeing_layers(net: Network, layers: tuple[Layer, ...], x: Samples) -> tuple[Layer, ...]:
     """The layers whose captured gradients are those of autodiff; all others go by autodiff.
 
     A layer fails, with a warning, where its gradient is another one. One without any gradient proves nothing and is
@@ -54,14 +55,16 @@ def _probe_fn(apply_fn: Callable, layers: tuple[Layer, ...]) -> Callable:
     def probe(params, state, x):
         captured = capture_fn(combined, layers, 0)(params, state, x)
         by_capture = [layer.gradient(captured.inputs[layer.path], captured.cotangents[layer.path]) for layer in layers]
-        per_sample = jax.vmap(jax.grad(lambda p, x: combined(p, state, x[None])[0, 0]), in_axes=(None, 0))(params, x)
+        per_sample = jax.vmap(jax.grad(lambda p, x: combined(p, state, take(x, None))[0, 0]), in_axes=(None, 0))(
+            params, x
+        )
         leaves = jax.tree.leaves(per_sample)
         by_autodiff = []
         for layer in layers:
             parts = [jax.vmap(layer.matrix)(leaves[layer.kernel])]
             if layer.bias is not None:
                 parts.append(leaves[layer.bias])
-            by_autodiff.append(jnp.concatenate([part.reshape(len(x), 1, -1) for part in parts], axis=-1))
+            by_autodiff.append(jnp.concatenate([part.reshape(number_of(x), 1, -1) for part in parts], axis=-1))
         return by_capture, by_autodiff
 
     return jax.jit(probe, compiler_options=LIGHT)

@@ -98,6 +98,26 @@ class Plan:
         return rows**2 * width + squared * layer.positions**2 * layer.d_out
 
 
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What the parameters of one layer add to a kernel, of the features of the whole.
+
+    Attributes:
+        name: path of the layer in the parameters.
+        plan: of these parameters alone.
+        columns: where their gradients stand among `Capture.others`, as (start, stop).
+    """
+
+    name: str
+    plan: Plan
+    columns: tuple[tuple[int, int], ...]
+
+    def of(self, capture: Capture) -> Capture:
+        """The capture, with the gradients of these parameters alone."""
+        columns = [capture.others[..., start:stop] for start, stop in self.columns]
+        return dataclasses.replace(capture, others=jnp.concatenate([capture.others[..., :0], *columns], axis=-1))
+
+
 def plan_for(layers: Sequence[Layer], num_cotangents: int, blocks: bool, p_others: int) -> Plan:
     """The plan in which every layer has its cheapest form."""
     plan = Plan(tuple(layers), (), num_cotangents, blocks, p_others)

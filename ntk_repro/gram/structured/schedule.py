@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import jax
-import numpy as np
-from jaxtyping import Shaped
 
 from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
+from ntk_repro.samples import Samples, filled_up, take
 
 # Half-made features of so few samples stay in the CPU's cache, which makes them about 4 times faster than large ones;
 # fewer would waste more than the cache gives. One number for all networks and all n: the pass compiles once.
@@ -68,10 +67,9 @@ class Blocks:
         """The samples of a block, fewer than `tile` in the last."""
         return slice(block * self.tile, min((block + 1) * self.tile, self.n))
 
-    def take(self, x: Shaped[np.ndarray, "n ..."], block: int) -> Shaped[np.ndarray, "tile ..."]:
-        """A block of x, the last one filled up with its last sample: one compiled function serves all blocks."""
-        rows = x[self.samples(block)]
-        return np.concatenate([rows, np.repeat(rows[-1:], self.tile - len(rows), axis=0)])
+    def take(self, x: Samples, block: int) -> Samples:
+        """A block of x, the last one filled up with its last sample."""
+        return filled_up(take(x, self.samples(block)), self.tile)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""The samples that a network takes: one array (n, ...), or a pytree of arrays that share their first axis.
+
+A list is one array, as NumPy reads it; dictionaries, tuples and other pytrees are several inputs of each sample.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ntk_repro.errors import UserError
+
+Samples = PyTree[Any]
+
+
+def as_samples(x: Samples) -> Samples:
+    """The same with NumPy arrays as leaves."""
+    return jax.tree.map(np.asarray, x, is_leaf=lambda node: isinstance(node, list))
+
+
+def number_of(x: Samples) -> int:
+    """n."""
+    return len(jax.tree.leaves(x)[0])
+
+
+def check_same_number(x: Samples, name: str) -> None:
+    """Refuses inputs of different numbers of samples.
+
+    Raises:
+        UserError: names two of them.
+    """
+    leaves = named_inputs(x, name)
+    for label, leaf in leaves.items():
+        first, one = next(iter(leaves.items()))
+        if len(leaf) != len(one):
+            raise UserError(f"{first} has {len(one)} samples and {label} {len(leaf)}: give one row of each a sample")
+
+
+def named_inputs(x: Samples, name: str) -> dict[str, Any]:
+    """The arrays of x by what to call them, x being called `name`."""
+    return {f"{name}{jax.tree_util.keystr(path)}": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
+
+
+def take(x: Samples, rows: Any) -> Samples:
+    """Some samples, by an index or a slice of the first axis."""
+    return jax.tree.map(lambda a: a[rows], x)
+
+
+def filled_up(x: Samples, n: int) -> Samples:
+    """x followed by its last sample until there are n: one compiled function serves all blocks of samples."""
+    return jax.tree.map(lambda a: np.concatenate([a, np.repeat(a[-1:], n - len(a), axis=0)]), x)
+
+
+def shape_of_one(x: Samples, *axes: int) -> Samples:
+    """The shapes and types of one sample, with these axes before its own."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((*axes, *a.shape[1:]), a.dtype), x)
+
+
+def described(x: Samples) -> str:
+    """The shape and the type of one sample, for messages.
+
+    >>> described(np.ones((5, 3), np.float32))
+    '(3,) of type float32'
+    """
+    one = {name: f"{leaf.shape[1:]} of type {leaf.dtype}" for name, leaf in named_inputs(x, "").items()}
+    return ", ".join(f"{name} {text}".strip() for name, text in one.items())
