@@ -356,9 +356,7 @@ def _two_dimensional(fx: Any) -> Any:
             remedy = "the logits, not the class"
         raise UserError(f"a network must return real floating-point outputs, not {fx.dtype}: return {remedy}")
     if not fx.ndim:
-        raise UserError(
-            "a network must map n inputs to (n, ...) outputs, not to one number: squeeze(-1), not squeeze()"
-        )
+        raise UserError("a network must map n inputs to (n, ...) outputs, not to shape (): squeeze(-1), not squeeze()")
     return fx if fx.ndim == 2 else fx.reshape(len(fx), math.prod(fx.shape[1:]))
 
 

@@ -226,7 +226,6 @@ VARIABLES: Any = {"params": {"w": jnp.ones((2, 1))}, "batch_stats": {"mean": jnp
         (lambda: Network.create(NNXNet(nnx.Rngs(0)), 0, X.shape[1:]), "carries its own parameters"),
         (lambda: Network.create(lambda x: x, 0, (3,)), "from_apply"),
         (lambda: lenet()(X[:0]), "no rows"),
-        (lambda: Network.create(nn.Dense(1), 0, X.shape[1:])(X), r"not to shape \(7, 5, 4, 1\)"),
         (lambda: Network.create(NeedsMask(), 0, (2,)), "Mask.__call__ needs mask besides its inputs: give it a"),
         (lambda: Network.create(nn.Embed(5, 2), 0, (3,)), r"Embed does not run .* jnp\.int32 for tokens"),
         (lambda: Network.create(nn.Dense(1).bind({}), 0, (3,)), "is bound to parameters"),
