@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ntk_repro.gram.alignments import alignment, alignment_from_gram, kernel_cosine_distance
     from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, eigenfunction_labels
     from ntk_repro.gram.empirical import METHODS, empirical_gram
+    from ntk_repro.gram.function import ntk_function
     from ntk_repro.gram.infinite_width import (
         AnalyticKernel,
         MonteCarloKernels,
@@ -69,6 +70,7 @@ __all__ = [
     "kernel_cosine_distance",
     "kernel_solve",
     "monte_carlo_kernels",
+    "ntk_function",
     "nystrom_eigenpairs",
     "nystrom_extension",
     "nystrom_residuals",

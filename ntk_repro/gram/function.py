@@ -59,16 +59,18 @@ def ntk_function(
         raise UserError("ntk_function takes a network made outside of jit, vmap and grad: pass its parameters to k")
     chosen = None if params_of is None else chosen_paths(net.params, params_of)
 
-    def part(params: PyTree) -> Network:
-        at = net.replace(params=params)
-        return at if chosen is None else at.part(chosen)
+    def part(whole: Network) -> Network:
+        return whole if chosen is None else whole.part(chosen)
 
     def k(params: PyTree, x1: Samples, x2: Samples | None = None) -> Float[Array, "rows columns"]:
-        at = part(params)
-        num_outputs = _checked_outputs_of(at, x1, x2, outputs)
+        whole = net.replace(params=params)
         # How the weights are used is found out on numbers, not on tracers: on those of the network.
         with jax.ensure_compile_time_eval():
-            plan = structured_plan(part(_values_like(params, net.params)), _probe(x1), outputs, num_outputs)
+            known = net.replace(params=_values_like(whole.params, net.params))
+        at = part(whole)
+        num_outputs = _checked_outputs_of(at, x1, x2, outputs)
+        with jax.ensure_compile_time_eval():
+            plan = structured_plan(part(known), _probe(x1), outputs, num_outputs)
         capture = capture_fn(at.apply_fn, plan.layers, outputs if isinstance(outputs, int) else None)
 
         def features(x: Samples) -> Features:
@@ -89,9 +91,8 @@ def _checked_outputs_of(net: Network, x1: Samples, x2: Samples | None, outputs: 
         leaves = named_inputs(x, name)
         if not leaves or any(not np.ndim(leaf) for leaf in leaves.values()):
             raise UserError(f"{name} must hold samples along its first axis, (n, ...)")
-    for name, a, b in [] if x2 is None else [("x1 and x2", shape_of_one(x1), shape_of_one(x2))]:
-        if a != b:
-            raise UserError(f"{name} hold samples of shapes {described(x1)} and {described(x2)}: they must agree")
+    if x2 is not None and shape_of_one(x1) != shape_of_one(x2):
+        raise UserError(f"x1 and x2 hold samples of shapes {described(x1)} and {described(x2)}: they must agree")
     try:
         fx = jax.eval_shape(net.apply_fn, net.params, net.state, shape_of_one(x1, 1))
     except UserError:
