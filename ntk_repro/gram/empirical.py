@@ -82,6 +82,7 @@ def empirical_gram(
             rows = arguments.num_outputs if outputs == "full" else 1
             parts = len(layers_of(arguments.net.params)) if layerwise else 1
             check_result_fits(arguments.n1, arguments.n2, rows, parts * (8 if precision == "float64" else 4))
+        found: Any
         if method == "structured":
             found = _by_structure(arguments, precision, layerwise, diagonal)
         else:

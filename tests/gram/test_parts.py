@@ -76,7 +76,7 @@ def test_the_kernels_of_a_partition_add_up(cells):
         for cell, choice in enumerate(choices)
         if cell in cells
     ]
-    assert relative_error(sum(parts), oracle(PATHS)) < 1e-12
+    assert relative_error(np.sum(parts, axis=0), oracle(PATHS)) < 1e-12
 
 
 def test_all_ways_to_choose_agree_whatever_the_container():
@@ -170,7 +170,7 @@ def test_layers_add_up_to_the_kernel(outputs):
         for number, k in enumerate(found.values()):
             assert relative_error(k, oracle(PATHS[2 * number : 2 * number + 2], outputs)) < limit
             assert np.array_equal(k, k.T)
-        assert relative_error(sum(found.values()), oracle(PATHS, outputs)) < limit
+        assert relative_error(np.sum([*found.values()], axis=0), oracle(PATHS, outputs)) < limit
 
 
 @pytest.mark.slow
@@ -210,7 +210,7 @@ def test_the_diagonal_is_that_of_the_kernel(outputs, method):
         assert relative_error(found, exact) < limit
         layers = empirical_gram(NET, X, layerwise=True, params_of=["Dense_0", "Dense_1"], **kw)
         exact = np.diag(oracle(PATHS[:4], outputs)).reshape(exact.shape)
-        assert relative_error(sum(layers.values()), exact) < limit
+        assert relative_error(np.sum([*layers.values()], axis=0), exact) < limit
 
 
 @pytest.mark.parametrize("name", by_speed(["lenet", "conv_circular", "shared_conv", "tokens", "own_parameters"]))
