@@ -7,11 +7,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import PyTree
 
 from ntk_repro.errors import UserError
 
-Samples = PyTree[Any]
+Samples = Any
 
 
 def as_samples(x: Samples) -> Samples:
