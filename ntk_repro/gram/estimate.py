@@ -77,7 +77,7 @@ def estimate(
     per_pass = _seconds(lambda: computation.features(x, one_pass, 0))
     block = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * (blocks.tile // blocks.batch)), made)
     per_tile = _seconds(lambda: computation.tile(block, block))
-    itemsize = made.gradients[0].dtype.itemsize
+    itemsize = jax.tree.leaves(made)[0].dtype.itemsize
     result = max(itemsize, 4)  # sums of bfloat16 are float32
     tile_bytes = (blocks.tile * c) ** 2 * result
     block_bytes = blocks.tile * plan.floats_per_sample * itemsize

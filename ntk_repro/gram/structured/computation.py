@@ -19,7 +19,7 @@ from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.probing import RecentlyUsed, signature
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
-from ntk_repro.gram.structured.features import Features, Plan, Share, features_of, plan_for
+from ntk_repro.gram.structured.features import BlockFeatures, Features, Plan, Share, features_of, plan_for
 from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.gram.structured.schedule import Blocks, Schedule, Tile
 from ntk_repro.network import Network
@@ -136,19 +136,23 @@ def structured_diagonal(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _diagonal(plan: Plan, shares: tuple[Share, ...], features: Any) -> Float[Array, "n L c"]:
+def _diagonal(plan: Plan, shares: tuple[Share, ...], features: BlockFeatures) -> Float[Array, "n L c"]:
     """The products of each sample's features with themselves, for each share (or all)."""
 
-    def one(features: Any) -> Array:
+    def one(features: BlockFeatures) -> Array:
         return jnp.stack([jnp.diagonal(k) for k in _tiles(plan, shares, features, features)])
 
     return jax.vmap(one)(jax.tree.map(lambda part: part[:, None], features))
 
 
-def _tiles(plan: Plan, shares: tuple[Share, ...], one: Any, two: Any) -> list[Float[Array, "rows columns"]]:
+def _tiles(
+    plan: Plan, shares: tuple[Share, ...], one: BlockFeatures, two: BlockFeatures
+) -> list[Float[Array, "rows columns"]]:
     """The kernel between two blocks, or that of each share."""
-    if not shares:
+    if isinstance(one, Features) and isinstance(two, Features):
         return [kernel_tile(plan, one, two)]
+    assert isinstance(one, list)
+    assert isinstance(two, list)
     return [kernel_tile(share.plan, a, b) for share, a, b in zip(shares, one, two, strict=True)]
 
 
@@ -194,7 +198,7 @@ class Computation:
     def _features_fn(self) -> Callable[..., Any]:
         return _features_fn(self.net.apply_fn, self.plan, self.shares, self.output, self.precision == "bf16")
 
-    def features(self, x: Samples, blocks: Blocks, index: int) -> Features:
+    def features(self, x: Samples, blocks: Blocks, index: int) -> BlockFeatures:
         """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
         rows, fn = blocks.take(x, index), self._features_fn
         split, replicated = _shardings(blocks.batch)
@@ -222,7 +226,7 @@ class Computation:
         counted: Any = fn.lower(self.net.params, self.net.state, batch).cost_analysis()
         return float((counted[0] if isinstance(counted, list) else counted)["flops"])
 
-    def tile(self, one: Features, two: Features) -> Array:
+    def tile(self, one: BlockFeatures, two: BlockFeatures) -> Array:
         """The kernel between two blocks: rows shared out among the devices, columns known to all of them.
 
         With shares those of all, (L, rows, columns).
@@ -268,7 +272,7 @@ class Computation:
             block_source(make, schedule, wanted, scratch, reserved) as row_block,
         ):
 
-            def column_block(j: int) -> Features:
+            def column_block(j: int) -> BlockFeatures:
                 return row_block(j) if x2 is None else self.features(x2, columns, j)
 
             def hand_over(i: int, j: int, tile: Array) -> None:
@@ -331,6 +335,6 @@ def _features_fn(
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def _filled(block: Features, made: Features, start: Array) -> Features:
+def _filled(block: BlockFeatures, made: BlockFeatures, start: Array) -> BlockFeatures:
     """A block with the features of a pass from row `start` on; the block is donated."""
     return jax.tree.map(lambda room, part: jax.lax.dynamic_update_slice_in_dim(room, part, start, 0), block, made)

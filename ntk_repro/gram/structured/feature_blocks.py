@@ -13,14 +13,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from ntk_repro.gram.structured.features import Features
+from ntk_repro.gram.structured.features import BlockFeatures
 from ntk_repro.gram.structured.schedule import Schedule, Tile
 from ntk_repro.record import write_errors_explained
 
 # How much of the free disk features may take.
 _DISK_SHARE = 0.8
 
-BlockSource = Callable[[int], Features]
+BlockSource = Callable[[int], BlockFeatures]
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ class FeaturesOnDisk:
         self.make, self.folder = make, folder
         self._shapes: Any = None  # of all blocks, with their types and shardings
 
-    def __call__(self, index: int) -> Features:
+    def __call__(self, index: int) -> BlockFeatures:
         """Block `index`, made or read."""
         if self._path(index).exists():
             return self.read(index)
@@ -63,7 +63,7 @@ class FeaturesOnDisk:
         self.write(index, made)
         return made
 
-    def write(self, index: int, block: Features) -> None:
+    def write(self, index: int, block: BlockFeatures) -> None:
         """Saves a block; all blocks have the same shapes."""
         self._shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding), block)
         # Renamed when complete: a block that a full disk cut short does not exist.
@@ -74,7 +74,7 @@ class FeaturesOnDisk:
                     np.ascontiguousarray(leaf).view(np.uint8).tofile(handle)
             partial.rename(self._path(index))
 
-    def read(self, index: int) -> Features:
+    def read(self, index: int) -> BlockFeatures:
         """A block that was written."""
 
         def array(leaf: jax.ShapeDtypeStruct) -> jax.Array:

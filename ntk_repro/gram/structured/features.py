@@ -157,6 +157,9 @@ class Features:
 
 jax.tree_util.register_dataclass(Features, ["gradients", "inputs", "cotangents"], [])
 
+# Of a block of samples: together, or those of each share.
+BlockFeatures = Features | list[Features]
+
 
 def features_of(capture: Capture, plan: Plan) -> Features:
     """The features of a batch; traceable, so that it compiles into one function with the pass itself."""
