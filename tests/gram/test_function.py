@@ -9,6 +9,7 @@ from flax.core import freeze
 
 from ntk_repro.gram import alignment, empirical_gram, gram_store, ntk_function
 from ntk_repro.network import Network
+from ntk_repro.precision import float64_scope
 from tests.gram.cases import CASES, by_speed, relative_error, samples
 from tests.refusals import refused
 
@@ -34,7 +35,7 @@ def test_the_function_is_the_kernel(outputs):
     for x2 in (None, Y):
         exact = empirical_gram(NET, X, x2, outputs=outputs, method="jacobian", precision="float64")
         assert relative_error(k(NET.params, X, x2), exact) < 1e-6
-        with jax.enable_x64(True):
+        with float64_scope():
             params, x, y = jax.tree.map(lambda a: jnp.asarray(a, float), (NET.params, X, x2))
             assert relative_error(k(params, x, y), exact) < 1e-12
 
@@ -44,7 +45,7 @@ def test_every_kind_of_network_and_its_gradient(name):
     """The gradient of the kernel goes through all parameters, with the statistics frozen."""
     net, x = CASES[name].network(), samples(name, 3)
     weights = jnp.asarray(RNG.normal(size=(3, 3)))
-    with jax.enable_x64(True):
+    with float64_scope():
         params, state, x = jax.tree.map(
             lambda a: jnp.asarray(a, float) if jnp.issubdtype(jnp.result_type(a), jnp.floating) else a,
             (net.params, net.state, x),

@@ -14,6 +14,7 @@ from ntk_repro.gram import empirical_gram, gram_store
 from ntk_repro.gram.structured import structured_plan
 from ntk_repro.network import Network
 from ntk_repro.parameters import ComplexParameter, layers_of, leaf_names
+from ntk_repro.precision import float64_scope
 from tests.gram.cases import CASES, by_speed, relative_error, samples
 from tests.refusals import refused
 
@@ -28,7 +29,7 @@ LIMITS = {"float32": 1e-6, "float64": 1e-12}
 def jacobian(name: str = "") -> dict[str, np.ndarray]:
     """By path the derivatives (n, k, ...) of NET's outputs on X, or of a case's on its samples, in float64."""
     net, x = (NET, X) if not name else (CASES[name].network(), samples(name, 5))
-    with jax.enable_x64(True):
+    with float64_scope():
         params, state, x = jax.tree.map(
             lambda a: jnp.asarray(a, np.float64) if jnp.issubdtype(jnp.result_type(a), jnp.floating) else a,
             (net.params, net.state, x),
