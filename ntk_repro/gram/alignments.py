@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_no_overflow, checked_array
-from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.matrices import SymmetricOperator
 from ntk_repro.gram.memory import available_bytes
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
@@ -94,14 +95,15 @@ def alignment(
 
 
 def alignment_from_gram(
-    gram: Float[np.ndarray, "n n"] | SymmetricMatrix, targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"]
+    gram: Float[np.ndarray, "n n"] | SymmetricOperator | LinearOperator,
+    targets: Float[np.ndarray, "n T"] | Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, " T"]:
     """alpha(f) = f^T K f / n^2 of every target, from the kernel on the samples that the targets are given on.
 
     Source: Ortiz-Jimenez et al. 2021, Lemma 1.
 
     Args:
-        gram: the symmetric kernel, an array or a `GramStore`.
+        gram: the symmetric kernel, an array, a `GramStore` or an operator.
         targets: one target a column; (n,) is one target.
 
     Returns:
@@ -110,15 +112,9 @@ def alignment_from_gram(
     Raises:
         UserError: for a matrix that is not square, symmetric and finite, and targets that do not fit or are not finite.
     """
-    matrix = SymmetricMatrix.of(gram)
+    matrix = SymmetricOperator.of(gram)
     f = _checked_targets(targets, matrix.n)
-    total = np.zeros(f.shape[1])
-    for start, panel in matrix.panels():
-        rows, panel = len(panel), panel.astype(np.float64)
-        of_rows, right = f[start : start + rows], f[start + rows :]
-        # What is right of the diagonal block stands for its mirror image too.
-        total += np.einsum("nt,nt->t", of_rows, panel[:, :rows] @ of_rows + 2 * (panel[:, rows:] @ right))
-    return total / matrix.n**2
+    return np.einsum("nt,tn->t", f, matrix.products(np.float64)(f.T)) / matrix.n**2
 
 
 def kernel_cosine_distance(k1: Float[np.ndarray, "n m"], k2: Float[np.ndarray, "n m"]) -> float:

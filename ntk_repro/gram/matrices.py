@@ -1,4 +1,4 @@
-"""Symmetric matrices, checked where they enter: square, symmetric and finite, in memory or in panels on disk."""
+"""Symmetric matrices, checked where they enter: square, symmetric and finite; in memory, on disk or as an operator."""
 
 import abc
 import hashlib
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import DTypeLike
+from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
+_ASYMMETRY = 1e-4  # of mirrored entries, relative to the largest one
 _ROWS = 512  # that are compared with their mirror images at once
 ROWS_MULTIPLIED = 1024  # of an array at once, which is a quarter faster than all of it in one piece
 _PANEL_ENTRIES = 2e7  # of a matrix in memory, in one panel
@@ -50,20 +52,48 @@ class Products:
         return y
 
 
-class SymmetricMatrix(abc.ABC):
-    """A symmetric matrix K of real numbers, wherever its entries lie: `of` wraps an array, `GramStore` is one on disk.
-
-    A subclass hands out the upper triangle by block rows; everything else is written in terms of these.
+class SymmetricOperator(abc.ABC):
+    """A symmetric matrix K of real numbers that can be multiplied; `of` takes whatever stands for one.
 
     Attributes:
         n: rows, and columns.
         dtype: type of the entries, float32 or float64.
-        panel_rows: rows of a panel that is read into memory; 0 if the matrix is in memory.
+        panel_rows: rows of a panel that is read into memory; 0 if no panels are read.
     """
 
     n: int
     dtype: np.dtype
     panel_rows: int = 0
+
+    @abc.abstractmethod
+    def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
+        """The matrix as a function of vectors.
+
+        Args:
+            dtype: type that products are computed in; an operator without entries has its own.
+            kept_bytes: of panels that may be kept in memory.
+        """
+
+    @staticmethod
+    def of(gram: Any, name: str = "the Gram matrix") -> "SymmetricOperator":
+        """The matrix, checked: an operator by the products of two random vectors, all else as `SymmetricMatrix.of`.
+
+        Raises:
+            UserError: it is not square, symmetric and finite, or not of real numbers.
+        """
+        if isinstance(gram, SymmetricOperator):
+            return gram
+        return _OfLinearOperator(gram, name) if isinstance(gram, LinearOperator) else SymmetricMatrix.of(gram, name)
+
+    def __len__(self) -> int:
+        return self.n
+
+
+class SymmetricMatrix(SymmetricOperator):
+    """A symmetric matrix with entries, wherever these lie: `of` wraps an array, `GramStore` is one on disk.
+
+    A subclass hands out the upper triangle by block rows; everything else is written in terms of these.
+    """
 
     @abc.abstractmethod
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
@@ -87,7 +117,7 @@ class SymmetricMatrix(abc.ABC):
             yield row, panel[row - first : stop - first, row - first :]
 
     @staticmethod
-    def of(gram: Any, name: str = "the Gram matrix", asymmetry: float = 1e-4) -> "SymmetricMatrix":
+    def of(gram: Any, name: str = "the Gram matrix", asymmetry: float = _ASYMMETRY) -> "SymmetricMatrix":
         """The matrix, checked: its shape and type, and some entries of an array; `dense` checks all of them.
 
         Args:
@@ -99,6 +129,8 @@ class SymmetricMatrix(abc.ABC):
         Raises:
             UserError: it is not square, symmetric and finite, or not of real numbers.
         """
+        if isinstance(gram, LinearOperator):
+            raise UserError(f"{name} is an operator, which has no entries: pass the matrix, as by empirical_gram")
         return gram if isinstance(gram, SymmetricMatrix) else _InMemory(np.asarray(gram), name, asymmetry)
 
     def dense(self, dtype: DTypeLike | None = None) -> Float[np.ndarray, "n n"]:
@@ -114,12 +146,7 @@ class SymmetricMatrix(abc.ABC):
         return matrix
 
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
-        """The matrix as an operator, each panel serving both triangles.
-
-        Args:
-            dtype: type that products are computed in.
-            kept_bytes: of panels that may be kept in memory.
-        """
+        """See `SymmetricOperator.products`; each panel serves both triangles."""
         panels = KeptPanels(self, kept_bytes)
 
         def times(x: np.ndarray) -> np.ndarray:
@@ -141,9 +168,6 @@ class SymmetricMatrix(abc.ABC):
             matrix[start:stop, start:] = panel
             matrix[stop:, start:stop] = panel[:, len(panel) :].T
         return matrix
-
-    def __len__(self) -> int:
-        return self.n
 
 
 class _InMemory(SymmetricMatrix):
@@ -196,6 +220,26 @@ class _InMemory(SymmetricMatrix):
         check_finite(scale, self._name)
         if np.abs(entries - mirrored).max() > self._asymmetry * scale:
             raise UserError(f"{self._name} is not symmetric; fill both triangles, or pass (K + K.T) / 2")
+
+
+class _OfLinearOperator(SymmetricOperator):
+    """SciPy's operator, of which only products are known."""
+
+    def __init__(self, operator: LinearOperator, name: str):
+        self.dtype = np.dtype(operator.dtype)
+        if operator.shape[0] != operator.shape[1]:
+            raise UserError(f"{name} must be a square operator, not of shape {operator.shape}: leave x2 out")
+        if self.dtype not in (np.float32, np.float64):
+            raise UserError(f"{name} must be an operator of float32 or float64, not of {self.dtype}")
+        self.n, self._operator = operator.shape[0], operator
+        rows = np.random.default_rng(0).standard_normal((2, self.n))
+        images = self.products(self.dtype)(rows)
+        one, two = rows[0] @ images[1], rows[1] @ images[0]
+        if abs(one - two) > _ASYMMETRY * np.linalg.norm(rows[0]) * np.linalg.norm(images[1]):
+            raise UserError(f"{name} is not symmetric: leave x2 out, or pass (K + K.T) / 2")
+
+    def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
+        return Products(self._operator.matmat, self.dtype)
 
 
 class KeptPanels:

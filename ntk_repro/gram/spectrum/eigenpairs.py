@@ -5,10 +5,11 @@ import warnings
 
 import numpy as np
 from jaxtyping import Float
+from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_eigenpair_count
-from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
 from ntk_repro.gram.memory import host_available_bytes
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
@@ -45,7 +46,7 @@ class Eigenpairs:
 
 
 def top_eigenpairs(
-    gram: Float[np.ndarray, "n n"] | SymmetricMatrix,
+    gram: Float[np.ndarray, "n n"] | SymmetricOperator | LinearOperator,
     k: int,
     *,
     tolerance: float = 1e-3,
@@ -59,25 +60,30 @@ def top_eigenpairs(
     Small matrices go to LAPACK in float64, large ones to a block Krylov iteration that multiplies them in their own
     precision and keeps its basis and the projected problem in float64 (see `BlockKrylov`). A matrix in a store is read
     panel by panel, once a pass: from memory after the first pass where `memory` allows, else from disk with wider
-    blocks, in bounded memory.
+    blocks, in bounded memory. An operator is multiplied by a block of vectors at a time, in its own precision.
 
     Args:
-        gram: a NumPy array or memory map, float32 or float64, with both triangles filled; or a `GramStore`.
+        gram: a NumPy array or memory map, float32 or float64, with both triangles filled; a `GramStore`; or a symmetric
+            operator, such as `ntk_operator` returns.
         k: how many eigenpairs, at most n.
         tolerance: the residual ||K v - lambda v|| / lambda asked of every pair; a warning says where it is not reached.
-        method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n, if memory allows.
+        method: "dense", "krylov", or "auto": dense for small n and where k is a large share of n, if memory allows. An
+            operator has "krylov" alone.
         seed: of the Krylov iteration's random start. The same seed and `memory` give the same result.
         memory: bytes that may be used, the result included and an array passed in not; None for most of what is free,
             which then decides over the width of the blocks, and so over the rounding.
         solver: the eigensolver, in place of `method` and `seed`.
 
     Raises:
-        UserError: for a matrix that is not square, symmetric and finite, k outside 1..n, and too little memory.
+        UserError: for a matrix that is not square, symmetric and finite, k outside 1..n, too little memory, and
+            method="dense" for an operator.
     """
-    matrix = SymmetricMatrix.of(gram)
+    matrix = SymmetricOperator.of(gram)
     check_eigenpair_count(k, matrix.n)
     if not tolerance > 0:
         raise UserError(f"the tolerance must be above 0, not {tolerance}")
+    if method == "auto" and not isinstance(matrix, SymmetricMatrix):
+        method = "krylov"
     solver = solver or pick_eigensolver(matrix.n, k, method=method, seed=seed, memory=memory)
     solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)

@@ -9,7 +9,8 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.errors import UserError
+from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
 from ntk_repro.gram.memory import check_memory
 
 _MATRICES = 5  # n x n in float64 that are alive at once: matrix, vectors, and room to work
@@ -63,17 +64,17 @@ class Eigensolver(abc.ABC):
         """What k eigenpairs of a matrix of n rows are expected to take."""
 
     @abc.abstractmethod
-    def solve(self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None) -> Solution:
+    def solve(self, matrix: SymmetricOperator, k: int, tolerance: float, memory: int | None) -> Solution:
         """The k largest eigenpairs.
 
         Args:
-            matrix: any symmetric matrix.
+            matrix: any symmetric matrix; one that is no `SymmetricMatrix` has products alone.
             k: from 1 to n.
             tolerance: the residual ||K v - lambda v|| / lambda that is asked of every pair.
             memory: bytes that may be used, the result included and an array passed in not; None for what is free.
 
         Raises:
-            UserError: for entries that are not finite, and too little memory.
+            UserError: for entries that are not finite, too little memory, and an operator where entries are needed.
         """
 
 
@@ -88,8 +89,10 @@ class Lapack(Eigensolver):
         """See `Eigensolver.cost`; most of the 6 n^3 operations wait for memory, so that they take as long as 20 n^3."""
         return Cost(0.0, 20.0 * n**3, _MATRICES * 8.0 * n**2)
 
-    def solve(self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None) -> Solution:
+    def solve(self, matrix: SymmetricOperator, k: int, tolerance: float, memory: int | None) -> Solution:
         """See `Eigensolver.solve`; the residuals are those of rounding, whatever the tolerance."""
+        if not isinstance(matrix, SymmetricMatrix):
+            raise UserError('an operator has no entries for LAPACK: take method="krylov"')
         if memory is not None:
             needed = self.cost(matrix.n, k).memory
             remedy = 'allow more, or take method="krylov"'

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.matrices import Products, SymmetricMatrix
+from ntk_repro.gram.matrices import Products, SymmetricMatrix, SymmetricOperator
 from ntk_repro.gram.spectrum.eigensolver import Cost, Eigensolver, Solution
 from ntk_repro.gram.spectrum.krylov.basis import Basis
 from ntk_repro.gram.spectrum.krylov.plan import PROBES, Plan, Problem
@@ -23,7 +23,7 @@ class BlockKrylov(Eigensolver):
 
     Products with the matrix run in its own precision, everything else in float64. In float32 that limits the residual
     to about 5e-7 / sqrt(n) times lambda_1 / lambda_k. Where this misses the tolerance, the iteration is done again with
-    float64 products, if memory has room for them.
+    float64 products, if memory has room for them and the matrix has entries (an operator's precision is its own).
 
     A matrix in a store is read once a pass, each panel serving both triangles. What memory allows is kept from the
     first pass on; where panels come from disk, the block is widened, which trades passes for products: about
@@ -46,7 +46,7 @@ class BlockKrylov(Eigensolver):
         memory = problem.memory(problem.block, problem.usual_capacity(problem.block))
         return Cost(2.0 * n**2 * vectors, 4.0 * n * vectors**2, memory)
 
-    def solve(self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None) -> Solution:
+    def solve(self, matrix: SymmetricOperator, k: int, tolerance: float, memory: int | None) -> Solution:
         """See `Eigensolver.solve`."""
         first = self.iterate(matrix, k, tolerance, memory)
         if not _drowned(first, matrix, tolerance):
@@ -60,7 +60,7 @@ class BlockKrylov(Eigensolver):
         return dataclasses.replace(again, products=again.products + first.products, passes=again.passes + first.passes)
 
     def iterate(
-        self, matrix: SymmetricMatrix, k: int, tolerance: float, memory: int | None = None, dtype: Any = None
+        self, matrix: SymmetricOperator, k: int, tolerance: float, memory: int | None = None, dtype: Any = None
     ) -> Solution:
         """One iteration with products of one type.
 
@@ -175,9 +175,12 @@ def _lacks_copies(values: np.ndarray, noise: float, width: int) -> bool:
     return bool(np.any(lengths[:-1] >= width))
 
 
-def _drowned(solution: Solution, matrix: SymmetricMatrix, tolerance: float) -> bool:
+def _drowned(solution: Solution, matrix: SymmetricOperator, tolerance: float) -> bool:
     """Whether a steep spectrum drowns its small eigenvalues in the rounding of float32 products."""
-    if matrix.dtype == np.float64 or not solution.missed(tolerance, matrix.dtype):
+    # An operator has products of its own type alone.
+    if matrix.dtype == np.float64 or not isinstance(matrix, SymmetricMatrix):
+        return False
+    if not solution.missed(tolerance, matrix.dtype):
         return False
     values = solution.values
     rounding = float(np.finfo(matrix.dtype).eps) * values[0] / np.sqrt(matrix.n)
