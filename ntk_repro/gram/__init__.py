@@ -1,5 +1,6 @@
-"""The NTK of a network on data: the Gram matrix by three methods, in memory or in a store on disk, its spectrum, and
-its eigenfunctions as tasks; NNGP and NTK at infinite width, and at finite width averaged over initializations.
+"""The NTK of a network on data: the Gram matrix by three methods, in memory or in a store on disk, or an operator
+without the matrix; its spectrum, and its eigenfunctions as tasks; NNGP and NTK at infinite width, and at finite width
+averaged over initializations.
 
 The names are loaded when they are first used, so that what needs no JAX (the store) does not wait for it.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         BlockKrylov,
         Eigenpairs,
         Eigensolver,
+        Estimate,
         Lapack,
         SingularSpectrum,
         effective_rank,
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
         nystrom_extension,
         nystrom_residuals,
         singular_spectrum,
+        stochastic_effective_rank,
+        stochastic_frobenius_norm,
+        stochastic_participation_ratio,
+        stochastic_trace,
         top_eigenpairs,
     )
     from ntk_repro.gram.store import GramStore
@@ -49,6 +55,7 @@ __all__ = [
     "Eigenbasis",
     "Eigenpairs",
     "Eigensolver",
+    "Estimate",
     "GramStore",
     "KernelSolution",
     "Lapack",
@@ -78,6 +85,10 @@ __all__ = [
     "ridge_path",
     "singular_spectrum",
     "stax_twin",
+    "stochastic_effective_rank",
+    "stochastic_frobenius_norm",
+    "stochastic_participation_ratio",
+    "stochastic_trace",
     "top_eigenpairs",
 ]
 

@@ -5,11 +5,19 @@ from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
 from ntk_repro.gram.spectrum.nystrom import nystrom_eigenpairs, nystrom_extension, nystrom_residuals
 from ntk_repro.gram.spectrum.singular_values import SingularSpectrum, singular_spectrum
+from ntk_repro.gram.spectrum.stochastic import (
+    Estimate,
+    stochastic_effective_rank,
+    stochastic_frobenius_norm,
+    stochastic_participation_ratio,
+    stochastic_trace,
+)
 
 __all__ = [
     "BlockKrylov",
     "Eigenpairs",
     "Eigensolver",
+    "Estimate",
     "Lapack",
     "SingularSpectrum",
     "effective_rank",
@@ -18,5 +26,9 @@ __all__ = [
     "nystrom_extension",
     "nystrom_residuals",
     "singular_spectrum",
+    "stochastic_effective_rank",
+    "stochastic_frobenius_norm",
+    "stochastic_participation_ratio",
+    "stochastic_trace",
     "top_eigenpairs",
 ]
