@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
+    from ntk_repro.gram.operator import NTKOperator, ntk_operator
     from ntk_repro.gram.solve import KernelSolution, LeaveOneOut, kernel_solve, ridge_path
     from ntk_repro.gram.spectrum import (
         BlockKrylov,
@@ -61,6 +62,7 @@ __all__ = [
     "Lapack",
     "LeaveOneOut",
     "MonteCarloKernels",
+    "NTKOperator",
     "SingularSpectrum",
     "alignment",
     "alignment_from_gram",
@@ -78,6 +80,7 @@ __all__ = [
     "kernel_solve",
     "monte_carlo_kernels",
     "ntk_function",
+    "ntk_operator",
     "nystrom_eigenpairs",
     "nystrom_extension",
     "nystrom_residuals",

@@ -201,7 +201,7 @@ class Computation:
     def features(self, x: Samples, blocks: Blocks, index: int) -> BlockFeatures:
         """The features of one block of x, made pass by pass, its samples shared out among the devices of this host."""
         rows, fn = blocks.take(x, index), self._features_fn
-        split, replicated = _shardings(blocks.batch)
+        split, replicated = shardings(blocks.batch)
         params, state = self.net.params, self.net.state
         if replicated is not None:
             params, state = jax.device_put((params, state), replicated)
@@ -231,7 +231,7 @@ class Computation:
 
         With shares those of all, (L, rows, columns).
         """
-        _, replicated = _shardings(self.schedule.rows.batch)
+        _, replicated = shardings(self.schedule.rows.batch)
         level = "tensorfloat32" if self.precision == "tf32" else "highest"
         with jax.default_matmul_precision(level):
             tiles = _tiles(self.plan, self.shares, one, two if replicated is None else jax.device_put(two, replicated))
@@ -307,7 +307,7 @@ def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: in
     raise UserError(f"the kernel is not finite at sample {sample} (counted from 0): {reason}")
 
 
-def _shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
+def shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
     """Split by samples among this host's devices, and replicated; None for both where one device does everything.
 
     A batch that was chosen for other devices than there are now goes to as many as divide it.
