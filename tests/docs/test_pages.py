@@ -84,4 +84,7 @@ def test_the_python_of_the_gram_page_runs(reader):
     assert len(found) >= 5
     np.testing.assert_array_equal(names["k"], names["store"].array())  # read by tensorstore alone
     assert names["vectors"].shape == (100, len(names["pairs"].values))
+    np.testing.assert_allclose(names["product"], names["k"] @ names["products"], rtol=1e-4)
+    np.testing.assert_allclose(names["top"].values, names["pairs"].values[:3], rtol=1e-4)
+    assert abs(names["trace"].value - np.trace(names["k"])) < 4 * names["trace"].standard_error
     assert names["everything"].vectors.shape == (1700, len(names["pairs"].values))

@@ -18,8 +18,9 @@ from ntk_repro.network import ApplyFn, Network
 
 PyTree = Any
 
-# On a CPU: more directions at once gain nothing, more samples gain only where parameters are read for few of them.
-_CPU_DIRECTIONS, _CPU_SAMPLES = 8, (32, 256)
+# On a CPU more directions at once gain nothing, and more samples only where their activations fit into the cache or
+# are fewer than the parameters, which are read once a block.
+_CPU_DIRECTIONS, _CPU_SAMPLES, _CPU_CACHE = 8, (32, 256), 2**22
 _DIRECTIONS, _SAMPLES = 64, 1024
 _PARAMETERS_EACH = 3  # of a direction: the sum, what is added to it, and its copy in the layout of a product
 
@@ -54,8 +55,7 @@ class Sizes:
         needed = _PARAMETERS_EACH * params + 2 * sample
         check_memory("a product with the NTK", needed, allowed, "allow more, free memory, or take a narrower network")
         on_cpu = jax.default_backend() == "cpu"
-        # Where parameters are many and activations few, reading the parameters takes the time.
-        largest = int(np.clip(params / sample, *_CPU_SAMPLES)) if on_cpu else _SAMPLES
+        largest = int(np.clip(max(params, _CPU_CACHE) / sample, *_CPU_SAMPLES)) if on_cpu else _SAMPLES
         fewest = min(largest, _CPU_SAMPLES[0], int((allowed - _PARAMETERS_EACH * params) / (2 * sample)))
         most = (allowed - fewest * sample) / (_PARAMETERS_EACH * params + fewest * sample)
         directions = 1 << (int(np.clip(most, 1, _CPU_DIRECTIONS if on_cpu else _DIRECTIONS)).bit_length() - 1)
