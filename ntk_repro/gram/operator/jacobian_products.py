@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.computation import shardings
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import ApplyFn, Network
+from ntk_repro.samples import Samples, number_of, shape_of_one
 
 PyTree = Any
 
@@ -38,7 +39,7 @@ class Sizes:
     directions: int
 
     @classmethod
-    def of(cls, net: Network, x: Shaped[np.ndarray, "n ..."], memory: int | None) -> "Sizes":
+    def of(cls, net: Network, x: Samples, memory: int | None) -> "Sizes":
         """The sizes for a network on samples.
 
         Args:
@@ -75,18 +76,18 @@ class JacobianProducts:
     """
 
     net: Network
-    x: Shaped[np.ndarray, "n ..."]
+    x: Samples
     output: int | None
     blocks: Blocks
 
     @classmethod
-    def of(cls, net: Network, x: Shaped[np.ndarray, "n ..."], output: int | None, samples: int) -> "JacobianProducts":
+    def of(cls, net: Network, x: Samples, output: int | None, samples: int) -> "JacobianProducts":
         """The products in blocks of so many samples, which the devices of this host share."""
-        return cls(net, x, output, Blocks.of(len(x), samples, samples, jax.local_device_count()))
+        return cls(net, x, output, Blocks.of(number_of(x), samples, samples, jax.local_device_count()))
 
     def transposed(self, cotangents: Float[np.ndarray, "c n k"], advance: Callable[[int], None]) -> PyTree:
         """J^T w of each direction w: parameters with a leading axis c."""
-        padding = self.blocks.count * self.blocks.tile - len(self.x)
+        padding = self.blocks.count * self.blocks.tile - self.blocks.n
         padded = np.pad(cotangents, ((0, 0), (0, padding), (0, 0)))  # what fills up the last block weighs 0
         params, state, place = self._placed()
         sums = place(jax.tree.map(lambda leaf: jnp.zeros((len(cotangents), *leaf.shape), leaf.dtype), params))
@@ -107,12 +108,13 @@ class JacobianProducts:
             advance(self._count(block))
         return np.concatenate(found, axis=1)
 
-    def stacked(self) -> Shaped[Array, "blocks tile ..."]:
+    def stacked(self) -> Samples:
         """The samples of all blocks on the devices, each block shared out among them."""
         split, _ = shardings(self.blocks.tile)
-        x = np.stack([self.blocks.take(self.x, block) for block in range(self.blocks.count)])
+        blocks = [self.blocks.take(self.x, block) for block in range(self.blocks.count)]
+        x = jax.tree.map(lambda *parts: np.stack(parts), *blocks)
         if split is None:
-            return jnp.asarray(x)
+            return jax.tree.map(jnp.asarray, x)
         spec = jax.sharding.PartitionSpec(None, *split.spec)
         return jax.device_put(x, jax.sharding.NamedSharding(split.mesh, spec))
 
@@ -170,15 +172,15 @@ def _compiled(apply_fn: ApplyFn, output: int | None) -> tuple[Callable, Callable
     return jax.jit(add, donate_argnums=0), jax.jit(push)
 
 
-def _activation_bytes(net: Network, x: np.ndarray) -> int:
+def _activation_bytes(net: Network, x: Samples) -> int:
     """What one sample keeps between the forward and the backward pass."""
     forward = with_banded_convolutions(net.apply_fn)
 
     def kept(count: int) -> int:
-        samples = jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype)
+        samples = shape_of_one(x, count)
         saved = jax.eval_shape(
             lambda p, s, x: jax.vjp(lambda p: forward(p, s, x), p)[1], net.params, net.state, samples
         )
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(saved))
 
-    return max(kept(2) - kept(1), x[:1].nbytes)
+    return max(kept(2) - kept(1), sum(leaf[:1].nbytes for leaf in jax.tree.leaves(x)))

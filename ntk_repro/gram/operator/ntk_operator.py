@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.errors import UserError
@@ -23,12 +23,13 @@ from ntk_repro.gram.spectrum.stochastic import (
 from ntk_repro.network import ApplyFn, Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
+from ntk_repro.samples import Samples
 
 
 def ntk_operator(
     net: Network,
-    x: Shaped[np.ndarray, "n1 ..."],
-    x2: Shaped[np.ndarray, "n2 ..."] | None = None,
+    x: Samples,
+    x2: Samples | None = None,
     *,
     outputs: str | int = "mean",
     precision: str = "float32",
@@ -93,7 +94,7 @@ class NTKOperator(LinearOperator):
         # Directions of a vector: one for each output of which the mean is taken.
         self._terms = num_outputs if outputs == "mean" else 1
         c = num_outputs if outputs == "full" else 1
-        super().__init__(arguments.dtype, (len(x1) * c, arguments.n2 * c))
+        super().__init__(arguments.dtype, (arguments.n1 * c, arguments.n2 * c))
 
     def function(self) -> Callable[[Float[jax.Array, "columns ..."]], Float[jax.Array, "rows ..."]]:
         """The products as a pure JAX function of a vector (columns,) or a block (columns, b).
@@ -104,7 +105,7 @@ class NTKOperator(LinearOperator):
         it where JAX's x64 is enabled.
         """
         outputs = self._arguments.num_outputs if self._arguments.output is None else 1
-        settings = self._rows.output, self._terms, outputs, len(self._rows.x), len(self._columns.x)
+        settings = self._rows.output, self._terms, outputs, self._rows.blocks.n, self._columns.blocks.n
         fn = _jax_product(self._arguments.net.apply_fn, *settings, self._sizes.directions)
         net = self._arguments.net
         with precision_scope(self.precision):
@@ -126,7 +127,7 @@ class NTKOperator(LinearOperator):
         rows = np.zeros((count, self.shape[0]), self.dtype)
         together = min(self._sizes.directions, 1 << max(count * terms - 1, 0).bit_length())
         starts = range(0, count * terms, together)
-        samples = len(starts) * (len(self._rows.x) + len(self._columns.x))
+        samples = len(starts) * (self._rows.blocks.n + self._columns.blocks.n)
         with precision_scope(self.precision), progress("products with the NTK", samples, "samples") as advance:
             for start in starts:
                 which, output = np.divmod(np.arange(start, min(start + together, count * terms)), terms)
@@ -137,7 +138,7 @@ class NTKOperator(LinearOperator):
 
     def _of_directions(self, vectors: np.ndarray, output: np.ndarray, together: int, advance: Callable) -> np.ndarray:
         """Products (c, rows) of vectors (c, columns), each with its output where the mean over outputs is taken."""
-        count, n2 = len(vectors), len(self._columns.x)
+        count, n2 = len(vectors), self._columns.blocks.n
         if self._terms == 1:
             cotangents = vectors.reshape(count, n2, -1)
         else:

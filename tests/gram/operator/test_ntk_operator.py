@@ -25,6 +25,7 @@ from tests.gram.functions import flat, plain
 from tests.gram.operator import operator_child
 from tests.gram.test_empirical import blocks, oracle
 from tests.refusals import refused
+from tests.test_samples import IMAGE, TEXT, towers
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 
@@ -181,3 +182,11 @@ def test_bad_input_is_refused():
     overflowing = Network.create(Compact(lambda _, x: nn.Dense(1)(jnp.exp(1e3 * nn.Dense(2)(x)))), 0, (3,))
     kernel = ntk_operator(overflowing, 100 * np.ones((2, 3), np.float32))
     refused("not finite: the network overflows", kernel.matvec, np.ones(2))
+
+
+def test_inputs_may_be_several_arrays():
+    net, x = towers(), (IMAGE, TEXT)
+    matrix = dense(net, x)
+    operator = ntk_operator(net, x, precision="float64")
+    assert relative_error(times(operator, np.eye(len(matrix))), matrix) < 1e-12
+    assert relative_error(in_jax(operator, np.eye(len(matrix))), matrix) < 1e-12
