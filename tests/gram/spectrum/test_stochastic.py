@@ -43,7 +43,7 @@ SPECTRA = {
 @pytest.mark.parametrize("spectrum", ["power_law", "slow"])
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_intervals_hold_the_truth_in_most_draws(name, spectrum):
-    """Student's intervals of 95 %: of 100 fewer than 88 would be a chance of one in 300."""
+    """Student's intervals of 95 %: fewer than 88 of 100 have a probability of one in 680."""
     values = SPECTRA[spectrum]
     gram, (estimate, exact) = with_spectrum(values)[0], ESTIMATES[name]
     intervals = [estimate(gram, seed=seed).interval() for seed in range(100)]
