@@ -44,4 +44,5 @@ def _seconds(state: PresetState) -> float:
     if not state.complete:
         return 0.0
     seconds = [RunFolder.read(folder).environment.get("seconds") for folder in dict.fromkeys(state.folders)]
-    return 0.0 if None in seconds else float(sum(seconds))
+    known = [one for one in seconds if one is not None]
+    return float(sum(known)) if len(known) == len(seconds) else 0.0

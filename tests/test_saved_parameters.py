@@ -1,3 +1,5 @@
+from typing import Any
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -61,7 +63,8 @@ def saved_by_manager(tree, folder):
 def saved_by_safetensors(tree, folder, joined="."):
     folder.mkdir()
     path = folder / "model.safetensors"
-    save_file({joined.join(name): value for name, value in flatten_dict(tree).items()}, path)
+    flat: Any = {joined.join(name): value for name, value in flatten_dict(tree).items()}
+    save_file(flat, path)
     return path
 
 

@@ -88,3 +88,21 @@ def test_the_python_of_the_gram_page_runs(reader):
     np.testing.assert_allclose(names["top"].values, names["pairs"].values[:3], rtol=1e-4)
     assert abs(names["trace"].value - np.trace(names["k"])) < 4 * names["trace"].standard_error
     assert names["everything"].vectors.shape == (1700, len(names["pairs"].values))
+
+
+def test_the_python_of_the_kernel_regression_page_runs(capsys):
+    """On small digits, of which a tenth is asked for."""
+    text, training = (block.text for block in blocks(DOCS / "kernel_regression.md") if block.language == "python")
+    for shown, small in (
+        ('"cifar10", n_train=10_000, n_test=2_000', '"digits", n_train=200, n_test=100'),
+        ('"lenet", 0', '"mlp", 0'),
+        ("(500, 1_000, 2_000, 5_000, 10_000)", "(100, 200)"),
+    ):
+        assert text.count(shown) == 1
+        text = text.replace(shown, small)
+    names: dict[str, Any] = {}
+    exec(text + training.replace("batch_size=100", "batch_size=20"), names)
+    assert names["accuracy"] > 0.5
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert names["measured"] > 0.5  # ten classes, of which guessing finds a tenth
+    assert abs(names["expected"] - names["measured"]) < 0.15

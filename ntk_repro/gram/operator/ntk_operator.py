@@ -181,9 +181,9 @@ def _jax_product(
             cotangents = (rows[:, None, :, None] * jnp.eye(terms, dtype=dtype)[:, None]).reshape(-1, n2, terms)
         else:
             cotangents = rows.reshape(-1, n2, outputs)
-        padding = x2.shape[0] * x2.shape[1] - n2
-        cotangents = jnp.pad(cotangents, ((0, 0), (0, padding), (0, 0)))
-        cotangents = cotangents.reshape(-1, *x2.shape[:2], outputs)
+        count, tile = jax.tree.leaves(x2)[0].shape[:2]
+        cotangents = jnp.pad(cotangents, ((0, 0), (0, count * tile - n2), (0, 0)))
+        cotangents = cotangents.reshape(-1, count, tile, outputs)
         with jax.default_matmul_precision("highest"):
             fx = jax.lax.map(one, cotangents, batch_size=min(together, len(cotangents)))
         if terms > 1:
