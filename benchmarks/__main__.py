@@ -12,8 +12,8 @@ from ntk_repro.record import environment
 
 EVERY = ("gram", "training", "import_time")
 NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes", "ensemble", "dynamics", "hard_cases", "sketch",
-         "linearized_step", "convolutions", "first_kernel", "estimates", "kernel_solve", "operator", "accelerator",
-         "same_bits", "checks", "code_lines")  # fmt: skip
+         "linearized_step", "convolutions", "first_kernel", "estimates", "kernel_function", "kernel_solve", "operator",
+         "accelerator", "same_bits", "checks", "code_lines")  # fmt: skip
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
@@ -22,7 +22,8 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: P
     Args:
         names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes, ensemble,
             dynamics, hard_cases, sketch, linearized_step, convolutions, first_kernel, estimates (of runs that are
-            done), kernel_solve, operator, accelerator (for a GPU or TPU), same_bits, checks, code_lines.
+            done), kernel_function, kernel_solve, operator, accelerator (for a GPU or TPU), same_bits, checks,
+            code_lines.
             For one part of a measurement NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
         out: folder for numbers and pictures.
     """
