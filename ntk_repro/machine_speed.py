@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,18 +55,28 @@ class MachineSpeed:
 REFERENCE = MachineSpeed(product=0.107, training=0.032, compiling=0.33)
 
 
+_known: dict[Path, MachineSpeed] = {}  # by their files
+
+
 def machine_speed(again: bool = False) -> MachineSpeed:
     """The speed of this machine: as it was measured before, else measured now, which takes a few seconds.
+
+    Where JAX may not use the processor (`JAX_PLATFORMS=cuda`) it is that of the presets' machine.
 
     Args:
         again: measure now in any case.
     """
     path, machine = cache_dir() / f"speed-{socket.gethostname()}.json", _machine()
+    if not again and path in _known:
+        return _known[path]
     saved = read_json(path) or {}
     if not again and saved.get("machine") == machine:
         with contextlib.suppress(UserError):  # the file of another version: measured anew
-            return from_dict(MachineSpeed, saved.get("speed", {}), str(path))
-    speed = _measured()
+            return _known.setdefault(path, from_dict(MachineSpeed, saved.get("speed", {}), str(path)))
+    try:
+        speed = _known[path] = _measured()
+    except RuntimeError:  # JAX has no such device
+        return REFERENCE
     # A cache that cannot be written: the next process measures again.
     with contextlib.suppress(OSError, UserError):
         path.parent.mkdir(parents=True, exist_ok=True)

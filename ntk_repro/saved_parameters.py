@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
-from ntk_repro.parameters import leaf_names
+from ntk_repro.parameters import leaf_names, with_complex_pairs
 
 PyTree = Any
+Values = dict[tuple[str, ...], Any]
 _ORBAX = "_METADATA"  # the file of a folder that Orbax has written a tree to
 
 
@@ -30,7 +32,8 @@ def load_network(net: Network, path: Path | str, *, at: str = "") -> Network:
         net: the network, at any parameters.
         path: the file or folder.
         at: where in the checkpoint to look, such as "ema_params"; "" for everywhere. A state of an optimizer
-            ("opt_state") is looked into only where it is named.
+            ("opt_state") is looked into only where it is named. Batch statistics that are not there are taken from
+            anywhere.
 
     Raises:
         UserError: for a path that is no checkpoint, and one that has no tree with these names and shapes, or several
@@ -38,13 +41,16 @@ def load_network(net: Network, path: Path | str, *, at: str = "") -> Network:
 
     >>> net = load_network(Network.create("lenet", 0, (32, 32, 3)), "lenet.safetensors")  # doctest: +SKIP
     """
-    tree = read_checkpoint(path)
+    whole = tree = read_checkpoint(path)
     for key in filter(None, at.split("/")):
         if not isinstance(tree, dict) or key not in tree:
             raise UserError(f"{path} has no {at}: it has {', '.join(map(str, tree))}")
         tree = tree[key]
     params = _found(tree, net.params, "parameters", path)
-    state = _found(tree, net.state, "batch statistics", path) if jax.tree.leaves(net.state) else net.state
+    state = net.state
+    if jax.tree.leaves(state):  # an average of the parameters is kept without statistics of its own
+        within = tree if next(_matching(tree, state, exact=False), None) else whole
+        state = _found(within, state, "batch statistics", path)
     return net.replace(params=params, state=state)
 
 
@@ -74,7 +80,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     except Exception as error:  # whatever these libraries raise on other files
         message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{path} is no checkpoint of safetensors or Orbax ({message}): check the path") from error
-    return tree
+    return with_complex_pairs(tree)
 
 
 def _orbax_folder(path: Path) -> Path:
@@ -92,42 +98,45 @@ def _found(tree: PyTree, wanted: PyTree, what: str, path: Path | str) -> PyTree:
 
     Parameters must be all that it has; statistics may stand beside others.
     """
-    shapes = {name: np.shape(leaf) for name, leaf in zip(leaf_names(wanted), jax.tree.leaves(wanted), strict=True)}
-    found = [
-        (where, values)
-        for where, values in _trees(tree)
-        if shapes.keys() <= values.keys()
-        and (what == "batch statistics" or len(values) == len(shapes))
-        and all(np.shape(values[name]) == shapes[name] for name in shapes)
-    ]
+    found = list(_matching(tree, wanted, exact=what == "parameters"))
     if not found:
-        raise UserError(f"{path} has no {what} of this network: {_nearest(tree, shapes)}")
+        raise UserError(f"{path} has no {what} of this network: {_nearest(tree, _shapes(wanted))}")
     (first, values), *others = found
     for where, other in others:
-        if not all(np.array_equal(values[name], other[name]) for name in shapes):
+        if not all(np.array_equal(values[name], other[name]) for name in leaf_names(wanted)):
             names = " and ".join("/".join(place) or "the whole" for place in (first, where))
             raise UserError(f"{path} has several {what} of this network, {names}: choose one by at=")
     leaves, structure = jax.tree.flatten(wanted)
-    typed = [np.asarray(values[name], leaf.dtype) for name, leaf in zip(leaf_names(wanted), leaves, strict=True)]
+    names = leaf_names(wanted)
+    typed = [np.asarray(values[name], jnp.result_type(leaf)) for name, leaf in zip(names, leaves, strict=True)]
     return structure.unflatten(typed)
 
 
-def _trees(tree: PyTree, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+def _matching(tree: PyTree, wanted: PyTree, exact: bool) -> Iterator[tuple[tuple[str, ...], Values]]:
+    """The trees within `tree` that have the names and shapes of `wanted`; with `exact` no others."""
+    shapes = _shapes(wanted)
+    for where, values in _trees(tree):
+        # NNX keeps the array of a variable below the key "value", which may also be the name of a parameter.
+        for named in (values, {name[:-1] if name[-1:] == ("value",) else name: values[name] for name in values}):
+            if exact and len(named) != len(shapes):
+                continue
+            if shapes.keys() <= named.keys() and all(np.shape(named[name]) == shapes[name] for name in shapes):
+                yield where, named
+                break
+
+
+def _trees(tree: PyTree, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Values]]:
     """Every tree within a tree, the outer ones first: its place, and its leaves by their names."""
     if not isinstance(tree, dict):
         return
-    yield where, _by_name(tree)
+    yield where, dict(zip(leaf_names(tree), jax.tree.leaves(tree), strict=True))
     for key, child in tree.items():
         if key != "opt_state":
             yield from _trees(child, (*where, str(key)))
 
 
-def _by_name(tree: PyTree) -> dict[tuple[str, ...], Any]:
-    # NNX keeps the array of a variable below the key "value".
-    return {
-        name[:-1] if len(name) > 1 and name[-1] == "value" else name: leaf
-        for name, leaf in zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)
-    }
+def _shapes(tree: PyTree) -> dict[tuple[str, ...], tuple[int, ...]]:
+    return {name: np.shape(leaf) for name, leaf in zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)}
 
 
 def _nearest(tree: PyTree, shapes: dict[tuple[str, ...], tuple[int, ...]]) -> str:

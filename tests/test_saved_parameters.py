@@ -112,6 +112,30 @@ def test_several_are_told_apart_by_their_place(tmp_path):
     refused("has no emma: it has", load_network, fresh, path, at="emma")
 
 
+def test_an_average_of_the_parameters_has_the_statistics_of_the_rest(tmp_path):
+    trained, fresh = networks()
+    mean = jax.tree.map(lambda leaf: np.asarray(leaf) / 2, trained.params)
+    path = saved_by_orbax({**variables(trained), "ema_params": mean}, tmp_path / "saved")
+    check(load_network(fresh, path, at="ema_params"), trained.replace(params=mean))
+
+
+def test_parameters_of_any_name_and_kind_come_back(tmp_path):
+    class Value(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return x.reshape(len(x), -1)[:, :1] * self.param("value", nn.initializers.ones, ())
+
+    trained = Network.create(Value(), 0, SHAPE)
+    trained = trained.replace(params={"value": np.float32(3)})
+    check(load_network(Network.create(Value(), 0, SHAPE), saved_by_orbax(trained.params, tmp_path / "value")), trained)
+    values = {"w": np.arange(72, dtype=np.complex64).reshape(36, 2), "b": 0.5}
+    made = [
+        Network.from_apply(lambda p, x: jax.numpy.real(x.reshape(len(x), -1) @ p["w"]) + p["b"], scaled)
+        for scaled in (values, jax.tree.map(lambda leaf: leaf * 2, values))
+    ]
+    check(load_network(made[1], saved_by_orbax(values, tmp_path / "complex")), made[0])
+
+
 def test_what_is_no_checkpoint_of_the_network_is_refused(tmp_path):
     net = Network.create("mlp", 0, SHAPE, width=0.1)
     path = saved_by_safetensors(net.params, tmp_path / "saved")

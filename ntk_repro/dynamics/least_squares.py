@@ -18,7 +18,7 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.gram.memory import check_memory, host_available_bytes
-from ntk_repro.gram.solve import FactorInMemory
+from ntk_repro.gram.solve import FactorInMemory, NotPositiveDefiniteError
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 
@@ -218,7 +218,7 @@ def _cholesky(gram: np.ndarray, residual: np.ndarray, share: float, ridge: float
     norm = float(scipy.linalg.norm(gram, 1, check_finite=False)) + ridge  # at least that of K + ridge I
     try:
         factor = FactorInMemory(gram.T, ridge)
-    except UserError:
+    except NotPositiveDefiniteError:
         factor = None
     if factor is None or factor.reciprocal_condition(norm) <= share:
         raise UserError(

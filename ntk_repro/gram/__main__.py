@@ -41,6 +41,8 @@ def _run(args: Sequence[str] | None) -> None:
         raise UserError(f"--k counts eigenpairs and cannot be {config.k}: 0 computes the matrix alone")
     if config.ridge is not None:
         check_not_negative(ridge=config.ridge)
+        if config.ridge == 0 and config.precision != "float64":
+            raise UserError("--ridge 0 needs a kernel without rounding of its own: add --precision float64, or a ridge")
     processes = (config.coordinator, config.processes, config.process)
     joined = config.distributed or any(value is not None for value in processes)
     if config.share and joined:

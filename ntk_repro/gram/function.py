@@ -17,7 +17,7 @@ from ntk_repro.gram.structured.features import Features, features_of
 from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.network import Network, does_not_run
 from ntk_repro.parameters import chosen_paths, leaf_names
-from ntk_repro.samples import Samples, described, named_inputs, shape_of_one
+from ntk_repro.samples import Samples, check_same_number, described, named_inputs, shape_of_one
 
 PyTree = Any
 
@@ -91,6 +91,7 @@ def _checked_outputs_of(net: Network, x1: Samples, x2: Samples | None, outputs: 
         leaves = named_inputs(x, name)
         if not leaves or any(not np.ndim(leaf) for leaf in leaves.values()):
             raise UserError(f"{name} must hold samples along its first axis, (n, ...)")
+        check_same_number(x, name)
     if x2 is not None and shape_of_one(x1) != shape_of_one(x2):
         raise UserError(f"x1 and x2 hold samples of shapes {described(x1)} and {described(x2)}: they must agree")
     try:

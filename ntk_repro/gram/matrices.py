@@ -145,6 +145,13 @@ class SymmetricMatrix(SymmetricOperator):
         check_finite(matrix, "the Gram matrix")
         return matrix
 
+    def check(self) -> None:
+        """Compares all entries of an array with their mirror images; a matrix of which one triangle is kept has none.
+
+        Raises:
+            UserError: as `of`.
+        """
+
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
         """See `SymmetricOperator.products`; each panel serves both triangles."""
         panels = KeptPanels(self, kept_bytes)
@@ -198,13 +205,16 @@ class _InMemory(SymmetricMatrix):
     def rows(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
         yield start, self._array[start:stop, start:]
 
-    def dense(self, dtype: DTypeLike | None = None) -> np.ndarray:
+    def check(self) -> None:
         k = self._array
         scale = np.max([k.max(), -k.min()])
         for start in range(0, self.n, _ROWS):
             rows = slice(start, start + _ROWS)
             self._check(k[rows], k[:, rows].T, scale)
-        return k.astype(dtype or k.dtype, copy=False)
+
+    def dense(self, dtype: DTypeLike | None = None) -> np.ndarray:
+        self.check()
+        return self._array.astype(dtype or self.dtype, copy=False)
 
     def products(self, dtype: DTypeLike, kept_bytes: float = 0.0) -> Products:
         def times(x: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from ntk_repro.data import Dataset
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import NTrain, StudyConfig, experiment
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, kernel_solve, top_eigenpairs
+from ntk_repro.gram.solve import NotPositiveDefiniteError
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.nads.streams import Stream
@@ -68,7 +69,7 @@ def norm_and_bound(
     """
     try:
         solution = kernel_solve(gram, targets)
-    except UserError as error:
+    except NotPositiveDefiniteError as error:
         raise UserError(f"the kernel of {len(gram):,} samples is singular, and norms infinite: take fewer") from error
     norm = np.einsum("nt,nt->t", targets, solution.coefficients)
     return norm, np.mean(targets**2, axis=0) ** 2 / alignment_from_gram(gram, targets)

@@ -140,6 +140,13 @@ def test_kernels_of_values_inside_of_transformations_name_the_function(tmp_path)
     assert not (tmp_path / "k").exists()
 
 
+def test_a_list_is_one_array_of_samples():
+    net = Network.from_apply(lambda p, x: jnp.tanh(x @ p), RNG.normal(size=(4, 2)).astype(np.float32))
+    x = [[1.0, 2.0, 3.0, 4.0], [0.0, 1.0, 1.0, 1.0]]
+    found = ntk_function(net)(net.params, x)
+    assert relative_error(np.asarray(found), empirical_gram(net, np.array(x, np.float32))) < 1e-6
+
+
 def test_bad_arguments_are_refused():
     refused("must be a Network", ntk_function, NET.params)
     refused("known: full, mean", ntk_function, NET, outputs="average")
@@ -151,6 +158,9 @@ def test_bad_arguments_are_refused():
     refused("the network does not run on inputs", k, NET.params, X[:, 1:])
     refused("they must agree", k, NET.params, X, Y[:, 1:])
     refused("must hold samples", k, NET.params, jnp.float32(1))
+    pair = Network.from_apply(lambda p, x: x["a"] @ p + x["b"], np.ones((4, 2), np.float32))
+    unequal = {"a": np.ones((3, 4), np.float32), "b": np.ones((2, 2), np.float32)}
+    refused(r"x1\['a'\] has 3 samples and x1\['b'\] 2", ntk_function(pair), pair.params, unequal)
     refused("they lack Dense_1/bias", k, {"Dense_0": NET.params["Dense_0"]}, X)
     wider = Network.create("mlp", 1, (4, 3, 1), width=0.1, num_outputs=2).params
     refused(r"parameter Dense_0/bias has shape \(10,\), that of the network \(5,\)", k, wider, X)

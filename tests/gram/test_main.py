@@ -83,6 +83,7 @@ def test_a_factor_is_foreseen_and_kept_for_kernel_solve(capsys):
 
 def test_a_ridge_below_0_is_refused_before_the_work(ends_in_one_line):
     ends_in_one_line(main, *TINY, "--ridge", "-1")
+    assert "add --precision float64" in ends_in_one_line(main, *TINY, "--ridge", "0")
     assert not Path(os.environ["NTK_REPRO_RUNS"]).exists()
 
 

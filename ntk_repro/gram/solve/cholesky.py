@@ -1,7 +1,9 @@
 """The one Cholesky factorization of a kernel: in memory where it fits, else on disk."""
 
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +15,7 @@ from ntk_repro.gram.memory import check_disk, check_memory, host_available_bytes
 from ntk_repro.gram.solve.blocked import factor_into
 from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory, FactorOnDisk
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
-from ntk_repro.gram.solve.rounding import check_ridge
+from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError, check_ridge
 from ntk_repro.gram.store import GramStore
 from ntk_repro.record import environment
 
@@ -31,13 +33,15 @@ def cholesky(
     matrix = SymmetricMatrix.of(gram)
     if isinstance(matrix, GramStore) and not matrix.done:
         raise UserError(f"the store in {matrix.path} is not finished: give the command that computes it again")
+    matrix.check()
     diagonal = matrix.diagonal()
     check_finite(diagonal, "the Gram matrix")
     check_ridge(ridge, diagonal, float(np.finfo(matrix.dtype).eps))
     memory = _MEMORY_SHARE * host_available_bytes() if memory is None else memory
     if folder is None and isinstance(matrix, GramStore):
         beside = factor_folder(matrix, ridge)
-        if GramStore.exists(beside) or bytes_in_memory(matrix.n) > memory:
+        there = GramStore.exists(beside) and GramStore.read(beside).identity == _identity(matrix, ridge)
+        if there or bytes_in_memory(matrix.n) > memory:
             folder = beside
     if folder is not None:
         return _on_disk(matrix, ridge, Path(folder), memory)
@@ -65,17 +69,25 @@ def factor_folder(store: GramStore, ridge: float) -> Path:
     return store.path / f"factor-{float(ridge)!r}"
 
 
+def _identity(matrix: SymmetricMatrix, ridge: float) -> dict[str, Any]:
+    return {"cholesky_factor_of": matrix.digest(), "ridge": float(ridge)}
+
+
 def _on_disk(matrix: SymmetricMatrix, ridge: float, folder: Path, memory: float) -> FactorOnDisk:
     shape = {"panel_rows": matrix.panel_rows, "itemsize": matrix.dtype.itemsize}
     begun = GramStore.read(folder).tile if GramStore.exists(folder) else None
     plan = Plan.of(matrix.n, memory, **shape, tile=begun)
     if begun is None:
         check_disk(f"the Cholesky factor of {matrix.n:,} rows", plan.disk, folder)
-    identity = {"cholesky_factor_of": matrix.digest(), "ridge": float(ridge)}
-    with GramStore.open(folder, identity, n=matrix.n, tile=plan.tile, dtype="float64") as store:
-        missing = store.missing()
-        if missing or not store.done:
-            started = time.perf_counter()
-            factor_into(store, missing, matrix, ridge, plan.stripe)
-            store.finish(seconds=time.perf_counter() - started, environment=environment())
+    identity = _identity(matrix, ridge)
+    try:
+        with GramStore.open(folder, identity, n=matrix.n, tile=plan.tile, dtype="float64") as store:
+            missing = store.missing()
+            if missing or not store.done:
+                started = time.perf_counter()
+                factor_into(store, missing, matrix, ridge, plan.stripe)
+                store.finish(seconds=time.perf_counter() - started, environment=environment())
+    except NotPositiveDefiniteError:
+        shutil.rmtree(folder, ignore_errors=True)  # a factor that can never be finished
+        raise
     return FactorOnDisk(GramStore.read(folder), plan.stripe * plan.tile)

@@ -143,11 +143,12 @@ class FactorInMemory(CholeskyFactor):
     """R in memory, by LAPACK."""
 
     def __init__(self, matrix: Float[np.ndarray, "n n"], ridge: float = 0.0):
-        """Takes K in float64 and C order, of which the upper triangle is read, and overwrites it with R.
+        """Takes K, of which the upper triangle is read; one in float64 and C order is overwritten with R.
 
         Raises:
             UserError: K + ridge I is not positive definite in float64.
         """
+        matrix = np.ascontiguousarray(matrix, np.float64)
         self.n, self.panel_rows, self.columns = len(matrix), PANEL_ROWS, PANEL_ROWS
         diagonal = matrix.diagonal().copy()
         matrix[np.diag_indices(self.n)] += ridge

@@ -43,7 +43,8 @@ class KernelSolution:
         ridge: added to the eigenvalues of K.
         coefficients: alpha, in the shape of the targets.
         fitted: K alpha, the predictions on the training samples.
-        residual: ||(K + ridge I) alpha - y|| / ||y||, by a product with K itself; 0 for targets of 0.
+        residual: ||(K + ridge I) alpha - y|| / ||y||, by a product with K itself or, where eigenpairs were given, with
+            what they span; 0 for targets of 0.
         inverse: of K + ridge I, which serves further targets.
     """
 
@@ -75,7 +76,8 @@ class KernelSolution:
     def leave_one_out(self) -> LeaveOneOut:
         """The prediction of each sample by the regression on all others, without n refits: y_i - alpha_i / G_ii.
 
-        G = (K + ridge I)^-1, whose diagonal takes as many operations again as the factor did; it is kept.
+        G = (K + ridge I)^-1, whose diagonal takes as many operations again as the factor did; it is kept. With a kernel
+        of all outputs (`outputs="full"`) an entry of y is left out alone: the other outputs of its sample stay.
 
         Source: Rasmussen and Williams 2006, Eq. (5.12).
         """
@@ -190,7 +192,7 @@ class _Spectral(Inverse):
 
     def solve(self, b: Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]) -> Float[np.ndarray, "n ..."]:
         """See `Inverse.solve`."""
-        return (self._vectors * self._inverses) @ (self._vectors.T @ b)
+        return self._vectors @ (self._inverses * (self._vectors.T @ b).T).T
 
     def _diagonal(self) -> Float[np.ndarray, " n"]:
         return np.einsum("ij,ij,j->i", self._vectors, self._vectors, self._inverses)

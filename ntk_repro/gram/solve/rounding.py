@@ -14,6 +14,10 @@ _EPS = float(np.finfo(np.float64).eps)
 _SINGLE = 2.0
 
 
+class NotPositiveDefiniteError(UserError):
+    """K + ridge I has no Cholesky factor in float64."""
+
+
 def check_ridge(ridge: float, diagonal: Float[np.ndarray, " n"], eps: float) -> None:
     """Refuses a ridge that is negative, or below the rounding of a kernel in less than float64.
 
@@ -52,7 +56,7 @@ def check_pivots(
         ridge: that was added to it.
 
     Raises:
-        UserError: names the ridge that works, or how to find it.
+        NotPositiveDefiniteError: names the ridge that works, or how to find it.
     """
     n, smallest = len(diagonal), smallest_ridge(diagonal)
     # The error of a pivot is at most about n eps K_ii: Higham 2002, Accuracy and stability of numerical algorithms,
@@ -67,7 +71,8 @@ def check_pivots(
         remedy = f"take ridge={_at_least(smallest)} or above, which every positive semi-definite kernel allows"
     else:
         remedy = "the matrix is no kernel: take a ridge above -np.linalg.eigvalsh(gram)[0]"
-    raise UserError(f"K + ridge I with ridge={ridge:g} has no Cholesky factor in float64, {state}: {remedy}")
+    what = f"K + ridge I with ridge={ridge:g} has no Cholesky factor in float64"
+    raise NotPositiveDefiniteError(f"{what}, {state}: {remedy}")
 
 
 def _at_least(value: float) -> str:

@@ -7,7 +7,7 @@ import scipy.linalg
 from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.gram import GramStore, kernel_solve, ridge_path, top_eigenpairs
 from ntk_repro.gram.solve import factor as factor_file
-from ntk_repro.gram.solve import full_rank_factor
+from ntk_repro.gram.solve import FactorInMemory, full_rank_factor
 from tests.gram.solve.problems import TIGHT, kernel, stored, targets
 from tests.refusals import refused
 
@@ -155,6 +155,7 @@ def test_a_singular_kernel_is_refused_with_the_ridge_that_works(disk, tmp_path):
     k[100] = k[:, 100]
     message = r"pivot 101 of 150 is not positive beyond rounding: take ridge=(\S+) or above"
     refused(message, solved, k, targets(N), 0.0, disk, tmp_path)
+    assert not (tmp_path / "factor").exists()  # which could never be finished
     smallest = 1.1 * N * np.finfo(float).eps * np.trace(k)
     assert solved(k, targets(N), smallest, disk, tmp_path / "again").residual < 1e-3
     refused(r"the smallest eigenvalue with ridge=0 is .*: take ridge=", ridge_path, k, targets(N), [1.0, 0.0])
@@ -169,8 +170,21 @@ def test_bad_arguments_are_refused(tmp_path):
     refused("needs .* of memory and .* are available: name a folder", kernel_solve, k, y, memory=TIGHT)
     refused("on disk needs .* are allowed: allow more", kernel_solve, k, y, memory=30_000, folder=tmp_path / "f")
     refused("not symmetric", kernel_solve, np.triu(k), y)
+    one_entry = k.copy()
+    one_entry[5, 7] += 1.0
+    refused("not symmetric", kernel_solve, one_entry, y)
     k[3, 4] = k[4, 3] = np.nan
     refused("not finite", kernel_solve, k, y, folder=tmp_path / "f")
     refused("needs all eigenpairs, not 5 of 150", ridge_path, top_eigenpairs(kernel(N), 5), y, [1.0])
     with GramStore.open(tmp_path / "k", {}, n=N, tile=80, dtype="float64") as unfinished:
         refused("is not finished", kernel_solve, unfinished, y)
+
+
+def test_a_factor_in_memory_takes_any_layout_and_type():
+    k, y = kernel(N, 1e4), targets(N)
+    for array in (np.asfortranarray(k), k[::-1, ::-1][::-1, ::-1], k.copy()):
+        expected = np.linalg.solve(k + np.eye(N), y)
+        np.testing.assert_allclose(FactorInMemory(array, 1.0).solve(y), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        FactorInMemory(k.astype(np.float32), 1.0).solve(y), np.linalg.solve(k + np.eye(N), y), rtol=0, atol=1e-3
+    )
