@@ -51,7 +51,7 @@ class MachineSpeed:
         return 2.0 * _SIDE**3 / self.product
 
 
-# Two cores with AVX2, the machine of the presets' minutes.
+# Two cores with AVX2, on which eleven presets were timed; the minutes of the others are of earlier machines.
 REFERENCE = MachineSpeed(product=0.107, training=0.032, compiling=0.33)
 
 

@@ -63,6 +63,8 @@ def ntk_function(
         return whole if chosen is None else whole.part(chosen)
 
     def k(params: PyTree, x1: Samples, x2: Samples | None = None) -> Float[Array, "rows columns"]:
+        # A list is one array, as NumPy reads it.
+        x1, x2 = (jax.tree.map(jnp.asarray, x, is_leaf=lambda node: isinstance(node, list)) for x in (x1, x2))
         whole = net.replace(params=params)
         # How the weights are used is found out on numbers, not on tracers: on those of the network.
         with jax.ensure_compile_time_eval():

@@ -2,16 +2,19 @@
 
 import abc
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import DTypeLike
-from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 _SAMPLED = 4096  # pairs of mirrored entries that are compared before the work starts
 _ASYMMETRY = 1e-4  # of mirrored entries, relative to the largest one
@@ -83,7 +86,7 @@ class SymmetricOperator(abc.ABC):
         """
         if isinstance(gram, SymmetricOperator):
             return gram
-        return _OfLinearOperator(gram, name) if isinstance(gram, LinearOperator) else SymmetricMatrix.of(gram, name)
+        return _OfLinearOperator(gram, name) if _is_linear_operator(gram) else SymmetricMatrix.of(gram, name)
 
     def __len__(self) -> int:
         return self.n
@@ -129,7 +132,7 @@ class SymmetricMatrix(SymmetricOperator):
         Raises:
             UserError: it is not square, symmetric and finite, or not of real numbers.
         """
-        if isinstance(gram, LinearOperator):
+        if _is_linear_operator(gram):
             raise UserError(f"{name} is an operator, which has no entries: pass the matrix, as by empirical_gram")
         return gram if isinstance(gram, SymmetricMatrix) else _InMemory(np.asarray(gram), name, asymmetry)
 
@@ -232,10 +235,16 @@ class _InMemory(SymmetricMatrix):
             raise UserError(f"{self._name} is not symmetric; fill both triangles, or pass (K + K.T) / 2")
 
 
+def _is_linear_operator(gram: Any) -> bool:
+    # Whoever has one has imported it: what reads a store does not wait for SciPy.
+    scipy_linalg = sys.modules.get("scipy.sparse.linalg")
+    return scipy_linalg is not None and isinstance(gram, scipy_linalg.LinearOperator)
+
+
 class _OfLinearOperator(SymmetricOperator):
     """SciPy's operator, of which only products are known."""
 
-    def __init__(self, operator: LinearOperator, name: str):
+    def __init__(self, operator: "LinearOperator", name: str):
         self.dtype = np.dtype(operator.dtype)
         if operator.shape[0] != operator.shape[1]:
             raise UserError(f"{name} must be a square operator, not of shape {operator.shape}: leave x2 out")

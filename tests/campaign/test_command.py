@@ -7,6 +7,7 @@ import pytest
 
 from ntk_repro.__main__ import main
 from ntk_repro.campaign import Campaign
+from ntk_repro.machine_speed import REFERENCE
 from tests.campaign.tiny import TASKS, TOY, written
 
 
@@ -16,7 +17,8 @@ def path(tmp_path, monkeypatch):
     return written(tmp_path / "campaign", TASKS.format(seeds=[0, 1]) + TOY)
 
 
-def test_a_dry_run_shows_what_is_next_and_writes_nothing(path, tmp_path, capsys):
+def test_a_dry_run_shows_what_is_next_and_writes_nothing(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ntk_repro.campaign.units.machine_speed", lambda: REFERENCE)
     before = set(tmp_path.rglob("*"))
     main(["campaign", str(path), "--dry-run"])
     shown = capsys.readouterr().out
@@ -25,7 +27,7 @@ def test_a_dry_run_shows_what_is_next_and_writes_nothing(path, tmp_path, capsys)
         "eigentasks: mlp on digits, quick, seed 1",
         "waiting",
         "0 of 5 units are done",
-        "1.4 minutes are left",
+        "2.2 minutes are left",
     ):
         assert text in shown
     assert shown.index("seed 4") < shown.index("seed 1")  # with more value per hour

@@ -19,7 +19,7 @@ def test_units_are_the_runs_of_the_entries_with_their_shares_of_value_and_minute
     found = units(TASKS.format(seeds=[0, 1]) + TOY)
     assert [unit.config.seed for unit in found] == [0, 1, 2, 3, 4]
     assert [unit.value for unit in found] == pytest.approx([2 / 2] * 2 + [1 / 3] * 3)
-    assert [unit.seconds for unit in found] == pytest.approx([2 * 2 * 60 / 3] * 2 + [2 * 0.1 * 60 / 3] * 3)
+    assert [unit.seconds for unit in found] == pytest.approx([2 * 3.2 * 60 / 3] * 2 + [2 * 0.1 * 60 / 3] * 3)
     assert found[0].memory == 8 * 150**2
     assert [unit.kind for unit in found[1:3]] == [
         ("cpu", "eigentasks", "quick", "mlp x1.0"),

@@ -86,6 +86,7 @@ COVERED = {
     ],
     "benchmarks/test_training.py": ["python -m benchmarks training"],
     "benchmarks/test_first_kernel.py": ["python -m benchmarks first_kernel"],
+    "benchmarks/test_estimates.py": ["python -m benchmarks estimates"],
     "benchmarks/test_accelerator.py": ["python -m benchmarks accelerator"],
     "benchmarks/test_linearized_step.py": ["python -m benchmarks linearized_step"],
     "rotation/test_pretrained.py::test_batch_statistics_are_the_trained_ones_or_those_before": [

@@ -6,8 +6,8 @@ import scipy.linalg
 
 from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.gram import GramStore, kernel_solve, ridge_path, top_eigenpairs
-from ntk_repro.gram.solve import factor as factor_file
 from ntk_repro.gram.solve import FactorInMemory, full_rank_factor
+from ntk_repro.gram.solve import factor as factor_file
 from tests.gram.solve.problems import TIGHT, kernel, stored, targets
 from tests.refusals import refused
 
@@ -182,7 +182,7 @@ def test_bad_arguments_are_refused(tmp_path):
 
 def test_a_factor_in_memory_takes_any_layout_and_type():
     k, y = kernel(N, 1e4), targets(N)
-    for array in (np.asfortranarray(k), k[::-1, ::-1][::-1, ::-1], k.copy()):
+    for array in (np.asfortranarray(k), k[::-1, ::-1].copy()[::-1, ::-1], k.copy()):
         expected = np.linalg.solve(k + np.eye(N), y)
         np.testing.assert_allclose(FactorInMemory(array, 1.0).solve(y), expected, rtol=0, atol=1e-10)
     np.testing.assert_allclose(
