@@ -41,8 +41,9 @@ def measured(part: str, *sizes: int, side: int = 32) -> dict[str, Any]:
         times = ", ".join(f"{count} vectors {row[f'seconds_{count}']:.2f} s" for count in VECTORS)
         print(f"  n = {row['n']:,}: a product with {times}", end="")
         foreseen = f"{FORESEEN:,} samples foreseen: {row['foreseen_seconds']:,.0f} s a vector"
-        gram = f", the matrix {row['gram_seconds']:.2f} s: as many as {row['crossover']:.1f} vectors"
-        print(f"{gram if 'crossover' in row else ''}; {foreseen}", flush=True)
+        if "crossover" in row:
+            print(f", the matrix {row['gram_seconds']:.2f} s: as many as {row['crossover']:.1f} vectors", end="")
+        print(f"; {foreseen}", flush=True)
     return found
 
 
