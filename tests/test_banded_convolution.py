@@ -14,7 +14,9 @@ from ntk_repro.banded_convolution import banded_convolution, tile_for, with_band
 from ntk_repro.precision import float64_scope
 from ntk_repro.program import Program
 
-pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="XLA's convolutions are used on other devices")
+pytestmark = pytest.mark.skipif(
+    jax.default_backend() != "cpu", reason="needs a CPU, as other devices keep XLA's convolutions: JAX_PLATFORMS=cpu"
+)
 
 # (n, height, width, c_in), (rows, columns, c_in, c_out), padding, outputs that are computed together.
 CASES = {

@@ -35,7 +35,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     return {line.strip() for line in done.stdout.splitlines() if line.strip()}
 
 
-@pytest.mark.skipif(BASH is None, reason="needs bash")
+@pytest.mark.skipif(BASH is None, reason="needs bash, whose completion it is: apt install bash")
 def test_bash_completes_commands_figures_presets_options_and_files(script, tmp_path, monkeypatch):
     def tab(words: str) -> set[str]:
         return offered(script, "ntk-repro", *words.split(" "))

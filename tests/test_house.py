@@ -182,7 +182,7 @@ def tracked_files() -> list[str]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
-        pytest.skip("not a git clone, so nothing says which files belong to the project")
+        pytest.skip("needs a git clone, which says what files belong to the project: run it in one")
     return listed.stdout.splitlines()
 
 

@@ -63,7 +63,7 @@ class Needs(nn.Module):
 
 
 class Plain:
-    pass
+    """A class that is no module."""
 
 
 made = Sized(hidden=(3,))

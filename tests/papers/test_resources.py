@@ -30,7 +30,9 @@ def test_the_packages_own_copy_comes_before_a_neighbour(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_wheel_lists_and_draws_outside_the_clone(tmp_path):
-    pytest.importorskip("hatchling", reason="building without isolation needs hatchling")
+    pytest.importorskip(
+        "hatchling", reason="needs hatchling, to build a wheel without a network: pip install hatchling"
+    )
     source = tmp_path / "source"
     shutil.copytree(
         CLONE, source, ignore=shutil.ignore_patterns(".git", ".venv*", "runs", "out", "__pycache__", "tests", "dist")

@@ -30,7 +30,7 @@ class Normalised(nn.Module):
 
 
 class Killed(Exception):
-    pass
+    """In place of a kill, from which a process does not come back."""
 
 
 MEANS = {

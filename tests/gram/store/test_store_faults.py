@@ -227,7 +227,7 @@ def tiny_disk(tmp_path):
     path.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mount") or libc.mount(b"none", bytes(path), b"tmpfs", 0, b"size=160k"):
-        pytest.skip(f"needs to mount a small tmpfs: {os.strerror(ctypes.get_errno())}")
+        pytest.skip(f"needs to mount a small file system ({os.strerror(ctypes.get_errno())}): run it as root on Linux")
     yield path
     libc.umount2(bytes(path), 2)
 
