@@ -22,7 +22,7 @@ def measured(n: int, memory: str) -> dict[str, Any]:
         child = run_child([sys.executable, "-m", "benchmarks.kernel_solve", str(n), str(folder), memory])
     found = {**json.loads(child.output.splitlines()[-1]), "peak_bytes": child.peak_bytes}
     print(
-        f"n = {n:,}, {found['factor']}: {found['seconds']:.1f} s, predicted {found['predicted']:.1f} s; "
+        f"n = {n:,}, {found['factor']}: {found['seconds']:.1f} s, on disk foreseen {found['foreseen']:.1f} s; "
         f"{found['gflops']:.1f} GFLOP/s, {found['share_of_peak']:.0%} of {found['gemm_peak']:.1f}; peak "
         f"{child.peak_bytes / 1e9:.2f} GB, before {found['bytes_before'] / 1e9:.2f} GB; one more solve "
         f"{found['solve']:.1f} s, leave-one-out {found['leave_one_out']:.1f} s; residual {found['residual']:.1e}"
@@ -74,7 +74,7 @@ def measure_here(n: int, folder: Path, memory: str) -> dict[str, Any]:
         "memory": memory,
         "factor": type(solution.inverse).__name__,
         "seconds": seconds - more,  # of the factor alone
-        "predicted": stage.seconds,
+        "foreseen": stage.seconds,
         "gflops": gflops,
         "gemm_peak": max(peaks),
         "share_of_peak": gflops / max(peaks),

@@ -57,7 +57,7 @@ class Network:
         module: the Linen module, or None for other functions.
         origin: of a linearization the parameters it is taken at, else None.
         input_shape: the shape of one input, without the sample axis, where it is known.
-        whole: of a `part` the network that it is part of, else None.
+        whole_has_state: of a `part` whether the network that it is part of has state, else None.
     """
 
     params: PyTree
@@ -67,7 +67,7 @@ class Network:
     module: nn.Module | None = None
     origin: PyTree | None = None
     input_shape: tuple[int, ...] | None = None
-    whole: "Network | None" = None
+    whole_has_state: bool | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "params", detached(self.params))
@@ -269,14 +269,14 @@ class Network:
             *_functions_of_part(self.apply_fn, self.training_fn, structure, sources),
             origin=None if self.origin is None else kept(self.origin),
             input_shape=self.input_shape,
-            whole=self,
+            whole_has_state=self.has_state,
         )
 
     @property
     def has_state(self) -> bool:
         """Whether training changes more than the parameters (BatchNorm statistics)."""
-        if self.whole is not None:
-            return self.whole.has_state
+        if self.whole_has_state is not None:
+            return self.whole_has_state
         return self.origin is None and bool(jax.tree.leaves(self.state))
 
     @property
@@ -405,7 +405,6 @@ def _linen_functions(module: nn.Module) -> tuple[Callable, Callable]:
     return apply_fn, training_fn
 
 
-@cached_by_arguments
 def _first_order(f: ApplyFn, origin: PyTree, params: PyTree, x: Array | np.ndarray) -> Array:
     """f(origin, x) + J (params - origin)."""
     change = jax.tree.map(jnp.subtract, params, origin)
@@ -413,6 +412,7 @@ def _first_order(f: ApplyFn, origin: PyTree, params: PyTree, x: Array | np.ndarr
     return fx + change_of_fx
 
 
+@cached_by_arguments
 def _linearized_functions(apply_fn: Callable) -> tuple[Callable, Callable]:
     def linearized_fn(params, frozen, x):
         return _first_order(lambda params, x: apply_fn(params, frozen["state"], x), frozen["origin"], params, x)

@@ -60,6 +60,7 @@ def test_linearization_is_a_network_that_starts_at_the_same_point():
     lin = net.linearization()
     np.testing.assert_allclose(lin(x), net(x), rtol=1e-5, atol=1e-6)
     assert lin.origin is net.params
+    assert lin.apply_fn is net.replace(params=lin.params).linearization().apply_fn  # so that it compiles once
     assert net.origin is None
     assert net.has_state
     assert not lin.has_state  # the statistics are frozen inside

@@ -17,7 +17,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
-from ntk_repro.gram.memory import check_memory, host_available_bytes
+from ntk_repro.gram.memory import check_memory, solver_bytes
 from ntk_repro.gram.solve import FactorInMemory, NotPositiveDefiniteError
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
@@ -25,7 +25,6 @@ from ntk_repro.ranges import check_not_negative
 PyTree = Any
 
 _METHODS = ("primal", "dual", "cholesky")
-_MEMORY_SHARE = 0.9
 _SAFE_MULTIPLE = 100  # of the rounding of K, from which on an eigenvalue is known to a per cent
 _CROSSOVER = 1.6  # columns per row from which on LAPACK's gelsd reduces J to a square first (by ILAENV)
 
@@ -138,7 +137,7 @@ def solve_least_squares(
         y = checked_array(y_train, "y_train", *shapes).reshape(n, k)
         columns = live_columns(wide, x)
         needed = {m: least_squares_bytes(y.size, columns.parameters, m, columns.live) for m in _METHODS}
-        available = _MEMORY_SHARE * host_available_bytes()
+        available = solver_bytes()
         automatic = method == "auto"
         if automatic:
             dearer = needed["primal"] > needed["dual"]

@@ -15,7 +15,7 @@ from jaxtyping import Shaped
 from rich import box
 from rich.table import Table
 
-from ntk_repro.gram.memory import host_available_bytes, readable_bytes
+from ntk_repro.gram.memory import readable_bytes, solver_bytes
 from ntk_repro.gram.solve.plan import Plan as SolvePlan
 from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
@@ -112,7 +112,7 @@ def factor_stage(n: int, folder: Path, memory: float | None = None, panel_rows: 
     Raises:
         UserError: memory does not suffice.
     """
-    plan = SolvePlan.of(n, host_available_bytes() if memory is None else memory, panel_rows, itemsize)
+    plan = SolvePlan.of(n, solver_bytes(memory), panel_rows, itemsize)
     matrix = np.random.default_rng(0).standard_normal((min(n, 1024), min(n, 1024)))
     rate = 2.0 * len(matrix) ** 3 / _seconds(lambda: matrix @ matrix)
     # The disk is read and written meanwhile.

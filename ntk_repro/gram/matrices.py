@@ -251,6 +251,8 @@ class _OfLinearOperator(SymmetricOperator):
         if self.dtype not in (np.float32, np.float64):
             raise UserError(f"{name} must be an operator of float32 or float64, not of {self.dtype}")
         self.n, self._operator = operator.shape[0], operator
+        if getattr(operator, "is_symmetric", False):  # an operator of ours, by construction
+            return
         rows = np.random.default_rng(0).standard_normal((2, self.n))
         images = self.products(self.dtype)(rows)
         one, two = rows[0] @ images[1], rows[1] @ images[0]

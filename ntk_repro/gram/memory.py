@@ -64,6 +64,11 @@ def process_bytes() -> int:
     return psutil.Process().memory_info().rss
 
 
+def solver_bytes(memory: float | None = None) -> float:
+    """Memory of the host that a dense solver may take: what is given, else nine tenths of what is free."""
+    return 0.9 * host_available_bytes() if memory is None else memory
+
+
 def available_bytes() -> int:
     """Memory that computations may take now: of the accelerator where there is one, else of the host."""
     import jax  # here, so that what only asks for the host's memory (the store) does not wait for JAX

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.dynamics import least_squares, mse_dynamics, solve_least_squares
+from ntk_repro.dynamics import mse_dynamics, solve_least_squares
 from ntk_repro.dynamics.least_squares import least_squares_bytes
+from ntk_repro.gram import memory
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
@@ -120,7 +121,7 @@ def test_auto_stays_with_the_kernel_where_memory_does_not_hold_the_columns(monke
     x = X[:SMALL].copy()
     x[1] = x[0]
     needed = least_squares_bytes(2 * SMALL, 71, "dual")
-    monkeypatch.setattr(least_squares, "host_available_bytes", lambda: 1.2 * needed)
+    monkeypatch.setattr(memory, "host_available_bytes", lambda: 1.2 * needed)
     assert solve_least_squares(network(), x, Y[:SMALL]).method == "dual"
 
 
@@ -173,7 +174,7 @@ def test_memory_is_checked_first(monkeypatch):
     assert least_squares_bytes(1000, 60_000, "primal", 50_000) == 8 * (60e6 + 50e6 + 1e6)
     assert least_squares_bytes(1000, 1200, "primal") == 8 * 2 * 1.2e6
     assert least_squares_bytes(1000, 0, "cholesky") < least_squares_bytes(1000, 0, "dual") / 3
-    monkeypatch.setattr(least_squares, "host_available_bytes", lambda: 7000)
+    monkeypatch.setattr(memory, "host_available_bytes", lambda: 7000)
     for method, fits in (("primal", 5), ("dual", 14)):
         message = rf"least squares \({method}\) on 16 rows needs .* are available: take at most {fits} rows"
         refused(message, solve_least_squares, network(), X[:SMALL], Y[:SMALL], method=method)

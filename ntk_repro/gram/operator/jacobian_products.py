@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.gram.memory import available_bytes, check_memory
-from ntk_repro.gram.structured.computation import shardings
+from ntk_repro.gram.shardings import shardings
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import ApplyFn, Network
 from ntk_repro.samples import Samples, number_of, shape_of_one

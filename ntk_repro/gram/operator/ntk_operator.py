@@ -79,6 +79,7 @@ class NTKOperator(LinearOperator):
 
     Attributes:
         precision: "float32" or "float64".
+        is_symmetric: whether x2 was left out.
     """
 
     def __init__(self, arguments: KernelArguments, sizes: Sizes):
@@ -90,7 +91,7 @@ class NTKOperator(LinearOperator):
             self._columns = self._rows
             if x2 is not None:
                 self._columns = JacobianProducts.of(net, x2, arguments.output, sizes.samples)
-        self.precision = str(arguments.dtype)
+        self.precision, self.is_symmetric = str(arguments.dtype), x2 is None
         # Directions of a vector: one for each output of which the mean is taken.
         self._terms = num_outputs if outputs == "mean" else 1
         c = num_outputs if outputs == "full" else 1

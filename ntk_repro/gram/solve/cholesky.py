@@ -11,15 +11,13 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.memory import check_disk, check_memory, host_available_bytes
+from ntk_repro.gram.memory import check_disk, check_memory, solver_bytes
 from ntk_repro.gram.solve.blocked import factor_into
 from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory, FactorOnDisk
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
 from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError, check_ridge
 from ntk_repro.gram.store import GramStore
 from ntk_repro.record import environment
-
-_MEMORY_SHARE = 0.9
 
 
 def cholesky(
@@ -37,7 +35,7 @@ def cholesky(
     diagonal = matrix.diagonal()
     check_finite(diagonal, "the Gram matrix")
     check_ridge(ridge, diagonal, float(np.finfo(matrix.dtype).eps))
-    memory = _MEMORY_SHARE * host_available_bytes() if memory is None else memory
+    memory = solver_bytes(memory)
     if folder is None and isinstance(matrix, GramStore):
         beside = factor_folder(matrix, ridge)
         there = GramStore.exists(beside) and GramStore.read(beside).identity == _identity(matrix, ridge)

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
@@ -17,6 +16,7 @@ from ntk_repro.gram.arguments import KernelArguments
 from ntk_repro.gram.capture import Layer, capture_fn, find_layers
 from ntk_repro.gram.matrices import mirrored, place_tile
 from ntk_repro.gram.probing import RecentlyUsed, signature
+from ntk_repro.gram.shardings import shardings
 from ntk_repro.gram.structured.agreement import agreeing_layers
 from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import BlockFeatures, Features, Plan, Share, features_of, plan_for
@@ -305,19 +305,6 @@ def _check_finite(values: np.ndarray, row: int, column: int, rows_per_sample: in
     sample = row + rows[0] // rows_per_sample if len(rows) else column + np.argmax(bad.any(axis=0)) // rows_per_sample
     reason = "the network overflows there, or its parameters are broken"
     raise UserError(f"the kernel is not finite at sample {sample} (counted from 0): {reason}")
-
-
-def shardings(batch: int) -> tuple[NamedSharding | None, NamedSharding | None]:
-    """Split by samples among this host's devices, and replicated; None for both where one device does everything.
-
-    A batch that was chosen for other devices than there are now goes to as many as divide it.
-    """
-    devices = jax.local_devices()
-    devices = devices[: max(count for count in range(1, len(devices) + 1) if batch % count == 0)]
-    if len(devices) == 1:
-        return None, None
-    mesh = Mesh(np.array(devices), ("samples",))
-    return NamedSharding(mesh, PartitionSpec("samples")), NamedSharding(mesh, PartitionSpec())
 
 
 @functools.lru_cache(maxsize=16)

@@ -56,7 +56,7 @@ def _products(
     for g1, g2 in zip(one.gradients, two.gradients, strict=True):
         (n1, c), n2 = g1.shape[:2], len(g2)
         rows, columns = (n1 * c, n2 * c) if blocks else (n1, n2)
-        product = _times_long(g1.reshape(rows, -1), g2.reshape(columns, -1))
+        product = _times(g1.reshape(rows, -1), g2.reshape(columns, -1))
         k = product if k is None else k + product
     assert k is not None
     for (layer, form), a1, a2, d1, d2 in zip(
@@ -77,21 +77,19 @@ def _products(
     return k
 
 
-def _times_long(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
-    """As `_times`, for rows of any length."""
+def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
     length = a.shape[1]
     if jax.default_backend() != "cpu" or length < _LONG:
-        return _times(a, b)
+        return _dot(a, b)
 
     def add_piece(i: Array, k: Array) -> Array:
-        return k + _times(*(jax.lax.dynamic_slice_in_dim(rows, i * _PIECE, _PIECE, axis=1) for rows in (a, b)))
+        return k + _dot(*(jax.lax.dynamic_slice_in_dim(rows, i * _PIECE, _PIECE, axis=1) for rows in (a, b)))
 
     whole = length // _PIECE
-    rest = _times(a[:, whole * _PIECE :], b[:, whole * _PIECE :])
-    return jax.lax.fori_loop(0, whole, add_piece, rest)
+    return jax.lax.fori_loop(0, whole, add_piece, _dot(a[:, whole * _PIECE :], b[:, whole * _PIECE :]))
 
 
-def _times(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
+def _dot(a: Float[Array, "rows d"], b: Float[Array, "columns d"]) -> Float[Array, "rows columns"]:
     # Features in bfloat16 are summed in float32.
     return jnp.matmul(a, b.T, preferred_element_type=jnp.float32 if a.dtype == jnp.bfloat16 else a.dtype)
 
