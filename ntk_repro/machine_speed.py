@@ -40,10 +40,8 @@ class MachineSpeed:
 
     @property
     def slowness(self) -> float:
-        """How much longer than on the machine that the presets' minutes were measured on: the mean of the three."""
-        return float(
-            np.mean([here / there for here, there in zip(vars(self).values(), vars(REFERENCE).values(), strict=True)])
-        )
+        """How much longer than on the machine of `REFERENCE`: the mean of the three."""
+        return float(np.mean([getattr(self, kind) / seconds for kind, seconds in vars(REFERENCE).items()]))
 
     @property
     def product_rate(self) -> float:
@@ -53,7 +51,6 @@ class MachineSpeed:
 
 # Two cores with AVX2, on which eleven presets were timed; the minutes of the others are of earlier machines.
 REFERENCE = MachineSpeed(product=0.107, training=0.032, compiling=0.33)
-
 
 _known: dict[Path, MachineSpeed] = {}  # by their files
 

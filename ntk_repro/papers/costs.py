@@ -15,7 +15,7 @@ class Cost:
     """How long the runs of a preset take, if none of them is done.
 
     Attributes:
-        minutes: measured on the machine of `ntk_repro.machine_speed.REFERENCE`; on a GPU an estimate of their order of
+        minutes: measured on two cores, see `ntk_repro.machine_speed.REFERENCE`; on a GPU an estimate of their order of
             magnitude.
         device: the device that it is meant for.
         needs: what else the machine must have, such as "ImageNet".
