@@ -26,7 +26,17 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
-from ntk_repro.samples import Samples, as_samples, check_same_number, filled_up, number_of, take
+from ntk_repro.samples import (
+    Samples,
+    as_input_shape,
+    as_samples,
+    check_same_number,
+    described,
+    filled_up,
+    number_of,
+    one_sample,
+    take,
+)
 from ntk_repro.seeds import as_key
 
 PyTree = Any
@@ -56,7 +66,7 @@ class Network:
         training_fn: (params, state, x) -> (outputs, new state) with live batch statistics.
         module: the Linen module, or None for other functions.
         origin: of a linearization the parameters it is taken at, else None.
-        input_shape: the shape of one input, without the sample axis, where it is known.
+        input_shape: the shape of one input, without the sample axis, where it is known; of several inputs a pytree.
         whole_has_state: of a `part` whether the network that it is part of has state, else None.
     """
 
@@ -66,7 +76,7 @@ class Network:
     training_fn: Callable[[PyTree, PyTree, Any], tuple[Array, PyTree]]
     module: nn.Module | None = None
     origin: PyTree | None = None
-    input_shape: tuple[int, ...] | None = None
+    input_shape: Any = None
     whole_has_state: bool | None = None
 
     def __post_init__(self):
@@ -85,7 +95,7 @@ class Network:
         cls,
         name_or_module: Any,
         key: Array | int | None = None,
-        input_shape: tuple[int, ...] | int | None = None,
+        input_shape: Any = None,
         *,
         input_dtype: Any = jnp.float32,
         **model_kw: Any,
@@ -97,15 +107,17 @@ class Network:
                 (`my_network.py:MyNet`, see `ntk_repro.models.custom`), a Linen module, or an NNX module (which carries
                 its own parameters, so it takes neither key nor input_shape).
             key: a PRNG key or a seed.
-            input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3).
-            input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding.
+            input_shape: the shape of one input, without the sample axis, e.g. (32, 32, 3); for a module that is called
+                with a dictionary, tuple or other pytree of arrays, the pytree of their shapes.
+            input_dtype: dtype of the inputs, an integer type for networks that begin with an embedding; one for all, or
+                a pytree of them.
             **model_kw: for a name: width, num_outputs, activation and the settings of the architecture.
 
         Raises:
-            UserError: for an unknown name or setting, and for arguments that are missing or have no use.
+            UserError: for an unknown name or setting, and for arguments that are missing, have no use or are no shape.
         """
         if input_shape is not None:
-            input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+            input_shape = as_input_shape(input_shape)
         key = None if key is None else as_key(key)
         if isinstance(name_or_module, str):
             settings = {"num_outputs": 1, **model_kw}
@@ -135,11 +147,11 @@ class Network:
                 "parameters by net.replace(params=...)"
             )
         _check_call_arguments(module)
+        sample = one_sample(input_shape, input_dtype)
         try:
-            variables = dict(_init_fn(module, (1, *input_shape), jnp.dtype(input_dtype))(key))
+            variables = dict(_init_fn(module, sample)(key))
         except Exception as error:  # whatever the code of a module raises
-            inputs = f"{input_shape} of type {jnp.dtype(input_dtype)}"
-            raise does_not_run(type(module).__name__, inputs, error) from error
+            raise does_not_run(type(module).__name__, described(sample), error) from error
         params = variables.pop("params", {})
         params, apply_fn, training_fn = with_real_parameters(params, *_linen_functions(module))
         return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
@@ -379,12 +391,12 @@ def cached_by_arguments(function: Callable) -> Callable:
 
 
 @cached_by_arguments
-def _init_fn(module: nn.Module, shape: tuple[int, ...], dtype: Any) -> Callable:
+def _init_fn(module: nn.Module, sample: Samples) -> Callable:
     # Under jit: the forward pass that gives the shapes is not run, and thousands of small dispatches become one. What
     # runs once compiles in a third of the time with few optimizations, to the same bits.
     mode = _mode_arguments(module, train=False)
     return jax.jit(
-        lambda key: module.init(key, jnp.zeros(shape, dtype), **mode),
+        lambda key: module.init(key, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), sample), **mode),
         compiler_options={"xla_backend_optimization_level": 1},
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.dtypes import canonicalize_dtype
 
 from ntk_repro.errors import UserError
 
@@ -54,6 +55,51 @@ def filled_up(x: Samples, n: int) -> Samples:
 def shape_of_one(x: Samples, *axes: int) -> Samples:
     """The shapes and types of one sample, with these axes before its own."""
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct((*axes, *a.shape[1:]), a.dtype), x)
+
+
+def as_input_shape(shape: Any) -> Any:
+    """The shape of one input as a tuple of ints; of several inputs the pytree of such.
+
+    Raises:
+        UserError: for sides that are not positive integers.
+
+    >>> as_input_shape(784), as_input_shape({"image": [8, 8, 3], "class": 4})
+    ((784,), {'class': (4,), 'image': (8, 8, 3)})
+    """
+
+    def one(given: Any) -> tuple[int, ...]:
+        sides = tuple(given) if isinstance(given, tuple | list) else (given,)
+        if not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
+            raise UserError(
+                "the shape of an input is a tuple of positive integers without the sample axis, such as (32, 32, 3), "
+                f"and of several inputs a dictionary or tuple of such, not {shape!r}"
+            )
+        return tuple(int(side) for side in sides)
+
+    return jax.tree.map(one, shape, is_leaf=_is_one_shape)
+
+
+def one_sample(input_shape: Any, dtype: Any) -> Samples:
+    """The shapes and types, with a sample axis of 1, of an `as_input_shape` and a type for all inputs or for each.
+
+    Raises:
+        UserError: for types of other inputs.
+    """
+    shapes, structure = jax.tree.flatten(input_shape, is_leaf=_is_one_shape)
+    try:
+        dtypes = jax.tree.leaves(jax.tree.broadcast(dtype, structure.unflatten(range(len(shapes)))))
+    except ValueError as error:
+        raise UserError(
+            f"the input shape {input_shape} and the type {dtype} differ: give one type, or a type for each input"
+        ) from error
+    one = [
+        jax.ShapeDtypeStruct((1, *shape), canonicalize_dtype(kind)) for shape, kind in zip(shapes, dtypes, strict=True)
+    ]
+    return structure.unflatten(one)
+
+
+def _is_one_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple | list) and not any(isinstance(side, tuple | list | dict) for side in shape)
 
 
 def described(x: Samples) -> str:

@@ -1,7 +1,5 @@
 """Networks of several inputs, and of outputs of any shape."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,6 +8,7 @@ import pytest
 
 from ntk_repro.gram import alignment, alignment_from_gram, empirical_gram, gram_store, ntk_function
 from ntk_repro.gram.structured import structured_plan
+from ntk_repro.nads import neural_anisotropy_directions
 from ntk_repro.network import Network
 from ntk_repro.samples import as_samples, described
 from tests.gram.cases import relative_error
@@ -45,9 +44,8 @@ class Encoder(nn.Module):
 
 
 def encoder() -> Network:
-    module, x = Encoder(), jax.tree.map(lambda a: a[:1], SENTENCES)
-    apply: Any = module.apply
-    return Network.from_apply(lambda p, x: apply({"params": p}, x), module.init(jax.random.key(0), x)["params"])
+    dtypes = jax.tree.map(lambda a: a.dtype, SENTENCES)
+    return Network.create(Encoder(), 0, {"tokens": 6, "mask": [6], "length": (), "scale": ()}, input_dtype=dtypes)
 
 
 SENTENCES = {"tokens": TOKENS, "mask": MASK, "length": np.full(N, 5), "scale": TEXT[:, 0]}
@@ -105,6 +103,17 @@ def test_inputs_that_do_not_fit_are_refused_by_name():
     refused("x1 holds no array", empirical_gram, net, {})
     refused("no rows", net, (IMAGE[:0], TEXT[:0]))
     refused("takes one array of inputs", empirical_gram, net, (IMAGE, TEXT), method="neural_tangents")
+
+
+def test_input_shapes_and_types_that_are_none_are_refused():
+    for shape in ((0, 3), (4, -1), (4.0, 3), "4", {"a": (3,), "b": (2, 0)}, ((4,), (None,))):
+        refused("positive integers without the sample axis, such as .*, not ", Network.create, Encoder(), 0, shape)
+    types = {"a": np.float32, "c": np.int32}
+    refused("one type, or a type for each", Network.create, Encoder(), 0, {"a": 3, "b": 4}, input_dtype=types)
+    refused(r"Encoder does not run on inputs \['a'\] \(3,\) of type float32", Network.create, Encoder(), 0, {"a": 3})
+    net = encoder()
+    assert net.input_shape == {"tokens": (6,), "mask": (6,), "length": (), "scale": ()}
+    refused("directions are of networks of one input array", neural_anisotropy_directions, net)
 
 
 def test_lists_are_arrays():

@@ -130,7 +130,7 @@ def _network_fault(net: Network, x: Samples, precision: str, error: Exception) -
     if precision == "float64" and _runs_in_float32(net, x):
         remedy = 'make its recurrent cells with param_dtype=jnp.float64, or take precision="float32"'
         return UserError(f"the network runs in float32 alone ({last_line(error)}): {remedy}")
-    fits = net.input_shape is None or (isinstance(x, np.ndarray) and net.input_shape == x.shape[1:])
+    fits = net.input_shape is None or net.input_shape == jax.tree.map(lambda a: a.shape[1:], x)
     made_for = "" if fits else f" (made for {net.input_shape})"
     return does_not_run(f"the network{made_for}", described(x), error)
 

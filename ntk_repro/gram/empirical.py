@@ -1,8 +1,9 @@
 """`empirical_gram`: the NTK of a network on data, by any of three methods."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
+from jaxtyping import Float
 
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import KernelArguments, checked_arguments
@@ -17,6 +18,38 @@ from ntk_repro.samples import Samples
 
 METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tangents": neural_tangents_gram}
 
+Kernel = Float[np.ndarray, "..."]
+
+
+@overload
+def empirical_gram(
+    net: Network,
+    x1: Samples,
+    x2: Samples | None = None,
+    *,
+    method: str = ...,
+    outputs: str | int = ...,
+    precision: str = ...,
+    params_of: Any = ...,
+    layerwise: Literal[False] = ...,
+    diagonal: bool = ...,
+) -> Kernel: ...
+
+
+@overload
+def empirical_gram(
+    net: Network,
+    x1: Samples,
+    x2: Samples | None = None,
+    *,
+    method: str = ...,
+    outputs: str | int = ...,
+    precision: str = ...,
+    params_of: Any = ...,
+    layerwise: Literal[True],
+    diagonal: bool = ...,
+) -> dict[str, Kernel]: ...
+
 
 def empirical_gram(
     net: Network,
@@ -29,7 +62,7 @@ def empirical_gram(
     params_of: Any = None,
     layerwise: bool = False,
     diagonal: bool = False,
-) -> Any:
+) -> Kernel | dict[str, Kernel]:
     """The empirical NTK of a network between samples, the inner products of gradients <grad f(x), grad f(x')>.
 
     Exact whatever the method. State (BatchNorm statistics) is frozen. Any number of samples. Within `jit`, `vmap` and

@@ -113,6 +113,8 @@ def _input_shape(net: Network, given: tuple[int, ...] | None) -> tuple[int, ...]
     shape = net.input_shape if given is None else tuple(given)
     if shape is None:
         raise UserError("the network does not know the shape of its inputs: give input_shape, or samples x")
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):
+        raise UserError("directions are of networks of one input array, and this one takes several")
     return shape
 
 

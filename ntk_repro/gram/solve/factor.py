@@ -3,6 +3,7 @@
 import abc
 import functools
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator, onenormest
 from ntk_repro.gram.solve.rounding import check_pivots
 from ntk_repro.gram.store import GramStore
 from ntk_repro.progress import Advance, progress
+from ntk_repro.record import atomic_file
 
 PANEL_ROWS = 1024  # of a factor in memory that are used at once
 _CHUNK_ROWS = 4096  # of a product that is subtracted
@@ -102,16 +104,25 @@ class CholeskyFactor(Inverse):
 
     def _diagonal(self) -> Float[np.ndarray, " n"]:
         """The squared norms of the columns of R^-T, a group of columns at a time: about n^3 / 3 operations."""
-        diagonal = np.empty(self.n)
+        diagonal = self._begun_diagonal()
+        done = -(-np.count_nonzero(np.isfinite(diagonal)) // self.panel_rows)  # block rows
         wide = max(1, self.columns // self.panel_rows)  # block rows to a group
-        groups = range(0, self.num_blocks, wide)
+        groups = range(done, self.num_blocks, wide)
         with progress("diagonal of the inverse", sum(self.num_blocks - first for first in groups), "panels") as advance:
             for first in groups:
                 start, stop = first * self.panel_rows, min((first + wide) * self.panel_rows, self.n)
                 x = np.eye(self.n - start, stop - start)  # above `start` R^-T is 0
                 self._forward(x, first, advance, lower_triangular=True)
                 diagonal[start:stop] = np.einsum("ij,ij->j", x, x)
+                self._keep_diagonal(diagonal)
         return diagonal
+
+    def _begun_diagonal(self) -> Float[np.ndarray, " n"]:
+        """What is known of the diagonal, from its beginning on; the rest is NaN."""
+        return np.full(self.n, np.nan)
+
+    def _keep_diagonal(self, diagonal: Float[np.ndarray, " n"]) -> None:
+        """Keeps what is known of the diagonal, so that a killed computation continues."""
 
     def reciprocal_condition(self, norm: float) -> float:
         """An estimate of 1 / (||A||_1 ||A^-1||_1) of A = K + ridge I, from ||A||_1.
@@ -177,3 +188,17 @@ class FactorOnDisk(CholeskyFactor):
     def panels(self, blocks: Iterable[int]) -> Iterator[tuple[int, Float[np.ndarray, "rows columns"]]]:
         """See `CholeskyFactor.panels`."""
         return self.store.panels(blocks)
+
+    def _begun_diagonal(self) -> Float[np.ndarray, " n"]:
+        try:
+            return np.load(self._diagonal_path)
+        except (FileNotFoundError, ValueError, EOFError):  # not begun, or damaged
+            return super()._begun_diagonal()
+
+    def _keep_diagonal(self, diagonal: Float[np.ndarray, " n"]) -> None:
+        with atomic_file(self._diagonal_path) as handle:
+            np.save(handle, diagonal)
+
+    @property
+    def _diagonal_path(self) -> Path:
+        return self.store.path / "diagonal_of_inverse.npy"

@@ -76,8 +76,9 @@ class KernelSolution:
     def leave_one_out(self) -> LeaveOneOut:
         """The prediction of each sample by the regression on all others, without n refits: y_i - alpha_i / G_ii.
 
-        G = (K + ridge I)^-1, whose diagonal takes as many operations again as the factor did; it is kept. With a kernel
-        of all outputs (`outputs="full"`) an entry of y is left out alone: the other outputs of its sample stay.
+        G = (K + ridge I)^-1, whose diagonal takes as many operations again as the factor did; it is kept, and beside a
+        factor on disk continued where a killed process left it. With a kernel of all outputs (`outputs="full"`) an
+        entry of y is left out alone: the other outputs of its sample stay.
 
         Source: Rasmussen and Williams 2006, Eq. (5.12).
         """

@@ -8,6 +8,7 @@ from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.gram import GramStore, kernel_solve, ridge_path, top_eigenpairs
 from ntk_repro.gram.solve import FactorInMemory, full_rank_factor
 from ntk_repro.gram.solve import factor as factor_file
+from ntk_repro.gram.solve.factor import FactorOnDisk
 from tests.gram.solve.problems import TIGHT, kernel, stored, targets
 from tests.refusals import refused
 
@@ -69,7 +70,7 @@ def test_four_thousand_rows_from_disk_are_scipys(tmp_path):
 
 
 def factor_store(solution):
-    assert isinstance(solution.inverse, factor_file.FactorOnDisk)
+    assert isinstance(solution.inverse, FactorOnDisk)
     return solution.inverse.store
 
 
@@ -94,6 +95,37 @@ def test_leave_one_out_is_that_of_n_refits(disk, ridge, tmp_path):
         refits[i] = k[i, others] @ np.linalg.solve(k_others, y[others])
     np.testing.assert_allclose(found.predictions, refits, rtol=0, atol=1e-9)
     np.testing.assert_allclose(found.error, ((y - refits) ** 2).mean(axis=0), rtol=1e-9)
+
+
+def test_an_interrupted_diagonal_continues_where_it_was(tmp_path, monkeypatch):
+    solved(kernel(N), targets(N), 1.0, True, tmp_path)
+    path = tmp_path / "factor" / "diagonal_of_inverse.npy"
+    keep, kept = FactorOnDisk._keep_diagonal, []
+
+    def diagonal(kill_after=None):
+        """From the factor as another process finds it, killed once that many groups of columns are kept."""
+
+        def keeping(self, known):
+            keep(self, known)
+            kept.append(np.count_nonzero(np.isfinite(known)))
+            if len(kept) == kill_after:
+                raise KeyboardInterrupt
+
+        kept.clear()
+        monkeypatch.setattr(FactorOnDisk, "_keep_diagonal", keeping)
+        return FactorOnDisk(GramStore.read(tmp_path / "factor"), columns=36).diagonal
+
+    whole = diagonal()
+    assert kept == [36, 72, 108, 144, N]  # two block rows of 18 at a time
+    path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        diagonal(kill_after=2)
+    np.testing.assert_array_equal(diagonal(), whole)
+    assert kept == [108, 144, N]
+    np.testing.assert_array_equal(diagonal(), whole)
+    assert kept == []
+    path.write_bytes(b"")
+    np.testing.assert_array_equal(diagonal(), whole)
 
 
 @on_disk
