@@ -47,6 +47,7 @@ TINY = {
     "finite_width training": f"{IMAGES} {TRAINING} --loss cross_entropy --precision float64",
     "finite_width spectra": f"{DIGITS} --n-train 10 --net mlp --width 0.1",
     "finite_width solver": f"{IMAGES} {TRAINING}",
+    "finite_width ridges": f"{IMAGES} --net mlp --width 0.1 --ridges 0.01",
     "finite_width sizes": "--widths 1 2",
     "finite_width grid": f"{IMAGES} {TRAINING} --learning-rates 0.1 --weight-decays 0.0001",
 }
@@ -72,6 +73,7 @@ SHOWN = {
     "finite_width training": ("logistic regression", "linearized_distance", ".3g"),
     "finite_width spectra": ("mlp x0.1, 10 images", "effective_rank", ".1f"),
     "finite_width solver": ("least squares, rank 60", "network_test_accuracy", ".2%"),
+    "finite_width ridges": ("mlp x0.1", "norm", ".3g"),
     "finite_width sizes": ("lenet5", "num_params", ","),
     "finite_width grid": ("network: test accuracy", "linearized_test_accuracy", ".2%"),
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ntk_repro.gram.nngp import empirical_nngp
     from ntk_repro.gram.on_disk import gram_store
     from ntk_repro.gram.operator import NTKOperator, ntk_operator
-    from ntk_repro.gram.solve import KernelSolution, LeaveOneOut, kernel_solve, ridge_path
+    from ntk_repro.gram.solve import KernelSolution, LeftOut, kernel_solve, ridge_path
     from ntk_repro.gram.spectrum import (
         BlockKrylov,
         Eigenpairs,
@@ -60,7 +60,7 @@ __all__ = [
     "GramStore",
     "KernelSolution",
     "Lapack",
-    "LeaveOneOut",
+    "LeftOut",
     "MonteCarloKernels",
     "NTKOperator",
     "SingularSpectrum",

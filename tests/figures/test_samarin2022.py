@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ntk_repro.finite_width import grid, sizes, solver, spectra, training
+from ntk_repro.finite_width import grid, ridges, sizes, solver, spectra, training
 from ntk_repro.finite_width.output_statistics import output_statistics
 from tests.figures import scripts
 from tests.figures.scripts import kept_run, verdicts
@@ -341,6 +341,31 @@ def test_a_table_of_other_data_has_none_of_the_papers_numbers(tmp_path):
     drawing = draw("table1", [solved(tmp_path, data="fashion_mnist")])
     assert cells_of(drawing)[1, 0] == "98.00"
     assert all(row["paper"] is None for row in claims("table1", drawing))
+
+
+def ridged(root, width=1.0, jacobian=False, **settings):
+    config = ridges.Config(width=width, data="mnist", ridges=(0.0, 1e-8, 1e-4), jacobian=jacobian, **settings)
+    arrays: dict = {"ridges": [1e-4, 1e-8, 0.0], "num_params": 1000, "majority_rate": 0.9, "largest_eigenvalue": 7.0}
+    arrays |= {"test_accuracy": [0.98, 0.99, 0.9], "train_accuracy": [0.97, 0.99, 1.0]}
+    arrays |= {name: [0.1, 0.2, 0.3] for name in ("train_error", "norm", "residual")}
+    if jacobian:
+        arrays |= {f"jacobian_{name}": value for name, value in
+                   {"test_accuracy": 0.85, "train_accuracy": 1.0, "rank": 900, "norm": 5.0}.items()}  # fmt: skip
+    return finished("finite_width_ridges", config, root, arrays)
+
+
+def test_errors_are_drawn_against_the_ridge_and_the_jacobians_across(tmp_path):
+    runs = [ridged(tmp_path, jacobian=True), ridged(tmp_path, shift=7), ridged(tmp_path, shift=7, seed=1)]
+    drawing = draw("ridges", runs)
+    test, train = drawing.picture.axes
+    curve, across, shifted = test.lines
+    np.testing.assert_array_equal(curve.get_xdata(), [1e-4, 1e-8])  # none has no place
+    np.testing.assert_allclose(curve.get_ydata(), [0.02, 0.01])
+    np.testing.assert_allclose(across.get_ydata(), 0.15)
+    assert shifted.get_label() == "×1, shifted by up to 7"
+    assert train.lines[1].get_ydata()[0] == 0
+    assert [line["jacobian"] and line["jacobian"]["rank"] for line in drawing.numbers["lines"]] == [900, None, None]
+    refused("width", draw, "ridges", [solved(tmp_path)])
 
 
 def sized(root, **settings):

@@ -2,14 +2,14 @@
 
 from ntk_repro.gram.solve.cholesky import cholesky, full_rank_factor
 from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory
-from ntk_repro.gram.solve.regression import KernelSolution, LeaveOneOut, kernel_solve, ridge_path
+from ntk_repro.gram.solve.regression import KernelSolution, LeftOut, kernel_solve, ridge_path
 from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError
 
 __all__ = [
     "CholeskyFactor",
     "FactorInMemory",
     "KernelSolution",
-    "LeaveOneOut",
+    "LeftOut",
     "NotPositiveDefiniteError",
     "cholesky",
     "full_rank_factor",

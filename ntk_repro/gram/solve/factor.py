@@ -59,6 +59,10 @@ class Inverse(abc.ABC):
     def solve(self, b: Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]) -> Float[np.ndarray, "n ..."]:
         """(K + ridge I)^-1 b, for a vector or the columns of a matrix."""
 
+    @abc.abstractmethod
+    def solve_last(self, b: Float[np.ndarray, "m ..."]) -> Float[np.ndarray, "m ..."]:
+        """G_TT^-1 b, of the last m rows and columns of G = (K + ridge I)^-1."""
+
     @functools.cached_property
     def diagonal(self) -> Float[np.ndarray, " n"]:
         """The diagonal of (K + ridge I)^-1, computed at first use."""
@@ -101,6 +105,15 @@ class CholeskyFactor(Inverse):
                 x[rows] = scipy.linalg.solve_triangular(panel[:, : len(panel)], x[rows], check_finite=False)
                 advance()
         return solution
+
+    def solve_last(self, b: Float[np.ndarray, "m ..."]) -> Float[np.ndarray, "m ..."]:
+        """See `Inverse.solve_last`: R_TT^T R_TT b, as R^-1 is upper triangular, too."""
+        product, begin = np.zeros(b.shape), self.n - len(b)
+        for start, panel in self.panels(range(begin // self.panel_rows, self.num_blocks)):
+            outside = max(0, begin - start)
+            right, first = panel[outside:, outside:], start + outside - begin
+            product[first:] += right.T @ (right @ b[first:])
+        return product
 
     def _diagonal(self) -> Float[np.ndarray, " n"]:
         """The squared norms of the columns of R^-T, a group of columns at a time: about n^3 / 3 operations."""

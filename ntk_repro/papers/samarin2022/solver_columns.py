@@ -20,7 +20,7 @@ Runs = Sequence[Numbers]
 
 MODEL_NAMES = {"solver": "solver", "linearized": "linearization by SGD", "network": "network"}
 WORSE = "test accuracy of SGD less that of the solver"
-_TRAINING = ("epochs", "learning_rate", "weight_decay", "batch_size", "momentum")
+TRAINING = ("epochs", "learning_rate", "weight_decay", "batch_size", "momentum")
 
 
 def of_table(statement: str, place: str) -> Callable[[Predicate], Callable[[str], Claim]]:
@@ -89,7 +89,7 @@ def departure(table: str, runs: Runs, *, solver: bool = False) -> str:
     """Where our settings depart from the paper's; of its `solver` alone, which is not trained by SGD."""
     sizes = runs[0]["solver_by_size"]["sizes"]
     solved = {"images": sizes[-1]} if solver and len(sizes) else {}
-    return departures(settings_of(table), {**runs[0], **solved}, _TRAINING if solver else ())
+    return departures(settings_of(table), {**runs[0], **solved}, TRAINING if solver else ())
 
 
 def solved_departure(table: str, runs: Runs) -> str:

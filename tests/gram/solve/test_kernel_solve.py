@@ -97,6 +97,23 @@ def test_leave_one_out_is_that_of_n_refits(disk, ridge, tmp_path):
     np.testing.assert_allclose(found.error, ((y - refits) ** 2).mean(axis=0), rtol=1e-9)
 
 
+@on_disk
+@pytest.mark.parametrize("ridge", [0.0, 50.0])
+@pytest.mark.parametrize("m", [1, 37, N - 1])
+def test_the_last_samples_are_predicted_by_those_before(disk, ridge, m, tmp_path):
+    k, y = kernel(N, 1e4), targets(N)
+    before = slice(N - m)
+    refit = kernel_solve(k[before, before], y[before], ridge)
+    predictions = k[N - m :, before] @ refit.coefficients
+    solutions = [solved(k, y, ridge, disk, tmp_path), ridge_path(k, y, [ridge])[0]]
+    for found in (solution.leave_out_last(m) for solution in solutions):
+        np.testing.assert_allclose(found.predictions, predictions, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(found.error, ((y[N - m :] - predictions) ** 2).mean(axis=0), rtol=1e-9)
+    one_column = solutions[0].solve(y[:, 0]).leave_out_last(m)
+    np.testing.assert_allclose(one_column.predictions, predictions[:, 0], rtol=0, atol=1e-9)
+    refused("of 150 samples 1 to 149 can be left out, not ", solutions[0].leave_out_last, N if m == 1 else 0)
+
+
 def test_an_interrupted_diagonal_continues_where_it_was(tmp_path, monkeypatch):
     solved(kernel(N), targets(N), 1.0, True, tmp_path)
     path = tmp_path / "factor" / "diagonal_of_inverse.npy"
