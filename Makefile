@@ -104,7 +104,7 @@ docs: $(INSTALLED_DEV)  ## Build the documentation, docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 bench: $(INSTALLED_DEV)  ## Measure the Gram matrix against neural-tangents and the machine's peak
-	$(PY) -m benchmarks $(ARGS)
+	$(PY) -m benchmarks $(or $(ARGS),gram training import_time)
 
 clean:  ## Remove environments, caches and builds; runs/ and figures/out/ stay
 	rm -rf $(VENV) .venv-oldest .venv-newest .venv-python3.12 build dist docs/_build .pytest_cache .ruff_cache .hypothesis

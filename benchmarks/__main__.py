@@ -1,5 +1,6 @@
 """`python -m benchmarks [NAME ...]`: runs measurements, saves numbers and pictures in benchmarks/out/NAME.*."""
 
+import ast
 import importlib
 import json
 from pathlib import Path
@@ -10,23 +11,24 @@ import tyro
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.record import environment
 
-EVERY = ("gram", "training", "import_time")
-NAMED = (*EVERY, "energy", "scaling", "papers_scale", "processes", "ensemble", "dynamics", "hard_cases", "sketch",
-         "linearized_step", "convolutions", "first_kernel", "estimates", "kernel_function", "kernel_solve", "operator",
-         "accelerator", "same_bits", "checks", "code_lines")  # fmt: skip
+NAMED = ("gram", "training", "import_time", "energy", "scaling", "papers_scale", "processes", "ensemble", "dynamics",
+         "hard_cases", "sketch", "linearized_step", "convolutions", "first_kernel", "estimates", "kernel_function",
+         "kernel_solve", "operator", "accelerator", "same_bits", "checks", "code_lines")  # fmt: skip
 
 
-def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: Path = Path("benchmarks/out")) -> None:
+def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = (), out: Path = Path("benchmarks/out")) -> None:
     """Runs measurements, one at a time; run nothing else on the machine meanwhile.
 
     Args:
-        names: gram, training, import_time (these three by default), energy, scaling, papers_scale, processes, ensemble,
-            dynamics, hard_cases, sketch, linearized_step, convolutions, first_kernel, estimates (of runs that are
-            done), kernel_function, kernel_solve, operator, accelerator (for a GPU or TPU), same_bits, checks,
-            code_lines.
-            For one part of a measurement NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
+        names: of the measurements; none: they are listed with what they measure. For one part of a measurement
+            NAME:PART, such as gram:lenet or papers_scale:lenet_from_disk.
         out: folder for numbers and pictures.
     """
+    if not names:
+        for name in NAMED:
+            print(f"{name:16}{_described(name)}")
+        print("\nnext: python -m benchmarks gram")
+        return
     try:
         chosen = [_chosen(name) for name in names]
         out.mkdir(parents=True, exist_ok=True)
@@ -34,6 +36,12 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = EVERY, out: P
             _measure(name, parts, out)
     except UserError as error:
         raise SystemExit(f"error: {error}") from error
+
+
+def _described(name: str) -> str:
+    """The first sentence of a measurement's own text, which is not imported for it."""
+    text = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _chosen(text: str) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.errors import UserError
 from ntk_repro.record import runs_root
 from ntk_repro.slurm import SlurmSettings
 
@@ -133,6 +134,8 @@ class Campaign(SlurmSettings):
         from ntk_repro import campaign
 
         settings = self.resolved()
+        if self.draw and self.dry_run:
+            raise UserError("--draw and --dry-run are two things: leave one out")
         work = campaign.Campaign(self.file)
         command = f"{this_program()} campaign {shlex.quote(str(self.file))}"
         if self.draw:
@@ -156,8 +159,9 @@ class Campaign(SlurmSettings):
         states = work.states()
         left = any(one.state != "done" for one in states)
         _show_states(work, states)
-        for name, error in failed.items():
-            print(f"{name} failed: {error}")
+        troubled = {one.unit.label: one.reason for one in states if one.reason and one.state != "done"}
+        for label, reason in {**troubled, **failed}.items():
+            print(f"{label}: {reason}")
         if trouble and left:
             raise trouble
         print(f"next: {command}{'' if left else ' --draw'}")
@@ -368,16 +372,24 @@ def _show_states(work: "campaign.Campaign", states: Sequence["campaign.State"]) 
     table = Table("unit", "state", "takes", "value per hour", "memory", title=str(work.folder))
     for one in states:
         time = duration(one.seconds / 60) if one.seconds else "not recorded"
+        time += " on a GPU" if one.unit.device == "gpu" and one.state != "done" else ""
         value = "" if one.state == "done" else f"{estimates.value_per_hour(one.unit):.3g}"
         memory = readable_bytes(one.memory) if one.memory else "not known"
+        memory = memory if one.state == "done" or not one.memory else f"{memory} or more"
         table.add_row(one.unit.label, one.state, time, value, memory)
     Console().print(table)
     spent = sum(line["seconds"] for line in work.log())
     print(f"{len(states) - len(left)} of {len(states)} units are done, in {duration(spent / 60)}")
     if left:
         most = max(one.memory for one in left)
-        needs = f"; the largest needs {readable_bytes(most)}" if most else ""
-        print(f"about {duration(sum(one.seconds for one in left) / 60)} are left{needs}")
+        needs = f"; the largest needs {readable_bytes(most)} or more" if most else ""
+        hours = {device: sum(one.seconds for one in left if one.unit.device == device) for device in ("cpu", "gpu")}
+        places = {"cpu": "on this machine", "gpu": "on a GPU, by an estimate of its order of magnitude"}
+        times = [f"{duration(hours[device] / 60)} {place}" for device, place in places.items() if hours[device]]
+        print(f"about {' and '.join(times)} are left{needs}")
+        for asked in dict.fromkeys((one.unit.study.name, one.unit.preset, one.unit.needs) for one in left):
+            if asked[-1]:
+                print("{}, {}: needs {}".format(*asked))
 
 
 def _show_next() -> None:

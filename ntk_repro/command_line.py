@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,12 +22,14 @@ from ntk_repro.progress import console
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
     """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.
 
-    Warnings become one line each.
+    SIGTERM, by which clusters end a job, is taken as Ctrl-C. Warnings become one line each.
 
     Args:
         body: the work of the command.
         again: what to print after Ctrl-C.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     warnings.showwarning = _one_line
     try:
         body()

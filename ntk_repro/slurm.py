@@ -69,11 +69,17 @@ class SlurmSettings(Settings):
         }
         executor.update_parameters(**{key: value for key, value in settings.items() if value})
         jobs = [executor.submit(function, *given) for given in arguments]
-        console.print("jobs " + ", ".join(str(job.job_id) for job in jobs), highlight=False, soft_wrap=True)
+        where = "" if executor.cluster == "slurm" else "no Slurm here, so processes of this machine: "
+        named = ", ".join(str(job.job_id) for job in jobs)
+        console.print(f"{where}jobs {named}; their logs are in {folder}", highlight=False, soft_wrap=True)
         failed = []
         for job in jobs:
             try:
                 job.result()
+            except KeyboardInterrupt:
+                for other in jobs:
+                    other.cancel()
+                raise
             except Exception as error:  # a timeout, a lost node, an error of the work
                 lines = str(error).strip().splitlines() or [type(error).__name__]
                 failed.append(f"job {job.job_id}: {lines[-1]}")

@@ -24,6 +24,12 @@ def test_an_error_of_the_user_and_ctrl_c_are_one_line_and_a_status(error, status
     assert (ended.value.code, capsys.readouterr().err) == (status, message)
 
 
+def test_the_end_of_a_job_is_taken_as_ctrl_c():
+    program = "import os, signal; from ntk_repro.command_line import command; command(lambda: os.kill(os.getpid(), 15))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "\nstopped: the same command continues where this one stopped\n")
+
+
 def test_other_errors_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         command(lambda: print(1 / 0))

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,9 @@ from ntk_repro.record import (
 from ntk_repro.record.environment import source_digest
 from ntk_repro.record.run_folder import PARTS
 
+_KILLS = 3  # after which a unit comes last
 _SECONDS_BETWEEN = 60.0  # looks at the parts of a run
+_SECONDS_BETWEEN_TRIES = 5.0  # to take what another process has
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,18 @@ class State:
 
     Attributes:
         unit: the unit.
-        state: "done", "running on <machine>", "failed", "too large" for the free memory, or "waiting".
+        state: "done", "running on <machine>", "failed", "damaged file", "no data", "too large" for the free memory, or
+            "waiting".
         seconds: that it took, or that it will take.
-        memory: bytes that it needed, or will need.
+        memory: bytes that it needed, or will need at least.
+        reason: why it failed, or has no data.
     """
 
     unit: Unit
     state: str
     seconds: float
     memory: float
+    reason: str = ""
 
 
 class Campaign:
@@ -79,36 +85,51 @@ class Campaign:
         self.entries = read_entries(path)
         self.units = units_of(self.entries)
         self.folder, self.root = path.with_suffix(""), root
+        self._damaged: set[str] = set()  # names of units whose files cannot be read
         if self.folder == path:
             raise UserError(f"{path} has no ending, so no folder can stand beside it: call it {path.name}.toml")
 
     def run(self) -> dict[str, str]:
-        """Computes what no other process has taken; returns why the units that failed did, by their names.
+        """Computes all units, but those that other processes have taken; returns why units failed, by their labels.
 
         A unit that fails is not tried again, nor one that needs more memory than is free. Killed at any moment, this
-        continues: what a run has saved of itself is used.
+        continues: what a run has saved of itself is used. It ends when no process computes anything any more, so that
+        it takes over what another one leaves when it dies.
 
         Raises:
-            UserError: a file of the campaign is damaged or cannot be written.
+            UserError: a file of the campaign cannot be written.
         """
         with write_errors_explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / ".gitignore", "running/\nslurm/\n")
         tried, failed, previous = set(), {}, None
-        while (taken := self._take(tried)) is not None:
+        while (taken := self._take_or_wait(tried)) is not None:
             unit, lease = taken
             with lease:
                 tried.add(unit.name)
                 if previous is not None and unit.kind != previous.kind:
                     forget_programs()
                 error, previous = self._compute(unit), unit
-                failed |= {unit.name: error} if error else {}
+                failed |= {unit.label: error} if error else {}
         return failed
+
+    def _take_or_wait(self, tried: set[str]) -> tuple[Unit, Lease] | None:
+        """As `_take`, after waiting for the units of other processes, which may die; None when all these have ended."""
+        told = False
+        while (taken := self._take(tried)) is None:
+            others = {host for unit in self.units if unit.name not in tried and (host := self._holder(unit))}
+            if not others:
+                return None
+            if not told:
+                _say(f"all that is left is being computed on {' and '.join(sorted(others))}: waiting, to take over")
+            told = True
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        return taken
 
     def states(self) -> list[State]:
         """Every unit: first those that are left, the next one first. Changes nothing."""
         log, estimates = self.log(), self.estimates()
-        failed = {line["unit"] for line in log if line["event"] == "failed"}
+        failed = {line["unit"]: line.get("error", "") for line in log if line["event"] == "failed"}
         free = _free_bytes()
         found = []
         for unit in self.units:
@@ -116,32 +137,42 @@ class Campaign:
             if self._is_finished(unit):
                 found.append(State(unit, "done", seconds, memory))
                 continue
-            host, needed = Lease.holder(self._lease(unit)), estimates.memory(unit)
+            host, needed, reason = self._holder(unit), estimates.memory(unit), failed.get(unit.name, "")
             state = f"running on {host}" if host else "failed" if unit.name in failed else "waiting"
-            state = "too large" if state == "waiting" and needed > free else state
-            found.append(State(unit, state, estimates.seconds(unit), needed))
+            if unit.name in self._damaged:
+                state = "damaged file"
+            elif state == "waiting" and (reason := unit.trouble):
+                state = "no data"
+            elif state == "waiting" and needed > free:
+                state = "too large"
+            found.append(State(unit, state, estimates.seconds(unit), needed, reason))
         return sorted(found, key=lambda one: (one.state == "done", -estimates.value_per_hour(one.unit)))
 
     def draw(self, out: Path) -> Iterator[Reproduction]:
         """Draws every entry whose runs are done, from run folders laid out from unit files where these are missing.
 
-        Computes nothing, and needs no data.
+        Computes nothing, and needs no data; says which entries are not complete.
 
         Raises:
-            UserError: a unit file is damaged; from the drawing script.
+            UserError: from the drawing script.
         """
         self.exchange()
         for entry in self.entries:
             study, configs = entry.of.folder, entry.configs()
-            if all(RunFolder.is_done(study, config, root=self.root) for config in configs):
+            done = sum(RunFolder.is_done(study, config, root=self.root) for config in configs)
+            if done < len(configs):
+                _say(f"{entry.of.id}, {entry.preset}: {done} of {len(configs)} runs are done, so it is not drawn")
+            else:
                 folders = dict.fromkeys(RunFolder.locate(study, config, root=self.root) for config in configs)
                 yield draw_figure(entry.of, list(folders), preset=entry.preset, out=out)
 
     def exchange(self) -> None:
         """Lays out the run folders of unit files, and writes the unit files of finished runs, where either is missing.
 
+        A unit file that is damaged is named and left alone.
+
         Raises:
-            UserError: a unit file is damaged or cannot be written.
+            UserError: a unit file cannot be written.
         """
         for unit in self.units:
             done = self._is_done(unit)
@@ -149,19 +180,23 @@ class Campaign:
                 if not self._file(unit).exists():
                     save_unit(RunFolder.read(self._run(unit)), self._file(unit))
                 remove_unit(self._parts(unit))
-            elif self._file(unit).exists():
-                restore_run(self._file(unit), self.root)
+            elif self._file(unit).exists() and unit.name not in self._damaged:
+                try:
+                    restore_run(self._file(unit), self.root)
+                except UserError as error:  # the others are still of use
+                    self._damaged.add(unit.name)
+                    _say(str(error))
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of all machines, by time; lines that are no JSON are left out."""
         lines = []
         for path in self.folder.glob("log-*.jsonl"):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    lines.append(json.loads(line))
-                except ValueError:  # a kill cut it short
-                    continue
-        return sorted(lines, key=lambda line: line["time"])
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError):  # a kill cut it short, or it is none of ours
+                    line = json.loads(line)
+                    when, _ = datetime.fromisoformat(line["time"]), float(line["seconds"])
+                    lines.append((when, len(lines), {**line, "unit": str(line["unit"]), "event": str(line["event"])}))
+        return [line for *_, line in sorted(lines)]
 
     def estimates(self) -> Estimates:
         """What the finished units say of the others."""
@@ -174,12 +209,18 @@ class Campaign:
         self._collect_leases()
         estimates, left = self.estimates(), [unit for unit in self.units if not self._is_done(unit)]
         hours = sum(map(estimates.seconds, left)) / 3600
-        for unit in sorted(left, key=estimates.value_per_hour, reverse=True):
+        killed = Counter(line["unit"] for line in self.log() if line["event"] == "killed")
+        # One that is killed again and again, as where memory ends, must not keep the others from being computed.
+        for unit in sorted(left, key=lambda one: (killed[one.name] >= _KILLS, -estimates.value_per_hour(one))):
             needed, free = estimates.memory(unit), _free_bytes()
             if unit.name in tried:
                 continue
             if needed > free:
-                _say(f"{unit.label} needs {readable_bytes(needed)}, {readable_bytes(free)} are free: left out")
+                sizes = f"needs {readable_bytes(needed)}, {readable_bytes(free)} are free"
+                _say(f"{unit.label} {sizes}: left out until more is free")
+                tried.add(unit.name)
+            elif trouble := unit.trouble:
+                _say(f"{unit.label} is left out: {trouble}")
                 tried.add(unit.name)
             elif (lease := Lease.take(self._lease(unit))) is not None:
                 self._note_loss(unit, lease)
@@ -196,7 +237,11 @@ class Campaign:
     def _compute(self, unit: Unit) -> str:
         """Computes a unit and writes its file; returns why it failed, "" where it did not."""
         if self._parts(unit).exists():
-            restore_run(self._parts(unit), self.root)
+            try:
+                restore_run(self._parts(unit), self.root)
+            except UserError:  # what it held is computed again
+                _say(f"{self._parts(unit)} is damaged: removed")
+                remove_unit(self._parts(unit))
         started, event, facts = time.monotonic(), "stopped", {}
         watch = _Watch(self._run(unit), self._parts(unit))
         try:
@@ -245,7 +290,7 @@ class Campaign:
 
     def _is_finished(self, unit: Unit) -> bool:
         """Whether it is done here, or on another machine that has left its file."""
-        return self._is_done(unit) or self._file(unit).exists()
+        return self._is_done(unit) or (self._file(unit).exists() and unit.name not in self._damaged)
 
     def _run(self, unit: Unit) -> Path:
         return RunFolder.locate(unit.folder, unit.config, root=self.root)
@@ -255,6 +300,10 @@ class Campaign:
 
     def _parts(self, unit: Unit) -> Path:
         return self.folder / "units" / unit.folder / f"{unit.hash}.parts.zip"
+
+    def _holder(self, unit: Unit) -> str:
+        """The machine that computes it, "" where none does."""
+        return Lease.holder(self._lease(unit))
 
     def _lease(self, unit: Unit) -> Path:
         return self.folder / "running" / f"{unit.folder}-{unit.hash}.json"

@@ -10,7 +10,7 @@ class Estimates:
     """Estimates of units from the preset's minutes, scaled by those finished units that are most like it.
 
     These are, as far as there are any, those of the same study, preset, network and width, then of the same study and
-    preset, of the same study, and all.
+    preset, and of the same study.
     """
 
     def __init__(self, finished: Iterable[tuple[Unit, float, float]] = ()):
@@ -46,4 +46,4 @@ class Estimates:
 
 def _groups(unit: Unit) -> tuple[tuple[str, ...], ...]:
     # Minutes on a GPU are another scale than those on a CPU.
-    return tuple(unit.kind[:length] for length in (4, 3, 2, 1))
+    return tuple(unit.kind[:length] for length in (4, 3, 2))

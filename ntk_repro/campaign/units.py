@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import StudyConfig
+from ntk_repro.experiments import DataSource, StudyConfig
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.machine_speed import machine_speed
-from ntk_repro.papers import FIGURES, Figure, find_figures, load_figure_preset
+from ntk_repro.papers import FIGURES, Cost, Figure, find_figures, load_figure_preset
 from ntk_repro.papers.kernels import kernel_bytes, kernel_images
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import config_hash, from_dict, parse_toml
@@ -48,18 +48,22 @@ class Entry:
 
     def configs(self) -> list[StudyConfig]:
         """The settings of its runs, checked, in their canonical form."""
-        preset = load_figure_preset(self.of, self.preset, nets=self.nets, seeds=self.seeds, **self.changes)
-        return [config.resolved() for config in preset.configs]
+        for key in sorted(self.changes.keys() & {"seed", *(one.name for one in dataclasses.fields(self))}):
+            where = "seeds" if key == "seed" else key
+            raise UserError(f"changes has {key}: write {where} in the entry itself")
+        seeds = tuple(dict.fromkeys(self.seeds))
+        preset = load_figure_preset(self.of, self.preset, nets=self.nets, seeds=seeds, **self.changes)
+        return list(dict.fromkeys(config.resolved() for config in preset.configs))
 
-    def minutes_a_run(self) -> tuple[float, str]:
-        """The minutes expected of one of its runs, by the preset's cost, and on which device."""
+    def cost_of_a_run(self) -> Cost:
+        """The minutes expected of one of its runs on this machine, by the preset's cost, and what it needs."""
         preset = load_figure_preset(self.of, self.preset)
         presets = [preset] if preset.cost else [load_figure_preset(FIGURES[one], self.preset) for one in preset.sources]
         costs = [one.cost for one in presets if one.cost]
         if not costs:
-            return _UNKNOWN, "cpu"
-        minutes = sum(cost.minutes_here(machine_speed()) for cost in costs)
-        return minutes / sum(len(one.configs) for one in presets), costs[0].device
+            return Cost(_UNKNOWN)
+        minutes = sum(cost.minutes_here(machine_speed()) for cost in costs) / sum(len(one.configs) for one in presets)
+        return dataclasses.replace(costs[0], minutes=minutes)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Unit:
         value: the sum of its shares in the values of the entries that have it.
         seconds: its duration, by the preset's cost and this machine's speed.
         device: the device of that duration, "cpu" or "gpu".
+        needs: what else the preset says that the machine must have, such as "ImageNet".
         memory: bytes that it needs at least.
     """
 
@@ -84,6 +89,7 @@ class Unit:
     value: float
     seconds: float
     device: str
+    needs: str
     memory: float
 
     @cached_property
@@ -105,8 +111,19 @@ class Unit:
 
     @property
     def label(self) -> str:
-        """The run in a few words."""
-        return f"{self.study.name}: {self.config.label}, {self.preset}, seed {self.config.seed}"
+        """The run in a few words, and the beginning of its hash."""
+        return f"{self.study.name}: {self.config.label}, {self.preset}, seed {self.config.seed} ({self.hash[:6]})"
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot run on the images that there are, "" where it can."""
+        if not isinstance(self.config, DataSource):
+            return ""
+        try:
+            fit, lines = self.config.fitted(())
+        except UserError as error:
+            return str(error)
+        return "" if fit == self.config else "; ".join(line.partition(":")[0] for line in lines)
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,9 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
         content = parse_toml(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check the path") from error
-    if "entry" not in content:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8: save it as such") from error
+    if not content.get("entry"):
         raise UserError(f'{path} has no entry: begin each with a line [[entry]], then figure = "ortiz2021/fig2"')
     entries = from_dict(_File, content, str(path)).entry
     for entry in entries:
@@ -140,19 +159,23 @@ def units_of(entries: Iterable[Entry]) -> list[Unit]:
         UserError: an unknown figure, preset, network or setting.
     """
     units: dict[str, Unit] = {}
-    for entry in entries:
-        figure, study, configs = entry.of, study_of(entry.of), entry.configs()
-        minutes, device = entry.minutes_a_run()
+    for number, entry in enumerate(entries, 1):
+        try:
+            figure, study, configs = entry.of, study_of(entry.of), entry.configs()
+            cost, given = entry.cost_of_a_run(), parse_bytes(entry.memory) if entry.memory else None
+        except UserError as error:
+            raise UserError(f"entry {number} ({entry.figure}): {error}") from error
         for config in configs:
-            memory = parse_bytes(entry.memory) if entry.memory else kernel_bytes(kernel_images(figure, config))
+            memory = kernel_bytes(kernel_images(figure, config)) if given is None else given
             unit = Unit(
                 study=study,
                 folder=figure.folder,
                 config=config,
                 preset=entry.preset,
                 value=entry.value / len(configs),
-                seconds=60 * minutes,
-                device=device,
+                seconds=60 * cost.minutes,
+                device=cost.device,
+                needs=cost.needs,
                 memory=memory,
             )
             known = units.get(unit.name)

@@ -1,6 +1,7 @@
 """From configs/<paper>/<figure>.toml to the runs that a figure draws."""
 
 import dataclasses
+import difflib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ def load_figure_preset(
     study = study_of(figure)
     changes = {key: value for key, value in overrides.items() if value is not None}
     for key in sorted(changes.keys() - study.defaults.keys()):
-        raise UserError(f"the runs of {figure.id} have no setting {key}: leave out --{key.replace('_', '-')}")
+        nearest = difflib.get_close_matches(key, study.defaults, n=1)
+        remedy = f"did you mean {nearest[0]}?" if nearest else "leave it out"
+        raise UserError(f"the runs of {figure.id} have no setting {key}: {remedy}")
     content = _content(figure.id, preset, study)
     cost, where = content.pop("cost", None), f"preset {preset} of {figure.id}"
     if cost is not None:

@@ -68,3 +68,12 @@ def test_an_unknown_name_ends_before_any_work(modules, name, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
         program.main(("energy", name), tmp_path)
     assert modules.calls == []
+
+
+def test_without_a_name_all_are_listed_with_what_they_measure(capsys, tmp_path):
+    program.main((), tmp_path)
+    *lines, _, following = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(program.NAMED)
+    assert min(len(line) for line in lines) > 40
+    assert following == "next: python -m benchmarks gram"
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def made(tmp_path, monkeypatch):
         if not path.exists():
             path.write_text('[[entry]]\nfigure = "ortiz2021/fig1"')
         work = Campaign(path, tmp_path / root)
-        common = {"preset": "quick", "value": 1.0, "seconds": 60.0, "device": "cpu", "memory": 0.0} | facts
+        common = {"preset": "quick", "value": 1.0, "seconds": 60.0, "device": "cpu", "needs": "", "memory": 0.0} | facts
         work.units = [Unit(Study("stand_in", Config, run), "stand_in", config, **common) for config in configs]
         return work
 
@@ -107,13 +108,14 @@ def test_a_unit_that_fails_is_reported_and_the_others_are_computed(made):
         return make(config).units[0].study.run(config, root)
 
     work = make(Config(0), Config(1), run=run)
-    assert work.run() == {work.units[0].name: "no such data"}
+    assert work.run() == {work.units[0].label: "no such data"}
     assert computed == [("mlp", 1)]
     assert states(work) == ["failed", "done"]
+    assert [one.reason for one in work.states()] == ["no such data", ""]
     assert [line.get("error") for line in work.log()] == ["no such data", None]
 
 
-def test_a_unit_in_use_or_held_by_another_process_is_left_to_it(made):
+def test_a_unit_in_use_or_held_by_another_process_is_left_to_it_until_that_ends(made, monkeypatch, capsys):
     make, computed = made
 
     def in_use(config, root):
@@ -123,12 +125,15 @@ def test_a_unit_in_use_or_held_by_another_process_is_left_to_it(made):
     work = make(Config(0), Config(1))
     lease = Lease.take(work.folder / "running" / f"stand_in-{work.units[0].hash}.json")
     assert lease is not None
-    with lease:
-        work.run()
-        assert states(work)[0].startswith("running on ")
-    assert computed == [("mlp", 1)]
-    assert work.log()[-1]["event"] == "finished"
-    assert len(work.log()) == 1
+    assert states(work)[0].startswith("running on ")
+    monkeypatch.setattr(campaign, "_SECONDS_BETWEEN_TRIES", 0.05)
+    other = threading.Timer(0.5, lease.release)
+    other.start()
+    work.run()
+    other.join()
+    assert computed == [("mlp", 1), ("mlp", 0)]
+    assert [line["event"] for line in work.log()] == ["finished", "finished"]
+    assert capsys.readouterr().err.count("waiting, to take over") == 1
 
 
 def test_a_unit_larger_than_the_free_memory_is_left_out(made, capsys):
@@ -180,12 +185,44 @@ def test_the_time_of_a_killed_process_is_in_the_log(made):
     assert [line["event"] for line in work.log()] == ["killed", "finished"]
 
 
-def test_a_line_of_the_log_that_was_cut_short_is_left_out(made):
+def test_a_unit_that_is_killed_again_and_again_comes_last(made):
+    make, computed = made
+    work = make(Config(0), Config(1), Config(2))
+    work.folder.mkdir()
+    for _ in range(3):
+        work._write(work.units[0], "killed", 1.0)
+    for _ in range(2):
+        work._write(work.units[1], "killed", 1.0)
+    work.run()
+    assert computed == [("mlp", 1), ("mlp", 2), ("mlp", 0)]
+
+
+def test_a_damaged_file_of_a_unit_is_named_and_the_others_go_on(made, capsys):
+    make, computed = made
+    work = make(Config(0), Config(1, parts=1))
+    whole, parts = (
+        work.folder / "units" / "stand_in" / f"{unit.hash}{end}.zip"
+        for unit, end in zip(work.units, ("", ".parts"), strict=True)
+    )
+    whole.parent.mkdir(parents=True)
+    whole.write_bytes(b"PK")
+    parts.write_bytes(b"PK")
+    assert work.run() == {}
+    assert computed == [("mlp", 1), ("part", 0)]
+    assert states(work) == ["damaged file", "done"]
+    said = capsys.readouterr().err
+    assert said.count(f"{whole} is damaged: take it from where it was saved again") == 1
+    assert f"{parts} is damaged: removed" in said
+    assert not parts.exists()
+
+
+@pytest.mark.parametrize("line", [b'{"time": "20', b"null", b'{"x": 1}', b'{"time": 3, "seconds": 1}', b"\xff\xfe"])
+def test_a_line_of_the_log_that_is_none_is_left_out(made, line):
     make, _ = made
     work = make(Config(0))
     work.run()
-    with open(next(work.folder.glob("log-*.jsonl")), "a") as handle:
-        handle.write('{"time": "20')
+    with open(next(work.folder.glob("log-*.jsonl")), "ab") as handle:
+        handle.write(line)
     assert len(work.log()) == 1
 
 

@@ -19,15 +19,15 @@ def path(tmp_path, monkeypatch):
 
 def test_a_dry_run_shows_what_is_next_and_writes_nothing(path, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ntk_repro.campaign.units.machine_speed", lambda: REFERENCE)
-    before = set(tmp_path.rglob("*"))
+    before = set(path.parent.rglob("*"))
     main(["campaign", str(path), "--dry-run"])
     shown = capsys.readouterr().out
-    assert set(tmp_path.rglob("*")) == before
+    assert set(path.parent.rglob("*")) == before
     for text in (
         "eigentasks: mlp on digits, quick, seed 1",
         "waiting",
         "0 of 5 units are done",
-        "2.2 minutes are left",
+        "2.2 minutes on this machine are left",
     ):
         assert text in shown
     assert shown.index("seed 4") < shown.index("seed 1")  # with more value per hour
@@ -53,10 +53,11 @@ def test_bad_input_is_refused_in_one_line_before_any_work(text, options, message
 
 
 def test_a_failed_unit_is_named_and_the_process_ends_with_status_1(path, monkeypatch, capsys):
-    monkeypatch.setattr(Campaign, "run", lambda work: {work.units[0].name: "no such data"})
+    monkeypatch.setattr(Campaign, "run", lambda work: {work.units[0].label: "no such data"})
     with pytest.raises(SystemExit, match=r"^1$"):
         main(["campaign", str(path)])
-    assert "failed: no such data" in capsys.readouterr().out
+    assert "seed 0 (" in (line := next(line for line in capsys.readouterr().out.splitlines() if "no such data" in line))
+    assert line.endswith("): no such data")
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -71,7 +72,7 @@ def test_slurm_jobs_all_take_from_the_same_list(fails, path, monkeypatch, ends_i
         jobs.append((function.__name__, arguments))
         return SimpleNamespace(job_id=len(jobs), result=result)
 
-    executor = SimpleNamespace(update_parameters=asked.update, submit=submit)
+    executor = SimpleNamespace(update_parameters=asked.update, submit=submit, cluster="local")
     monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=lambda folder: executor))
     command = ["campaign", str(path), "--slurm-jobs", "2", "--slurm-hours", "1"]
     if fails:

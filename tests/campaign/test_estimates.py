@@ -9,7 +9,7 @@ from tests.campaign.test_campaign import Config
 def unit(net="mlp", folder="study", preset="quick", seconds=100.0, device="cpu", **facts) -> Unit:
     study = Study("study", Config, lambda: RunFolder.read("none"))
     settings = {"value": 1.0, "memory": 5.0} | facts
-    return Unit(study, folder, Config(net=net), preset=preset, seconds=seconds, device=device, **settings)
+    return Unit(study, folder, Config(net=net), preset=preset, seconds=seconds, device=device, needs="", **settings)
 
 
 def test_without_a_finished_unit_it_is_what_the_preset_says():
@@ -25,7 +25,7 @@ def test_without_a_finished_unit_it_is_what_the_preset_says():
         ([(unit(), 50), (unit(), 150)], 100),
         ([(unit(preset="laptop", seconds=1000), 500)], 50),
         ([(unit(preset="laptop"), 500), (unit("lenet"), 300)], 300),
-        ([(unit(folder="other"), 200)], 200),
+        ([(unit(folder="other"), 200)], 100),
         ([(unit(folder="other", device="gpu"), 200)], 100),
     ],
 )

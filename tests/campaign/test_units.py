@@ -50,6 +50,14 @@ def test_the_list_of_the_documentation_is_one(units):
     ("text", "message"),
     [
         ("", "has no entry"),
+        ("entry = []", "has no entry"),
+        ('[[entry]]\nfigure = "ortiz2021/fig1"\n[[entry]]\nfigure = "fig99"', r"entry 2 \(fig99\): unknown"),
+        (
+            '[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { seeds = [3] }',
+            "changes has seeds: write seeds in the entry",
+        ),
+        ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { seed = 3 }', "changes has seed: write seeds in the entry"),
+        ('[[entry]]\nfigure = "ortiz2021/fig1"\nmemory = "6"', "such as 6GiB"),
         ("[[entry]", "is not valid TOML"),
         ('[[entry]]\npreset = "quick"', "figure is missing"),
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nsedes = [1]', "'sedes'; did you mean 'seeds'"),
@@ -59,7 +67,7 @@ def test_the_list_of_the_documentation_is_one(units):
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nvalue = 0', "must be above 0, not 0"),
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nmemory = "much"', "is no amount of memory"),
         ('[[entry]]\nfigure = "ortiz2021/fig2"\nnets = ["lennet"]', "did you mean 'lenet'"),
-        ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { epoch = 3 }', "have no setting epoch"),
+        ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { epoch = 3 }', "no setting epoch: did you mean epochs"),
     ],
 )
 def test_bad_entries_are_refused_in_one_line(units, text, message):
@@ -68,3 +76,37 @@ def test_bad_entries_are_refused_in_one_line(units, text, message):
 
 def test_a_missing_file_is_refused(tmp_path):
     refused("cannot be read", read_entries, tmp_path / "none.toml")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "list.toml").write_bytes(b"\xff\xfe")
+    refused("save it as such", read_entries, tmp_path / "list.toml")
+
+
+def test_seeds_and_entries_that_are_named_twice_are_one_run(units):
+    found = units(TASKS.format(seeds=[0, 0, 1]))
+    assert [(unit.config.seed, unit.value) for unit in found] == [(0, 1.0), (1, 1.0)]
+
+
+def test_what_a_preset_needs_and_on_which_device_its_minutes_are_stay_with_the_unit(units):
+    entry = '[[entry]]\nfigure = "samarin2022/{}"\npreset = "paper"\nseeds = [0]\n'
+    found = {
+        (unit.study.name, unit.device, unit.needs) for unit in units(entry.format("table1") + entry.format("fig5"))
+    }
+    memory = "60 GB of memory at x1, 115 GB at all other widths"
+    assert found == {("finite_width.solver", "cpu", memory), ("finite_width.training", "gpu", "ImageNet")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "trouble"),
+    [
+        ('data = "digits", n_train = 100, n_test = 50, batch_size = 20, indices = [2, 3]', ""),
+        ("n_train = 6000", "mnist5k has 4,000 training images, not the 6,000 of the preset"),
+        ("n_train = 200, n_test = 100, indices = [2, 900]", "300 images have 300 eigenfunctions"),
+        ('data = "cifra10"', "unknown data set 'cifra10'; did you mean 'cifar10'"),
+    ],
+)
+def test_a_unit_whose_images_are_not_there_says_so_before_it_runs(units, changes, trouble):
+    (unit,) = units(f'[[entry]]\nfigure = "ortiz2021/fig2"\nnets = ["mlp"]\nchanges = {{ {changes} }}')
+    assert unit.trouble.startswith(trouble)
+    assert bool(unit.trouble) == bool(trouble)

@@ -78,6 +78,7 @@ COVERED = {
     ],
     # docs/measurements.md
     "benchmarks/test_main.py::test_all_parts_are_written_and_drawn": ["make bench"],
+    "benchmarks/test_main.py": ["python -m benchmarks"],
     "benchmarks/test_gram.py": ["python -m benchmarks gram"],
     "benchmarks/test_scaling.py": ["python -m benchmarks scaling"],
     "benchmarks/test_papers_scale.py": [

@@ -208,7 +208,7 @@ def test_processes_share_one_store(tmp_path):
 
 
 def test_amounts_of_memory_are_read_as_people_write_them():
-    texts = {"6GiB": 6 * 2**30, "500MB": 5 * 10**8, "1.5 k": 1500, "12": 12, "2TiB": 2**41}
+    texts = {"6GiB": 6 * 2**30, "500MB": 5 * 10**8, "1.5 k": 1500, "2TiB": 2**41}
     assert {text: parse_bytes(text) for text in texts} == texts
 
 

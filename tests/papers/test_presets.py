@@ -111,7 +111,8 @@ def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(writ
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weight_init": 1}, "the runs of ortiz2021/fig2 have no setting weight_init: leave out --weight-init"),
+        ({"bias": 1}, "the runs of ortiz2021/fig2 have no setting bias: leave it out"),
+        ({"n_trian": 1}, "have no setting n_trian: did you mean n_train?"),
         ({"imagenet": "here"}, "have no setting imagenet"),
         ({"nets": ("lent",)}, "unknown network of ortiz2021/fig2 at preset quick 'lent'; did you mean 'lenet'"),
     ],
