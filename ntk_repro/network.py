@@ -228,7 +228,13 @@ class Network:
             for start in range(0, n, size):
                 block = take(x, slice(start, start + size))
                 padded = filled_up(block, size)
-                outputs.append(np.asarray(forward(self.params, self.state, padded))[: number_of(block)])
+                try:
+                    fx = forward(self.params, self.state, padded)
+                except UserError:
+                    raise
+                except (TypeError, ValueError, LookupError, AttributeError) as error:  # what its code raises
+                    raise does_not_run("the network", described(x), error) from error
+                outputs.append(np.asarray(fx)[: number_of(block)])
         return np.concatenate(outputs)
 
     def replace(self, **changes: Any) -> "Network":

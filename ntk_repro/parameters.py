@@ -121,7 +121,8 @@ def check_names(kind: str, expected: PyTree, given: PyTree) -> None:
     missing, unexpected = sorted(expected_names - names), sorted(names - expected_names) if kind == "params" else []
     if not missing and not unexpected:
         return
-    differ = [f"{word} {'/'.join(found[0])}" for word, found in (("lack", missing), ("have", unexpected)) if found]
+    first = {word: found[0] for word, found in (("lack", missing), ("have", unexpected)) if found}
+    differ = [f"{word} {'/'.join(name) or 'one array alone'}" for word, name in first.items()]
     remedy = "pass a tree with the names of net.params, without leaves that are no parameters"
     if kind == "state":
         remedy = "pass a tree with the names of net.state, such as {'batch_stats': variables['batch_stats']}"

@@ -1,5 +1,6 @@
 """Ranges of numbers: each rule once, with one message."""
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ def check_positive(**values: float) -> None:
         UserError: names the first one.
     """
     for name, value in values.items():
-        if np.ndim(value) or not 0 < value < np.inf:
+        _check_number(name, value)
+        if not 0 < value < np.inf:
             raise UserError(f"{name} must be above 0 and finite, not {value}")
 
 
@@ -36,8 +38,18 @@ def check_not_negative(**values: float) -> None:
         UserError: names the first one.
     """
     for name, value in values.items():
-        if np.ndim(value) or not 0 <= value < np.inf:
+        _check_number(name, value)
+        if not 0 <= value < np.inf:
             raise UserError(f"{name} must be at least 0 and finite, not {value}")
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not (np.isscalar(value) or np.ndim(value) == 0) or not _is_real(value):
+        raise UserError(f"{name} must be a number, not {value!r}")
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and np.issubdtype(value.dtype, np.number))
 
 
 def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = None) -> None:

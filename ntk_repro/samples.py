@@ -15,8 +15,19 @@ Samples = Any
 
 
 def as_samples(x: Samples) -> Samples:
-    """The same with NumPy arrays as leaves."""
-    return jax.tree.map(np.asarray, x, is_leaf=lambda node: isinstance(node, list))
+    """The same with NumPy arrays as leaves.
+
+    Raises:
+        UserError: for a list that is no array.
+    """
+
+    def array(leaf: Any) -> np.ndarray:
+        try:
+            return np.asarray(leaf)
+        except ValueError as error:
+            raise UserError("a list of inputs is read as one array, and is none: give a tuple of arrays") from error
+
+    return jax.tree.map(array, x, is_leaf=lambda node: isinstance(node, list))
 
 
 def number_of(x: Samples) -> int:
@@ -92,9 +103,11 @@ def one_sample(input_shape: Any, dtype: Any) -> Samples:
         raise UserError(
             f"the input shape {input_shape} and the type {dtype} differ: give one type, or a type for each input"
         ) from error
-    one = [
-        jax.ShapeDtypeStruct((1, *shape), canonicalize_dtype(kind)) for shape, kind in zip(shapes, dtypes, strict=True)
-    ]
+    try:
+        kinds = [canonicalize_dtype(one) for one in dtypes]
+    except TypeError as error:
+        raise UserError(f"{dtype!r} is no type of inputs: write a dtype, such as jnp.float32 or 'int32'") from error
+    one = [jax.ShapeDtypeStruct((1, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)]
     return structure.unflatten(one)
 
 

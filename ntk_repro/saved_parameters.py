@@ -13,7 +13,7 @@ from flax.traverse_util import unflatten_dict
 
 from ntk_repro.errors import UserError
 from ntk_repro.network import Network
-from ntk_repro.parameters import leaf_names, with_complex_pairs
+from ntk_repro.parameters import kind_of, leaf_names, with_complex_pairs
 
 PyTree = Any
 Values = dict[tuple[str, ...], Any]
@@ -41,16 +41,29 @@ def load_network(net: Network, path: Path | str, *, at: str = "") -> Network:
 
     >>> net = load_network(Network.create("lenet", 0, (32, 32, 3)), "lenet.safetensors")  # doctest: +SKIP
     """
+    if not isinstance(net, Network):
+        raise UserError(f"load_network takes the network first and then the path, not a {type(net).__name__}")
+    if net.origin is not None or net.whole_has_state is not None:
+        raise UserError("load the whole network, and take its linearization or part then")
     whole = tree = read_checkpoint(path)
     for key in filter(None, at.split("/")):
-        if not isinstance(tree, dict) or key not in tree:
+        if not isinstance(tree, dict):
+            raise UserError(f"{path} has no {at}: what stands above {key} is an array")
+        if key not in tree:
             raise UserError(f"{path} has no {at}: it has {', '.join(map(str, tree))}")
         tree = tree[key]
-    params = _found(tree, net.params, "parameters", path)
+    others = frozenset(leaf_names(net.state))
+    params = _found(tree, net.params, "parameters", path, others)
     state = net.state
-    if jax.tree.leaves(state):  # an average of the parameters is kept without statistics of its own
-        within = tree if next(_matching(tree, state, exact=False), None) else whole
-        state = _found(within, state, "batch statistics", path)
+    statistics = jax.tree.map(lambda leaf: leaf if kind_of(leaf) == "real" else None, state)
+    if jax.tree.leaves(statistics):  # an average of the parameters is kept without statistics of its own
+        within = tree if next(_matching(tree, statistics, None), None) else whole
+        found = _found(within, statistics, "batch statistics", path, None)
+        # Counters and keys of random numbers stay as they are.
+        leaves, structure = jax.tree.flatten(state)
+        values = dict(zip(leaf_names(found), jax.tree.leaves(found), strict=True))
+        named = zip(leaf_names(state), leaves, strict=True)
+        state = structure.unflatten([values.get(name, leaf) for name, leaf in named])
     return net.replace(params=params, state=state)
 
 
@@ -68,7 +81,9 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
             with warnings.catch_warnings():
                 # Arrays come back as they were saved, to any device.
                 warnings.filterwarnings("ignore", message="Sharding info not provided")
-                tree = orbax.checkpoint.PyTreeCheckpointer().restore(_orbax_folder(path).absolute())
+                restore = orbax.checkpoint.PyTreeCheckpointer().restore
+                items = {name: restore(folder.absolute()) for name, folder in _orbax_folders(path).items()}
+                tree = _as_dictionaries(next(iter(items.values())) if len(items) == 1 else items)
         else:
             from safetensors.flax import load_file
 
@@ -83,22 +98,35 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     return with_complex_pairs(tree)
 
 
-def _orbax_folder(path: Path) -> Path:
-    """The folder with the tree: this one, one below it, or one below its last step."""
+def _orbax_folders(path: Path) -> dict[str, Path]:
+    """The folders with trees: this one or that of its last step, by the name "", or those below it by theirs."""
     steps = sorted((folder for folder in path.iterdir() if folder.name.isdigit()), key=lambda folder: int(folder.name))
     for parent in (path, *steps[::-1][:1]):
-        for folder in (parent, *sorted(child for child in parent.iterdir() if child.is_dir())):
-            if (folder / _ORBAX).exists():
-                return folder
+        if (parent / _ORBAX).exists():
+            return {"": parent}
+        items = {child.name: child for child in sorted(parent.iterdir()) if (child / _ORBAX).exists()}
+        if items and parent not in steps and set(items) <= {step.name for step in steps}:
+            continue  # steps, of which the last is taken
+        if items:
+            return items
     raise UserError(f"{path} has no Orbax checkpoint: name the folder that was given to its save")
 
 
-def _found(tree: PyTree, wanted: PyTree, what: str, path: Path | str) -> PyTree:
+def _as_dictionaries(tree: PyTree) -> PyTree:
+    """Lists as dictionaries by their numbers."""
+    if isinstance(tree, list | tuple):
+        tree = {str(number): child for number, child in enumerate(tree)}
+    return {name: _as_dictionaries(child) for name, child in tree.items()} if isinstance(tree, dict) else tree
+
+
+def _found(
+    tree: PyTree, wanted: PyTree, what: str, path: Path | str, others: frozenset[tuple[str, ...]] | None
+) -> PyTree:
     """The tree within `tree` that has the names and shapes of `wanted`, in its containers and types.
 
-    Parameters must be all that it has; statistics may stand beside others.
+    It may have `others`, too, as a model of NNX has its statistics beside its parameters; None for any.
     """
-    found = list(_matching(tree, wanted, exact=what == "parameters"))
+    found = list(_matching(tree, wanted, others))
     if not found:
         raise UserError(f"{path} has no {what} of this network: {_nearest(tree, _shapes(wanted))}")
     (first, values), *others = found
@@ -112,13 +140,14 @@ def _found(tree: PyTree, wanted: PyTree, what: str, path: Path | str) -> PyTree:
     return structure.unflatten(typed)
 
 
-def _matching(tree: PyTree, wanted: PyTree, exact: bool) -> Iterator[tuple[tuple[str, ...], Values]]:
-    """The trees within `tree` that have the names and shapes of `wanted`; with `exact` no others."""
+def _matching(
+    tree: PyTree, wanted: PyTree, others: frozenset[tuple[str, ...]] | None
+) -> Iterator[tuple[tuple[str, ...], Values]]:
+    """The trees within `tree` that have the names and shapes of `wanted`, and besides only `others`, or any."""
     shapes = _shapes(wanted)
     for where, values in _trees(tree):
-        # NNX keeps the array of a variable below the key "value", which may also be the name of a parameter.
-        for named in (values, {name[:-1] if name[-1:] == ("value",) else name: values[name] for name in values}):
-            if exact and len(named) != len(shapes):
+        for named in (values, _without_value(values)):
+            if others is not None and not named.keys() <= shapes.keys() | others:
                 continue
             if shapes.keys() <= named.keys() and all(np.shape(named[name]) == shapes[name] for name in shapes):
                 yield where, named
@@ -135,15 +164,19 @@ def _trees(tree: PyTree, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
             yield from _trees(child, (*where, str(key)))
 
 
+def _without_value(values: Values) -> Values:
+    """NNX keeps the array of a variable below the key "value", which may also be the name of a parameter."""
+    return {name[:-1] if name[-1:] == ("value",) else name: value for name, value in values.items()}
+
+
 def _shapes(tree: PyTree) -> dict[tuple[str, ...], tuple[int, ...]]:
     return {name: np.shape(leaf) for name, leaf in zip(leaf_names(tree), jax.tree.leaves(tree), strict=True)}
 
 
 def _nearest(tree: PyTree, shapes: dict[tuple[str, ...], tuple[int, ...]]) -> str:
     """How the tree that has most of the names differs."""
-    values = max(
-        (values for _, values in _trees(tree)), key=lambda values: len(values.keys() & shapes.keys()), default={}
-    )
+    trees = [named for _, values in _trees(tree) for named in (values, _without_value(values))]
+    values = max(trees, key=lambda values: len(values.keys() & shapes.keys()), default={})
     for name, shape in shapes.items():
         if name not in values:
             there = ", ".join("/".join(name) for name in list(values)[:3])

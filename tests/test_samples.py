@@ -102,6 +102,9 @@ def test_inputs_that_do_not_fit_are_refused_by_name():
     refused(r"does not run on inputs \['image'\] \(4, 3\) of type float32, \['text'\]", empirical_gram, net, x)
     refused("x1 holds no array", empirical_gram, net, {})
     refused("no rows", net, (IMAGE[:0], TEXT[:0]))
+    refused(r"does not run on inputs \['image'\] \(4, 3\)", net, x)
+    refused("give a tuple of arrays", empirical_gram, net, [IMAGE, TEXT])
+    refused("holds <U1, not numbers", empirical_gram, net, (IMAGE, np.full(TEXT.shape, "a")))
     refused("takes one array of inputs", empirical_gram, net, (IMAGE, TEXT), method="neural_tangents")
 
 
@@ -111,6 +114,7 @@ def test_input_shapes_and_types_that_are_none_are_refused():
     types = {"a": np.float32, "c": np.int32}
     refused("one type, or a type for each", Network.create, Encoder(), 0, {"a": 3, "b": 4}, input_dtype=types)
     refused(r"Encoder does not run on inputs \['a'\] \(3,\) of type float32", Network.create, Encoder(), 0, {"a": 3})
+    refused("'intt' is no type of inputs", Network.create, Encoder(), 0, 3, input_dtype="intt")
     net = encoder()
     assert net.input_shape == {"tokens": (6,), "mask": (6,), "length": (), "scale": ()}
     refused("directions are of networks of one input array", neural_anisotropy_directions, net)

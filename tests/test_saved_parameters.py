@@ -102,6 +102,60 @@ def test_a_model_of_nnx(tmp_path):
     check(load_network(Network.create(net(1)), path), Network.create(trained))
 
 
+class Dropping(nnx.Module):
+    def __init__(self, seed):
+        rngs = nnx.Rngs(seed)
+        self.first, self.bn = nnx.Linear(36, 5, rngs=rngs), nnx.BatchNorm(5, rngs=rngs)
+        self.drop, self.last = nnx.Dropout(0.1, rngs=rngs), nnx.Linear(5, 2, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(self.drop(self.bn(self.first(x.reshape(len(x), -1)))))
+
+
+@pytest.mark.parametrize("kind", ["whole", "values", "parameters and statistics"])
+def test_a_model_of_nnx_with_statistics_and_random_numbers(kind, tmp_path):
+    trained = Dropping(0)
+    trained.bn.mean[...] = trained.bn.mean[...] + 0.5
+    state = nnx.to_pure_dict(nnx.state(trained, nnx.Any(nnx.Param, nnx.BatchStat)))
+    if kind == "values":
+        state = jax.tree.map(lambda leaf: {"value": leaf}, state)
+    elif kind == "whole":
+        state |= {"drop": {"rngs": {"count": np.uint32(3), "key": np.zeros(2, np.uint32)}}}
+    check(load_network(Network.create(Dropping(1)), saved_by_orbax(state, tmp_path / "saved")), Network.create(trained))
+    without = {name: leaf for name, leaf in state.items() if name != "last"}
+    refused("it lacks last/bias", load_network, Network.create(Dropping(1)), saved_by_orbax(without, tmp_path / "less"))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_parameters_in_lists(wrapped, tmp_path):
+    def net(seed):
+        w, b = np.random.default_rng(seed).normal(size=(36, 3)).astype(np.float32), np.full(3, seed, np.float32)
+        return Network.from_apply(lambda p, x: np.tanh(1) * x.reshape(len(x), -1) @ p[0][0] + p[0][1], [(w, b)])
+
+    trained = net(0)
+    tree = {"params": trained.params} if wrapped else trained.params
+    check(load_network(net(1), saved_by_orbax(tree, tmp_path / "saved")), trained)
+
+
+def test_the_items_of_a_checkpoint_are_found_by_their_names(tmp_path):
+    trained, fresh = networks()
+    args = orbax.checkpoint.args
+    with orbax.checkpoint.CheckpointManager((tmp_path / "saved").absolute()) as manager:
+        items = {"a_first": args.StandardSave({"x": np.ones(3)}), "model": args.StandardSave(variables(trained))}
+        manager.save(3, args=args.Composite(**items))
+    check(load_network(fresh, tmp_path / "saved"), trained)
+    check(load_network(fresh, tmp_path / "saved", at="model"), trained)
+    refused("has no other: it has a_first, model", load_network, fresh, tmp_path / "saved", at="other")
+    refused("what stands above 3 is an array", load_network, fresh, tmp_path / "saved", at="a_first/x/3")
+
+
+def test_the_whole_network_is_loaded_and_the_network_comes_first(tmp_path):
+    net = Network.create("mlp", 0, SHAPE, width=0.1)
+    for part in (net.linearization(), net.part("Dense_2")):
+        refused("load the whole network", load_network, part, tmp_path)
+    refused("takes the network first", load_network, tmp_path, net)
+
+
 def test_several_are_told_apart_by_their_place(tmp_path):
     trained, fresh = (Network.create("mlp", seed, SHAPE, width=0.1) for seed in (0, 1))
     mean = jax.tree.map(lambda leaf: np.asarray(leaf) / 2, trained.params)

@@ -8,6 +8,7 @@ Source: Samarin et al. 2022, section 4.3 (the solver of Tables 1 and 2, whose cu
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -26,8 +27,9 @@ from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import GramStore, gram_store, kernel_solve, top_eigenpairs
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.eigenfunctions import gram_folder
+from ntk_repro.gram.memory import solver_bytes
 from ntk_repro.gram.solve import NotPositiveDefiniteError
-from ntk_repro.gram.solve.cholesky import factor_folder
+from ntk_repro.gram.solve.plan import bytes_in_memory
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
@@ -94,8 +96,11 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
             f"  ridge {share:g} of the largest eigenvalue ({number} of {len(config.ridges)})", highlight=False
         )
         ridge = share * float(largest)
-        solved.append(folder.part(f"ridge_{share:g}", _solved, net, y, store, ridge))
-        shutil.rmtree(factor_folder(store, ridge), ignore_errors=True)  # as large as the kernel
+        # A factor that memory does not hold is as large as the kernel, so it goes with its solution.
+        on_disk = bytes_in_memory(store.n) > solver_bytes()
+        where = folder.path / "parts" / f"factor_{share:g}" if on_disk else None
+        solved.append(folder.part(f"ridge_{share:g}", _solved, net, y, store, ridge, where))
+        shutil.rmtree(folder.path / "parts" / f"factor_{share:g}", ignore_errors=True)
     found |= {name: np.stack([one[name] for one in solved]) for name in solved[0]}
     if config.jacobian:
         console.print("  least squares on the Jacobian", highlight=False)
@@ -103,12 +108,12 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     return found | {"largest_eigenvalue": largest}
 
 
-def _solved(net: Network, y: RegressionData, store: GramStore, ridge: float) -> dict[str, float]:
-    """The solution for one ridge."""
+def _solved(net: Network, y: RegressionData, store: GramStore, ridge: float, factor: Path | None) -> dict[str, float]:
+    """The solution for one ridge, by a factor in that folder or in memory."""
     with checked_arguments(net, y.x_train, y.x_test, "full", "float64") as (wide, x, x_test, *_):
         start = wide(x)
         try:
-            solution = kernel_solve(store, (y.y_train - start)[:, 0], ridge)
+            solution = kernel_solve(store, (y.y_train - start)[:, 0], ridge, folder=factor)
         except NotPositiveDefiniteError as error:
             console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
             return dict.fromkeys(("train_accuracy", "test_accuracy", "train_error", "norm", "residual"), np.nan)

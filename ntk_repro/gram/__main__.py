@@ -16,16 +16,20 @@ from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
+from ntk_repro.gram.empirical import empirical_gram
 from ntk_repro.gram.estimate import estimate, factor_stage, plan_table, stage_table
 from ntk_repro.gram.memory import parse_bytes, remaining_bytes
 from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.solve.cholesky import cholesky, factor_folder
+from ntk_repro.gram.solve.rounding import check_ridge
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import write_texts
+
+_TRIED = 64  # samples whose entries tell of rounding before all are there
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -62,6 +66,7 @@ def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joi
     identity = config.kernel_identity(data)
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
+    _check_ridge(config, net, x, outputs)
     if config.explain or config.dry_run:
         _show_plan(config, net, x, gram_folder(net, x, identity=identity, **kernel), memory, **kernel)
         return
@@ -85,6 +90,15 @@ def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joi
     write_texts(basis.store.path / "source", config.source_texts())
     _show_basis(basis)
     _factor(basis.store, config.ridge, memory)
+
+
+def _check_ridge(config: GramConfig, net: Network, x: np.ndarray, outputs: str | int) -> None:
+    """Refuses a ridge that the rounding of some entries shows to be too small, before any work."""
+    if config.ridge is None or config.precision == "float64":
+        return
+    some = empirical_gram(net, x[:_TRIED], outputs=outputs, diagonal=True)
+    rows = len(x) * (some.shape[1] if some.ndim == 2 else 1)
+    check_ridge(config.ridge, some.reshape(-1), float(np.finfo(np.float32).eps), rows)
 
 
 def _factor(store: GramStore, ridge: float | None, memory: int | None) -> None:

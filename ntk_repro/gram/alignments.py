@@ -14,7 +14,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_no_overflow, checked_array
 from ntk_repro.gram.matrices import SymmetricOperator
-from ntk_repro.gram.memory import available_bytes
+from ntk_repro.gram.memory import available_bytes, given_bytes
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
@@ -34,7 +34,7 @@ def alignment(
     *,
     outputs: str | int = "mean",
     precision: str = "float32",
-    memory: int | None = None,
+    memory: int | str | None = None,
 ) -> Float[np.ndarray, " T"]:
     """alpha(f) = || mean_i f(x_i) grad f_theta(x_i) ||^2 of every target with the network's NTK, without the kernel.
 
@@ -159,9 +159,10 @@ def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
     return jax.jit(add, donate_argnums=0)
 
 
-def _blocks(n: int, targets: int, bytes_each: int, memory: int | None) -> tuple[Blocks, int]:
+def _blocks(n: int, targets: int, bytes_each: int, memory: int | str | None) -> tuple[Blocks, int]:
     """Blocks of samples, and how many targets are worked on at a time; `bytes_each` is one gradient's size."""
-    allowed = available_bytes() // 2 if memory is None else memory
+    given = given_bytes(memory)
+    allowed = available_bytes() // 2 if given is None else given
     samples = _BLOCK_SAMPLES["cpu" if jax.default_backend() == "cpu" else "other"]
     block = int(np.clip(min(allowed / 4, _BLOCK_BYTES) / bytes_each, 1, min(samples, n)))
     most = int(np.clip(allowed / 3 / bytes_each, 1, targets))  # the sums, and what is added to them

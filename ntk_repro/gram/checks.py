@@ -57,7 +57,13 @@ def checked_array(
     >>> checked_array([1, 2], "y_train", ("n",), ("n", "k"))
     array([1., 2.])
     """
-    array = np.asarray(array, dtype=dtype)
+    try:
+        array = np.asarray(array)
+    except ValueError as error:  # lists of several lengths
+        raise UserError(f"{name} is no array: give lists of one length") from error
+    if array.dtype.kind in "cSUOmM":
+        raise UserError(f"{name} must hold real numbers, not {array.dtype}: give an array of floats or ints")
+    array = array if dtype is None else array.astype(dtype, copy=False)
     check_shape(array, name, *shapes)
     check_finite(array, name)
     return array

@@ -91,7 +91,7 @@ def _checked_outputs_of(net: Network, x1: Samples, x2: Samples | None, outputs: 
     """The number of outputs, after a check of all shapes."""
     for name, x in {"x1": x1, **({} if x2 is None else {"x2": x2})}.items():
         leaves = named_inputs(x, name)
-        if not leaves or any(not np.ndim(leaf) for leaf in leaves.values()):
+        if not leaves or any(not np.ndim(leaf) or not len(leaf) for leaf in leaves.values()):
             raise UserError(f"{name} must hold samples along its first axis, (n, ...)")
         check_same_number(x, name)
     if x2 is not None and shape_of_one(x1) != shape_of_one(x2):

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_positive
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -54,9 +55,31 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
             yield root / folder, *names
 
 
-def remaining_bytes(memory: int | None) -> int | None:
-    """What is left of the memory that this process may use in all; None without a limit."""
-    return None if memory is None else max(memory - process_bytes(), 0)
+def given_bytes(memory: float | str | None) -> float | None:
+    """The bytes that a caller allows, as a number or as in "6GiB"; None where nothing is said.
+
+    Raises:
+        UserError: for anything else.
+    """
+    if memory is None or isinstance(memory, str):
+        return None if memory is None else parse_bytes(memory)
+    check_positive(memory=memory)
+    return memory
+
+
+def remaining_bytes(memory: float | str | None) -> int | None:
+    """What is left of the memory that this process may use in all; None without a limit.
+
+    Raises:
+        UserError: from `given_bytes`, and where nothing is left.
+    """
+    allowed, used = given_bytes(memory), process_bytes()
+    if allowed is None:
+        return None
+    if allowed <= used:
+        sizes = f"{readable_bytes(allowed)} are allowed, and the process alone takes {readable_bytes(used)}"
+        raise UserError(f"{sizes}: allow more")
+    return int(allowed - used)
 
 
 def process_bytes() -> int:
@@ -64,9 +87,10 @@ def process_bytes() -> int:
     return psutil.Process().memory_info().rss
 
 
-def solver_bytes(memory: float | None = None) -> float:
+def solver_bytes(memory: float | str | None = None) -> float:
     """Memory of the host that a dense solver may take: what is given, else nine tenths of what is free."""
-    return 0.9 * host_available_bytes() if memory is None else memory
+    allowed = given_bytes(memory)
+    return 0.9 * host_available_bytes() if allowed is None else allowed
 
 
 def available_bytes() -> int:

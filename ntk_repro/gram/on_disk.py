@@ -33,7 +33,7 @@ def gram_store(
     outputs: str | int = "mean",
     precision: str = "float32",
     identity: Mapping[str, Any] | None = None,
-    memory: int | None = None,
+    memory: int | str | None = None,
     share: tuple[int, int] = (0, 1),
 ) -> GramStore:
     """`empirical_gram` of x against itself, tile by tile into a folder: where time or memory of one process is short.
@@ -50,7 +50,7 @@ def gram_store(
         precision: as in `empirical_gram`; the error of "tf32" and "bf16" is measured on a few samples and recorded in
             `facts["precision_error"]`, relative to the largest entry.
         identity: what parameters and inputs do not say about this matrix, as plain values; stored in the manifest.
-        memory: bytes that this process may use in all, None for what is available.
+        memory: bytes that this process may use in all, also as "6GiB"; None for what is available.
         share: (index, count): this process computes part `index` of `count`, each about equally many tiles.
 
     Returns:
@@ -75,8 +75,9 @@ def gram_store(
         def planned(like: Blocks | None) -> Computation:
             return Computation.planned(arguments, plan, precision, memory=remaining_bytes(memory), like=like)
 
-        if GramStore.exists(folder):
-            blocks = blocks_of(GramStore.read(folder))
+        begun = GramStore.read(folder) if GramStore.exists(folder) else None
+        if begun is not None and "samples" in begun.settings:  # a factor's store has none, and is refused below
+            blocks = blocks_of(begun)
         else:
             blocks = planned(None).schedule.rows
             needed = blocks.count * (blocks.count + 1) // 2 * (min(blocks.tile, blocks.n) * c) ** 2 * dtype.itemsize

@@ -158,6 +158,8 @@ def test_bad_arguments_are_refused():
     refused("the network does not run on inputs", k, NET.params, X[:, 1:])
     refused("they must agree", k, NET.params, X, Y[:, 1:])
     refused("must hold samples", k, NET.params, jnp.float32(1))
+    refused("must hold samples", k, NET.params, X[:0])
+    refused("they lack Dense_0/bias and have one array alone", ntk_function(NET), X, NET.params)
     pair = Network.from_apply(lambda p, x: x["a"] @ p + x["b"], np.ones((4, 2), np.float32))
     unequal = {"a": np.ones((3, 4), np.float32), "b": np.ones((2, 2), np.float32)}
     refused(r"x1\['a'\] has 3 samples and x1\['b'\] 2", ntk_function(pair), pair.params, unequal)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
-from ntk_repro.gram.memory import available_bytes, check_memory
+from ntk_repro.gram.memory import available_bytes, check_memory, given_bytes
 from ntk_repro.gram.shardings import shardings
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.network import ApplyFn, Network
@@ -39,7 +39,7 @@ class Sizes:
     directions: int
 
     @classmethod
-    def of(cls, net: Network, x: Samples, memory: int | None) -> "Sizes":
+    def of(cls, net: Network, x: Samples, memory: int | str | None) -> "Sizes":
         """The sizes for a network on samples.
 
         Args:
@@ -52,7 +52,8 @@ class Sizes:
         """
         params = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(net.params))
         sample = _activation_bytes(net, x)
-        allowed = available_bytes() // 2 if memory is None else memory
+        given = given_bytes(memory)
+        allowed = available_bytes() // 2 if given is None else given
         needed = _PARAMETERS_EACH * params + 2 * sample
         check_memory("a product with the NTK", needed, allowed, "allow more, free memory, or take a narrower network")
         on_cpu = jax.default_backend() == "cpu"

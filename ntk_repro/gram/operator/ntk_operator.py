@@ -25,6 +25,8 @@ from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
 from ntk_repro.samples import Samples
 
+_COMPLEX = "the vectors are complex: multiply their real and imaginary parts"
+
 
 def ntk_operator(
     net: Network,
@@ -33,7 +35,7 @@ def ntk_operator(
     *,
     outputs: str | int = "mean",
     precision: str = "float32",
-    memory: int | None = None,
+    memory: int | str | None = None,
 ) -> "NTKOperator":
     """The matrix of `empirical_gram` as an operator: its products with vectors, without its entries.
 
@@ -50,7 +52,8 @@ def ntk_operator(
         x2: n2 inputs, or None for x against itself: then the operator is symmetric.
         outputs: as in `empirical_gram`.
         precision: "float32" or "float64" (everything is computed in it).
-        memory: bytes that a product may take beside network, samples and vectors, None for half of what is available.
+        memory: bytes that a product may take beside network, samples and vectors, also as "2GiB"; None for half of what
+            is available.
 
     Returns:
         A SciPy operator (n1, n2), or (n1 k, n2 k), sample-major, with outputs="full".
@@ -121,7 +124,7 @@ class NTKOperator(LinearOperator):
 
     def _matmat(self, X: Any) -> np.ndarray:
         if np.iscomplexobj(X):
-            raise UserError("the vectors are complex: multiply their real and imaginary parts")
+            raise UserError(_COMPLEX)
         vectors = np.asarray(X).astype(self.dtype)
         check_finite(vectors, "the block of vectors")
         count, terms = vectors.shape[1], self._terms
@@ -169,6 +172,9 @@ def _jax_product(
     transposed, times = jacobian_fns(apply_fn, output)
 
     def product(params, state, x1, x2, vectors):
+        dtype = jnp.result_type(*jax.tree.leaves(params))
+        vectors = _checked_vectors(vectors, n2 * (1 if terms > 1 else outputs), dtype)
+
         def one(cotangent):
             def add(sums, block):
                 return jax.tree.map(jnp.add, sums, transposed(params, state, *block)), None
@@ -176,8 +182,7 @@ def _jax_product(
             direction, _ = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, params), (x2, cotangent))
             return jax.lax.map(lambda x: times(params, state, x, direction), x1).reshape(-1, outputs)[:n1]
 
-        dtype = jnp.result_type(*jax.tree.leaves(params))
-        rows = jnp.asarray(vectors, dtype).reshape(len(vectors), -1).T
+        rows = vectors.reshape(len(vectors), -1).T
         if terms > 1:  # of each vector one direction for each output
             cotangents = (rows[:, None, :, None] * jnp.eye(terms, dtype=dtype)[:, None]).reshape(-1, n2, terms)
         else:
@@ -192,3 +197,15 @@ def _jax_product(
         return fx.reshape(len(rows), -1).T.reshape(-1, *vectors.shape[1:])
 
     return product
+
+
+def _checked_vectors(vectors: Any, columns: int, dtype: Any) -> jax.Array:
+    """The vectors in the operator's type, after a check of what their shape and type tell."""
+    vectors = jnp.asarray(vectors)
+    if vectors.ndim not in (1, 2) or len(vectors) != columns or not vectors.size:
+        raise UserError(f"the vectors must have shape ({columns},) or ({columns}, b), not {vectors.shape}")
+    if jnp.iscomplexobj(vectors):
+        raise UserError(_COMPLEX)
+    if dtype == jnp.float64 and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise UserError('this operator is in float64: call jax.config.update("jax_enable_x64", True) first')
+    return vectors.astype(dtype)

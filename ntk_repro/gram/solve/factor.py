@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from jaxtyping import Float
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.sparse.linalg import LinearOperator, onenormest
 
+from ntk_repro.errors import UserError
 from ntk_repro.gram.solve.rounding import check_pivots
 from ntk_repro.gram.store import GramStore
 from ntk_repro.progress import Advance, progress
 from ntk_repro.record import atomic_file
 
 PANEL_ROWS = 1024  # of a factor in memory that are used at once
-_CHUNK_ROWS = 4096  # of a product that is subtracted
+_CHUNK_ROWS = 1024  # of a product that is subtracted
 
 
 (_potrf,) = get_lapack_funcs(("potrf",), dtype=np.float64)
@@ -209,8 +211,11 @@ class FactorOnDisk(CholeskyFactor):
             return super()._begun_diagonal()
 
     def _keep_diagonal(self, diagonal: Float[np.ndarray, " n"]) -> None:
-        with atomic_file(self._diagonal_path) as handle:
-            np.save(handle, diagonal)
+        try:
+            with atomic_file(self._diagonal_path) as handle:
+                np.save(handle, diagonal)
+        except UserError as error:  # it is of use without being kept
+            warnings.warn(f"{error}; until then it is not kept", stacklevel=2)
 
     @property
     def _diagonal_path(self) -> Path:

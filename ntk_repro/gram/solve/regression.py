@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import Products, SymmetricMatrix
+from ntk_repro.gram.memory import check_memory, given_bytes, solver_bytes
 from ntk_repro.gram.solve.cholesky import cholesky
 from ntk_repro.gram.solve.factor import Inverse
 from ntk_repro.gram.solve.rounding import check_ridge
-from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
+from ntk_repro.gram.spectrum import Eigenpairs, Lapack, top_eigenpairs
+from ntk_repro.ranges import check_whole
 
 Targets = Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]
 
@@ -97,8 +99,7 @@ class KernelSolution:
         Raises:
             UserError: m is not between 1 and n - 1.
         """
-        if not 0 < m < len(self.y):
-            raise UserError(f"of {len(self.y):,} samples 1 to {len(self.y) - 1:,} can be left out, not {m:,}")
+        check_whole("the number of samples left out", m, 1, len(self.y) - 1)
         errors = self.inverse.solve_last(self.coefficients[-m:])
         return LeftOut(self.y[-m:] - errors, np.mean(errors**2, axis=0))
 
@@ -122,7 +123,7 @@ def kernel_solve(
     y: Targets,
     ridge: float = 0.0,
     *,
-    memory: int | None = None,
+    memory: int | str | None = None,
     folder: Path | str | None = None,
 ) -> KernelSolution:
     """Exact kernel regression: alpha with (K + ridge I) alpha = y, by a Cholesky factor in float64.
@@ -140,7 +141,7 @@ def kernel_solve(
         y: targets, one column for each of T right-hand sides.
         ridge: added to the eigenvalues. 0 needs a kernel that is positive definite in float64; a kernel in float32
             needs a ridge above its rounding, 2 eps sqrt(n) max K_ii.
-        memory: bytes that may be used, an array passed in not counted; None for most of what is free.
+        memory: bytes that may be used, an array passed in not counted, also as "6GiB"; None for most of what is free.
         folder: where the factor lies or will lie on disk, about 4 n^2 bytes. None: in memory where it fits, else, of a
             store, in `factor-<ridge>` of its folder.
 
@@ -154,7 +155,8 @@ def kernel_solve(
     """
     matrix = SymmetricMatrix.of(gram)
     targets = checked_array(y, "y", (matrix.n,), (matrix.n, "T"))
-    factor = cholesky(matrix, ridge, memory=None if memory is None else memory - 4 * targets.nbytes, folder=folder)
+    allowed = given_bytes(memory)
+    factor = cholesky(matrix, ridge, memory=None if allowed is None else allowed - 4 * targets.nbytes, folder=folder)
     return KernelSolution._of(targets, float(ridge), factor, matrix.products(np.float64))
 
 
@@ -163,7 +165,7 @@ def ridge_path(
     y: Targets,
     ridges: Sequence[float],
     *,
-    memory: int | None = None,
+    memory: int | str | None = None,
 ) -> list[KernelSolution]:
     """`kernel_solve` for many ridges from one eigendecomposition: n^2 operations for each ridge and target.
 
@@ -179,6 +181,8 @@ def ridge_path(
     Raises:
         UserError: as `kernel_solve`; eigenpairs that are not complete.
     """
+    if np.ndim(ridges) != 1 or not len(ridges):
+        raise UserError(f"ridges must be a list of numbers, such as [1e-3, 1e-2], not {ridges!r}")
     if isinstance(gram, Eigenpairs):
         pairs = gram
         if pairs.vectors.shape[1] < len(pairs.vectors):
@@ -187,8 +191,10 @@ def ridge_path(
         v, values = pairs.vectors, pairs.values[:, None]
         times = Products(lambda x: v @ (values * (v.T @ x)), np.dtype(np.float64))
     else:
-        matrix = SymmetricMatrix.of(gram)
-        pairs = top_eigenpairs(matrix, matrix.n, method="dense", memory=memory)
+        matrix, allowed = SymmetricMatrix.of(gram), solver_bytes(memory)
+        needed = Lapack().cost(matrix.n, matrix.n).memory
+        check_memory(f"a ridge path of {matrix.n:,} rows", needed, allowed, "take kernel_solve for each ridge")
+        pairs = top_eigenpairs(matrix, matrix.n, method="dense", memory=allowed)
         times = matrix.products(np.float64)
     return [KernelSolution._of(y, float(ridge), _Spectral(pairs, ridge), times) for ridge in ridges]
 

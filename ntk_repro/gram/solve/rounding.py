@@ -18,19 +18,20 @@ class NotPositiveDefiniteError(UserError):
     """K + ridge I has no Cholesky factor in float64."""
 
 
-def check_ridge(ridge: float, diagonal: Float[np.ndarray, " n"], eps: float) -> None:
+def check_ridge(ridge: float, diagonal: Float[np.ndarray, " n"], eps: float, n: int | None = None) -> None:
     """Refuses a ridge that is negative, or below the rounding of a kernel in less than float64.
 
     Args:
         ridge: to be added to the eigenvalues.
-        diagonal: of the kernel.
+        diagonal: of the kernel, or a part of it.
         eps: relative rounding of its entries' type.
+        n: rows of the kernel; None for as many as the diagonal has.
 
     Raises:
         UserError: names the ridge or the precision that works.
     """
     check_not_negative(ridge=ridge)
-    n = len(diagonal)
+    n = len(diagonal) if n is None else n
     floor = _SINGLE * eps * np.sqrt(n) * float(diagonal.max())
     if eps > _EPS and ridge < floor:
         raise UserError(
@@ -61,7 +62,7 @@ def check_pivots(
     n, smallest = len(diagonal), smallest_ridge(diagonal)
     # The error of a pivot is at most about n eps K_ii: Higham 2002, Accuracy and stability of numerical algorithms,
     # Theorem 10.3.
-    limits = n * _EPS * (diagonal[first : first + len(pivots)] + ridge)
+    limits = n * _EPS * (np.abs(diagonal[first : first + len(pivots)]) + ridge)
     bad = ~(pivots > limits)
     if not bad.any():
         return

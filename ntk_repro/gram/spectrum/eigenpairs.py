@@ -10,7 +10,7 @@ from scipy.sparse.linalg import LinearOperator
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
-from ntk_repro.gram.memory import host_available_bytes
+from ntk_repro.gram.memory import given_bytes, host_available_bytes
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
 
@@ -52,7 +52,7 @@ def top_eigenpairs(
     tolerance: float = 1e-3,
     method: str = "auto",
     seed: int = 0,
-    memory: int | None = None,
+    memory: float | str | None = None,
     solver: Eigensolver | None = None,
 ) -> Eigenpairs:
     """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
@@ -84,6 +84,7 @@ def top_eigenpairs(
         raise UserError(f"the tolerance must be above 0, not {tolerance}")
     if method == "auto" and not isinstance(matrix, SymmetricMatrix):
         method = "krylov"
+    memory = given_bytes(memory)
     solver = solver or pick_eigensolver(matrix.n, k, method=method, seed=seed, memory=memory)
     solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)
@@ -93,7 +94,9 @@ def top_eigenpairs(
     return pairs
 
 
-def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, memory: int | None = None) -> Eigensolver:
+def pick_eigensolver(
+    n: int, k: int, *, method: str = "auto", seed: int = 0, memory: float | str | None = None
+) -> Eigensolver:
     """The eigensolver of `top_eigenpairs` for k eigenpairs of a matrix of n rows; arguments as there.
 
     Raises:
@@ -101,7 +104,8 @@ def pick_eigensolver(n: int, k: int, *, method: str = "auto", seed: int = 0, mem
     """
     solvers: dict[str, Eigensolver] = {"dense": Lapack(), "krylov": BlockKrylov(seed)}
     if method == "auto":
-        allowed = host_available_bytes() if memory is None else memory
+        given = given_bytes(memory)
+        allowed = host_available_bytes() if given is None else given
         suits = n <= DENSE_BELOW or k > DENSE_SHARE * n
         method = "dense" if suits and solvers["dense"].cost(n, k).memory <= allowed else "krylov"
     check_name("method", method, ("auto", *solvers))

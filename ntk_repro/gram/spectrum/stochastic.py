@@ -84,7 +84,11 @@ def stochastic_participation_ratio(gram: Matrix, *, sketch: int = 32, probes: in
 
     Source: Hazelden 2025, who calls it the effective rank; Meyer et al. 2021, Hutch++ (both traces at once).
     """
-    return _of_traces(gram, sketch, probes, seed, lambda trace, squares: trace**2 / squares)
+    with np.errstate(invalid="ignore"):
+        found = _of_traces(gram, sketch, probes, seed, lambda trace, squares: trace**2 / squares)
+    if np.isnan(found.value):
+        raise UserError("the matrix is 0, so it has no participation ratio: look for gradients that vanish")
+    return found
 
 
 def stochastic_effective_rank(

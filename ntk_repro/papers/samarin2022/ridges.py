@@ -96,6 +96,6 @@ def _as_printed(numbers: Numbers) -> Iterator[Verdict]:
 FIGURES = (
     PAPER.figure(
         "ridges", "the solver of Tables 1 and 2 on all images, against its ridge", "finite_width.ridges",
-        _regularization, _as_printed, label="Tables 1 and 2, ridges",
+        _regularization, _as_printed, label="Tables 1 and 2 by ridge",
     ),
 )  # fmt: skip

@@ -174,6 +174,15 @@ def test_bad_input_is_refused():
     refused("must be a Network", ntk_operator, _SMALL.params, _X)
     operator = ntk_operator(_SMALL, _X)
     refused("vectors are complex", operator.matvec, np.ones(23) * 1j)
+    refused("vectors are complex", operator.function(), np.ones(23) * 1j)
+    for outputs, columns in (("mean", 23), (1, 23), ("full", 69)):
+        function = ntk_operator(_SMALL, _X, outputs=outputs).function()
+        for shape in ((columns - 1,), (3 * columns,), (columns, 2, 2), (columns, 0), ()):
+            refused(rf"must have shape \({columns},\) or \({columns}, b\), not ", function, np.ones(shape))
+            refused(rf"must have shape \({columns},\)", jax.jit(function), np.ones(shape))
+    refused("jax_enable_x64", ntk_operator(_SMALL, _X, precision="float64").function(), np.ones(23))
+    refused("is no amount of memory", ntk_operator, _SMALL, _X, memory="2")
+    assert vars(ntk_operator(_SMALL, _X, memory="2GiB")._sizes) == vars(ntk_operator(_SMALL, _X, memory=2**31)._sizes)
     refused("block of vectors has entries that are not finite", operator.matvec, np.full(23, np.nan))
     refused('no entries for LAPACK: take method="krylov"', top_eigenpairs, operator, 3, method="dense")
     refused("not symmetric: leave x2 out", top_eigenpairs, ntk_operator(_SMALL, _X, _X[::-1]), 3)

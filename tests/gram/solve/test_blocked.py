@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.gram import GramStore
+from ntk_repro.gram import GramStore, gram_store
 from ntk_repro.gram.solve import cholesky
 from ntk_repro.gram.solve.blocked import factor_into
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
+from ntk_repro.network import Network
 from tests.gram.counting import counted
 from tests.gram.solve import problems
 from tests.gram.solve.problems import TIGHT, kernel, stored
@@ -95,6 +96,8 @@ def test_the_factor_of_another_kernel_or_ridge_is_refused(whole, tmp_path):
     other = stored(tmp_path / "k", K + np.eye(150), 25)
     refused(r"of another matrix \(cholesky_factor_of: ", cholesky, other, memory=TIGHT, folder=path)
     refused("of another matrix", cholesky, store, folder=store.path)
+    net = Network.create("mlp", 0, (2, 2, 1), width=0.1)
+    refused("of another matrix", gram_store, net, np.ones((150, 2, 2, 1), np.float32), path)
     assert contents(path) == before
 
 

@@ -5,6 +5,7 @@ import pytest
 import scipy.linalg
 
 from ntk_repro.dynamics import mse_dynamics
+from ntk_repro.errors import UserError
 from ntk_repro.gram import GramStore, kernel_solve, ridge_path, top_eigenpairs
 from ntk_repro.gram.solve import FactorInMemory, full_rank_factor
 from ntk_repro.gram.solve import factor as factor_file
@@ -111,7 +112,7 @@ def test_the_last_samples_are_predicted_by_those_before(disk, ridge, m, tmp_path
         np.testing.assert_allclose(found.error, ((y[N - m :] - predictions) ** 2).mean(axis=0), rtol=1e-9)
     one_column = solutions[0].solve(y[:, 0]).leave_out_last(m)
     np.testing.assert_allclose(one_column.predictions, predictions[:, 0], rtol=0, atol=1e-9)
-    refused("of 150 samples 1 to 149 can be left out, not ", solutions[0].leave_out_last, N if m == 1 else 0)
+    refused("left out must be from 1 to 149, not ", solutions[0].leave_out_last, N if m == 1 else 0)
 
 
 def test_an_interrupted_diagonal_continues_where_it_was(tmp_path, monkeypatch):
@@ -141,6 +142,10 @@ def test_an_interrupted_diagonal_continues_where_it_was(tmp_path, monkeypatch):
     assert kept == [108, 144, N]
     np.testing.assert_array_equal(diagonal(), whole)
     assert kept == []
+    path.unlink()
+    monkeypatch.setattr(factor_file, "atomic_file", lambda path: (_ for _ in ()).throw(UserError("it is full")))
+    with pytest.warns(UserWarning, match="it is full; until then it is not kept"):
+        np.testing.assert_array_equal(diagonal(), whole)
     path.write_bytes(b"")
     np.testing.assert_array_equal(diagonal(), whole)
 
@@ -210,12 +215,22 @@ def test_a_singular_kernel_is_refused_with_the_ridge_that_works(disk, tmp_path):
     refused(r"the smallest eigenvalue with ridge=0 is .*: take ridge=", ridge_path, k, targets(N), [1.0, 0.0])
     k[5, 5] = -1.0
     refused(r"the matrix is no kernel: take a ridge above -np.linalg", solved, k, targets(N), 1.0, disk, tmp_path / "b")
+    k = kernel(N, 1e4)
+    refused("the matrix is no kernel", solved, -k, targets(N), 1.0, disk, tmp_path / "c")
+    k[-1, -1] = -5.0  # the last pivot alone
+    refused("pivot 150 of 150 .* the matrix is no kernel", solved, k, targets(N), 1.0, disk, tmp_path / "d")
 
 
 def test_bad_arguments_are_refused(tmp_path):
     k, y = kernel(N, 1e4), targets(N)
     refused("y must be of shape", kernel_solve, k, y[:-1])
     refused("ridge must be at least 0", kernel_solve, k, y, -1.0)
+    refused("ridge must be a number, not '1'", kernel_solve, k, y, "1")
+    refused("y must hold real numbers, not complex128", kernel_solve, k, y * 1j)
+    refused("must be a list of numbers", ridge_path, k, y, 0.3)
+    refused("take kernel_solve for each", ridge_path, k, y, [0.3], memory="100kB")
+    refused("must be a whole number, not 2.5", kernel_solve(k, y, 1.0).leave_out_last, 2.5)
+    np.testing.assert_array_equal(kernel_solve(k, y, memory="1GB").fitted, kernel_solve(k, y).fitted)
     refused("needs .* of memory and .* are available: name a folder", kernel_solve, k, y, memory=TIGHT)
     refused("on disk needs .* are allowed: allow more", kernel_solve, k, y, memory=30_000, folder=tmp_path / "f")
     refused("not symmetric", kernel_solve, np.triu(k), y)

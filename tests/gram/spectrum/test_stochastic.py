@@ -120,6 +120,7 @@ def test_bad_input_is_refused():
         refused("probes=1 have no standard error", estimate, np.eye(5), probes=1)
     refused("sketch=0", stochastic_trace, np.eye(5), sketch=0)
     refused("0 everywhere", stochastic_effective_rank, np.zeros((5, 5)))
+    refused("the matrix is 0", stochastic_participation_ratio, np.zeros((5, 5)))
     refused("did you mean 'eigenvalues'", stochastic_effective_rank, np.eye(5), "eigenvalue")
     refused("deflated=0", stochastic_effective_rank, np.eye(5), deflated=0)
     refused("has no entries: pass the matrix", SymmetricMatrix.of, aslinearoperator(np.eye(5)))
