@@ -232,7 +232,7 @@ class Network:
                     fx = forward(self.params, self.state, padded)
                 except UserError:
                     raise
-                except (TypeError, ValueError, LookupError, AttributeError) as error:  # what its code raises
+                except Exception as error:  # whatever its code raises
                     raise does_not_run("the network", described(x), error) from error
                 outputs.append(np.asarray(fx)[: number_of(block)])
         return np.concatenate(outputs)

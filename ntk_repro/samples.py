@@ -112,7 +112,8 @@ def one_sample(input_shape: Any, dtype: Any) -> Samples:
 
 
 def _is_one_shape(shape: Any) -> bool:
-    return isinstance(shape, tuple | list) and not any(isinstance(side, tuple | list | dict) for side in shape)
+    # A named tuple is several inputs.
+    return type(shape) in (tuple, list) and not any(isinstance(side, tuple | list | dict) for side in shape)
 
 
 def described(x: Samples) -> str:

@@ -47,13 +47,14 @@ def load_network(net: Network, path: Path | str, *, at: str = "") -> Network:
         raise UserError("load the whole network, and take its linearization or part then")
     whole = tree = read_checkpoint(path)
     for key in filter(None, at.split("/")):
+        if isinstance(tree, dict) and len(tree) == 1 and key not in tree:
+            (tree,) = tree.values()  # the only item of a checkpoint need not be named
         if not isinstance(tree, dict):
             raise UserError(f"{path} has no {at}: what stands above {key} is an array")
         if key not in tree:
             raise UserError(f"{path} has no {at}: it has {', '.join(map(str, tree))}")
         tree = tree[key]
-    others = frozenset(leaf_names(net.state))
-    params = _found(tree, net.params, "parameters", path, others)
+    params = _found(tree, net.params, "parameters", path, frozenset(leaf_names(net.state)))
     state = net.state
     statistics = jax.tree.map(lambda leaf: leaf if kind_of(leaf) == "real" else None, state)
     if jax.tree.leaves(statistics):  # an average of the parameters is kept without statistics of its own
@@ -83,7 +84,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
                 warnings.filterwarnings("ignore", message="Sharding info not provided")
                 restore = orbax.checkpoint.PyTreeCheckpointer().restore
                 items = {name: restore(folder.absolute()) for name, folder in _orbax_folders(path).items()}
-                tree = _as_dictionaries(next(iter(items.values())) if len(items) == 1 else items)
+                tree = _as_dictionaries(items.get("", items))
         else:
             from safetensors.flax import load_file
 
@@ -129,8 +130,8 @@ def _found(
     found = list(_matching(tree, wanted, others))
     if not found:
         raise UserError(f"{path} has no {what} of this network: {_nearest(tree, _shapes(wanted))}")
-    (first, values), *others = found
-    for where, other in others:
+    (first, values), *more = found
+    for where, other in more:
         if not all(np.array_equal(values[name], other[name]) for name in leaf_names(wanted)):
             names = " and ".join("/".join(place) or "the whole" for place in (first, where))
             raise UserError(f"{path} has several {what} of this network, {names}: choose one by at=")

@@ -104,7 +104,7 @@ def test_inputs_that_do_not_fit_are_refused_by_name():
     refused("no rows", net, (IMAGE[:0], TEXT[:0]))
     refused(r"does not run on inputs \['image'\] \(4, 3\)", net, x)
     refused("give a tuple of arrays", empirical_gram, net, [IMAGE, TEXT])
-    refused("holds <U1, not numbers", empirical_gram, net, (IMAGE, np.full(TEXT.shape, "a")))
+    refused("must hold real numbers, not <U1", empirical_gram, net, (IMAGE, np.full(TEXT.shape, "a")))
     refused("takes one array of inputs", empirical_gram, net, (IMAGE, TEXT), method="neural_tangents")
 
 

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from ntk_repro.record import (
     RunFolder,
     RunInUseError,
     append_text,
+    damage_of,
     remove_unit,
     restore_run,
     save_parts,
@@ -47,11 +48,10 @@ class State:
 
     Attributes:
         unit: the unit.
-        state: "done", "running on <machine>", "failed", "damaged file", "no data", "too large" for the free memory, or
-            "waiting".
+        state: "done", "running on <machine>", "failed", "damaged file", "too large" for the free memory, or "waiting".
         seconds: that it took, or that it will take.
         memory: bytes that it needed, or will need at least.
-        reason: why it failed, or has no data.
+        reason: why it failed, or is damaged.
     """
 
     unit: Unit
@@ -85,7 +85,7 @@ class Campaign:
         self.entries = read_entries(path)
         self.units = units_of(self.entries)
         self.folder, self.root = path.with_suffix(""), root
-        self._damaged: set[str] = set()  # names of units whose files cannot be read
+        self._damages: dict[str, str] = {}  # by the names of units whose files were read
         if self.folder == path:
             raise UserError(f"{path} has no ending, so no folder can stand beside it: call it {path.name}.toml")
 
@@ -129,24 +129,35 @@ class Campaign:
     def states(self) -> list[State]:
         """Every unit: first those that are left, the next one first. Changes nothing."""
         log, estimates = self.log(), self.estimates()
-        failed = {line["unit"]: line.get("error", "") for line in log if line["event"] == "failed"}
+        failed = {line["unit"]: line["error"] for line in log if line["event"] == "failed"}
         free = _free_bytes()
         found = []
         for unit in self.units:
             seconds, memory = _spent(log, unit)
-            if self._is_finished(unit):
+            damage = self._damage(unit)
+            if self._is_finished(unit) and not damage:
                 found.append(State(unit, "done", seconds, memory))
                 continue
-            host, needed, reason = self._holder(unit), estimates.memory(unit), failed.get(unit.name, "")
-            state = f"running on {host}" if host else "failed" if unit.name in failed else "waiting"
-            if unit.name in self._damaged:
-                state = "damaged file"
-            elif state == "waiting" and (reason := unit.trouble):
-                state = "no data"
-            elif state == "waiting" and needed > free:
+            host, needed, state, reason = self._holder(unit), estimates.memory(unit), "waiting", ""
+            if damage:
+                state, reason = "damaged file", damage
+            elif host:
+                state = f"running on {host}"
+            elif unit.name in failed:
+                state, reason = "failed", failed[unit.name]
+            elif needed > free:
                 state = "too large"
             found.append(State(unit, state, estimates.seconds(unit), needed, reason))
-        return sorted(found, key=lambda one: (one.state == "done", -estimates.value_per_hour(one.unit)))
+        order = self._order(log, estimates)
+        return sorted(found, key=lambda one: (one.state == "done", *order(one.unit)))
+
+    def _order(self, log: Iterable[dict[str, Any]], estimates: Estimates) -> Callable[[Unit], tuple[bool, float]]:
+        """What units are computed by: the value per hour, but those last that are killed again and again.
+
+        As where memory ends: such a unit must not keep the others from being computed.
+        """
+        killed = Counter(line["unit"] for line in log if line["event"] == "killed")
+        return lambda unit: (killed[unit.name] >= _KILLS, -estimates.value_per_hour(unit))
 
     def draw(self, out: Path) -> Iterator[Reproduction]:
         """Draws every entry whose runs are done, from run folders laid out from unit files where these are missing.
@@ -180,12 +191,8 @@ class Campaign:
                 if not self._file(unit).exists():
                     save_unit(RunFolder.read(self._run(unit)), self._file(unit))
                 remove_unit(self._parts(unit))
-            elif self._file(unit).exists() and unit.name not in self._damaged:
-                try:
-                    restore_run(self._file(unit), self.root)
-                except UserError as error:  # the others are still of use
-                    self._damaged.add(unit.name)
-                    _say(str(error))
+            elif self._file(unit).exists() and not self._damage(unit):
+                restore_run(self._file(unit), self.root)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of all machines, by time; lines that are no JSON are left out."""
@@ -193,10 +200,8 @@ class Campaign:
         for path in self.folder.glob("log-*.jsonl"):
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with contextlib.suppress(ValueError, TypeError, KeyError):  # a kill cut it short, or it is none of ours
-                    line = json.loads(line)
-                    when, _ = datetime.fromisoformat(line["time"]), float(line["seconds"])
-                    lines.append((when, len(lines), {**line, "unit": str(line["unit"]), "event": str(line["event"])}))
-        return [line for *_, line in sorted(lines)]
+                    lines.append(_checked_line(json.loads(line)))
+        return sorted(lines, key=lambda line: datetime.fromisoformat(line["time"]))
 
     def estimates(self) -> Estimates:
         """What the finished units say of the others."""
@@ -209,15 +214,13 @@ class Campaign:
         self._collect_leases()
         estimates, left = self.estimates(), [unit for unit in self.units if not self._is_done(unit)]
         hours = sum(map(estimates.seconds, left)) / 3600
-        killed = Counter(line["unit"] for line in self.log() if line["event"] == "killed")
-        # One that is killed again and again, as where memory ends, must not keep the others from being computed.
-        for unit in sorted(left, key=lambda one: (killed[one.name] >= _KILLS, -estimates.value_per_hour(one))):
+        for unit in sorted(left, key=self._order(self.log(), estimates)):
             needed, free = estimates.memory(unit), _free_bytes()
             if unit.name in tried:
                 continue
             if needed > free:
                 sizes = f"needs {readable_bytes(needed)}, {readable_bytes(free)} are free"
-                _say(f"{unit.label} {sizes}: left out until more is free")
+                _say(f"{unit.label} {sizes}: left out; give the command again when more is free")
                 tried.add(unit.name)
             elif trouble := unit.trouble:
                 _say(f"{unit.label} is left out: {trouble}")
@@ -290,7 +293,7 @@ class Campaign:
 
     def _is_finished(self, unit: Unit) -> bool:
         """Whether it is done here, or on another machine that has left its file."""
-        return self._is_done(unit) or (self._file(unit).exists() and unit.name not in self._damaged)
+        return self._is_done(unit) or self._file(unit).exists()
 
     def _run(self, unit: Unit) -> Path:
         return RunFolder.locate(unit.folder, unit.config, root=self.root)
@@ -300,6 +303,16 @@ class Campaign:
 
     def _parts(self, unit: Unit) -> Path:
         return self.folder / "units" / unit.folder / f"{unit.hash}.parts.zip"
+
+    def _damage(self, unit: Unit) -> str:
+        """What is wrong with the file of a unit that is not done here, "" where nothing is; said once."""
+        if self._is_done(unit) or not self._file(unit).exists():
+            return ""
+        if unit.name not in self._damages:
+            self._damages[unit.name] = damage_of(self._file(unit))
+            if self._damages[unit.name]:
+                _say(self._damages[unit.name])
+        return self._damages[unit.name]
 
     def _holder(self, unit: Unit) -> str:
         """The machine that computes it, "" where none does."""
@@ -353,10 +366,18 @@ class _Watch:
                 self._saved = finished
 
 
+def _checked_line(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of the log with the types that it must have; an error of Python where it has others."""
+    if datetime.fromisoformat(line["time"]).tzinfo is None:
+        raise ValueError("a time without its zone")
+    texts = {name: str(line.get(name, "")) for name in ("unit", "event", "error")}
+    return {**line, **texts, "seconds": float(line["seconds"]), "memory": float(line.get("memory", 0.0))}
+
+
 def _spent(log: Iterable[dict[str, Any]], unit: Unit) -> tuple[float, float]:
     """The seconds that a unit has taken in all, and the most bytes that it needed; 0 where the log does not know."""
     lines = [line for line in log if line["unit"] == unit.name]
-    return sum(line["seconds"] for line in lines), max((line.get("memory", 0.0) for line in lines), default=0.0)
+    return sum(line["seconds"] for line in lines), max((line["memory"] for line in lines), default=0.0)
 
 
 def _free_bytes() -> int:

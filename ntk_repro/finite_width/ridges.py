@@ -1,14 +1,13 @@
 """Experiment: least squares on the Jacobian of any number of images, through their kernel, against the ridge.
 
-A kernel in float64 resolves eigenvalues down to n times its rounding; the Jacobian itself, their squares. Where memory
-does not hold the Jacobian, the accuracies as the ridge falls stand for those of the solution without one.
+A kernel K = J J^T in float64 loses the eigenvalues below n times its rounding of the largest one, which the Jacobian J
+still has. Where memory does not hold J, the accuracies as the ridge falls show where those without one lie.
 
 Source: Samarin et al. 2022, section 4.3 (the solver of Tables 1 and 2, whose cut-off the paper does not state).
 """
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -26,10 +25,8 @@ from ntk_repro.finite_width.settings import FiniteWidthSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import GramStore, gram_store, kernel_solve, top_eigenpairs
 from ntk_repro.gram.arguments import checked_arguments
-from ntk_repro.gram.eigenfunctions import gram_folder
-from ntk_repro.gram.memory import solver_bytes
 from ntk_repro.gram.solve import NotPositiveDefiniteError
-from ntk_repro.gram.solve.plan import bytes_in_memory
+from ntk_repro.gram.solve.cholesky import factor_folder
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console
@@ -85,22 +82,17 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "num_params": np.asarray(net.num_params),
         "majority_rate": np.mean(y.y_test == 0, dtype=np.float64),
     }
-    identity = config.kernel_identity(data)
-    kernel: dict[str, Any] = {"outputs": "full", "precision": "float64"}
-    where = gram_folder(net, y.x_train, identity=identity, root=folder.root, **kernel)
-    store = gram_store(net, y.x_train, where, identity={"network": identity}, **kernel)
+    # Kernel and factors lie with the parts, which go when the run is finished: each has 4 n^2 bytes or more.
+    where = folder.path / "parts" / "kernel"
+    store = gram_store(net, y.x_train, where, outputs="full", precision="float64")
     largest = folder.part("largest", lambda: {"eigenvalue": top_eigenpairs(store, 1).values[0]})["eigenvalue"]
     solved = []
     for number, share in enumerate(config.ridges, 1):
-        console.print(
-            f"  ridge {share:g} of the largest eigenvalue ({number} of {len(config.ridges)})", highlight=False
-        )
+        turn = f"({number} of {len(config.ridges)})"
+        console.print(f"  ridge {share:g} of the largest eigenvalue {turn}", highlight=False)
         ridge = share * float(largest)
-        # A factor that memory does not hold is as large as the kernel, so it goes with its solution.
-        on_disk = bytes_in_memory(store.n) > solver_bytes()
-        where = folder.path / "parts" / f"factor_{share:g}" if on_disk else None
-        solved.append(folder.part(f"ridge_{share:g}", _solved, net, y, store, ridge, where))
-        shutil.rmtree(folder.path / "parts" / f"factor_{share:g}", ignore_errors=True)
+        solved.append(folder.part(f"ridge_{share!r}", _solved, net, y, store, ridge))
+        shutil.rmtree(factor_folder(store, ridge), ignore_errors=True)
     found |= {name: np.stack([one[name] for one in solved]) for name in solved[0]}
     if config.jacobian:
         console.print("  least squares on the Jacobian", highlight=False)
@@ -108,12 +100,12 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     return found | {"largest_eigenvalue": largest}
 
 
-def _solved(net: Network, y: RegressionData, store: GramStore, ridge: float, factor: Path | None) -> dict[str, float]:
-    """The solution for one ridge, by a factor in that folder or in memory."""
+def _solved(net: Network, y: RegressionData, store: GramStore, ridge: float) -> dict[str, float]:
+    """The solution for one ridge."""
     with checked_arguments(net, y.x_train, y.x_test, "full", "float64") as (wide, x, x_test, *_):
         start = wide(x)
         try:
-            solution = kernel_solve(store, (y.y_train - start)[:, 0], ridge, folder=factor)
+            solution = kernel_solve(store, (y.y_train - start)[:, 0], ridge)
         except NotPositiveDefiniteError as error:
             console.print(f"  {error}", style="yellow", highlight=False, soft_wrap=True)
             return dict.fromkeys(("train_accuracy", "test_accuracy", "train_error", "norm", "residual"), np.nan)

@@ -66,12 +66,13 @@ def _compute(config: GramConfig, memory: int | None, share: tuple[int, int], joi
     identity = config.kernel_identity(data)
     outputs = int(config.outputs) if config.outputs.isdecimal() else config.outputs
     kernel: dict[str, Any] = {"outputs": outputs, "precision": config.precision}
-    _check_ridge(config, net, x, outputs)
+    folder = gram_folder(net, x, identity=identity, **kernel)
+    if not GramStore.exists(folder) or GramStore.read(folder).absent():
+        _check_ridge(config, net, x, outputs)
     if config.explain or config.dry_run:
-        _show_plan(config, net, x, gram_folder(net, x, identity=identity, **kernel), memory, **kernel)
+        _show_plan(config, net, x, folder, memory, **kernel)
         return
     if share[1] > 1 or not config.k:
-        folder = gram_folder(net, x, identity=identity, **kernel)
         compute = functools.partial(gram_store, net, x, folder, identity={"network": identity}, memory=memory, **kernel)
         store = compute(share=share)
         if joined:

@@ -161,8 +161,7 @@ def _weighted_sums(apply_fn: Callable, output: int | None) -> Callable:
 
 def _blocks(n: int, targets: int, bytes_each: int, memory: int | str | None) -> tuple[Blocks, int]:
     """Blocks of samples, and how many targets are worked on at a time; `bytes_each` is one gradient's size."""
-    given = given_bytes(memory)
-    allowed = available_bytes() // 2 if given is None else given
+    allowed = given_bytes(memory, available_bytes() // 2)
     samples = _BLOCK_SAMPLES["cpu" if jax.default_backend() == "cpu" else "other"]
     block = int(np.clip(min(allowed / 4, _BLOCK_BYTES) / bytes_each, 1, min(samples, n)))
     most = int(np.clip(allowed / 3 / bytes_each, 1, targets))  # the sums, and what is added to them

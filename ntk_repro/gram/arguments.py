@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from ntk_repro.errors import UserError, check_name
+from ntk_repro.gram.checks import check_real
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
@@ -194,8 +195,7 @@ def _checked_array(x: np.ndarray, name: str, dtype: np.dtype, integers: bool, le
         if dtype == np.float32 and x.dtype.itemsize > 4 and np.abs(x).max() >= 2**31:
             raise UserError(f'{name} has integers beyond 32 bits: take precision="float64", or smaller numbers')
         return x if integers else x.astype(dtype)
-    if x.dtype.kind in "SUOmM":
-        raise UserError(f"{name} holds {x.dtype}, not numbers: give an array of floats or ints")
+    check_real(x, name)
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
         first = f"the first is number {np.argmax(bad)}"

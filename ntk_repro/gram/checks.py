@@ -18,6 +18,16 @@ def check_finite(array: Any, name: str) -> None:
         raise UserError(f"{name} has entries that are not finite; look for NaN in the data or the parameters")
 
 
+def check_real(array: np.ndarray, name: str) -> None:
+    """Refuses complex numbers, texts and objects.
+
+    Raises:
+        UserError: names the array.
+    """
+    if array.dtype.kind in "cSUOmM":
+        raise UserError(f"{name} must hold real numbers, not {array.dtype}: give an array of floats or ints")
+
+
 def check_no_overflow(result: Any, name: str) -> None:
     """Refuses a result that is not finite although its inputs were.
 
@@ -61,8 +71,7 @@ def checked_array(
         array = np.asarray(array)
     except ValueError as error:  # lists of several lengths
         raise UserError(f"{name} is no array: give lists of one length") from error
-    if array.dtype.kind in "cSUOmM":
-        raise UserError(f"{name} must hold real numbers, not {array.dtype}: give an array of floats or ints")
+    check_real(array, name)
     array = array if dtype is None else array.astype(dtype, copy=False)
     check_shape(array, name, *shapes)
     check_finite(array, name)

@@ -29,8 +29,8 @@ def ntk_function(
 
     For kernels as a loss, scores of architectures, meta-learning, and a kernel measured inside of a training step. By
     the same features as `empirical_gram`, so that its gradient costs a few times the kernel itself, and all in one
-    piece: for few samples. It computes in the type of its arguments, its products at full precision, and checks their
-    shapes but not their values.
+    piece: for few samples. It computes in the type of its arguments (products of bfloat16 are summed, and returned, in
+    float32), its products at full precision, and checks their shapes but not their values.
 
     Source: Lee et al. 2019, section 2.1, Eq. (4) (the tangent kernel at finite width).
 

@@ -55,16 +55,17 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
             yield root / folder, *names
 
 
-def given_bytes(memory: float | str | None) -> float | None:
-    """The bytes that a caller allows, as a number or as in "6GiB"; None where nothing is said.
+def given_bytes(memory: float | str | None, otherwise: float) -> int:
+    """The bytes that a caller allows, as a number or as in "6GiB"; `otherwise` where nothing is said.
 
     Raises:
         UserError: for anything else.
     """
-    if memory is None or isinstance(memory, str):
-        return None if memory is None else parse_bytes(memory)
-    check_positive(memory=memory)
-    return memory
+    if memory is None:
+        return int(otherwise)
+    allowed = parse_bytes(memory) if isinstance(memory, str) else memory
+    check_positive(memory=allowed)
+    return int(allowed)
 
 
 def remaining_bytes(memory: float | str | None) -> int | None:
@@ -73,13 +74,13 @@ def remaining_bytes(memory: float | str | None) -> int | None:
     Raises:
         UserError: from `given_bytes`, and where nothing is left.
     """
-    allowed, used = given_bytes(memory), process_bytes()
-    if allowed is None:
+    if memory is None:
         return None
+    allowed, used = given_bytes(memory, 0), process_bytes()
     if allowed <= used:
         sizes = f"{readable_bytes(allowed)} are allowed, and the process alone takes {readable_bytes(used)}"
         raise UserError(f"{sizes}: allow more")
-    return int(allowed - used)
+    return allowed - used
 
 
 def process_bytes() -> int:
@@ -89,8 +90,7 @@ def process_bytes() -> int:
 
 def solver_bytes(memory: float | str | None = None) -> float:
     """Memory of the host that a dense solver may take: what is given, else nine tenths of what is free."""
-    allowed = given_bytes(memory)
-    return 0.9 * host_available_bytes() if allowed is None else allowed
+    return given_bytes(memory, 0.9 * host_available_bytes())
 
 
 def available_bytes() -> int:

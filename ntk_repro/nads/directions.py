@@ -13,6 +13,7 @@ from ntk_repro.nads.gram_of_directions import gram_of_directions
 from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
+from ntk_repro.samples import as_input_shape
 
 # The products are summed up in float64, which puts rounding at 1e-8 of the largest singular value; M v itself is
 # rounded in the precision of the network.
@@ -54,7 +55,7 @@ def neural_anisotropy_directions(
     input_shape: tuple[int, ...] | None = None,
     precision: str = "float32",
     null_below: float | None = None,
-    memory: int | None = None,
+    memory: int | str | None = None,
     folder: RunFolder | None = None,
 ) -> NADs:
     """The right singular vectors of the mixed derivative d^2 f / dx dtheta, at the origin or averaged over samples.
@@ -110,10 +111,10 @@ def check_precision(precision: str) -> None:
 
 
 def _input_shape(net: Network, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    shape = net.input_shape if given is None else tuple(given)
+    shape = net.input_shape if given is None else as_input_shape(given)
     if shape is None:
         raise UserError("the network does not know the shape of its inputs: give input_shape, or samples x")
-    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):  # a tree of shapes
         raise UserError("directions are of networks of one input array, and this one takes several")
     return shape
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from jaxtyping import Float
 
+from ntk_repro.gram.memory import given_bytes
 from ntk_repro.nads.mixed_derivative import MixedDerivative
 from ntk_repro.progress import Advance, progress
 from ntk_repro.record import RunFolder
@@ -13,9 +14,9 @@ _DEFAULT_BYTES = 4 * 2**30
 _COLUMNS = 2**14  # coordinates multiplied in float64 at a time
 
 
-def panel_size(d: int, coordinates: int, itemsize: int, memory: int | None) -> int:
+def panel_size(d: int, coordinates: int, itemsize: int, memory: int | str | None) -> int:
     """How many directions make a panel: all d where memory holds M v of all, else as many as it holds twice."""
-    allowed = _DEFAULT_BYTES if memory is None else memory
+    allowed = given_bytes(memory, _DEFAULT_BYTES)
     fits = allowed // (coordinates * itemsize)
     if fits >= d:
         return d
@@ -28,7 +29,7 @@ def gram_of_directions(
     input_shape: tuple[int, ...],
     dtype: np.dtype,
     *,
-    memory: int | None = None,
+    memory: int | str | None = None,
     folder: RunFolder | None = None,
 ) -> Float[np.ndarray, "d d"]:
     """The inner products of M e_i and M e_j for the d unit vectors of the input, summed up in float64.

@@ -1,7 +1,6 @@
 """From configs/<paper>/<figure>.toml to the runs that a figure draws."""
 
 import dataclasses
-import difflib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,10 +92,8 @@ def load_figure_preset(
     """
     study = study_of(figure)
     changes = {key: value for key, value in overrides.items() if value is not None}
-    for key in sorted(changes.keys() - study.defaults.keys()):
-        nearest = difflib.get_close_matches(key, study.defaults, n=1)
-        remedy = f"did you mean {nearest[0]}?" if nearest else "leave it out"
-        raise UserError(f"the runs of {figure.id} have no setting {key}: {remedy}")
+    for key in changes:
+        check_name(f"setting of the runs of {figure.id}", key, study.defaults)
     content = _content(figure.id, preset, study)
     cost, where = content.pop("cost", None), f"preset {preset} of {figure.id}"
     if cost is not None:

@@ -15,7 +15,7 @@ from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.lease import Lease
 from ntk_repro.record.presets import load_preset, load_presets
 from ntk_repro.record.run_folder import STATE, RunFolder, RunInUseError, runs_root, study_of_run
-from ntk_repro.record.unit_file import remove_unit, restore_run, save_parts, save_unit
+from ntk_repro.record.unit_file import damage_of, remove_unit, restore_run, save_parts, save_unit
 
 __all__ = [
     "STATE",
@@ -28,6 +28,7 @@ __all__ = [
     "config_hash",
     "config_to_dict",
     "config_to_toml",
+    "damage_of",
     "environment",
     "from_dict",
     "git_state",

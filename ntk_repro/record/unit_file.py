@@ -40,8 +40,9 @@ def save_parts(run: RunFolder, path: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    small = [one for one in _files(run) if one.stat().st_size <= LARGEST and not one.stem.endswith(STATE)]
-    _save(run, path, small)
+    # Deeper are kernels, which grow by themselves.
+    near = [one for one in _files(run) if len(one.relative_to(run.path).parts) <= 2]
+    _save(run, path, [one for one in near if one.stat().st_size <= LARGEST and not one.stem.endswith(STATE)])
 
 
 def restore_run(path: Path, root: Path | str | None = None) -> bool:
@@ -79,6 +80,15 @@ def restore_run(path: Path, root: Path | str | None = None) -> bool:
     if finished:
         RunFolder.read(run).result()
     return True
+
+
+def damage_of(path: Path) -> str:
+    """Why `restore_run` would refuse a file, "" where it would not."""
+    try:
+        _read(path)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def remove_unit(path: Path) -> None:

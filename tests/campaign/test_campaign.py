@@ -112,7 +112,7 @@ def test_a_unit_that_fails_is_reported_and_the_others_are_computed(made):
     assert computed == [("mlp", 1)]
     assert states(work) == ["failed", "done"]
     assert [one.reason for one in work.states()] == ["no such data", ""]
-    assert [line.get("error") for line in work.log()] == ["no such data", None]
+    assert [line["error"] for line in work.log()] == ["no such data", ""]
 
 
 def test_a_unit_in_use_or_held_by_another_process_is_left_to_it_until_that_ends(made, monkeypatch, capsys):
@@ -193,6 +193,7 @@ def test_a_unit_that_is_killed_again_and_again_comes_last(made):
         work._write(work.units[0], "killed", 1.0)
     for _ in range(2):
         work._write(work.units[1], "killed", 1.0)
+    assert [one.unit.config.seed for one in work.states()] == [1, 2, 0]
     work.run()
     assert computed == [("mlp", 1), ("mlp", 2), ("mlp", 0)]
 
@@ -207,16 +208,29 @@ def test_a_damaged_file_of_a_unit_is_named_and_the_others_go_on(made, capsys):
     whole.parent.mkdir(parents=True)
     whole.write_bytes(b"PK")
     parts.write_bytes(b"PK")
+    assert states(work) == ["damaged file", "waiting"]
     assert work.run() == {}
     assert computed == [("mlp", 1), ("part", 0)]
     assert states(work) == ["damaged file", "done"]
+    assert next(one.reason for one in work.states()).startswith(f"{whole} is damaged")
     said = capsys.readouterr().err
     assert said.count(f"{whole} is damaged: take it from where it was saved again") == 1
     assert f"{parts} is damaged: removed" in said
     assert not parts.exists()
 
 
-@pytest.mark.parametrize("line", [b'{"time": "20', b"null", b'{"x": 1}', b'{"time": 3, "seconds": 1}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"time": "20',
+        b"null",
+        b'{"x": 1}',
+        b'{"time": 3, "seconds": 1}',
+        b"\xff\xfe",
+        b'{"time": "2024-01-01T00:00:00", "seconds": 1}',
+        b'{"time": "2024-01-01T00:00:00Z", "seconds": null}',
+    ],
+)
 def test_a_line_of_the_log_that_is_none_is_left_out(made, line):
     make, _ = made
     work = make(Config(0))

@@ -19,10 +19,10 @@ def path(tmp_path, monkeypatch):
 
 def test_a_dry_run_shows_what_is_next_and_writes_nothing(path, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ntk_repro.campaign.units.machine_speed", lambda: REFERENCE)
-    before = set(path.parent.rglob("*"))
+    before = set(tmp_path.rglob("*"))
     main(["campaign", str(path), "--dry-run"])
     shown = capsys.readouterr().out
-    assert set(path.parent.rglob("*")) == before
+    assert set(tmp_path.rglob("*")) == before
     for text in (
         "eigentasks: mlp on digits, quick, seed 1",
         "waiting",
@@ -81,6 +81,24 @@ def test_slurm_jobs_all_take_from_the_same_list(fails, path, monkeypatch, ends_i
         main(command)
     assert asked["timeout_min"] == 60
     assert [(name, arguments[0]) for name, arguments in jobs] == [("compute", path)] * 2
+
+
+def test_ctrl_c_ends_the_jobs(path, monkeypatch, capsys):
+    ended = []
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    def submit(function, *arguments):
+        number = len(ended) + 1
+        return SimpleNamespace(job_id=number, result=interrupted, cancel=lambda: ended.append(number))
+
+    executor = SimpleNamespace(update_parameters=lambda **settings: None, submit=submit, cluster="local")
+    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=lambda folder: executor))
+    with pytest.raises(SystemExit, match="130"):
+        main(["campaign", str(path), "--slurm-jobs", "3"])
+    assert len(ended) == 3
+    assert "no Slurm here, so processes of this machine: jobs " in capsys.readouterr().err
 
 
 def test_without_submitit_the_remedy_is_named(path, monkeypatch, ends_in_one_line):

@@ -67,7 +67,7 @@ def test_the_list_of_the_documentation_is_one(units):
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nvalue = 0', "must be above 0, not 0"),
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nmemory = "much"', "is no amount of memory"),
         ('[[entry]]\nfigure = "ortiz2021/fig2"\nnets = ["lennet"]', "did you mean 'lenet'"),
-        ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { epoch = 3 }', "no setting epoch: did you mean epochs"),
+        ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { epoch = 3 }', "'epoch'; did you mean 'epochs'"),
     ],
 )
 def test_bad_entries_are_refused_in_one_line(units, text, message):

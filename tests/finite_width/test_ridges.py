@@ -8,6 +8,7 @@ from ntk_repro.dynamics import solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import ridges
 from ntk_repro.finite_width.task import images, targets
+from ntk_repro.gram.solve.factor import FactorOnDisk
 from ntk_repro.training import accuracy
 from tests.finite_width.small import SMALL
 from tests.refusals import refused
@@ -39,6 +40,25 @@ def test_each_ridge_is_least_squares_with_it(done):
     assert result["jacobian_norm"] == pytest.approx(by_jacobian[-1]) == pytest.approx(result["norm"][-1])
     assert result["jacobian_rank"] == len(y.x_train)
     assert not list(done.root.rglob("factor*"))
+
+
+@pytest.mark.slow
+def test_from_disk_it_is_the_same_and_leaves_neither_kernel_nor_factor(done, tmp_path, monkeypatch):
+    made = []
+    solve = ridges.kernel_solve
+
+    def from_disk(store, y, ridge):
+        found = solve(store, y, ridge, memory=60_000)
+        assert isinstance(found.inverse, FactorOnDisk)
+        made.append(found.inverse.store.path)
+        return found
+
+    monkeypatch.setattr(ridges, "kernel_solve", from_disk)
+    again = ridges.run(CONFIG, root=tmp_path)
+    assert len(set(made)) == 3
+    for name in ("test_accuracy", "norm"):
+        np.testing.assert_allclose(again.result()[name], done.result()[name], rtol=1e-6)
+    assert not [path for path in tmp_path.rglob("*") if "factor" in path.name or "kernel" in path.name]
 
 
 @pytest.mark.slow

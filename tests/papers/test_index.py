@@ -16,7 +16,7 @@ def test_a_bare_name_is_that_figure_of_every_paper():
 def test_the_name_of_a_paper_is_all_of_its_figures_in_its_order():
     names = [figure.name for figure in find_figures("samarin2022", papers=True)]
     numbered = [*(f"fig{n}" for n in range(1, 8)), "table1", "table2", "figA2", "figA3", "tableA1", "tableA2"]
-    assert names == [*numbered, "grid", "sizes", "variants"]
+    assert names == [*numbered, "grid", "ridges", "sizes", "variants"]
     assert [figure.name for figure in find_figures("ortiz2021", papers=True)][-2:] == ["lemma1", "theorem1"]
 
 

@@ -111,9 +111,9 @@ def test_runs_from_that_cannot_be_followed_are_refused_by_the_file_at_fault(writ
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bias": 1}, "the runs of ortiz2021/fig2 have no setting bias: leave it out"),
-        ({"n_trian": 1}, "have no setting n_trian: did you mean n_train?"),
-        ({"imagenet": "here"}, "have no setting imagenet"),
+        ({"bias": 1}, r"unknown setting of the runs of ortiz2021/fig2 'bias'.* \(known: activation, "),
+        ({"n_trian": 1}, "'n_trian'; did you mean 'n_train'?"),
+        ({"imagenet": "here"}, "unknown setting of the runs of ortiz2021/fig2 'imagenet'"),
         ({"nets": ("lent",)}, "unknown network of ortiz2021/fig2 at preset quick 'lent'; did you mean 'lenet'"),
     ],
 )

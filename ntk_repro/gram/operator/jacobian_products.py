@@ -52,8 +52,7 @@ class Sizes:
         """
         params = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(net.params))
         sample = _activation_bytes(net, x)
-        given = given_bytes(memory)
-        allowed = available_bytes() // 2 if given is None else given
+        allowed = given_bytes(memory, available_bytes() // 2)
         needed = _PARAMETERS_EACH * params + 2 * sample
         check_memory("a product with the NTK", needed, allowed, "allow more, free memory, or take a narrower network")
         on_cpu = jax.default_backend() == "cpu"

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import Products, SymmetricMatrix
-from ntk_repro.gram.memory import check_memory, given_bytes, solver_bytes
+from ntk_repro.gram.memory import check_memory, solver_bytes
 from ntk_repro.gram.solve.cholesky import cholesky
 from ntk_repro.gram.solve.factor import Inverse
 from ntk_repro.gram.solve.rounding import check_ridge
@@ -92,14 +92,15 @@ class KernelSolution:
         """The predictions of the last m samples by the regression on the n - m before: y_T - (G_TT)^-1 alpha_T.
 
         So that one kernel of training images and the test images after them, and one factor, also give the test
-        error; it takes about 4 m^2 operations for each column of targets (of `ridge_path`, n m^2).
+        error; it takes about 4 m^2 operations for each column of targets (of `ridge_path`, n m^2). With a kernel of all
+        outputs m counts rows: k for a sample.
 
         Source: Rasmussen and Williams 2006, Eq. (5.12), for a block in place of one sample.
 
         Raises:
             UserError: m is not between 1 and n - 1.
         """
-        check_whole("the number of samples left out", m, 1, len(self.y) - 1)
+        check_whole("the number of rows left out", m, 1, len(self.y) - 1)
         errors = self.inverse.solve_last(self.coefficients[-m:])
         return LeftOut(self.y[-m:] - errors, np.mean(errors**2, axis=0))
 
@@ -155,8 +156,9 @@ def kernel_solve(
     """
     matrix = SymmetricMatrix.of(gram)
     targets = checked_array(y, "y", (matrix.n,), (matrix.n, "T"))
-    allowed = given_bytes(memory)
-    factor = cholesky(matrix, ridge, memory=None if allowed is None else allowed - 4 * targets.nbytes, folder=folder)
+    allowed, beside = solver_bytes(memory), 4 * targets.nbytes
+    check_memory("targets and coefficients", beside, allowed, "allow more, or take fewer targets at a time")
+    factor = cholesky(matrix, ridge, memory=allowed - beside, folder=folder)
     return KernelSolution._of(targets, float(ridge), factor, matrix.products(np.float64))
 
 
@@ -194,7 +196,7 @@ def ridge_path(
         matrix, allowed = SymmetricMatrix.of(gram), solver_bytes(memory)
         needed = Lapack().cost(matrix.n, matrix.n).memory
         check_memory(f"a ridge path of {matrix.n:,} rows", needed, allowed, "take kernel_solve for each ridge")
-        pairs = top_eigenpairs(matrix, matrix.n, method="dense", memory=allowed)
+        pairs = top_eigenpairs(matrix, matrix.n, method="dense", memory=int(allowed))
         times = matrix.products(np.float64)
     return [KernelSolution._of(y, float(ridge), _Spectral(pairs, ridge), times) for ridge in ridges]
 

@@ -52,7 +52,7 @@ def top_eigenpairs(
     tolerance: float = 1e-3,
     method: str = "auto",
     seed: int = 0,
-    memory: float | str | None = None,
+    memory: int | str | None = None,
     solver: Eigensolver | None = None,
 ) -> Eigenpairs:
     """The k largest eigenvalues of a symmetric positive semi-definite matrix and their eigenvectors.
@@ -84,7 +84,7 @@ def top_eigenpairs(
         raise UserError(f"the tolerance must be above 0, not {tolerance}")
     if method == "auto" and not isinstance(matrix, SymmetricMatrix):
         method = "krylov"
-    memory = given_bytes(memory)
+    memory = None if memory is None else given_bytes(memory, 0)
     solver = solver or pick_eigensolver(matrix.n, k, method=method, seed=seed, memory=memory)
     solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)
@@ -104,8 +104,7 @@ def pick_eigensolver(
     """
     solvers: dict[str, Eigensolver] = {"dense": Lapack(), "krylov": BlockKrylov(seed)}
     if method == "auto":
-        given = given_bytes(memory)
-        allowed = host_available_bytes() if given is None else given
+        allowed = given_bytes(memory, host_available_bytes())
         suits = n <= DENSE_BELOW or k > DENSE_SHARE * n
         method = "dense" if suits and solvers["dense"].cost(n, k).memory <= allowed else "krylov"
     check_name("method", method, ("auto", *solvers))

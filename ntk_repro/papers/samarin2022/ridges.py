@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ntk_repro.papers.claims import Numbers, Verdict, as_printed, claim, judged
+from ntk_repro.papers.claims import Numbers, Verdict, as_printed, claim, joined, judged
 from ntk_repro.papers.departures import departures
 from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import PART_NAMES, half_digit, points, settings_of
 from ntk_repro.papers.samarin2022.solver_columns import TRAINING, cell_of, significant
 from ntk_repro.papers.statistics import Interval, all_hold, signed_sum, student_interval
+from ntk_repro.papers.thresholds import SECOND_DECIMAL
 
 Lines = Sequence[Numbers]
 """The lines of one width and shift, one of each seed."""
@@ -31,6 +32,18 @@ def by_task(lines: Lines) -> dict[tuple[int, float], Lines]:
 def _solved(lines: Lines) -> list[int]:
     """The ridges, from the largest, with which the kernel has a factor in float64 at all seeds."""
     return np.flatnonzero(np.isfinite([line["test"] for line in lines]).all(axis=0)).tolist()
+
+
+def _not_the_limit(lines: Lines, ridges: list[int]) -> str:
+    """Why the smallest ridge does not stand for none, as which it is taken; "" where it does."""
+    if len(ridges) < 2:
+        return "fewer than two ridges were large enough"
+    before, last = (np.mean([line["test"][i] for line in lines]) for i in ridges[-2:])
+    if min(line["train"][ridges[-1]] for line in lines) < 1:
+        return "with the smallest ridge not all images are fitted, as the paper's solver fits them"
+    if (moved := abs(last - before)) > SECOND_DECIMAL:
+        return f"from the ridge before, test accuracy still moves by {100 * moved:.2g} points"
+    return ""
 
 
 def _lead(lines: Lines, part: str, first: int, second: int, of: int = 1) -> Interval:
@@ -52,8 +65,8 @@ def _departure(table: str, line: Numbers) -> str:
 
 
 @claim(
-    "at x1 regularization improves the solver's test accuracy significantly (by a thirtieth of the error of guessing: "
-    "0.33 points; the best of the ridges against the smallest) and lowers its training accuracy",
+    "at x1 regularization improves the solver's test accuracy (by a thirtieth of the error of guessing: 0.33 points; "
+    "the best of the ridges against the smallest) and lowers its training accuracy",
     place="section 4.3",
 )
 def _regularization(numbers: Numbers) -> Iterator[Verdict]:
@@ -67,7 +80,7 @@ def _regularization(numbers: Numbers) -> Iterator[Verdict]:
         holds = all_hold(rise.above(significant(lines[0])), fall.below())
         values = lines[0]["ridges"]
         notes = points(rise), f"training {points(fall)}", f"ridges {values[best]:g} and {values[smallest]:g}"
-        why = _departure(_table(shift), lines[0])
+        why = joined(_departure(_table(shift), lines[0]), _not_the_limit(lines, ridges))
         yield judged(_subject(shift, width), holds, rise.mean, "gain in test accuracy", *notes, unless=why)
 
 
@@ -83,9 +96,10 @@ def _as_printed(numbers: Numbers) -> Iterator[Verdict]:
             cell = cell_of(table, width, "solver", part)
             if cell is None:
                 continue
-            subject, why = f"{_subject(shift, width)}, {name}", _departure(table, lines[0])
+            subject = f"{_subject(shift, width)}, {name}"
+            why = joined(_departure(table, lines[0]), _not_the_limit(lines, ridges))
             if not ridges:
-                yield judged(subject, None, math.nan, name, unless="no ridge was large enough")
+                yield judged(subject, None, math.nan, name, unless=why)
                 continue
             ours = student_interval([line[part][ridges[-1]] for line in lines], further=1)
             settings: dict[str, Any] = {"rounding": half_digit(cell), "unless": why}

@@ -112,7 +112,7 @@ def test_the_last_samples_are_predicted_by_those_before(disk, ridge, m, tmp_path
         np.testing.assert_allclose(found.error, ((y[N - m :] - predictions) ** 2).mean(axis=0), rtol=1e-9)
     one_column = solutions[0].solve(y[:, 0]).leave_out_last(m)
     np.testing.assert_allclose(one_column.predictions, predictions[:, 0], rtol=0, atol=1e-9)
-    refused("left out must be from 1 to 149, not ", solutions[0].leave_out_last, N if m == 1 else 0)
+    refused("rows left out must be from 1 to 149, not ", solutions[0].leave_out_last, N if m == 1 else 0)
 
 
 def test_an_interrupted_diagonal_continues_where_it_was(tmp_path, monkeypatch):
@@ -228,6 +228,7 @@ def test_bad_arguments_are_refused(tmp_path):
     refused("ridge must be a number, not '1'", kernel_solve, k, y, "1")
     refused("y must hold real numbers, not complex128", kernel_solve, k, y * 1j)
     refused("must be a list of numbers", ridge_path, k, y, 0.3)
+    refused("targets and coefficients needs", kernel_solve, k, y, 1.0, memory="5kB")
     refused("take kernel_solve for each", ridge_path, k, y, [0.3], memory="100kB")
     refused("must be a whole number, not 2.5", kernel_solve(k, y, 1.0).leave_out_last, 2.5)
     np.testing.assert_array_equal(kernel_solve(k, y, memory="1GB").fitted, kernel_solve(k, y).fitted)
