@@ -46,7 +46,8 @@ COVERED = {
         "python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --dry-run",
     ],
     "gram/test_main.py::test_a_factor_is_foreseen_and_kept_for_kernel_solve": [
-        "python -m ntk_repro.gram --net lenet --data cifar10 --precision float64 --ridge 0.01 --memory 6GiB"
+        "python -m ntk_repro.gram --net lenet --data cifar10 --precision float64 --ridge 0.01 --memory 6GiB",
+        "python -m ntk_repro.gram --net lenet --data cifar10 --ridge 30 --memory 6GiB",
     ],
     "gram/test_main.py::test_shares_come_together": ["python -m ntk_repro.gram --net lenet --data cifar10 --share 0 8"],
     "gram/test_main.py::test_processes_share_one_store": [
