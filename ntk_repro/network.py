@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
+from ntk_repro.described import Described
 from ntk_repro.errors import UserError
 from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
@@ -47,8 +48,8 @@ _MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_tra
                    "inference": True, "use_running_average": True}  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Network:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Network(Described):
     """A function f(params, x) and a point in its parameter space.
 
     Made by `Network.create` from a Flax module or the name of an architecture, or by `Network.from_apply` from any
@@ -78,6 +79,14 @@ class Network:
     origin: PyTree | None = None
     input_shape: Any = None
     whole_has_state: bool | None = None
+
+    def _facts(self) -> dict[str, str]:
+        kind = "of a function" if self.module is None else type(self.module).__name__
+        kind = f"linearization {kind}" if self.origin is not None else kind
+        facts = {"": kind, "parameters": f"{self.num_params:,}"}
+        if self.input_shape is not None:
+            facts["inputs"] = str(self.input_shape)
+        return {**facts, "state": "batch statistics"} if self.has_state else facts
 
     def __post_init__(self):
         object.__setattr__(self, "params", detached(self.params))

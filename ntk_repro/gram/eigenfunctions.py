@@ -22,7 +22,7 @@ from ntk_repro.record import RunFolder
 _FIRST_TASK = "begin at 2 (counted from 1, the first eigenfunction of a positive kernel never changes sign)"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Eigenbasis(Eigenpairs):
     """The first eigenpairs of a Gram matrix together with the matrix itself.
 

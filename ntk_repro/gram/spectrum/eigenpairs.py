@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse.linalg import LinearOperator
 
+from ntk_repro.described import Described
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
@@ -19,8 +20,8 @@ DENSE_BELOW = 1500
 DENSE_SHARE = 0.4
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Eigenpairs:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Eigenpairs(Described):
     """The largest eigenvalues of a symmetric matrix, descending, with unit eigenvectors as columns.
 
     Attributes:
@@ -43,6 +44,14 @@ class Eigenpairs:
     products: int = 0
     passes: int = 0
     eps: float = float(np.finfo(np.float32).eps)
+
+    def _facts(self) -> dict[str, str]:
+        (n, k), values = self.vectors.shape, self.values
+        return {
+            "k": f"{k:,} of {n:,}",
+            "eigenvalues": f"{values[0]:.4g} to {values[-1]:.4g}",
+            "residuals up to": f"{np.max(self.residuals):.1g}",
+        }
 
 
 def top_eigenpairs(
