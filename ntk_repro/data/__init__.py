@@ -1,10 +1,25 @@
 """Data sets: real images by name or from a file, standardised, cached, with their provenance."""
 
 from ntk_repro.data.cache import cache_dir
-from ntk_repro.data.dataset import DATASETS, Dataset, Provenance, available, dataset_sizes, load_dataset
+from ntk_repro.data.dataset import (
+    DATASETS,
+    Dataset,
+    Provenance,
+    available,
+    dataset_sizes,
+    image_shape,
+    load_dataset,
+)
 from ntk_repro.data.image_folder import SNAKES, load_image_folder
 from ntk_repro.data.shifts import shifted
-from ntk_repro.data.targets import RegressionData, binary_labels, class_labels, one_hot, signed_targets
+from ntk_repro.data.targets import (
+    RegressionData,
+    binary_labels,
+    class_labels,
+    halves_of_classes,
+    one_hot,
+    signed_targets,
+)
 
 __all__ = [
     "DATASETS",
@@ -17,6 +32,8 @@ __all__ = [
     "cache_dir",
     "class_labels",
     "dataset_sizes",
+    "halves_of_classes",
+    "image_shape",
     "load_dataset",
     "load_image_folder",
     "one_hot",

@@ -16,6 +16,7 @@ from ntk_repro.data.npz import npz_source
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
+from ntk_repro.described import Described
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.ranges import check_whole
 
@@ -61,8 +62,8 @@ class Provenance:
         return dataclasses.asdict(self)
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Described):
     """Images and integer classes of a training and a test part."""
 
     x_train: Float32[np.ndarray, "n_train H W C"]
@@ -70,6 +71,16 @@ class Dataset:
     x_test: Float32[np.ndarray, "n_test H W C"]
     y_test: Int32[np.ndarray, " n_test"]
     provenance: Provenance
+
+    def _facts(self) -> dict[str, str]:
+        sides, about = " x ".join(map(str, self.x_train.shape[1:])), self.provenance
+        return {
+            "": about.label or about.name,
+            "training images": f"{len(self.x_train):,}",
+            "test images": f"{len(self.x_test):,}",
+            "of": sides,
+            "classes": str(about.num_classes or len(np.unique(self.y))),
+        }
 
     @property
     def x(self) -> Float32[np.ndarray, "n H W C"]:
@@ -163,6 +174,11 @@ def dataset_sizes(
     source = _find(name, data_dir)
     decoded = _of_classes(decode_cached(source), classes, source.name)
     return len(decoded.y_train), len(decoded.y_test)
+
+
+def image_shape(name: str | Path, data_dir: Path | str | None = None) -> tuple[int, ...]:
+    """The shape of one image; arguments and errors as in `load_dataset`."""
+    return decode_cached(_find(name, data_dir)).x_train.shape[1:]
 
 
 def available(data_dir: Path | str | None = None) -> dict[str, str]:

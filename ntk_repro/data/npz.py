@@ -9,6 +9,7 @@ import numpy as np
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.errors import UserError
 
+_CHANNELS = (1, 3)
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -62,6 +63,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             raise _unreadable(path) from error
         message = f"{path} holds Python objects, which are not read because they can run code"
         raise UserError(f"{message}: save numeric arrays with numpy.savez") from error
+    except MemoryError as error:
+        raise UserError(f"{path} holds arrays that memory does not ({error}): save fewer images") from error
     except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path) from error
 
@@ -75,6 +78,9 @@ def _images(x: np.ndarray, name: str) -> np.ndarray:
         raise UserError(f"{name} has shape {x.shape}: images must be (n, H, W) or (n, H, W, C), reshape them")
     if x.dtype.kind not in "buif":
         raise UserError(f"{name} has dtype {x.dtype}: images must be uint8 or floating point, convert them")
+    if x.ndim == 4 and x.shape[1] in _CHANNELS and x.shape[3] not in _CHANNELS and x.shape[2] == x.shape[3]:
+        message = f"{name} has shape {x.shape}, channels first: images must be (n, H, W, C)"
+        raise UserError(f"{message}, save {name.split()[0]}.transpose(0, 2, 3, 1)")
     if 0 in x.shape:
         raise UserError(f"{name} has shape {x.shape}, which holds no pixels: put at least one image into it")
     if x.dtype != np.uint8:

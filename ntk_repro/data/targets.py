@@ -58,25 +58,41 @@ def binary_labels(
 
 
 def class_labels(data: Dataset, remedy: str) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
-    """1 for classes 0 to 4 and 0 for classes 5 to 9, of training and test images (CIFAR2 for CIFAR-10).
+    """1 for the first half of the classes and 0 for the others, of training and test images.
+
+    Of ten classes 0 to 4 against 5 to 9 (CIFAR2 for CIFAR-10), of two 0 against 1.
+
+    Source: Ortiz-Jimenez et al. 2021, Section 4 (CIFAR2).
 
     Args:
         data: the images.
         remedy: what to do if there is no such task, for the message.
 
     Raises:
-        UserError: other classes, or training images of one of the two labels only.
+        UserError: negative labels, or training images of one of the two halves only.
     """
-    name = data.provenance.name
-    if data.y.min() < 0 or data.y.max() > 9:
-        raise UserError(
-            f"the task is classes 0 to 4 against 5 to 9, and {name} has labels from {data.y.min()} to {data.y.max()}: "
-            f"{remedy}"
-        )
-    y_train, y_test = ((binary_labels(y) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
+    name, positive = data.provenance.name, range(_half(data.provenance.num_classes or 10))
+    if data.y.min() < 0:
+        raise UserError(f"{name} has labels from {data.y.min()}, which cannot be split into two halves: {remedy}")
+    y_train, y_test = ((binary_labels(y, positive) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
     if len(np.unique(y_train)) < 2:
-        raise UserError(f"the training images of {name} are all of classes 0 to 4, or all of 5 to 9: {remedy}")
+        halves = halves_of_classes(data.provenance.num_classes or 10)
+        raise UserError(f"the labels of the training images of {name} cannot be split into {halves}: {remedy}")
     return y_train, y_test
+
+
+def halves_of_classes(count: int) -> str:
+    """The two halves that `class_labels` tells apart.
+
+    >>> halves_of_classes(10), halves_of_classes(2), halves_of_classes(3)
+    ('0-4 and 5-9', '0 and 1', '0-1 and 2')
+    """
+    ends = (0, _half(count) - 1), (_half(count), max(count - 1, _half(count)))
+    return " and ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ends)
+
+
+def _half(count: int) -> int:
+    return (count + 1) // 2
 
 
 def signed_targets(y: Shaped[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1"]:

@@ -32,7 +32,7 @@ class EigentasksConfig(
     """How linearizations train: function_space (exact, all tasks at once, sgd only), weight_space (one by one), or
     auto: function_space for sgd, weight_space for adam."""
     baseline: bool = True
-    """Whether to train both on the classes of the data set too, 0 to 4 against 5 to 9."""
+    """Whether to train both on the classes of the data set too, the first half (0 to 4) against the others."""
     baseline_epochs: int | None = field(default=None, metadata={"added": True})
     """Epochs of the trainings on the classes; none: as many as on eigenfunctions."""
 

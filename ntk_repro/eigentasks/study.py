@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from ntk_repro.command_line import print_table
-from ntk_repro.data import Dataset, binary_labels, class_labels
+from ntk_repro.data import Dataset, class_labels, halves_of_classes
 from ntk_repro.eigentasks.config import EigentasksConfig
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import Eigenbasis, alignment_from_gram, eigenbasis, eigenfunction_labels
@@ -32,6 +32,7 @@ Tasks = tuple[int | None, ...]
 """Indices of eigenfunctions, None for the classes."""
 
 _CLASSES: Tasks = (None,)
+_NO_CLASSES = "add --no-baseline"
 _EPSILON = 1e-5  # of ResNet18's BatchNorm
 _IMAGES = 500
 
@@ -46,7 +47,7 @@ def _load(config: EigentasksConfig) -> Dataset:
     config.check_network(data.x_train.shape[1:])
     check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
-        class_labels(data, "leave that baseline out with --no-baseline")
+        class_labels(data, _NO_CLASSES)
     recipe.steps(len(data.x_train))  # refuses batches that are too large
     return data
 
@@ -109,7 +110,9 @@ class _Study:
     def _labels(self, tasks: Tasks) -> tuple[Int[np.ndarray, "n T"], Int[np.ndarray, "m T"]]:
         """The labels 0 and 1 of training and test images, a task a column; None is that of the classes."""
         columns = [
-            binary_labels(self.data.y) if task is None else eigenfunction_labels(self.basis.vectors, task)
+            np.concatenate(class_labels(self.data, _NO_CLASSES))
+            if task is None
+            else eigenfunction_labels(self.basis.vectors, task)
             for task in tasks
         ]
         labels = (np.stack(columns, axis=1) > 0).astype(np.int32)
@@ -213,5 +216,6 @@ def show(folder: RunFolder) -> None:
     ]
     if folder.config["baseline"]:
         accuracies = [result[f"baseline_{name}_test_accuracy"] for name in ("network", "linearized")]
-        rows.append(("classes 0-4 / 5-9", *accuracies, ""))
+        count = folder.environment.get("provenance", {}).get("num_classes") or 10
+        rows.append((f"classes {halves_of_classes(count)}", *accuracies, ""))
     print_table(columns, rows, f"{display_name(folder.config['net'])}: test accuracy")

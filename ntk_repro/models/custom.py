@@ -136,7 +136,7 @@ def _check_definition(custom: CustomName, definition: Any) -> None:
     elif is_nnx(type(definition)):
         raise UserError(f"{custom.name} in {custom.place} is built already, without a seed: {needed}")
     elif not isinstance(definition, nn.Module) and not inspect.isroutine(definition):
-        raise UserError(f"{custom.name} in {custom.place} is a {type(definition).__name__}: {needed}")
+        raise UserError(f"{custom.name} in {custom.place} is of type {type(definition).__name__}: {needed}")
 
 
 def _candidates(module: types.ModuleType) -> list[str]:

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,20 @@ def test_a_file_that_is_not_an_npz_is_refused(tmp_path, content):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no data file .*absent.npz: check the path, or name a data set"):
         load_dataset(tmp_path / "absent.npz")
+
+
+def test_channels_first_are_refused_with_the_transposition(tmp_path):
+    first = {f"x_{part}": arrays(n, (3, 8, 8))["x_train"] for part, n in (("train", 12), ("test", 6))}
+    refused(r"channels first: .*, save x_train.transpose\(0, 2, 3, 1\)", load_dataset, saved(tmp_path, **first))
+    last = {name: x.transpose(0, 2, 3, 1) for name, x in first.items()}
+    assert load_dataset(saved(tmp_path, **last)).x_train.shape == (12, 8, 8, 3)
+
+
+def test_arrays_that_memory_does_not_hold_are_refused(tmp_path):
+    header = b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (1000000, 2000, 2000, 10), }"
+    content = header + b" " * (127 - len(header)) + b"\n"
+    path = saved(tmp_path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in arrays():
+            archive.writestr(f"{name}.npy", content)
+    refused("holds arrays that memory does not", load_dataset, path)

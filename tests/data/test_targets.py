@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ntk_repro.data import binary_labels, one_hot, signed_targets
+from ntk_repro.data import binary_labels, class_labels, load_dataset, one_hot, signed_targets
 from tests.refusals import refused
 
 
@@ -11,6 +11,16 @@ def test_binary_labels_are_the_first_five_classes_against_the_last_five():
     labels = binary_labels(np.arange(10, dtype=np.int32))
     assert labels.dtype == np.float32
     np.testing.assert_array_equal(labels, [1, 1, 1, 1, 1, -1, -1, -1, -1, -1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "ones"), [([0, 1, 1, 0], [0]), (list(range(10)), [0, 1, 2, 3, 4]), ([0, 1, 2], [0, 1])]
+)
+def test_the_first_half_of_the_classes_is_told_from_the_others(labels, ones, tmp_path):
+    x = np.random.default_rng(0).normal(size=(len(labels), 4, 4)).astype(np.float32)
+    np.savez(tmp_path / "own.npz", x_train=x, x_test=x, y_train=labels, y_test=labels)
+    for part in class_labels(load_dataset(tmp_path / "own.npz"), "stop"):
+        np.testing.assert_array_equal(part, np.isin(labels, ones))
 
 
 def test_binary_labels_of_other_classes():

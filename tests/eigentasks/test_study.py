@@ -82,7 +82,7 @@ def test_a_finished_run_is_not_returned_for_a_missing_data_folder(done, root, tm
         eigentasks.run(dataclasses.replace(CONFIG, data="cifar10", data_dir=str(tmp_path / "none")), root=tmp_path)
 
 
-@pytest.mark.parametrize("first", [0, 5, 95, -3])
+@pytest.mark.parametrize("first", [5, 95, -3])
 def test_a_baseline_of_one_class_or_other_classes_is_refused_before_the_gram(first, tmp_path, monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(50, 6, 6)), first + np.arange(50) % 2
     np.savez(tmp_path / "two.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])

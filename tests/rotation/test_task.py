@@ -50,7 +50,8 @@ def test_seeds_decide_over_start_and_order(data):
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"), [(np.arange(40) % 12, "labels from 0 to 11"), (np.arange(40) % 4, "all of classes 0 to 4")]
+    ("labels", "message"),
+    [(np.arange(40) % 12 - 1, "labels from -1"), (np.zeros(40, int), "cannot be split into 0 and 1: take another")],
 )
 def test_other_classes_are_refused(labels, message, tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 6, 6))
