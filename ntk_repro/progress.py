@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 
 @runtime_checkable
@@ -54,9 +54,7 @@ def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _Times(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
@@ -68,6 +66,11 @@ def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
                 bar.update(task, note=note)
 
         yield advance
+
+
+class _Times(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(_times(task.elapsed or 0.0, task.time_remaining))
 
 
 def _lines(name: str, total: float, unit: str) -> Advance:
@@ -84,11 +87,22 @@ def _lines(name: str, total: float, unit: str) -> Advance:
         last, elapsed = now, now - started
         left = elapsed * max(total - done, 0.0) / (done - earlier)
         counted = f"{name}: {done:,.0f} of {total:,.0f} {unit}".rstrip()
-        parts = [counted, _clock(elapsed), f"{_clock(left)} left", shown_note]
+        parts = [counted, _times(elapsed, left), shown_note]
         print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     return advance
 
 
+def _times(elapsed: float, left: float | None) -> str:
+    """The time that has passed, and the time left.
+
+    >>> _times(230.0, None), _times(65.0, 4000.0)
+    ('3:50 so far, time left unknown', '1:05 so far, 1:06:40 left')
+    """
+    return f"{_clock(elapsed)} so far, " + ("time left unknown" if left is None else f"{_clock(left)} left")
+
+
 def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

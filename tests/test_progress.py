@@ -21,15 +21,15 @@ def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):
             clock[0] += 50
             advance(10)
     assert capsys.readouterr().err.splitlines() == [
-        "tiles: 20 of 100 tiles, 0:01:40, 0:06:40 left",
-        "tiles: 40 of 100 tiles, 0:03:20, 0:05:00 left",
+        "tiles: 20 of 100 tiles, 1:40 so far, 6:40 left",
+        "tiles: 40 of 100 tiles, 3:20 so far, 5:00 left",
     ]
 
 
 @pytest.mark.parametrize(
     ("steps", "printed"),
     [
-        ([(0, 80), (60, 5)], "tiles: 85 of 100, 0:01:00, 0:03:00 left\n"),  # 80 of an earlier run
+        ([(0, 80), (60, 5)], "tiles: 85 of 100, 1:00 so far, 3:00 left\n"),  # 80 of an earlier run
         ([(19, 1), (19, 1), (19, 1)], ""),  # short work
     ],
 )
@@ -49,7 +49,7 @@ def test_a_note_remains_until_it_changes_and_inner_work_is_not_shown(clock, caps
         with progress("images", 10) as inner:
             inner(5)
         advance(1)
-    assert capsys.readouterr().err == "epochs: 2 of 4, 0:01:00, 0:01:00 left, loss 0.3\n"
+    assert capsys.readouterr().err == "epochs: 2 of 4, 1:00 so far, 1:00 left, loss 0.3\n"
 
 
 def test_an_error_inside_leaves_the_next_work_visible(clock, capsys):
