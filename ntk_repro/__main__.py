@@ -1,8 +1,12 @@
 """The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, check the installation."""
 
+from ntk_repro import interrupts  # noqa: F401  first, as what follows takes long to import
+
+# isort: split
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +18,7 @@ from rich.table import Table
 
 from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.errors import UserError
-from ntk_repro.record import runs_root
+from ntk_repro.record import runs_root, write_errors_explained
 from ntk_repro.slurm import SlurmSettings
 
 if TYPE_CHECKING:
@@ -49,6 +53,9 @@ class Run:
     """Those of the preset's networks to compute; none named: all of them."""
     seeds: tuple[int, ...] = ()
     """Seeds in place of the preset's, a run for each: drawn are their means, or the first; claims are on all."""
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...")] = ()
+    """Any other settings of the study in place of the preset's, in every run, such as activation=gelu width=0.5
+    indices=2,5,11 n_train=none; the options of its own command (python -m ntk_repro.eigentasks --help) name them."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
 
@@ -60,7 +67,8 @@ class Run:
         use_compilation_cache()
         given = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
         given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
-        changes = _applicable(figures, {key: value for key, value in given.items() if value is not None})
+        given = {key: value for key, value in given.items() if value is not None} | _settings(self.set)
+        changes = _applicable(figures, given)
         for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
             checked_configs(figure, self.preset, seeds=self.seeds, **changed)
         for figure, changed in zip(figures, changes, strict=True):
@@ -189,6 +197,56 @@ class Report:
         print(f"{drawn} of {len(entries)} figures and tables are computed{others}")
         print(self.out)
         print("next: open it in a browser" if drawn else f"next: {this_program()} run fig2")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Show runs side by side: the settings that differ, their numbers, and a picture of their curves."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN_FOLDER ...")]
+    """Folders of finished runs of one study."""
+    out: Path = Path("figures/out")
+    """Folder for the picture."""
+
+    def __call__(self) -> None:
+        """Prints two tables and draws."""
+        from ntk_repro.report.runs_compared import Comparison
+
+        found = Comparison.of(self.runs)
+        for title, rows in (("settings that differ", found.settings), ("results", found.numbers)):
+            table = Table("", *found.names, title=title)
+            for name, values in rows.items():
+                table.add_row(name, *(value if isinstance(value, str) else f"{value:.4g}" for value in values))
+            if rows:
+                Console().print(table)
+        if not found.settings:
+            print("no setting differs: these are the same run")
+        path = self.out / "compare.png"
+        with write_errors_explained(path):
+            self.out.mkdir(parents=True, exist_ok=True)
+            found.picture().savefig(path, dpi=150)
+        print(path)
+        print("next: look at it")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the arrays of a run as .npz and .csv, or a stored kernel as .npy, for other programs."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Of a finished run, or of a kernel's store."""
+    out: Path = Path("exported")
+    """Where the files go."""
+
+    def __call__(self) -> None:
+        """Writes the files and names them."""
+        from ntk_repro.report.export import export
+
+        files = export(self.folder, self.out)
+        print(*files, sep="\n")
+        print(
+            f'next, in Python: np.load("{files[0]}"{", mmap_mode=" + repr("r") if files[0].suffix == ".npy" else ""})'
+        )
 
 
 @dataclass(frozen=True)
@@ -322,7 +380,32 @@ class Completion:
         print(completion_script("ntk-repro", self.shell, commands, choices, paths))
 
 
-Command = Run | Draw | List | Campaign | Report | Reference | CheckReference | Doctor | Completion
+Command = Run | Draw | List | Campaign | Compare | Export | Report | Reference | CheckReference | Doctor | Completion
+
+
+def _settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Settings as they are typed: numbers, true and false, none, lists with commas, and texts.
+
+    >>> _settings(["width=0.5", "indices=2,5", "activation=gelu", "n_train=none", "baseline=false"])
+    {'width': 0.5, 'indices': [2, 5], 'activation': 'gelu', 'n_train': None, 'baseline': False}
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UserError(f"--set takes name=value, such as width=0.5, not {text!r}")
+        entries = [_value(one.strip()) for one in value.split(",") if one.strip()]
+        found[name.replace("-", "_")] = entries if "," in value else entries[0] if entries else ""
+    return found
+
+
+def _value(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _applicable(figures: Sequence["Figure"], given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ntk_repro import interrupts
 from ntk_repro.data import cache_dir
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
@@ -22,14 +21,13 @@ from ntk_repro.progress import console
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
     """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.
 
-    SIGTERM, by which clusters end a job, is taken as Ctrl-C. Warnings become one line each.
+    See `ntk_repro.interrupts`. Warnings become one line each.
 
     Args:
         body: the work of the command.
         again: what to print after Ctrl-C.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.end_in_one_line(again)
     warnings.showwarning = _one_line
     try:
         body()
@@ -38,7 +36,7 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print(f"\nstopped: {again}", file=sys.stderr)
+        print(interrupts.line(), file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (head, less) has ended. Python would report that once more on closing standard output.

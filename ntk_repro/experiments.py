@@ -1,4 +1,4 @@
-"""What every experiment of a study has: settings composed of shared ones, a `run` and a command.
+"""What every experiment of a study has: settings composed of shared ones, and a `run`.
 
 An experiment is a module with `Config`, which inherits `StudyConfig` and the settings that it shares with others,
 `run`, made by `experiment`, and `show(folder)`. A shared field and its help text are written once, here (for
@@ -8,20 +8,12 @@ command line takes that of the nearest class that has one.
 
 import dataclasses
 import functools
-import importlib
-import shlex
-import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal, Protocol, Self, TypeVar
 
-import tyro
-
-from ntk_repro.command_line import command, this_program, use_compilation_cache
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
-from ntk_repro.errors import check_name
 from ntk_repro.ranges import check_counts, check_seed
 from ntk_repro.record import RunFolder
 
@@ -266,7 +258,7 @@ _C_contra = TypeVar("_C_contra", bound=Settings, contravariant=True)
 
 
 class Run(Protocol[_C_contra]):
-    """A function that computes runs."""
+    """A function that computes runs; what loads the data for a config is its attribute `load`, None without data."""
 
     def __call__(
         self, config: _C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
@@ -321,60 +313,8 @@ def experiment(
                     folder.finish(**compute(config, data, folder))
             return folder
 
+        run.load = load  # pyright: ignore[reportAttributeAccessIssue]
         del run.__wrapped__  # so that its signature is shown, not that of the computation
         return run
 
     return decorate
-
-
-def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
-    """Parses the command line, computes the run (or finds it done) and shows its result.
-
-    Args:
-        study: the study's name. Its package names its experiments, each with a line of text, in `EXPERIMENTS`; each is
-            a module with `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the
-            figures that draw their runs.
-        args: the command line, None for `sys.argv`.
-        default: the experiment for a command line of options only, if any.
-    """
-    command(lambda: _run(study, list(sys.argv[1:] if args is None else args), default))
-
-
-def _run(study: str, args: list[str], default: str | None) -> None:
-    package = importlib.import_module(f"ntk_repro.{study}")
-    known = package.EXPERIMENTS
-    prog = f"python -m ntk_repro.{study}"
-    if not args or args[0] in ("-h", "--help"):
-        experiment = f"[experiment; {default} if only options are given]" if default else "<experiment>"
-        print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
-        print("\n".join(f"  {name:{max(map(len, known))}}  {text}" for name, text in known.items()))
-        print(f"\nnext: {prog} {default or next(iter(known))} --help")
-        return
-    if default and args[0].startswith("-"):
-        args = [default, *args]
-    name = args[0].replace("-", "_")
-    check_name("experiment", name, known)
-    # Only this experiment is imported: each loads another part of the library.
-    module = importlib.import_module(f"ntk_repro.{study}.{name}")
-    single_command(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
-
-
-def single_command(
-    module: ModuleType, prog: str, args: Sequence[str] | None, figure: str | None, otherwise: str = ""
-) -> None:
-    """Runs one experiment from the command line.
-
-    Args:
-        module: with `Config`, `run` and `show`.
-        prog: how the command is called.
-        args: its options.
-        figure: that draws the run.
-        otherwise: the next step where there is no figure.
-    """
-    config = tyro.cli(module.Config, prog=prog, args=args)
-    use_compilation_cache()
-    folder = module.run(config)
-    module.show(folder)
-    print(f"kept in: {folder.path} (the same command shows it again at once)")
-    draw = f"{this_program()} draw {figure} {shlex.quote(str(folder.path))}"
-    print(f"next: {draw if figure else otherwise}")

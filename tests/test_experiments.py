@@ -13,9 +13,10 @@ import pytest
 import ntk_repro
 from ntk_repro.__main__ import main as program
 from ntk_repro.errors import UserError
-from ntk_repro.experiments import DataSettings, MinibatchSettings, StudyConfig, experiment, experiment_command
+from ntk_repro.experiments import DataSettings, MinibatchSettings, StudyConfig, experiment
 from ntk_repro.papers import FIGURES
 from ntk_repro.record import RunFolder
+from ntk_repro.study_command import experiment_command
 
 PACKAGES = [importlib.import_module(f"ntk_repro.{m.name}") for m in pkgutil.iter_modules(ntk_repro.__path__) if m.ispkg]
 STUDIES = {package.__name__.split(".")[1]: package for package in PACKAGES if hasattr(package, "EXPERIMENTS")}

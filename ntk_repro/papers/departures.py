@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+_SHOWN = 4  # entries of a list
 # Where a setting's own name does not say it.
 _NAMES = {
     "n_train": "training images", "n_test": "test images", "train_images": "training images",
@@ -26,7 +27,7 @@ def departures(wanted: Mapping[str, Any], entry: Mapping[str, Any], free: Collec
         if name not in entry:
             unknown.append(f"{label} not on record")
         elif not _is_setting(entry[name], paper):
-            found.append(f"{label} {_text(entry[name])} (the paper: {_text(paper)})")
+            found.append(f"{label} {setting_text(entry[name])} (the paper: {_paper_text(paper)})")
     return ", ".join(found or unknown)
 
 
@@ -36,9 +37,22 @@ def _is_setting(ours: Any, paper: Any) -> bool:
     return ours in paper if isinstance(paper, list) else ours == (None if paper == "none" else paper)
 
 
-def _text(setting: Any) -> str:
+def _paper_text(setting: Any) -> str:
+    """The same of one setting or another."""
+    return " or ".join(map(setting_text, setting)) if isinstance(setting, list) else setting_text(setting)
+
+
+def setting_text(setting: Any) -> str:
+    """A setting in a few characters.
+
+    >>> setting_text((2, 5, 11, 26, 51, 1000)), setting_text(60_000), setting_text(None)
+    ('2 5 11 26 .. 1,000', '60,000', 'none')
+    """
     if isinstance(setting, Mapping):
         return f"{setting['least']:,} to {setting['most']:,}"
-    if isinstance(setting, list):
-        return " or ".join(map(_text, setting))
-    return "none" if setting is None else setting if isinstance(setting, str) else f"{setting:,}"
+    if isinstance(setting, tuple | list):
+        shown = [setting_text(one) for one in setting]
+        return " ".join(shown if len(shown) <= _SHOWN + 1 else [*shown[:_SHOWN], "..", shown[-1]]) or "none"
+    if isinstance(setting, bool) or not isinstance(setting, int | float):
+        return "none" if setting is None else str(setting)
+    return f"{setting:,}"

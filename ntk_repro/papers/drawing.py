@@ -69,7 +69,8 @@ Draw = Callable[[list[RunFolder], str], Drawing]
 
 
 def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> None:
-    """The program of a drawing script: `python <script> RUN_FOLDER ... [--out DIR] [--preset NAME]`.
+    """The program of a drawing script: `python <script> RUN_FOLDER ... [--out DIR] [--preset NAME]
+    [--changes TEXT]`.
 
     Writes <paper>_<figure>.png, .pdf and .json (the plotted numbers) into the output folder and prints their paths.
 
@@ -87,6 +88,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
         runs: Annotated[tuple[Path, ...], tyro.conf.Positional],
         out: Path = Path("figures/out"),
         preset: str = "",
+        changes: str = "",
     ) -> None:
         """Draws the figure from finished runs; computes nothing.
 
@@ -94,12 +96,17 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
             runs: Folders of finished runs, in any order.
             out: Folder for the .png, .pdf and .json files.
             preset: Name of the settings that the runs belong to, written above the picture.
+            changes: Settings of the runs that are not the preset's, written there too.
         """
         if not runs:
             raise UserError("name at least one run folder; `ntk-repro run` prints those of a figure")
         with mpl.rc_context(_STYLE):
             drawing = draw([RunFolder.read(path) for path in runs], preset)
             numbers = {"figure": figure, **drawing.numbers, "runs": [str(path) for path in runs]}
+            if changes:
+                numbers["changes"] = changes
+                above = "\n".join(filter(None, (drawing.picture.get_suptitle(), f"changed: {changes}")))
+                drawing.picture.suptitle(above, fontsize=9, color=MUTED)
             for path in _save(drawing.picture, numbers, out, figure.replace("/", "_")):
                 print(path)
 

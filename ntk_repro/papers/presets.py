@@ -68,7 +68,7 @@ def study_settings(figure: Figure) -> frozenset[str]:
 
 
 def load_figure_preset(
-    figure: Figure, preset: str, *, nets: tuple[str, ...] = (), seeds: tuple[int, ...] = (), **overrides: Any
+    figure: Figure, preset: str, *, nets: tuple[str, ...] = (), seeds: tuple[int, ...] = (), **changes: Any
 ) -> Preset:
     """The runs of `figure` at a preset.
 
@@ -83,15 +83,14 @@ def load_figure_preset(
         preset: the preset's name.
         nets: networks to keep, all where empty.
         seeds: seeds in place of the preset's.
-        **overrides: fields of the study's config that replace the preset's in every run; None replaces nothing. A field
-            that has an effect only with another (`only_with` of its metadata) is set in the runs that have that.
+        **changes: fields of the study's config that replace the preset's in every run. A field that has an effect
+            only with another (`only_with` of its metadata) is set in the runs that have that.
 
     Raises:
         UserError: unknown preset, key or value, a setting that the figure's study does not have, a
             setting without an effect on any run, or no run left.
     """
     study = study_of(figure)
-    changes = {key: value for key, value in overrides.items() if value is not None}
     for key in changes:
         check_name(f"setting of the runs of {figure.id}", key, study.defaults)
     content = _content(figure.id, preset, study)
@@ -119,6 +118,31 @@ def load_figure_preset(
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
     return Preset(preset, cost, tuple(configs), tuple(sources))
+
+
+def run_to_change(figure: Figure, preset: str, net: str | None = None) -> "StudyConfig":
+    """The settings of one run of a preset, to be changed: of its first run with this network.
+
+    Args:
+        figure: the figure.
+        preset: the preset's name.
+        net: a network, also one of a file; None for the study's default. Where no run of the preset has it, the
+            settings are those that all its runs share, else the study's defaults.
+
+    Raises:
+        UserError: unknown preset.
+    """
+    check_name("preset", preset, preset_names(figure))
+    configs, study = load_figure_preset(figure, preset).configs, study_of(figure)
+    if "net" not in study.defaults:
+        return configs[0]
+    net = study.defaults["net"] if net is None else net
+    for config in configs:
+        if vars(config)["net"] == net:
+            return config
+    fields = [{name: vars(config)[name] for name in study.defaults} for config in configs]
+    shared = {name: value for name, value in fields[0].items() if all(other[name] == value for other in fields)}
+    return study.config(**{**shared, "net": net})
 
 
 def _file(figure_id: str) -> Path:

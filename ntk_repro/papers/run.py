@@ -3,18 +3,22 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntk_repro.errors import UserError
+from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers.claims import evaluate
+from ntk_repro.papers.departures import setting_text
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.presets import load_figure_preset, study_of
 from ntk_repro.papers.resources import figures_dir
 from ntk_repro.progress import console
-from ntk_repro.record import write_text
+from ntk_repro.record import RunFolder, write_text
+
+_PLACES = ("data_dir", "imagenet")
 
 if TYPE_CHECKING:
     from ntk_repro.experiments import StudyConfig
@@ -59,12 +63,37 @@ def reproduce(
     for line in lines:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     study = study_of(figure)
+    console.print(_announcement(figure, preset, configs, root), highlight=False, soft_wrap=True)
     runs = []
     for number, config in enumerate(configs, 1):
         seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
         console.print(f"[{number}/{len(configs)}] {study.name}: {config.label}{seed}", highlight=False, soft_wrap=True)
         runs.append(study.run(config, root=root).path)
-    return draw_figure(figure, runs, preset=preset, out=out)
+    return draw_figure(figure, runs, preset=preset, changes=_changed(figure, preset, changes), out=out)
+
+
+def _changed(figure: Figure, preset: str, changes: Mapping[str, Any]) -> str:
+    """The settings that are not those of the preset, "activation gelu, width 0.5"."""
+    configs = load_figure_preset(figure, preset).configs
+    changed = {
+        name: value
+        for name, value in changes.items()
+        if any(name in vars(config) and vars(config)[name] != value for config in configs)
+    }
+    return ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items() if name not in _PLACES)
+
+
+def _announcement(figure: Figure, preset: str, configs: "Sequence[StudyConfig]", root: Path | None) -> str:
+    """What will be computed, how long that takes here, and where it is kept."""
+    from ntk_repro.papers.expected import expected_cost  # here, as drawing needs no JAX
+
+    left = [config for config in configs if not RunFolder.is_done(figure.folder, config, root=root)]
+    runs = f"{figure.source}, preset {preset}: {len(left)} of {len(configs)} runs to compute"
+    if not left:
+        return runs
+    cost = expected_cost(figure, preset, left)
+    time = "time not known" if cost is None else cost.text(machine_speed())
+    return f"{runs}; {time}; kept in {RunFolder.locate(figure.folder, left[0], root=root).parent}"
 
 
 def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":
@@ -92,7 +121,7 @@ def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "t
 
 
 def draw_figure(
-    figure: Figure, runs: Sequence[Path], *, preset: str = "", out: Path = Path("figures/out")
+    figure: Figure, runs: Sequence[Path], *, preset: str = "", changes: str = "", out: Path = Path("figures/out")
 ) -> Reproduction:
     """Draws finished runs as `figure` and evaluates the paper's claims on the numbers plotted.
 
@@ -102,7 +131,17 @@ def draw_figure(
         UserError: the error of the script.
     """
     script = figures_dir() / f"{figure.id}.py"
-    program = [sys.executable, str(script), *map(str, runs), "--out", str(out), "--preset", preset]
+    program = [
+        sys.executable,
+        str(script),
+        *map(str, runs),
+        "--out",
+        str(out),
+        "--preset",
+        preset,
+        "--changes",
+        changes,
+    ]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     messages = done.stderr.strip().splitlines()
     if done.returncode == 2:
@@ -118,5 +157,6 @@ def draw_figure(
     claims = evaluate(figure.claims, numbers)
     files.append(files[-1].with_name(f"{files[-1].stem}_claims.json"))
     facts = {"figure": figure.id, "source": figure.source, "preset": preset, "data": numbers.get("data")}
+    facts |= {"changes": changes} if changes else {}
     write_text(files[-1], json.dumps({**facts, "claims": claims}, indent=1) + "\n")
     return Reproduction(figure, tuple(map(Path, runs)), tuple(files), claims)

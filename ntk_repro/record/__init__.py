@@ -10,7 +10,15 @@ from ntk_repro.record.atomic import (
     write_text,
     write_texts,
 )
-from ntk_repro.record.config import config_from_toml, config_hash, config_to_dict, config_to_toml, from_dict, parse_toml
+from ntk_repro.record.config import (
+    config_from_toml,
+    config_hash,
+    config_to_dict,
+    config_to_toml,
+    differing_settings,
+    from_dict,
+    parse_toml,
+)
 from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.lease import Lease
 from ntk_repro.record.presets import load_preset, load_presets
@@ -29,6 +37,7 @@ __all__ = [
     "config_to_dict",
     "config_to_toml",
     "damage_of",
+    "differing_settings",
     "environment",
     "from_dict",
     "git_state",

@@ -41,6 +41,14 @@ def settings_to_dict(config: Any) -> dict[str, Any]:
     return _fields_to_dict(config, identity=False)
 
 
+def differing_settings(config: Any, other: Any) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two configs of one class are different runs: the values of both, by name."""
+    ours, theirs = config_to_dict(config), config_to_dict(other)
+    names = dict.fromkeys((*ours, *theirs))
+    both = {name: (getattr(config, name), getattr(other, name)) for name in names}
+    return {name: both[name] for name in names if ours.get(name) != theirs.get(name)}
+
+
 def config_hash(config: Any) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of the config's identity, written as canonical JSON."""
     return mapping_hash(config_to_dict(config))

@@ -24,9 +24,16 @@ COVERED = {
     "papers/test_run.py::test_a_figure_is_computed_drawn_and_judged": ["make fig2", "make ortiz2021-fig2"],
     "papers/test_resources.py::test_a_wheel_lists_and_draws_outside_the_clone": ["pip install path/to/ntk_repro"],
     "report/test_page.py::test_the_command_writes_the_page_and_its_pictures": ["make report"],
-    "eigentasks/test_main.py::test_it_prints_accuracies_and_the_run_folder": [
-        ".venv/bin/python -m ntk_repro.eigentasks --net lenet --data mnist5k --indices 2 51 301"
+    "test_study_command.py::test_without_an_accelerator_a_run_is_that_of_the_quick_preset": [
+        ".venv/bin/python -m ntk_repro.eigentasks --net resnet18"
     ],
+    "test_study_command.py::test_a_dry_run_computes_nothing": [
+        ".venv/bin/python -m ntk_repro.eigentasks --net lenet --activation gelu --preset laptop --dry-run"
+    ],
+    "report/test_runs_compared.py::test_the_command_prints_and_draws": [
+        "ntk-repro compare runs/eigentasks/4b9a1195906f runs/eigentasks/a75f0e925d60"
+    ],
+    "report/test_export.py::test_a_run_becomes_arrays_and_tables": ["ntk-repro export runs/eigentasks/4b9a1195906f"],
     "test_experiments.py::test_the_run_is_shown_and_the_next_command_draws_it": [
         ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024"
     ],
@@ -209,6 +216,8 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
             monkeypatch.setattr("ntk_repro.papers.reproduce", lambda *args, **settings: done.append(args))
             monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
             monkeypatch.setattr("ntk_repro.__main__.Campaign.__call__", lambda given: done.append(given.resolved()))
+            for name in ("Compare", "Export"):
+                monkeypatch.setattr(f"ntk_repro.__main__.{name}.__call__", lambda given: done.append(given))
             importlib.import_module("ntk_repro.__main__").main(arguments)
         case ["python", "-m", "ntk_repro.gram", *arguments]:
             program = importlib.import_module("ntk_repro.gram.__main__")
@@ -223,7 +232,9 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
             experiment = "study" if module == "ntk_repro.eigentasks" else arguments[0]
             study = importlib.import_module(f"{module}.{experiment}")
             folder = SimpleNamespace(path="")
-            monkeypatch.setattr(study, "run", lambda config: (done.append(config.resolved()), folder)[1])
+            announced = "ntk_repro.study_command._announce"
+            monkeypatch.setattr(announced, lambda options, config, data: done.append(config))
+            monkeypatch.setattr(study, "run", lambda config: (done or done.append(config.resolved()), folder)[1])
             monkeypatch.setattr(study, "show", lambda folder: None)
             importlib.import_module(f"{module}.__main__").main(arguments)
     assert len(done) == 1

@@ -1,0 +1,190 @@
+"""The command line of the studies: settings of a figure's preset, what the run will cost, and the run."""
+
+import argparse
+import dataclasses
+import importlib
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.errors import check_name
+from ntk_repro.experiments import StudyConfig
+from ntk_repro.machine_speed import machine_speed
+from ntk_repro.papers import FIGURES, Figure, preset_names
+from ntk_repro.papers.departures import setting_text
+from ntk_repro.papers.expected import expected_cost
+from ntk_repro.papers.presets import run_to_change
+from ntk_repro.progress import console
+from ntk_repro.record import RunFolder, differing_settings
+
+_PRESET = (
+    "Size of the run: quick (minutes on two cores), laptop (hours) or paper (the paper's settings), as in the figure "
+    "that draws it; other options replace its values. Without an accelerator quick is the default, with one paper."
+)
+_DRY_RUN = "Whether only to show what the run is and how long it will take."
+
+
+def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
+    """Parses the command line, computes the run (or finds it done) and shows its result.
+
+    Args:
+        study: the study's name. Its package names its experiments, each with a line of text, in `EXPERIMENTS`; each is
+            a module with `Config`, `run(config)`, which gives a run folder, and `show(folder)`. `DRAWN_AS` names the
+            figures that draw their runs.
+        args: the command line, None for `sys.argv`.
+        default: the experiment for a command line of options only, if any.
+    """
+    command(lambda: _one_of(study, list(sys.argv[1:] if args is None else args), default))
+
+
+def study_command(module: str, figure: str, args: Sequence[str] | None = None) -> None:
+    """The same for a study of one experiment.
+
+    Args:
+        module: with `Config`, `run` and `show`, below `ntk_repro`.
+        figure: that draws its runs.
+        args: the command line, None for `sys.argv`.
+    """
+    prog = f"python -m ntk_repro.{module.partition('.')[0]}"
+    command(lambda: _run(importlib.import_module(f"ntk_repro.{module}"), prog, args, figure))
+
+
+def _one_of(study: str, args: list[str], default: str | None) -> None:
+    package = importlib.import_module(f"ntk_repro.{study}")
+    known = package.EXPERIMENTS
+    prog = f"python -m ntk_repro.{study}"
+    if not args or args[0] in ("-h", "--help"):
+        experiment = f"[experiment; {default} if only options are given]" if default else "<experiment>"
+        print(f"usage: {prog} {experiment} [options]   (--help after an experiment lists its options)\n")
+        print("\n".join(f"  {name:{max(map(len, known))}}  {text}" for name, text in known.items()))
+        print(f"\nnext: {prog} {default or next(iter(known))} --help")
+        return
+    if default and args[0].startswith("-"):
+        args = [default, *args]
+    name = args[0].replace("-", "_")
+    check_name("experiment", name, known)
+    # Only this experiment is imported: each loads another part of the library.
+    module = importlib.import_module(f"ntk_repro.{study}.{name}")
+    _run(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
+
+
+def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str | None, otherwise: str = "") -> None:
+    """Runs one experiment from the command line."""
+    use_compilation_cache()
+    if figure is None:
+        folder = module.run(tyro.cli(module.Config, prog=prog, args=args))
+    else:
+        options = _parsed(module.Config, FIGURES[figure], prog, args)
+        config = _fitted(options).resolved()
+        load = getattr(module.run, "load", None)
+        data = load and load(config)
+        _announce(options, config, data)
+        if options.dry_run:
+            print("next: the same command without --dry-run")
+            return
+        folder = module.run(config) if data is None else module.run(config, data=data)
+    module.show(folder)
+    print(f"kept in: {folder.path} (the same command shows it again at once)")
+    draw = f"{this_program()} draw {figure} {shlex.quote(str(folder.path))}"
+    print(f"next: {draw if figure else otherwise}")
+
+
+@dataclass(frozen=True)
+class _Options:
+    """A command line.
+
+    Attributes:
+        figure: that draws the run.
+        preset: of the figure.
+        dry_run: whether only to show what would run.
+        base: the preset's run.
+        config: the same with the options that were given.
+    """
+
+    figure: Figure
+    preset: str
+    dry_run: bool
+    base: StudyConfig
+    config: StudyConfig
+
+
+def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[str] | None) -> _Options:
+    # Preset and network decide what the other options replace.
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--preset", default=_default_preset())
+    early.add_argument("--net")
+    found, _ = early.parse_known_args(args)
+    base = run_to_change(figure, found.preset, found.net)
+    own = [
+        ("preset", Annotated[Literal[preset_names(figure)], tyro.conf.arg(help=_PRESET)], found.preset),
+        ("dry_run", Annotated[bool, tyro.conf.arg(help=_DRY_RUN)], False),
+    ]
+    options = dataclasses.make_dataclass(kind.__name__, own, bases=(kind,), frozen=True)
+    options.__doc__ = kind.__doc__
+    given = tyro.cli(options, prog=prog, args=args, default=options(**_fields(base)))
+    config = kind(**{name: getattr(given, name) for name in _fields(base)})
+    return _Options(figure, given.preset, given.dry_run, base, config)
+
+
+def _fields(config: StudyConfig) -> dict[str, Any]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _default_preset() -> str:
+    import jax
+
+    return "quick" if jax.default_backend() == "cpu" else "paper"
+
+
+def _fitted(options: _Options) -> StudyConfig:
+    """The checked settings, with no more images than the data set has where only the preset asks for them."""
+    options.config.resolved()
+    asked, base = _fields(options.config), _fields(options.base)
+    given = {name for name in asked if asked[name] != base[name]}
+    chosen = given & {"data", "n_train", "n_test"}
+    if not chosen:
+        return options.config
+    fit, lines = options.config.fitted(chosen)
+    changed = {name: value for name, value in _fields(fit).items() if value != asked[name] and name not in given}
+    if changed:
+        for line in lines:
+            console.print(line, style="yellow", highlight=False, soft_wrap=True)
+    return dataclasses.replace(options.config, **changed)
+
+
+def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
+    """Prints what will run, how it differs from the preset and from the paper's, how long it takes and where it is."""
+    x_train, x_test = (getattr(data, name, ()) for name in ("x_train", "x_test"))
+    images = f", {len(x_train):,} training and {len(x_test):,} test images" if len(x_train) else ""
+    lines = [f"{config.label}{images}"]
+    changed = differing_settings(options.config, options.base)
+    if changed:
+        lines.append(f"changed from preset {options.preset} of {options.figure.id}: {_listed(changed, 'not')}")
+    if options.preset != "paper":
+        net = vars(config).get("net")
+        paper = run_to_change(options.figure, "paper", net if net is None else str(net))
+        reduced = differing_settings(options.config, paper)
+        if reduced:
+            lines.append(f"preset {options.preset}: {_listed(reduced, 'the paper:')}; --preset paper takes the paper's")
+    folder = RunFolder.locate(options.figure.folder, config)
+    if RunFolder.is_done(options.figure.folder, config):
+        lines.append(f"done already, in {folder}")
+    else:
+        cost = expected_cost(options.figure, options.preset, [config])
+        about = "how long it takes is not known" if cost is None else cost.text(machine_speed())
+        lines.append(f"{about}, in {folder}; killed at any time, the same command continues")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _listed(settings: dict[str, tuple[Any, Any]], of_the_other: str) -> str:
+    return ", ".join(
+        f"{name} {setting_text(ours)} ({of_the_other} {setting_text(theirs)})"
+        for name, (ours, theirs) in settings.items()
+    )
