@@ -87,7 +87,7 @@ def slurm(monkeypatch):
 
     def executor(folder):
         assert folder.endswith("slurm")
-        return SimpleNamespace(update_parameters=cluster.asked.update, submit=submit)
+        return SimpleNamespace(update_parameters=cluster.asked.update, submit=submit, cluster="slurm")
 
     def submit(function, config, root):
         cluster.jobs.append(config)

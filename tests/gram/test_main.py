@@ -124,7 +124,7 @@ def test_shares_come_together(capsys):
         (["--coordinator", "localhost:1"], "give all three"),
         (["--processes", "2", "--process", "1"], "give all three"),
         (["--share", "0", "2", "--coordinator", "localhost:1"], "give one of them"),
-        (["--memory", "1KB"], "need"),
+        (["--memory", "1KB"], "are allowed"),
     ],
 )
 def test_bad_settings_end_in_one_line(args, message, ends_in_one_line):
