@@ -5,6 +5,7 @@ The public names are imported when they are first used: importing the package im
 
 from typing import TYPE_CHECKING
 
+from ntk_repro import interrupts as _interrupts  # noqa: F401  as early as may be, see there
 from ntk_repro.lazy_names import lazy_names
 
 if TYPE_CHECKING:

@@ -1,8 +1,5 @@
 """The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, check the installation."""
 
-from ntk_repro import interrupts  # noqa: F401  first, as what follows takes long to import
-
-# isort: split
 import re
 import shlex
 import sys

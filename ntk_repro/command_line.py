@@ -36,7 +36,7 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print(interrupts.line(), file=sys.stderr)
+        interrupts.stopped()
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (head, less) has ended. Python would report that once more on closing standard output.

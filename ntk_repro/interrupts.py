@@ -4,6 +4,7 @@
 collector, as JAX has one, and holds it back while the process is within a library, as when XLA compiles.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -14,13 +15,33 @@ _SWALLOWING = "_xla_gc_callback"  # of JAX: what is raised within it is dropped
 _AGAIN = 0.05  # seconds until another try
 _PATIENCE = 1.5  # seconds until the process ends where it is
 
+_NOTHING = "nothing was computed yet"
+
 _delivered = threading.Event()
-_again = "nothing was computed yet"
+_again = _NOTHING
 
 
 def line() -> str:
     """What is printed when the process is stopped."""
     return f"\nstopped: {_again}"
+
+
+def is_program() -> bool:
+    """Whether this process runs a command of the package, not a program that imports it."""
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+    return os.path.basename(sys.argv[0]) == "ntk-repro" or [name.partition(".")[0] for name in module] == ["ntk_repro"]
+
+
+def stopped() -> None:
+    """Prints the line; a command then leaves at once, as XLA's threads may crash while Python ends around them."""
+    print(line(), file=sys.stderr, flush=True)
+    if is_program():
+        atexit.register(_leave)  # the last one registered is the first to be called
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    os._exit(130)
 
 
 def end_in_one_line(again: str) -> None:
@@ -46,6 +67,9 @@ def end_in_one_line(again: str) -> None:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
+    if _again is _NOTHING:  # within an import, which may make another error of it; there is nothing to save
+        print(line(), file=sys.stderr, flush=True)
+        os._exit(130)
     inner = frame
     while inner is not None:
         if inner.f_code.co_name == _SWALLOWING:
@@ -65,9 +89,10 @@ def _end_if_stuck(reading: int) -> None:
 
 def _without_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        print(line(), file=sys.stderr)
+        stopped()
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-end_in_one_line(_again)
+if is_program():
+    end_in_one_line(_NOTHING)

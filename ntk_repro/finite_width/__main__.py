@@ -1,8 +1,5 @@
 """`python -m ntk_repro.finite_width [experiment]`: one run of an experiment (training by default)."""
 
-from ntk_repro import interrupts  # noqa: F401  first, as what follows takes long to import
-
-# isort: split
 import functools
 
 from ntk_repro.study_command import experiment_command

@@ -1,8 +1,5 @@
 """`python -m ntk_repro.gram`: a Gram matrix into a store on disk, and its eigenpairs, from the command line."""
 
-from ntk_repro import interrupts  # noqa: F401  first, as what follows takes long to import
-
-# isort: split
 import functools
 import sys
 from collections.abc import Sequence

@@ -8,6 +8,7 @@ from ntk_repro.dynamics import solve_least_squares
 from ntk_repro.errors import UserError
 from ntk_repro.finite_width import ridges
 from ntk_repro.finite_width.task import images, targets
+from ntk_repro.gram.solve.cholesky import factor_folder
 from ntk_repro.gram.solve.factor import FactorOnDisk
 from ntk_repro.training import accuracy
 from tests.finite_width.small import SMALL
@@ -48,7 +49,7 @@ def test_from_disk_it_is_the_same_and_leaves_neither_kernel_nor_factor(done, tmp
     solve = ridges.kernel_solve
 
     def from_disk(store, y, ridge):
-        found = solve(store, y, ridge, memory=60_000)
+        found = solve(store, y, ridge, folder=factor_folder(store, ridge))
         assert isinstance(found.inverse, FactorOnDisk)
         made.append(found.inverse.store.path)
         return found
