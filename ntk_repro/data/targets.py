@@ -76,19 +76,20 @@ def class_labels(data: Dataset, remedy: str) -> tuple[Int[np.ndarray, " n"], Int
         raise UserError(f"{name} has labels from {data.y.min()}, which cannot be split into two halves: {remedy}")
     y_train, y_test = ((binary_labels(y, positive) > 0).astype(np.int32) for y in (data.y_train, data.y_test))
     if len(np.unique(y_train)) < 2:
-        halves = halves_of_classes(data.provenance.num_classes or 10)
+        halves = " and ".join(halves_of_classes(data.provenance.num_classes or 10))
         raise UserError(f"the labels of the training images of {name} cannot be split into {halves}: {remedy}")
     return y_train, y_test
 
 
-def halves_of_classes(count: int) -> str:
+def halves_of_classes(count: int) -> tuple[str, str]:
     """The two halves that `class_labels` tells apart.
 
     >>> halves_of_classes(10), halves_of_classes(2), halves_of_classes(3)
-    ('0-4 and 5-9', '0 and 1', '0-1 and 2')
+    (('0-4', '5-9'), ('0', '1'), ('0-1', '2'))
     """
     ends = (0, _half(count) - 1), (_half(count), max(count - 1, _half(count)))
-    return " and ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ends)
+    lower, upper = (f"{first}-{last}" if last > first else f"{first}" for first, last in ends)
+    return lower, upper
 
 
 def _half(count: int) -> int:

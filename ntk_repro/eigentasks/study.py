@@ -217,5 +217,5 @@ def show(folder: RunFolder) -> None:
     if folder.config["baseline"]:
         accuracies = [result[f"baseline_{name}_test_accuracy"] for name in ("network", "linearized")]
         count = folder.environment.get("provenance", {}).get("num_classes") or 10
-        rows.append((f"classes {halves_of_classes(count).replace(' and ', ' / ')}", *accuracies, ""))
+        rows.append((f"classes {' / '.join(halves_of_classes(count))}", *accuracies, ""))
     print_table(columns, rows, f"{display_name(folder.config['net'])}: test accuracy")

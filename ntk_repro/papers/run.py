@@ -18,7 +18,7 @@ from ntk_repro.papers.resources import figures_dir
 from ntk_repro.progress import console
 from ntk_repro.record import RunFolder, write_text
 
-_PLACES = ("data_dir", "imagenet")
+_PLACES = ("data_dir", "imagenet")  # settings that say where data are, not which run it is
 
 if TYPE_CHECKING:
     from ntk_repro.experiments import StudyConfig

@@ -46,6 +46,12 @@ def test_the_list_of_the_documentation_is_one(units):
     assert {unit.preset for unit in units(text)} == {"laptop"}
 
 
+def test_the_list_for_the_papers_scale_is_one():
+    found = units_of(read_entries(DOCS.parent / "campaigns/papers_scale.toml"))
+    assert {unit.preset for unit in found} == {"paper"}
+    assert {unit.config.seed for unit in found if unit.folder == "finite_width_training"} == {0, 1, 2, 3, 4}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
