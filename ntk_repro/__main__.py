@@ -53,12 +53,14 @@ class Run:
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...")] = ()
     """Any other settings of the study in place of the preset's, in every run, such as activation=gelu width=0.5
     indices=2,5,11 n_train=none; the options of its own command (python -m ntk_repro.eigentasks --help) name them."""
+    dry_run: bool = False
+    """Whether only to show what would be computed and how long it will take."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
 
     def __call__(self) -> None:
         """Runs every figure of that name."""
-        from ntk_repro.papers import checked_configs, find_figures, reproduce
+        from ntk_repro.papers import announce, checked_configs, find_figures, reproduce
 
         figures = find_figures(self.figure)
         use_compilation_cache()
@@ -67,7 +69,12 @@ class Run:
         given = {key: value for key, value in given.items() if value is not None} | _settings(self.set)
         changes = _applicable(figures, given)
         for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
-            checked_configs(figure, self.preset, seeds=self.seeds, **changed)
+            configs, _ = checked_configs(figure, self.preset, seeds=self.seeds, **changed)
+            if self.dry_run:
+                announce(figure, self.preset, configs)
+        if self.dry_run:
+            print("next: the same command without --dry-run")
+            return
         for figure, changed in zip(figures, changes, strict=True):
             _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **changed))
         _show_next()

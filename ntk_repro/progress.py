@@ -3,9 +3,9 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
@@ -25,6 +25,17 @@ class Advance(Protocol):
 console = Console(stderr=True)
 _EVERY = 60.0  # seconds between two lines in a log
 _shown = threading.Lock()
+_T = TypeVar("_T")
+
+
+def stages(items: Iterable[_T], text: Callable[[_T], str] = str) -> Iterator[_T]:
+    """Yields the stages of a run, each after a line such as "2 of 3: width 512" where there are several."""
+    items = list(items)
+    for number, item in enumerate(items, 1):
+        if len(items) > 1:
+            line = f"  {number} of {len(items)}: {text(item)}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        yield item
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import importlib
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +19,16 @@ from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.papers.departures import setting_text
 from ntk_repro.papers.expected import expected_cost
 from ntk_repro.papers.presets import run_to_change
+from ntk_repro.papers.run import draw_figure
 from ntk_repro.progress import console
-from ntk_repro.record import RunFolder, differing_settings
+from ntk_repro.record import PICTURES, RunFolder, check_folder_name, differing_settings
 
 _PRESET = (
     "Size of the run: quick (minutes on two cores), laptop (hours) or paper (the paper's settings), as in the figure "
     "that draws it; other options replace its values. Without an accelerator quick is the default, with one paper."
 )
 _DRY_RUN = "Whether only to show what the run is and how long it will take."
+_NAME = "Name under which the run's folder is found, too, beside the one that its settings give it."
 
 
 def experiment_command(study: str, args: Sequence[str] | None = None, default: str | None = None) -> None:
@@ -77,6 +78,7 @@ def _one_of(study: str, args: list[str], default: str | None) -> None:
 def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str | None, otherwise: str = "") -> None:
     """Runs one experiment from the command line."""
     use_compilation_cache()
+    options = None
     if figure is None:
         folder = module.run(tyro.cli(module.Config, prog=prog, args=args))
     else:
@@ -90,9 +92,14 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
             return
         folder = module.run(config) if data is None else module.run(config, data=data)
     module.show(folder)
-    print(f"kept in: {folder.path} (the same command shows it again at once)")
-    draw = f"{this_program()} draw {figure} {shlex.quote(str(folder.path))}"
-    print(f"next: {draw if figure else otherwise}")
+    where = folder.path if options is None or options.name is None else folder.link(options.name)
+    print(f"kept in: {where} (the same command shows it again at once)")
+    if options is None:
+        print(f"next: {otherwise}")
+        return
+    drawn = draw_figure(options.figure, [where], preset=options.preset, changes=_changes(options), out=where / PICTURES)
+    print(f"picture: {drawn.files[0]}")
+    print(f"next: {this_program()} run {figure} --preset {options.preset}  # the whole figure")
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class _Options:
         figure: that draws the run.
         preset: of the figure.
         dry_run: whether only to show what would run.
+        name: of the run's folder, None for the one that its settings give.
         base: the preset's run.
         config: the same with the options that were given.
     """
@@ -110,6 +118,7 @@ class _Options:
     figure: Figure
     preset: str
     dry_run: bool
+    name: str | None
     base: StudyConfig
     config: StudyConfig
 
@@ -124,12 +133,15 @@ def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[s
     own = [
         ("preset", Annotated[Literal[preset_names(figure)], tyro.conf.arg(help=_PRESET)], found.preset),
         ("dry_run", Annotated[bool, tyro.conf.arg(help=_DRY_RUN)], False),
+        ("name", Annotated[str | None, tyro.conf.arg(help=_NAME)], None),
     ]
     options = dataclasses.make_dataclass(kind.__name__, own, bases=(kind,), frozen=True)
     options.__doc__ = kind.__doc__
     given = tyro.cli(options, prog=prog, args=args, default=options(**_fields(base)))
     config = kind(**{name: getattr(given, name) for name in _fields(base)})
-    return _Options(figure, given.preset, given.dry_run, base, config)
+    if given.name is not None:
+        check_folder_name(given.name)
+    return _Options(figure, given.preset, given.dry_run, given.name, base, config)
 
 
 def _fields(config: StudyConfig) -> dict[str, Any]:
@@ -181,6 +193,12 @@ def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
         lines.append(f"{about}, in {folder}; killed at any time, the same command continues")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _changes(options: _Options) -> str:
+    """The settings that are not those of the preset, as the picture names them: "activation gelu, width 0.5"."""
+    changed = differing_settings(options.config, options.base)
+    return ", ".join(f"{name} {setting_text(ours)}" for name, (ours, _) in changed.items())
 
 
 def _listed(settings: dict[str, tuple[Any, Any]], of_the_other: str) -> str:

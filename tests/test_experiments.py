@@ -15,7 +15,7 @@ from ntk_repro.__main__ import main as program
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSettings, MinibatchSettings, StudyConfig, experiment
 from ntk_repro.papers import FIGURES
-from ntk_repro.record import RunFolder
+from ntk_repro.record import PICTURES, RunFolder
 from ntk_repro.study_command import experiment_command
 
 PACKAGES = [importlib.import_module(f"ntk_repro.{m.name}") for m in pkgutil.iter_modules(ntk_repro.__path__) if m.ispkg]
@@ -111,7 +111,7 @@ def test_every_experiment_that_a_figure_draws_is_tested_below():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
-def test_the_run_is_shown_and_the_next_command_draws_it(name, tmp_path, monkeypatch, capsys):
+def test_the_run_is_shown_and_drawn_and_the_next_command_names_its_figure(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path / "my runs"))
     monkeypatch.setenv("COLUMNS", "120")
@@ -123,10 +123,13 @@ def test_the_run_is_shown_and_the_next_command_draws_it(name, tmp_path, monkeypa
     assert text in shown
     assert format(RunFolder.read(run).result()[array].ravel()[-1], spec) in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("next: ")]
-    program(shlex.split(line.removeprefix("next: "))[1:])
-    shown = capsys.readouterr().out
-    assert "next: look at the .png" in shown
-    assert list(tmp_path.glob("figures/out/*.png"))
+    program([*shlex.split(line.removeprefix("next: "), comments=True)[1:], "--dry-run"])
+    figure = STUDIES[study].DRAWN_AS[experiment]
+    assert f" {figure} --preset quick  # the whole figure" in line
+    assert FIGURES[figure].source in capsys.readouterr().err
+    picture = run / PICTURES / f"{figure.replace('/', '_')}.png"
+    assert f"picture: {picture}" in shown
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

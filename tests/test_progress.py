@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ntk_repro import progress as progress_file
-from ntk_repro.progress import progress
+from ntk_repro.progress import progress, stages
 
 
 @pytest.fixture
@@ -13,6 +13,16 @@ def clock(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(progress_file.time, "monotonic", lambda: now[0])
     return now
+
+
+def test_stages_are_counted_where_there_are_several(capsys):
+    assert list(stages([64, 1024], "width {:,}".format)) == [64, 1024]
+    begun = stages(["kernel", "networks [all]"])
+    next(begun)
+    next(begun)
+    assert list(stages(["alone"])) == ["alone"]
+    lines = ["  1 of 2: width 64", "  2 of 2: width 1,024", "  1 of 2: kernel", "  2 of 2: networks [all]"]
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 def test_in_a_log_a_line_a_minute_says_what_is_left(clock, capsys):

@@ -1,5 +1,6 @@
 """Studies from the command line: which settings a run gets, and what is said before it starts."""
 
+import json
 from typing import Any
 
 import pytest
@@ -106,6 +107,20 @@ def test_a_run_that_is_done_is_said_to_be(tmp_path, monkeypatch, capsys):
     first, again = capsys.readouterr().err.split("lenet5 on images")[1:]
     assert "done already" in again
     assert "done already" not in first
+
+
+def test_a_run_has_a_name_and_its_picture_says_what_was_changed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
+    args = "--net mlp --data digits --n-train 60 --n-test 20 --width 0.05 --epochs 2 --batch-size 20 --name mine"
+    eigentasks([*args.split(), "--indices", "1", "2", "--activation", "gelu", "--no-baseline"])
+    shown = capsys.readouterr()
+    drawn = tmp_path / "eigentasks" / "mine" / "pictures"
+    assert f"picture: {drawn / 'ortiz2021_fig2.png'}" in shown.out
+    assert "activation gelu" in json.loads((drawn / "ortiz2021_fig2.json").read_text())["changes"]
+    assert [line[:8] for line in shown.err.splitlines() if " of 3: " in line] == ["  1 of 3", "  2 of 3", "  3 of 3"]
+    with pytest.raises(SystemExit, match="2"):
+        eigentasks(["--name", "no/name"])
+    assert "'no/name' cannot be a folder name" in capsys.readouterr().err
 
 
 def test_expected_minutes_are_shared_out_by_work_and_grow_with_it(monkeypatch):

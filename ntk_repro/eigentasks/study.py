@@ -16,7 +16,7 @@ from ntk_repro.gram import Eigenbasis, alignment_from_gram, eigenbasis, eigenfun
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import progress
+from ntk_repro.progress import progress, stages
 from ntk_repro.record import RunFolder
 from ntk_repro.training import (
     epochs_to_loss,
@@ -69,6 +69,8 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     Accuracies lie between 0 and 1, nan where a training diverged. `ntk_repro.training.epochs_to_loss` reads off
     `network_loss` when a loss was reached.
     """
+    begun = stages(["Gram matrix and its eigenfunctions", "linearizations", "networks"])
+    next(begun)
     net = config.initial_network(data.x_train.shape[1:])
     identity = config.kernel_identity(data)
     basis = eigenbasis(net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
@@ -81,7 +83,10 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     }
     if config.net == "resnet18":
         facts["normalization_effect"] = normalization_effect(net, data.x_train)
-    return {**facts, **study.linearizations(), **study.networks()}
+    next(begun)
+    linearizations = study.linearizations()
+    next(begun)
+    return {**facts, **linearizations, **study.networks()}
 
 
 def normalization_effect(net: Network, x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, ""]:

@@ -23,7 +23,7 @@ from ntk_repro.finite_width.task import images, targets
 from ntk_repro.gram import empirical_gram
 from ntk_repro.models import NetworkChoice
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 
@@ -121,9 +121,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     """
     outputs, count = targets(data).num_outputs, config.batch_size * config.batches
     rows = []
-    for width in config.widths:
+    for width in stages(config.widths, "x{:g}".format):
         net = config.of_width(width).initial_network(data.x_train.shape[1:], outputs)
-        console.print(f"  x{width:g}, {net.num_params:,} parameters", highlight=False)
         kernel = empirical_gram(net, data.x_train[:count], outputs="full")
         rows.append((net.num_params, *curvatures(kernel, outputs, config.batch_size)))
     sizes, of_all, of_batches = zip(*rows, strict=True)

@@ -20,7 +20,7 @@ from ntk_repro.finite_width import training
 from ntk_repro.finite_width.task import images
 from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console
+from ntk_repro.progress import console, stages
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
 from ntk_repro.slurm import SlurmSettings
 
@@ -103,9 +103,7 @@ def _compute(points: list[training.Config], root: Path | None, data: Dataset) ->
     left = _left(points, root)
     console.print(f"{len(points) - len(left)} of {len(points)} points are done", highlight=False)
     elsewhere = []
-    for number, point in enumerate(left, 1):
-        rate, decay = point.learning_rate, point.weight_decay
-        console.print(f"[{number}/{len(left)}] learning rate {rate:g}, weight decay {decay:g}", highlight=False)
+    for point in stages(left, lambda one: f"learning rate {one.learning_rate:g}, weight decay {one.weight_decay:g}"):
         try:
             training.run(point, root, data)
         except RunInUseError:

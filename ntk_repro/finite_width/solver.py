@@ -5,7 +5,6 @@ Source: Samarin et al. 2022, section 4.3 (Tables 1 and 2).
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,7 +23,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.memory import host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console
+from ntk_repro.progress import console, stages
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy, train, train_linearization
@@ -133,16 +132,23 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "outputs": study.y.num_outputs,
         "majority_rate": study.majority_rate,
     }
-    solved = [study.part(f"solver_{n:06d}", study.solved, n) for n in sizes]
+    others = ["kernel_ridge"] if sizes and config.kernel_ridge else []
+    others += ["linearized", "network"] if config.sgd else []
+    begun = stages([*(f"{MODELS['solver']}, {n:,} images" for n in sizes), *(MODELS[name] for name in others)])
+    solved = []
+    for n in sizes:
+        next(begun)
+        solved.append(folder.part(f"solver_{n:06d}", study.solved, n, phase=f"solver_{n:06d}"))
     for name in solved[0] if solved else ():
         found[f"solver_{name}"] = np.stack([part[name] for part in solved])
-    others: list[tuple[Any, ...]] = []
-    if solved and config.kernel_ridge:
-        others.append(("kernel_ridge", study.regularized, sizes[-1], float(solved[-1]["largest"])))
-    if config.sgd:
-        others += [("linearized", study.linearized), ("network", study.network)]
-    for name, compute, *arguments in others:
-        found |= {f"{name}_{key}": value for key, value in study.part(name, compute, *arguments).items()}
+    ways = {
+        "kernel_ridge": lambda: study.regularized(sizes[-1], float(solved[-1]["largest"])),
+        "linearized": study.linearized,
+        "network": study.network,
+    }
+    for name in others:
+        next(begun)
+        found |= {f"{name}_{key}": value for key, value in folder.part(name, ways[name], phase=name).items()}
     return found | baselines.run(baselines.Config.of(config, config.one_class), folder.root, data).result()
 
 
@@ -164,15 +170,6 @@ class _Study:
         """How both models train by SGD."""
         recipe = self.config.recipe
         return {"recipe": recipe, "batches": recipe.minibatches(self.config.seed, len(self.y.x_train))}
-
-    def part(self, name: str, compute: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, np.ndarray]:
-        """The result of one solution, saved as soon as it is known."""
-
-        def announced() -> dict[str, Any]:
-            console.print(f"  {name}", highlight=False)
-            return compute(*arguments)
-
-        return self.folder.part(name, announced, phase=name)
 
     def solved(self, n: int) -> dict[str, Any]:
         """Least squares on the first n images."""

@@ -5,7 +5,7 @@ from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure, Paper
 from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names, study_settings
-from ntk_repro.papers.run import Reproduction, checked_configs, draw_figure, reproduce
+from ntk_repro.papers.run import Reproduction, announce, checked_configs, draw_figure, reproduce
 
 __all__ = [
     "FIGURES",
@@ -16,6 +16,7 @@ __all__ = [
     "Preset",
     "Reproduction",
     "Verdict",
+    "announce",
     "checked_configs",
     "claim",
     "draw_figure",

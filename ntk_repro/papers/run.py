@@ -63,7 +63,7 @@ def reproduce(
     for line in lines:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     study = study_of(figure)
-    console.print(_announcement(figure, preset, configs, root), highlight=False, soft_wrap=True)
+    announce(figure, preset, configs, root)
     runs = []
     for number, config in enumerate(configs, 1):
         seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
@@ -83,17 +83,17 @@ def _changed(figure: Figure, preset: str, changes: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items() if name not in _PLACES)
 
 
-def _announcement(figure: Figure, preset: str, configs: "Sequence[StudyConfig]", root: Path | None) -> str:
-    """What will be computed, how long that takes here, and where it is kept."""
+def announce(figure: Figure, preset: str, configs: "Sequence[StudyConfig]", root: Path | None = None) -> None:
+    """Prints what will be computed, how long that takes here, and where it is kept."""
     from ntk_repro.papers.expected import expected_cost  # here, as drawing needs no JAX
 
     left = [config for config in configs if not RunFolder.is_done(figure.folder, config, root=root)]
-    runs = f"{figure.source}, preset {preset}: {len(left)} of {len(configs)} runs to compute"
-    if not left:
-        return runs
-    cost = expected_cost(figure, preset, left)
-    time = "time not known" if cost is None else cost.text(machine_speed())
-    return f"{runs}; {time}; kept in {RunFolder.locate(figure.folder, left[0], root=root).parent}"
+    parts = [f"{figure.source}, preset {preset}: {len(left)} of {len(configs)} runs to compute"]
+    if left:
+        cost = expected_cost(figure, preset, left)
+        parts.append("time not known" if cost is None else cost.text(machine_speed()))
+        parts.append(f"kept in {RunFolder.locate(figure.folder, left[0], root=root).parent}")
+    console.print("; ".join(parts), highlight=False, soft_wrap=True)
 
 
 def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":

@@ -22,16 +22,26 @@ from ntk_repro.record.config import (
 from ntk_repro.record.environment import environment, git_state
 from ntk_repro.record.lease import Lease
 from ntk_repro.record.presets import load_preset, load_presets
-from ntk_repro.record.run_folder import STATE, RunFolder, RunInUseError, runs_root, study_of_run
+from ntk_repro.record.run_folder import (
+    PICTURES,
+    STATE,
+    RunFolder,
+    RunInUseError,
+    check_folder_name,
+    runs_root,
+    study_of_run,
+)
 from ntk_repro.record.unit_file import damage_of, remove_unit, restore_run, save_parts, save_unit
 
 __all__ = [
+    "PICTURES",
     "STATE",
     "Lease",
     "RunFolder",
     "RunInUseError",
     "append_text",
     "atomic_file",
+    "check_folder_name",
     "config_from_toml",
     "config_hash",
     "config_to_dict",

@@ -36,6 +36,8 @@ from ntk_repro.record.config import (
 from ntk_repro.record.environment import environment
 
 CONFIG, DONE, PARTS, LOCK = "config.toml", "DONE", "parts", ".lock"
+PICTURES = "pictures"
+"""The folder within a run's that its pictures are drawn into."""
 _ENVIRONMENT, _METRICS, _RESULT, _SOURCE = "environment.json", "metrics.jsonl", "result.npz", "source"
 STATE = "_state"
 """The end of a part's name that holds the state of unfinished work, from which it continues after a kill."""
@@ -53,6 +55,16 @@ def study_of_run(path: Path) -> str:
     """The name of the study whose run folder this is."""
     new, former = _FORMER_NAME
     return re.sub(f"^{former}", new, path.absolute().parent.name)
+
+
+def check_folder_name(name: str) -> None:
+    """Refuses what cannot be the name of a run's folder.
+
+    Raises:
+        UserError: names the characters that can.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} cannot be a folder name: use letters, digits and any of _ . = + -")
 
 
 class RunInUseError(UserError):
@@ -79,8 +91,7 @@ class RunFolder:
     @staticmethod
     def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
         """The folder of the run of this config, whether it exists or not; changes nothing."""
-        if not _NAME.fullmatch(study):
-            raise UserError(f"study name {study!r} cannot be a folder name: use letters, digits and underscores")
+        check_folder_name(study)
         names = (study, study.replace(*_FORMER_NAME))
         path, former = (runs_root(root) / name / config_hash(config) for name in names)
         return former if former.exists() and not path.exists() else path
@@ -182,6 +193,22 @@ class RunFolder:
     def environment(self) -> dict[str, Any]:
         """The contents of `environment.json`; empty before the run has begun."""
         return read_json(self.path / _ENVIRONMENT) or {}
+
+    def link(self, name: str) -> Path:
+        """Gives the folder a second name, a link beside it, and returns the path of that.
+
+        Raises:
+            UserError: a name that no folder can have, or one that another run has.
+        """
+        check_folder_name(name)
+        link = self.path.with_name(name)
+        if link.exists() and not link.samefile(self.path):
+            raise UserError(f"{link} is another run: choose another name, or remove that link")
+        if not link.exists():
+            with write_errors_explained(link):
+                link.unlink(missing_ok=True)  # of a run that was deleted
+                link.symlink_to(self.path.name, target_is_directory=True)
+        return link
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to `environment.json` at once, for example `provenance=data.provenance.as_dict()`."""
@@ -343,8 +370,7 @@ class RunFolder:
         return self._session
 
     def _part(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise UserError(f"part name {name!r} cannot be a file name: use letters, digits and any of _ . = + -")
+        check_folder_name(name)
         return self.path / PARTS / f"{name}.npz"
 
 

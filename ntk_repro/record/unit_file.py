@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from ntk_repro.errors import UserError
 from ntk_repro.record.atomic import atomic_file, write_errors_explained
 from ntk_repro.record.config import config_from_toml, mapping_hash
-from ntk_repro.record.run_folder import CONFIG, DONE, LOCK, PARTS, STATE, RunFolder, runs_root
+from ntk_repro.record.run_folder import CONFIG, DONE, LOCK, PARTS, PICTURES, STATE, RunFolder, runs_root
 
 LARGEST = 2**20
 """Bytes of a unit file: what is beyond goes into files beside it."""
@@ -98,8 +98,8 @@ def remove_unit(path: Path) -> None:
 
 
 def _files(run: RunFolder) -> list[Path]:
-    """The files of a run, without those that belong to the process that writes it."""
-    found = sorted(path for path in run.path.rglob("*") if path.is_file())
+    """The files of a run, without its pictures and those that belong to the process that writes it."""
+    found = sorted(path for path in run.path.rglob("*") if path.is_file() and path.parent != run.path / PICTURES)
     return [path for path in found if path.name != LOCK and not path.name.endswith(".tmp")]
 
 

@@ -18,7 +18,7 @@ from ntk_repro.gram import gram_store
 from ntk_repro.gram.eigenfunctions import gram_folder
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import RotationSettings, displayed_task
@@ -71,7 +71,10 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     linearization's is refused.
     """
     study = _Study(config, data, folder)
-    rows = [folder.part(f"size_{size:06d}", study.row, size, phase="size", size=size) for size in config.sizes]
+    rows = [
+        folder.part(f"size_{size:06d}", study.row, size, phase="size", size=size)
+        for size in stages(config.sizes, "{:,} training images".format)
+    ]
     return {
         "size": np.array(config.sizes),
         "majority_rate": np.asarray(majority_rate(study.y_test)),
@@ -98,7 +101,6 @@ class _Study:
 
     def row(self, size: int) -> dict[str, Any]:
         """The result of one training-set size."""
-        console.print(f"{size:,} training images", highlight=False)
         recipe, n, kernel = self.config.recipe, len(self.data.x_train), self.kernel
         x_train, y_train = self.data.x_train[:size], self.y_train[:size]
         x_test, y_test = self.data.x_test, self.y_test

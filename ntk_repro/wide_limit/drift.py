@@ -16,7 +16,7 @@ from ntk_repro.data import RegressionData
 from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
 from ntk_repro.network import Network
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
@@ -59,7 +59,10 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     ||NTK|| at the start; `train_loss` (w, s), and `learning_rate_ratio` (w,): learning rate over the critical one of
     the network's kernel. nan from where a training diverged.
     """
-    parts = [folder.part(f"width={w}", _one_width, config, data, w, folder) for w in config.widths]
+    parts = [
+        folder.part(f"width={w}", _one_width, config, data, w, folder)
+        for w in stages(config.widths, "width {:,}".format)
+    ]
     arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     return {"widths": np.array(config.widths), "steps": np.array(config.observed), **arrays}
 
@@ -86,7 +89,6 @@ def relative_weight_changes(params: Any, params_0: Any) -> dict[str, float]:
 
 
 def _one_width(config: Config, data: RegressionData, width: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    console.print(f"width {width:,}", highlight=False)
     x = data.x_train
     net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), x.shape[1:])
     activations_fn = _hidden_activations_fn(net)

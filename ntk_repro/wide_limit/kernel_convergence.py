@@ -13,7 +13,7 @@ from jaxtyping import Float
 from ntk_repro.command_line import print_table
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
@@ -61,13 +61,15 @@ def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     over the M-sample averages that the largest number of samples splits into (of the largest number there is one).
     """
     exact = analytic_kernel(config.module(config.widths[0]), config.inputs())
-    parts = [folder.part(f"width={width}", _one_width, config, exact, width) for width in config.widths]
+    parts = [
+        folder.part(f"width={width}", _one_width, config, exact, width)
+        for width in stages(config.widths, "width {:,}".format)
+    ]
     arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     return {"widths": np.array(config.widths), "samples": np.array(config.samples), **arrays}
 
 
 def _one_width(config: Config, exact: AnalyticKernel, width: int) -> dict[str, np.ndarray]:
-    console.print(f"width {width:,}", highlight=False)
     key = jax.random.fold_in(key_for(config.seed, INIT), width)
     # All running averages of one pass: their differences are the averages over any stretch of the samples.
     averages = monte_carlo_kernels(config.module(width), key, range(1, config.samples[-1] + 1), config.inputs())

@@ -15,7 +15,7 @@ from ntk_repro.dynamics import mse_dynamics
 from ntk_repro.experiments import NTest, TrainingSizes, experiment
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.training import Descent, l2_distance, train_pair
@@ -75,17 +75,19 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     network (w, d, s); `weights_apart` (w, d): distance of the two's parameters at the end over how far the network's
     moved; `learning_rate_ratio` (w, d): learning rate over the critical one. nan where a training diverged.
     """
-    rows = [
-        [folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder) for n in config.sizes]
-        for width in config.widths
-    ]
+    begun = stages([f"width {width:,}, {n:,} images" for width in config.widths for n in config.sizes])
+
+    def begin(width: int, n: int) -> dict[str, np.ndarray]:
+        next(begun)
+        return folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder)
+
+    rows = [[begin(width, n) for n in config.sizes] for width in config.widths]
     arrays = {name: np.array([[part[name] for part in row] for row in rows]) for name in rows[0][0]}
     lists = {"widths": config.widths, "sizes": config.sizes, "steps": config.observed}
     return arrays | {name: np.array(values) for name, values in lists.items()}
 
 
 def _one(config: Config, data: RegressionData, width: int, n: int, folder: RunFolder) -> dict[str, np.ndarray]:
-    console.print(f"width {width:,}, {n:,} images", highlight=False)
     data = replace(data, x_train=data.x_train[:n], y_train=data.y_train[:n])
     net = Network.create(config.module(width, data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     compared = _with_closed_form if config.loss == "half_mean_squared_error" else _side_by_side

@@ -19,7 +19,7 @@ from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gp import ensemble, nngp_posterior, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
 from ntk_repro.network import Network
-from ntk_repro.progress import progress
+from ntk_repro.progress import progress, stages
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
@@ -106,6 +106,8 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     times = averaged_loss_time(steps, config.learning_rate, n)
 
     module = config.module(config.hidden, parameterization=config.parameterization)
+    begun = stages(["infinite width", "networks", "their linearizations"])
+    next(begun)
     started = time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))
     nngp = (kernels.nngp[:n, :n], kernels.nngp[n:, :n], kernels.nngp[n:, n:])
@@ -115,6 +117,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     critical = n * eta_critical(ntk[0])
     folder.log(phase="posteriors", seconds=time.monotonic() - started)
 
+    next(begun)
     started, key = time.monotonic(), key_for(config.seed, INIT)
     fx = ensemble(
         module,
@@ -131,6 +134,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
         folder=folder,
     )
     folder.log(phase="ensemble", networks=config.num_networks, seconds=time.monotonic() - started)
+    next(begun)
     started = time.monotonic()
     linearized, readouts = _closed_forms(config, module, key, data, line)
     folder.log(phase="closed forms", networks=config.num_networks, seconds=time.monotonic() - started)

@@ -14,7 +14,7 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import PARAMETERIZATIONS
-from ntk_repro.progress import console
+from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts, check_positive, check_whole
 from ntk_repro.record import RunFolder
 from ntk_repro.wide_limit.descent_path import Ball, Problem, ball_constants, descent_path
@@ -144,7 +144,10 @@ def run(config: Config, data: Sphere, folder: RunFolder) -> dict[str, np.ndarray
     a line between two test inputs, over its range there; `lemma_constant`, the constant K of Lemma 1 or 2 in the ball.
     """
     limit = data.limit
-    parts = [folder.part(f"width={width}", _one_width, config, data, width) for width in config.widths]
+    parts = [
+        folder.part(f"width={width}", _one_width, config, data, width)
+        for width in stages(config.widths, "width {:,}".format)
+    ]
     return {
         "widths": np.array(config.widths),
         "kernel": limit.kernel,
@@ -157,7 +160,6 @@ def run(config: Config, data: Sphere, folder: RunFolder) -> dict[str, np.ndarray
 
 def _one_width(config: Config, data: Sphere, width: int) -> dict[str, np.ndarray]:
     """The measured quantities of all networks of one width."""
-    console.print(f"width {width:,}", highlight=False)
     norm, rng = config.norm(width), np.random.default_rng([config.seed, width])
     network = FactoredFcn.of(config.network(width), config.input_size)
     problem = Problem(data.x, data.y, data.x_test, data.limit.eta_0 / norm, norm)

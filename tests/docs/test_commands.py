@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,7 @@ COVERED = {
         "ntk-repro compare runs/eigentasks/4b9a1195906f runs/eigentasks/a75f0e925d60"
     ],
     "report/test_export.py::test_a_run_becomes_arrays_and_tables": ["ntk-repro export runs/eigentasks/4b9a1195906f"],
-    "test_experiments.py::test_the_run_is_shown_and_the_next_command_draws_it": [
+    "test_experiments.py::test_the_run_is_shown_and_drawn_and_the_next_command_names_its_figure": [
         ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024"
     ],
     "docs/test_commands.py::test_the_program_understands_the_command": [
@@ -43,9 +44,8 @@ COVERED = {
     # CONTRIBUTING.md
     "docs/test_build.py::test_the_pages_build_without_a_warning": ["make docs"],
     "docs/test_pages.py::test_a_page_prints_and_draws_what_it_shows": ["python -m tests.docs.renew"],
-    # README.md and docs/gram.md
+    # docs/gram.md
     "gram/test_main.py::test_matrix_and_eigenpairs_are_kept_and_found_again": [
-        ".venv/bin/python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --memory 6GiB",
         "python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --memory 6GiB",
     ],
     "gram/test_main.py::test_explain_and_dry_run_compute_nothing": [
@@ -231,7 +231,9 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
         case ["python", "-m", module, *arguments]:
             experiment = "study" if module == "ntk_repro.eigentasks" else arguments[0]
             study = importlib.import_module(f"{module}.{experiment}")
-            folder = SimpleNamespace(path="")
+            folder = SimpleNamespace(path=Path())
+            drawn = SimpleNamespace(files=[Path()])
+            monkeypatch.setattr("ntk_repro.study_command.draw_figure", lambda *arguments, **named: drawn)
             announced = "ntk_repro.study_command._announce"
             monkeypatch.setattr(announced, lambda options, config, data: done.append(config))
             monkeypatch.setattr(study, "run", lambda config: (done or done.append(config.resolved()), folder)[1])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ntk_repro.errors import UserError
-from ntk_repro.record import RunFolder, config_hash
+from ntk_repro.record import RunFolder, config_hash, study_of_run
 from tests.refusals import refused
 
 
@@ -251,8 +251,26 @@ def test_a_line_that_cannot_be_written_leaves_the_earlier_ones_intact(tmp_path):
 @pytest.mark.parametrize("name", ["", "../one", "a/b", ".hidden", "a b"])
 def test_names_that_are_no_file_names_are_refused(tmp_path, name):
     with RunFolder.open("study", Config(), root=tmp_path) as run:
-        refused("part name", run.save_part, name, x=1)
-        refused("study name", RunFolder.open, name, Config(), root=tmp_path)
+        refused("cannot be a folder name", run.save_part, name, x=1)
+        refused("cannot be a folder name", run.link, name)
+        refused("cannot be a folder name", RunFolder.open, name, Config(), root=tmp_path)
+
+
+def test_a_run_has_a_second_name(tmp_path):
+    with (
+        RunFolder.open("study", Config(), root=tmp_path) as run,
+        RunFolder.open("study", Config("lenet"), root=tmp_path) as two,
+    ):
+        link = run.link("first-try")
+        assert RunFolder.read(link).config == run.config
+        assert study_of_run(link) == "study"
+        assert run.link("first-try") == link
+        assert run.link(run.path.name) == run.path
+        refused("is another run", two.link, "first-try")
+        refused("is another run", two.link, run.path.name)
+    shutil.rmtree(run.path)
+    with two:
+        assert RunFolder.read(two.link("first-try")).config == two.config
 
 
 def test_two_processes_do_not_write_one_run(tmp_path):

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ntk_repro.record import RunFolder, remove_unit, restore_run, save_parts, save_unit
+from ntk_repro.record import PICTURES, RunFolder, remove_unit, restore_run, save_parts, save_unit
 from ntk_repro.record.unit_file import LARGEST
 from tests.conftest import Settings
 from tests.refusals import refused
@@ -47,7 +47,9 @@ def test_no_file_is_larger_than_a_repository_takes(unit):
     assert len(sizes) == 3
 
 
-def test_equal_runs_give_equal_files(finished, unit, tmp_path):
+def test_equal_runs_give_equal_files_with_pictures_or_without(finished, unit, tmp_path):
+    (finished.path / PICTURES).mkdir()
+    (finished.path / PICTURES / "one.png").write_bytes(b"picture")
     save_unit(finished, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == unit.read_bytes()
 

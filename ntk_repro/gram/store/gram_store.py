@@ -150,8 +150,12 @@ class GramStore(SymmetricMatrix):
             among: the tiles to look at, None for all; where many processes share the work, each looks at its own.
         """
         tiles = self._tiles(among)
-        with progress("checking tiles", len(tiles), "tiles") as advance:
-            return self._files.damaged(tiles, advance)
+        absent = set(self.absent(tiles))
+        stored = [tile for tile in tiles if tile not in absent]
+        if stored:  # a new store has nothing to check
+            with progress("checking stored tiles", len(stored), "tiles") as advance:
+                absent.update(self._files.damaged(stored, advance))
+        return sorted(absent)
 
     def absent(self, among: Iterable[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
         """The tiles that no writer has recorded or whose file is not whole, row by row; quick, nothing is read.
