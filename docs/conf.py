@@ -1,6 +1,7 @@
 """Sphinx's settings: Markdown pages by MyST, the API from docstrings by autodoc, nothing from the network."""
 
 import ast
+import html
 import importlib
 import inspect
 import os
@@ -65,6 +66,8 @@ def setup(app: Any) -> None:
     app.connect("source-read", with_reference_results)
     app.connect("source-read", with_studies)
     app.connect("doctree-read", with_breaks_in_tables)
+    app.connect("doctree-read", with_headings_in_cells)
+    app.connect("html-page-context", for_readers_without_a_mouse, priority=900)  # after the theme
     app.connect("doctree-read", with_links_to_names)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", as_written)
@@ -125,6 +128,28 @@ def with_breaks_in_tables(app: Any, doctree: nodes.document) -> None:
             broken += [nodes.raw("", "<wbr>", format="html"), nodes.Text(part)]
         code.children.clear()
         code += broken
+
+
+def with_headings_in_cells(app: Any, doctree: nodes.document) -> None:
+    """Puts a column's heading before each cell's text: pages.css shows it where a screen is too narrow for rows."""
+    for table in doctree.findall(nodes.table):
+        headings = [entry.astext() for head in table.findall(nodes.thead) for entry in head.findall(nodes.entry)]
+        for row in [row for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]:
+            for heading, cell in zip(headings, row.children, strict=False):
+                if heading and cell.astext():
+                    cell.insert(0, nodes.raw("", f'<span class="column">{html.escape(heading)}</span>', format="html"))
+
+
+def for_readers_without_a_mouse(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """What the theme leaves out: levels of headings, keys that scroll, parameters that are no list of definitions."""
+    navigation = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = navigation.replace('role="heading"', 'role="heading" aria-level="2"')
+    body = context.get("body", "")
+    for scrolled in ("<pre", '<div class="table-wrapper'):
+        body = body.replace(scrolled, f'{scrolled[:4]} tabindex="0"{scrolled[4:]}')
+    signature = r"<dl>\n((?:<dd><em class=\"sig-param\">.*?</dd>\n)+)</dl>"
+    body = re.sub(signature, lambda found: f'<span class="parameters">{found[1]}</span>', body)
+    context["body"] = re.sub(r'<dd>(<em class="sig-param">.*?)</dd>', r"<span>\1</span>", body)
 
 
 def load_all_names(module_name: str) -> None:

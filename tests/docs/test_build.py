@@ -101,6 +101,17 @@ def test_viewing_needs_no_network(built, pages):
     assert styles == []
 
 
+def test_pages_are_read_by_keyboard_screen_reader_and_phone(built):
+    """What a browser's checks would complain of, and the headings of columns that pages.css shows on a phone."""
+    for path in built.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r'<pre>|<div class="table-wrapper|role="heading"(?! aria-level)|<dl>\s*<dd>', text), path
+    rows = re.findall(r"<tr class=\"row-even\">.*?</tr>", (built / "choosing.html").read_text(), re.DOTALL)
+    assert rows
+    for row in rows:
+        assert row.count("<td>") == row.count('<td><span class="column">') + row.count("<td><p></p></td>")
+
+
 def public_names(module) -> list[str]:
     """The names that a room lists, or those that a file defines without an underscore."""
     defined = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
