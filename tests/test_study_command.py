@@ -112,7 +112,7 @@ def test_a_run_that_is_done_is_said_to_be(tmp_path, monkeypatch, capsys):
 def test_a_run_has_a_name_and_its_picture_says_what_was_changed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
     args = "--net mlp --data digits --n-train 60 --n-test 20 --width 0.05 --epochs 2 --batch-size 20 --name mine"
-    eigentasks([*args.split(), "--indices", "1", "2", "--activation", "gelu", "--no-baseline"])
+    eigentasks([*args.split(), "--indices", "2", "3", "--activation", "gelu", "--no-baseline"])
     shown = capsys.readouterr()
     drawn = tmp_path / "eigentasks" / "mine" / "pictures"
     assert f"picture: {drawn / 'ortiz2021_fig2.png'}" in shown.out

@@ -12,7 +12,8 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, StudyConfig
 from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.machine_speed import machine_speed
-from ntk_repro.papers import FIGURES, Figure, find_figures, load_figure_preset
+from ntk_repro.papers import Cost, Figure, find_figures, load_figure_preset
+from ntk_repro.papers.expected import expected_cost
 from ntk_repro.papers.kernels import kernel_bytes, kernel_images
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import config_hash, from_dict, parse_toml
@@ -54,17 +55,6 @@ class Entry:
         seeds = tuple(dict.fromkeys(self.seeds))
         preset = load_figure_preset(self.of, self.preset, nets=self.nets, seeds=seeds, **self.changes)
         return list(dict.fromkeys(config.resolved() for config in preset.configs))
-
-    def cost_of_a_run(self) -> tuple[float, str, str]:
-        """The minutes expected of one of its runs here, by the preset's cost, on which device, and what it needs."""
-        preset = load_figure_preset(self.of, self.preset)
-        presets = [preset] if preset.cost else [load_figure_preset(FIGURES[one], self.preset) for one in preset.sources]
-        costs = [one.cost for one in presets if one.cost]
-        if not costs:
-            return _UNKNOWN, "cpu", ""
-        minutes = sum(cost.minutes_here(machine_speed()) for cost in costs)
-        needs = "; ".join(dict.fromkeys(cost.needs for cost in costs if cost.needs))
-        return minutes / sum(len(one.configs) for one in presets), costs[0].device, needs
 
 
 @dataclass(frozen=True)
@@ -163,21 +153,21 @@ def units_of(entries: Iterable[Entry]) -> list[Unit]:
     for number, entry in enumerate(entries, 1):
         try:
             figure, study, configs = entry.of, study_of(entry.of), entry.configs()
-            minutes, device, needs = entry.cost_of_a_run()
             given = parse_bytes(entry.memory) if entry.memory else None
         except UserError as error:
             raise UserError(f"entry {number} ({entry.figure}): {error}") from error
         for config in configs:
             memory = kernel_bytes(kernel_images(figure, config)) if given is None else given
+            cost = expected_cost(figure, entry.preset, [config]) or Cost(_UNKNOWN)
             unit = Unit(
                 study=study,
                 folder=figure.folder,
                 config=config,
                 preset=entry.preset,
                 value=entry.value / len(configs),
-                seconds=60 * minutes,
-                device=device,
-                needs=needs,
+                seconds=60 * cost.minutes_here(machine_speed()),
+                device=cost.device,
+                needs=cost.needs,
                 memory=memory,
             )
             known = units.get(unit.name)

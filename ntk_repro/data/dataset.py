@@ -30,6 +30,7 @@ DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
 
 
 _KINDS = {"train": "training", "test": "test"}
+_KNOWN: dict[tuple[str, ...], tuple[tuple[int, ...], np.ndarray, np.ndarray]] = {}
 
 
 @dataclass(frozen=True)
@@ -172,13 +173,26 @@ def dataset_sizes(
 ) -> tuple[int, int]:
     """The numbers of training and test images; arguments and errors as in `load_dataset`."""
     source = _find(name, data_dir)
-    decoded = _of_classes(decode_cached(source), classes, source.name)
+    _, y_train, y_test = _shape_and_labels(source)
+    labels = Decoded(y_train, y_train, y_test, y_test)  # which classes are left needs no images
+    decoded = _of_classes(labels, classes, source.name)
     return len(decoded.y_train), len(decoded.y_test)
 
 
 def image_shape(name: str | Path, data_dir: Path | str | None = None) -> tuple[int, ...]:
     """The shape of one image; arguments and errors as in `load_dataset`."""
-    return decode_cached(_find(name, data_dir)).x_train.shape[1:]
+    shape, _, _ = _shape_and_labels(_find(name, data_dir))
+    return shape
+
+
+def _shape_and_labels(source: Source) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+    """The shape of an image and the labels. Figures ask for each of their runs, so those of cached sources are kept."""
+    key = (source.origin, source.name, source.version, source.fingerprint)
+    if source.cached and key in _KNOWN:
+        return _KNOWN[key]
+    decoded = decode_cached(source)
+    _KNOWN[key] = decoded.x_train.shape[1:], decoded.y_train, decoded.y_test
+    return _KNOWN[key]
 
 
 def available(data_dir: Path | str | None = None) -> dict[str, str]:
