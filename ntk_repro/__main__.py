@@ -235,17 +235,24 @@ class Compare:
 
 @dataclass(frozen=True)
 class Export:
-    """Write the arrays of a run as .npz and .csv, or a stored kernel as .npy, for other programs."""
+    """Write the arrays of a run as .npz and .csv, its curves for TensorBoard, or a stored kernel as .npy."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Of a finished run, or of a kernel's store."""
     out: Path = Path("exported")
     """Where the files go."""
+    tensorboard: bool = False
+    """Whether to write the curves of a run as an event file of TensorBoard instead (pip install tensorboard)."""
 
     def __call__(self) -> None:
         """Writes the files and names them."""
+        from ntk_repro.report.event_files import export_events
         from ntk_repro.report.export import export
 
+        if self.tensorboard:
+            print(export_events(self.folder, self.out))
+            print(f"next: tensorboard --logdir {shlex.quote(str(self.out))}")
+            return
         files = export(self.folder, self.out)
         print(*files, sep="\n")
         print(

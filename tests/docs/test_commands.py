@@ -35,6 +35,9 @@ COVERED = {
         "ntk-repro compare runs/eigentasks/4b9a1195906f runs/eigentasks/a75f0e925d60"
     ],
     "report/test_export.py::test_a_run_becomes_arrays_and_tables": ["ntk-repro export runs/eigentasks/4b9a1195906f"],
+    "report/test_event_files.py::test_the_command_writes_what_tensorboard_reads": [
+        "ntk-repro export runs/eigentasks/4b9a1195906f --tensorboard"
+    ],
     "test_experiments.py::test_the_run_is_shown_and_drawn_and_the_next_command_names_its_figure": [
         ".venv/bin/python -m ntk_repro.wide_limit predictive --hidden 1024"
     ],
