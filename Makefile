@@ -31,7 +31,7 @@ NUMBERS := $(sort $(notdir $(basename $(PRESETS))))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup report check-reference test test-fast test-shapes test-oldest test-newest test-python3.12 lint docs bench clean $(FIGURES) $(NUMBERS)
+.PHONY: help setup report check-reference test test-fast test-shapes test-oldest test-newest test-python3.12 lint docs notebooks bench clean $(FIGURES) $(NUMBERS)
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.%<>-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ lint: $(INSTALLED_DEV)  ## Check style (ruff), types (pyright) and who imports w
 docs: $(INSTALLED_DEV)  ## Build the documentation, docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+notebooks: $(INSTALLED_DEV)  ## Make notebooks of the tutorial and the Figures 2, docs/_build/notebooks
+	$(PY) docs/notebooks.py
 
 bench: $(INSTALLED_DEV)  ## Measure the Gram matrix against neural-tangents and the machine's peak
 	$(PY) -m benchmarks $(or $(ARGS),gram training import_time)

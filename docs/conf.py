@@ -15,8 +15,11 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 
+sys.path.insert(0, str(Path(__file__).parent))  # notebooks.py
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the clone's package, installed or not
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import notebooks
 
 import ntk_repro
 from ntk_repro.lazy_names import homes
@@ -65,6 +68,7 @@ def setup(app: Any) -> None:
         load_all_names(study)
     app.connect("source-read", with_reference_results)
     app.connect("source-read", with_studies)
+    app.connect("source-read", with_colab)
     app.connect("doctree-read", with_breaks_in_tables)
     app.connect("doctree-read", with_headings_in_cells)
     app.connect("html-page-context", for_readers_without_a_mouse, priority=900)  # after the theme
@@ -81,6 +85,14 @@ def with_reference_results(app: Any, page: str, source: list[str]) -> None:
     elif page == "reference/index":
         others = "\n".join(sorted(set(pages) - {"index"}))
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{others}\n```\n"
+
+
+def with_colab(app: Any, page: str, source: list[str]) -> None:
+    """Adds the link to its notebook below the title of a page that has one, once the repository has an address."""
+    address = notebooks.colab(page, notebooks.repository()) if page in notebooks.PAGES else None
+    if address is not None:
+        title, text = source[0].split("\n", 1)
+        source[0] = f"{title}\n\n[Open in Colab]({address})\n{text}"
 
 
 def with_studies(app: Any, page: str, source: list[str]) -> None:

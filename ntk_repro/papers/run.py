@@ -40,6 +40,10 @@ class Reproduction:
     files: tuple[Path, ...]
     claims: list[dict[str, Any]]
 
+    def _repr_png_(self) -> bytes:
+        """The picture, which a notebook shows."""
+        return self.files[0].read_bytes()
+
 
 def reproduce(
     figure: Figure, preset: str = "quick", *, root: Path | None = None, out: Path = Path("figures/out"), **changes: Any

@@ -1,10 +1,8 @@
 """The fenced blocks of Markdown pages, and what they print when they are run."""
 
-import importlib
 import io
 import re
 import shlex
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,20 +64,9 @@ def run(block: Block, page: str, names: dict[str, Any]) -> str:
         return ""
     # Line numbers of a traceback are those of the page.
     code = compile("\n" * (block.line - 1) + block.text, page, "exec")
-    return _printed(lambda: exec(code, names))
-
-
-def run_command(command: str) -> str:
-    """Runs `python -m <module> <arguments>` of this package in this process, and returns what it printed."""
-    python, flag, module, *arguments = shlex.split(command)
-    assert (python, flag) == ("python", "-m"), f"{command}: only modules of this package are run here"
-    return _printed(lambda: importlib.import_module(f"{module}.__main__").main(arguments))
-
-
-def _printed(call: Callable[[], object]) -> str:
     printed = io.StringIO()
     with redirect_stdout(printed):
-        call()
+        exec(code, names)
     return printed.getvalue()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.docs.blocks import DOCS, PAGES, ROOT, Block, blocks, commands, commands_of, differences
 
-# The commands of this page are run as shown, by tests/docs/test_pages.py.
+# The commands of this page are run as shown, by tests/docs/test_notebooks.py.
 RUN_AS_SHOWN = DOCS / "tutorial.md"
 
 # For every command the test that does the same at a small size ...
@@ -46,7 +46,8 @@ COVERED = {
     ],
     # CONTRIBUTING.md
     "docs/test_build.py::test_the_pages_build_without_a_warning": ["make docs"],
-    "docs/test_pages.py::test_a_page_prints_and_draws_what_it_shows": ["python -m tests.docs.renew"],
+    "docs/test_pages.py::test_a_page_prints_what_it_shows": ["python -m tests.docs.renew"],
+    "docs/test_notebooks.py::test_a_page_prints_and_draws_what_it_shows": ["make notebooks"],
     # docs/gram.md
     "gram/test_main.py::test_matrix_and_eigenpairs_are_kept_and_found_again": [
         "python -m ntk_repro.gram --net lenet --data cifar10 --k 1000 --memory 6GiB",

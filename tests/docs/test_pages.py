@@ -11,7 +11,7 @@ import pytest
 from ntk_repro.data import DATASETS
 from ntk_repro.models import MODELS
 from tests.docs.blocks import DOCS, PAGES, blocks, differences, run
-from tests.docs.renew import PICTURES, outputs
+from tests.docs.renew import outputs
 
 
 @pytest.fixture
@@ -31,30 +31,15 @@ def reader(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PICTURES)
-def test_a_page_prints_and_draws_what_it_shows(page, reader):
+def test_a_page_prints_what_it_shows(reader):
+    """`extending.md`; `test_notebooks.py` runs the other pages that show outputs."""
     shown = 0
-    for block, printed in outputs(DOCS / f"{page}.md", ("python",)):
+    for block, printed in outputs(DOCS / "extending.md"):
         assert (block.shown is None) == (printed == ""), f"line {block.line}: a page shows all that is printed"
         if block.shown is not None:
             assert differences(block.shown, printed) == [], f"line {block.line}"
             shown += 1
     assert shown >= 4
-    for name in PICTURES[page]:
-        for picture in (reader / f"{name}.png", DOCS / f"{page}_{name}.png"):
-            assert picture.read_bytes().startswith(b"\x89PNG")
-            assert picture.stat().st_size < 150_000
-        assert f"({page}_{name}.png)" in (DOCS / f"{page}.md").read_text()
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_tutorial_print_what_it_shows(reader):
-    for block in blocks(DOCS / "tutorial.md"):
-        if block.file == "my_network.py" or "np.savez" in block.text:
-            run(block, "tutorial.md", {"__name__": "tutorial"})
-    ((block, printed),) = outputs(DOCS / "tutorial.md", ("sh",))
-    assert block.shown is not None
-    assert differences(block.shown, printed) == [], f"line {block.line}"
 
 
 @pytest.mark.slow
