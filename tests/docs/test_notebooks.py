@@ -1,6 +1,7 @@
 """Pages become notebooks, which run as they are and give what the pages show."""
 
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_a_page_prints_and_draws_what_it_shows(page, reader):
     shown = pictures = 0
     for block, cell in zip(code, [cell for cell in made.cells if cell.cell_type == "code"], strict=True):
         printed = "".join(one.text for one in cell.outputs if one.output_type == "stream" and one.name == "stdout")
+        printed = re.sub(r"\x1b\[[0-9;]*m", "", printed)  # colours, which Jupyter asks programs for
         pictures += sum("image/png" in one.get("data", ()) for one in cell.outputs)
         if block.file:
             assert (reader / block.file).read_text() == block.text.partition("\n")[2]
