@@ -8,11 +8,7 @@ from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
 from ntk_repro.record import RunFolder, write_errors_explained
-
-# Arrays of a result that count training: a curve of the same length is drawn against them.
-_PROGRESS = ("steps", "epochs", "followed_epochs", "curve_epochs")
-# Arrays that name the rows of a result's curves.
-_ROWS = ("index", "linearized_index", "widths", "size")
+from ntk_repro.report.curves import rows_of, steps_of
 
 
 def export_events(folder: Path, out: Path) -> Path:
@@ -53,8 +49,7 @@ def export_events(folder: Path, out: Path) -> Path:
 def training_curves(run: RunFolder) -> Iterator[tuple[str, Int[np.ndarray, " s"], Float[np.ndarray, " s"]]]:
     """The name, the steps and the values of every curve in a finished run's result, and of its single numbers.
 
-    A loss has a value for each epoch, from 1 on, where the run's settings name that many epochs. Other curves have
-    those steps or epochs of the result that are as many; one that could as well belong to rows is left out.
+    A curve is against its `ntk_repro.report.curves.steps_of`; one without is left out.
 
     Raises:
         UserError: the run is not finished, or its result is damaged.
@@ -65,18 +60,9 @@ def training_curves(run: RunFolder) -> Iterator[tuple[str, Int[np.ndarray, " s"]
             continue
         if values.ndim == 0:
             yield name, np.zeros(1, int), values[None]
-        elif (steps := _steps(run, result, name)) is not None and values.ndim == 1:
+        elif (steps := steps_of(run, result, name)) is not None and values.ndim == 1:
             yield name, steps, values
         elif steps is not None and values.ndim == 2:
-            rows = next((result[row] for row in _ROWS if len(result.get(row, ())) == len(values)), range(len(values)))
-            for row, curve in zip(rows, values, strict=True):
+            rows = rows_of(result, len(values))
+            for row, curve in zip(range(len(values)) if rows is None else rows, values, strict=True):
                 yield f"{name}/{row:g}", steps, curve
-
-
-def _steps(run: RunFolder, result: dict[str, np.ndarray], name: str) -> Int[np.ndarray, " s"] | None:
-    length = result[name].shape[-1]
-    if name.endswith("loss") and length == run.config.get("epochs"):
-        return np.arange(1, length + 1)
-    if any(len(result.get(row, ())) == length for row in _ROWS):
-        return None
-    return next((result[axis] for axis in _PROGRESS if len(result.get(axis, ())) == length), None)

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ntk_repro.errors import UserError
 from ntk_repro.papers.departures import setting_text
 from ntk_repro.record import RunFolder
+from ntk_repro.report.curves import AXES, rows_of, steps_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
-# Arrays that others of their length are drawn against.
-_AXES = ("index", "linearized_index", "widths", "sizes", "ridges", "followed_epochs", "checked_epochs", "t")
 _MOST_PANELS = 12
 
 
@@ -56,13 +55,13 @@ class Comparison:
         arrays = dict.fromkeys(key for result in results for key in result)
         numbers = [key for key in arrays if all(np.size(result[key]) == 1 for result in results if key in result)]
         return cls(
-            names=tuple(run.path.resolve().name for run in runs),
+            names=tuple(run.path.absolute().name for run in runs),
             settings={key: [setting_text(config.get(key)) for config in configs] for key in differing},
             numbers={key: [float(np.ravel(result.get(key, np.nan))[0]) for result in results] for key in numbers},
             curves={
-                key: [_curve(result, key) for result in results]
+                key: [_curve(run, key) for run in runs]
                 for key in arrays
-                if key not in _AXES and key not in numbers and all(_is_curve(result, key) for result in results)
+                if key not in AXES and key not in numbers and all(_is_curve(result, key) for result in results)
             },
         )
 
@@ -97,10 +96,11 @@ def _is_curve(result: dict[str, np.ndarray], key: str) -> bool:
     return key not in result or (result[key].ndim == 1 and result[key].dtype.kind in "fiu" and len(result[key]) > 1)
 
 
-def _curve(result: dict[str, Any], key: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """The values of an array and what they are drawn against: an axis of the same length, or their numbers."""
+def _curve(run: RunFolder, key: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """What an array is drawn against (the steps, rows, or their numbers where a result names none), and its values."""
+    result = run.result()
     if key not in result:
         return None
-    values = result[key]
-    known = (result[name] for name in _AXES if name in result and np.shape(result[name]) == values.shape)
-    return next(known, np.arange(len(values))), values
+    values, steps = result[key], steps_of(run, result, key)
+    rows = rows_of(result, len(values)) if steps is None else steps
+    return np.arange(len(values)) if rows is None else rows, values

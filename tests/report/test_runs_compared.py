@@ -14,6 +14,7 @@ from tests.refusals import refused
 class Config(StudyConfig):
     width: float = 1.0
     activation: str = "relu"
+    epochs: int = 4
 
     @property
     def label(self) -> str:
@@ -28,8 +29,9 @@ def finished(root, study="own", shift=0.0, **settings):
 
 
 def test_what_differs_is_side_by_side_and_curves_lie_over_each_other(tmp_path):
-    runs = [finished(tmp_path), finished(tmp_path, width=0.5, shift=0.1)]
+    runs = [finished(tmp_path), RunFolder.read(finished(tmp_path, width=0.5, shift=0.1)).link("half")]
     found = Comparison.of(runs)
+    assert found.names == (runs[0].name, "half")
     assert found.settings == {"width": ["1.0", "0.5"]}
     assert found.labels == ["width 1.0", "width 0.5"]
     assert found.numbers == {"majority": [0.5, 0.6]}
@@ -39,7 +41,7 @@ def test_what_differs_is_side_by_side_and_curves_lie_over_each_other(tmp_path):
     for i, line in enumerate(accuracy.lines):
         np.testing.assert_array_equal(line.get_xdata(), [2, 5, 11])
         np.testing.assert_allclose(np.asarray(line.get_ydata()), np.array([0.9, 0.8, 0.7]) + 0.1 * i)
-    np.testing.assert_array_equal(loss.lines[0].get_xdata(), np.arange(4))
+    np.testing.assert_array_equal(loss.lines[0].get_xdata(), [1, 2, 3, 4])
     assert [text.get_text() for text in picture.legends[0].get_texts()] == found.labels
 
 
