@@ -30,7 +30,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         rows[name] = [float(fit[end]) for end in ("exponent", "low", "high")]
     logarithmic(right, widths, "Width n")
     right.set_ylabel("Relative error of a part of the kernel")
-    right.legend(loc="lower left", fontsize=8, title="exponent, 95 % interval", title_fontsize=8)
+    right.legend(loc="lower left", fontsize=8, title="exponent, 95% interval", title_fontsize=8)
     networks = run.config["num_networks"]
     picture.suptitle(f"random networks, kernels and inputs, {networks} networks of a width (preset {preset})",
                      fontsize=9, color=MUTED)  # fmt: skip

@@ -45,7 +45,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _curves(run: RunFolder) -> dict[str, Any]:
-    """The plotted numbers, and what they say of the distributions, each [value, low, high] of a 95 % interval."""
+    """The plotted numbers, and what they say of the distributions, each [value, low, high] of a 95% interval."""
     names = ("alpha", "steps", "time", "targets", "ntk_gp_mean", "ntk_gp_std", "nngp_mean", "nngp_std")
     found = {name: array(run, name) for name in (*names, "ntk_gp_limit_mean", "bayes_mean", "bayes_std")}
     networks, linearizations, readouts = (

@@ -51,7 +51,7 @@ def curve(
 ) -> dict:
     """Draws values (seeds, points) against x: a marker at their geometric mean, a bar over all seeds, the fitted line.
 
-    Returns the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95 % confidence), `prefactor`,
+    Returns the numbers: `x`, `values`, `mean`, and of the fit `exponent`, `low`, `high` (95% confidence), `prefactor`,
     `fitted`, the x that it was made from. The exponent stands in the legend.
 
     Args:
@@ -117,7 +117,7 @@ def logarithmic(ax: Axes, ticks: Sequence[int] | np.ndarray, label: str) -> None
 
 def legend_below(ax: Axes, columns: int = 2) -> None:
     """The legend under the axes, with a title that explains the numbers after the names."""
-    title = "exponent and its 95 % confidence interval; bars: all seeds"
+    title = "exponent and its 95% confidence interval; bars: all seeds"
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13), "ncols": columns}
     ax.legend(**below, title=title, title_fontsize=8, fontsize=8, handletextpad=0.3, columnspacing=1.2)
 

@@ -56,7 +56,7 @@ def _row(axes: Sequence[Axes], net: str, index: int | None, group: list[RunFolde
         axes[0].plot(np.arange(1, len(loss) + 1), loss, line, color=color, label=label)
         error = float(accuracy.std) if accuracy.runs > 1 else 0.0
         axes[1].bar(place, height, yerr=error or None, color=color)
-        axes[1].text(place, height + error, f"{100 * height:.1f} %", ha="center", va="bottom", fontsize=8)
+        axes[1].text(place, height + error, f"{100 * height:.1f}%", ha="center", va="bottom", fontsize=8)
         numbers |= {f"{model}_loss": loss, f"{model}_accuracy": accuracy.mean}
         numbers[f"{model}_accuracy_by_seed"] = [float(_of(run, model, "test_accuracy")) for run in group]
         curves = np.stack([_of(run, model, "loss") for run in group])

@@ -108,18 +108,18 @@ def _title(net: str, group: list[RunFolder], images: int) -> str:
 
 def _cell(column: dict, row: str) -> str:
     paper = printed_numbers("ortiz2021")["table1"][row].get(column["net"])
-    printed = "" if paper is None else f" ({100 * paper:.1f} %)"
+    printed = "" if paper is None else f" ({100 * paper:.1f}%)"
     value = column[row]
     if value is None or np.isnan(value):
         return f"-{printed}"
     seeds = column["init_seeds" if row == "energy_init" else "end_seeds"]
     spread = f" ± {100 * float(column[f'{row}_std']):.1f}" if seeds > 1 else ""
-    return f"{100 * float(value):.1f}{spread} %{printed}"
+    return f"{100 * float(value):.1f}{spread}%{printed}"
 
 
 def _trend(column: dict) -> str:
     pairs = list(zip(column["trend_images"], column["trend_energy"], strict=True))[:-1]
-    return "\n".join(f"{n:,}: {100 * energy:.1f} %" for n, energy in pairs) or "-"
+    return "\n".join(f"{n:,}: {100 * energy:.1f}%" for n, energy in pairs) or "-"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ STYLES = {"network": "-", "linearized": "--"}
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A column for each width: median, middle half and 90 % range of the outputs on test images against the epoch."""
+    """A column for each width: median, middle half and 90% range of the outputs on test images against the epoch."""
     panels = panels_of(runs)
     if len(panels) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
@@ -50,7 +50,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _band(ax, epochs: np.ndarray, quantiles: np.ndarray, name: str, line: str, color: str) -> None:
     ax.fill_between(epochs, quantiles[:, 0], quantiles[:, 4], color=color, alpha=0.10, lw=0)
     ax.fill_between(epochs, quantiles[:, 1], quantiles[:, 3], color=color, alpha=0.22, lw=0)
-    ax.plot(epochs, quantiles[:, 2], line, color=color, label=f"{name}: median, middle half, 90 %")
+    ax.plot(epochs, quantiles[:, 2], line, color=color, label=f"{name}: median, middle half, 90%")
 
 
 def _epoch_axis(ax, epochs: np.ndarray) -> None:

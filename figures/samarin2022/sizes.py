@@ -13,7 +13,7 @@ _MARKERS = "os^D"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """A panel for each network: its parameters over width^2, and the paper's numbers with 10 % on either side."""
+    """A panel for each network: its parameters over width^2, and the paper's numbers with 10% on either side."""
     check_study(runs, "finite_width_sizes")
     lines = [_line(run) for run in runs]
     nets = list(dict.fromkeys(line["net"] for line in lines))
@@ -29,7 +29,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         if paper:
             values = np.array(list(paper.values()))
             error = {"yerr": ABOUT * values, "fmt": "x", "ms": 7, "capsize": 3, "lw": 1.0}
-            ax.errorbar(list(paper), values, color=MUTED, label="the paper's, 10 %", **error)
+            ax.errorbar(list(paper), values, color=MUTED, label="the paper's, 10%", **error)
         width_axis(ax, of_net[0]["widths"])
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + 0.5 * (high - low))  # room for the legend

@@ -21,7 +21,7 @@ def mnist5k() -> Source:
 
 
 def digits() -> Source:
-    """1,797 digits of 8x8 pixels from scikit-learn: stratified split, 20 % of each class (355 images) for testing."""
+    """1,797 digits of 8x8 pixels from scikit-learn: stratified split, 20% of each class (355 images) for testing."""
     version = importlib.metadata.version("scikit-learn")
     label, note = "digits (8x8)", "stratified split of scikit-learn's digits"
     return Source("digits", label, "scikit-learn", version, "", _decode_digits, note=note)

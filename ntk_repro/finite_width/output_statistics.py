@@ -19,7 +19,7 @@ def output_statistics(
 
     Returns:
         `one_mean`, `one_std`, `zero_mean`, `zero_std` (epochs,), `one_quantiles`, `zero_quantiles` (epochs, 5), at the
-        levels 5, 25, 50, 75 and 95 %; nan where there is no such output.
+        levels 5, 25, 50, 75 and 95%; nan where there is no such output.
 
     >>> fx = np.array([[[0.5, 0.0], [0.0, 1.5]]])
     >>> found = output_statistics(fx, np.eye(2))

@@ -34,7 +34,7 @@ class ResNet18(nn.Module):
     """Four stages of two residual blocks; BatchNorm uses its stored statistics unless `train` is set.
 
     `residual_scale_init` is the initial scale of each block's last BatchNorm: 0 as in the authors' public code, where
-    every block starts as the identity and only about 2 % of the parameters have a gradient at initialization, or 1.
+    every block starts as the identity and only about 2% of the parameters have a gradient at initialization, or 1.
 
     Source: Ortiz-Jimenez et al. 2021, appendix A.
     """

@@ -97,7 +97,7 @@ def judged(
 
 
 def is_ordered(found: Order) -> bool | None:
-    """Whether 90 % of the pairs follow the order; None where fewer than three differ beyond noise."""
+    """Whether 90% of the pairs follow the order; None where fewer than three differ beyond noise."""
     return found.share >= ORDERED - _ROUNDING if found.pairs >= _PAIRS else None
 
 

@@ -279,8 +279,8 @@ def titled(ax: "Axes", title: str, facts: str, lines: int = 0, fontsize: int = 8
 
 
 def percent_axis(ax: "Axes") -> None:
-    """Labels the fractions on the vertical axis as per cent, "62.5 %", and none above 100 %."""
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %" if value < 1.001 else "")
+    """Labels the fractions on the vertical axis as per cent, "62.5%", and none above 100%."""
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%" if value < 1.001 else "")
 
 
 def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:

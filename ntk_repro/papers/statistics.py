@@ -46,7 +46,7 @@ class PowerLaw(NamedTuple):
 
     Attributes:
         exponent: the slope; nan where fewer than three values of x are left.
-        low: lower end of its 95 % confidence interval.
+        low: lower end of its 95% confidence interval.
         high: upper end.
         prefactor: y at x = 1.
     """
@@ -124,7 +124,7 @@ def last_crossing(index: Sequence[float], first: Values, second: Values) -> floa
 
 
 class Interval(NamedTuple):
-    """A mean with its 95 % interval, and what it decides.
+    """A mean with its 95% interval, and what it decides.
 
     Attributes:
         mean: nan where there is no value.
@@ -157,7 +157,7 @@ class Interval(NamedTuple):
 
     def ends(self, spec: str = ".3g") -> str:
         """Both ends as a note."""
-        return "no interval" if math.isnan(self.low) else f"95 % interval {self.low:{spec}} to {self.high:{spec}}"
+        return "no interval" if math.isnan(self.low) else f"95% interval {self.low:{spec}} to {self.high:{spec}}"
 
     def above(self, limit: float = 0.0) -> bool | None:
         """Whether all of it is above the limit, False where all is below; None where it contains it, or has no ends."""
@@ -199,7 +199,7 @@ def any_holds(*verdicts: bool | None) -> bool | None:
 
 
 def student_interval(values: Values, *, further: int = 0, of: int = 1, complete: bool = False) -> Interval:
-    """The mean of values of independent seeds and its 95 % confidence interval; None and nan are left out.
+    """The mean of values of independent seeds and its 95% confidence interval; None and nan are left out.
 
     Args:
         values: one for each seed.
@@ -257,7 +257,7 @@ def resampled_moments(
 def mean_and_errors(
     rows: Sequence[Values] | np.ndarray, samples: int | None = None
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """The means over seeds and their standard errors, such that two of these are half of the 95 % interval.
+    """The means over seeds and their standard errors, such that two of these are half of the 95% interval.
 
     Args:
         rows: (seeds, points); None and nan are left out. Infinite ones mean beyond all others: where all seeds are,
@@ -284,7 +284,7 @@ def mean_and_errors(
 
 
 def share_interval(count: int, total: int) -> Interval:
-    """The share of `total` independent trials that succeeded, and its exact (Clopper-Pearson) 95 % interval."""
+    """The share of `total` independent trials that succeeded, and its exact (Clopper-Pearson) 95% interval."""
     from scipy.stats import binomtest
 
     ends = binomtest(count, total).proportion_ci(0.95)
@@ -294,7 +294,7 @@ def share_interval(count: int, total: int) -> Interval:
 def signed_sum(
     terms: Sequence[Mapping[int, Number]], signs: Sequence[float], samples: int | None = None, *, of: int = 1
 ) -> Interval:
-    """A sum of accuracies such as network less linearization, and its 95 % interval.
+    """A sum of accuracies such as network less linearization, and its 95% interval.
 
     Args:
         terms: each of them by seed.
@@ -392,7 +392,7 @@ def left_the_majority(
 
 
 def deviation_interval(values: Values) -> Interval:
-    """The standard deviation of values of independent seeds and its 95 % confidence interval, by chi-square."""
+    """The standard deviation of values of independent seeds and its 95% confidence interval, by chi-square."""
     from scipy.stats import chi2
 
     finite = np.array(values, float)

@@ -28,7 +28,7 @@ SIGNIFICANT = Threshold(
     "significant, substantial, prominent, appreciable, dramatic, clear advantage (accuracy); less is slight, small, "
     "minor, similar, comparable, stable, no significant difference",
     "a thirtieth of the error of guessing: 3 points of ten classes, 1.7 of two equal ones, 0.33 of one against nine; "
-    "similar near 100 %: at most the error that is left",
+    "similar near 100%: at most the error that is left",
 )
 LARGE = Threshold(
     1 / 10,
@@ -41,43 +41,43 @@ SECOND_DECIMAL = Threshold(
 REASONABLE_DEGREE = Threshold(
     0.0025, "matches to a reasonable degree", "0.25 points (Samarin et al. say so of differences of 0.08 to 0.20)"
 )
-ABOUT_PER_CENT = Threshold(0.01, "about 93 %, close to 100 % (accuracy)", "1 point")
+ABOUT_PER_CENT = Threshold(0.01, "about 93%, close to 100% (accuracy)", "1 point")
 
 # Distances between a network and its linearization.
 NEARLY_IDENTICAL = Threshold(
     0.1,
     "excellent, remarkably good, strong agreement, nearly identical, accurately",
-    "10 % of how far the network's own outputs move (RMS), or its weights (norm)",
+    "10% of how far the network's own outputs move (RMS), or its weights (norm)",
 )
 SIMILAR = Threshold(
     0.2,
     "similar, well, follow; more is deviates significantly",
-    "20 % of how far the network's own outputs move (RMS), or its weights (norm)",
+    "20% of how far the network's own outputs move (RMS), or its weights (norm)",
 )
 NOTICEABLE = Threshold(
     0.05,
     "noticeably different (though similar)",
-    "5 % of how far the outputs move (RMS), and twice the distance to what is not different; of two covariances 5 %",
+    "5% of how far the outputs move (RMS), and twice the distance to what is not different; of two covariances 5%",
 )
-LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5 % of the loss at the start")
+LOSSES_AGREE = Threshold(0.05, "agree well (loss)", "5% of the loss at the start")
 IDENTICAL = Threshold(1e-8, "identical, equals, is (a formula)", "1e-8 relative in float64")
-DIFFERENT = Threshold(0.01, "is not identical, is another (a formula)", "1 % relative")
-SAMPLED = Threshold(0.02, "is (a moment, estimated from random draws)", "2 % of the variance or standard deviation")
+DIFFERENT = Threshold(0.01, "is not identical, is another (a formula)", "1% relative")
+SAMPLED = Threshold(0.02, "is (a moment, estimated from random draws)", "2% of the variance or standard deviation")
 KURTOSIS = Threshold(0.1, "Gaussian (pre-activations, with the moments that are printed)", "an excess kurtosis of 0.1")
-CONVERGED = Threshold(0.05, "converge to (a target)", "5 % of the distance at the start (RMS)")
+CONVERGED = Threshold(0.05, "converge to (a target)", "5% of the distance at the start (RMS)")
 GAUSSIAN = Threshold(
     0.1,
     "Gaussian",
     "distribution functions differ by at most 0.1, mean over directions (100 samples: Gaussian 0.06, uniform 0.09, "
     "exponential 0.17)",
 )
-QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1 %, the integral by Simpson's rule")
+QUADRATURE = Threshold(0.01, "equals (an integral along a training)", "1%, the integral by Simpson's rule")
 
 # Trends and rates.
 ORDERED = Threshold(
     0.9,
     "progressively drops, falls, grows with, correlates, ranks, good proxy, in the same order",
-    "90 % of the pairs whose values differ by more than two standard errors, three pairs at least; "
+    "90% of the pairs whose values differ by more than two standard errors, three pairs at least; "
     "of a claim that names two ends (from the narrowest to the widest): the interval of their difference excludes 0",
 )
 RATE = Threshold(
@@ -100,16 +100,16 @@ MUCH = Threshold(
 ENERGY_GROWS = Threshold(
     1 / 3,
     "significantly grows, greatly increases, clearly showing an increase (energy)",
-    "a third of what is missing to 100 %",
+    "a third of what is missing to 100%",
 )
-ALL_OTHERS = Threshold(0.95, "all other eigenfunctions", "95 % of them")
-MARGINAL = Threshold(0.25, "marginally", "growth by at most 25 %")
-ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10 %")
+ALL_OTHERS = Threshold(0.95, "all other eigenfunctions", "95% of them")
+MARGINAL = Threshold(0.25, "marginally", "growth by at most 25%")
+ABOUT = Threshold(0.1, "about, roughly, around (counts and sizes)", "within 10%")
 PRINTED_SHARE = Threshold(0.02, "approximately (a share printed with two digits)", "0.02 on both sides")
 STRONG_BIAS = Threshold(
     10.0, "strong directional bias, strong rotational variance", "the largest alignment is 10 times the mean of all"
 )
-NEARLY_ALL = Threshold(0.8, "nearly all, generally", "80 % of the cases")
+NEARLY_ALL = Threshold(0.8, "nearly all, generally", "80% of the cases")
 MOST = Threshold(0.5, "most, mostly, in most cases", "more than half of the cases; some: one at least")
 NEAR_ZERO_LOSS = Threshold(
     0.01, "near-zero, close to zero, low loss, perfectly fits", "a cross-entropy of 0.01 nats (Ortiz-Jimenez, Figure 3)"

@@ -46,7 +46,7 @@ class Config(StudyConfig):
 def run(config: Config, data: None, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one run of the experiment, or continues one that was interrupted, or returns one that is done.
 
-    The result's arrays: by each name of `FORMULAS` a number and the ends of its 95 % interval (3,); for w widths and s
+    The result's arrays: by each name of `FORMULAS` a number and the ends of its 95% interval (3,); for w widths and s
     networks, `widths` (w,) and by each name of `BLOCKS` the relative error of that part of the kernel (s, w).
     """
     arrays: dict[str, Any] = {"widths": np.array(config.widths)}

@@ -84,7 +84,7 @@ def test_runs_that_do_not_belong_together_are_refused(tmp_path):
 def test_claims_read_what_is_drawn(tmp_path):
     runs = [finished(tmp_path, seed=seed, standard=(0.19, 0.89 + 0.002 * seed, 0.85)) for seed in (0, 1)]
     rows = verdicts("lee2019/figS7", numbers(*runs))
-    # At the third rate one diverges, the other reaches 85 %.
+    # At the third rate one diverges, the other reaches 85%.
     assert [row["holds"] for row in rows] == [True, False, True, True, True]
     assert rows[0]["note"].startswith("90.0% in NTK parameterization and 89.1% in the standard one")
     assert rows[0]["note"].endswith("diverged at 1 and 0 of 3 rates")

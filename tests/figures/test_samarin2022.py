@@ -98,7 +98,7 @@ def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     by_statement = {row["statement"].split(" (")[0]: row for row in rows}
     shrinks = by_statement["the gap in test accuracy shrinks with width"]
     assert (shrinks["holds"], shrinks["number"]) == (None, pytest.approx(-0.055))
-    assert "from 7.00 points (95 % 7.00 to 7.00, 2 seeds)" in shrinks["note"]
+    assert "from 7.00 points (95% 7.00 to 7.00, 2 seeds)" in shrinks["note"]
     assert by_statement["the linearization gains appreciably from width"]["number"] == pytest.approx(0.055)
     printed = by_statement["the gaps in test accuracy are those that the paper prints"]
     assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
@@ -203,7 +203,7 @@ def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
 @pytest.mark.parametrize(("net", "name"), [("lenet5", "LeNet"), ("alexnet", "AlexNet"), ("mlp", "mlp")])
 def test_figure_a2_names_the_network_that_it_shows(tmp_path, net, name):
     (legend,) = draw("figA2", [trained(tmp_path, net=net)]).picture.legends
-    said = "median, middle half, 90 %"
+    said = "median, middle half, 90%"
     assert [text.get_text() for text in legend.get_texts()] == [f"{name}: {said}", f"Lin{name}: {said}"]
 
 

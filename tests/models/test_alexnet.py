@@ -17,7 +17,7 @@ LAYERS = [*(f"Conv_{i}" for i in range(5)), *(f"Dense_{i}" for i in range(3))]
 
 def test_parameter_counts():
     """torchvision's 61,100,840 with 1,000 outputs, less 990 outputs; four times the width has the paper's 960 million
-    within 10 %.
+    within 10%.
     """
     count = partial(count_parameters, "alexnet", (224, 224, 3), num_outputs=10)
     assert count() == 61_100_840 - 990 * 4097 == 57_044_810

@@ -39,7 +39,7 @@ class AnalyticKernel:
         ntk: (n1, n2), the tangent kernel of one output, Theta.
         exact: whether every expectation is in closed form; False where they are integrals by Gauss-Hermite quadrature
             (tanh, softplus).
-        error: 0 where exact; else the largest relative change of either kernel when 30 % of the quadrature's points are
+        error: 0 where exact; else the largest relative change of either kernel when 30% of the quadrature's points are
             left out, tried on the first two samples. The error itself is usually ten times smaller.
     """
 

@@ -65,7 +65,7 @@ def nystrom_residuals(
     """||K v - lambda v|| / lambda of approximate eigenpairs, estimated from a few rows of the true matrix K.
 
     The rows must be drawn at random among all N: then the estimate's square is unbiased, and off by about
-    sqrt(2 / s) of itself where the rows are similar (9 % at 256 rows); with all rows it is the residual. An eigenvalue
+    sqrt(2 / s) of itself where the rows are similar (9% at 256 rows); with all rows it is the residual. An eigenvalue
     of K lies within lambda times the residual of each lambda.
 
     Args:

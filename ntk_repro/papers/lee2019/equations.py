@@ -86,7 +86,7 @@ _CLAIMS = (
     ),
     _claim(
         "with all layers but the readout frozen, network and linearization are identical (to 1e-8; with all trained "
-        "they differ by more than 1 %)",
+        "they differ by more than 1%)",
         "section 2.3.1", "readout alone", ("all layers", _other, _RESIDUAL),
     ),
     _claim(
@@ -100,14 +100,14 @@ _CLAIMS = (
     _claim("for t to infinity mean and covariance are those of Eq. 16 (identical to 1e-8)",
            "section 2.3.1, Eq. 16", "16 mean", "16 covariance"),
     _claim(
-        "trained networks are not distributed as a Bayesian posterior (covariance of Eq. 16 at least 5 % from those "
+        "trained networks are not distributed as a Bayesian posterior (covariance of Eq. 16 at least 5% from those "
         "of the kernels K and Theta)",
         "section 2.3.1", *((f"no posterior {name}", lambda interval: interval.above(NOTICEABLE),
                             "relative distance of the covariances, the nearer one") for name in ("tanh", "relu")),
     ),
     _claim(
         "with the identity as activation and no bias NNGP kernel and NTK are proportional (to 1e-8; else they are "
-        "off by more than 1 %)",
+        "off by more than 1%)",
         "section 2.3.1, footnote 10", "footnote 10 identity", "footnote 10 posterior",
         ("footnote 10 others", _other, "smallest ||Theta - c K|| / ||Theta|| with a bias, tanh or ReLU"),
     ),
@@ -143,7 +143,7 @@ _CLAIMS = (
     _claim("mean and variance of the readout's outputs through training are as printed (identical to 1e-8)",
            "appendix D, S22, S23", "S22", "S23"),
     _claim(
-        "pre-activations are Gaussian with mean 0 and covariance K, units independent (within 2 %; excess kurtosis "
+        "pre-activations are Gaussian with mean 0 and covariance K, units independent (within 2%; excess kurtosis "
         "within 0.1)",
         "appendix E, S25",
         ("S25 mean", _about_zero, "mean furthest from 0, in standard deviations"),
@@ -229,7 +229,7 @@ def _block_types(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the order in a residual block is BatchNorm, ReLU, convolution (to 1e-5, the order reversed is off by 1 % or more)",
+    "the order in a residual block is BatchNorm, ReLU, convolution (to 1e-5, the order reversed is off by 1% or more)",
     place="appendix J, caption of Table S1",
 )
 def _block_order(numbers: Numbers) -> Iterator[Verdict]:

@@ -80,7 +80,7 @@ def _unlike(numbers: Numbers) -> str:
 
 
 @claim(
-    "the narrowest network deviates early by more than 20 % of how far its outputs move, and by more than the widest",
+    "the narrowest network deviates early by more than 20% of how far its outputs move, and by more than the widest",
     place="caption of Figure S4",
 )
 def _narrow_deviates_early(numbers: Numbers) -> Iterator[Verdict]:

@@ -35,7 +35,7 @@ def _diverged(accuracies: np.ndarray) -> str:
 def _points(found: Interval) -> str:
     if math.isnan(found.low):
         return "no interval"
-    return f"95 % interval {100 * found.low:.1f} to {100 * found.high:.1f} points"
+    return f"95% interval {100 * found.low:.1f} to {100 * found.high:.1f} points"
 
 
 def _difference(curve: Numbers, ntk: np.ndarray, standard: np.ndarray, *, of: int = 1) -> Interval:
@@ -58,7 +58,7 @@ def _same_function(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "with one learning rate for all parameters training differs (by more than 10 % of the outputs' change)",
+    "with one learning rate for all parameters training differs (by more than 10% of the outputs' change)",
     place="appendix F",
 )
 def _one_rate_differs(numbers: Numbers) -> Iterator[Verdict]:

@@ -108,35 +108,35 @@ def _above_critical(*ensembles: Numbers) -> str:
 
 
 _networks_follow = Claim(
-    "mean and standard deviation of the networks' outputs follow the NTK-GP's through training (within 20 %)",
+    "mean and standard deviation of the networks' outputs follow the NTK-GP's through training (within 20%)",
     _mean_and_spread, ("networks", True),
     place="caption of Figure 2; section 3",
 )  # fmt: skip
 
 
 _wide_networks_follow = Claim(
-    "below the critical rate wide networks' outputs get mean and standard deviation of the NTK-GP (within 20 %)",
+    "below the critical rate wide networks' outputs get mean and standard deviation of the NTK-GP (within 20%)",
     _mean_and_spread, ("networks", False),
     place="abstract; section 1; Theorem 2.2; section 2.1",
 )  # fmt: skip
 
 
 _linearizations_follow = Claim(
-    "mean and standard deviation of the linearizations' outputs follow the NTK-GP's (within 20 %)",
+    "mean and standard deviation of the linearizations' outputs follow the NTK-GP's (within 20%)",
     _mean_and_spread, ("linearizations", False),
     place="section 2.3.1, Corollary 1",
 )  # fmt: skip
 
 
 _readouts_follow = Claim(
-    "with the readout alone trained mean and standard deviation follow the NNGP's (within 20 %)",
+    "with the readout alone trained mean and standard deviation follow the NNGP's (within 20%)",
     _mean_and_spread, ("readouts", False),
     place="caption of Figure 2; appendix D",
 )  # fmt: skip
 
 
 @claim(
-    "at the start the outputs are Gaussian with the NNGP's standard deviation (within 20 %)",
+    "at the start the outputs are Gaussian with the NNGP's standard deviation (within 20%)",
     place="section 1; section 2.3",
 )
 def _start_is_gaussian(numbers: Numbers) -> Iterator[Verdict]:
@@ -171,7 +171,7 @@ def _nearer_with_width(numbers: Numbers) -> Iterator[Verdict]:
             interval = Interval(lead, lead - half, lead + other, 1)
             unless = _above_critical(widest, narrowest)
             note = f"{narrow.mean:.3g} at width {narrowest['hidden']:,}, {wide.mean:.3g} at {widest['hidden']:,}"
-            difference = f"difference {interval.low:.3g} to {interval.high:.3g} (95 %)"
+            difference = f"difference {interval.low:.3g} to {interval.high:.3g} (95%)"
             ratio = wide.mean / narrow.mean if narrow.mean else math.nan
             yield judged(_subject(widest), interval.above(0), ratio, meaning, note, difference, unless=unless)
 
@@ -187,7 +187,7 @@ def _not_the_end(numbers: Numbers, ensemble: Numbers) -> str:
 
 
 @claim(
-    "exact inference with the NNGP is similar to the end of training (distance at most 20 % of how far outputs move)",
+    "exact inference with the NNGP is similar to the end of training (distance at most 20% of how far outputs move)",
     place="section 3",
 )
 def _bayes_is_similar(numbers: Numbers) -> Iterator[Verdict]:
@@ -197,7 +197,7 @@ def _bayes_is_similar(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "exact inference with the NNGP is noticeably different from the end of training (distance above 5 % of how far "
+    "exact inference with the NNGP is noticeably different from the end of training (distance above 5% of how far "
     "outputs move, and at least twice that to the NTK-GP)",
     place="section 2.3.1; section 3",
 )
@@ -211,7 +211,7 @@ def _bayes_is_different(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the functions converge to the targets of the two training points (5 % of the distance at the start)",
+    "the functions converge to the targets of the two training points (5% of the distance at the start)",
     place="section 3",
 )
 def _training_points_are_fitted(numbers: Numbers) -> Iterator[Verdict]:

@@ -103,7 +103,7 @@ def _width_suffices(run: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "S104 and S105 equal g_lin - g (within 1 %)",
+    "S104 and S105 equal g_lin - g (within 1%)",
     over=_OVER, place="appendix H, S101 to S105",
 )  # fmt: skip
 def _integral_equation(run: Numbers) -> Iterator[Verdict]:
@@ -123,8 +123,8 @@ def _level(run: Numbers, name: str, index: int) -> Interval:
 
 @claim(
     "deep linear networks are linear in their inputs (to 1e-8) and not in their parameters (off the linearization by "
-    "more than 10 % of the outputs' change), wide networks the reverse (off a straight line by more than 10 % of the "
-    "range, off the linearization by 10 % at most)",
+    "more than 10% of the outputs' change), wide networks the reverse (off a straight line by more than 10% of the "
+    "range, off the linearization by 10% at most)",
     over=_OVER, place="section 1.1",
 )  # fmt: skip
 def _linear_in_what(run: Numbers) -> Iterator[Verdict]:

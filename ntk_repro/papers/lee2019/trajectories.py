@@ -212,27 +212,27 @@ def _falls_with_width(numbers: Numbers) -> Iterator[Verdict]:
 
 
 def _similar(caption: Caption, place: str, kind: str = "linearized") -> Claim:
-    statement = "network and linearization behave similarly: outputs (RMSE <= 20 % of how far the network's move)"
+    statement = "network and linearization behave similarly: outputs (RMSE <= 20% of how far the network's move)"
     return Claim(statement, _outputs_agree, (caption, kind, SIMILAR), place=place)
 
 
 def _excellent(caption: Caption, place: str, kind: str = "linearized") -> Claim:
-    statement = "network and linearization agree excellently (outputs: RMSE <= 10 % of how far the network's move)"
+    statement = "network and linearization agree excellently (outputs: RMSE <= 10% of how far the network's move)"
     return Claim(statement, _outputs_agree, (caption, kind, NEARLY_IDENTICAL), place=place)
 
 
 def _weights(caption: Caption, place: str) -> Claim:
-    statement = "network and linearization behave similarly: weights (distance <= 20 % of how far the network's move)"
+    statement = "network and linearization behave similarly: weights (distance <= 20% of how far the network's move)"
     return Claim(statement, _weights_agree, (caption, SIMILAR), place=place)
 
 
 def _all_weights(caption: Caption) -> Claim:
-    statement = "in all cases weights agree remarkably well, too (distance <= 10 % of how far the network's move)"
+    statement = "in all cases weights agree remarkably well, too (distance <= 10% of how far the network's move)"
     return Claim(statement, _weights_agree, (caption, NEARLY_IDENTICAL), place="section 3")
 
 
 def _losses(caption: Caption, place: str) -> Claim:
-    statement = "training and test loss agree well (within 5 % of the loss at the start, on a linear scale)"
+    statement = "training and test loss agree well (within 5% of the loss at the start, on a linear scale)"
     return Claim(statement, _losses_agree, (caption,), place=place)
 
 
@@ -252,13 +252,13 @@ def _kernel(caption: Caption, place: str) -> Claim:
 
 def _flow(caption: Caption) -> Claim:
     statement = (
-        "the learning rate is small enough that continuous time holds well (outputs within 20 % of their change)"
+        "the learning rate is small enough that continuous time holds well (outputs within 20% of their change)"
     )
     return Claim(statement, _flow_holds, (caption,), place="section 3")
 
 
 _ODE = Claim(
-    "the ODE's solution is what training the linearization on the full batch gives (within 10 % of the change)",
+    "the ODE's solution is what training the linearization on the full batch gives (within 10% of the change)",
     _ode_holds,
     place="appendix B.2, S10 and S11",
 )
@@ -281,7 +281,7 @@ FIGURES = (
         _all_weights(_FIG3),
         _losses(_FIG3, "caption of Figure 3"),
         Claim(
-            "with the squared loss the outputs converge to the targets (5 % of the distance at the start)",
+            "with the squared loss the outputs converge to the targets (5% of the distance at the start)",
             _outputs_converge,
             (_FIG3,),
             place="section 3",

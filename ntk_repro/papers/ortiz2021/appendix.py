@@ -25,7 +25,7 @@ def close_to_zero(net: str, curves: Numbers) -> Iterator[Verdict]:
     if worst.seeds == 1:  # whose noise is taken to be a factor of 2
         holds = Interval(worst.mean, worst.mean / MUCH, worst.mean * MUCH, 1).below(NEAR_ZERO_LOSS)
     unless = other_settings("eigenfunctions", net, curves)
-    note = f"95 % interval up to {worst.high:.3g}" if worst.seeds > 1 else "one seed"
+    note = f"95% interval up to {worst.high:.3g}" if worst.seeds > 1 else "one seed"
     yield judged(net, holds, worst.mean, "largest mean loss of the last epoch", note, unless=unless)
 
 
@@ -65,7 +65,7 @@ def smaller(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "BatchNorm is effectively deactivated by its statistics at initialization (outputs as of a network without, "
-    f"to {100 * NEARLY_IDENTICAL:g} %)",
+    f"to {100 * NEARLY_IDENTICAL:g}%)",
     place="appendix B",
 )
 def deactivated(numbers: Numbers) -> Iterator[Verdict]:

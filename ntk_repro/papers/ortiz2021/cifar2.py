@@ -100,12 +100,12 @@ def _grows(numbers: Numbers, curve: str) -> Iterator[Verdict]:
 
 
 _distance_grows = Claim(
-    "the network's distance from its initialization grows with the training-set size (90 % of the pairs in order, of "
+    "the network's distance from its initialization grows with the training-set size (90% of the pairs in order, of "
     "sizes that it fits to a loss of 0.01)",
     _grows, ("network_distance",), place="section 4.1; Figure 5, bottom",
 )  # fmt: skip
 _error_grows = Claim(
-    "the error of the linear approximation grows with the training-set size (90 % of the pairs in order, of sizes that "
+    "the error of the linear approximation grows with the training-set size (90% of the pairs in order, of sizes that "
     "the network fits to a loss of 0.01)",
     _grows, ("approximation_error",), place="section 4.1",
 )  # fmt: skip

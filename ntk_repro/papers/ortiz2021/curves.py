@@ -18,7 +18,7 @@ from ntk_repro.papers.thresholds import ORDERED
 
 _TRAINED = 3  # tasks that an order needs
 
-IN_ORDER = f"({100 * ORDERED:g} % of the pairs beyond noise)"
+IN_ORDER = f"({100 * ORDERED:g}% of the pairs beyond noise)"
 
 Why = Callable[[str, Numbers], str]
 """(network, curves) -> why they cannot decide a claim, "" where they can."""

@@ -173,7 +173,7 @@ def _much_faster(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    f"on MNIST the curves of LeNet and its linearization cross around phi_500 (within {100 * ABOUT:g} %)",
+    f"on MNIST the curves of LeNet and its linearization cross around phi_500 (within {100 * ABOUT:g}%)",
     place="appendix E.1",
 )
 def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
@@ -191,7 +191,7 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
 
 
 def _redrawn_crossing(curves: Numbers) -> Interval:
-    """Where the curves cross last, and the 95 % interval under the noise of the accuracies.
+    """Where the curves cross last, and the 95% interval under the noise of the accuracies.
 
     Where they do not cross it is infinite.
     """
@@ -226,7 +226,7 @@ def _both_advantages(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "accuracies with Adam span the paper's axes (the lowest, the baseline included, within one tick step of the lowest "
-    "tick: 70 % for the MLP, 80 % for LeNet, 60 % for ResNet18)",
+    "tick: 70% for the MLP, 80% for LeNet, 60% for ResNet18)",
     place="Figure 11, tick labels",
 )
 def _lowest_tick(numbers: Numbers) -> Iterator[Verdict]:

@@ -17,7 +17,7 @@ from ntk_repro.papers.thresholds import ABOUT, IDENTICAL, MUCH, NEARLY_IDENTICAL
 _CNNS = ("lenet", "resnet18")  # of whose directions the paper speaks
 _FLOAT64 = np.finfo(np.float64).eps
 _UNLIKELY = 0.001  # a probability
-_KNOWN = ABOUT / 2  # half of a 95 % interval: a wider one would hardly fit between the bounds
+_KNOWN = ABOUT / 2  # half of a 95% interval: a wider one would hardly fit between the bounds
 _TOO_NOISY = 0.1  # standard error of the first alignment, of its value
 _MOST_ERRORS = 6.0  # standard errors of the largest of many differences
 _EXACT = "(identity, to 1e-8)"
@@ -55,7 +55,7 @@ def _directional_bias(net: str, curves: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "directions averaged over the data are those at the origin (the origin's first see the same share of the alignment "
-    f"as the first averaged ones, above random directions, to {100 * NEARLY_IDENTICAL:g} %)",
+    f"as the first averaged ones, above random directions, to {100 * NEARLY_IDENTICAL:g}%)",
     place="appendix C.2",
 )
 def _captured_at_the_origin(numbers: Numbers) -> Iterator[Verdict]:
@@ -77,7 +77,7 @@ def _above_random(basis: Numbers) -> float:
 
 @claim(
     "alpha(g_u) is the squared norm of the mean mixed derivative times u (within "
-    f"{100 * ABOUT:g} % in every direction whose difference is known to {100 * _KNOWN:g} %, and p of 0.001 or more by "
+    f"{100 * ABOUT:g}% in every direction whose difference is known to {100 * _KNOWN:g}%, and p of 0.001 or more by "
     "a chi-square test over all)",
     over="panels", place="Theorem 1, Eq. (4); appendix D.2",
 )  # fmt: skip
@@ -93,7 +93,7 @@ def _theorem_agrees(panel: Numbers) -> Iterator[Verdict]:
     known = [Interval(d, d - half, d + half, 1) for d, half in zip(shares, halves, strict=True) if half <= _KNOWN]
     notes = (
         f"root mean square {np.sqrt(np.mean(errors**2)):.2f} errors over {len(errors)} directions (1 expected)",
-        f"{len(known)} differences known to {100 * _KNOWN:g} % of the alignment",
+        f"{len(known)} differences known to {100 * _KNOWN:g}% of the alignment",
         f"the largest {max(abs(one.mean) for one in known):.1%}" if known else "",
     )
     # A test that does not reject shows little where the errors are large.
@@ -109,7 +109,7 @@ def _noisy(panel: Numbers) -> str:
 
 @claim(
     "with ReLU, whose gradient jumps, the mixed derivative misses a part of the alignment "
-    f"({100 * NEARLY_IDENTICAL:g} % or more, first direction)",
+    f"({100 * NEARLY_IDENTICAL:g}% or more, first direction)",
     over="panels", place="appendix C.2",
 )  # fmt: skip
 def _relu_misses(panel: Numbers) -> Iterator[Verdict]:
@@ -183,7 +183,7 @@ def _initializations(numbers: Numbers) -> list[list[Numbers]]:
 
 @claim(
     "the norm needs the smallest eigenvalues (without the lower half of them it changes by more than "
-    f"{100 * ABOUT:g} %, for each class against the others)",
+    f"{100 * ABOUT:g}%, for each class against the others)",
     place="section 2",
 )
 def _smallest_matter(numbers: Numbers) -> Iterator[Verdict]:
@@ -197,7 +197,7 @@ def _smallest_matter(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "a high alignment means a small kernel norm, so weights close to the start: among binarized eigenfunctions the "
-    f"norm falls with the alignment ({100 * ORDERED:g} % of the pairs whose alignments differ by a factor of {MUCH:g})",
+    f"norm falls with the alignment ({100 * ORDERED:g}% of the pairs whose alignments differ by a factor of {MUCH:g})",
     place="section 2; section 4.2",
 )
 def _proxy(numbers: Numbers) -> Iterator[Verdict]:

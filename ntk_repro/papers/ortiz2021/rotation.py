@@ -64,7 +64,7 @@ def _energies(curves: Numbers, at: int) -> Interval:
 
 @claim(
     "the energy of the CIFAR2 labels on the top eigenvectors significantly grows in training (by a third of what is "
-    "missing to 100 % or more)",
+    "missing to 100% or more)",
     place="section 4.2; Figure 6",
 )
 def _energy_grows(numbers: Numbers) -> Iterator[Verdict]:
@@ -104,7 +104,7 @@ def _rotates_fast(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "training greatly increases the energy of the CIFAR2 labels on the top eigenvectors, for all three networks (by a "
-    "third of what is missing to 100 % or more)",
+    "third of what is missing to 100% or more)",
     place="appendix E.2; Table 1",
 )
 def _energy_increases(numbers: Numbers) -> Iterator[Verdict]:
@@ -231,7 +231,7 @@ def _target_grows_most(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the relative alignment of all other eigenfunctions does not change much (95 % of them grow to within a factor of "
+    "the relative alignment of all other eigenfunctions does not change much (95% of them grow to within a factor of "
     "2 of their median)",
     place="section 4.2; footnote 6; appendix E.3",
 )
@@ -272,7 +272,7 @@ def _grow_with_the_jacobian(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "the kernel rotates towards other tasks, too (the energy of the labels on the top eigenvectors grows by a third of "
-    "what is missing to 100 % or more)",
+    "what is missing to 100% or more)",
     place="section 4.2",
 )
 def _energy_of_tasks_grows(numbers: Numbers) -> Iterator[Verdict]:
@@ -317,7 +317,7 @@ def _alignments(name: str, nets: str, *claims: Claim) -> Figure:
 
 def _printed_row(row: str, quantity: str, setup: str) -> Claim:
     interval = f"from {_LEAST_SEEDS[row]} seeds or more and at most {100 * _WIDEST[row]:g} points wide"
-    statement = f"the {quantity} is the printed one (in the 95 % prediction interval of ours, {interval})"
+    statement = f"the {quantity} is the printed one (in the 95% prediction interval of ours, {interval})"
     return Claim(statement, _as_printed, (row, quantity, setup), place="Table 1")
 
 

@@ -44,7 +44,7 @@ from ntk_repro.papers.statistics import all_hold, deviation_interval, signed_sum
 from ntk_repro.papers.thresholds import ABOUT_PER_CENT, SECOND_DECIMAL
 
 _RUNS = 5  # of the paper, behind each printed mean
-_TOO_WIDE = (0.005, 0.2)  # a prediction interval of more than half a point and 20 % says nothing (ours)
+_TOO_WIDE = (0.005, 0.2)  # a prediction interval of more than half a point and 20% says nothing (ours)
 
 
 def _panels(numbers: Numbers, figure: str) -> list[Numbers]:
@@ -189,7 +189,7 @@ def _gap_of_width(
 
 
 @claim(
-    "linearizations of standard width do not fit their training images (3 points or more below 100 %), wider ones "
+    "linearizations of standard width do not fit their training images (3 points or more below 100%), wider ones "
     "fit them better",
     over="panels",
     place="section 1; section 4.1, Figure 2; section 4.2; section 4.3",
@@ -231,7 +231,7 @@ def _shrinks(figure: str, part: str = "test", settings: Sequence[bool] = _EQUAL)
 
 def _as_printed(figure: str) -> Claim:
     statement = (
-        "the gaps in test accuracy are those that the paper prints (inside the 95 % prediction interval of a "
+        "the gaps in test accuracy are those that the paper prints (inside the 95% prediction interval of a "
         "mean of five runs)"
     )
     return Claim(statement, _printed_gaps, (figure,), place=f"section 4.1; Figure {figure[3:]}")

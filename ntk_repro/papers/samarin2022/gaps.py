@@ -178,7 +178,7 @@ def not_all_widths(net: str, widths: Sequence[float]) -> str:
 
 
 def nearly_all(share: float) -> bool:
-    """Whether a share is 80 % or more; see `share_of`."""
+    """Whether a share is 80% or more; see `share_of`."""
     return share >= NEARLY_ALL
 
 
@@ -225,14 +225,14 @@ def mean(values: Iterable[float | None]) -> float:
 
 
 def points(interval: Interval) -> str:
-    """ "12.34 points (95 % 10.10 to 14.58, 3 seeds)"."""
+    """ "12.34 points (95% 10.10 to 14.58, 3 seeds)"."""
     return f"{100 * interval.mean:.2f} points{certainty(interval, 100)}"
 
 
 def certainty(interval: Interval, scale: float = 1.0) -> str:
-    """ " (95 % 10.10 to 14.58, 3 seeds)"."""
+    """ " (95% 10.10 to 14.58, 3 seeds)"."""
     seeds = {0: "no seed in common", 1: "1 seed"}.get(interval.seeds, f"{interval.seeds} seeds")
     if not math.isfinite(interval.low):
         return f" ({seeds})"
     of = seeds if interval.seeds > 1 else f"over draws of the images, {seeds}"
-    return f" (95 % {scale * interval.low:.2f} to {scale * interval.high:.2f}, {of})"
+    return f" (95% {scale * interval.low:.2f} to {scale * interval.high:.2f}, {of})"

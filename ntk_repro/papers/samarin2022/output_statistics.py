@@ -40,7 +40,7 @@ def _statistics_become_similar(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "output by output the two are not close, even at the widest (apart by more than 20 % of how far the network moves)",
+    "output by output the two are not close, even at the widest (apart by more than 20% of how far the network moves)",
     place="section 4.1; Figure A2",
 )
 def _not_close(numbers: Numbers) -> Iterator[Verdict]:

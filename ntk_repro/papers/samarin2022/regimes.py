@@ -150,7 +150,7 @@ def _larger_on_snakes(numbers: Numbers) -> Iterator[Verdict]:
 
 def _nearly_everywhere(adverb: str, least: float, meaning: str, place: str) -> Claim:
     statement = f"networks are {adverb} ahead of their linearizations at nearly all widths (by {meaning} points or "
-    statement += "more in test accuracy, at 80 % of the widths)"
+    statement += "more in test accuracy, at 80% of the widths)"
     return Claim(statement, _ahead_at_nearly_all_widths, (least,), place=place)
 
 

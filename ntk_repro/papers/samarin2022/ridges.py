@@ -85,7 +85,7 @@ def _regularization(numbers: Numbers) -> Iterator[Verdict]:
 
 
 @claim(
-    "the solver's accuracies are the paper's (inside the 95 % prediction interval of one further seed of ours; the "
+    "the solver's accuracies are the paper's (inside the 95% prediction interval of one further seed of ours; the "
     "smallest ridge stands for none)",
     place="Tables 1 and 2",
 )

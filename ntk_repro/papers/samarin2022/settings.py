@@ -55,7 +55,7 @@ def _best(numbers: Numbers, net: str, kinds: tuple[str, ...], named: Point) -> I
         rate, decay = max(known, key=lambda point: known[point].mean, default=others[0])
         lead = leads[rate, decay]
         note = f"the best other point is {rate:g}, {decay:g}"
-        note += f" (95 % {100 * lead.low:.2f} to {100 * lead.high:.2f} points)" if math.isfinite(lead.low) else ""
+        note += f" (95% {100 * lead.low:.2f} to {100 * lead.high:.2f} points)" if math.isfinite(lead.low) else ""
         meaning, why = "test accuracy of the best other point less that of these settings", _away(grids)
         yield judged(name, holds, lead.mean, meaning, note, unless=why)
 

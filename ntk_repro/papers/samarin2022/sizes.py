@@ -36,13 +36,13 @@ def _counts(line: Numbers) -> dict[float, int]:
 def _quadratic(line: Numbers) -> Iterator[Verdict]:
     fit = power_law_fit(line["widths"], line["num_params"])
     holds = fit.interval.within(2 - RATE, 2 + RATE)
-    note = f"95 % {fit.low:.3f} to {fit.high:.3f}" if math.isfinite(fit.low) else "fewer than three widths"
+    note = f"95% {fit.low:.3f} to {fit.high:.3f}" if math.isfinite(fit.low) else "fewer than three widths"
     yield judged(_subject(line), holds, fit.exponent, "exponent of the parameters in the width", note)
 
 
 @claim(
     "LeNet has about 60,000 parameters at x1, 240,000 at x2 and 216 million at x60, AlexNet 60 million at x1 and 960 "
-    "million at x4 (within 10 %)",
+    "million at x4 (within 10%)",
     over="lines", place="section 3; section 4.1; section 4.2",
 )  # fmt: skip
 def _parameters(line: Numbers) -> Iterator[Verdict]:

@@ -49,11 +49,11 @@ def _growth(line: Numbers, name: str, power: int = 1) -> Interval:
 
 
 def _times(growth: Interval) -> str:
-    """ "1.68 times (95 % interval 1.60 to 1.77, 3 seeds)"."""
+    """ "1.68 times (95% interval 1.60 to 1.77, 3 seeds)"."""
     text = f"{math.exp(growth.mean):.3g} times" if math.isfinite(growth.mean) else ""
     if not math.isfinite(growth.low):
         return text + (" (1 seed)" if growth.seeds == 1 else "")
-    return f"{text} (95 % interval {math.exp(growth.low):.3g} to {math.exp(growth.high):.3g}, {growth.seeds} seeds)"
+    return f"{text} (95% interval {math.exp(growth.low):.3g} to {math.exp(growth.high):.3g}, {growth.seeds} seeds)"
 
 
 def _by_width(line: Numbers, name: str) -> str:
@@ -124,7 +124,7 @@ def _less_growth(line: Numbers, other: Numbers, name: str) -> Interval:
     return student_interval([wide[s] - narrow[s] - (wide_0[s] - narrow_0[s]) for s in seeds])
 
 
-@claim("AlexNet's effective rank grows marginally (by at most 25 %)", place="section 4.2; Figure 6, right")
+@claim("AlexNet's effective rank grows marginally (by at most 25%)", place="section 4.2; Figure 6, right")
 def _marginal(numbers: Numbers) -> Iterator[Verdict]:
     for line in _lines_of(numbers, "alexnet"):
         growth = _growth(line, _JUDGED)
@@ -134,7 +134,7 @@ def _marginal(numbers: Numbers) -> Iterator[Verdict]:
 
 @claim(
     "a perfect fit needs directions of small singular values, which training hardly reaches: at x1 neither those that "
-    "it reaches nor gradient flow in its time, 100 epochs of 600 images, fit 99 % of the images",
+    "it reaches nor gradient flow in its time, 100 epochs of 600 images, fit 99% of the images",
     place="section 4.2",
 )
 def _small_directions_are_needed(numbers: Numbers) -> Iterator[Verdict]:

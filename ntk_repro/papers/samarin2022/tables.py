@@ -50,7 +50,7 @@ _SOLVED = (1.0, 2.0, 5.0)  # widths that the paper solves, its less wide ones
 
 
 @of_table(
-    "accuracies are the paper's (inside the 95 % prediction interval of one further seed of ours)", "Tables 1 and 2"
+    "accuracies are the paper's (inside the 95% prediction interval of one further seed of ours)", "Tables 1 and 2"
 )
 def _as_printed(numbers: Numbers, table: str) -> Iterator[Verdict]:
     why = "no columns"
@@ -76,7 +76,7 @@ def _one_printed(runs: Runs, model: str, part: str, cell: str) -> Verdict:
     return as_printed(subject, ours, paper, widest, PART_NAMES[part], rounding=half_digit(cell))
 
 
-@of_table("the solver attains 100 % training accuracy at x1, x2 and x5", "section 1; section 4.3; Tables 1 and 2")
+@of_table("the solver attains 100% training accuracy at x1, x2 and x5", "section 1; section 4.3; Tables 1 and 2")
 def _solver_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     for width, runs in by_width(numbers["columns"]).items():
         if width not in _SOLVED or not runs[0].get("solver"):
@@ -171,7 +171,7 @@ def _ridge_in_between(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @of_table(
-    "the solver generally generalizes worse than SGD (in 80 % of the cases: x1, x2, x5, centred and shifted)",
+    "the solver generally generalizes worse than SGD (in 80% of the cases: x1, x2, x5, centred and shifted)",
     "section 1",
 )
 def _solver_worse_in_general(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -227,7 +227,7 @@ def _gap_is_left(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @of_table(
-    "SGD on the linearization does not reach 100 % training accuracy, of all images, at most widths (more than half)",
+    "SGD on the linearization does not reach 100% training accuracy, of all images, at most widths (more than half)",
     "section 4.3; Tables 1 and 2",
 )
 def _rarely_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -239,7 +239,7 @@ def _rarely_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     yield judged("linearization", holds, share, "share of widths that do not fit all images", note, unless=why)
 
 
-@of_table("the network reaches 100 % training accuracy, of all images, at every width", "section 4.3; Table 1")
+@of_table("the network reaches 100% training accuracy, of all images, at every width", "section 4.3; Table 1")
 def _network_fits(numbers: Numbers, table: str) -> Iterator[Verdict]:
     for width, runs in by_width(numbers["columns"], 1.0).items():
         train, why = sum_of("train", (1, runs, "network")).mean, departure(table, runs)
@@ -287,7 +287,7 @@ def _widest_matches(numbers: Numbers, table: str) -> Iterator[Verdict]:
 
 
 @of_table(
-    "the solver at x2 and x5 matches the test accuracy of the network (within 0.1 points) at 100 % training accuracy",
+    "the solver at x2 and x5 matches the test accuracy of the network (within 0.1 points) at 100% training accuracy",
     "section 4.3; Table 1",
 )
 def _solver_matches_network(numbers: Numbers, table: str) -> Iterator[Verdict]:
@@ -315,7 +315,7 @@ def _picture(columns: Sequence[Numbers], table: str) -> dict[tuple[str, str], bo
 
 
 @of_table(
-    "other target classes give the same picture (the same verdicts on solver, SGD and network at x1 for 80 % of them)",
+    "other target classes give the same picture (the same verdicts on solver, SGD and network at x1 for 80% of them)",
     "section 4.3",
 )
 def _other_classes(numbers: Numbers, table: str) -> Iterator[Verdict]:

@@ -69,7 +69,7 @@ def _rises(narrow: Pair, wide: Pair) -> list[str]:
 
 
 def network_gains_little(panel: Numbers, figure: str, narrow: Pair, wide: Pair) -> Verdict:
-    """Near 99 % no gain is large in points: the paper compares it with the linearization's."""
+    """Near 99% no gain is large in points: the paper compares it with the linearization's."""
     lead, why = _lead(narrow, wide, MUCH), unlike_range(panel, figure, narrow, wide)
     meaning = f"the linearization's rise in test accuracy less twice the network's, {range_text(narrow, wide)}"
     return judged(subject(panel), lead.above(), lead.mean, meaning, *_rises(narrow, wide), unless=why)

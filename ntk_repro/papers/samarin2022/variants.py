@@ -62,7 +62,7 @@ def _unlike_paper(line: Numbers, *free: str) -> str:
 
 
 def _limit(line: Numbers, part: str) -> float:
-    """How far accuracies may lie apart: 3 points, or what is left to 100 % where that is less."""
+    """How far accuracies may lie apart: 3 points, or what is left to 100% where that is less."""
     return min(THREE_POINTS, max(1 - mean(line[part]), SECOND_DECIMAL))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 Measured = Float[np.ndarray, "3"]
-"""A number, and the ends of its 95 % interval, which are the number itself where nothing is random."""
+"""A number, and the ends of its 95% interval, which are the number itself where nothing is random."""
 
 Values = Float[np.ndarray, "..."]
 

@@ -61,7 +61,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_averages_go_to_the_analytic_kernel(case):
-    """Within the standard error, to 3 % at the end, and nearer than at a twentieth of the samples."""
+    """Within the standard error, to 3% at the end, and nearer than at a twentieth of the samples."""
     name, settings = CASES[case]
     module = build_model(name, sigma_b=0.3, **settings)
     x = X if name == "fcn" else X[:3]

@@ -43,7 +43,7 @@ SPECTRA = {
 @pytest.mark.parametrize("spectrum", ["power_law", "slow"])
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_intervals_hold_the_truth_in_most_draws(name, spectrum):
-    """Student's intervals of 95 %: fewer than 88 of 100 have a probability of one in 680."""
+    """Student's intervals of 95%: fewer than 88 of 100 have a probability of one in 680."""
     values = SPECTRA[spectrum]
     gram, (estimate, exact) = with_spectrum(values)[0], ESTIMATES[name]
     intervals = [estimate(gram, seed=seed).interval() for seed in range(100)]
@@ -108,7 +108,7 @@ def test_a_quadrature_that_has_not_settled_is_reported():
 
 
 def test_intervals_are_students():
-    # The quantile of Student's distribution with 9 degrees of freedom at 97.5 %, from tables.
+    # The quantile of Student's distribution with 9 degrees of freedom at 97.5%, from tables.
     low, high = Estimate(1.0, 0.5, 10, 0).interval()
     assert (high - 1, 1 - low) == pytest.approx((0.5 * 2.262157, 0.5 * 2.262157), rel=1e-6)
     assert Estimate(1.0, 0.5, 10, 0).interval(0.5)[1] < high

@@ -37,7 +37,7 @@ def test_curves_like_the_papers_hold():
     rows = [judged(claim) for claim in range(5)]
     assert [row["holds"] for row in rows] == [True] * 5
     assert [row["number"] for row in rows] == pytest.approx([0, 0.01, 1e-16, 0.31, 1e-11], abs=1e-9)
-    assert rows[BEST]["note"].startswith("93.0% in NTK parameterization and 93.0% in the standard one; 95 % interval")
+    assert rows[BEST]["note"].startswith("93.0% in NTK parameterization and 93.0% in the standard one; 95% interval")
     assert rows[SAME_RATE]["note"].endswith("at rate 2^-1, of 3 rates")
     assert rows[BEST]["subject"] == "mnist5k, ReLU, cross-entropy"
 

@@ -185,7 +185,7 @@ def test_statements_are_judged_on_the_trainings_that_they_are_about():
     standard, ntk, flow, later = about(), about(**NTK), about(**FLOW), about(first=False)
     assert "||J||_F / sqrt(n) is bounded independently of n (exponent 0.1 or below)" in standard - ntk - later
     assert "the summed steps keep the geometric bound (nine networks of ten or more at the largest width)" not in flow
-    assert "S104 and S105 equal g_lin - g (within 1 %)" in flow - standard - ntk
+    assert "S104 and S105 equal g_lin - g (within 1%)" in flow - standard - ntk
     assert len(about(**LINEAR)) == 1
     assert {statement[:12] for statement in about(**SINGLE) - standard} == {"||Theta - Th", "the residual"}
 

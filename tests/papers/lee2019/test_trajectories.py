@@ -276,7 +276,7 @@ def deviating(narrow: list[list[float]], wide: list[list[float]], **changes: Any
         ([0.1, 0.11, 0.1], [0.1, 0.1, 0.11], False, None),
         ([0.6, 0.65, 0.6], [0.9, 0.9, 0.91], False, None),
         ([0.1, 0.4, 0.3], [0.1, 0.1, 0.11], None, None),
-        ([0.16, 0.17, 0.18], [0.1, 0.1, 0.11], None, None),  # below 20 % by chance, as one of two conditions
+        ([0.16, 0.17, 0.18], [0.1, 0.1, 0.11], None, None),  # below 20% by chance, as one of two conditions
     ],
 )
 def test_the_narrowest_network_deviates_early(narrow, wide, expected, of_fewer_images):

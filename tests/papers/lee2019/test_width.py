@@ -61,7 +61,7 @@ def test_exponents_like_the_papers_hold():
     rows = verdicts("fig1", drift())
     assert [row["holds"] for row in rows] == [True] * 17
     assert [row["paper"] for row in rows] == [-0.5, -1, -0.5] + [None] * 14
-    assert rows[0]["note"] == "95 % interval -0.55 to -0.45, widths 256 to 1,024; all widths: -0.50"
+    assert rows[0]["note"] == "95% interval -0.55 to -0.45, widths 256 to 1,024; all widths: -0.50"
     assert rows[3]["subject"] == "Three hidden ReLU layers, empirical NTK"
     assert all(row["place"] for row in rows)
 
@@ -207,7 +207,7 @@ def test_errors_of_the_linearization_fall_with_width_and_grow_with_data():
         "n = 64 to 512",
         "n = 512, |D| = 128 against n = 64, |D| = 32",
     ]
-    assert rows[0]["note"] == "95 % interval -0.55 to -0.45; each: -0.55 (32), -0.50 (64), -0.45 (128)"
+    assert rows[0]["note"] == "95% interval -0.55 to -0.45; each: -0.55 (32), -0.50 (64), -0.45 (128)"
     assert rows[5]["note"].endswith("width 256 is enough on average")
 
 
@@ -264,7 +264,7 @@ def test_kernels_that_converge():
     assert [row["paper"] for row in rows] == [-0.5, None, None]
     assert rows[0]["subject"] == "NTK, 3 hidden layers"
     assert rows[1]["note"] == (
-        "M = 16, 95 % interval -0.52 to -0.44; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
+        "M = 16, 95% interval -0.52 to -0.44; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
     )
     smaller = kernels(-0.5, -0.52, -0.48)
     smaller["panels"][0]["input_size"] = 64

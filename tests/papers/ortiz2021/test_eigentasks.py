@@ -166,7 +166,7 @@ def test_tasks_at_which_both_guess_say_nothing_of_a_lead():
 
 def test_alignment_ranks_the_tasks_with_the_classes_among_them():
     start = "the alignment of the labels"
-    assert [row["holds"] for row in found(start)] == [True, False]  # the linearization's 75 % on well aligned classes
+    assert [row["holds"] for row in found(start)] == [True, False]  # the linearization's 75% on well aligned classes
     better = {"baseline_linearized": [0.95]}
     assert [row["holds"] for row in found(start, rows=better)] == [True, True]
     assert [row["holds"] for row in found(start, rows=better, noise=0.1)] == [None, None]

@@ -176,7 +176,7 @@ def test_theorem_1_is_judged_by_its_error_bars(changes, verdict):
     [
         ({"theorem": [0.5, 0.2]}, True),
         ({"theorem": [1.0, 0.5], "difference_error": [0.03, 0.03]}, False),
-        ({"theorem": [0.85, 0.5]}, None),  # 15 +- 10 % are missed
+        ({"theorem": [0.85, 0.5]}, None),  # 15 +- 10% are missed
         ({"theorem": [0.5, 0.2], "monte_carlo_error": [0.2, 0.2]}, None),
     ],
 )

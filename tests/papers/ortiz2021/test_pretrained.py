@@ -193,7 +193,7 @@ def test_figure_9_some_model_gains_on_the_classes(first, second, holds):
 
 
 def test_figure_9_starts_at_the_usual_linearization_of_figure_8():
-    """Whose accuracy is 90 %; without f(theta_0) it would be 70 %."""
+    """Whose accuracy is 90%; without f(theta_0) it would be 70%."""
     started: dict[str, Any] = {
         "unbiased_accuracy_by_seed": [[0.7, 0.8, 0.72, 0.7]],
         "unbiased_loss": [3.0, 0.2, 0.2, 0.1],

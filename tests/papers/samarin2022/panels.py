@@ -27,7 +27,7 @@ FEW = {"train_images": 6000, "epochs": 10}
 
 
 def seeds(points, half=0.0):
-    """Three values of this mean, in per cent, whose 95 % interval has this half-width."""
+    """Three values of this mean, in per cent, whose 95% interval has this half-width."""
     step = half * math.sqrt(3) / 4.3026527
     return [(points + step * z) / 100 for z in (-1, 0, 1)]
 

@@ -86,7 +86,7 @@ NETWORK, LINEARIZATION = "the network does not gain appreciably", "the lineariza
     ("rise", "half", "verdict"), [(0.4, 0.1, True), (3, 0.5, False), (2, 1, None), (-1, 0.5, True)]
 )
 def test_a_network_gains_little_against_its_linearization(rise, half, verdict):
-    """The linearization gains 4 points: at 99 % a network could gain no 3."""
+    """The linearization gains 4 points: at 99% a network could gain no 3."""
     found = panel("fig2", [(96.5, 0), (96.5 + rise, half)], RISES)
     assert holds("fig2", NETWORK, found) == [verdict]
     assert holds("fig2", NETWORK, found | FEW) == [None]
@@ -278,7 +278,7 @@ def test_the_training_accuracy_of_linearized_alexnet_rises_strongly(train, half,
 
 
 def test_an_alexnet_at_chance_on_few_digits_is_not_judged():
-    """16.0 % of 400 images after 10.5 %, where the largest class has 12.25 %."""
+    """16.0% of 400 images after 10.5%, where the largest class has 12.25%."""
     digits = {"data": "mnist5k", "train_images": 600, "test_images": 400, "epochs": 7, "majority_rate": 0.1225}
     for changes in (digits, digits | {"data": "snakes"}):
         found = snakes([9.5, 10.75], [10.5, 16], [12.75, 26.5], fitted=15, widths=(1.0, 2.0), **changes)

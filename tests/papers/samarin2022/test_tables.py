@@ -65,7 +65,7 @@ def test_all_parameters_count_in_whether_the_solver_can_fit(train, settings, ver
     """60,941 parameters for 60,000 images, of which 59,100 are live: the paper's own x1."""
     one = column(1, solver=0.98, train={"solver": train}, **settings)
     one["solver_by_size"] |= {"live": [59_100], "rank": [59_000]}
-    (row,) = rows("the solver attains 100 %", [one])
+    (row,) = rows("the solver attains 100%", [one])
     assert (row["holds"], row["paper"]) == (verdict, 1.0)
     assert "60,941 parameters, 59,100 of which move an output" in row["note"]
 
@@ -73,7 +73,7 @@ def test_all_parameters_count_in_whether_the_solver_can_fit(train, settings, ver
 def test_fewer_images_decide_nothing_on_the_solver():
     columns = [column(1, solver=0.98, **FEW), column(2, solver=0.98, train={"solver": 0.99}, **FEW)]
     columns += [column(0.2, solver=0.98), column(10, solver=0.98)]  # not the paper's widths
-    assert holds("the solver attains 100 %", columns) == [None, None]
+    assert holds("the solver attains 100%", columns) == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_linearization_ahead_leaves_no_training_gap():
 )
 def test_sgd_rarely_reaches_100_per_cent(trains, changes, verdict):
     columns = [column(w, train={"linearized": t}, **changes) for w, t in zip(WIDTHS, trains, strict=False)]
-    assert holds("does not reach 100 % training accuracy", columns) == [verdict]
+    assert holds("does not reach 100% training accuracy", columns) == [verdict]
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_sgd_rarely_reaches_100_per_cent(trains, changes, verdict):
     [(1.0, {}, True), (0.999983, {}, False), (1.0, {"images": 12_000}, None), (0.99, {"epochs": 30}, None)],
 )
 def test_the_network_reaches_100_per_cent(train, changes, verdict):
-    assert holds("the network reaches 100 %", [column(1, train={"network": train}, **changes)]) == [verdict]
+    assert holds("the network reaches 100%", [column(1, train={"network": train}, **changes)]) == [verdict]
     both = [column(1, seed, train={"network": value}) for seed, value in enumerate((1.0, 0.999))]
-    assert holds("the network reaches 100 %", both) == [None]
+    assert holds("the network reaches 100%", both) == [None]
 
 
 @pytest.mark.parametrize(

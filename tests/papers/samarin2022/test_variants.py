@@ -58,7 +58,7 @@ GOOD, WORSE, UNCLEAR = (0.99, 0.991, 0.989), (0.97, 0.971, 0.969), (0.99, 0.93, 
     ],
 )  # fmt: skip
 def test_both_losses_reach_similar_accuracies(lines, verdicts):
-    """In test and in training; 2 points are twice the error of 1 %, and little of 40 %."""
+    """In test and in training; 2 points are twice the error of 1%, and little of 40%."""
     assert holds(ALIKE, *lines)[:2] == verdicts
 
 
@@ -76,7 +76,7 @@ def test_only_lines_that_differ_in_what_is_compared_are_compared(changes):
 
 
 def test_shifted_digits_are_a_pair_of_their_own():
-    """2 points are twice the error of 1 %, and less than that of 3 %."""
+    """2 points are twice the error of 1%, and less than that of 3%."""
     assert holds(ALIKE, *searched(GOOD, WORSE), *searched(WORSE, GOOD, shift=7))[::2] == [False, True]
 
 
