@@ -1,8 +1,10 @@
-"""How networks are named: those of the package by a word, custom networks by their file or module."""
+"""How networks are named: those of the package by a word, custom networks by their file or module; and in pictures."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet", "alexnet": "AlexNet"}
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,24 @@ def display_names(nets: Iterable[str]) -> dict[str, str]:
     shown = {net: display_name(net) for net in nets}
     count = Counter(shown.values())
     return {net: net.rpartition(":")[2] if count[name] > 1 else name for net, name in shown.items()}
+
+
+def net_title(net: str, kind: str = "network") -> str:
+    """A network's name in pictures and their tables, or with the kind "linearized" that of its linearization.
+
+    `lenet` is the LeNet of Ortiz-Jimenez et al. 2021, `lenet5` that of Samarin et al. 2022.
+
+    >>> net_title("resnet18"), net_title("lenet5", "linearized"), net_title("mine.py:MyNet@0f3c")
+    ('ResNet18', 'LinLeNet', 'MyNet')
+    """
+    return ("Lin" if kind == "linearized" else "") + TITLES.get(net, display_name(net))
+
+
+def width_text(width: float) -> str:
+    """A width factor: "1/32" in place of "0.03125", "2" for 2.0. Pictures write it behind "×".
+
+    >>> width_text(0.0625), width_text(0.47), width_text(10.0)
+    ('1/16', '0.47', '10')
+    """
+    parts = round(1 / width)
+    return f"1/{parts}" if parts > 1 and abs(parts * width - 1) < 1e-9 else f"{width:g}"

@@ -14,18 +14,19 @@ from power_laws import (
     seeds_of,
 )
 
-from ntk_repro.papers.drawing import Drawing, array, header, titled
+from ntk_repro.papers.drawing import Drawing, array, data_title, header
 from ntk_repro.papers.statistics import power_law_fit
+from ntk_repro.plot import COLORS, SERIES, titles
 from ntk_repro.record import RunFolder
 
-# Okabe and Ito's palette, as in the other figures; with markers for grey print.
+# Markers distinguish the curves in grey print.
 LOOKS = {
-    "input": ("input weights", "#0072B2", "o"),
-    "intermediate": ("intermediate weights", "#D55E00", "s"),
-    "output": ("output weights", "#009E73", "^"),
-    "ntk": (r"$\hat\Theta$ (NTK)", "#CC79A7", "D"),
-    "nngp": (r"$\hat{\mathcal{K}}$ (NNGP)", "#404040", "v"),
-    "ntk_from_analytic": (r"$\hat\Theta$ at the start, from $\Theta$", "#56B4E9", "P"),
+    "input": ("input weights", SERIES[0], "o"),
+    "intermediate": ("intermediate weights", SERIES[1], "s"),
+    "output": ("output weights", SERIES[2], "^"),
+    "ntk": (r"$\hat\Theta$ (NTK)", COLORS["ntk_gp"], "D"),
+    "nngp": (r"$\hat{\mathcal{K}}$ (NNGP)", COLORS["nngp"], "v"),
+    "ntk_from_analytic": (r"$\hat\Theta$ at the start, from $\Theta$", SERIES[3], "P"),
 }
 READ_OUT = {"input": "non-read-out weights", "output": "read-out weights"}
 
@@ -36,16 +37,34 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     groups = by_settings(runs, "wide_limit_drift", *apart)
     picture, axes = plt.subplots(1, len(groups), figsize=(4.9 * len(groups), 5.0), squeeze=False, layout="constrained")
     several_data = len({run.config["data"] for run in runs}) > 1
-    panels = [_panel(ax, group, several_data) for ax, group in zip(axes[0], groups, strict=True)]
+    panels = [_panel(ax, group) for ax, group in zip(axes[0], groups, strict=True)]
+    titles(axes[0], [(_title(group[0].config), _facts(group, several_data)) for group in groups], fontsize=7)
     axes[0, 0].set_ylabel("Relative change in training (Frobenius)")
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
-def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
+def _facts(group: list[RunFolder], name_data: bool) -> str:
+    config, ratio = group[0].config, _ratio(group)
+    facts = f"|D| = {config['n_train']}, {config['steps']:,} steps, η = {config['learning_rate']:g}"
+    facts = f"classes {' and '.join(map(str, config['classes']))}, {facts}" if config["classes"] else facts
+    facts = f"{data_title(group[0])}, {facts}" if name_data else facts
+    facts += f" ({ratio:.2g} of critical)" + (f", {len(group)} seeds" if len(group) > 1 else "")
+    return facts + ("" if _fitted(group).all() else "; hollow: not fitted")
+
+
+def _ratio(group: list[RunFolder]) -> float:
+    return max(float(array(run, "learning_rate_ratio").max()) for run in group)
+
+
+def _fitted(group: list[RunFolder]) -> np.ndarray:
+    """The limit of large width: narrow networks change so much that the curves flatten."""
+    count = len(array(group[0], "widths"))
+    return np.arange(count) >= count - max(3, (count + 1) // 2)
+
+
+def _panel(ax: Axes, group: list[RunFolder]) -> dict:
     config, widths = group[0].config, array(group[0], "widths").astype(float)
-    changes = _changes(group)
-    # The limit of large width: narrow networks change so much that the curves flatten.
-    wide = np.arange(len(widths)) >= len(widths) - max(3, (len(widths) + 1) // 2)
+    changes, wide = _changes(group), _fitted(group)
     curves, undrawn = {}, {}
     for name, values in changes.items():
         if name not in LOOKS:
@@ -66,14 +85,6 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
     guide(ax, widths, 0.6 * first.get("intermediate", first["input"]), -1.0, r"$n^{-1}$")
     logarithmic(ax, widths.astype(int), "Width n")
     legend_below(ax)
-    ratio = max(float(array(run, "learning_rate_ratio").max()) for run in group)
-    data = group[0].environment.get("provenance", {}).get("label") or config["data"]
-    facts = f"|D| = {config['n_train']}, {config['steps']:,} steps, η = {config['learning_rate']:g}"
-    facts = f"classes {' and '.join(map(str, config['classes']))}, {facts}" if config["classes"] else facts
-    facts = f"{data}, {facts}" if name_data else facts
-    facts += f" ({ratio:.2g} of critical)" + (f", {len(group)} seeds" if len(group) > 1 else "")
-    facts += "" if wide.all() else "; hollow: not fitted"
-    titled(ax, _title(config), facts, fontsize=7)
     return {
         "title": _title(config),
         "widths": widths,
@@ -81,7 +92,7 @@ def _panel(ax: Axes, group: list[RunFolder], name_data: bool) -> dict:
         "seeds": seeds_of(group),
         "train_loss": losses[..., -1],
         "loss_left": (losses[..., -1] / losses[..., 0]).max(),
-        "learning_rate_ratio": ratio,
+        "learning_rate_ratio": _ratio(group),
         **{
             name: config[name] for name in ("data", "depth", "activation", "n_train", "learning_rate", "kernel_outputs")
         },

@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from power_laws import curve, geometric_mean, logarithmic
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, check_study, draw_command
+from ntk_repro.papers.drawing import Drawing, check_study, draw_command, entitle
+from ntk_repro.plot import COLORS, MUTED, SERIES
 from ntk_repro.record import RunFolder
 
 _ROUNDING = 1e-17  # where a difference of exactly 0 is drawn
-_STYLES = (("network", "o"), ("linearized", "s"), ("third", "^"), ("fourth", "D"))
+_STYLES = tuple(zip(SERIES, "os^D", strict=False))
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -26,14 +27,13 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, (left, right) = plt.subplots(1, 2, figsize=(9.2, 7.0), layout="constrained")
     _identities(left, rows)
     for (name, values), (color, marker) in zip(blocks.items(), _STYLES, strict=True):
-        fit = curve(right, widths, values, name, color=COLORS[color], marker=marker)
+        fit = curve(right, widths, values, name, color=color, marker=marker)
         rows[name] = [float(fit[end]) for end in ("exponent", "low", "high")]
     logarithmic(right, widths, "Width n")
     right.set_ylabel("Relative error of a part of the kernel")
     right.legend(loc="lower left", fontsize=8, title="exponent, 95% interval", title_fontsize=8)
     networks = run.config["num_networks"]
-    picture.suptitle(f"random networks, kernels and inputs, {networks} networks of a width (preset {preset})",
-                     fontsize=9, color=MUTED)  # fmt: skip
+    entitle(picture, "Random networks, kernels and inputs", preset, f"{networks} networks of each width")
     numbers = {"preset": preset, "data": "normal", "data_label": "random inputs", "rows": rows}
     means = {name: geometric_mean(values) for name, values in blocks.items()}
     return Drawing(picture, numbers | {"widths": widths, "blocks": means})
@@ -44,7 +44,7 @@ def _identities(ax: Axes, rows: dict[str, list[float]]) -> None:
     # Those of "positive" are shares of an eigenvalue.
     shown = {name: value for name, value in exact.items() if value < 1e-6 and not name.startswith("positive")}
     place = np.arange(len(shown))[::-1]
-    ax.plot([max(value, _ROUNDING) for value in shown.values()], place, "o", color=COLORS["network"])
+    ax.plot([max(value, _ROUNDING) for value in shown.values()], place, "o", color=SERIES[0])
     ax.axvline(1e-8, ls="--", lw=1.0, color=COLORS["baseline"])
     ax.annotate("identical", (1e-8, len(shown) - 0.4), (3, 0), textcoords="offset points", fontsize=8, color=MUTED)
     ax.set_xscale("log")

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from predictive_panels import axes_of, checked, facts, row_label
 from scipy.special import ndtr
 
-from ntk_repro.papers.drawing import Drawing, array, draw_command, legend_of
+from ntk_repro.papers.drawing import Drawing, array, draw_command
 from ntk_repro.papers.statistics import resampled_moments
 from ntk_repro.papers.thresholds import MUCH
+from ntk_repro.plot import legend_of, predictive_band
 from ntk_repro.record import RunFolder
 
-BLUE, RED = "#0072B2", "#D55E00"
 _POINTS = (-0.5, 0.0, 0.5, 1.0, 1.5)
 _RESAMPLES = 500
 
@@ -40,7 +40,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
                 ax.set_visible(False)
         row[0].set_ylabel(row_label(run))
         plotted.append(curves)
-    legend_of(axes[0, 0], picture, 4)
+    legend_of(axes[0, :1], picture, 4)
     return Drawing(picture, {**facts(picture, runs, preset), "ensembles": plotted})
 
 
@@ -142,20 +142,12 @@ def _rms(values: np.ndarray) -> np.ndarray:
 
 def _panel(ax: Axes, run: RunFolder, curves: dict[str, Any], s: int) -> None:
     alpha = curves["alpha"]
-    for name, color, label in (
-        ("nngp", RED, "NNGP (dashed): readout alone trained"),
-        ("ntk_gp", BLUE, "NTK-GP: all trained"),
-    ):
+    for name, label in (("ntk_gp", "NTK-GP (all trained)"), ("nngp", "NNGP (readout alone trained)")):
         mean, std = curves[f"{name}_mean"][s], curves[f"{name}_std"][s]
-        style, shade = ("--", 0.25) if name == "nngp" else ("-", 0.4)
-        sides = (mean - 2 * std, mean + 2 * std)
-        ax.fill_between(alpha, *sides, color=color, alpha=shade, lw=0, label=f"{label}, mean ± 2σ")
-        for line, width in ((mean, 1.4), *((side, 0.6) for side in sides)):
-            ax.plot(alpha, line, style, color=color, lw=width)
+        predictive_band(ax, alpha, mean, std, model=name, label=label)
     mean, std = curves["ensemble_mean"][s], curves["ensemble_std"][s]
-    ax.plot(alpha, mean, color="black", lw=1.6, label=f"{curves['num_networks']} networks, mean")
-    for sign in (-1, 1):
-        ax.plot(alpha, mean + sign * 2 * std, ":", color="black", lw=1.4, label="± 2σ" if sign > 0 else None)
+    label = f"{curves['num_networks']} networks"
+    predictive_band(ax, alpha, mean, std, model="network", label=label, filled=False)
     axes_of(ax, run, s)
     ax.set_xlim(np.min(alpha), np.max(alpha))
 

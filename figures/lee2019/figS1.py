@@ -9,6 +9,7 @@ import numpy as np
 from predictive_panels import axes_of, checked, facts, row_label
 
 from ntk_repro.papers.drawing import Drawing, array, draw_command
+from ntk_repro.plot import COLORS
 from ntk_repro.record import RunFolder
 
 
@@ -27,7 +28,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             if s >= len(steps):
                 ax.set_visible(False)
                 continue
-            ax.plot(alpha, fx[:, s].T, lw=0.6, alpha=0.5, color="#0072B2")
+            ax.plot(alpha, fx[:, s].T, lw=0.6, alpha=0.5, color=COLORS["network"])
             axes_of(ax, run, s)
             ax.set_xlim(np.min(alpha), np.max(alpha))
         row[0].set_ylabel(row_label(run))

@@ -6,7 +6,8 @@
 
 from trajectory_panels import six_panels
 
-from ntk_repro.papers.drawing import COLORS, Drawing, draw_command
+from ntk_repro.papers.drawing import Drawing, draw_command
+from ntk_repro.plot import COLORS
 from ntk_repro.record import RunFolder
 
 

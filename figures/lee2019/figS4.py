@@ -34,7 +34,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     top = max(row[2].get_ylim()[1] for row in axes)
     for row in axes:
         row[2].set_ylim(0, top)
-    legend(picture)
+    legend(picture, parts=False)
     return Drawing(picture, facts(picture, runs, preset, rows))
 
 

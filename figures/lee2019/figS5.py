@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from power_laws import asides, by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import MUTED, Drawing, array, draw_command, header
+from ntk_repro.papers.drawing import Drawing, array, draw_command, header
 from ntk_repro.papers.statistics import power_law_fit
+from ntk_repro.plot import ordered_colors
 from ntk_repro.record import RunFolder
 
 MARKERS = "os^Dv<>p"
@@ -22,17 +23,15 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         raise UserError("figure S5 takes runs of one setting with the squared loss, and of one with cross-entropy")
     config, widths, sizes = squared[0].config, array(squared[0], "widths"), array(squared[0], "sizes")
     picture, (left, right) = plt.subplots(1, 2, figsize=(9.2, 5.2), sharey=True, layout="constrained")
-    errors, viridis = _errors(squared), plt.get_cmap("viridis")
-    colors = viridis(np.linspace(0, 0.85, len(sizes)))
-    against_width = _lines(left, widths, errors.swapaxes(1, 2), sizes, "|D| = {:,}", colors)
+    errors = _errors(squared)
+    against_width = _lines(left, widths, errors.swapaxes(1, 2), sizes, "|D| = {:,}", ordered_colors(len(sizes)))
     cross_entropy = []
     if other is not None:
         count = len(array(other[0], "sizes"))
         colors, label = plt.get_cmap("Oranges")(np.linspace(0.6, 0.9, count)), "cross-entropy, |D| = {:,}"
         x, by_width = array(other[0], "widths"), _errors(other).swapaxes(1, 2)
         cross_entropy = _lines(left, x, by_width, array(other[0], "sizes"), label, colors, MARKERS[::-1])
-    colors = viridis(np.linspace(0, 0.85, len(widths)))
-    against_size = _lines(right, sizes, errors, widths, "n = {:,}", colors)
+    against_size = _lines(right, sizes, errors, widths, "n = {:,}", ordered_colors(len(widths)))
     mean = np.array([line["mean"] for line in against_width])  # (sizes, widths)
     guide(left, widths, 0.6 * mean[:, 0].min(), -0.5, r"$n^{-1/2}$")
     logarithmic(left, widths, "Width n")
@@ -43,11 +42,11 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     ratio = max(float(array(run, "learning_rate_ratio").max()) for run in squared)
     facts = f"{config['depth']} hidden {display_activation(config['activation'])} layers, {config['steps']:,} steps, "
     facts += f"η = {config['learning_rate']:g} ({ratio:.2g} of critical)"
-    left.set_title(facts + (f", {len(squared)} seeds" if len(squared) > 1 else ""), fontsize=8, color=MUTED, loc="left")
+    facts += f", {len(squared)} seeds" if len(squared) > 1 else ""
     return Drawing(
         picture,
         {
-            **header(picture, runs, preset),
+            **header(picture, runs, preset, settings=facts),
             "seeds": seeds_of(squared),
             "steps": config["steps"],
             "learning_rate_ratio": ratio,

@@ -13,40 +13,38 @@ from matplotlib.lines import Line2D
 from power_laws import display_activation
 
 from ntk_repro.papers.drawing import (
-    COLORS,
-    MUTED,
     Drawing,
     array,
-    band,
     by_seed,
     check_study,
+    data_title,
     draw_command,
     header,
     image_counts,
     mean_and_std,
-    percent_axis,
-    titled,
 )
+from ntk_repro.plot import MUTED, SERIES, band, percent_axis, titles
 from ntk_repro.record import RunFolder
 
 LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
-CURVE_COLORS = (COLORS["baseline"], COLORS["fourth"], COLORS["network"], COLORS["third"])  # apart in grey, too
 LOOKS = {"ntk": ("o", "-", "NTK parameterization"), "standard": ("^", "--", "standard parameterization")}
 HOLLOW = "squared loss"  # so that the losses differ in grey, too
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
-    """One panel for each data set; colours tell activations apart, marks parameterizations, hollow ones losses."""
+    """One panel for each data set: colours are activations, marks parameterizations, hollow ones losses."""
     panels = grouped(runs)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     activations = list(dict.fromkeys(map(_activation, names)))
-    colors = {name: CURVE_COLORS[activations.index(_activation(name)) % len(CURVE_COLORS)] for name in names}
+    colors = {name: SERIES[activations.index(_activation(name)) % len(SERIES)] for name in names}
     picture, axes = plt.subplots(
         1, len(panels), figsize=(4.8 * len(panels) + 0.4, 4.4), squeeze=False, layout="constrained"
     )
     numbers = [_panel(ax, data, curves, colors) for ax, (data, curves) in zip(axes[0], panels.items(), strict=True)]
-    if len(panels) == 1:
-        axes[0, 0].set_title("")  # it stands above the picture
+    firsts = [next(iter(curves.values()))[0] for curves in panels.values()]
+    shared = _settings(firsts[0]) if len({_settings(first) for first in firsts}) == 1 else ""
+    if len(panels) > 1:  # the only data set stands above the picture
+        titles(axes[0], [(data_title(first), "" if shared else _settings(first)) for first in firsts])
     axes[0, 0].set_ylabel("Test accuracy after training")
     handles = [Line2D([], [], color=colors[name], marker="s", mfc=_fill(name), label=name) for name in names]
     handles += [Line2D([], [], color=MUTED, marker=m, ls=ls, label=label) for m, ls, label in LOOKS.values()]
@@ -55,7 +53,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         label = r"$\eta_\mathrm{critical}$ of the squared loss"
         handles.append(Line2D([], [], color=MUTED, marker="|", ms=9, ls="", label=label))
     picture.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
-    return Drawing(picture, {**header(picture, runs, preset), "panels": numbers})
+    return Drawing(picture, {**header(picture, runs, preset, settings=shared), "panels": numbers})
 
 
 def _activation(name: str) -> str:
@@ -86,14 +84,12 @@ def grouped(runs: list[RunFolder]) -> dict[str, dict[str, list[RunFolder]]]:
 
 def _panel(ax: Axes, data: str, curves: dict[str, list[RunFolder]], colors: dict[str, str]) -> dict:
     numbers = [_curve(ax, name, group, colors[name]) for name, group in curves.items()]
-    first = next(iter(curves.values()))[0]
     exponents = sorted({int(e) for curve in numbers for e in curve["log2_eta"]})
     ax.set_xticks(exponents[:: max(1, len(exponents) // 9)])
     ax.xaxis.set_major_formatter(lambda e, _: f"$2^{{{e:.0f}}}$")
     percent_axis(ax)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(r"Normalised learning rate $\eta$ ($\eta$ in NTK, $\eta/n$ in standard parameterization)", fontsize=8)
-    titled(ax, first.environment.get("provenance", {}).get("label", data), _settings(first))
     return {"data": data, "curves": numbers}
 
 
@@ -110,7 +106,7 @@ def _curve(ax: Axes, name: str, group: list[RunFolder], color: str) -> dict:
     for which, (marker, line, _) in LOOKS.items():
         accuracy = mean_and_std(group, f"{which}_test_accuracy")
         ax.plot(log2_eta, accuracy.mean, marker=marker, ls=line, color=color, mfc=_fill(name), lw=1.2, ms=4.5)
-        band(ax, log2_eta, accuracy, color, 0.15)
+        band(ax, log2_eta, accuracy, color)
         diverged = log2_eta[accuracy.seeds == 0]
         # The two parameterizations side by side, so that neither hides the other.
         aside = -0.12 if which == "ntk" else 0.12

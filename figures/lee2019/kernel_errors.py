@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from power_laws import by_settings, curve, display_activation, guide, legend_below, logarithmic, seeds_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import MUTED, Drawing, array
+from ntk_repro.papers.drawing import Drawing, array, entitle
 from ntk_repro.papers.lee2019.width import MOST_SAMPLES
+from ntk_repro.plot import ordered_colors
 from ntk_repro.record import RunFolder
 
 KERNELS = {"nngp": r"NNGP $\hat{\mathcal{K}}$", "ntk": r"NTK $\hat\Theta$"}
@@ -32,12 +33,17 @@ def draw(runs: list[RunFolder], preset: str, against: Against, depths: tuple[int
         panels += [_panel(ax, group, kernel, against) for ax, kernel in zip(row, KERNELS, strict=True)]
         row[0].set_ylabel("Relative error (Frobenius)")
     config, seeds = groups[0][0].config, {len(group) for group in groups}
+    activation = display_activation(config["activation"])
     label = f"{config['num_inputs']} inputs N(0, 1) of {config['input_size']:,} numbers"
-    label += f", {display_activation(config['activation'])}"
     count = f", {max(seeds)} seeds" if max(seeds) > 1 else ""
-    shown = label + count + (f" (preset {preset})" if preset else "")
-    picture.suptitle(f"{shown}\nhollow: M > n/10, not fitted", fontsize=9, color=MUTED)
-    numbers = {"preset": preset, "data": "normal", "data_label": label, "against": against, "panels": panels}
+    entitle(picture, label, preset, f"{activation}{count}; hollow: M > n/10, not fitted")
+    numbers = {
+        "preset": preset,
+        "data": "normal",
+        "data_label": f"{label}, {activation}",
+        "against": against,
+        "panels": panels,
+    }
     return Drawing(picture, numbers)
 
 
@@ -50,7 +56,7 @@ def _panel(ax: Axes, group: list[RunFolder], kernel: str, against: Against) -> d
         x, others, values, fitted, label, axis = widths, samples, errors.swapaxes(1, 2), few.T, "M = {:,}", "Width n"
     else:
         x, others, values, fitted, label, axis = samples, widths, errors, few, "n = {:,}", "Samples M"
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(others)))
+    colors = ordered_colors(len(others))
     lines = []
     for i, other in enumerate(others):
         if not np.isfinite(values[:, i]).any():

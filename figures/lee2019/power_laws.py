@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ntk_repro.papers.drawing import MUTED, by_seed, check_alike, check_study
+from ntk_repro.papers.drawing import by_seed, check_alike, check_study
 from ntk_repro.papers.statistics import PowerLaw, power_law_fit
+from ntk_repro.plot import MUTED
 from ntk_repro.record import RunFolder
 
 GUIDE = "#B0B0B0"

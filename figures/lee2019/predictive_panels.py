@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from ntk_repro.papers.drawing import MUTED, array, check_study, header
+from ntk_repro.papers.drawing import array, check_study, header
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_predictive"
@@ -34,7 +34,7 @@ def display_settings(run: RunFolder) -> str:
 
 def axes_of(ax: Axes, run: RunFolder, s: int) -> None:
     """Title, labels and the two training points of the panel of observed step number s."""
-    ax.plot([1, 0], array(run, "targets"), "o", color="black", ms=5, zorder=5)
+    ax.plot([1, 0], array(run, "targets"), "o", color="black", ms=5, zorder=5, label="Training points")
     ax.set_title(f"step {array(run, 'steps')[s]:,}")
     ax.set_xlabel(r"$\alpha$")
 
@@ -47,7 +47,4 @@ def row_label(run: RunFolder) -> str:
 
 def facts(picture: Picture, runs: Sequence[RunFolder], preset: str) -> dict[str, Any]:
     """Writes data set, preset and settings above the picture; returns the first numbers."""
-    first = header(picture, runs, preset)
-    lines = [picture.get_suptitle(), *(display_settings(run) for run in runs)]
-    picture.suptitle("\n".join(lines), fontsize=9, color=MUTED)
-    return first
+    return header(picture, runs, preset, settings="\n".join(map(display_settings, runs)))

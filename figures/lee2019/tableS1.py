@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import MUTED, Drawing, array, check_study, draw_command, table_of
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, entitle
+from ntk_repro.plot import table_of
 from ntk_repro.record import RunFolder
 
 GROUPS = ("conv1", "conv2", "conv3", "conv4", "avg-pool")
@@ -30,7 +31,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     ]
     picture, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
     table_of(ax, cells, GROUPS, ["output size", "layers"])
-    picture.suptitle(f"N = {run.config['blocks']} (preset {preset})", fontsize=9, color=MUTED)
+    entitle(picture, f"Wide ResNet, N = {run.config['blocks']}", preset)
     size = run.config["image_size"]
     facts = {"preset": preset, "data": "none", "data_label": f"images of {size} × {size} × 3", "image_size": size}
     return Drawing(picture, facts | {"N": run.config["blocks"], "width": channels} | numbers)

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from power_laws import curve, guide, legend_below, logarithmic
 
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, draw_command
+from ntk_repro.papers.drawing import Drawing, array, check_study, data_title, draw_command, entitle
 from ntk_repro.papers.statistics import power_law_fit, student_interval
+from ntk_repro.plot import COLORS, MUTED, SERIES
 from ntk_repro.record import RunFolder
 
 PARAMETERIZATIONS = {"standard": "standard", "ntk": "NTK"}
@@ -18,10 +19,10 @@ SUPREMA = {
     "kernel_change": r"$\sup_t\,\Vert\hat\Theta_t - \hat\Theta_0\Vert_F$",
 }
 LOOKS: dict[tuple[str, bool], dict[str, Any]] = {
-    ("standard", False): {"color": COLORS["network"], "marker": "o"},
-    ("standard", True): {"color": COLORS["linearized"], "marker": "s"},
-    ("ntk", False): {"color": COLORS["third"], "marker": "^"},
-    ("ntk", True): {"color": COLORS["fourth"], "marker": "D"},
+    ("standard", False): {"color": SERIES[0], "marker": "o"},
+    ("standard", True): {"color": SERIES[2], "marker": "s"},
+    ("ntk", False): {"color": SERIES[1], "marker": "^"},
+    ("ntk", True): {"color": SERIES[3], "marker": "D"},
 }
 
 
@@ -40,10 +41,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     _contraction(axes[1][1], list(zip(runs, entries, strict=True)))
     _kernel_start(axes[1][2], list(zip(runs, entries, strict=True)))
     config = main[0][0].config
-    label = f"{main[0][0].environment['provenance']['label']}, {config['activation']}"
-    label += f", {config['networks']} networks of each width"
-    picture.suptitle(label + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
-    return Drawing(picture, {"preset": preset, "data": "sphere", "data_label": label, "trainings": entries})
+    label, how = data_title(main[0][0]), f"{config['activation']}, {config['networks']} networks of each width"
+    entitle(picture, label, preset, how)
+    return Drawing(picture, {"preset": preset, "data": "sphere", "data_label": f"{label}, {how}", "trainings": entries})
 
 
 def _main(entry: dict) -> bool:
@@ -196,7 +196,7 @@ def _kernel_start(ax: Axes, pairs: list[tuple[RunFolder, dict]]) -> None:
         widths = array(run, "widths")
         curve(ax, widths.astype(float), array(run, "kernel_start").T, "networks", color=COLORS["network"])
         limit, sufficient = entry["lambda_min"] / 3, entry["sufficient_width"]
-        ax.axhline(limit, color=COLORS["linearized"], ls="--", label=r"$\lambda_{min}$ / 3")
+        ax.axhline(limit, color=COLORS["baseline"], ls="--", label=r"$\lambda_{min}$ / 3")
         if widths[0] <= sufficient <= widths[-1]:
             ax.axvline(sufficient, color=MUTED, ls=":", label=f"width of S67, {sufficient:,.0f}")
         logarithmic(ax, widths, "Width n")

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, header
+from ntk_repro.papers.drawing import Drawing, array, check_study, header
+from ntk_repro.plot import COLORS, light, percent_axis
 from ntk_repro.record import RunFolder
 
 STUDY = "wide_limit_trajectories"
@@ -20,15 +21,16 @@ TITLES = {
     "analytic": "Predicted from the analytic kernel",
 }
 PREDICTORS: dict[str, dict[str, Any]] = {
-    "linearized": {"ls": "--", "color": "black", "lw": 1.0, "zorder": 3},
-    "empirical": {"ls": "-", "color": COLORS["third"], "lw": 2.8, "alpha": 0.6},  # under the linearization's
-    "analytic": {"ls": "-.", "color": "#CC79A7"},
+    "linearized": {"ls": "--", "color": COLORS["linearized"], "lw": 1.2, "zorder": 3},
+    "empirical": {"ls": "-", "color": light(COLORS["linearized"]), "lw": 3.2},  # under the linearization's
+    "analytic": {"ls": "-.", "color": COLORS["ntk_gp"]},
 }
-PARTS = {"train": COLORS["network"], "test": "#E69F00"}  # dark and light, for readers in grey
-PART_NAMES = {"train": "training", "test": "test"}
-MODELS = {"network": "-", "linearized": "--"}
-# Okabe and Ito's palette and two more, for single points, outputs or weights.
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#404040", "#7570B3", "#A6761D")
+PARTS = {"train": "training", "test": "test"}
+MODELS: dict[str, dict[str, Any]] = {
+    "network": {"ls": "-", "color": COLORS["network"], "lw": 2.2, "alpha": 0.7},
+    "linearized": {"ls": "--", "color": COLORS["linearized"], "lw": 1.0, "zorder": 3},
+}
+LIGHT = 0.5  # share of white of what belongs to test images
 NETS = {"fcn": "fully connected", "cnn": "convolutional", "wide_resnet": "wide ResNet"}
 ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU"}
 BATCH_NORM = {
@@ -37,6 +39,7 @@ BATCH_NORM = {
     "live": "BatchNorm by each batch's statistics in the network, by those of the start in its linearization",
     "none": "no BatchNorm",
 }
+_SCORES = {"accuracy": "Accuracy", "cross_entropy": "Cross-entropy", "half_mean_squared_error": "Squared loss"}
 POINTS = 6  # images followed in a panel of outputs
 
 
@@ -59,8 +62,7 @@ def facts(
     picture: Picture, runs: Sequence[RunFolder], preset: str, drawn: Sequence[RunFolder] | None = None
 ) -> dict[str, Any]:
     """Writes data set, preset and settings of the drawn runs (the widest) above the picture; returns the numbers."""
-    first, drawn = header(picture, runs, preset), drawn or [widest(runs)]
-    picture.suptitle(f"{picture.get_suptitle()}\n{display_settings(drawn)}", fontsize=9, color=MUTED)
+    first = header(picture, runs, preset, settings=display_settings(drawn or [widest(runs)]))
     return {**first, "trajectories": [numbers(run) for run in runs]}
 
 
@@ -167,10 +169,9 @@ def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False) -> 
         return fx[:, np.arange(len(own)), own]
 
     steps = array(run, "steps")
-    for kind, style in MODELS.items():
-        for line, color in zip(shown(kind).T, LINES * 10, strict=False):
-            ax.plot(steps, line, style, color=color if kind == "network" else "black", **_weight(kind))
-    images = f"{PART_NAMES[part]} image"
+    for kind, look in MODELS.items():
+        ax.plot(steps, shown(kind), **look)
+    images = f"{PARTS[part]} image"
     own_class = ", own class" if y.shape[1] > 1 else ""
     ax.set_title(f"The outputs of a {images}" if one_point else f"Outputs of {images}s{own_class}")
     _steps_axis(ax, run)
@@ -178,30 +179,31 @@ def outputs(ax: Axes, run: RunFolder, part: str, *, one_point: bool = False) -> 
 
 def weights(ax: Axes, run: RunFolder) -> None:
     """Changes of single weights over training."""
-    for kind, style in MODELS.items():
-        for line, color in zip(array(run, f"{kind}_weights").T, LINES * 10, strict=False):
-            color = color if kind == "network" else "black"
-            ax.plot(array(run, "steps"), line, style, color=color, **_weight(kind))
+    for kind, look in MODELS.items():
+        ax.plot(array(run, "steps"), array(run, f"{kind}_weights"), **look)
     ax.set_title("Change of single weights")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # no common power of ten beside the title
     _steps_axis(ax, run)
 
 
 def score(ax: Axes, run: RunFolder, quantity: str) -> None:
-    """Loss or accuracy on training and test images, of the network (solid) and of its linearization (dashed)."""
-    for part, color in PARTS.items():
-        for kind, style in MODELS.items():
-            line = array(run, f"{kind}_{part}_{quantity}")
-            ax.plot(array(run, "steps"), line, style, color=color if kind == "network" else "black", **_weight(kind))
-    handles = [Line2D([], [], color=color, label=f"{PART_NAMES[part]} images") for part, color in PARTS.items()]
-    ax.legend(handles=handles, fontsize=8, loc="best")
+    """Loss or accuracy on training images (dark) and test images (light), of the network and of its linearization."""
+    for part in PARTS:
+        for kind, look in MODELS.items():
+            color = _shade(look["color"], part)
+            ax.plot(array(run, "steps"), array(run, f"{kind}_{part}_{quantity}"), **look | {"color": color})
     if quantity == "accuracy":
-        ax.set_title("Accuracy")
+        ax.set_title(_SCORES["accuracy"])
         ax.set_ylim(top=1.01)
+        percent_axis(ax)
     else:
-        ax.set_title("Cross-entropy" if run.config["loss"] == "cross_entropy" else "Squared loss")
+        ax.set_title(_SCORES[run.config["loss"]])
         ax.set_yscale("log")
     _steps_axis(ax, run)
+
+
+def _shade(color: str, part: str) -> str:
+    return light(color, LIGHT) if part == "test" else color
 
 
 def rmse(ax: Axes, run: RunFolder) -> None:
@@ -214,22 +216,19 @@ def rmse(ax: Axes, run: RunFolder) -> None:
     _steps_axis(ax, run)
 
 
-def legend(picture: Picture) -> None:
-    """A legend below the picture of solid and dashed lines."""
-    handles = [
-        Line2D([], [], color=LINES[0], lw=2.2, alpha=0.7, label="Network (solid)"),
-        Line2D([], [], color="black", lw=1.0, ls="--", label="Linearization, trained identically (dashed)"),
-    ]
+def legend(picture: Picture, *, parts: bool = True) -> None:
+    """A legend below the picture of both models, and of the shades of training and test images (`parts`)."""
+    names = {"network": "Network", "linearized": "Linearization, trained identically"}
+    handles = [Line2D([], [], label=names[kind], **look) for kind, look in MODELS.items()]
+    if parts:
+        shades = {part: _shade("#000000", part) for part in PARTS}
+        handles += [Line2D([], [], color=shades[part], lw=2.2, label=f"{name} images") for part, name in PARTS.items()]
     picture.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
 def _listed(texts: Iterable[str]) -> str:
     *first, last = texts
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _weight(kind: str) -> dict[str, Any]:
-    return {"lw": 2.2, "alpha": 0.7} if kind == "network" else {"lw": 1.0, "zorder": 3}
 
 
 def _steps_axis(ax: Axes, run: RunFolder) -> None:

@@ -8,22 +8,10 @@ from matplotlib.axes import Axes
 from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    band,
-    by_net,
-    header,
-    legend_of,
-    mark_partial,
-    mean_and_std,
-    net_title,
-    percent_axis,
-    settings,
-    titled,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, by_net, header, mean_and_std, settings_of_panels
 from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
+from ntk_repro.plot import accuracy_by_index, legend_of, titles
 from ntk_repro.record import RunFolder
 
 
@@ -33,28 +21,20 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         1, len(groups), figsize=(3.1 * len(groups) + 0.6, 3.3), sharey=True, squeeze=False, layout="constrained"
     )
-    nets = {}
-    lines = max(settings(group).count("\n") + 1 for group in groups.values())
-    for ax, (net, group) in zip(axes[0], groups.items(), strict=True):
-        nets[net] = _panel(ax, net, group, lines)
+    nets = {net: _panel(ax, group) for ax, (net, group) in zip(axes[0], groups.items(), strict=True)}
+    facts = settings_of_panels(groups.values())
+    titles(axes[0], zip(map(net_title, groups), facts.own, strict=True))
     axes[0, 0].set_ylabel("Test accuracy")
-    percent_axis(axes[0, 0])
-    legend_of(axes[0, 0], picture, 2 if len(groups) < 3 else 4)
-    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
+    legend_of(axes[0], picture, 2 if len(groups) < 3 else 4)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
 
 
-def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
+def _panel(ax: Axes, group: list[RunFolder]) -> dict:
     index, all_index = array(group[0], "index"), array(group[0], "linearized_index")
     network, every = (mean_and_std(group, f"{model}_test_accuracy") for model in ("network", "linearized"))
     shared = np.searchsorted(all_index, index)
     linearized = every.at(shared)
 
-    style = {"color": COLORS["linearized"], "zorder": 2}
-    ax.plot(all_index, every.mean, ".", ms=2, mew=0, alpha=0.5, **style)
-    ax.plot(index, linearized.mean, "s-", label="Linearized network", **style)
-    ax.plot(index, network.mean, "o-", color=COLORS["network"], label="Neural network", zorder=3)
-    band(ax, all_index, every, COLORS["linearized"])
-    band(ax, index, network, COLORS["network"])
     config = group[0].config
     curves = {
         "index": index,
@@ -69,21 +49,15 @@ def _panel(ax: Axes, net: str, group: list[RunFolder], lines: int) -> dict:
         "baseline_epochs": config.get("baseline_epochs") or config["epochs"],
         **_judged(group, shared),
     }
-    mark_partial(ax, index, network)
-    mark_partial(ax, index, linearized)
     if config["baseline"]:
-        baseline = mean_and_std(group, "baseline_network_test_accuracy").mean
-        ax.axhline(
-            float(baseline), ls="--", lw=1.2, color=COLORS["baseline"], label="Network on classes 0-4 against 5-9"
-        )
-        curves["baseline_accuracy"] = baseline
+        curves["baseline_accuracy"] = mean_and_std(group, "baseline_network_test_accuracy").mean
         curves["baseline_linearized_accuracy"] = mean_and_std(group, "baseline_linearized_test_accuracy").mean
     chance = mean_and_std(group, "majority_rate").mean
     curves["majority_rate"] = chance[shared]
-    ax.plot(index, chance[shared], ":", lw=1.0, color=COLORS["chance"], label="Majority class", zorder=1)
-
-    titled(ax, net_title(net), settings(group), lines)
-    ax.set_xlabel("Eigenfunction index")
+    accuracy_by_index(
+        ax, index, network, every, linearized_index=all_index, baseline=curves["baseline_accuracy"],
+        majority=chance[shared], baseline_label="Network on classes 0-4 against 5-9",
+    )  # fmt: skip
     return curves
 
 

@@ -5,17 +5,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from task_runs import by_task, setup, task_name
 
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    header,
-    legend_of,
-    mean_and_std,
-    net_title,
-    settings,
-    titled,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, header, mean_and_std, settings_of_panels
+from ntk_repro.plot import COLORS, MUTED, legend_of, spectrum, titles
 from ntk_repro.record import RunFolder
 
 
@@ -26,25 +18,24 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(groups), figsize=(3.3 * len(groups) + 0.6, 3.4), sharey=True, squeeze=False, layout="constrained"
     )
     nets: dict = {}
-    lines = max(settings(group).count("\n") + 1 for group in groups.values())
     for ax, ((net, index), group) in zip(axes[0], groups.items(), strict=True):
-        nets.setdefault(net, {})[str(index)] = _panel(ax, net, index, group)
-        titled(ax, f"{net_title(net)}, {task_name(index)}", settings(group), lines)
+        nets.setdefault(net, {})[str(index)] = _panel(ax, index, group)
+    facts = settings_of_panels(groups.values())
+    titles(axes[0], zip((f"{net_title(net)}, {task_name(index)}" for net, index in groups), facts.own, strict=True))
     axes[0, 0].set_ylabel(r"$n\,\alpha(\phi_j) = v_j^\top K v_j$")
-    legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
+    legend_of(axes[0], picture, 3)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
 
 
-def _panel(ax: Axes, net: str, index: int | None, group: list[RunFolder]) -> dict:
+def _panel(ax: Axes, index: int | None, group: list[RunFolder]) -> dict:
     provenance = group[0].environment.get("provenance", {})
     n = provenance["n_train"] + provenance["n_test"]
     before, after = (n * mean_and_std(group, lambda run, at=at: array(run, "alignment")[at]).mean for at in (0, -1))
     indices = np.arange(1, len(before) + 1)
-    ax.plot(indices, before, color=COLORS["linearized"], lw=1.2, ls="--", label="Before training")
-    ax.plot(indices, after, color=COLORS["network"], lw=0.8, label="After training")
+    spectrum(ax, after, label="After training", lw=0.8, log_index=False)
+    spectrum(ax, before, label="Before training", color=MUTED, line="--", lw=1.2, log_index=False)
     if index is not None and index <= len(after):
-        ax.plot(index, after[index - 1], "o", ms=5, mfc="none", color=COLORS["baseline"], label="Trained on")
-    ax.set_yscale("log")
+        ax.plot(index, after[index - 1], "o", ms=6, mfc="none", color=COLORS["baseline"], label="Trained on")
     ax.set_xlabel("Eigenfunction index")
     return {
         "index": indices,

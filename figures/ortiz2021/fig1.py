@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, by_seed, check_study, draw_command, header, legend_of
+from ntk_repro.papers.drawing import Drawing, array, by_seed, check_study, draw_command, header
+from ntk_repro.plot import COLORS, legend_of
 from ntk_repro.record import RunFolder
 
 _BY_SEED = ("bend", "distance", "off_plane", "network_off_plane")
@@ -22,7 +23,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax = picture.add_subplot(1, len(widths), i + 1, projection="3d")
         _panel(ax, run, i, extent)
         ax.set_title(f"{width:,} hidden units", y=0.97)
-    legend_of(picture.axes[0], picture, 3, fontsize=8)
+    legend_of(picture.axes[:1], picture, 3, fontsize=8)
     numbers = {"widths": widths, "radius": run.config["radius"], "seeds": [run.config["seed"] for run in runs]}
     numbers |= {name: array(run, name) for name in ("radii", "target")}
     numbers |= {name: [array(run, name) for run in runs] for name in _BY_SEED}
@@ -45,7 +46,7 @@ def _panel(ax, run: RunFolder, i: int, extent: float) -> None:
         ax.plot(*path.T, color=COLORS[name], lw=2.4, ls=style, label=label, zorder=10)
         ax.plot(*path[-1:].T, "o", color=COLORS[name], ms=5, zorder=11)
     ax.plot([0], [0], [0], "o", color="black", ms=5, label=r"start $f_{\theta_0}$", zorder=12)
-    ax.plot(*target[:, None], "*", color=COLORS["third"], ms=11, label="target", zorder=12)
+    ax.plot(*target[:, None], "*", color=COLORS["baseline"], ms=11, label="target", zorder=12)
     ax.set_zlim(-1.05 * extent, 1.05 * extent)
     ax.view_init(elev=22, azim=-58)
     for name, axis in (("first", ax.xaxis), ("second", ax.yaxis)):

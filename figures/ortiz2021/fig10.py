@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import first_of_seeds, title_of
 
-from ntk_repro.papers.drawing import MUTED, Drawing, array, check_study, draw_command, header
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header
+from ntk_repro.plot import MUTED, directions
 from ntk_repro.record import RunFolder
 
 _WHERE = {"origin": "at x = 0", "gaussian": "mean over {} normal inputs"}
@@ -34,29 +35,14 @@ def _inputs(runs: list[RunFolder]) -> str:
 
 def _rows(part, run: RunFolder, count: int) -> None:
     config, values = run.config, array(run, "values")
-    directions, fourier, null = array(run, "directions"), array(run, "fourier"), array(run, "null")
+    fourier, null = array(run, "fourier"), array(run, "null")
     where = _WHERE.get(config["data"], f"mean over {{}} images of {config['data']}").format(config["samples"])
     seen = int((~null).sum())
     facts = f"{title_of(run)}: {where}, {seen:,} of {len(values):,} directions are not null"
     part.suptitle(facts, fontsize=8, color=MUTED)
     axes = part.subplots(2, count)
-    for j in range(count):
-        image = np.moveaxis(directions[j], -1, 0)
-        largest = np.abs(image).max()
-        if len(image) == 1:
-            axes[0, j].imshow(image[0], cmap="gray", vmin=-largest, vmax=largest)
-        else:  # colours around grey
-            axes[0, j].imshow(np.moveaxis(image, 0, -1) / (2 * largest) + 0.5)
-        axes[1, j].imshow(np.sqrt((fourier[j] ** 2).sum(axis=-1)), cmap="magma")
-        axes[0, j].set_title(f"$v_{{{j + 1}}}$\n{values[j] ** 2 / values[0] ** 2:.2f}", fontsize=7)
-        for ax in axes[:, j]:
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.grid(False)
-            for spine in ax.spines.values():
-                spine.set_visible(False)
-    axes[0, 0].set_ylabel("pixels", fontsize=7)
-    axes[1, 0].set_ylabel("Fourier", fontsize=7)
+    shown = slice(None, count)
+    directions(axes, array(run, "directions")[shown], values[shown], fourier[shown])
 
 
 def _numbers(run: RunFolder, count: int) -> dict:

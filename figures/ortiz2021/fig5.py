@@ -9,26 +9,14 @@ from matplotlib.ticker import NullLocator
 from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    band,
-    by_net,
-    draw_command,
-    header,
-    legend_of,
-    mean_and_std,
-    net_title,
-    percent_axis,
-    settings,
-    titled,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, by_net, draw_command, header, mean_and_std, settings_of_panels
 from ntk_repro.papers.ortiz2021 import GUESSING_ERROR
 from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS, SIGNIFICANT
+from ntk_repro.plot import COLORS, LABELS, curve, legend_of, percent_axis, titles
 from ntk_repro.record import RunFolder
 
-MODELS = (("network", "Neural network", "o-"), ("linearized", "Linearized network", "s--"))
+MODELS = {"network": "o-", "linearized": "s--"}
 _LATE = 0.2  # share of the epochs that the accuracy at the end is compared with
 
 
@@ -38,11 +26,9 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         3, len(groups), figsize=(3.1 * len(groups) + 0.6, 6.4), sharey="row", squeeze=False, layout="constrained"
     )
-    nets = {}
-    lines = max(settings(group).count("\n") + 1 for group in groups.values())
-    for column, (net, group) in zip(axes.T, groups.items(), strict=True):
-        nets[net] = _column(column, net, group)
-        titled(column[0], net_title(net), settings(group), lines)
+    nets = {net: _column(column, group) for column, (net, group) in zip(axes.T, groups.items(), strict=True)}
+    facts = settings_of_panels(groups.values())
+    titles(axes[0], zip(map(net_title, groups), facts.own, strict=True))
     for row in axes[1:]:
         row[0].set_ylim(0)  # of the whole row, once everything is drawn
     axes[0, 0].set_ylabel("Test accuracy")
@@ -50,22 +36,20 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     axes[1, 0].set_ylabel(r"$\|\theta - \theta_0\|$")
     axes[2, 0].set_ylabel("Error of the linearization\n(share of the change)")
     percent_axis(axes[2, 0])
-    legend_of(axes[0, 0], picture, 3)
-    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
+    legend_of(axes[0], picture, 3)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
 
 
-def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+def _column(axes: Sequence[Axes], group: list[RunFolder]) -> dict:
     sizes = array(group[0], "size")
     curves = {"size": sizes, "seeds": [run.config["seed"] for run in group], **setup(group)}
     for ax, (quantity, name) in zip(axes, (("test_accuracy", "accuracy"), ("distance", "distance")), strict=False):
-        for model, label, style in MODELS:
-            spread, color = mean_and_std(group, f"{model}_{quantity}"), COLORS[model]
-            ax.plot(sizes, spread.mean, style, color=color, label=label)
-            band(ax, sizes, spread, color)
+        for model, line in MODELS.items():
+            spread = mean_and_std(group, f"{model}_{quantity}")
+            curve(ax, sizes, spread, color=COLORS[model], line=line, label=LABELS[model])
             curves |= spread.numbers(f"{model}_{name}")
     error = mean_and_std(group, "approximation_error")
-    axes[2].plot(sizes, error.mean, "^-", color=COLORS["third"])
-    band(axes[2], sizes, error, COLORS["third"])
+    curve(axes[2], sizes, error, color=COLORS["linearized"], line="s--")
     curves |= error.numbers("approximation_error")
     for ax in axes:
         ax.set_xscale("log")
@@ -81,10 +65,10 @@ def _column(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
 
 def _by_seed(group: list[RunFolder]) -> dict[str, np.ndarray]:
     """Numbers of each seed that claims compare: (sizes, seeds)."""
-    network, linearized = (_seeds(group, f"{model}_test_accuracy") for model, *_ in MODELS)
+    network, linearized = (_seeds(group, f"{model}_test_accuracy") for model in MODELS)
     numbers = {"lead": network - linearized}
     epochs = array(group[0], "curve_epochs")
-    for model, *_ in MODELS:
+    for model in MODELS:
         numbers[f"{model}_epochs_to_loss"] = epochs_to_loss(_seeds(group, f"{model}_loss"), NEAR_ZERO_LOSS)
         curve = _seeds(group, f"{model}_curve")
         best, end = curve.max(axis=-1), curve[..., -1]

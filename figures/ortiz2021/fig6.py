@@ -4,28 +4,17 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from task_runs import epoch_axis, setup
+from task_runs import setup
 
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    band,
-    by_net,
-    draw_command,
-    header,
-    mean_and_std,
-    net_title,
-    percent_axis,
-    settings,
-    titled,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, by_net, draw_command, header, mean_and_std, settings_of_panels
+from ntk_repro.plot import by_epoch, titles
 from ntk_repro.record import RunFolder
 
 PANELS = (
-    ("energy_concentration", "Energy on the top {} eigenvectors", COLORS["network"]),
-    ("kernel_cosine_distance", "Cosine distance of the kernel", COLORS["linearized"]),
-    ("mean_squared_gradient_norm", "Mean squared gradient norm", COLORS["third"]),
+    ("energy_concentration", "Energy on the top {} eigenvectors"),
+    ("kernel_cosine_distance", "Cosine distance of the kernel"),
+    ("mean_squared_gradient_norm", "Mean squared gradient norm"),
 )
 
 
@@ -35,11 +24,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.8, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
     )
-    nets = {net: _row(row, net, group) for row, (net, group) in zip(axes, groups.items(), strict=True)}
-    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
+    facts = settings_of_panels(groups.values())
+    nets = {}
+    for row, (net, group), own in zip(axes, groups.items(), facts.own, strict=True):
+        nets[net] = _row(row, net, group, own)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
 
 
-def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+def _row(axes: Sequence[Axes], net: str, group: list[RunFolder], own: str) -> dict:
     epochs, top = array(group[0], "epochs"), group[0].config["top"]
     images = int(array(group[0], "images")[-1])
     curves = {
@@ -49,17 +41,13 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
         "images": images,
         "seeds": [run.config["seed"] for run in group],
     }
-    facts = f"{net_title(net)}, kernel on {images:,}\n{settings(group)}"
-    for ax, (name, title, color) in zip(axes, PANELS, strict=True):
+    for ax, (name, _) in zip(axes, PANELS, strict=True):
         spread = mean_and_std(group, name)
-        ax.plot(epochs, spread.mean, "o-", color=color)
-        band(ax, epochs, spread, color)
+        by_epoch(ax, epochs, spread, share=name == "energy_concentration")
         curves |= spread.numbers(name)
-        titled(ax, title.format(top), facts if ax is axes[0] else "", lines=facts.count("\n") + 1)
-        ax.set_xlabel("Epoch")
-        epoch_axis(ax, epochs)
+    facts = "\n".join(filter(None, (f"{net_title(net)}, kernel on {images:,}", own)))
+    titles(axes, [(title.format(top), "" if at else facts) for at, (_, title) in enumerate(PANELS)])
     curves["test_accuracy"] = mean_and_std(group, "network_test_accuracy").mean
-    percent_axis(axes[0])
     axes[0].set_ylim(0, 1)
     axes[2].set_ylim(0)
     return curves

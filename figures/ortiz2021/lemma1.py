@@ -5,15 +5,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from nads_runs import first_of_seeds, title_of
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, titled
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header
 from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.plot import COLORS, SERIES, legend_of, titles
 from ntk_repro.record import RunFolder
 
 LOOKS = {
-    "eigen": ("eigenfunctions", COLORS["network"], "o"),
-    "sign": ("their signs", COLORS["linearized"], "s"),
-    "class": ("one class against the others", COLORS["third"], "^"),
-    "random": ("random labels", COLORS["baseline"], "D"),
+    "eigen": ("eigenfunctions", SERIES[0], "o"),
+    "sign": ("their signs", SERIES[2], "s"),
+    "class": ("one class against the others", SERIES[1], "^"),
+    "random": ("random labels", SERIES[3], "D"),
 }
 
 _COMPARED = (
@@ -34,8 +35,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for row, run in zip(axes, drawn, strict=True):
         _row(row, run)
     panels = [_numbers(run) for run in runs]
-    handles, labels = (one + two for one, two in zip(*(ax.get_legend_handles_labels() for ax in axes[0]), strict=True))
-    picture.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    legend_of(axes[0], picture, 3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
@@ -44,13 +44,14 @@ def _row(row: np.ndarray, run: RunFolder) -> None:
     ax: Axes = row[1]
     overlap = array(run, "sign_overlap")
     j = np.arange(1, len(overlap) + 1)
-    ax.plot(j[1:], overlap[1:], ".", ms=3, mew=0, color=COLORS["network"])
+    ax.plot(j[1:], overlap[1:], ".", ms=3, mew=0, color=SERIES[0])
     printed = printed_numbers("ortiz2021")["appendixB"]["sign_overlap"]
     ax.axhline(printed, ls="--", lw=1.2, color=COLORS["baseline"], label=f"right: {printed} (paper, 60,000 images)")
     gaussian = r"right: $\sqrt{2/\pi}$, Gaussian entries"
-    ax.axhline(np.sqrt(2 / np.pi), ls=":", lw=1.4, color=COLORS["third"], label=gaussian)
+    ax.axhline(np.sqrt(2 / np.pi), ls=":", lw=1.4, color=COLORS["chance"], label=gaussian)
     ax.set_xlabel("Eigenfunction index j")
-    ax.set_title(r"$\langle\phi_j, \mathrm{sign}\,\phi_j\rangle$")
+    facts = f"n = {int(array(run, 'n')):,}; the line is equality"
+    titles(row, [(title_of(run), facts), (r"$\langle\phi_j, \mathrm{sign}\,\phi_j\rangle$", "")])
 
 
 def _norms(ax: Axes, run: RunFolder) -> None:
@@ -62,7 +63,6 @@ def _norms(ax: Axes, run: RunFolder) -> None:
     ax.plot([min(ends), max(ends)], [min(ends), max(ends)], "-", lw=0.8, color=COLORS["chance"])
     ax.set_xlabel(r"Bound $\Vert f\Vert^4 / \alpha(f)$")
     ax.set_ylabel(r"$\Vert f\Vert_\Theta^2$")
-    titled(ax, title_of(run), f"n = {int(array(run, 'n')):,}; the line is equality")
 
 
 def _numbers(run: RunFolder) -> dict:

@@ -3,17 +3,17 @@
 import json
 from collections.abc import Sequence
 
-from ntk_repro.papers.drawing import net_title
+from ntk_repro.network_names import net_title, width_text
 from ntk_repro.record import RunFolder
 
 _ACTIVATIONS = {"relu": "ReLU"}
 
 
 def title_of(run: RunFolder) -> str:
-    """The network with its unusual settings: "ResNet18, width × 0.25, residual scale 0"."""
+    """The network with its unusual settings: "ResNet18, width ×1/4, residual scale 0"."""
     config = run.config
     parts = [net_title(config["net"])]
-    parts += [f"width × {config['width']:g}"] if config["width"] != 1 else []
+    parts += [f"width ×{width_text(config['width'])}"] if config["width"] != 1 else []
     parts += [f"residual scale {config['residual_scale_init']:g}"] if config["net"] == "resnet18" else []
     activation: str = config["activation"]
     parts += [_ACTIVATIONS.get(activation, activation)] if activation != "gelu" else []

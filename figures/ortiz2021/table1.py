@@ -7,9 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from task_runs import training
 
+from ntk_repro.network_names import TITLES, net_title
 from ntk_repro.papers.drawing import (
-    MUTED,
-    NET_TITLES,
     Drawing,
     array,
     by_seed,
@@ -18,11 +17,10 @@ from ntk_repro.papers.drawing import (
     header,
     mean_and_std,
     net_names,
-    net_title,
     settings,
-    table_of,
 )
 from ntk_repro.papers.resources import printed_numbers
+from ntk_repro.plot import MUTED, percent, table_of
 from ntk_repro.record import RunFolder
 
 ROWS = (
@@ -55,7 +53,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def _groups(runs: Sequence[RunFolder]) -> list[list[RunFolder]]:
     """The runs of each column, trained ones together with those measured only before training."""
     check_study(runs, "rotation_tracking")
-    nets = [*NET_TITLES, *sorted({run.config["net"] for run in runs})]
+    nets = [*TITLES, *sorted({run.config["net"] for run in runs})]
 
     def column(run: RunFolder) -> tuple:
         return nets.index(run.config["net"]), run.config["residual_scale_init"], run.config["width"]
@@ -108,7 +106,7 @@ def _title(net: str, group: list[RunFolder], images: int) -> str:
 
 def _cell(column: dict, row: str) -> str:
     paper = printed_numbers("ortiz2021")["table1"][row].get(column["net"])
-    printed = "" if paper is None else f" ({100 * paper:.1f}%)"
+    printed = "" if paper is None else f" ({percent(paper, 1)})"
     value = column[row]
     if value is None or np.isnan(value):
         return f"-{printed}"
@@ -119,7 +117,7 @@ def _cell(column: dict, row: str) -> str:
 
 def _trend(column: dict) -> str:
     pairs = list(zip(column["trend_images"], column["trend_energy"], strict=True))[:-1]
-    return "\n".join(f"{n:,}: {100 * energy:.1f}%" for n, energy in pairs) or "-"
+    return "\n".join(f"{n:,}: {percent(energy, 1)}" for n, energy in pairs) or "-"
 
 
 if __name__ == "__main__":

@@ -3,10 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
-
 from ntk_repro.papers.drawing import by_net, check_study, net_names
 from ntk_repro.record import RunFolder
 
@@ -41,11 +37,3 @@ def training(config: Mapping[str, Any]) -> dict[str, Any]:
     names = ("learning_rate", "momentum", "batch_size")
     usual = {"optimizer": "sgd", "schedule": "linear"}
     return {name: config.get(name, value) for name, value in usual.items()} | {name: config[name] for name in names}
-
-
-def epoch_axis(ax: Axes, epochs: np.ndarray) -> None:
-    """An axis of epochs 0, 1, 2, 5 ... that leaves room between the first ones."""
-    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
-    ax.set_xticks([int(epoch) for epoch in epochs], [f"{int(epoch)}" for epoch in epochs], rotation=45)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(-0.15, 1.15 * epochs.max())

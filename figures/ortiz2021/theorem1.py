@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import title_of
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, check_study, draw_command, header, legend_of, titled
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header
+from ntk_repro.plot import COLORS, SERIES, legend_of, titled
 from ntk_repro.record import RunFolder
 
 LABELS = {
@@ -22,7 +23,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(1, len(runs), figsize=size, squeeze=False, layout="constrained")
     panels = [_panel(ax, run) for ax, run in zip(axes[0], runs, strict=True)]
     axes[0, 0].set_ylabel(r"Alignment $\alpha(g_u)$")
-    legend_of(axes[0, 0], picture, 3)
+    legend_of(axes[0], picture, 3)
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
@@ -32,8 +33,8 @@ def _panel(ax, run: RunFolder) -> dict:
     values = {name: array(run, name) for name in names}
     at = np.arange(len(index))
     for name, shift, marker, color in (
-        ("monte_carlo", -0.12, "s", COLORS["linearized"]),
-        ("theorem", 0.12, "o", COLORS["network"]),
+        ("monte_carlo", -0.12, "s", SERIES[2]),
+        ("theorem", 0.12, "o", SERIES[0]),
     ):
         bars = 2 * values[f"{name}_error"]
         ax.errorbar(at + shift, values[name], bars, fmt=marker, capsize=3, color=color, label=LABELS[name])
@@ -43,7 +44,7 @@ def _panel(ax, run: RunFolder) -> dict:
     if min(values["monte_carlo"].min(), values["theorem"].min()) > 0:
         ax.set_yscale("log")
     count, size = config["groups"] * config["group_size"], config["size"]
-    titled(ax, title_of(run), f"{count:,} inputs {size} x {size}, two standard errors")
+    titled(ax, title_of(run), f"{count:,} inputs {size} × {size}, two standard errors")
     values |= {name: array(run, name) for name in _ON_INPUTS}
     facts = {name: config[name] for name in ("net", "activation", "seed")}
     return {"title": title_of(run), **facts, "index": index, **values, "inputs": int(array(run, "inputs"))}

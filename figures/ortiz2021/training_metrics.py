@@ -8,20 +8,10 @@ from matplotlib.axes import Axes
 from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
-from ntk_repro.papers.drawing import (
-    COLORS,
-    MUTED,
-    Drawing,
-    array,
-    band,
-    by_net,
-    header,
-    mark_partial,
-    mean_and_std,
-    net_title,
-    settings,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, by_net, header, mean_and_std, settings_of_panels
 from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
+from ntk_repro.plot import COLORS, curve, titles
 from ntk_repro.record import RunFolder
 
 TARGET_LOSS = float(NEAR_ZERO_LOSS)
@@ -34,35 +24,36 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         len(groups), 3, figsize=(8.6, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
     )
-    nets = {net: _row(row, net, group) for row, (net, group) in zip(axes, groups.items(), strict=True)}
-    return Drawing(picture, {**header(picture, runs, preset), "nets": nets})
+    facts = settings_of_panels(groups.values())
+    nets = {}
+    for row, (net, group), own in zip(axes, groups.items(), facts.own, strict=True):
+        nets[net] = _row(row, net, group, own)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
 
 
-def _row(axes: Sequence[Axes], net: str, group: list[RunFolder]) -> dict:
+def _row(axes: Sequence[Axes], net: str, group: list[RunFolder], own: str) -> dict:
     config, index = group[0].config, array(group[0], "index")
     curves = {"index": index, "seeds": [run.config["seed"] for run in group], "target_loss": TARGET_LOSS}
     curves |= {"data": config["data"], **setup(group), "by_seed": {}}
-    panels = (
-        (EPOCHS, f"Epochs to a training loss of {TARGET_LOSS:g}", COLORS["network"]),
-        ("l2_distance", r"$\ell_2$ distance of the parameters", COLORS["linearized"]),
-        ("cosine_distance", "Cosine distance of the parameters", COLORS["third"]),
-    )
-    for ax, (name, title, color) in zip(axes, panels, strict=True):
+    panels = {
+        EPOCHS: f"Epochs to a training loss of {TARGET_LOSS:g}",
+        "l2_distance": r"$\ell_2$ distance of the parameters",
+        "cosine_distance": "Cosine distance of the parameters",
+    }
+    for ax, name in zip(axes, panels, strict=True):
         # nan where no seed reached the loss, or every training diverged: then there is no point to draw.
         spread = mean_and_std(group, _epochs if name == EPOCHS else name)
         curves["by_seed"][name] = [_epochs(run) if name == EPOCHS else array(run, name) for run in group]
-        ax.plot(index, spread.mean, "o-", color=color, clip_on=False)
-        band(ax, index, spread, color)
-        mark_partial(ax, index, spread)
+        curve(ax, index, spread, color=COLORS["network"], clip_on=False)
         curves |= spread.numbers(name)
-        ax.set_title(title)
         ax.set_xlabel("Eigenfunction index")
         ax.set_xlim(0, 1.03 * max(index))
         ax.set_ylim(0)
         missing = index[spread.seeds == 0]
         if len(missing):
-            _note_missing(ax, name, missing, len(index), config["epochs"], color)
-    axes[0].set_ylabel(f"{net_title(net)}\n{settings(group)}", fontsize=8)
+            _note_missing(ax, name, missing, len(index), config["epochs"])
+    facts = "\n".join(filter(None, (net_title(net), own)))
+    titles(axes, [(title, facts if name == EPOCHS else "") for name, title in panels.items()])
     return curves
 
 
@@ -70,11 +61,11 @@ def _epochs(run: RunFolder) -> np.ndarray:
     return epochs_to_loss(array(run, "network_loss"), TARGET_LOSS)
 
 
-def _note_missing(ax: Axes, name: str, missing: np.ndarray, indices: int, epochs: int, color: str) -> None:
+def _note_missing(ax: Axes, name: str, missing: np.ndarray, indices: int, epochs: int) -> None:
     if name == EPOCHS:
-        ax.plot(missing, [epochs] * len(missing), "^", mfc="none", color=color, clip_on=False)
+        ax.plot(missing, [epochs] * len(missing), "^", mfc="none", color=COLORS["network"], clip_on=False)
         ax.set_ylim(0, max(1.08 * epochs, ax.get_ylim()[1]))
         note = f"△ not within {epochs} epochs"
     else:
         note = f"diverged at {len(missing)} of {indices} indices"
-    ax.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=8, color=MUTED)
+    ax.set_xlabel(f"{ax.get_xlabel()}\n({note})")  # below the axes it touches no curve

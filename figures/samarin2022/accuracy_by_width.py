@@ -10,36 +10,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import display_name
-from ntk_repro.papers.drawing import (
-    COLORS,
-    Drawing,
-    array,
-    check_alike,
-    check_study,
-    header,
-    image_counts,
-    legend_of,
-    percent_axis,
-    titled,
-)
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.network_names import net_title, width_text
+from ntk_repro.papers.drawing import Drawing, array, check_alike, check_study, data_title, header, image_counts
 from ntk_repro.papers.statistics import student_interval
+from ntk_repro.plot import COLORS, SERIES, legend_of, light, percent_axis, titles, width_axis
 from ntk_repro.record import RunFolder
 
-NAMES = {"lenet5": "LeNet", "alexnet": "AlexNet"}
-KINDS = {"network": "", "linearized": "Lin"}
+KINDS = ("network", "linearized")
 PARTS = {"train": "Training accuracy", "test": "Test accuracy"}
-SECOND = COLORS["fourth"]  # a linearization at other settings
 BARS = "bars: standard deviation"
 _OF_PANEL = ("net", "data", "shift", "resize", "epochs", "decay_epochs")
 _OF_RUNS = ("batch_size", "momentum", "loss_reduction", "loss", "precision")  # equal in all runs of a panel
 _ADDED = {"loss": "squared_error", "precision": "float32"}  # settings that a run at these defaults does not record
-
-
-def net_name(net: str) -> str:
-    """The name of a network in a picture."""
-    return NAMES.get(net, display_name(net))
 
 
 def settings_of(run: RunFolder, names: Sequence[str]) -> dict[str, Any]:
@@ -73,7 +55,7 @@ def panels_of(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
 
 def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
     check_alike(runs, "seed", "width", "learning_rate", "weight_decay", "models", "follow", "baseline")
-    lines = [line for kind in KINDS for line in _lines(kind, runs, net_name(key["net"]))]
+    lines = [line for kind in KINDS for line in _lines(kind, runs, net_title(key["net"], kind))]
     if len({line["learning_rate"] for line in lines}) > 1:
         for line in lines:
             line["name"] += f", learning rate {line['learning_rate']:g}"
@@ -84,7 +66,7 @@ def _panel(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
         **settings_of(runs[0], _OF_RUNS),
         "train_images": provenance.get("n_train", runs[0].config["n_train"]),
         "test_images": provenance.get("n_test", runs[0].config["n_test"]),
-        "label": _label(provenance.get("label", key["data"]), key["shift"]),
+        "label": _label(data_title(runs[0]), key["shift"]),
         "settings": _settings(runs[0]),
         "seeds": _seeds(runs),
         "lines": lines,
@@ -97,7 +79,7 @@ def _label(label: str, shift: int) -> str:
     return label if shifted in label else label + shifted
 
 
-def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
+def _lines(kind: str, runs: list[RunFolder], name: str) -> list[dict[str, Any]]:
     groups = defaultdict(list)
     for run in runs:
         if run.config["models"] in ("both", kind):
@@ -107,13 +89,13 @@ def _lines(kind: str, runs: list[RunFolder], net: str) -> list[dict[str, Any]]:
         pairs = [(run.config["width"], _seed(run)) for run in group]
         twice = next((pair for pair in pairs if pairs.count(pair) > 1), None)
         if twice is not None:
-            raise UserError(f"two runs have a {KINDS[kind]}{net} x{twice[0]:g} of seed {twice[1]}: name one of them")
+            raise UserError(f"two runs have a {name} x{twice[0]:g} of seed {twice[1]}: name one of them")
         widths = sorted({width for width, _ in pairs})
         by_width = [sorted((run for run in group if run.config["width"] == w), key=_seed) for w in widths]
         lines.append(
             {
                 "kind": kind,
-                "name": KINDS[kind] + net,
+                "name": name,
                 "learning_rate": rate,
                 "weight_decay": decay,
                 "widths": widths,
@@ -159,19 +141,22 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         len(panels), 2, figsize=(8.2, 3.4 * len(panels) + 0.5), squeeze=False, layout="constrained", sharey="row"
     )
+    shared = facts_of(panels[0], alone=True) if len(panels) == 1 else ""
     for row, panel in zip(axes, panels, strict=True):
         for ax, part in zip(row, PARTS, strict=True):
-            accuracy_panel(ax, panel, part, facts_of(panel, alone=len(panels) == 1))
+            accuracy_panel(ax, panel, part)
+        facts = "" if shared else facts_of(panel)
+        titles(row, [(title, "" if part == "test" else facts) for part, title in PARTS.items()], fontsize=7)
         row[0].set_ylabel("Accuracy")
         row[0].autoscale(axis="y")  # an axhline leaves itself no margin
         row[0].set_ylim(top=min(row[0].get_ylim()[1], 1.02))
     most = max(axes[:, 0], key=lambda ax: len(ax.get_legend_handles_labels()[1]))
-    legend_of(most, picture, 4)
-    return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
+    legend_of([most], picture, 4)
+    return Drawing(picture, {**header(picture, runs, preset, settings=shared.replace("\n", ", ")), "panels": panels})
 
 
-def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str, facts: str) -> None:
-    """The lines of a panel, with the baselines that they are compared with, below a title and these facts."""
+def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str) -> None:
+    """The lines of a panel, with the baselines that they are compared with."""
     for line in panel["lines"]:
         accuracy_line(ax, line, part, look_of(panel, line))
     logistic = panel[f"logistic_{part}"]
@@ -181,11 +166,10 @@ def accuracy_panel(ax: Axes, panel: dict[str, Any], part: str, facts: str) -> No
     if network is not None and len(network["widths"]) > 1:
         name = f"{network['name'].split(',')[0]} ×{width_text(network['widths'][0])}"
         level = student_interval(network[part][0]).mean
-        ax.axhline(level, ls="--", lw=1.0, color=COLORS["chance"], label=name, zorder=1)
+        ax.axhline(level, ls="--", lw=1.0, color=light(COLORS["network"]), label=name, zorder=1)
     widths = sorted({width for line in panel["lines"] for width in line["widths"]})
     width_axis(ax, widths)
     percent_axis(ax)
-    titled(ax, PARTS[part], facts, fontsize=7)
 
 
 def facts_of(panel: dict[str, Any], *, alone: bool = False) -> str:
@@ -219,13 +203,7 @@ def look_of(panel: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
     if line["kind"] == "network":
         return {"color": COLORS["network"], "marker": "o", "ms": 4.5}
     others = [other for other in panel["lines"] if other["kind"] == line["kind"]]
-    color, style = ((COLORS["linearized"], "-"), (SECOND, "--"), (COLORS["third"], "-."))[min(others.index(line), 2)]
+    color, style = ((COLORS["linearized"], "-"), (COLORS["other_linearized"], "--"), (SERIES[-1], "-."))[
+        min(others.index(line), 2)
+    ]
     return {"color": color, "ls": style, "marker": "*", "ms": 8}
-
-
-def width_axis(ax: Axes, widths: Sequence[float]) -> None:
-    """A logarithmic axis of width factors, with a tick at each."""
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(widths, [f"×{width_text(width)}" for width in widths])
-    ax.set_xticks([], minor=True)
-    ax.set_xlabel("Width factor")

@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from accuracy_by_width import PARTS, panels_of, repeated
 
-from ntk_repro.papers.drawing import MUTED, Drawing, header, table_of
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.network_names import width_text
+from ntk_repro.papers.drawing import Drawing, header
+from ntk_repro.plot import MUTED, table_of
 from ntk_repro.record import RunFolder
 
 NAMES = {"train": "training", "test": "test"}

@@ -3,21 +3,15 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
-from accuracy_by_width import KINDS, accuracy_line, facts_of, look_of, net_name, panels_of, width_axis
+from accuracy_by_width import KINDS, accuracy_line, facts_of, look_of, panels_of
 from matplotlib.axes import Axes
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import (
-    COLORS,
-    MUTED,
-    Drawing,
-    draw_command,
-    header,
-    percent_axis,
-    titled,
-)
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, draw_command, header
 from ntk_repro.papers.samarin2022.gaps import pairs_of
 from ntk_repro.papers.statistics import student_interval
+from ntk_repro.plot import COLORS, MUTED, SERIES, percent_axis, titles, width_axis
 from ntk_repro.record import RunFolder
 
 REGIMES = {
@@ -37,8 +31,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         raise UserError("no run has a network and its linearization at two widths: name the runs of Figures 2 to 5")
     picture, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained", width_ratios=(1.25, 1))
     # The paper's sketch is of no data set: CIFAR-10 shows it best, then centred digits.
-    _regimes(left, min(both, key=lambda panel: (panel["decay_epochs"] is None, panel["shift"])))
+    shown = min(both, key=lambda panel: (panel["decay_epochs"] is None, panel["shift"]))
+    _regimes(left, shown)
     _gaps(right, panels)
+    texts = [
+        ("Test accuracy", facts_of(shown, alone=len(panels) == 1)),
+        ("Gap in test accuracy", "means over the seeds of both"),
+    ]
+    titles((left, right), texts, fontsize=7)
     return Drawing(picture, {**header(picture, runs, preset), "panels": panels})
 
 
@@ -62,20 +62,17 @@ def _regimes(ax: Axes, panel: dict[str, Any]) -> None:
     ax.margins(x=0.4, y=0.5)  # room for the texts
     percent_axis(ax)
     ax.set_ylabel("Test accuracy")
-    titled(ax, "Test accuracy", facts_of(panel), fontsize=7)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
 
 
 def _gaps(ax: Axes, panels: list[dict[str, Any]]) -> None:
-    colors = tuple(COLORS.values())
     for number, panel in enumerate(panels):
         gaps = {pair.width: 100 * pair.gap().mean for pair in pairs_of(panel)}
-        name = f"{net_name(panel['net'])}, {panel['label']}"
-        ax.plot([*gaps], [*gaps.values()], LOOKS[number % len(LOOKS)], color=colors[number % len(colors)], label=name)
+        name = f"{net_title(panel['net'])}, {panel['label']}"
+        ax.plot([*gaps], [*gaps.values()], LOOKS[number % len(LOOKS)], color=SERIES[number % len(SERIES)], label=name)
     width_axis(ax, sorted({width for panel in panels for line in panel["lines"] for width in line["widths"]}))
     ax.axhline(0, color=COLORS["chance"], lw=0.8)
     ax.set_ylabel("Network less linearization, points")
-    titled(ax, "Gap in test accuracy", "means over the seeds of both", lines=3, fontsize=7)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 

@@ -4,10 +4,10 @@ import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import width_axis
-from singular_values import LINE_COLORS, display_line, lines_of
+from singular_values import display_line, lines_of
 
-from ntk_repro.papers.drawing import Drawing, draw_command, header, titled
+from ntk_repro.papers.drawing import Drawing, draw_command, header
+from ntk_repro.plot import SERIES, titles, width_axis
 from ntk_repro.record import RunFolder
 
 RANKS = {
@@ -24,20 +24,23 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture, axes = plt.subplots(
         2, len(nets), figsize=(4.2 * len(nets), 5.8), squeeze=False, sharex="col", layout="constrained"
     )
+    texts = {}
     for column, net in zip(axes.T, nets, strict=True):
         for ax, (name, title) in zip(column, RANKS.items(), strict=True):
             of_net = [line for line in lines if line["net"] == net]
-            looks = zip(itertools.cycle(LINE_COLORS), itertools.cycle(_MARKERS), strict=False)
+            looks = zip(itertools.cycle(SERIES), itertools.cycle(_MARKERS), strict=False)
             for line, (color, marker) in zip(of_net, looks, strict=False):
                 style = {"marker": marker, "ms": 8 if marker == "*" else 5, "color": color, "capsize": 2.5}
                 ax.errorbar(line["widths"], line[name], yerr=_spread(line, name), label=display_line(line), **style)
             width_axis(ax, sorted({width for line in of_net for width in line["widths"]}))
             seeds = max(len(seeds) for line in of_net for seeds in line["seeds"])
             facts = f"{of_net[0]['rows']:,} rows" + (f", {seeds} seeds (bars: standard deviation)" if seeds > 1 else "")
-            titled(ax, f"Effective rank {title}", facts)
+            texts[ax] = (f"Effective rank {title}", facts)
             ax.set_ylim(bottom=0)
             ax.legend(fontsize=8, loc="lower right")
         column[0].set_xlabel("")
+    for row in axes:
+        titles(row, [texts[ax] for ax in row])
     for ax in axes[:, 0]:
         ax.set_ylabel("Effective rank")
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})

@@ -5,11 +5,12 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import KINDS, net_name, panels_of
+from accuracy_by_width import KINDS, facts_of, panels_of
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, Drawing, array, draw_command, header, legend_of, mean_and_std
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.network_names import net_title, width_text
+from ntk_repro.papers.drawing import Drawing, array, draw_command, header, mean_and_std
+from ntk_repro.plot import COLORS, epoch_axis, legend_of
 from ntk_repro.record import RunFolder
 
 TARGETS = {"one": "outputs of the right class", "zero": "outputs of the other classes"}
@@ -21,7 +22,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     panels = panels_of(runs)
     if len(panels) > 1:
         raise UserError("this figure is of one data set: name the runs of one")
-    net = net_name(runs[0].config["net"])
+    net = runs[0].config["net"]
     by_width: dict[float, list[RunFolder]] = defaultdict(list)
     for run in runs:
         if run.config["models"] != "both" or not run.config["follow"]:
@@ -35,29 +36,26 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for column, (width, group) in zip(axes.T, sorted(by_width.items()), strict=True):
         epochs = array(group[0], "followed_epochs")
         for ax, (target, title) in zip(column, TARGETS.items(), strict=True):
-            for kind, prefix in KINDS.items():
+            for kind in KINDS:
                 quantiles = mean_and_std(group, f"{kind}_{target}_quantiles").mean
-                _band(ax, epochs, quantiles, prefix + net, STYLES[kind], COLORS[kind])
+                name = net_title(net, kind)
+                _band(ax, epochs, quantiles, name, STYLES[kind], COLORS[kind])
             ax.set_title(f"×{width_text(width)}, {title}", fontsize=8)
-        _epoch_axis(column[-1], epochs)
+        column[-1].set_xlabel("Epoch")
+        epoch_axis(column[-1], epochs)
         numbers.append(_numbers(width, epochs, group))
     for ax in axes[:, 0]:
         ax.set_ylabel("Output")
-    legend_of(axes[0, 0], picture, 2)
-    return Drawing(picture, {**header(picture, runs, preset), "panels": panels, "widths": numbers})
+    facts = facts_of(panels[0], alone=True).replace("\n", ", ")
+    legend_of(axes[0, :1], picture, 2)
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts), "panels": panels, "widths": numbers})
 
 
 def _band(ax, epochs: np.ndarray, quantiles: np.ndarray, name: str, line: str, color: str) -> None:
-    ax.fill_between(epochs, quantiles[:, 0], quantiles[:, 4], color=color, alpha=0.10, lw=0)
-    ax.fill_between(epochs, quantiles[:, 1], quantiles[:, 3], color=color, alpha=0.22, lw=0)
+    for low, high, alpha in ((0, 4, 0.10), (1, 3, 0.22)):
+        ax.fill_between(epochs, quantiles[:, low], quantiles[:, high], color=color, alpha=alpha, lw=0)
+        ax.plot(epochs, quantiles[:, [low, high]], line, color=color, lw=0.6)  # where bands coincide both show
     ax.plot(epochs, quantiles[:, 2], line, color=color, label=f"{name}: median, middle half, 90%")
-
-
-def _epoch_axis(ax, epochs: np.ndarray) -> None:
-    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
-    ax.set_xticks([int(epoch) for epoch in epochs], [str(int(epoch)) for epoch in epochs])
-    ax.set_xticks([], minor=True)
-    ax.set_xlabel("Epoch")
 
 
 def _numbers(width: float, epochs: np.ndarray, group: list[RunFolder]) -> dict:

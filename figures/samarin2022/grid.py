@@ -2,12 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import KINDS, net_name, settings_of
+from accuracy_by_width import KINDS, settings_of
 from matplotlib.patches import Rectangle
 
-from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header, titled
+from ntk_repro.network_names import net_title, width_text
+from ntk_repro.papers.drawing import Drawing, array, check_study, data_title, draw_command, header
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.plot import titles
 from ntk_repro.record import RunFolder
 
 _SETTINGS = ("net", "width", "seed", "data", "shift", "resize", "epochs", "decay_epochs", "batch_size", "momentum",
@@ -27,10 +28,21 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     for row, same in zip(axes, groups.values(), strict=True):
         for ax, kind in zip(row, KINDS, strict=True):
             _panel(ax, same, kind)
+        facts = (_facts(same[0]), "")
+        titles(row, [(_title(same[0], kind), of) for kind, of in zip(KINDS, facts, strict=True)], fontsize=7)
         row[0].set_ylabel("Learning rate")
     for ax in axes[-1]:
         ax.set_xlabel("Weight decay")
-    return Drawing(picture, {**header(picture, runs, preset), "grids": grids})
+    explained = "test accuracies in per cent; frame: the paper's best settings"
+    return Drawing(picture, {**header(picture, runs, preset, settings=explained), "grids": grids})
+
+
+def _title(grid: dict, kind: str) -> str:
+    return f"{net_title(grid['net'], kind)} ×{width_text(grid['width'])}"
+
+
+def _facts(grid: dict) -> str:
+    return f"{grid['label']}, {grid['train_images']:,} + {grid['test_images']:,} images, {grid['epochs']} epochs"
 
 
 def _grid(run: RunFolder) -> dict:
@@ -38,6 +50,7 @@ def _grid(run: RunFolder) -> dict:
     kinds = {kind: np.ravel(result[f"{kind}_test_accuracy"]) for kind in KINDS if f"{kind}_test_accuracy" in result}
     return {
         **settings_of(run, _SETTINGS),
+        "label": data_title(run),
         "train_images": provenance.get("n_train", run.config["n_train"]),
         "test_images": provenance.get("n_test", run.config["n_test"]),
         **{name: array(run, name) for name in ("learning_rates", "weight_decays")},
@@ -47,11 +60,6 @@ def _grid(run: RunFolder) -> dict:
 
 def _panel(ax, same: list[dict], kind: str) -> None:
     first = same[0]
-    name = f"{KINDS[kind]}{net_name(first['net'])} ×{width_text(first['width'])}, {first['data']}"
-    images = f"{first['train_images']:,} + {first['test_images']:,} images"
-    titled(
-        ax, name, f"test accuracy in per cent, {images}, {first['epochs']} epochs\nframe: the paper's best", fontsize=7
-    )
     ax.grid(visible=False)
     rates, decays = first["learning_rates"], first["weight_decays"]
     ax.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.drawing import (
     Drawing,
     array,
@@ -13,12 +13,10 @@ from ntk_repro.papers.drawing import (
     check_study,
     draw_command,
     header,
-    legend_of,
-    percent_axis,
 )
-from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.samarin2022.gaps import PART_NAMES
 from ntk_repro.papers.samarin2022.ridges import Lines, by_task
+from ntk_repro.plot import legend_of, ordered_colors, percent_axis
 from ntk_repro.record import RunFolder
 
 _FREE = ("width", "seed", "shift", "jacobian")
@@ -33,7 +31,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     lines = [_line(run) for run in runs]
     picture, axes = plt.subplots(1, len(PART_NAMES), figsize=(8.4, 4.0), sharex=True, layout="constrained")
     tasks = by_task(lines)
-    colors = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(tasks)))
+    colors = ordered_colors(len(tasks))
     for ax, (part, name) in zip(axes, PART_NAMES.items(), strict=True):
         for (task, same), color in zip(tasks.items(), colors, strict=True):
             _curve(ax, task, same, part, color)
@@ -44,7 +42,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax.set_xlabel("Ridge / largest eigenvalue of the kernel")
         ax.set_title(name.replace("accuracy", "error").capitalize())
         percent_axis(ax)
-    legend_of(axes[0], picture, 3, fontsize=8)
+    legend_of(axes[:1], picture, 3, fontsize=8)
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
 

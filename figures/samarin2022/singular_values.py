@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import net_name
 
 from ntk_repro.errors import UserError
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, header
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.network_names import net_title, width_text
+from ntk_repro.papers.drawing import Drawing, array, check_study, data_title, header
+from ntk_repro.plot import ordered_colors, spectrum, titles
 from ntk_repro.record import RunFolder
 
 _OF_LINE = ("net", "data", "shift", "resize", "n_train", "precision")
@@ -46,7 +45,7 @@ def _line(key: dict[str, Any], runs: list[RunFolder]) -> dict[str, Any]:
     found = {name: [[_number(run, name) for run in same] for same in by_width] for name in _MEANS}
     return {
         **key,
-        "label": runs[0].environment.get("provenance", {}).get("label", key["data"]),
+        "label": data_title(runs[0]),
         "widths": widths,
         "seeds": [[run.config["seed"] for run in same] for same in by_width],
         "rows": int(array(runs[0], "rows")),
@@ -75,8 +74,8 @@ def _apart(run: RunFolder) -> float:
 
 def display_line(line: dict[str, Any]) -> str:
     """The network and the data of a line."""
-    shift = f" shifted by up to {line['shift']}" if line["shift"] else ""
-    return f"Lin{net_name(line['net'])}, {line['data']}{shift}"
+    shift = f", shifted by up to {line['shift']}" if line["shift"] and "shifted" not in line["label"] else ""
+    return f"{net_title(line['net'], 'linearized')}, {line['label']}{shift}"
 
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
@@ -86,20 +85,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         1, len(lines), figsize=(4.4 * len(lines), 3.8), squeeze=False, layout="constrained", sharey=True
     )
     for ax, line in zip(axes[0], lines, strict=True):
-        colors = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(line["widths"])))
+        colors = ordered_colors(len(line["widths"]))
         for width, values, color, condition in zip(
             line["widths"], line["singular_values"], colors, line["condition_number"], strict=True
         ):
-            positive = values[values > 0]
             label = f"×{width_text(width)}: {three_digits(condition)}"
-            ax.plot(np.arange(1, len(positive) + 1), positive, color=color, label=label)
-        ax.set_yscale("log")
-        ax.set_xlabel("Index")
-        ax.set_title(display_line(line))
-        ax.text(
-            0.98, 0.97, f"{line['rows']:,} rows", transform=ax.transAxes, ha="right", va="top", fontsize=8, color=MUTED
-        )
+            spectrum(ax, values, label=label, color=color, log_index=False)
         ax.legend(title=r"Width: $\sigma_{\max}/\sigma_{\min}$", title_fontsize=8, fontsize=8, loc="lower left")
+    titles(axes[0], [(display_line(line), f"{line['rows']:,} rows") for line in lines])
     axes[0, 0].set_ylabel("Singular value of the Jacobian")
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
@@ -107,6 +100,3 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 def three_digits(number: float) -> str:
     """Three digits, without an exponent: "451,000"."""
     return f"{float(f'{number:.3g}'):,.12g}"
-
-
-LINE_COLORS = (COLORS["network"], COLORS["linearized"], COLORS["third"], "#CC79A7", COLORS["baseline"])

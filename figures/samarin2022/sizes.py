@@ -2,11 +2,12 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import net_name, width_axis
 
-from ntk_repro.papers.drawing import COLORS, MUTED, Drawing, array, check_study, draw_command
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, entitle
 from ntk_repro.papers.resources import printed_numbers
 from ntk_repro.papers.thresholds import ABOUT
+from ntk_repro.plot import MUTED, SERIES, width_axis
 from ntk_repro.record import RunFolder
 
 _MARKERS = "os^D"
@@ -21,8 +22,8 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     printed = printed_numbers("samarin2022")["numbers"]["parameters"]
     for ax, net in zip(axes[0], nets, strict=True):
         of_net = [line for line in lines if line["net"] == net]
-        for line, color, marker in zip(of_net, COLORS.values(), _MARKERS, strict=False):
-            label = f"{' x '.join(map(str, line['image']))}, {line['outputs']} output{'s' * (line['outputs'] > 1)}"
+        for line, color, marker in zip(of_net, SERIES, _MARKERS, strict=False):
+            label = f"{' × '.join(map(str, line['image']))}, {line['outputs']} output{'s' * (line['outputs'] > 1)}"
             over_square = np.array(line["num_params"]) / np.square(line["widths"])
             ax.plot(line["widths"], over_square, color=color, marker=marker, ms=5, mfc="none", label=label)
         paper = {float(width): count / float(width) ** 2 for width, count in printed.get(net, {}).items()}
@@ -34,9 +35,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         low, high = ax.get_ylim()
         ax.set_ylim(low, high + 0.5 * (high - low))  # room for the legend
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        ax.set_title(net_name(net))
+        ax.set_title(net_title(net))
         ax.legend(fontsize=8, loc="upper right")
     axes[0, 0].set_ylabel("Parameters / width$^2$")
+    entitle(picture, "Parameters of the networks", preset)
     return Drawing(picture, {"preset": preset, "data": "", "data_label": "", "lines": lines})
 
 

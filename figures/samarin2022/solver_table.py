@@ -4,24 +4,21 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ntk_repro.errors import UserError
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.drawing import (
-    MUTED,
     Drawing,
     array,
     check_alike,
     check_study,
     header,
-    percent_axis,
-    table_of,
 )
-from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.samarin2022.solver_columns import printed_cell
+from ntk_repro.plot import MUTED, ordered_colors, percent_axis, table_of
 from ntk_repro.record import RunFolder
 
 ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
@@ -171,7 +168,7 @@ def cell(same: list[dict[str, Any]], model: str, part: str, table: str) -> str:
 
 def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
     solved = [same for same in widths if len(same[0]["solver_by_size"]["sizes"])]
-    colors = mpl.colormaps["viridis"](np.linspace(0, 0.85, max(len(solved), 1)))
+    colors = ordered_colors(max(len(solved), 1))
     for same, color, marker in zip(solved, colors, itertools.cycle(_MARKERS), strict=False):
         by_size = same[0]["solver_by_size"]
         error = 1 - np.mean([column["solver_by_size"]["test"] for column in same], axis=0)

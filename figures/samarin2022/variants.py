@@ -4,10 +4,11 @@ from collections import defaultdict
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy_by_width import KINDS, net_name, settings_of
+from accuracy_by_width import KINDS, settings_of
 
-from ntk_repro.papers.drawing import COLORS, Drawing, array, by_seed, check_study, draw_command, header, table_of
-from ntk_repro.papers.samarin2022 import width_text
+from ntk_repro.network_names import net_title, width_text
+from ntk_repro.papers.drawing import Drawing, array, by_seed, check_study, data_title, draw_command, header
+from ntk_repro.plot import SERIES, table_of
 from ntk_repro.record import RunFolder
 
 LOSSES = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}
@@ -40,6 +41,7 @@ def _lines(runs: list[RunFolder]) -> list[dict]:
     return [
         {
             "kind": kind,
+            "label": data_title(runs[0]),
             **settings_of(runs[0], _SETTINGS),
             "train_images": provenance.get("n_train", first["n_train"]),
             "test_images": provenance.get("n_test", first["n_test"]),
@@ -53,7 +55,7 @@ def _lines(runs: list[RunFolder]) -> list[dict]:
 
 
 def _name(line: dict) -> str:
-    net = f"{KINDS[line['kind']]}{net_name(line['net'])} ×{width_text(line['width'])}, {line['data']}"
+    net = f"{net_title(line['net'], line['kind'])} ×{width_text(line['width'])}, {line['label']}"
     double = ", double precision" if line["precision"] == "float64" else ""
     return f"{net}, {LOSSES[line['loss']]}, rate {line['learning_rate']:g}{double}"
 
@@ -69,7 +71,7 @@ def _distances(ax, lines: list[dict]) -> None:
     rates = sorted({line["learning_rate"] for line in lines})
     for line in lines:
         at = rates.index(line["learning_rate"])
-        color, marker = list(COLORS.values())[at % len(COLORS)], "os^Dvp"[at % 6]
+        color, marker = SERIES[at % len(SERIES)], "os^Dvp"[at % 6]
         style = _LOOKS[line["loss"]][line["precision"]]
         moved = np.mean(line["distance"], axis=0)
         ax.plot(line["followed_epochs"], moved, style, marker=marker, ms=4, color=color, label=_name(line))

@@ -1,4 +1,4 @@
-"""Shared by all drawing scripts: command line, style, and how a picture is saved with its numbers."""
+"""Shared by all drawing scripts: command line, runs, settings, and how a picture is saved with its numbers."""
 
 import json
 import math
@@ -12,25 +12,12 @@ import numpy as np
 
 from ntk_repro.command_line import command
 from ntk_repro.errors import UserError
-from ntk_repro.network_names import display_name, display_names
+from ntk_repro.network_names import TITLES, display_names, width_text
+from ntk_repro.plot import MUTED, Spread, spread_of, style
 from ntk_repro.record import RunFolder, write_errors_explained
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
-    from matplotlib.table import Table
-
-# Okabe and Ito's palette: colour-blind readers distinguish them, and in grey print their lightness does.
-COLORS = {
-    "network": "#0072B2",
-    "linearized": "#D55E00",
-    "baseline": "#404040",
-    "third": "#009E73",
-    "fourth": "#CC79A7",
-    "chance": "#A0A0A0",
-}
-MUTED = "#505050"  # secondary text
-NET_TITLES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet18", "lenet5": "LeNet-5", "alexnet": "AlexNet"}
 
 # The papers' usual settings, and how a picture names others.
 _USUAL = (
@@ -38,23 +25,7 @@ _USUAL = (
     ("residual_scale_init", 0.0, "residual scale {:g}"),
     ("trained_statistics", True, "BatchNorm statistics before training"),
 )
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E4E4E4",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4,
-    "legend.frameon": False,
-    "savefig.dpi": 160,
-    "pdf.fonttype": 42,
-}
+_PANEL_LETTERS = 44  # of small text, as wide as a panel of three inches
 
 
 @dataclass(frozen=True)
@@ -100,7 +71,7 @@ def draw_command(figure: str, draw: Draw, args: Sequence[str] | None = None) -> 
         """
         if not runs:
             raise UserError("name at least one run folder; `ntk-repro run` prints those of a figure")
-        with mpl.rc_context(_STYLE):
+        with style():
             drawing = draw([RunFolder.read(path) for path in runs], preset)
             numbers = {"figure": figure, **drawing.numbers, "runs": [str(path) for path in runs]}
             if changes:
@@ -122,11 +93,6 @@ def _save(picture: "Picture", numbers: dict[str, Any], out: Path, name: str) -> 
         picture.savefig(paths[1], bbox_inches="tight", metadata={"CreationDate": None})
         paths[2].write_text(json.dumps(json_ready(numbers), indent=1, allow_nan=False) + "\n")
     return paths
-
-
-def net_title(net: str) -> str:
-    """A network's name in a picture."""
-    return NET_TITLES.get(net, display_name(net))
 
 
 def json_ready(value: Any) -> Any:
@@ -204,7 +170,7 @@ def by_net(runs: Sequence[RunFolder], study: str, names: Mapping[str, str] | Non
     for run in runs:
         groups[run.config["net"]].append(run)
     names = names or net_names(runs)
-    order = dict.fromkeys([*NET_TITLES, *sorted(groups)])
+    order = dict.fromkeys([*TITLES, *sorted(groups)])
     return {names[net]: by_seed(groups[net], net) for net in order if net in groups}
 
 
@@ -220,107 +186,80 @@ def array(run: RunFolder, name: str) -> np.ndarray:
     return result[name]
 
 
-class Spread(NamedTuple):
-    """Mean and spread of several seeds, entry by entry; entries that are nan are left out.
-
-    Attributes:
-        mean: the mean, nan where every seed is nan.
-        std: the standard deviation (0 for a single run), nan where fewer than two of several seeds are left.
-        seeds: how many seeds are left.
-        runs: how many seeds there are.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    seeds: np.ndarray
-    runs: int
-
-    def at(self, index: Any) -> "Spread":
-        """Some of the entries."""
-        return Spread(self.mean[index], self.std[index], self.seeds[index], self.runs)
-
-    def numbers(self, name: str) -> dict[str, np.ndarray]:
-        """The mean under this name; of several seeds also their `_std` and `_seeds`, each behind the name."""
-        spread = {f"{name}_std": self.std, f"{name}_seeds": self.seeds} if self.runs > 1 else {}
-        return {name: self.mean, **spread}
-
-
 def mean_and_std(runs: Sequence[RunFolder], of: str | Callable[[RunFolder], np.ndarray]) -> Spread:
     """The mean over runs (seeds) of one result array, or of a function of each run, and its spread."""
-    values = np.stack([np.asarray(array(run, of) if isinstance(of, str) else of(run), float) for run in runs])
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    mean = np.where(known, values, 0).sum(axis=0) / np.where(count, count, np.nan)
-    if len(runs) == 1:
-        return Spread(mean, np.zeros(mean.shape), count, 1)
-    squares = np.where(known, (values - mean) ** 2, 0).sum(axis=0)
-    return Spread(mean, np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), count, len(runs))
+    return spread_of([np.asarray(array(run, of) if isinstance(of, str) else of(run), float) for run in runs])
 
 
-def mark_partial(ax: "Axes", index: Sequence[int] | np.ndarray, spread: Spread) -> None:
-    """Writes "4 of 5 seeds" at the points that are not the mean of all seeds."""
-    for x, y, count in zip(index, spread.mean, spread.seeds, strict=True):
-        if 0 < count < spread.runs:
-            text = f"{count} of {spread.runs} seeds"
-            ax.annotate(text, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=MUTED)
+def data_title(run: RunFolder) -> str:
+    """The data of a run in a picture, "MNIST (5,000 digits)"."""
+    return run.environment.get("provenance", {}).get("label") or run.config["data"]
 
 
-def band(ax: "Axes", x: np.ndarray, spread: Spread, color: str, alpha: float = 0.2) -> None:
-    """One standard deviation on both sides of the mean of several seeds."""
-    if spread.runs > 1:
-        ax.fill_between(x, spread.mean - spread.std, spread.mean + spread.std, color=color, alpha=alpha, lw=0)
+def header(
+    picture: "Picture", runs: Sequence[RunFolder], preset: str, above: str = "", settings: str = ""
+) -> dict[str, Any]:
+    """Writes data set, preset and settings above the picture, and returns the first two.
 
-
-def titled(ax: "Axes", title: str, facts: str, lines: int = 0, fontsize: int = 8) -> None:
-    """A title, and small lines of facts between it and the axes; `lines` reserves room for that many."""
-    ax.set_title(title, pad=7 + 10 * (lines or facts.count("\n") + 1))
-    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "bottom"}
-    ax.annotate(facts, (0.5, 1), (0, 4), fontsize=fontsize, color=MUTED, **place)
-
-
-def percent_axis(ax: "Axes") -> None:
-    """Labels the fractions on the vertical axis as per cent, "62.5%", and none above 100%."""
-    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%" if value < 1.001 else "")
-
-
-def legend_of(ax: "Axes", picture: "Picture", columns: int, **looks: Any) -> None:
-    """The legend of the whole picture, below it, from the labels of one panel."""
-    picture.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns, **looks)
-
-
-def table_of(ax: "Axes", cells: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]) -> "Table":
-    """Fills the axes with a table of texts, `rows` and `columns` being its labels."""
-    from matplotlib.transforms import Bbox
-
-    ax.set_axis_off()
-    table = ax.table(cells, rowLabels=rows, colLabels=columns, cellLoc="center", bbox=Bbox.unit())
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
-    for cell in table.get_celld().values():
-        cell.set_edgecolor("#D0D0D0")
-    return table
-
-
-def header(picture: "Picture", runs: Sequence[RunFolder], preset: str, above: str = "") -> dict[str, Any]:
-    """Writes data set and preset above the picture, and returns them; `above` is written in the data set's place."""
-    labels = [run.environment.get("provenance", {}).get("label") or run.config["data"] for run in runs]
-    label = "; ".join(dict.fromkeys(labels))
+    Args:
+        picture: the picture.
+        runs: the runs that it draws.
+        preset: name of their settings, "" for none.
+        above: written in the data set's place.
+        settings: of all runs of the picture, below in lines of their own.
+    """
+    label = "; ".join(dict.fromkeys(map(data_title, runs)))
     data = "; ".join(dict.fromkeys(run.config["data"] for run in runs))
-    picture.suptitle((above or label) + (f" (preset {preset})" if preset else ""), fontsize=9, color=MUTED)
+    entitle(picture, above or label, preset, settings)
     return {"preset": preset, "data": data, "data_label": label}
 
 
-def settings(runs: Sequence[RunFolder]) -> str:
-    """The settings of the runs of one panel: "width × 0.125, 2,000 + 500 images, 20 epochs, 5 seeds".
+def entitle(picture: "Picture", subject: str, preset: str, settings: str = "") -> None:
+    """Writes what a picture is of above it, with the preset, and below its settings."""
+    first = ", ".join(filter(None, (subject, f"preset {preset}" if preset else "")))
+    picture.suptitle("\n".join(filter(None, (first, settings))), fontsize=9, color=MUTED)
 
-    A second line names the settings that are not the papers' usual ones: "batches of 32, residual scale 1".
+
+class Settings(NamedTuple):
+    """The settings of a picture: those of all panels, for the place above the picture, and of each panel its own."""
+
+    shared: str
+    own: list[str]
+
+
+def settings_of_panels(groups: Iterable[Sequence[RunFolder]]) -> Settings:
+    """The settings of the runs of each panel, those that all panels share apart; see `settings`."""
+    parts = [_settings(group) for group in groups]
+    shared = [part for part in parts[0] if all(part in of_panel for of_panel in parts)]
+    own = [_lines([part for part in of_panel if part not in shared]) for of_panel in parts]
+    return Settings(", ".join(shared), own)
+
+
+def _lines(parts: Iterable[str]) -> str:
+    """The parts behind commas, in lines that a panel has room for."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) < _PANEL_LETTERS:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
+def settings(runs: Sequence[RunFolder]) -> str:
+    """The settings of the runs of one panel: "width ×1/8, 2,000 + 500 images, 20 epochs, 5 seeds".
+
+    Behind them those that are not the papers' usual ones: "batches of 32, residual scale 1".
     """
+    return ", ".join(_settings(runs))
+
+
+def _settings(runs: Sequence[RunFolder]) -> list[str]:
     config = runs[0].config
-    parts = [f"width × {config['width']:g}"] if config["width"] != 1 else []
+    parts = [f"width ×{width_text(config['width'])}"] if config["width"] != 1 else []
     parts += [*image_counts(runs[0]), f"{config['epochs']} epochs"]
     parts += [f"{len(runs)} seeds"] if len(runs) > 1 else []
-    unusual = [text.format(config[name]) for name, usual, text in _USUAL if config.get(name, usual) != usual]
-    return "\n".join(", ".join(line) for line in (parts, unusual) if line)
+    return parts + [text.format(config[name]) for name, usual, text in _USUAL if config.get(name, usual) != usual]
 
 
 def image_counts(run: RunFolder) -> list[str]:

@@ -36,7 +36,7 @@ def test_figure_2_plots_mean_and_spread_of_the_networks(tmp_path):
     np.testing.assert_allclose(ensemble["ensemble_std"], fx.std(axis=0, ddof=1))
     panels = drawn.picture.axes
     assert [ax.get_title() for ax in panels] == ["step 0", "step 10"]
-    networks = next(line for line in panels[1].lines if line.get_label() == "3 networks, mean")
+    networks = next(line for line in panels[1].lines if line.get_label() == "3 networks, mean ± 2σ")
     np.testing.assert_allclose(networks.get_ydata(), fx[:, 1].mean(axis=0))
     assert "3 networks" in drawn.picture.get_suptitle()
     assert "0.5 of critical" in drawn.picture.get_suptitle()

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ntk_repro.papers.drawing import by_net, net_names, net_title, settings
+from ntk_repro.network_names import net_title
+from ntk_repro.papers.drawing import by_net, net_names, settings, settings_of_panels
 from ntk_repro.record import run_folder
 from tests.figures.scripts import draw, drawn_without_jax
 from tests.finished_run import INDICES, finished_run
@@ -108,15 +109,22 @@ def test_only_epochs_have_a_mark_for_never(tmp_path):
     epochs, l2, cosine = draw("ortiz2021/training_metrics", [run]).picture.axes
     assert [line.get_marker() for line in epochs.lines] == ["o", "^"]
     assert [line.get_marker() for line in (*l2.lines, *cosine.lines)] == ["o", "o"]
-    notes = [[text.get_text() for text in ax.texts] for ax in (epochs, l2, cosine)]
-    assert notes == [["△ not within 20 epochs"], ["diverged at 1 of 4 indices"], []]
+    notes = [ax.get_xlabel().split("\n")[1:] for ax in (epochs, l2, cosine)]
+    assert notes == [["(△ not within 20 epochs)"], ["(diverged at 1 of 4 indices)"], []]
 
 
 def test_settings_that_are_not_the_papers_are_named(tmp_path):
     usual = "4,000 + 1,000 images, 20 epochs"
     assert settings([finished_run(tmp_path, "resnet18")]) == usual
     unusual = finished_run(tmp_path, "resnet18", batch_size=32, residual_scale_init=1.0)
-    assert settings([unusual]).splitlines() == [usual, "batches of 32, residual scale 1"]
+    assert settings([unusual]) == f"{usual}, batches of 32, residual scale 1"
+
+
+def test_settings_that_all_panels_share_are_named_once(tmp_path):
+    narrow = finished_run(tmp_path, "resnet18", width=0.125, batch_size=32)
+    shared, own = settings_of_panels([[finished_run(tmp_path)], [narrow]])
+    assert shared == "4,000 + 1,000 images, 20 epochs"
+    assert own == ["", "width ×1/8, batches of 32"]
 
 
 def test_a_result_is_read_once(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ntk_repro.papers.drawing import percent_axis
+from ntk_repro.plot import percent_axis
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation import cifar2, pretrained, tracking
 from tests.figures.scripts import drawn_without_jax, kept_run, verdicts

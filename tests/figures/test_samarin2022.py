@@ -73,8 +73,8 @@ def test_a_picture_explains_its_bars_and_a_table_its_spread(tmp_path):
     texts = {}
     for script in ("accuracy_by_width", "accuracy_table"):
         for name, runs in (("several", widening), ("one", lambda root: [trained(root), trained(root, 2.0)])):
-            (ax, *_) = draw(script, runs(tmp_path / script / name)).picture.axes
-            texts[script, name] = " ".join([ax.get_title(), *(text.get_text() for text in ax.texts)])
+            picture = draw(script, runs(tmp_path / script / name)).picture
+            texts[script, name] = " ".join([picture.get_suptitle(), *(ax.get_title() for ax in picture.axes)])
     assert "2 seeds (bars: standard deviation)" in texts["accuracy_by_width", "several"]
     assert "2 seeds (mean ± standard deviation)" in texts["accuracy_table", "several"]
     assert all("deviation" not in text for (_, name), text in texts.items() if name == "one")
@@ -200,7 +200,7 @@ def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
     refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
 
-@pytest.mark.parametrize(("net", "name"), [("lenet5", "LeNet"), ("alexnet", "AlexNet"), ("mlp", "mlp")])
+@pytest.mark.parametrize(("net", "name"), [("lenet5", "LeNet"), ("alexnet", "AlexNet"), ("mlp", "MLP")])
 def test_figure_a2_names_the_network_that_it_shows(tmp_path, net, name):
     (legend,) = draw("figA2", [trained(tmp_path, net=net)]).picture.legends
     said = "median, middle half, 90%"
@@ -425,7 +425,7 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     ]  # fmt: skip
     cells = cells_of(drawing)
     assert cells[5, 1] == "97.55 ± 0.07"
-    assert cells[3, -1] == "LeNet ×1, mnist, squared error, rate 0.1, double precision"
+    assert cells[3, -1] == "LeNet ×1, Label of mnist, squared error, rate 0.1, double precision"
     assert len(drawing.picture.axes[1].lines) == 3
     found = {row["statement"].split(" (")[0]: row["holds"] for row in claims("variants", drawing)}
     assert list(found.values()) == [None, None, None]

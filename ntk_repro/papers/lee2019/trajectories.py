@@ -251,9 +251,7 @@ def _kernel(caption: Caption, place: str) -> Claim:
 
 
 def _flow(caption: Caption) -> Claim:
-    statement = (
-        "the learning rate is small enough that continuous time holds well (outputs within 20% of their change)"
-    )
+    statement = "the learning rate is small enough that continuous time holds well (outputs within 20% of their change)"
     return Claim(statement, _flow_holds, (caption,), place="section 3")
 
 

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, as_printed, claim, judged
 from ntk_repro.papers.departures import departures
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, width_text
+from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import (
     ALEXNET_FIGURES,
     KINDS,

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ntk_repro.network_names import display_name
+from ntk_repro.network_names import display_name, width_text
 from ntk_repro.papers.claims import Numbers
 from ntk_repro.papers.departures import departures
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import WIDTHS, width_text
+from ntk_repro.papers.samarin2022 import WIDTHS
 from ntk_repro.papers.statistics import Interval, signed_sum, student_interval
 from ntk_repro.papers.thresholds import ABOUT_PER_CENT, LARGE, MOST, NEARLY_ALL, SIGNIFICANT
 

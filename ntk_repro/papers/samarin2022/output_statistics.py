@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.claims import Numbers, Verdict, claim, judged
-from ntk_repro.papers.samarin2022 import PAPER, width_text
+from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import certainty, not_all_widths, of_several_seeds, unlike_paper
 from ntk_repro.papers.statistics import number, signed_sum, student_interval
 from ntk_repro.papers.thresholds import SIMILAR

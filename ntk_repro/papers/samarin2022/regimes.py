@@ -4,8 +4,9 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.claims import Claim, Numbers, Verdict, claim, joined, judged
-from ntk_repro.papers.samarin2022 import PAPER, width_text
+from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import (
     ALEXNET_FIGURES,
     DATA_NAMES,

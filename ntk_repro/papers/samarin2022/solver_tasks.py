@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.claims import Numbers, Verdict, joined, judged
-from ntk_repro.papers.samarin2022 import width_text
 from ntk_repro.papers.samarin2022.gaps import (
     PART_NAMES,
     most,

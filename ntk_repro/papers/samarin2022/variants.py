@@ -4,9 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from ntk_repro.network_names import width_text
 from ntk_repro.papers.claims import Numbers, Verdict, claim, joined, judged
 from ntk_repro.papers.resources import printed_numbers
-from ntk_repro.papers.samarin2022 import PAPER, width_text
+from ntk_repro.papers.samarin2022 import PAPER
 from ntk_repro.papers.samarin2022.gaps import (
     NAMES,
     NEARLY_100,

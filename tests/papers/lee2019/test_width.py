@@ -263,9 +263,7 @@ def test_kernels_that_converge():
     assert [row["number"] for row in rows] == pytest.approx([-0.5, -0.48, -0.46], abs=0.05)
     assert [row["paper"] for row in rows] == [-0.5, None, None]
     assert rows[0]["subject"] == "NTK, 3 hidden layers"
-    assert rows[1]["note"] == (
-        "M = 16, 95% interval -0.52 to -0.44; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)"
-    )
+    assert rows[1]["note"] == ("M = 16, 95% interval -0.52 to -0.44; all: -0.50 (M = 1), -0.52 (M = 4), -0.48 (M = 16)")
     smaller = kernels(-0.5, -0.52, -0.48)
     smaller["panels"][0]["input_size"] = 64
     assert verdicts("figS9", smaller)[0]["paper"] is None
