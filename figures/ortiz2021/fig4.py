@@ -44,7 +44,7 @@ def _accuracies(ax: Axes, group: list[RunFolder]) -> dict:
         for suffix, part in (("", "test"), ("_train", "train"))
     }
     spreads = {name: mean_and_std(group, f"{name}_test_accuracy") for name in MODELS}
-    accuracy_by_index(ax, index, **spreads, majority=0.5, majority_label="Chance")
+    accuracy_by_index(ax, index, *spreads.values(), majority=0.5, majority_label="Chance")
     for name, spread in spreads.items():
         curves |= spread.numbers(f"{name}_accuracy")
     ax.set_ylim(0.45, 1.02)

@@ -49,6 +49,8 @@ def _row(axes: Sequence[Axes], net: str, group: list[RunFolder], own: str) -> di
         ax.set_xlabel("Eigenfunction index")
         ax.set_xlim(0, 1.03 * max(index))
         ax.set_ylim(0)
+        if np.any((spread.seeds > 0) & (spread.seeds < spread.runs)):
+            ax.set_xlabel(f"{ax.get_xlabel()}\n(hollow: fewer seeds)")
         missing = index[spread.seeds == 0]
         if len(missing):
             _note_missing(ax, name, missing, len(index), config["epochs"])

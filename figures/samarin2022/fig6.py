@@ -36,7 +36,7 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
             seeds = max(len(seeds) for line in of_net for seeds in line["seeds"])
             facts = f"{of_net[0]['rows']:,} rows" + (f", {seeds} seeds (bars: standard deviation)" if seeds > 1 else "")
             texts[ax] = (f"Effective rank {title}", facts)
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
             ax.legend(fontsize=8, loc="lower right")
         column[0].set_xlabel("")
     for row in axes:

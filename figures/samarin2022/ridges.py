@@ -13,6 +13,7 @@ from ntk_repro.papers.drawing import (
     check_study,
     draw_command,
     header,
+    image_counts,
 )
 from ntk_repro.papers.samarin2022.gaps import PART_NAMES
 from ntk_repro.papers.samarin2022.ridges import Lines, by_task
@@ -43,7 +44,12 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
         ax.set_title(name.replace("accuracy", "error").capitalize())
         percent_axis(ax)
     legend_of(axes[:1], picture, 3, fontsize=8)
-    return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
+    return Drawing(picture, {**header(picture, runs, preset, settings=_settings(runs)), "lines": lines})
+
+
+def _settings(runs: list[RunFolder]) -> str:
+    seeds = len({run.config["seed"] for run in runs})
+    return ", ".join([*image_counts(runs[0]), *([f"{seeds} seeds"] if seeds > 1 else [])])
 
 
 def _curve(ax, task: tuple[int, float], same: Lines, part: str, color) -> None:

@@ -18,10 +18,10 @@ from ntk_repro.papers.drawing import (
     header,
 )
 from ntk_repro.papers.samarin2022.solver_columns import printed_cell
-from ntk_repro.plot import MUTED, ordered_colors, percent_axis, table_of
+from ntk_repro.plot import ordered_colors, percent_axis, table_of
 from ntk_repro.record import RunFolder
 
-ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "Lin. (SGD)", "network": "LeNet"}
+ROWS = {"solver": "Solver", "kernel_ridge": "Solver, ridge", "linearized": "LinLeNet (SGD)", "network": "LeNet"}
 PARTS = {"test": "Test", "train": "Train"}
 _FREE = ("width", "seed", "sizes", "sgd")
 _FREE_IN = {"others": ("positive",), "ten_classes": ("n_train", "epochs")}
@@ -97,9 +97,9 @@ def draw(runs: list[RunFolder], preset: str, table: str) -> Drawing:
         2, 1, figsize=(2.6 + 1.25 * max(4, len(widths)), 7.4), layout="constrained", height_ratios=(1.35, 1)
     )
     _table(above, widths, table)
-    above.set_title("\n".join([_facts(widths, table), *_other_tasks(tasks)]), fontsize=8, color=MUTED)
     _by_size(below, widths)
-    return Drawing(picture, {**header(picture, runs, preset), **tasks})
+    facts = "\n".join([_facts(widths, table), *_other_tasks(tasks)])
+    return Drawing(picture, {**header(picture, runs, preset, settings=facts), **tasks})
 
 
 def _table(ax, widths: list[list[dict[str, Any]]], table: str) -> None:
@@ -108,13 +108,13 @@ def _table(ax, widths: list[list[dict[str, Any]]], table: str) -> None:
         ax,
         [[cell(same, model, part, table) for same in widths] for part, model in rows],
         [f"{PARTS[part]}: {ROWS[model]}" for part, model in rows],
-        [f"×{width_text(same[0]['width'])}\n{same[0]['num_params']:,}" for same in widths],
+        [f"×{width_text(same[0]['width'])}\n{same[0]['num_params']:,} parameters" for same in widths],
     )
 
 
 def _facts(widths: list[list[dict[str, Any]]], table: str) -> str:
     first = widths[0][0]
-    title = f"per cent, {first['images']:,} + {first['test_images']:,} images, {first['epochs']} epochs"
+    title = f"accuracies in per cent, {first['images']:,} + {first['test_images']:,} images, {first['epochs']} epochs"
     seeds = max(map(len, widths))
     title += f", {seeds} seeds (± std)" if seeds > 1 else ""
     if any(printed_cell(table, same, model, "test") is not None for same in widths for model in ROWS):
@@ -180,7 +180,7 @@ def _by_size(ax, widths: list[list[dict[str, Any]]]) -> None:
     sizes = sorted({int(n) for same in solved for n in same[0]["solver_by_size"]["sizes"]})
     ax.set_xticks(sizes, _apart(sizes))
     ax.set_xticks([], minor=True)
-    ax.set_xlabel("Training images solved for (dashed: as many as parameters that move an output)")
+    ax.set_xlabel("Training images solved for; dashed: as many images as parameters whose gradient is not 0")
     ax.set_ylabel("Test error of the solver")
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

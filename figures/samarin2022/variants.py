@@ -29,9 +29,10 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
     picture = plt.figure(figsize=(8.2, sum(heights) + 0.3), layout="constrained")
     # Each part has its own margins: the table's labels are wide.
     above, below = (part.subplots() for part in np.asarray(picture.subfigures(2, 1, height_ratios=heights)))
-    cells = [[_spread(line[part]) for part in PARTS] for line in lines]
-    table_of(above, cells, [_name(line) for line in lines], list(PARTS.values()))
-    _distances(below, [line for line in lines if line["kind"] == "network"])
+    several_data = len({line["label"] for line in lines}) > 1
+    names = [_name(line, line["label"] if several_data else "") for line in lines]
+    table_of(above, [[_spread(line[part]) for part in PARTS] for line in lines], names, list(PARTS.values()))
+    _distances(below, {name: line for name, line in zip(names, lines, strict=True) if line["kind"] == "network"})
     return Drawing(picture, {**header(picture, runs, preset), "lines": lines})
 
 
@@ -54,10 +55,10 @@ def _lines(runs: list[RunFolder]) -> list[dict]:
     ]
 
 
-def _name(line: dict) -> str:
-    net = f"{net_title(line['net'], line['kind'])} ×{width_text(line['width'])}, {line['label']}"
-    double = ", double precision" if line["precision"] == "float64" else ""
-    return f"{net}, {LOSSES[line['loss']]}, rate {line['learning_rate']:g}{double}"
+def _name(line: dict, data: str) -> str:
+    net = f"{net_title(line['net'], line['kind'])} ×{width_text(line['width'])}"
+    double = "double precision" if line["precision"] == "float64" else ""
+    return ", ".join(filter(None, (net, data, LOSSES[line["loss"]], f"rate {line['learning_rate']:g}", double)))
 
 
 def _spread(values: list[float]) -> str:
@@ -67,16 +68,16 @@ def _spread(values: list[float]) -> str:
     return f"{finite.mean():.2f}" + (f" ± {finite.std(ddof=1):.2f}" if len(finite) > 1 else "")
 
 
-def _distances(ax, lines: list[dict]) -> None:
-    rates = sorted({line["learning_rate"] for line in lines})
-    for line in lines:
+def _distances(ax, lines: dict[str, dict]) -> None:
+    rates = sorted({line["learning_rate"] for line in lines.values()})
+    for name, line in lines.items():
         at = rates.index(line["learning_rate"])
         color, marker = SERIES[at % len(SERIES)], "os^Dvp"[at % 6]
         style = _LOOKS[line["loss"]][line["precision"]]
         moved = np.mean(line["distance"], axis=0)
-        ax.plot(line["followed_epochs"], moved, style, marker=marker, ms=4, color=color, label=_name(line))
+        ax.plot(line["followed_epochs"], moved, style, marker=marker, ms=4, color=color, label=name)
     ax.set_xscale("symlog", linthresh=1)
-    epochs = sorted({int(epoch) for line in lines for epoch in line["followed_epochs"]})
+    epochs = sorted({int(epoch) for line in lines.values() for epoch in line["followed_epochs"]})
     ax.set_xticks(epochs, [f"{epoch}" for epoch in epochs])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("Epoch")

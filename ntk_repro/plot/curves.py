@@ -1,6 +1,5 @@
 """Curves with their spread over seeds: spectra, accuracies, kernels through training, and predictive distributions."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_real, check_shape, checked_array
-from ntk_repro.plot.look import COLORS, LABELS, LINES, MARKERS, MUTED, model_color
+from ntk_repro.plot.look import COLORS, LABELS, LINES, MARKERS, model_color
 from ntk_repro.plot.panels import epoch_axis, percent_axis
 from ntk_repro.ranges import check_positive
 
@@ -66,7 +65,7 @@ def curve(
 ) -> "Axes":
     """The mean over seeds against x, with a band of one standard deviation on both sides.
 
-    Where some seeds have no number, "4 of 5 seeds" stands at the point.
+    Points where some seeds have no number are hollow, see `mark_partial`.
 
     Args:
         ax: the axes.
@@ -87,7 +86,7 @@ def curve(
     spread = _spread(values, len(x), "values")
     ax.plot(x, spread.mean, line, color=color, label=label or None, **looks)
     band(ax, x, spread, color)
-    mark_partial(ax, x, spread)
+    mark_partial(ax, x, spread, color)
     return ax
 
 
@@ -105,12 +104,12 @@ def _between(ax: "Axes", x: np.ndarray, low: np.ndarray, high: np.ndarray, color
         ax.plot(x, side, ls=line, color=color, lw=0.5, alpha=0.7, label="_outline", zorder=looks.get("zorder", 1.5))
 
 
-def mark_partial(ax: "Axes", x: Sequence[float] | np.ndarray, spread: Spread) -> "Axes":
-    """Writes "4 of 5 seeds" at the points that are not the mean of all seeds."""
-    for at, y, count in zip(x, spread.mean, spread.seeds, strict=True):
-        if 0 < count < spread.runs:
-            text = f"{count} of {spread.runs} seeds"
-            ax.annotate(text, (at, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6, color=MUTED)
+def mark_partial(ax: "Axes", x: ArrayLike, spread: Spread, color: str) -> "Axes":
+    """Hollow marks at the points that are not the mean of all seeds; the legend says so."""
+    partial = (spread.seeds > 0) & (spread.seeds < spread.runs)
+    if partial.any():
+        hollow = {"mfc": "white", "color": color, "ls": "none", "zorder": 4}
+        ax.plot(np.asarray(x)[partial], spread.mean[partial], "o", label="Hollow: fewer seeds", **hollow)
     return ax
 
 
@@ -180,7 +179,7 @@ def _model(ax: "Axes", x: np.ndarray, spread: Spread, model: str, zorder: float,
     ax.plot(x, spread.mean, line, color=COLORS[model], label=LABELS[model], zorder=zorder)
     if banded:
         band(ax, x, spread, COLORS[model])
-    mark_partial(ax, x, spread)
+    mark_partial(ax, x, spread, COLORS[model])
 
 
 def by_epoch(

@@ -76,7 +76,8 @@ def light(color: str, share: float = 0.55) -> str:
     """
     from matplotlib.colors import to_hex, to_rgb
 
-    return to_hex((1 - share) * np.array(to_rgb(color)) + share)
+    red, green, blue = ((1 - share) * part + share for part in to_rgb(color))
+    return to_hex((red, green, blue))
 
 
 def ordered_colors(count: int) -> np.ndarray:

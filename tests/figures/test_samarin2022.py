@@ -296,7 +296,7 @@ def cells_of(drawing):
 def test_a_table_holds_our_numbers_and_the_papers_only_at_its_settings(tmp_path):
     drawing = draw("table1", [solved(tmp_path, 1.0), solved(tmp_path, 0.0625, linearized=0.997)])
     cells = cells_of(drawing)
-    assert (cells[0, 0], cells[1, 0], cells[3, 0]) == ("×1/16\n62", "98.00", "99.70")
+    assert (cells[0, 0], cells[1, 0], cells[3, 0]) == ("×1/16\n62 parameters", "98.00", "99.70")
     (column, _) = drawing.numbers["columns"]
     assert column["solver_by_size"]["sizes"].tolist() == [500, 1000, 4000]
     script = scripts.load_script("samarin2022/solver_table")
@@ -425,7 +425,7 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     ]  # fmt: skip
     cells = cells_of(drawing)
     assert cells[5, 1] == "97.55 ± 0.07"
-    assert cells[3, -1] == "LeNet ×1, Label of mnist, squared error, rate 0.1, double precision"
+    assert cells[3, -1] == "LeNet ×1, squared error, rate 0.1, double precision"
     assert len(drawing.picture.axes[1].lines) == 3
     found = {row["statement"].split(" (")[0]: row["holds"] for row in claims("variants", drawing)}
     assert list(found.values()) == [None, None, None]

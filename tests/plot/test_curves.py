@@ -32,7 +32,9 @@ def test_accuracies_of_seeds_are_their_mean_with_an_outlined_band(ax):
     network = [[0.9, 0.7, 0.6], [0.8, 0.7, np.nan]]
     assert accuracy_by_index(ax, [2, 11, 51], network, [0.95, 0.9, 0.8], baseline=0.93, majority=0.5) is ax
     lines = labelled(ax)
-    assert list(lines) == ["Linearized network", "Neural network", "Baseline", "Majority class"]
+    assert list(lines) == [
+        "Linearized network", "Neural network", "Hollow: fewer seeds", "Baseline", "Majority class",
+    ]  # fmt: skip
     np.testing.assert_allclose(lines["Neural network"].get_ydata(), [0.85, 0.7, 0.6])
     np.testing.assert_allclose(lines["Linearized network"].get_ydata(), [0.95, 0.9, 0.8])
     np.testing.assert_allclose(lines["Majority class"].get_ydata(), [0.5, 0.5, 0.5])
@@ -42,7 +44,7 @@ def test_accuracies_of_seeds_are_their_mean_with_an_outlined_band(ax):
     low, high = outlines(ax)
     std = np.std([0.9, 0.8], ddof=1)
     np.testing.assert_allclose([low, high], [[0.85 - std, 0.7, np.nan], [0.85 + std, 0.7, np.nan]])
-    assert [text.get_text() for text in ax.texts] == ["1 of 2 seeds"]
+    np.testing.assert_array_equal(lines["Hollow: fewer seeds"].get_xydata(), [[51, 0.6]])
     ax.set_ylim(0.5, 1.1)
     ax.set_yticks([0.5, 0.625, 1.0, 1.1])
     ax.figure.canvas.draw()
