@@ -190,8 +190,8 @@ def score(ax: Axes, run: RunFolder, quantity: str) -> None:
     """Loss or accuracy on training images (dark) and test images (light), of the network and of its linearization."""
     for part in PARTS:
         for kind, look in MODELS.items():
-            color = _shade(look["color"], part)
-            ax.plot(array(run, "steps"), array(run, f"{kind}_{part}_{quantity}"), **look | {"color": color})
+            shaded: dict[str, Any] = look | {"color": _shade(look["color"], part)}
+            ax.plot(array(run, "steps"), array(run, f"{kind}_{part}_{quantity}"), **shaded)
     if quantity == "accuracy":
         ax.set_title(_SCORES["accuracy"])
         ax.set_ylim(top=1.01)

@@ -36,11 +36,12 @@ def _panel(ax: Axes, group: list[RunFolder]) -> dict:
     linearized = every.at(shared)
 
     config = group[0].config
+    baseline = float(mean_and_std(group, "baseline_network_test_accuracy").mean) if config["baseline"] else None
     curves = {
         "index": index,
         **network.numbers("network_accuracy"),
         **linearized.numbers("linearized_accuracy"),
-        "baseline_accuracy": None,
+        "baseline_accuracy": baseline,
         "all_index": all_index,
         "all_linearized_accuracy": every.mean,
         "seeds": [run.config["seed"] for run in group],
@@ -50,12 +51,11 @@ def _panel(ax: Axes, group: list[RunFolder]) -> dict:
         **_judged(group, shared),
     }
     if config["baseline"]:
-        curves["baseline_accuracy"] = mean_and_std(group, "baseline_network_test_accuracy").mean
         curves["baseline_linearized_accuracy"] = mean_and_std(group, "baseline_linearized_test_accuracy").mean
     chance = mean_and_std(group, "majority_rate").mean
     curves["majority_rate"] = chance[shared]
     accuracy_by_index(
-        ax, index, network, every, linearized_index=all_index, baseline=curves["baseline_accuracy"],
+        ax, index, network, every, linearized_index=all_index, baseline=baseline,
         majority=chance[shared], baseline_label="Network on classes 0-4 against 5-9",
     )  # fmt: skip
     return curves

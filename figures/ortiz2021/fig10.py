@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from nads_runs import first_of_seeds, title_of
 
-from ntk_repro.papers.drawing import Drawing, array, check_study, draw_command, header
+from ntk_repro.papers.drawing import Drawing, array, check_study, data_title, draw_command, header
 from ntk_repro.plot import MUTED, directions
 from ntk_repro.record import RunFolder
 
@@ -29,14 +29,14 @@ def draw(runs: list[RunFolder], preset: str) -> Drawing:
 
 
 def _inputs(runs: list[RunFolder]) -> str:
-    shapes = dict.fromkeys(" x ".join(map(str, array(run, "directions").shape[1:])) for run in runs)
+    shapes = dict.fromkeys(" × ".join(map(str, array(run, "directions").shape[1:])) for run in runs)
     return f"inputs {', '.join(shapes)}"
 
 
 def _rows(part, run: RunFolder, count: int) -> None:
     config, values = run.config, array(run, "values")
     fourier, null = array(run, "fourier"), array(run, "null")
-    where = _WHERE.get(config["data"], f"mean over {{}} images of {config['data']}").format(config["samples"])
+    where = _WHERE.get(config["data"], f"mean over {{}} images of {data_title(run)}").format(config["samples"])
     seen = int((~null).sum())
     facts = f"{title_of(run)}: {where}, {seen:,} of {len(values):,} directions are not null"
     part.suptitle(facts, fontsize=8, color=MUTED)

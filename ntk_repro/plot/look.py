@@ -72,7 +72,7 @@ def light(color: str, share: float = 0.55) -> str:
     """A lighter shade, with this share of white, for a second part of the same model.
 
     >>> light("#0072B2", 0.5)
-    '#80b9d9'
+    '#80b8d8'
     """
     from matplotlib.colors import to_hex, to_rgb
 
