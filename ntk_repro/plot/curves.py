@@ -157,7 +157,7 @@ def accuracy_by_index(
             if not np.isin(index, every).all():
                 missing = index[~np.isin(index, every)][0]
                 raise UserError(f"linearized_index has no {missing:g}, which index has: give the accuracies there, too")
-            ax.plot(every, spread.mean, ".", ms=2, mew=0, alpha=0.5, color=color, zorder=2, label="_all")
+            ax.plot(every, spread.mean, ".", ms=3, mew=0, alpha=0.5, color=color, zorder=2, label="_all")
             band(ax, every, spread, color)
             order = np.argsort(every)
             spread = spread.at(order[np.searchsorted(every[order], index)])
