@@ -24,10 +24,10 @@ from ntk_repro import Network, empirical_gram, neural_anisotropy_directions, tra
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.matrices import place_tile
-from ntk_repro.gram.memory import available_bytes, host_available_bytes, readable_bytes
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.features import Plan
 from ntk_repro.gram.structured.schedule import Schedule
+from ntk_repro.memory import available_bytes, host_available_bytes, readable_bytes
 from ntk_repro.papers import find_figures, load_figure_preset
 from ntk_repro.training import minibatches
 from ntk_repro.wide_limit import trajectories

@@ -50,8 +50,8 @@ def measure_here(n: int, folder: Path, memory: str) -> dict[str, Any]:
     from benchmarks.stopwatch import gemm_peak, timed
     from ntk_repro import kernel_solve
     from ntk_repro.gram.estimate import factor_stage
-    from ntk_repro.gram.memory import parse_bytes
     from ntk_repro.gram.store.gram_store import GramStore
+    from ntk_repro.memory import parse_bytes
 
     rng = np.random.default_rng(0)
     features, y = rng.standard_normal((n, FEATURES)) / FEATURES**0.5, rng.standard_normal((n, TARGETS))

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.stopwatch import timed
 from ntk_repro import Network
-from ntk_repro.gram.memory import available_bytes, readable_bytes
 from ntk_repro.gram.through_neural_tangents import neural_tangents_kernel_fn
+from ntk_repro.memory import available_bytes, readable_bytes
 
 LONG = 5.0  # seconds
 

@@ -41,9 +41,9 @@ def measure_here(n: int, folder: Path, memory: str, shape: tuple[int, ...] = (32
     from ntk_repro.errors import UserError
     from ntk_repro.gram.arguments import checked_arguments
     from ntk_repro.gram.estimate import estimate
-    from ntk_repro.gram.memory import parse_bytes, remaining_bytes
     from ntk_repro.gram.store.gram_store import GramStore
     from ntk_repro.gram.structured.computation import Computation, structured_plan
+    from ntk_repro.memory import parse_bytes, remaining_bytes
 
     x = np.random.default_rng(0).standard_normal((n, *shape), np.float32)
     with checked_arguments(Network.create("lenet", 0, shape), x, None, "mean", "float32") as arguments:

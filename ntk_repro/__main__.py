@@ -459,7 +459,7 @@ def _show(made: "Reproduction") -> None:
 
 def _show_states(work: "campaign.Campaign", states: Sequence["campaign.State"]) -> None:
     """Prints a line for each unit, and what is done and left in all."""
-    from ntk_repro.gram.memory import readable_bytes
+    from ntk_repro.memory import readable_bytes
     from ntk_repro.papers.costs import duration
 
     estimates, left = work.estimates(), [one for one in states if one.state != "done"]

@@ -17,7 +17,7 @@ from ntk_repro.campaign.units import Unit, read_entries, units_of
 from ntk_repro.command_line import use_compilation_cache
 from ntk_repro.errors import UserError
 from ntk_repro.freed_memory import forget_programs
-from ntk_repro.gram.memory import host_available_bytes, process_bytes, readable_bytes
+from ntk_repro.memory import host_available_bytes, process_bytes, readable_bytes
 from ntk_repro.papers import Reproduction, draw_figure
 from ntk_repro.papers.costs import duration
 from ntk_repro.progress import console

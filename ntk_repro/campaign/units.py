@@ -10,8 +10,8 @@ from typing import Any
 
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, StudyConfig
-from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.machine_speed import machine_speed
+from ntk_repro.memory import parse_bytes
 from ntk_repro.papers import Cost, Figure, find_figures, load_figure_preset
 from ntk_repro.papers.expected import expected_cost
 from ntk_repro.papers.kernels import kernel_bytes, kernel_images

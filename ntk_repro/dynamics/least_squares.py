@@ -17,8 +17,8 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.jacobian import jacobian
-from ntk_repro.gram.memory import check_memory, solver_bytes
 from ntk_repro.gram.solve import FactorInMemory, NotPositiveDefiniteError
+from ntk_repro.memory import check_memory, solver_bytes
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
+from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.ranges import check_not_negative
 
 TrainKernel = Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs

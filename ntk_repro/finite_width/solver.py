@@ -20,7 +20,7 @@ from ntk_repro.finite_width import baselines
 from ntk_repro.finite_width.settings import FiniteWidthSettings, SgdSettings
 from ntk_repro.finite_width.task import checked_images, targets
 from ntk_repro.gram import empirical_gram
-from ntk_repro.gram.memory import host_available_bytes
+from ntk_repro.memory import host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console, stages

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import available_bytes
+from ntk_repro.memory import available_bytes
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts

@@ -18,13 +18,13 @@ from ntk_repro.gram.config import GramConfig
 from ntk_repro.gram.eigenfunctions import Eigenbasis, eigenbasis, gram_folder
 from ntk_repro.gram.empirical import empirical_gram
 from ntk_repro.gram.estimate import estimate, factor_stage, plan_table, stage_table
-from ntk_repro.gram.memory import parse_bytes, remaining_bytes
 from ntk_repro.gram.on_disk import blocks_of, gram_store
 from ntk_repro.gram.processes import join, together, wait_for_all
 from ntk_repro.gram.solve.cholesky import cholesky, factor_folder
 from ntk_repro.gram.solve.rounding import check_ridge
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
+from ntk_repro.memory import parse_bytes, remaining_bytes
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import write_texts

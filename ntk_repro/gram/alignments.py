@@ -14,8 +14,8 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_no_overflow, checked_array
 from ntk_repro.gram.matrices import SymmetricOperator
-from ntk_repro.gram.memory import available_bytes, given_bytes
 from ntk_repro.gram.structured.schedule import Blocks
+from ntk_repro.memory import available_bytes, given_bytes
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.samples import Samples, take

@@ -12,10 +12,10 @@ from jaxtyping import Float, Shaped
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import remaining_bytes
 from ntk_repro.gram.on_disk import gram_store
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store.gram_store import GramStore
+from ntk_repro.memory import remaining_bytes
 from ntk_repro.network import Network
 from ntk_repro.record import RunFolder
 

@@ -9,9 +9,9 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import KernelArguments, checked_arguments
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.jacobian import jacobian_diagonal, jacobian_gram
-from ntk_repro.gram.memory import check_result_fits
 from ntk_repro.gram.structured.computation import structured_diagonal, structured_gram, structured_layerwise_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
+from ntk_repro.memory import check_result_fits
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of, leaf_names
 from ntk_repro.samples import Samples

@@ -15,11 +15,11 @@ from jaxtyping import Shaped
 from rich import box
 from rich.table import Table
 
-from ntk_repro.gram.memory import readable_bytes, solver_bytes
 from ntk_repro.gram.solve.plan import Plan as SolvePlan
 from ntk_repro.gram.spectrum.eigenpairs import pick_eigensolver
 from ntk_repro.gram.structured.computation import Computation
 from ntk_repro.gram.structured.features import Plan
+from ntk_repro.memory import readable_bytes, solver_bytes
 
 # How long each part of the calibration may take, in seconds, after what has to be compiled.
 _PATIENCE = 0.12

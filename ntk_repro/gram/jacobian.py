@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.gram.arguments import KernelArguments
-from ntk_repro.gram.memory import check_memory, host_available_bytes
+from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.samples import Samples, number_of, take
 

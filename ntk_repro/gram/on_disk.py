@@ -13,10 +13,10 @@ import numpy as np
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.fingerprint import fingerprint
-from ntk_repro.gram.memory import check_disk, remaining_bytes
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.schedule import Blocks
+from ntk_repro.memory import check_disk, remaining_bytes
 from ntk_repro.network import Network
 from ntk_repro.record import environment
 from ntk_repro.samples import Samples, number_of, take

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from jaxtyping import Float
 
-from ntk_repro.gram.memory import given_bytes
+from ntk_repro.memory import given_bytes
 from ntk_repro.nads.mixed_derivative import MixedDerivative
 from ntk_repro.progress import Advance, progress
 from ntk_repro.record import RunFolder

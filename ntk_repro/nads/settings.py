@@ -7,8 +7,8 @@ import numpy as np
 
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig
-from ntk_repro.gram.memory import parse_bytes
 from ntk_repro.initial_network import InitialNetwork
+from ntk_repro.memory import parse_bytes
 from ntk_repro.models import ResidualNetworkSettings
 from ntk_repro.ranges import check_counts
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ntk_repro.gram.memory import check_disk
 from ntk_repro.gram.store import GramStore
+from ntk_repro.memory import check_disk
 from ntk_repro.record import RunFolder, save_arrays, write_errors_explained
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import jax
 
-from ntk_repro.gram.memory import host_available_bytes
+from ntk_repro.memory import host_available_bytes
 from ntk_repro.precision import float64_scope
 
 _MEMORY_SHARE = 0.5

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks import scaling
-from ntk_repro import Network, empirical_gram
-from ntk_repro.gram import memory
+from ntk_repro import Network, empirical_gram, memory
 from ntk_repro.gram.store.gram_store import GramStore
 from tests.refusals import refused
 

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
+from ntk_repro import memory
 from ntk_repro.dynamics import mse_dynamics, solve_least_squares
 from ntk_repro.dynamics.least_squares import least_squares_bytes
-from ntk_repro.gram import memory
 from ntk_repro.gram.jacobian import jacobian
 from ntk_repro.models import build_model
 from ntk_repro.network import Network

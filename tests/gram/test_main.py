@@ -15,7 +15,7 @@ from ntk_repro.data import load_dataset
 from ntk_repro.gram import GramStore, empirical_gram, kernel_solve
 from ntk_repro.gram.__main__ import main
 from ntk_repro.gram.estimate import readable_seconds
-from ntk_repro.gram.memory import parse_bytes
+from ntk_repro.memory import parse_bytes
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
 from ntk_repro.seeds import INIT, key_for

@@ -13,8 +13,8 @@ import jax
 import numpy as np
 import pytest
 
+from ntk_repro import memory as memory_file
 from ntk_repro.gram import GramStore, empirical_gram, gram_store
-from ntk_repro.gram import memory as memory_file
 from ntk_repro.gram.structured import computation as computation_file
 from ntk_repro.gram.structured import feature_blocks, schedule
 from ntk_repro.network import Network

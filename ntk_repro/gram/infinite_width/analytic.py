@@ -15,8 +15,8 @@ from jaxtyping import Float, Shaped
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.matrices import mirrored, place_tile
-from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.structured.schedule import Blocks
+from ntk_repro.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.models import FCN
 from ntk_repro.models.infinite_width import CLOSED_FORM, NUMERICAL_DEGREE
 from ntk_repro.models.parameterized import ParameterizedNetwork

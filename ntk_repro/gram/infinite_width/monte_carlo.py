@@ -16,11 +16,11 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.capture import Convolution, capture_fn
 from ntk_repro.gram.checks import check_no_overflow
-from ntk_repro.gram.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.gram.nngp import readout_features_fn
 from ntk_repro.gram.structured.computation import structured_plan
 from ntk_repro.gram.structured.features import Plan, features_of
 from ntk_repro.gram.structured.products import kernel_tile
+from ntk_repro.memory import available_bytes, check_memory, check_result_fits
 from ntk_repro.network import Network
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_counts

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
-from ntk_repro.gram.memory import available_bytes, check_memory, given_bytes
 from ntk_repro.gram.shardings import shardings
 from ntk_repro.gram.structured.schedule import Blocks
+from ntk_repro.memory import available_bytes, check_memory, given_bytes
 from ntk_repro.network import ApplyFn, Network
 from ntk_repro.samples import Samples, number_of, shape_of_one
 

@@ -11,12 +11,12 @@ from jaxtyping import Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import check_finite
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.memory import check_disk, check_memory, solver_bytes
 from ntk_repro.gram.solve.blocked import factor_into
 from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory, FactorOnDisk
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
 from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError, check_ridge
 from ntk_repro.gram.store import GramStore
+from ntk_repro.memory import check_disk, check_memory, solver_bytes
 from ntk_repro.record import environment
 
 

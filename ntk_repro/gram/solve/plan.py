@@ -4,7 +4,7 @@ import dataclasses
 from typing import Self
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.memory import readable_bytes
+from ntk_repro.memory import readable_bytes
 
 _FLOAT64 = 8
 _TILE = 1024  # products of such tiles run at the speed of large ones

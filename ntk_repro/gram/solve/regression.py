@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import Products, SymmetricMatrix
-from ntk_repro.gram.memory import check_memory, solver_bytes
 from ntk_repro.gram.solve.cholesky import cholesky
 from ntk_repro.gram.solve.factor import Inverse
 from ntk_repro.gram.solve.rounding import check_ridge
 from ntk_repro.gram.spectrum import Eigenpairs, Lapack, top_eigenpairs
+from ntk_repro.memory import check_memory, solver_bytes
 from ntk_repro.ranges import check_whole
 
 Targets = Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]

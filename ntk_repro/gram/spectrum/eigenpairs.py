@@ -11,9 +11,9 @@ from ntk_repro.described import Described
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
-from ntk_repro.gram.memory import given_bytes, host_available_bytes
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
+from ntk_repro.memory import given_bytes, host_available_bytes
 
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500

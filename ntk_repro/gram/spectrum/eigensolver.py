@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
-from ntk_repro.gram.memory import check_memory
+from ntk_repro.memory import check_memory
 
 _MATRICES = 5  # n x n in float64 that are alive at once: matrix, vectors, and room to work
 

@@ -16,9 +16,9 @@ from jaxtyping import Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
-from ntk_repro.gram.memory import check_memory, host_available_bytes
 from ntk_repro.gram.store.manifest import MANIFEST, Manifest, plain_json
 from ntk_repro.gram.store.tile_files import CHECKSUMS, TileFiles
+from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.progress import console, progress
 from ntk_repro.ranges import check_counts
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text

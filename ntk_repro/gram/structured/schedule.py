@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from ntk_repro.gram.memory import available_bytes, check_memory
 from ntk_repro.gram.structured.features import Plan
+from ntk_repro.memory import available_bytes, check_memory
 from ntk_repro.samples import Samples, filled_up, take
 
 # Half-made features of so few samples stay in the CPU's cache, which makes them about 4 times faster than large ones;

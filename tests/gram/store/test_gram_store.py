@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntk_repro import memory
 from ntk_repro.errors import UserError
-from ntk_repro.gram import memory
 from ntk_repro.gram.store import tile_files
 from ntk_repro.gram.store.gram_store import GramStore
 from tests.gram.store.store_child import block, entries, fill

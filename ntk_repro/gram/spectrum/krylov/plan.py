@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ntk_repro.gram.matrices import ROWS_MULTIPLIED
-from ntk_repro.gram.memory import check_memory, host_available_bytes
+from ntk_repro.memory import check_memory, host_available_bytes
 
 PROBES = 32  # random vectors that the residuals are checked with: their norms are seen to within about 25%
 ROWS_AT_ONCE = 8192  # samples whose part of all eigenvectors is made at once

@@ -1,6 +1,6 @@
 import pytest
 
-from ntk_repro.gram import memory
+from ntk_repro import memory
 
 
 @pytest.mark.parametrize("version", [1, 2])
