@@ -1,19 +1,18 @@
 """The `ntk-repro` command: run, draw and list figures of the papers, put them on a page, check the installation."""
 
-import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.command_line import command, parsed, subcommands, this_program, use_compilation_cache
 from ntk_repro.errors import UserError
 from ntk_repro.record import runs_root, write_errors_explained
 from ntk_repro.slurm import SlurmSettings
@@ -387,7 +386,7 @@ class Completion:
             "shell": SHELLS,
         }
         paths = {"data": "file", "data_dir": "directory", "imagenet": "directory"}
-        commands = {re.sub("(?<=.)([A-Z])", r"-\1", one.__name__).lower(): one for one in get_args(Command)}
+        commands = subcommands(Command)
         print(completion_script("ntk-repro", self.shell, commands, choices, paths))
 
 
@@ -494,7 +493,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
     # Parsing is a part of the command: the reader of --help may close the pipe, too.
     command(
-        lambda: tyro.cli(Command, prog="ntk-repro", description=__doc__, args=args)(),
+        lambda: parsed(Command, args, "ntk-repro", description=__doc__)(),
         again="finished work is saved; the same command continues",
     )
 

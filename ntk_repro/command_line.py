@@ -1,14 +1,21 @@
 """What all commands of the package share: one line for an error, one for Ctrl-C, and a compilation cache."""
 
+import contextlib
+import dataclasses
+import difflib
+import io
+import itertools
 import os
+import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -42,6 +49,51 @@ def command(body: Callable[[], None], again: str = "the same command continues w
         # The reader (head, less) has ended. Python would report that once more on closing standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+
+
+def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) -> Any:
+    """The command line as an instance of a dataclass, or of one of several.
+
+    Args:
+        kind: the class, or the union of the subcommands' classes.
+        args: the command line, None for `sys.argv`.
+        prog: the command.
+        **settings: others of `tyro.cli`.
+
+    Raises:
+        UserError: for a command line that is none.
+    """
+    args = sys.argv[1:] if args is None else args
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, prog=prog, args=args, **settings)
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+    raise UserError(f"{_first_paragraph(said.getvalue())}{_nearest_options(kind, args)} ({prog} --help explains)")
+
+
+def subcommands(kind: Any) -> dict[str, type]:
+    """The classes of a union by the names of their subcommands."""
+    return {re.sub("(?<=.)([A-Z])", r"-\1", one.__name__).lower(): one for one in get_args(kind)}
+
+
+def _first_paragraph(box: str) -> str:
+    """The first paragraph within a box of lines, as one line."""
+    lines = [line.strip("│| ") for line in box.splitlines()[1:]]
+    inner = itertools.takewhile(lambda line: line.strip("─-╰╯+ "), lines)
+    return " ".join(" ".join(inner).split()).rstrip(".")
+
+
+def _nearest_options(kind: Any, args: Sequence[str]) -> str:
+    kinds = subcommands(kind) or {"": kind}
+    chosen = kinds.get(args[0] if args else "", kinds.get(""))
+    known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in (dataclasses.fields(chosen) if chosen else ()))]
+    given = [one.partition("=")[0].replace("_", "-") for one in args if one.startswith("--")]
+    unknown = [one for one in given if one not in known and one.replace("--no-", "--", 1) not in known]
+    nearest = [near for one in unknown for near in difflib.get_close_matches(one, known, 1)]
+    return f"; did you mean {' and '.join(nearest)}?" if nearest else ""
 
 
 def print_table(columns: Mapping[str, str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:

@@ -15,7 +15,8 @@ from jaxtyping import Array, Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.described import Described
-from ntk_repro.errors import UserError
+from ntk_repro.errors import UserError, with_article
+from ntk_repro.memory import available_bytes, check_memory
 from ntk_repro.models import is_nnx, last_line, network_spec
 from ntk_repro.parameters import (
     check_names,
@@ -27,6 +28,7 @@ from ntk_repro.parameters import (
     with_complex_pairs,
     with_real_parameters,
 )
+from ntk_repro.ranges import check_counts
 from ntk_repro.samples import (
     Samples,
     as_input_shape,
@@ -157,10 +159,7 @@ class Network(Described):
             )
         _check_call_arguments(module)
         sample = one_sample(input_shape, input_dtype)
-        try:
-            variables = dict(_init_fn(module, sample)(key))
-        except Exception as error:  # whatever the code of a module raises
-            raise does_not_run(type(module).__name__, described(sample), error) from error
+        variables = _initialized(module, sample, key)
         params = variables.pop("params", {})
         params, apply_fn, training_fn = with_real_parameters(params, *_linen_functions(module))
         return cls(params, variables, apply_fn, training_fn, module, input_shape=input_shape)
@@ -224,6 +223,7 @@ class Network(Described):
     def __call__(self, x: Samples, batch_size: int = 500) -> Float[np.ndarray, "n k"]:
         """The outputs at `params`, computed in batches of `batch_size` (the last one is padded, none is dropped)."""
         x = as_samples(x)
+        check_counts(batch_size=batch_size)
         if not jax.tree.leaves(x) or not all(np.ndim(leaf) and len(leaf) for leaf in jax.tree.leaves(x)):
             raise UserError("no inputs: x has no rows")
         check_same_number(x, "x")
@@ -363,6 +363,21 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
         )
 
 
+def _initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, PyTree]:
+    """The variables of a module; their shapes are counted before they are allocated."""
+    init = _init_fn(module, sample)
+    try:
+        leaves = jax.tree.leaves(jax.eval_shape(init, key))
+        count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+        remedy = "take a narrower network, smaller inputs or fewer outputs"
+        check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)
+        return dict(init(key))
+    except UserError:
+        raise
+    except Exception as error:  # whatever the code of a module raises
+        raise does_not_run(type(module).__name__, described(sample), error) from error
+
+
 def does_not_run(name: str, inputs: str, error: Exception) -> UserError:
     """The error for a network whose code raised `error` on inputs of that shape (of one sample) and type."""
     return UserError(
@@ -374,8 +389,8 @@ def does_not_run(name: str, inputs: str, error: Exception) -> UserError:
 def _two_dimensional(fx: Any) -> Any:
     if not isinstance(fx, jax.Array | np.ndarray):
         raise UserError(
-            f"a network must return one array, (n, ...), not a {type(fx).__name__}: return the outputs alone, "
-            "such as lambda params, x: f(params, x)[0]"
+            f"the network returns {with_article(type(fx).__name__)}: return one array (n, k), the outputs alone, such "
+            "as lambda params, x: f(params, x)[0]"
         )
     if not jnp.issubdtype(fx.dtype, jnp.floating):
         remedy = "real and imaginary parts as separate outputs"
@@ -384,6 +399,8 @@ def _two_dimensional(fx: Any) -> Any:
         raise UserError(f"a network must return real floating-point outputs, not {fx.dtype}: return {remedy}")
     if not fx.ndim:
         raise UserError("a network must map n inputs to (n, ...) outputs, not to shape (): squeeze(-1), not squeeze()")
+    if not math.prod(fx.shape[1:]):
+        raise UserError(f"the network has no outputs, for {len(fx)} inputs an array of shape {fx.shape}: return some")
     return fx if fx.ndim == 2 else fx.reshape(len(fx), math.prod(fx.shape[1:]))
 
 

@@ -73,7 +73,11 @@ def chosen_paths(params: PyTree, params_of: Any) -> list[str]:
         chosen = [any(_matches(path, pattern) for pattern in patterns) for path in paths]
     elif callable(params_of) and jax.tree_util.all_leaves([params_of]):  # a module of flags can be called, too
         leaves = jax.tree.leaves(params)
-        chosen = [bool(params_of(path, leaf)) for path, leaf in zip(paths, leaves, strict=True)]
+        try:
+            chosen = [bool(params_of(path, leaf)) for path, leaf in zip(paths, leaves, strict=True)]
+        except Exception as error:  # whatever a user's function raises
+            remedy = "let it take the path and the array of a parameter, and return True or False"
+            raise UserError(f"the function params_of fails ({type(error).__name__}: {error}): {remedy}") from error
     else:
         chosen = _by_mask(names, params_of)
     if not any(chosen):
@@ -179,6 +183,10 @@ def with_real_parameters(
     A complex leaf becomes a `ComplexParameter`. A fixed leaf becomes None, and the functions hold its value.
     """
     names, (leaves, structure) = leaf_names(params), jax.tree.flatten(params)
+    for name, leaf in zip(names, leaves, strict=True):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OSUmM":
+            where = "/".join(name) or "(root)"
+            raise UserError(f"parameter {where} is an array of {leaf.dtype}: make it an array of numbers")
     kinds = [kind_of(leaf) for leaf in leaves]
     if set(kinds) <= {"real"}:
         return params, apply_fn, training_fn

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
-from ntk_repro.errors import UserError
+from ntk_repro.errors import UserError, with_article
 from ntk_repro.network import Network
 from ntk_repro.parameters import kind_of, leaf_names, with_complex_pairs
+from ntk_repro.ranges import checked_path
 
 PyTree = Any
 Values = dict[tuple[str, ...], Any]
@@ -42,7 +43,8 @@ def load_network(net: Network, path: Path | str, *, at: str = "") -> Network:
     >>> net = load_network(Network.create("lenet", 0, (32, 32, 3)), "lenet.safetensors")  # doctest: +SKIP
     """
     if not isinstance(net, Network):
-        raise UserError(f"load_network takes the network first and then the path, not a {type(net).__name__}")
+        given = with_article(type(net).__name__)
+        raise UserError(f"load_network takes the network first and then the path, not {given}")
     if net.origin is not None or net.whole_has_state is not None:
         raise UserError("load the whole network, and take its linearization or part then")
     whole = tree = read_checkpoint(path)
@@ -74,7 +76,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
     Raises:
         UserError: the path is neither, or cannot be read.
     """
-    path = Path(path)
+    path = checked_path(path, "the path of a checkpoint")
     try:
         if path.is_dir():
             import orbax.checkpoint

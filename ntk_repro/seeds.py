@@ -1,15 +1,31 @@
 """One root key for a run, with a purpose folded in: no two purposes draw the same numbers."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
+
+from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_seed
 
 INIT, ORDER = 0, 1
 
 
 def as_key(key: Array | int) -> Array:
-    """A PRNG key as it is, or that of a seed."""
-    return jax.random.key(key) if isinstance(key, int | np.integer) else key
+    """A PRNG key as it is, or that of a seed.
+
+    Raises:
+        UserError: for what is neither, and for several keys at once.
+    """
+    if isinstance(key, int | np.integer):
+        check_seed(key, "the seed")
+        return jax.random.key(key)
+    dtype, shape = getattr(key, "dtype", None), np.shape(key)
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if (typed and shape == ()) or (dtype == np.uint32 and len(shape) == 1):  # the latter of jax.random.PRNGKey
+        return key
+    remedy = "pass a whole number, or one key such as jax.random.key(0)"
+    raise UserError(f"the seed {key!r} is no key: {remedy}".replace("\n", " "))
 
 
 def key_for(seed: int, purpose: int) -> Array:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ntk_repro.command_line import command, this_program, use_compilation_cache
+from ntk_repro.command_line import command, parsed, this_program, use_compilation_cache
 from ntk_repro.errors import check_name
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.machine_speed import machine_speed
@@ -80,7 +80,7 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
     use_compilation_cache()
     options = None
     if figure is None:
-        folder = module.run(tyro.cli(module.Config, prog=prog, args=args))
+        folder = module.run(parsed(module.Config, args, prog))
     else:
         options = _parsed(module.Config, FIGURES[figure], prog, args)
         config = _fitted(options).resolved()
@@ -125,10 +125,13 @@ class _Options:
 
 def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[str] | None) -> _Options:
     # Preset and network decide what the other options replace.
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--preset", default=_default_preset())
     early.add_argument("--net")
-    found, _ = early.parse_known_args(args)
+    try:
+        found, _ = early.parse_known_args(args)
+    except argparse.ArgumentError:  # without a value, which the parser of all options refuses
+        found = early.parse_args([])
     base = run_to_change(figure, found.preset, found.net)
     own = [
         ("preset", Annotated[Literal[preset_names(figure)], tyro.conf.arg(help=_PRESET)], found.preset),
@@ -137,7 +140,7 @@ def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[s
     ]
     options = dataclasses.make_dataclass(kind.__name__, own, bases=(kind,), frozen=True)
     options.__doc__ = kind.__doc__
-    given = tyro.cli(options, prog=prog, args=args, default=options(**_fields(base)))
+    given = parsed(options, args, prog, default=options(**_fields(base)))
     config = kind(**{name: getattr(given, name) for name in _fields(base)})
     if given.name is not None:
         check_folder_name(given.name)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.described import Described
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.ranges import check_whole
+from ntk_repro.ranges import check_flags, check_seed, check_whole, checked_path
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -136,6 +136,8 @@ def dataset_of(
     standardize: bool = True,
 ) -> Dataset:
     """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
+    check_seed(seed)
+    check_flags(standardize=standardize)
     decoded = _of_classes(decode_cached(source), classes, source.name)
     taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
     arrays = {}
@@ -209,6 +211,7 @@ def available(data_dir: Path | str | None = None) -> dict[str, str]:
 
 
 def _find(name: str | Path, data_dir: Path | str | None) -> Source:
+    data_dir = None if data_dir is None else checked_path(data_dir, "data_dir")
     if str(name).endswith(".npz"):
         return npz_source(name)
     if str(name) not in DATASETS:
@@ -217,8 +220,10 @@ def _find(name: str | Path, data_dir: Path | str | None) -> Source:
 
 
 def check_classes(classes: Sequence[int] | Sequence[str]) -> None:
-    """Refuses a choice of classes that is empty or names one twice."""
-    if not classes or len(set(classes)) < len(classes):
+    """Refuses a choice of classes that is no list, is empty or names one twice."""
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise UserError(f"classes must be a list of classes, such as [3, 5], not {classes!r}")
+    if not len(classes) or len(set(classes)) < len(classes):
         raise UserError(f"classes must name each class once, and one at least, not {tuple(classes)}")
 
 
@@ -226,6 +231,8 @@ def _of_classes(decoded: Decoded, classes: Sequence[int] | None, name: str) -> D
     if classes is None:
         return decoded
     check_classes(classes)
+    for one in classes:
+        check_whole("a class", one, 0)
     parts = []
     for part, kind in _KINDS.items():
         x, y = decoded.part(part)
@@ -247,7 +254,6 @@ def _subset(total: int, part: str, n: int | None, seed: list[int], taken: str) -
         raise UserError(
             f"{taken} has {total:,} {_KINDS[part]} images, fewer than n_{part}={n:,}: ask for at most {total:,}"
         )
-    check_whole("seed", seed[0], 0)
     # A stream for each part, so that n_test does not change which training images are drawn.
     return np.random.default_rng(seed).permutation(total)[:n]
 

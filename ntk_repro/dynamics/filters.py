@@ -26,7 +26,9 @@ def checked_times(t: Any) -> Float[np.ndarray, "*T"]:
     Raises:
         UserError: times below 0 or not numbers.
     """
-    times = np.array(np.inf if t is None else t, dtype=np.float64)
+    times = np.asarray(np.inf if t is None else t)
+    check_real(times, "a time")
+    times = times.astype(np.float64)
     if np.any(np.isnan(times)) or np.any(times < 0):
         raise UserError("times must be numbers that are not negative: pass infinity (or None) for the limit")
     return times

@@ -19,7 +19,7 @@ from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
-from ntk_repro.ranges import check_not_negative
+from ntk_repro.ranges import check_not_negative, checked_stops
 
 LOSSES = ("binary_cross_entropy", "half_squared_error")
 _CHUNK_FLOP = 2e10  # work between two updates of the progress bar (where Ctrl-C is noticed)
@@ -95,8 +95,8 @@ def train_in_function_space(
         UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1 and other `observe_at`.
         DivergedError: when training diverges.
     """
+    SymmetricMatrix.of(k_train_train, "k_train_train")
     kernel = np.asarray(k_train_train)
-    SymmetricMatrix.of(kernel, "k_train_train")
     n, dtype = len(kernel), kernel.dtype
     if dtype not in (np.float32, np.float64):
         raise UserError(f"k_train_train must be float32 or float64, not {dtype}")
@@ -111,9 +111,7 @@ def train_in_function_space(
         check_binary_labels(y)
     check_momentum(momentum)
     check_not_negative(weight_decay=weight_decay)
-    stops = [*observe_at]
-    if stops != sorted({*stops}) or not all(0 <= stop <= steps for stop in stops):
-        raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {stops}")
+    stops = checked_stops(observe_at, steps)
     f0 = checked_start(fx_train_0, "fx_train_0", y.shape, dtype)
     test_0 = None
     if k_test_train is not None:

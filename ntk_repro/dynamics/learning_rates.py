@@ -58,7 +58,8 @@ def check_momentum(momentum: float) -> None:
     Raises:
         UserError: it is not.
     """
-    if not 0 <= momentum < 1:
+    check_not_negative(momentum=momentum)
+    if momentum >= 1:
         raise UserError(f"momentum must be at least 0 and below 1, not {momentum}")
 
 

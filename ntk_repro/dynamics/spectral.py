@@ -141,7 +141,8 @@ def decompose_for(
         UserError: as `decompose`, and for a kernel or targets of a shape that does not fit.
     """
     y = checked_array(y_train, "y_train", ("n", "k"), ("n",))
-    rows = len(kernel.vectors) if isinstance(kernel, Eigenpairs) else len(kernel)
+    kernel = kernel if isinstance(kernel, Eigenpairs) else SymmetricMatrix.of(kernel, "k_train_train")
+    rows = len(kernel.vectors) if isinstance(kernel, Eigenpairs) else kernel.n
     if rows not in (len(y), y.size):
         raise UserError(
             f"a kernel with {rows} rows does not fit y_train of shape {y.shape}: pass one row for each sample, or one "

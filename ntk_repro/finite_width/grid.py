@@ -21,6 +21,7 @@ from ntk_repro.finite_width.task import images
 from ntk_repro.finite_width.training import KINDS
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console, stages
+from ntk_repro.ranges import checked_share
 from ntk_repro.record import RunFolder, RunInUseError, runs_root
 from ntk_repro.slurm import SlurmSettings
 
@@ -40,8 +41,8 @@ class Config(training.Config, SlurmSettings):
         """As `Settings.canonical`, the grid from the largest to the smallest, each once."""
         if not self.learning_rates or not self.weight_decays:
             raise UserError("the grid is empty: name at least one of --learning-rates and one of --weight-decays")
-        if self.share is not None and not 0 <= self.share[0] < self.share[1]:
-            raise UserError(f"share {self.share[0]} of {self.share[1]} does not exist: they are counted from 0")
+        if self.share is not None:
+            checked_share(self.share)
         for name, default in self.defaults("learning_rate", "weight_decay").items():
             if getattr(self, name) != default:
                 raise UserError(f"a grid takes its {name}s from --{name.replace('_', '-')}s: name {name} there")

@@ -13,6 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import as_array, check_real
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.memory import available_bytes
 from ntk_repro.network import Network
@@ -85,7 +86,8 @@ def ensemble(
     """
     check_counts(num_networks=num_networks, networks_per_block=networks_per_block)
     key = as_key(key)
-    x_train, x_test = np.asarray(x_train), np.asarray(x_test)
+    x_train, x_test = as_array(x_train, "x_train"), as_array(x_test, "x_test")
+    check_real(x_test, "x_test")
     if x_test.shape[1:] != x_train.shape[1:] or not len(x_test):
         raise UserError(f"one test input has shape {x_test.shape[1:]}, one for training {x_train.shape[1:]}")
 

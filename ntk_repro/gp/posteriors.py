@@ -177,10 +177,13 @@ def _learned_inverse(spectrum: Spectrum, times: np.ndarray) -> Float[np.ndarray,
 
 
 def _checked(k_train_train, k_test_train, k_test_test, y_train) -> tuple[np.ndarray, ...]:
-    n, m = len(np.asarray(k_train_train)), len(np.asarray(k_test_train))
+    k_train_train = checked_array(k_train_train, "nngp_train_train", ("n", "n"))
+    n = len(k_train_train)
+    k_test_train = checked_array(k_test_train, "nngp_test_train", ("m", n))
+    m = len(k_test_train)
     return (
         checked_array(k_train_train, "nngp_train_train", (n, n)),
-        checked_array(k_test_train, "nngp_test_train", (m, n)),
+        k_test_train,
         checked_array(k_test_test, "nngp_test_test", (m, m)),
         checked_array(y_train, "y_train", (n,), (n, "k")).reshape(n, -1),
     )

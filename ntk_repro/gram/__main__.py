@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from rich.console import Console
 
-from ntk_repro.command_line import command, use_compilation_cache
+from ntk_repro.command_line import command, parsed, use_compilation_cache
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_eigenpair_count
@@ -38,7 +37,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _run(args: Sequence[str] | None) -> None:
-    config = tyro.cli(GramConfig, prog="python -m ntk_repro.gram", args=args)
+    config = parsed(GramConfig, args, "python -m ntk_repro.gram")
     use_compilation_cache()
     memory = None if config.memory is None else parse_bytes(config.memory)
     if config.k < 0:

@@ -169,8 +169,6 @@ def _blocks(n: int, targets: int, bytes_each: int, memory: int | str | None) -> 
 
 
 def _checked_targets(targets: Any, n: int) -> Float[np.ndarray, "n T"]:
-    if np.iscomplexobj(targets):
-        raise UserError("the targets are complex: pass real and imaginary parts as targets of their own")
     targets = checked_array(targets, "the targets", (n,), (n, "T"))
     return targets.reshape(n, -1)
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from ntk_repro.errors import UserError, check_name
-from ntk_repro.gram.checks import check_real
+from ntk_repro.gram.checks import as_array, check_real
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
@@ -118,7 +118,8 @@ def check_output_exists(outputs: str | int, num_outputs: int) -> None:
         UserError: names those it has.
     """
     if isinstance(outputs, int) and not 0 <= outputs < num_outputs:
-        raise UserError(f"output {outputs} asked for, but the network has outputs 0 to {num_outputs - 1}")
+        known = f"outputs 0 to {num_outputs - 1}" if num_outputs > 1 else "output 0 alone"
+        raise UserError(f"outputs={outputs} is not an output of the network, which has {known}: ask for one of these")
 
 
 def _network_fault(net: Network, x: Samples, precision: str, error: Exception) -> UserError:
@@ -171,7 +172,7 @@ def checked_samples(
     """
 
     def checked(x: Samples, name: str) -> Samples:
-        x = as_samples(x) if integers else np.asarray(x)
+        x = as_samples(x) if integers else as_array(x, name)
         least = 2 if isinstance(x, np.ndarray) else 1
         leaves = [_checked_array(leaf, label, dtype, integers, least) for label, leaf in named_inputs(x, name).items()]
         if not leaves:
@@ -187,7 +188,9 @@ def checked_samples(
 
 
 def _checked_array(x: np.ndarray, name: str, dtype: np.dtype, integers: bool, least: int) -> np.ndarray:
-    if x.ndim < least or len(x) == 0:
+    if x.ndim < least or not x.size:
+        if not x.ndim:
+            raise UserError(f"{name} must be an array of samples (n, ...), not {x.item()!r}".replace("\n", " "))
         raise UserError(f"{name} must hold samples along its first axis, (n, ...), and has shape {x.shape}")
     if np.iscomplexobj(x):
         raise UserError(f"{name} is complex: pass real and imaginary parts along an axis and join them in the network")

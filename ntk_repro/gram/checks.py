@@ -25,7 +25,20 @@ def check_real(array: np.ndarray, name: str) -> None:
         UserError: names the array.
     """
     if array.dtype.kind in "cSUOmM":
-        raise UserError(f"{name} must hold real numbers, not {array.dtype}: give an array of floats or ints")
+        held = "None or other objects" if array.dtype == object else array.dtype
+        raise UserError(f"{name} must hold real numbers, not {held}: give an array of floats or ints")
+
+
+def as_array(array: Any, name: str) -> np.ndarray:
+    """What NumPy makes an array of.
+
+    Raises:
+        UserError: for lists of different lengths.
+    """
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise UserError(f"{name} is a list of lists of different lengths: give lists of one length") from error
 
 
 def check_no_overflow(result: Any, name: str) -> None:
@@ -67,10 +80,7 @@ def checked_array(
     >>> checked_array([1, 2], "y_train", ("n",), ("n", "k"))
     array([1., 2.])
     """
-    try:
-        array = np.asarray(array)
-    except ValueError as error:  # lists of several lengths
-        raise UserError(f"{name} is no array: give lists of one length") from error
+    array = as_array(array, name)
     check_real(array, name)
     array = array if dtype is None else array.astype(dtype, copy=False)
     check_shape(array, name, *shapes)
@@ -89,8 +99,10 @@ def check_eigenpair_count(k: int, n: int, option: str = "") -> None:
     Raises:
         UserError: says how many there are.
     """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise UserError(f"the number of eigenpairs must be a whole number, not {k!r}: ask for 1 to {n:,}")
     if 1 <= k <= n:
         return
     too_many = f"{k:,} eigenfunctions need at least {k:,} samples, not {n:,}"
-    problem = too_many if k > n else f"{k} is no number of eigenfunctions"
+    problem = too_many if k > n else f"{k} eigenfunctions are none"
     raise UserError(f"{problem}: ask for 1 to {n:,}{option and f' with {option}'}")

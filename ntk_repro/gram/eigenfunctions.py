@@ -10,13 +10,14 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.checks import check_eigenpair_count
+from ntk_repro.gram.checks import check_eigenpair_count, checked_array
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.gram.on_disk import gram_store
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store.gram_store import GramStore
 from ntk_repro.memory import remaining_bytes
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_whole
 from ntk_repro.record import RunFolder
 
 _FIRST_TASK = "begin at 2 (counted from 1, the first eigenfunction of a positive kernel never changes sign)"
@@ -140,10 +141,8 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
     Raises:
         UserError: for an index outside 1..k, and where all labels are one class (phi_1 of a positive kernel always).
     """
-    vectors = vectors.vectors if isinstance(vectors, Eigenpairs) else vectors
-    k = vectors.shape[1]
-    if not 1 <= index <= k:
-        raise UserError(f"eigenfunction {index} was asked for, but eigenpairs 1 to {k} were computed: ask for more")
+    vectors = checked_array(vectors.vectors if isinstance(vectors, Eigenpairs) else vectors, "the vectors", ("n", "k"))
+    check_whole("the index of an eigenfunction", index, 1, vectors.shape[1])
     labels = np.where(vectors[:, index - 1] >= 0, 1, -1).astype(np.float32)
     if np.all(labels == labels[0]):
         raise UserError(f"phi_{index} has one sign on all samples, so its labels are one class: {_FIRST_TASK}")

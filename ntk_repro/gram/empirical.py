@@ -14,6 +14,7 @@ from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
 from ntk_repro.memory import check_result_fits
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of, leaf_names
+from ntk_repro.ranges import check_flags
 from ntk_repro.samples import Samples
 
 METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tangents": neural_tangents_gram}
@@ -104,6 +105,7 @@ def empirical_gram(
     (3,)
     """
     check_name("method", method, METHODS)
+    check_flags(layerwise=layerwise, diagonal=diagonal)
     half = precision in ("tf32", "bf16")
     if method != "structured" and half:
         raise UserError(f'precision="{precision}" is for method="structured": take "float32" or "float64"')

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 from ntk_repro.errors import UserError
 from ntk_repro.gram.arguments import check_has_kernel, check_output_exists, checked_outputs
 from ntk_repro.gram.capture import capture_fn
+from ntk_repro.gram.checks import as_array, check_real
+from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.gram.structured.computation import structured_plan
 from ntk_repro.gram.structured.features import Features, features_of
 from ntk_repro.gram.structured.products import kernel_tile
@@ -63,8 +65,7 @@ def ntk_function(
         return whole if chosen is None else whole.part(chosen)
 
     def k(params: PyTree, x1: Samples, x2: Samples | None = None) -> Float[Array, "rows columns"]:
-        # A list is one array, as NumPy reads it.
-        x1, x2 = (jax.tree.map(jnp.asarray, x, is_leaf=lambda node: isinstance(node, list)) for x in (x1, x2))
+        x1, x2 = _as_arrays(x1, "x1"), _as_arrays(x2, "x2")
         whole = net.replace(params=params)
         # How the weights are used is found out on numbers, not on tracers: on those of the network.
         with jax.ensure_compile_time_eval():
@@ -72,7 +73,9 @@ def ntk_function(
         at = part(whole)
         num_outputs = _checked_outputs_of(at, x1, x2, outputs)
         with jax.ensure_compile_time_eval():
-            plan = structured_plan(part(known), _probe(x1), outputs, num_outputs)
+            probe = _probe(x1)
+            outputs_of_one_sample(part(known), probe)  # which refuses outputs of chance, and of other samples
+            plan = structured_plan(part(known), probe, outputs, num_outputs)
         capture = capture_fn(at.apply_fn, plan.layers, outputs if isinstance(outputs, int) else None)
 
         def features(x: Samples) -> Features:
@@ -118,6 +121,19 @@ def _values_like(params: PyTree, values: PyTree) -> PyTree:
             raise UserError(f"parameter {where} has shape {np.shape(leaf)}, that of the network {np.shape(value)}")
         found.append(jnp.asarray(value, leaf.dtype))
     return structure.unflatten(found)
+
+
+def _as_arrays(x: Samples, name: str) -> Samples:
+    """The same with arrays of JAX as leaves; a list is one array, as NumPy reads it."""
+
+    def leaf(one: Any) -> Any:
+        if isinstance(one, Tracer | jax.Array):
+            return one
+        one = as_array(one, name)
+        check_real(one, name)
+        return jnp.asarray(one)
+
+    return jax.tree.map(leaf, x, is_leaf=lambda node: isinstance(node, list))
 
 
 def _probe(x: Samples) -> Samples:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.checks import check_finite
+from ntk_repro.gram.checks import as_array, check_finite, check_real
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -134,7 +134,7 @@ class SymmetricMatrix(SymmetricOperator):
         """
         if _is_linear_operator(gram):
             raise UserError(f"{name} is an operator, which has no entries: pass the matrix, as by empirical_gram")
-        return gram if isinstance(gram, SymmetricMatrix) else _InMemory(np.asarray(gram), name, asymmetry)
+        return gram if isinstance(gram, SymmetricMatrix) else _InMemory(gram, name, asymmetry)
 
     def dense(self, dtype: DTypeLike | None = None) -> Float[np.ndarray, "n n"]:
         """The whole matrix in memory, both triangles, every entry checked; in its own type where `dtype` is None.
@@ -183,11 +183,11 @@ class SymmetricMatrix(SymmetricOperator):
 class _InMemory(SymmetricMatrix):
     """An array, or what is mapped into memory."""
 
-    def __init__(self, array: np.ndarray, name: str, asymmetry: float):
+    def __init__(self, array: Any, name: str, asymmetry: float):
+        array = as_array(array, name)
         if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size:
             raise UserError(f"{name} must be a square matrix of one row at least, not of shape {array.shape}")
-        if array.dtype.kind not in "biuf":
-            raise UserError(f"{name} must hold real numbers, not {array.dtype}")
+        check_real(array, name)
         self._array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
         self.n, self.dtype = len(array), self._array.dtype
         self._name, self._asymmetry = name, asymmetry
@@ -195,6 +195,9 @@ class _InMemory(SymmetricMatrix):
         entries, mirrored = self._array[rows, columns], self._array[columns, rows]
         scale = np.max([np.abs(part).max() for part in (entries, mirrored, self._array.diagonal())])
         self._check(entries, mirrored, scale)
+        if self._array.diagonal().min() < -asymmetry * scale:
+            below = f"{self._array.diagonal().min():.3g} on its diagonal"
+            raise UserError(f"{name} has {below}, which no kernel has: pass inner products, none of them negated")
 
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         rows = max(1, int(_PANEL_ENTRIES / self.n))

@@ -18,6 +18,7 @@ from ntk_repro.gram.structured.computation import Computation, structured_plan
 from ntk_repro.gram.structured.schedule import Blocks
 from ntk_repro.memory import check_disk, remaining_bytes
 from ntk_repro.network import Network
+from ntk_repro.ranges import checked_path, checked_share
 from ntk_repro.record import environment
 from ntk_repro.samples import Samples, number_of, take
 
@@ -59,10 +60,10 @@ def gram_store(
     Raises:
         UserError: as `empirical_gram`; a folder that holds another matrix, a full disk.
     """
-    index, count = share
-    if not 0 <= index < count:
-        raise UserError(f"share {index} of {count} does not exist: they are counted from 0")
-    folder = Path(folder)
+    index, count = checked_share(share)
+    folder = checked_path(folder, "the folder of a store")
+    if not isinstance(identity, Mapping | None):
+        raise UserError(f"identity must be a dictionary of plain values, not {identity!r}")
     with checked_arguments(net, x, None, outputs, precision) as arguments:
         identified = {"fingerprint": fingerprint(net, x), "method": "structured"}
         kernel = {**identified, "outputs": outputs, "precision": precision}

@@ -15,7 +15,7 @@ from ntk_repro.models.mlp import MLP
 from ntk_repro.models.parameterized import PARAMETERIZATIONS, Parameterization
 from ntk_repro.models.registry import MODELS, build_model, network_spec
 from ntk_repro.models.resnet import ResNet18
-from ntk_repro.models.settings import NetworkChoice, NetworkSettings, ResidualNetworkSettings
+from ntk_repro.models.settings import RESIDUAL, NetworkChoice, NetworkSettings, ResidualNetworkSettings
 from ntk_repro.models.spec import NetworkSpec, is_nnx
 from ntk_repro.models.wide_resnet import WideResNet
 
@@ -26,6 +26,7 @@ __all__ = [
     "MLP",
     "MODELS",
     "PARAMETERIZATIONS",
+    "RESIDUAL",
     "AlexNet",
     "LeNet",
     "LeNet5",

@@ -8,9 +8,9 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from ntk_repro.errors import UserError, check_name
+from ntk_repro.errors import check_name
 from ntk_repro.models.infinite_width import InfiniteWidth
-from ntk_repro.ranges import check_whole
+from ntk_repro.ranges import check_not_negative, check_positive, check_whole
 
 PARAMETERIZATIONS = ("ntk", "standard")
 
@@ -38,10 +38,8 @@ class Parameterization:
 
     def __post_init__(self):
         check_name("parameterization", self.name, PARAMETERIZATIONS)
-        if not 0 < self.sigma_w < math.inf:
-            raise UserError(f"sigma_w must be above 0, not {self.sigma_w}: 2**0.5 keeps the scale through ReLU layers")
-        if not 0 <= self.sigma_b < math.inf:
-            raise UserError(f"sigma_b must be 0 (no bias) or above, not {self.sigma_b}")
+        check_positive(sigma_w=self.sigma_w)
+        check_not_negative(sigma_b=self.sigma_b)
 
     @property
     def use_bias(self) -> bool:

@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ntk_repro.errors import UserError
 from ntk_repro.experiments import Settings
 from ntk_repro.models.registry import MODELS, network_spec
 from ntk_repro.models.spec import NetworkSpec
@@ -13,6 +14,9 @@ from ntk_repro.progress import console
 
 # Networks whose replaced activation was reported, with the new one: settings are checked more than once.
 _REPORTED: set[tuple[str, str]] = set()
+
+RESIDUAL = {"only_with": {"net": "resnet18"}}
+"""The metadata of `residual_scale_init`, which no other network of the package has."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,13 @@ class NetworkSettings(NetworkChoice):
 class ResidualNetworkSettings(NetworkSettings):
     """A network that may be resnet18."""
 
-    residual_scale_init: float = 0.0
+    residual_scale_init: float = field(default=0.0, metadata=RESIDUAL)
     """Initial scale of each residual block's last BatchNorm; resnet18 only (0: the authors' code)."""
 
     def canonical(self) -> dict[str, Any]:
-        """As `Settings.canonical`: the scale is 0 where the network has none."""
-        unused = self.network.custom is None and "residual_scale_init" not in self.network.settings
-        return {**super().canonical(), **({"residual_scale_init": 0.0} if unused else {})}
+        """As `Settings.canonical`: the scale is 0 where the network has none, and no other can be asked for."""
+        if self.network.custom is not None or "residual_scale_init" in self.network.settings:
+            return super().canonical()
+        if self.residual_scale_init not in (0.0, *self.defaults("residual_scale_init").values()):
+            raise UserError(f"{self.display_name} has no residual_scale_init: leave out --residual-scale-init")
+        return {**super().canonical(), "residual_scale_init": 0.0}

@@ -7,11 +7,12 @@ from typing import Any
 
 import flax.linen as nn
 
-from ntk_repro.errors import UserError, check_name, unknown_name
+from ntk_repro.errors import UserError, check_name, unknown_name, with_article
 from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.network_names import CustomName, display_name
+from ntk_repro.ranges import check_counts, check_not_negative, check_positive, check_whole
 
 _SIZES = ("width", "channels", "hidden")
 _INITIALIZATION = ("rngs", "key", "input_shape")
@@ -84,18 +85,19 @@ class NetworkSpec(str):
                 that no network has, or a setting that it needs and that is not given.
         """
         width, outputs = settings.pop("width", None), settings.get("num_outputs")
-        if width is not None and not width > 0:
-            raise UserError(f"width must be above 0, not {width}: 1 is the paper's network, 2 twice as wide")
-        if outputs is not None and outputs < 1:
-            raise UserError(f"a network has 1 output or more, not {outputs}")
+        if width is not None:
+            check_positive(width=width)
+        check_counts(num_outputs=outputs)
         takes, given = self.takes, {}
         for name, value in settings.items():
             if value is None or (name == "num_outputs" and name not in takes):
                 continue
             if name not in takes:
                 self._refuse(name, value)
-            else:
-                given[name] = _activation(takes[name], value) if name == "activation" else value
+                continue
+            if self.custom is None:
+                _check_like(name, value, takes[name].default)
+            given[name] = _activation(takes[name], value) if name == "activation" else value
         sizes = {} if width in (None, 1) else self._sizes(width)
         given = {**sizes, **given}
         for name, one in takes.items():
@@ -141,7 +143,8 @@ class NetworkSpec(str):
                 raise
             raise UserError(f"{self.place} cannot be built ({last_line(error)}): fix it") from error
         if not (isinstance(module, nn.Module) or is_nnx(type(module))):
-            raise UserError(f"{self.place} gives a {type(module).__name__}: it must give a Linen or an NNX module")
+            given = with_article(type(module).__name__)
+            raise UserError(f"{self.place} gives {given}: it must give a Linen or an NNX module")
         return module
 
     def _refuse(self, name: str, value: Any) -> None:
@@ -176,6 +179,21 @@ def is_nnx(cls: type) -> bool:
     """Whether a class is a `flax.nnx.Module`."""
     # By name, so that flax.nnx is imported only where it is used.
     return any(base.__module__.startswith("flax.nnx") for base in cls.__mro__)
+
+
+def _check_like(name: str, value: Any, default: Any) -> None:
+    """Refuses a setting of another kind than the default of a network of the package; names are checked elsewhere."""
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise UserError(f"{name} must be True or False, not {value!r}")
+    if isinstance(default, tuple):
+        if not isinstance(value, tuple | list) or not value:
+            raise UserError(f"{name} must hold whole numbers, such as {default}, not {value!r}")
+        for one in value:
+            check_whole(name, one)
+    elif isinstance(default, float):
+        check_not_negative(**{name: value})
+    elif isinstance(default, int) and not isinstance(default, bool):
+        check_whole(name, value)
 
 
 def _is_size(value: Any) -> bool:

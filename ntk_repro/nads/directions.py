@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ntk_repro.errors import UserError
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import checked_arguments
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.spectrum.eigenpairs import signs
 from ntk_repro.nads.gram_of_directions import gram_of_directions
 from ntk_repro.nads.mixed_derivative import averaged_derivative, derivative_at
 from ntk_repro.network import Network
+from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.samples import as_input_shape
 
@@ -87,6 +88,7 @@ def neural_anisotropy_directions(
     (16, 4, 4, 1)
     """
     check_precision(precision)
+    check_not_negative(null_below=0.0 if null_below is None else null_below)
     samples = np.zeros((1, *_input_shape(net, input_shape)), np.float32) if x is None else np.asarray(x)
     if np.issubdtype(samples.dtype, np.integer):
         raise UserError("inputs of an integer type have no directions: give floating-point samples")
@@ -106,8 +108,7 @@ def check_precision(precision: str) -> None:
     Raises:
         UserError: for another name.
     """
-    if precision not in _NULL_BELOW:
-        raise UserError(f'the precision of directions is "float32" or "float64", not {precision!r}')
+    check_name("precision of directions", precision, _NULL_BELOW)
 
 
 def _input_shape(net: Network, given: tuple[int, ...] | None) -> tuple[int, ...]:

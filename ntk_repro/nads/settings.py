@@ -9,7 +9,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.initial_network import InitialNetwork
 from ntk_repro.memory import parse_bytes
-from ntk_repro.models import ResidualNetworkSettings
+from ntk_repro.models import RESIDUAL, ResidualNetworkSettings
 from ntk_repro.ranges import check_counts
 
 
@@ -34,7 +34,7 @@ class InputSettings(ResidualNetworkSettings, InitialNetwork, StudyConfig):
 
     activation: str = "gelu"
     """Activation function: gelu, tanh, erf, softplus or identity; relu has no second derivative at the origin."""
-    residual_scale_init: float = 1.0
+    residual_scale_init: float = field(default=1.0, metadata=RESIDUAL)
     """Initial scale of each residual block's last BatchNorm, resnet18 only: 1 here, so that few directions are null (0:
     the authors' code)."""
     size: int = 32

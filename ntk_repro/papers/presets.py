@@ -141,7 +141,9 @@ def run_to_change(figure: Figure, preset: str, net: str | None = None) -> "Study
         if vars(config)["net"] == net:
             return config
     fields = [{name: vars(config)[name] for name in study.defaults} for config in configs]
+    has = {name for name, condition in study.conditions.items() if condition.get("net", net) == net}
     shared = {name: value for name, value in fields[0].items() if all(other[name] == value for other in fields)}
+    shared = {name: value for name, value in shared.items() if name in has}
     return study.config(**{**shared, "net": net})
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import tomli_w
 
-from ntk_repro.errors import UserError, check_name, unknown_name
+from ntk_repro.errors import UserError, check_name, unknown_name, with_article
 
 T = TypeVar("T")
 
@@ -256,7 +256,8 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         return {str(key): _plain(entry, item, f"{name}.{key}") for key, entry in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return config_to_dict(value)
-    raise UserError(f"config field {name} holds a {type(value).__name__}: use numbers, strings, tuples and dataclasses")
+    held = with_article(type(value).__name__)
+    raise UserError(f"config field {name} holds {held}: use numbers, strings, tuples and dataclasses")
 
 
 def _members(hint: Any) -> tuple:

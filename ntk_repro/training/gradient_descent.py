@@ -13,7 +13,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram import empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.progress import console
-from ntk_repro.ranges import check_counts, check_not_negative
+from ntk_repro.ranges import check_counts, check_not_negative, checked_stops
 from ntk_repro.record import RunFolder
 from ntk_repro.training.losses import DESCENT_LOSSES, Loss
 from ntk_repro.training.problem import Problem
@@ -185,9 +185,7 @@ class GradientDescent(Problem):
         check_momentum(momentum)
         check_not_negative(learning_rate=learning_rate)
         check_counts(steps=steps)
-        self.observe_at = [int(step) for step in observe_at]
-        if sorted({*self.observe_at}) != self.observe_at or not all(0 <= step <= steps for step in self.observe_at):
-            raise UserError(f"observe_at must be increasing step numbers from 0 to {steps}, not {self.observe_at}")
+        self.observe_at = checked_stops(observe_at, steps)
         self.learning_rate, rates = learning_rate, np.full(steps, learning_rate)
         known, rule = Loss.named(loss, DESCENT_LOSSES), UpdateRule("sgd", momentum)
         super().__init__(net, x_train, y_train, known, rule, rates, batches)

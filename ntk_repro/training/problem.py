@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from ntk_repro.banded_convolution import with_banded_convolutions
 from ntk_repro.dynamics.function_space import checked_batches
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import as_array, check_real
 from ntk_repro.gram.fingerprint import fingerprint
 from ntk_repro.network import Network
 from ntk_repro.program import Program
@@ -53,9 +54,11 @@ class Problem:
         Raises:
             UserError: for shapes that do not fit, targets that the loss does not take, and rows outside of 0..n-1.
         """
-        x, y = np.asarray(x_train), np.asarray(y_train)
+        x, y = as_array(x_train, "x_train"), as_array(y_train, "y_train")
+        check_real(x, "x_train")
+        check_real(y, "y_train")
         y = y[:, None] if y.ndim == 1 else y
-        n = len(x)
+        n = len(x) if x.ndim else 0
         if n == 0 or y.ndim != 2 or len(y) != n:
             raise UserError(f"targets of shape {y.shape} do not fit {n} training samples: give (n,) or (n, k)")
         self.x = x.astype(jax.dtypes.canonicalize_dtype(x.dtype), copy=False)

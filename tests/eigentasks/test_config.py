@@ -37,7 +37,6 @@ def test_settings_that_mean_the_same_are_the_same_run():
         resolved(linearized_training="function_space"),
         resolved(linearized_indices=tuple(range(2, 10)), num_eigenfunctions=9),
         resolved(data_dir="elsewhere"),
-        resolved(residual_scale_init=1.0),  # lenet has no residual blocks
         resolved(data_seed=1),  # all images are taken
         resolved().resolved(),
     ]

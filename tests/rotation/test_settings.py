@@ -21,8 +21,7 @@ def test_epochs_to_observe():
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_settings_without_effect_do_not_distinguish_runs(config):
-    hashes = {config_hash(config(net="mlp", residual_scale_init=r).resolved()) for r in (0.0, 1.0)}
-    assert len(hashes) == 1
+    refused("mlp has no residual_scale_init", config(net="mlp", residual_scale_init=1.0).resolved)
     assert config_hash(config(net="resnet18", residual_scale_init=1.0).resolved()) != config_hash(
         config(net="resnet18").resolved()
     )

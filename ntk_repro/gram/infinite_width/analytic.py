@@ -23,7 +23,7 @@ from ntk_repro.models.parameterized import ParameterizedNetwork
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
 from ntk_repro.progress import progress
-from ntk_repro.ranges import check_counts
+from ntk_repro.ranges import check_counts, check_whole
 
 # Arrays of a block that are alive at once: nngp, ntk, variances and their values after an activation (measured).
 _COPIES = 11
@@ -107,8 +107,7 @@ def analytic_kernel(
         n1, n2 = map(len, xs)
         check_result_fits(n1, n2, 1, 2 * 8)
         check_counts(batch_size=batch_size)
-        if degree < 2:
-            raise UserError(f"degree counts the points of a quadrature and must be at least 2, not {degree}")
+        check_whole("degree, the number of points of a quadrature,", degree, 2)
         size = min(batch_size or _fitting_batch(module, x1.shape[1:], degree), max(n1, n2))
         kernel = _kernel_fn(module, degree)
         nngp, ntk = np.empty((n1, n2)), np.empty((n1, n2))

@@ -149,7 +149,8 @@ def jacobian_fns(apply_fn: Callable, output: int | None) -> tuple[Callable, Call
         return fx if output is None else fx[:, output : output + 1]
 
     def transposed(params, state, x, cotangent):
-        return jax.vjp(lambda p: outputs(p, state, x), params)[1](cotangent)[0]
+        fx, pull = jax.vjp(lambda p: outputs(p, state, x), params)
+        return pull(cotangent.astype(fx.dtype))[0]  # of a network that returns another type than its parameters'
 
     def times(params, state, x, direction):
         return jax.jvp(lambda p: outputs(p, state, x), (params,), (direction,))[1]

@@ -18,7 +18,7 @@ from ntk_repro.gram.solve.factor import Inverse
 from ntk_repro.gram.solve.rounding import check_ridge
 from ntk_repro.gram.spectrum import Eigenpairs, Lapack, top_eigenpairs
 from ntk_repro.memory import check_memory, solver_bytes
-from ntk_repro.ranges import check_whole
+from ntk_repro.ranges import check_not_negative, check_whole
 
 Targets = Float[np.ndarray, " n"] | Float[np.ndarray, "n T"]
 
@@ -185,6 +185,8 @@ def ridge_path(
     """
     if np.ndim(ridges) != 1 or not len(ridges):
         raise UserError(f"ridges must be a list of numbers, such as [1e-3, 1e-2], not {ridges!r}")
+    for ridge in ridges:
+        check_not_negative(ridge=ridge)
     if isinstance(gram, Eigenpairs):
         pairs = gram
         if pairs.vectors.shape[1] < len(pairs.vectors):

@@ -9,11 +9,12 @@ from scipy.sparse.linalg import LinearOperator
 
 from ntk_repro.described import Described
 from ntk_repro.errors import UserError, check_name
-from ntk_repro.gram.checks import check_eigenpair_count
+from ntk_repro.gram.checks import check_eigenpair_count, checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
 from ntk_repro.memory import given_bytes, host_available_bytes
+from ntk_repro.ranges import check_positive, check_seed
 
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500
@@ -89,8 +90,10 @@ def top_eigenpairs(
     """
     matrix = SymmetricOperator.of(gram)
     check_eigenpair_count(k, matrix.n)
-    if not tolerance > 0:
-        raise UserError(f"the tolerance must be above 0, not {tolerance}")
+    check_positive(tolerance=tolerance)
+    check_seed(seed)
+    if not isinstance(solver, Eigensolver | None):
+        raise UserError(f"solver must be an eigensolver such as BlockKrylov(), not {solver!r}: or name a method")
     if method == "auto" and not isinstance(matrix, SymmetricMatrix):
         method = "krylov"
     memory = None if memory is None else given_bytes(memory, 0)
@@ -142,11 +145,9 @@ def effective_rank(singular_values: Float[np.ndarray, " d"]) -> float:
     Raises:
         UserError: for negative, non-finite or only zero values.
     """
-    values = np.asarray(singular_values, dtype=np.float64)
-    if values.ndim != 1:
-        raise UserError(f"effective_rank takes singular values (d,), not a matrix of shape {values.shape}")
-    if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values < 0) or not np.any(values > 0):
-        raise UserError("effective_rank needs finite singular values, none negative and at least one above 0")
+    values = checked_array(singular_values, "the singular values", ("d",))
+    if np.any(values < 0) or not np.any(values > 0):
+        raise UserError("effective_rank needs singular values of which none is negative and at least one above 0")
     share = values[values > 0] / values.max()
     share /= share.sum()
     return float(np.exp(-np.sum(share * np.log(np.where(share > 0, share, 1.0)))))
@@ -167,14 +168,13 @@ def energy_concentration(
     Raises:
         UserError: for lengths that do not match, vectors that are not orthonormal, and a label vector of zeros.
     """
-    vectors, y = np.asarray(vectors, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if vectors.ndim != 2 or y.ndim not in (1, 2) or len(vectors) != len(y):
-        raise UserError(f"vectors (n, k) and labels (n,) must have the same n, not {vectors.shape} and {y.shape}")
+    vectors = checked_array(vectors, "the vectors", ("n", "k"))
+    y = checked_array(y, "the labels", (len(vectors),), (len(vectors), "T"))
     if np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max() > 1e-3:
         raise UserError("the vectors are not orthonormal; pass the columns that top_eigenpairs returns")
     norm = np.linalg.norm(y, axis=0)
-    if np.any(norm == 0) or not np.all(np.isfinite(norm)):
-        raise UserError("a label vector of zeros or with missing values has no energy to concentrate")
+    if np.any(norm == 0):
+        raise UserError("a label vector of zeros has no energy to concentrate: leave it out")
     share = np.linalg.norm(vectors.T @ y, axis=0) / norm
     return float(share) if y.ndim == 1 else share
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.checks import check_finite, check_shape
+from ntk_repro.gram.checks import check_finite, check_real, check_shape
 from ntk_repro.gram.spectrum.eigenpairs import Eigenpairs, signs
 
 _ROWS = 2048  # of the kernel that are in float64 at once
@@ -86,7 +86,11 @@ def nystrom_residuals(
 
 
 def _times_vectors(pairs: Eigenpairs, kernel: np.ndarray) -> np.ndarray:
+    if not isinstance(pairs, Eigenpairs):
+        raise UserError(f"the first argument must be Eigenpairs, as top_eigenpairs returns them, not {pairs!r}")
     n, k = pairs.vectors.shape
+    kernel = np.asanyarray(kernel)
+    check_real(kernel, "the kernel between new and old samples")
     check_shape(kernel, "the kernel between new and old samples", ("m", n), (0, n))
     eps = np.finfo(kernel.dtype if np.issubdtype(kernel.dtype, np.floating) else np.float64).eps
     good = int(np.sum(pairs.values > eps * pairs.values[0]))

@@ -20,7 +20,7 @@ from ntk_repro.gram.store.manifest import MANIFEST, Manifest, plain_json
 from ntk_repro.gram.store.tile_files import CHECKSUMS, TileFiles
 from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.progress import console, progress
-from ntk_repro.ranges import check_counts
+from ntk_repro.ranges import check_counts, checked_path
 from ntk_repro.record.atomic import read_json, remove_leftovers, write_errors_explained, write_text
 from ntk_repro.record.config import from_dict
 
@@ -131,7 +131,8 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: there is no store, or its manifest is damaged.
         """
-        return cls(Path(folder), Manifest.read(Path(folder)), None)
+        path = checked_path(folder, "the folder of a store")
+        return cls(path, Manifest.read(path), None)
 
     @property
     def done(self) -> bool:
