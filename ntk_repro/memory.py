@@ -1,7 +1,14 @@
-"""What a kernel needs and what the machine has, checked before the work starts."""
+"""What a computation needs and what the machine has, checked before the work starts.
 
+Several processes of the package plan with what is free less what the others are about to take (`reserving`).
+"""
+
+import contextlib
+import getpass
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +19,56 @@ from ntk_repro.ranges import check_positive
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+
+_reservations: list[float] = []  # of this process, the outermost first
+
+
+@contextlib.contextmanager
+def reserving(needed: float) -> Iterator[None]:
+    """Tells the other processes of the package on this machine that this one is about to take so many bytes.
+
+    A file for each process says how large it will become; that of one which has ended does not count.
+    """
+    file = _reservation_folder() / str(os.getpid())
+    before = _reservations[-1] if _reservations else process_bytes()
+    _reservations.append(before + needed)
+    try:
+        _tell(file)
+        yield
+    finally:
+        _reservations.pop()
+        _tell(file)
+
+
+def _reservation_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"ntk_repro-memory-{getpass.getuser()}"
+
+
+def _tell(file: Path) -> None:
+    with contextlib.suppress(OSError):  # no other process can then know
+        if not _reservations:
+            file.unlink(missing_ok=True)
+            return
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.write_text(f"{int(_reservations[-1])} {psutil.Process().create_time()!r}")
+
+
+def _reserved_by_others() -> int:
+    """Bytes that other processes have reserved and not taken yet; removes the files of those that have ended."""
+    total = 0
+    for file in _reservation_folder().glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if int(file.name) == os.getpid():
+                continue
+            bytes_, started = file.read_text().split()
+            try:
+                process = psutil.Process(int(file.name))
+                if process.create_time() != float(started):
+                    raise psutil.NoSuchProcess(process.pid)
+                total += max(int(bytes_) - process.memory_info().rss, 0)
+            except psutil.NoSuchProcess:
+                file.unlink(missing_ok=True)
+    return total
 
 
 def host_available_bytes() -> int:
@@ -24,7 +81,7 @@ def host_available_bytes() -> int:
             continue
         if limit.isdecimal() and used.isdecimal():
             free.append(max(int(limit) - int(used) + _cached(folder), 0))
-    return min(free)
+    return max(min(free) - _reserved_by_others(), 0)
 
 
 def _cached(folder: Path) -> int:
@@ -129,8 +186,8 @@ def check_disk(subject: str, needed: float, folder: Path) -> None:
     check_memory(subject, needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
-def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> None:
-    """Refuses a kernel that host memory cannot hold.
+def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> int:
+    """The bytes of a kernel; refuses one that host memory cannot hold.
 
     Args:
         n1: samples along the rows.
@@ -147,6 +204,7 @@ def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> 
     by = f" by {int(n2 * fits / n1):,}" if n1 != n2 else ""
     remedy = f"take at most {fits:,} samples{by}, or free memory"
     check_memory(f"a kernel of {rows:,} x {columns:,}", needed, available, remedy)
+    return needed
 
 
 def readable_bytes(count: float) -> str:

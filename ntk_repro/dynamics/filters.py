@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
+from ntk_repro.gram.checks import check_real
 from ntk_repro.ranges import check_positive
 
 _LARGEST_EXPONENT = 600.0  # e^600: float64 has room left for the size of the outputs

@@ -11,6 +11,7 @@ from ntk_repro.errors import UserError
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
+from ntk_repro.ranges import check_not_negative
 
 
 def stability_limit(curvature: float, momentum: float = 0.0) -> float:

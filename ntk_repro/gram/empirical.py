@@ -11,7 +11,7 @@ from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.jacobian import jacobian_diagonal, jacobian_gram
 from ntk_repro.gram.structured.computation import structured_diagonal, structured_gram, structured_layerwise_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
-from ntk_repro.memory import check_result_fits
+from ntk_repro.memory import check_result_fits, reserving
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of, leaf_names
 from ntk_repro.ranges import check_flags
@@ -113,16 +113,19 @@ def empirical_gram(
         known = '"structured" or "jacobian", precision "float32" or "float64"'
         raise UserError(f"diagonal=True is of x1 with itself: leave out x2 and take method {known}")
     with checked_arguments(net, x1, x2, outputs, precision, params_of) as arguments:
+        result = 0
         if not diagonal:
             rows = arguments.num_outputs if outputs == "full" else 1
             parts = len(layers_of(arguments.net.params)) if layerwise else 1
-            check_result_fits(arguments.n1, arguments.n2, rows, parts * (8 if precision == "float64" else 4))
+            itemsize = parts * (8 if precision == "float64" else 4)
+            result = check_result_fits(arguments.n1, arguments.n2, rows, itemsize)
         found: Any
-        if method == "structured":
-            found = _by_structure(arguments, precision, layerwise, diagonal)
-        else:
-            run = jacobian_diagonal if diagonal else METHODS[method]
-            found = run(arguments) if not layerwise else _layer_by_layer(run, arguments)
+        with reserving(result):
+            if method == "structured":
+                found = _by_structure(arguments, precision, layerwise, diagonal)
+            else:
+                run = jacobian_diagonal if diagonal else METHODS[method]
+                found = run(arguments) if not layerwise else _layer_by_layer(run, arguments)
     for k in found.values() if layerwise else [found]:
         # A sample whose gradient is not finite shows in its whole row and column.
         check_no_overflow(k if diagonal else np.concatenate([k[0], k[:, 0]]), "the kernel")

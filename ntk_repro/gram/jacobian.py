@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.gram.arguments import KernelArguments
-from ntk_repro.memory import check_memory, host_available_bytes
+from ntk_repro.memory import check_memory, host_available_bytes, reserving
 from ntk_repro.network import Network
 from ntk_repro.samples import Samples, number_of, take
 
@@ -30,9 +30,10 @@ def jacobian(net: Network, x: Samples, num_outputs: int) -> Float[np.ndarray, "n
         tree = jax.jacrev(lambda params: net.apply(params, take(x, None))[0])(net.params)
         return [leaf.reshape(num_outputs, -1) for leaf in jax.tree.leaves(tree)]
 
-    found = np.empty(shape, dtype)
-    for number, row in enumerate(found):
-        np.concatenate([np.asarray(leaf) for leaf in one(take(x, number))], axis=-1, out=row)
+    with reserving(needed):
+        found = np.empty(shape, dtype)
+        for number, row in enumerate(found):
+            np.concatenate([np.asarray(leaf) for leaf in one(take(x, number))], axis=-1, out=row)
     return found
 
 

@@ -75,5 +75,11 @@ def listing(figures: Iterable[Figure], width: int = 80) -> Iterator[str]:
 
 
 def _hanging(first: str, text: str, width: int) -> list[str]:
-    """The text after `first`, wrapped; later lines are indented to where it begins."""
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+    """The text after `first`, wrapped; later lines are indented to where it begins, in narrow terminals by less."""
+    narrow = len(first) > width // 2
+    indent = " " * (_INDENT // 2 if narrow else len(first))
+    start = indent if narrow else first
+    lines = textwrap.wrap(
+        text, width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+    return [first.rstrip(), *lines] if narrow else lines

@@ -286,7 +286,7 @@ class RunFolder:
         save_arrays(result, arrays)
         # The device is known only now; other facts stay. The seconds are those of the last session.
         self.describe(**environment(), seconds=round(time.monotonic() - self._opened, 3))
-        write_text(self.path / DONE, _json({"result_bytes": result.stat().st_size}))
+        _mark_done(self.path)
         shutil.rmtree(self.path / PARTS, ignore_errors=True)
 
     def result(self) -> dict[str, np.ndarray]:
@@ -395,10 +395,20 @@ def _check_same(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any])
 
 
 def _check_result(path: Path) -> None:
-    """A cheap check of a finished run: its result has the length that `DONE` records."""
+    """A cheap check of a finished run: its result has the length that `DONE` records.
+
+    A `DONE` that a full disk has emptied is written again beside a result whose own checksums are right.
+    """
     done, result = read_json(path / DONE), path / _RESULT
+    if done is None and load_arrays(result) is not None:
+        _mark_done(path)
+        return
     if done is None or not result.exists() or result.stat().st_size != done.get("result_bytes"):
         raise _damaged(path)
+
+
+def _mark_done(path: Path) -> None:
+    write_text(path / DONE, _json({"result_bytes": (path / _RESULT).stat().st_size}))
 
 
 def _damaged(path: Path) -> UserError:

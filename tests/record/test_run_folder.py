@@ -174,7 +174,6 @@ def flip_a_bit(path):
         ("result.npz", Path.unlink),
         ("result.npz", lambda path: path.write_bytes(path.read_bytes()[:-1])),
         ("result.npz", flip_a_bit),
-        ("DONE", lambda path: path.write_text("")),
     ],
 )
 def test_done_without_its_result_is_refused(tmp_path, file, damage):

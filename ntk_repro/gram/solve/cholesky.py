@@ -16,7 +16,7 @@ from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory, FactorOn
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
 from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError, check_ridge
 from ntk_repro.gram.store import GramStore
-from ntk_repro.memory import check_disk, check_memory, solver_bytes
+from ntk_repro.memory import check_disk, check_memory, reserving, solver_bytes
 from ntk_repro.record import environment
 
 
@@ -45,11 +45,12 @@ def cholesky(
         return _on_disk(matrix, ridge, Path(folder), memory)
     remedy = "name a folder to factor it on disk, or allow more"
     check_memory(f"a Cholesky factor of {matrix.n:,} rows", bytes_in_memory(matrix.n), memory, remedy)
-    upper = np.empty((matrix.n, matrix.n))
-    for row, piece in matrix.rows(0, matrix.n):
-        check_finite(piece, "the Gram matrix")
-        upper[row : row + len(piece), row:] = piece
-    return FactorInMemory(upper, ridge)
+    with reserving(bytes_in_memory(matrix.n)):
+        upper = np.empty((matrix.n, matrix.n))
+        for row, piece in matrix.rows(0, matrix.n):
+            check_finite(piece, "the Gram matrix")
+            upper[row : row + len(piece), row:] = piece
+        return FactorInMemory(upper, ridge)
 
 
 def full_rank_factor(gram: Float[np.ndarray, "n n"], ridge: float = 0.0) -> CholeskyFactor | None:

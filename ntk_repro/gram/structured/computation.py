@@ -22,6 +22,7 @@ from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import BlockFeatures, Features, Plan, Share, features_of, plan_for
 from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.gram.structured.schedule import Blocks, Schedule, Tile
+from ntk_repro.memory import reserving
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of
 from ntk_repro.progress import progress
@@ -266,7 +267,11 @@ class Computation:
         columns = schedule.columns or schedule.rows
         wanted = set(schedule.order() if wanted is None else wanted)
         make = functools.partial(self.features, x1, schedule.rows)
+        # Beside the blocks held, one of columns and one in the making.
+        itemsize = 2 if self.precision == "bf16" else jnp.result_type(*jax.tree.leaves(self.net.params)).itemsize
+        blocks = (schedule.held + 2) * schedule.rows.tile * self.plan.floats_per_sample * itemsize
         with (
+            reserving(blocks),
             # The first block takes seconds to compile: the progress bar is shown before.
             progress("kernel", len(wanted), "tiles") as advance,
             block_source(make, schedule, wanted, scratch, reserved) as row_block,
