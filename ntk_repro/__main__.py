@@ -12,9 +12,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ntk_repro.command_line import command, parsed, subcommands, this_program, use_compilation_cache
+from ntk_repro.command_line import check_places, command, parsed, subcommands, this_program, use_compilation_cache
 from ntk_repro.errors import UserError
-from ntk_repro.record import runs_root, write_errors_explained
+from ntk_repro.record import make_folder, runs_root, write_errors_explained
 from ntk_repro.slurm import SlurmSettings
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Run:
         from ntk_repro.papers import announce, checked_configs, find_figures, reproduce
 
         figures = find_figures(self.figure)
+        make_folder(self.out)
         use_compilation_cache()
         given = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
         given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
@@ -191,6 +192,7 @@ class Report:
         """Draws what is computed and writes the page."""
         from ntk_repro.report import write_report
 
+        make_folder(self.out.parent)
         entries = write_report(self.out)
         drawn = sum(entry.shown is not None for entry in entries)
         for entry in entries:
@@ -225,8 +227,8 @@ class Compare:
         if not found.settings:
             print("no setting differs: these are the same run")
         path = self.out / "compare.png"
+        make_folder(self.out)
         with write_errors_explained(path):
-            self.out.mkdir(parents=True, exist_ok=True)
             found.picture().savefig(path, dpi=150)
         print(path)
         print("next: look at it")
@@ -491,9 +493,15 @@ def _show_next() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of `ntk-repro`."""
+
     # Parsing is a part of the command: the reader of --help may close the pipe, too.
+    def run() -> None:
+        call = parsed(Command, args, "ntk-repro", description=__doc__)
+        check_places(args)
+        call()
+
     command(
-        lambda: parsed(Command, args, "ntk-repro", description=__doc__)(),
+        run,
         again="finished work is saved; the same command continues",
     )
 

@@ -1,5 +1,6 @@
 """What all commands of the package share: one line for an error, one for Ctrl-C, and a compilation cache."""
 
+import argparse
 import contextlib
 import dataclasses
 import difflib
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ntk_repro import interrupts
-from ntk_repro.data import cache_dir
+from ntk_repro.data import cache_dir, dataset_sizes
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
@@ -74,16 +75,41 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
     raise UserError(f"{_first_paragraph(said.getvalue())}{_nearest_options(kind, args)} ({prog} --help explains)")
 
 
+def check_places(args: Sequence[str] | None) -> None:
+    """Refuses an .npz file and a folder of data sets that cannot be read; before JAX is imported, which takes seconds.
+
+    Raises:
+        UserError: from `dataset_sizes`; there is no such folder.
+    """
+    given = early_options(args, "data", "data_dir")
+    if given.data is not None and given.data.endswith(".npz"):
+        dataset_sizes(given.data)
+    if given.data_dir is not None and not Path(given.data_dir).expanduser().is_dir():
+        raise UserError(f"there is no data directory {given.data_dir}: create it, or leave --data-dir out")
+
+
+def early_options(args: Sequence[str] | None, *names: str) -> argparse.Namespace:
+    """The texts of some options, before the others are known; None for those that are not given."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in names:
+        early.add_argument(f"--{name.replace('_', '-')}")
+    try:
+        return early.parse_known_args(args)[0]
+    except argparse.ArgumentError:  # without a value, which `parsed` refuses
+        return early.parse_args([])
+
+
 def subcommands(kind: Any) -> dict[str, type]:
     """The classes of a union by the names of their subcommands."""
     return {re.sub("(?<=.)([A-Z])", r"-\1", one.__name__).lower(): one for one in get_args(kind)}
 
 
 def _first_paragraph(box: str) -> str:
-    """The first paragraph within a box of lines, as one line."""
+    """The first paragraph below the title of a box of lines, as one line."""
     lines = [line.strip("│| ") for line in box.splitlines()[1:]]
-    inner = itertools.takewhile(lambda line: line.strip("─-╰╯+ "), lines)
-    return " ".join(" ".join(inner).split()).rstrip(".")
+    lines = [line if line.strip("─-╰╯+ ") else "" for line in lines]  # without rules
+    paragraph = itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines))
+    return " ".join(" ".join(paragraph).split()).rstrip(".")
 
 
 def _nearest_options(kind: Any, args: Sequence[str]) -> str:

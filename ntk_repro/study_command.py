@@ -1,6 +1,5 @@
 """The command line of the studies: settings of a figure's preset, what the run will cost, and the run."""
 
-import argparse
 import dataclasses
 import importlib
 import sys
@@ -11,13 +10,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ntk_repro.command_line import command, parsed, this_program, use_compilation_cache
+from ntk_repro.command_line import check_places, command, early_options, parsed, this_program, use_compilation_cache
 from ntk_repro.errors import check_name
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.papers.departures import setting_text
-from ntk_repro.papers.expected import expected_cost
 from ntk_repro.papers.presets import run_to_change
 from ntk_repro.papers.run import draw_figure
 from ntk_repro.progress import console
@@ -53,7 +51,12 @@ def study_command(module: str, figure: str, args: Sequence[str] | None = None) -
         args: the command line, None for `sys.argv`.
     """
     prog = f"python -m ntk_repro.{module.partition('.')[0]}"
-    command(lambda: _run(importlib.import_module(f"ntk_repro.{module}"), prog, args, figure))
+
+    def run() -> None:
+        check_places(args)
+        _run(importlib.import_module(f"ntk_repro.{module}"), prog, args, figure)
+
+    command(run)
 
 
 def _one_of(study: str, args: list[str], default: str | None) -> None:
@@ -70,6 +73,7 @@ def _one_of(study: str, args: list[str], default: str | None) -> None:
         args = [default, *args]
     name = args[0].replace("-", "_")
     check_name("experiment", name, known)
+    check_places(args)
     # Only this experiment is imported: each loads another part of the library.
     module = importlib.import_module(f"ntk_repro.{study}.{name}")
     _run(module, f"{prog} {name}", args[1:], package.DRAWN_AS.get(name), f"{prog} lists the experiments")
@@ -125,16 +129,11 @@ class _Options:
 
 def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[str] | None) -> _Options:
     # Preset and network decide what the other options replace.
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    early.add_argument("--preset", default=_default_preset())
-    early.add_argument("--net")
-    try:
-        found, _ = early.parse_known_args(args)
-    except argparse.ArgumentError:  # without a value, which the parser of all options refuses
-        found = early.parse_args([])
-    base = run_to_change(figure, found.preset, found.net)
+    found = early_options(args, "preset", "net")
+    preset = found.preset or _default_preset()
+    base = run_to_change(figure, preset, found.net)
     own = [
-        ("preset", Annotated[Literal[preset_names(figure)], tyro.conf.arg(help=_PRESET)], found.preset),
+        ("preset", Annotated[Literal[preset_names(figure)], tyro.conf.arg(help=_PRESET)], preset),
         ("dry_run", Annotated[bool, tyro.conf.arg(help=_DRY_RUN)], False),
         ("name", Annotated[str | None, tyro.conf.arg(help=_NAME)], None),
     ]
@@ -191,6 +190,8 @@ def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
     if RunFolder.is_done(options.figure.folder, config):
         lines.append(f"done already, in {folder}")
     else:
+        from ntk_repro.papers.expected import expected_cost  # here, so that wrong paths need no JAX
+
         cost = expected_cost(options.figure, options.preset, [config])
         about = "how long it takes is not known" if cost is None else cost.text(machine_speed())
         lines.append(f"{about}, in {folder}; killed at any time, the same command continues")

@@ -27,11 +27,11 @@ from ntk_repro.record import (
     RunInUseError,
     append_text,
     damage_of,
+    make_folder,
     remove_unit,
     restore_run,
     save_parts,
     save_unit,
-    write_errors_explained,
     write_text,
 )
 from ntk_repro.record.environment import source_digest
@@ -99,8 +99,7 @@ class Campaign:
         Raises:
             UserError: a file of the campaign cannot be written.
         """
-        with write_errors_explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         write_text(self.folder / ".gitignore", "running/\nslurm/\n")
         tried, failed, previous = set(), {}, None
         while (taken := self._take_or_wait(tried)) is not None:

@@ -19,8 +19,13 @@ _SUFFIX = ".tmp"
 _WRITE_ERRORS = {
     (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "no space left while writing {path}: free some disk space and give the "
     "same command again (finished work is saved)",
-    (errno.EACCES, errno.EPERM, errno.EROFS): "{path} cannot be written ({error}): make its folder writable or choose "
-    "another one",
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOENT,
+        errno.ENAMETOOLONG,
+    ): "{path} cannot be written ({error}): make its folder writable or choose another one",
     (errno.ENOTDIR, errno.EEXIST): "{path} cannot be written because a file stands where a folder is needed: move that "
     "file away",
 }
@@ -40,6 +45,18 @@ def write_errors_explained(path: Path) -> Iterator[None]:
             if error.errno in numbers:
                 raise UserError(message.format(path=path, error=error.strerror)) from error
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, with those above it, where it is not there.
+
+    Raises:
+        UserError: it cannot be made, or not be written.
+    """
+    with write_errors_explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 @contextmanager

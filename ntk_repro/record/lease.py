@@ -13,7 +13,7 @@ from typing import Self
 
 import psutil
 
-from ntk_repro.record.atomic import read_json, write_errors_explained
+from ntk_repro.record.atomic import make_folder, read_json
 
 ABANDONED_AFTER = 300.0
 """Seconds without a sign of life after which a lease of another machine ends; clocks may differ by as much."""
@@ -84,8 +84,7 @@ class Lease:
             UserError: the folder cannot be written.
         """
         owner, lost, lost_by = Owner.this_process(), 0.0, ""
-        with write_errors_explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if (left := _left_behind(path)) is not None:
             lost, lost_by = left
         elif path.exists():

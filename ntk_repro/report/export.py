@@ -7,7 +7,7 @@ import numpy as np
 
 from ntk_repro.gram.store import GramStore
 from ntk_repro.memory import check_disk
-from ntk_repro.record import RunFolder, save_arrays, write_errors_explained
+from ntk_repro.record import RunFolder, make_folder, save_arrays, write_errors_explained
 
 
 def export(folder: Path, out: Path) -> list[Path]:
@@ -26,8 +26,7 @@ def export(folder: Path, out: Path) -> list[Path]:
     Raises:
         UserError: the folder is neither, or not finished; a full disk.
     """
-    with write_errors_explained(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     if GramStore.exists(folder):
         return [_export_kernel(GramStore.read(folder), out / f"kernel-{folder.resolve().name}.npy")]
     run = RunFolder.read(folder)
