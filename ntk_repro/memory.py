@@ -231,6 +231,6 @@ def parse_bytes(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt])(i?)b?\s*", text, re.IGNORECASE)
     if not match or float(match[1]) == 0:
-        raise UserError(f"{text!r} is no amount of memory: write a number with its unit, such as 6GiB or 500MB")
+        raise UserError(f"{text!r} is not an amount of memory: write a number with its unit, such as 6GiB or 500MB")
     power = " kmgt".index(match[2].lower())
     return int(float(match[1]) * (1024 if match[3] else 1000) ** power)

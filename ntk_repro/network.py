@@ -381,7 +381,7 @@ def _initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, Py
 def does_not_run(name: str, inputs: str, error: Exception) -> UserError:
     """The error for a network whose code raised `error` on inputs of that shape (of one sample) and type."""
     return UserError(
-        f"{name} does not run on inputs {inputs} ({last_line(error)}): fix it, or give inputs of the "
+        f"{name} does not run on inputs {inputs} ({last_line(error)}): fix the module, or give inputs of the "
         "shape (of one sample) and the type that it is made for, jnp.int32 for tokens"
     )
 

@@ -25,7 +25,9 @@ def as_samples(x: Samples) -> Samples:
         try:
             return np.asarray(leaf)
         except ValueError as error:
-            raise UserError("a list of inputs is read as one array, and is none: give a tuple of arrays") from error
+            raise UserError(
+                "a list of inputs is read as one array, and these lists have different lengths: give a tuple of arrays"
+            ) from error
 
     return jax.tree.map(array, x, is_leaf=lambda node: isinstance(node, list))
 
@@ -106,7 +108,7 @@ def one_sample(input_shape: Any, dtype: Any) -> Samples:
     try:
         kinds = [canonicalize_dtype(one) for one in dtypes]
     except TypeError as error:
-        raise UserError(f"{dtype!r} is no type of inputs: write a dtype, such as jnp.float32 or 'int32'") from error
+        raise UserError(f"{dtype!r} is not a type of inputs: write a dtype, such as jnp.float32 or 'int32'") from error
     one = [jax.ShapeDtypeStruct((1, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)]
     return structure.unflatten(one)
 

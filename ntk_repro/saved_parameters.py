@@ -97,7 +97,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         raise
     except Exception as error:  # whatever these libraries raise on other files
         message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} is no checkpoint of safetensors or Orbax ({message}): check the path") from error
+        raise UserError(f"{path} is not a checkpoint of safetensors or Orbax ({message}): check the path") from error
     return with_complex_pairs(tree)
 
 

@@ -24,8 +24,12 @@ def as_key(key: Array | int) -> Array:
     typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if (typed and shape == ()) or (dtype == np.uint32 and len(shape) == 1):  # the latter of jax.random.PRNGKey
         return key
-    remedy = "pass a whole number, or one key such as jax.random.key(0)"
-    raise UserError(f"the seed {key!r} is no key: {remedy}".replace("\n", " "))
+    raise UserError(f"key must be a seed, a whole number, or one key such as jax.random.key(0), not {_short(key)}")
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) < 80 else f"{text[:76]} ..."
 
 
 def key_for(seed: int, purpose: int) -> Array:

@@ -114,7 +114,7 @@ def test_input_shapes_and_types_that_are_none_are_refused():
     types = {"a": np.float32, "c": np.int32}
     refused("one type, or a type for each", Network.create, Encoder(), 0, {"a": 3, "b": 4}, input_dtype=types)
     refused(r"Encoder does not run on inputs \['a'\] \(3,\) of type float32", Network.create, Encoder(), 0, {"a": 3})
-    refused("'intt' is no type of inputs", Network.create, Encoder(), 0, 3, input_dtype="intt")
+    refused("'intt' is not a type of inputs", Network.create, Encoder(), 0, 3, input_dtype="intt")
     net = encoder()
     assert net.input_shape == {"tokens": (6,), "mask": (6,), "length": (), "scale": ()}
     refused("directions are of networks of one input array", neural_anisotropy_directions, net)

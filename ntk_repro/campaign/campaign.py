@@ -87,7 +87,7 @@ class Campaign:
         self.folder, self.root = path.with_suffix(""), root
         self._damages: dict[str, str] = {}  # by the names of units whose files were read
         if self.folder == path:
-            raise UserError(f"{path} has no ending, so no folder can stand beside it: call it {path.name}.toml")
+            raise UserError(f"{path} has no ending, so its folder would have the same name: call it {path.name}.toml")
 
     def run(self) -> dict[str, str]:
         """Computes all units, but those that other processes have taken; returns why units failed, by their labels.

@@ -133,7 +133,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check the path") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8: save it as such") from error
+        raise UserError(f"{path} is not text in UTF-8: save it as such") from error
     if not content.get("entry"):
         raise UserError(f'{path} has no entry: begin each with a line [[entry]], then figure = "ortiz2021/fig2"')
     entries = from_dict(_File, content, str(path)).entry

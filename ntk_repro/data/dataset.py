@@ -272,7 +272,7 @@ def _check_images(x: Shaped[np.ndarray, "n H W C"], rows: Int[np.ndarray, " n"],
     if constant.any():
         first = int(rows[constant].min())
         message = f"{constant.sum():,} images in {name} have one value everywhere (the first at index {first:,})"
-        raise UserError(f"{message}: remove them, blank images carry no information")
+        raise UserError(f"{message}: remove these blank images")
 
 
 def _as_float(x: Shaped[np.ndarray, "n H W C"]) -> Float32[np.ndarray, "n H W C"]:

@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         message = f"{path} holds Python objects, which are not read because they can run code"
         raise UserError(f"{message}: save numeric arrays with numpy.savez") from error
     except MemoryError as error:
-        raise UserError(f"{path} holds arrays that memory does not ({error}): save fewer images") from error
+        raise UserError(f"{path} holds arrays that do not fit into memory ({error}): save fewer images") from error
     except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path) from error
 
@@ -75,9 +75,9 @@ def _unreadable(path: Path) -> UserError:
 
 def _images(x: np.ndarray, name: str) -> np.ndarray:
     if x.ndim not in (3, 4):
-        raise UserError(f"{name} has shape {x.shape}: images must be (n, H, W) or (n, H, W, C), reshape them")
+        raise UserError(f"{name} has shape {x.shape}: reshape the images to (n, H, W) or (n, H, W, C)")
     if x.dtype.kind not in "buif":
-        raise UserError(f"{name} has dtype {x.dtype}: images must be uint8 or floating point, convert them")
+        raise UserError(f"{name} has dtype {x.dtype}: convert the images to uint8 or floating point")
     if x.ndim == 4 and x.shape[1] in _CHANNELS and x.shape[3] not in _CHANNELS and x.shape[2] == x.shape[3]:
         message = f"{name} has shape {x.shape}, channels first: images must be (n, H, W, C)"
         raise UserError(f"{message}, save {name.split()[0]}.transpose(0, 2, 3, 1)")
@@ -94,9 +94,9 @@ def _labels(y: np.ndarray, name: str) -> np.ndarray:
         message = f"{name} has shape {y.shape}: labels must be (n,), one class per image"
         raise UserError(f"{message}; of one-hot rows take {name.split()[0]}.argmax(axis=1)")
     if y.dtype.kind not in "iu":
-        raise UserError(f"{name} has dtype {y.dtype}: labels must be integer classes, convert them with .astype(int)")
+        raise UserError(f"{name} has dtype {y.dtype}: convert the labels to integer classes with .astype(int)")
     if y.ndim != 1:
-        raise UserError(f"{name} has shape {y.shape}: labels must be (n,), one class per image, flatten them")
+        raise UserError(f"{name} has shape {y.shape}: flatten the labels to (n,), one class per image")
     limits = np.iinfo(np.int32)
     if y.size and (y.min() < limits.min or y.max() > limits.max):
         raise UserError(f"{name} has labels beyond 32 bits: number the classes from 0")

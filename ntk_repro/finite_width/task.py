@@ -70,5 +70,7 @@ def targets(data: Dataset, positive: int | None = None) -> RegressionData:
         return RegressionData.of(data, functools.partial(one_hot, k=k))
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         if len(np.unique(y == positive)) < 2:
-            raise UserError(f"class {positive} cannot be learned: all {part} images are of it, or none is")
+            raise UserError(
+                f"class {positive} cannot be learned: all or none of the {part} images belong to it: name another class"
+            )
     return RegressionData.of(data, lambda y: (y == positive).astype(np.float32)[:, None])

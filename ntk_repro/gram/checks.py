@@ -104,5 +104,5 @@ def check_eigenpair_count(k: int, n: int, option: str = "") -> None:
     if 1 <= k <= n:
         return
     too_many = f"{k:,} eigenfunctions need at least {k:,} samples, not {n:,}"
-    problem = too_many if k > n else f"{k} eigenfunctions are none"
+    problem = too_many if k > n else f"{k} is not a number of eigenfunctions"
     raise UserError(f"{problem}: ask for 1 to {n:,}{option and f' with {option}'}")

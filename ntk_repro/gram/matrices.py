@@ -195,9 +195,6 @@ class _InMemory(SymmetricMatrix):
         entries, mirrored = self._array[rows, columns], self._array[columns, rows]
         scale = np.max([np.abs(part).max() for part in (entries, mirrored, self._array.diagonal())])
         self._check(entries, mirrored, scale)
-        if self._array.diagonal().min() < -asymmetry * scale:
-            below = f"{self._array.diagonal().min():.3g} on its diagonal"
-            raise UserError(f"{name} has {below}, which no kernel has: pass inner products, none of them negated")
 
     def panels(self, blocks: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         rows = max(1, int(_PANEL_ENTRIES / self.n))

@@ -115,7 +115,7 @@ def _import(module: str, source: Source) -> types.ModuleType:
     try:
         return importlib.import_module(module)
     except (Exception, SystemExit) as error:  # whatever a user's code raises
-        raise UserError(f"module {module} cannot be imported ({last_line(error)}): fix it") from error
+        raise UserError(f"module {module} cannot be imported ({last_line(error)}): fix the module") from error
     finally:
         _IMPORTED.update(files)
 
@@ -132,7 +132,7 @@ def _check_definition(custom: CustomName, definition: Any) -> None:
     needed = "name a flax.linen.Module or flax.nnx.Module class, or a function that returns a module"
     if isinstance(definition, type):
         if not (issubclass(definition, nn.Module) or is_nnx(definition)):
-            raise UserError(f"{custom.name} in {custom.place} is a class but no Flax module: {needed}")
+            raise UserError(f"{custom.name} in {custom.place} is a class but not a Flax module: {needed}")
     elif is_nnx(type(definition)):
         raise UserError(f"{custom.name} in {custom.place} is built already, without a seed: {needed}")
     elif not isinstance(definition, nn.Module) and not inspect.isroutine(definition):

@@ -141,7 +141,7 @@ class NetworkSpec(str):
         except Exception as error:  # whatever a user's code raises
             if self.custom is None:
                 raise
-            raise UserError(f"{self.place} cannot be built ({last_line(error)}): fix it") from error
+            raise UserError(f"{self.place} cannot be built ({last_line(error)}): fix the module") from error
         if not (isinstance(module, nn.Module) or is_nnx(type(module))):
             given = with_article(type(module).__name__)
             raise UserError(f"{self.place} gives {given}: it must give a Linen or an NNX module")

@@ -116,7 +116,7 @@ def _input_shape(net: Network, given: tuple[int, ...] | None) -> tuple[int, ...]
     if shape is None:
         raise UserError("the network does not know the shape of its inputs: give input_shape, or samples x")
     if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):  # a tree of shapes
-        raise UserError("directions are of networks of one input array, and this one takes several")
+        raise UserError("directions need a network with one input array, and this one takes several")
     return shape
 
 

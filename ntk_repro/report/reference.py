@@ -65,7 +65,7 @@ def read_results(folder: Path) -> list[Result]:
                     found.append(Result(**json.loads(path.read_text(encoding="utf-8")) | {"figure": figure}))
                 except (ValueError, TypeError):
                     raise UserError(
-                        f"{path} is no reference result: take it from the repository again, or write it with "
+                        f"{path} is not a reference result: take it from the repository again, or write it with "
                         "`ntk-repro reference`"
                     ) from None
     if not found:

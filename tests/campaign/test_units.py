@@ -77,7 +77,7 @@ def test_the_list_for_the_papers_scale_is_one():
         ('[[entry]]\nfigure = "fig2"', "fig2 names 3 figures: write lee2019/fig2 or"),
         ('[[entry]]\nfigure = "ortiz2021/fig1"\npreset = "qiuck"', "unknown preset 'qiuck'; did you mean 'quick'"),
         ('[[entry]]\nfigure = "ortiz2021/fig1"\nvalue = 0', "must be above 0, not 0"),
-        ('[[entry]]\nfigure = "ortiz2021/fig1"\nmemory = "much"', "is no amount of memory"),
+        ('[[entry]]\nfigure = "ortiz2021/fig1"\nmemory = "much"', "is not an amount of memory"),
         ('[[entry]]\nfigure = "ortiz2021/fig2"\nnets = ["lennet"]', "did you mean 'lenet'"),
         ('[[entry]]\nfigure = "ortiz2021/fig2"\nchanges = { epoch = 3 }', "'epoch'; did you mean 'epochs'"),
     ],

@@ -58,8 +58,8 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
     [
         ({"y_test": None}, r"has no array 'y_test': it needs x_train, y_train, x_test, y_test \(it has x_train, "),
         ({"x_train": np.zeros((12, 5))}, r"x_train of .* has shape \(12, 5\): images must be \(n, H, W\)"),
-        ({"x_train": np.zeros((12, 4, 5, 3), complex)}, "images must be uint8 or floating point, convert them"),
-        ({"x_train": np.full((12, 4, 5, 3), "a")}, "images must be uint8 or floating point, convert them"),
+        ({"x_train": np.zeros((12, 4, 5, 3), complex)}, "convert the images to uint8 or floating point"),
+        ({"x_train": np.full((12, 4, 5, 3), "a")}, "convert the images to uint8 or floating point"),
         ({"x_test": np.zeros((0, 4, 5, 3)), "y_test": np.zeros(0, int)}, "holds no pixels"),
         ({"x_test": arrays(shape=(4, 4, 3))["x_test"]}, r"differ in shape \(\(4, 5, 3\) and \(4, 4, 3\)\)"),
         ({"y_train": np.zeros(12)}, r"y_train of .* has dtype float64: labels must be integer classes"),

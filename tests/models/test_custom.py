@@ -219,7 +219,7 @@ def test_a_network_goes_to_a_process_in_another_folder(nets, tmp_path, monkeypat
         ("nest.py:Sized", "no file nest.py (did you mean nets.py?)"),
         ("nets.py:Sised", "unknown network in nets.py 'Sised'; did you mean 'Sized'"),
         ("nets.py:sized", "did you mean 'Sized'"),
-        ("nets.py:Plain", "is a class but no Flax module"),
+        ("nets.py:Plain", "is a class but not a Flax module"),
         ("nets.py:table", "is of type dict: name a flax.linen.Module"),
         ("nets.py:gives_a_list", "gives a list: it must give a Linen or an NNX module"),
         ("nets.py:raises", "cannot be built"),

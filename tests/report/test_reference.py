@@ -71,4 +71,4 @@ def test_of_the_presets_those_named_are_taken(kept, runs, tmp_path):
 def test_no_reference_and_a_damaged_one_are_one_sentence(reference, tmp_path):
     refused("has no reference results: name the folder docs/reference of a clone", read_results, tmp_path)
     (reference / "quick" / "ortiz2021_fig1.json").write_text("{}")
-    refused(r"ortiz2021_fig1.json is no reference result", read_results, reference)
+    refused(r"ortiz2021_fig1.json is not a reference result", read_results, reference)

@@ -179,7 +179,9 @@ class GramStore(SymmetricMatrix):
             raise UserError(f"tile ({i}, {j}) is below the diagonal, which is not stored: write its transpose")
         expected = tuple(window.stop - window.start for window in self._files.window(i, j))
         if np.shape(values) != expected:
-            raise UserError(f"tile ({i}, {j}) of {self.path} has shape {expected}, not {np.shape(values)}: cut it so")
+            raise UserError(
+                f"tile ({i}, {j}) of {self.path} has shape {expected}, not {np.shape(values)}: cut it to that shape"
+            )
         pool = self._begin()
         while self._pending and (len(self._pending) >= _WRITES_IN_FLIGHT or self._pending[0].done()):
             self._pending.popleft().result()

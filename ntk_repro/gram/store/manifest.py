@@ -39,7 +39,7 @@ class Manifest:
         found = read_json(path / MANIFEST) or {}
         version = found.pop("format", None)
         if version not in (None, _FORMAT):
-            raise UserError(f"{path} is a {version!r}, this program reads {_FORMAT!r}: update ntk_repro")
+            raise UserError(f"{path} has the format {version!r}, and this program reads {_FORMAT!r}: update ntk_repro")
         with contextlib.suppress(UserError):
             manifest = from_dict(cls, found)
             if version and 1 <= manifest.tile <= manifest.n:

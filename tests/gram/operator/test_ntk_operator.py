@@ -181,7 +181,7 @@ def test_bad_input_is_refused():
             refused(rf"must have shape \({columns},\) or \({columns}, b\), not ", function, np.ones(shape))
             refused(rf"must have shape \({columns},\)", jax.jit(function), np.ones(shape))
     refused("jax_enable_x64", ntk_operator(_SMALL, _X, precision="float64").function(), np.ones(23))
-    refused("is no amount of memory", ntk_operator, _SMALL, _X, memory="2")
+    refused("is not an amount of memory", ntk_operator, _SMALL, _X, memory="2")
     assert vars(ntk_operator(_SMALL, _X, memory="2GiB")._sizes) == vars(ntk_operator(_SMALL, _X, memory=2**31)._sizes)
     refused("block of vectors has entries that are not finite", operator.matvec, np.full(23, np.nan))
     refused('no entries for LAPACK: take method="krylov"', top_eigenpairs, operator, 3, method="dense")
