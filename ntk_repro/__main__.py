@@ -97,6 +97,9 @@ class Draw:
         from ntk_repro.record import study_of_run
 
         figures = find_figures(self.figure)
+        if not self.runs:
+            raise UserError("name at least one run folder; `ntk-repro run` prints those of a figure")
+        make_folder(self.out)
         if len(figures) > 1:  # of several papers' Figure 2, the one of these runs
             studies = {study_of_run(run) for run in self.runs}
             figures = [figure for figure in figures if figure.folder in studies] or figures[:1]

@@ -354,6 +354,8 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
         raise
     except Exception as error:  # whatever a user's code raises
         raise does_not_run(spec.display_name, f"{input_shape} of type float32", error) from error
+    if not net.num_params:
+        raise UserError(f"{spec.display_name} has no parameters, so nothing can be trained: add a layer that has some")
     if fx.shape[0] != 2:
         raise UserError(f"{spec.display_name} gives {fx.shape[0]} rows for 2 inputs: it must give one for each")
     if outputs is not None and fx.shape[1] != outputs:

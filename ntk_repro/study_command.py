@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ntk_repro.command_line import check_places, command, early_options, parsed, this_program, use_compilation_cache
-from ntk_repro.errors import check_name
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import StudyConfig
 from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers import FIGURES, Figure, preset_names
@@ -71,6 +71,8 @@ def _one_of(study: str, args: list[str], default: str | None) -> None:
         return
     if default and args[0].startswith("-"):
         args = [default, *args]
+    if args[0].startswith("-"):
+        raise UserError(f"{args[0]} stands before an experiment: begin with one of {', '.join(known)}")
     name = args[0].replace("-", "_")
     check_name("experiment", name, known)
     check_places(args)

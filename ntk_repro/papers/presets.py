@@ -91,6 +91,8 @@ def load_figure_preset(
             setting without an effect on any run, or no run left.
     """
     study = study_of(figure)
+    if "seed" in changes:
+        raise UserError(f"a preset has seeds: write --seeds {changes['seed']} in place of seed={changes['seed']}")
     for key in changes:
         check_name(f"setting of the runs of {figure.id}", key, study.defaults)
     content = _content(figure.id, preset, study)

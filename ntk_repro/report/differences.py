@@ -48,8 +48,8 @@ def read_differences(path: Path) -> list[Difference]:
     """
     try:
         tables = parse_toml(path.read_text(encoding="utf-8"), str(path)).get("difference", [])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: take it from the repository") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): take it from the repository") from None
     found = [from_dict(Difference, table, str(path)) for table in tables]
     for difference in found:
         if difference.state == "explained" and not difference.subjects:  # it would hide a later failure on another

@@ -45,7 +45,7 @@ START = "[[difference]]\nfigure = 'a'\nclaim = 'b'\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "is missing: take it from the repository"),
+        (None, "cannot be read .*: take it from the repository"),
         ("[[difference]", "is not valid TOML"),
         (f"{START}state = 'solved'\nwhy = 'c'\npresets = ['quick']", "state 'solved'"),
         (f"{START}state = 'open'", "why is missing"),
