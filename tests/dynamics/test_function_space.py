@@ -161,7 +161,7 @@ def test_outputs_are_observed_after_the_steps_that_are_named_and_nothing_else_ch
 
 @pytest.mark.parametrize("observe_at", [(2, 1), (1, 1), (-1,), (STEPS + 1,)])
 def test_other_steps_to_observe_are_refused(observe_at):
-    with pytest.raises(UserError, match="observe_at must be increasing step numbers from 0 to 60"):
+    with pytest.raises(UserError, match="observe_at must be a list of increasing step numbers from 0 to 60"):
         trained(observe_at=observe_at)
 
 

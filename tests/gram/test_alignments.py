@@ -132,7 +132,7 @@ def test_bad_input_is_refused(x):
     net, one = Network.create("mlp", 1, x.shape[1:], width=0.05), np.ones((N, 1))
     refused(r"targets must be of shape \(23,\) or \(23, T\)", alignment, net, x, np.ones((N - 1, 2)))
     refused("not finite", alignment, net, x, np.nan * one)
-    refused("the targets are complex: pass real", alignment, net, x, 1j * one)
+    refused("the targets must hold real numbers, not complex", alignment, net, x, 1j * one)
     refused('take "mean"', alignment, net, x, one, outputs="full")
     refused("output 3", alignment, net, x, one, outputs=3)
     for precision in ("bf16", "tf32"):

@@ -161,7 +161,7 @@ def test_the_number_of_an_output_may_be_any_integer():
 def test_bad_input_is_refused():
     net, x = _SMALL, _X[:4]
     refused("did you mean 'structured'", empirical_gram, net, x, method="structred")
-    refused("outputs 0 to 0", empirical_gram, net, x, outputs=1)
+    refused("output 0 alone", empirical_gram, net, x, outputs=1)
     refused("known: full, mean", empirical_gram, net, x, outputs="average")
     wrong: Any
     for wrong in (nn.Dense(1), net.params):

@@ -116,7 +116,7 @@ def test_shares_come_together(capsys):
         (["--memory", "6 apples"], "no amount of memory"),
         (["--k", "-1"], "--k counts eigenpairs"),
         (["--k", "61"], "61 eigenfunctions need at least 61 samples, not 60: ask for 1 to 60 with --k"),
-        (["--outputs", "1"], "outputs 0 to 0"),
+        (["--outputs", "1"], "output 0 alone"),
         (["--outputs", "all"], "known: full, mean"),
         (["--precision", "tf32"], "NVIDIA GPUs only"),
         (["--share", "0", "2", "--distributed"], "give one of them"),

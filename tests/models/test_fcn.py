@@ -64,8 +64,8 @@ def test_width_multiplies_hidden():
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"parameterization": "ntks"}, "unknown parameterization 'ntks'; did you mean 'ntk'"),
     ({"sigma_w": 0.0}, "sigma_w must be above 0"),
-    ({"sigma_w": float("nan")}, "sigma_w must be above 0"),
-    ({"sigma_b": -0.1}, "sigma_b must be 0"),
+    ({"sigma_w": float("nan")}, "sigma_w must be .* finite, not nan"),
+    ({"sigma_b": -0.1}, "sigma_b must be at least 0"),
     ({"depth": 0}, "depth must be at least 1, not 0"),
     ({"hidden": 2.5}, "hidden must be a whole number"),
     ({"hidden": True}, "hidden must be a whole number"),

@@ -75,7 +75,7 @@ def test_every_activation_is_used_by_the_network(name):
         ("resnet18", {"residual_scale": 1.0}, "did you mean 'residual_scale_init'"),
         ("lenet", {"residual_scale_init": 1.0}, "setting of lenet"),
         ("lenet", {"width": 0}, "width must be above 0"),
-        ("mlp", {"num_outputs": 0}, "1 output or more, not 0"),
+        ("mlp", {"num_outputs": 0}, "num_outputs must be at least 1, not 0"),
     ],
 )
 def test_unknown_names_and_values_out_of_range_are_refused(name, settings, message):

@@ -120,4 +120,4 @@ def test_networks_without_an_analytic_kernel_are_refused():
     refused("they must agree", analytic_kernel, CNN, X, X[:, :2])
     refused("samples of x2 are not finite", analytic_kernel, CNN, X, np.full_like(X, np.nan))
     refused("batch_size must be at least 1", analytic_kernel, CNN, X, batch_size=0)
-    refused("degree counts", analytic_kernel, CNN, X, degree=1)
+    refused("degree, the number of points", analytic_kernel, CNN, X, degree=1)
