@@ -267,7 +267,7 @@ STUDIES = {
     "finite_width sizes --widths 0": "0",
     "finite_width ridges --ridges -1": "ridges must be at least 0 and finite, not -1",
     "finite_width ridges --n-train 0": "n_train must be at least 1, not 0",
-    "finite_width solver --n-train 0": "n_train must be at least 1, not 0",
+    "finite_width solver --n-train 0": "from 1 to 0",
     "finite_width solver --data text.npz": "text.npz is not a readable .npz file",
     "finite_width training --epochs 0": "epochs must be at least 1, not 0",
     "finite_width curvature --seed -1": "not -1",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntk_repro.gram import empirical_gram, memory, structured
+from ntk_repro import memory
+from ntk_repro.gram import empirical_gram, structured
 from ntk_repro.gram.structured import schedule
 from ntk_repro.gram.structured.schedule import Blocks, Schedule
 from ntk_repro.network import Network

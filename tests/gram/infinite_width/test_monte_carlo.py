@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp, memory, monte_carlo_kernels
+from ntk_repro import memory
+from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp, monte_carlo_kernels
 from ntk_repro.gram.infinite_width import monte_carlo
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
