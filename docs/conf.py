@@ -147,7 +147,7 @@ def with_headings_in_cells(app: Any, doctree: nodes.document) -> None:
     for table in doctree.findall(nodes.table):
         headings = [entry.astext() for head in table.findall(nodes.thead) for entry in head.findall(nodes.entry)]
         for row in [row for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)]:
-            for heading, cell in zip(headings, row.children, strict=False):
+            for heading, cell in zip(headings, list(row.findall(nodes.entry)), strict=False):
                 if heading and cell.astext():
                     cell.insert(0, nodes.raw("", f'<span class="column">{html.escape(heading)}</span>', format="html"))
 

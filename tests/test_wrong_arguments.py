@@ -1,5 +1,8 @@
 """Wrong arguments of the library: each ends in a `UserError` of one line that names the value."""
 
+# Wrong types are the point here.
+# pyright: reportArgumentType=false, reportCallIssue=false
+
 import random
 from collections.abc import Callable
 from pathlib import Path

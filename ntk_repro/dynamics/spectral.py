@@ -74,7 +74,7 @@ class Spectrum:
         return self.regularized <= self.null_space.floor
 
 
-def decompose(kernel: TrainKernel, ridge: float = 0.0, num_eigenpairs: int | None = None) -> Spectrum:
+def decompose(kernel: TrainKernel | SymmetricMatrix, ridge: float = 0.0, num_eigenpairs: int | None = None) -> Spectrum:
     """All eigenpairs of a kernel by LAPACK in float64, or the largest `num_eigenpairs`.
 
     With a ridge nothing is divided by eigenvalues near 0, and only those below the floor less the ridge count as null.
@@ -143,14 +143,14 @@ def decompose_for(
         UserError: as `decompose`, and for a kernel or targets of a shape that does not fit.
     """
     y = checked_array(y_train, "y_train", ("n", "k"), ("n",))
-    kernel = kernel if isinstance(kernel, Eigenpairs) else SymmetricMatrix.of(kernel, "k_train_train")
-    rows = len(kernel.vectors) if isinstance(kernel, Eigenpairs) else kernel.n
+    matrix = kernel if isinstance(kernel, Eigenpairs) else SymmetricMatrix.of(kernel, "k_train_train")
+    rows = len(matrix.vectors) if isinstance(matrix, Eigenpairs) else matrix.n
     if rows not in (len(y), y.size):
         raise UserError(
             f"a kernel with {rows} rows does not fit y_train of shape {y.shape}: pass one row for each sample, or one "
             "for each sample and output, sample-major"
         )
-    return y, decompose(kernel, ridge, num_eigenpairs)
+    return y, decompose(matrix, ridge, num_eigenpairs)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -169,7 +169,7 @@ def test_a_kernel_that_is_not_positive_is_reported():
         (np.array([[1.0, 0.5], [0.0, 1.0]]), np.ones(2), {}, "not symmetric"),
         (np.eye(2), np.ones(2), {"ridge": -1.0}, "ridge"),
         (np.eye(2), np.ones(2), {"num_eigenpairs": 3}, "ask for 1 to 2"),
-        (np.zeros((0, 0)), np.ones(2), {}, "a kernel with 0 rows does not fit"),
+        (np.zeros((0, 0)), np.ones(2), {}, "must be a square matrix of one row at least"),
         (top_eigenpairs(np.eye(2), 1), np.ones(2), {"num_eigenpairs": 1}, "pass the first ones only"),
     ],
 )
