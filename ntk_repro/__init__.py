@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ntk_repro.saved_parameters import load_network
     from ntk_repro.training import descend, train_pair
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Dataset",
