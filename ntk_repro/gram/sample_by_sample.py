@@ -38,7 +38,7 @@ def outputs_of_one_sample(net: Network, x: Samples) -> jax.ShapeDtypeStruct:
     """
     traced = _Traced.of(net, shape_of_one(x, 1))
     (outputs,) = traced.closed.out_avals
-    if outputs.shape[0] != 1 or not outputs.shape[1]:
+    if outputs.shape[0] != 1:
         remedy = "map n samples to (n, ...) outputs, also for n = 1 (squeeze(-1), not squeeze())"
         raise UserError(f"for 1 sample the network returns outputs of shape {outputs.shape}: {remedy}")
     if jnp.issubdtype(outputs.dtype, jnp.float64) and re.search("random_bits|threefry", traced.text):

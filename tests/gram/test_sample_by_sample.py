@@ -144,7 +144,7 @@ def test_equal_constants_and_equations_written_otherwise_are_no_change():
 OTHER_OUTPUTS = {
     r"for 1 sample the network returns outputs of shape \(2, 1\)": (lambda z: jnp.squeeze(z), lambda z: z.T),
     r"not to shape \(\): squeeze\(-1\), not squeeze\(\)": (lambda z: jnp.squeeze(z[:, :1]),),
-    r"for 1 sample the network returns outputs of shape \(1, 0\)": (lambda z: z[:, :0],),
+    "the network has no outputs": (lambda z: z[:, :0],),
     r"on 3 samples together the network's outputs have shape \(1, 2\)": (lambda z: z[:1],),
     "the network returns a tuple: return one array": (lambda z: (z, z),),
     "the network returns a dict: return one array": (lambda z: {"logits": z},),

@@ -33,3 +33,9 @@ def test_it_counts_the_runs_that_are_done_and_names_the_figure_that_they_belong_
     (path / "DONE").write_text("{}")
     assert quick(figure).split()[1] == "done"
     assert "draws the runs of lee2019/fig2" in quick(FIGURES["lee2019/figS1"])
+
+
+def test_in_a_narrow_terminal_no_word_is_broken():
+    figure = FIGURES["ortiz2021/fig2"]
+    narrow, wide = (" ".join(" ".join(listing([figure], width)).split()) for width in (40, 110))
+    assert narrow == wide

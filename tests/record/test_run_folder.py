@@ -340,3 +340,12 @@ def test_a_process_that_may_wait_waits_for_the_one_that_writes(tmp_path, capfd):
     waiting.join(10)
     assert done.is_set()
     assert "waiting for another process" in capfd.readouterr().err
+
+
+def test_an_emptied_mark_beside_an_intact_result_is_written_again(tmp_path):
+    path = run_path(tmp_path)
+    mark = (path / "DONE").read_bytes()
+    (path / "DONE").write_bytes(b"")
+    with RunFolder.open("study", Config(), root=tmp_path) as run:
+        np.testing.assert_array_equal(run.result()["accuracy"], [0.9, 0.8])
+    assert (path / "DONE").read_bytes() == mark
