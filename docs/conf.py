@@ -71,7 +71,7 @@ def setup(app: Any) -> None:
     app.connect("source-read", with_colab)
     app.connect("doctree-read", with_breaks_in_tables)
     app.connect("doctree-read", with_headings_in_cells)
-    app.connect("html-page-context", for_readers_without_a_mouse, priority=900)  # after the theme
+    app.connect("html-page-context", with_keyboard_access, priority=900)  # after the theme
     app.connect("doctree-read", with_links_to_names)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", as_written)
@@ -152,8 +152,8 @@ def with_headings_in_cells(app: Any, doctree: nodes.document) -> None:
                     cell.insert(0, nodes.raw("", f'<span class="column">{html.escape(heading)}</span>', format="html"))
 
 
-def for_readers_without_a_mouse(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """What the theme leaves out: levels of headings, keys that scroll, parameters that are no list of definitions."""
+def with_keyboard_access(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Adds levels of headings and keys that scroll, and writes parameters as no list of definitions."""
     navigation = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = navigation.replace('role="heading"', 'role="heading" aria-level="2"')
     body = context.get("body", "")

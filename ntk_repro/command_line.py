@@ -22,6 +22,7 @@ from rich.table import Table
 
 from ntk_repro import interrupts
 from ntk_repro.data import cache_dir, dataset_sizes
+from ntk_repro.data.tfds import LABELS
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
@@ -68,11 +69,15 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=prog, args=args, **settings)
+            found = tyro.cli(kind, prog=prog, args=args, **settings)
     except SystemExit as ended:
         if not ended.code:
             raise
-    raise UserError(f"{_first_paragraph(said.getvalue())}{_nearest_options(kind, args)} ({prog} --help explains)")
+    else:
+        sys.stderr.write(said.getvalue())
+        return found
+    command = f"{prog} {args[0]}" if args and args[0] in subcommands(kind) else prog
+    raise UserError(f"{_first_paragraph(said.getvalue())}{_nearest_options(kind, args)} ({command} --help explains)")
 
 
 def check_places(args: Sequence[str] | None) -> None:
@@ -81,10 +86,12 @@ def check_places(args: Sequence[str] | None) -> None:
     Raises:
         UserError: from `dataset_sizes`; there is no such folder.
     """
+    if {"-h", "--help"} & {*(sys.argv if args is None else args)}:
+        return
     given = early_options(args, "data", "data_dir")
     if given.data is not None and given.data.endswith(".npz"):
         dataset_sizes(given.data)
-    if given.data_dir is not None and not Path(given.data_dir).expanduser().is_dir():
+    if given.data in (None, *LABELS) and given.data_dir is not None and not Path(given.data_dir).expanduser().is_dir():
         raise UserError(f"there is no data directory {given.data_dir}: create it, or leave --data-dir out")
 
 
@@ -115,11 +122,16 @@ def _first_paragraph(box: str) -> str:
 def _nearest_options(kind: Any, args: Sequence[str]) -> str:
     kinds = subcommands(kind) or {"": kind}
     chosen = kinds.get(args[0] if args else "", kinds.get(""))
-    known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in (dataclasses.fields(chosen) if chosen else ()))]
+    fields = [one for one in (dataclasses.fields(chosen) if chosen else ()) if not _is_positional(one)]
+    known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in fields)]
     given = [one.partition("=")[0].replace("_", "-") for one in args if one.startswith("--")]
     unknown = [one for one in given if one not in known and one.replace("--no-", "--", 1) not in known]
     nearest = [near for one in unknown for near in difflib.get_close_matches(one, known, 1)]
     return f"; did you mean {' and '.join(nearest)}?" if nearest else ""
+
+
+def _is_positional(field: dataclasses.Field) -> bool:
+    return tyro.conf.Positional in getattr(field.type, "__metadata__", ())
 
 
 def print_table(columns: Mapping[str, str], rows: Iterable[Iterable[Any]], title: str | None = None) -> None:

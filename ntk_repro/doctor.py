@@ -157,6 +157,6 @@ def _memory_and_disk() -> Iterator[Finding]:
 def _held(name: str, folder: Path) -> str:
     if not folder.is_dir():
         return "not there yet, "
-    runs = f"{len(list(folder.glob('*/*/DONE')))} finished runs, " if name == "runs" else ""
+    runs = f"{len({path.resolve() for path in folder.glob('*/*/DONE')})} finished runs, " if name == "runs" else ""
     size = _size(folder)
     return runs + (f"{size / _GIB:.1f} GiB, " if size > _GIB / 10 else f"{size / 2**20:.0f} MiB, ")

@@ -369,10 +369,11 @@ def _initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, Py
     """The variables of a module; their shapes are counted before they are allocated."""
     init = _init_fn(module, sample)
     try:
-        leaves = jax.tree.leaves(jax.eval_shape(init, key))
-        count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
-        remedy = "take a narrower network, smaller inputs or fewer outputs"
-        check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)
+        if not isinstance(key, jax.core.Tracer):  # then nothing is allocated
+            leaves = jax.tree.leaves(jax.eval_shape(init, key))
+            count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+            remedy = "take a narrower network, smaller inputs or fewer outputs"
+            check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)
         return dict(init(key))
     except UserError:
         raise

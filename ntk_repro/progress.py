@@ -32,10 +32,14 @@ def stages(items: Iterable[_T], text: Callable[[_T], str] = str) -> Iterator[_T]
     """Yields the stages of a run, each after a line such as "2 of 3: width 512" where there are several."""
     items = list(items)
     for number, item in enumerate(items, 1):
-        if len(items) > 1:
-            line = f"  {number} of {len(items)}: {text(item)}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        stage(number, len(items), text(item))
         yield item
+
+
+def stage(number: int, count: int, title: str) -> None:
+    """Prints that a stage of a run begins, where there are several."""
+    if count > 1:
+        console.print(f"  {number} of {count}: {title}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

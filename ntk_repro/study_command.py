@@ -19,7 +19,7 @@ from ntk_repro.papers.departures import setting_text
 from ntk_repro.papers.presets import run_to_change
 from ntk_repro.papers.run import draw_figure
 from ntk_repro.progress import console
-from ntk_repro.record import PICTURES, RunFolder, check_folder_name, differing_settings
+from ntk_repro.record import PICTURES, RunFolder, differing_settings, second_name
 
 _PRESET = (
     "Size of the run: quick (minutes on two cores), laptop (hours) or paper (the paper's settings), as in the figure "
@@ -90,6 +90,8 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
     else:
         options = _parsed(module.Config, FIGURES[figure], prog, args)
         config = _fitted(options).resolved()
+        if options.name:
+            second_name(RunFolder.locate(options.figure.folder, config), options.name)
         load = getattr(module.run, "load", None)
         data = load and load(config)
         _announce(options, config, data)
@@ -98,13 +100,16 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
             return
         folder = module.run(config) if data is None else module.run(config, data=data)
     module.show(folder)
-    where = folder.path if options is None or options.name is None else folder.link(options.name)
+    where = folder.link(options.name) if options and options.name else folder.path
     print(f"kept in: {where} (the same command shows it again at once)")
     if options is None:
         print(f"next: {otherwise}")
         return
-    drawn = draw_figure(options.figure, [where], preset=options.preset, changes=_changes(options), out=where / PICTURES)
-    print(f"picture: {drawn.files[0]}")
+    settings: dict[str, Any] = {"preset": options.preset, "changes": _changes(options), "out": where / PICTURES}
+    try:
+        print(f"picture: {draw_figure(options.figure, [where], **settings).files[0]}")
+    except UserError as error:  # the figure is of other runs of this study, and this one is done
+        print(f"no picture: {error}")
     print(f"next: {this_program()} run {figure} --preset {options.preset}  # the whole figure")
 
 
@@ -143,8 +148,6 @@ def _parsed(kind: type[StudyConfig], figure: Figure, prog: str, args: Sequence[s
     options.__doc__ = kind.__doc__
     given = parsed(options, args, prog, default=options(**_fields(base)))
     config = kind(**{name: getattr(given, name) for name in _fields(base)})
-    if given.name is not None:
-        check_folder_name(given.name)
     return _Options(figure, given.preset, given.dry_run, given.name, base, config)
 
 

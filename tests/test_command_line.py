@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from ntk_repro.__main__ import main as program
 from ntk_repro.command_line import command, print_table
 from ntk_repro.errors import UserError
 
@@ -80,3 +81,18 @@ def test_a_table_shows_numbers_by_their_formats_and_text_as_it_is(capsys):
     print_table({"name": "", "share": ".1%"}, rows, "a title")
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("a title", "share", "one", "50.0%", "diverged", "none"))
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["run", "fig2", "--prest", "quick"], "did you mean --preset? (ntk-repro run --help explains)"),
+        (["export", "runs/1", "--fodler", "y"], "(ntk-repro export --help explains)"),
+    ],
+)
+def test_an_unknown_option_is_answered_with_the_nearest_that_there_is(args, hint, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        program(args)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(hint)
+    assert "--folder" not in line

@@ -123,6 +123,34 @@ def test_a_run_has_a_name_and_its_picture_says_what_was_changed(tmp_path, monkey
     assert "'no/name' cannot be a folder name" in capsys.readouterr().err
 
 
+def test_a_name_that_is_taken_is_refused_before_the_run(computed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
+    (tmp_path / "eigentasks" / "mine").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="2"):
+        eigentasks(["--net", "mlp", "--name", "mine"])
+    assert "is another run: choose another name" in capsys.readouterr().err
+    assert computed == []
+
+
+def test_a_run_that_its_figure_does_not_draw_is_shown_all_the_same(tmp_path, monkeypatch, capsys):
+    def draw(*arguments, **named):
+        raise UserError("figure S5 takes other runs")
+
+    monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
+    monkeypatch.setattr(module, "draw_figure", draw)
+    experiment_command("finite_width", ["sizes", "--widths", "1"])
+    shown = capsys.readouterr().out
+    assert "no picture: figure S5 takes other runs\nnext: " in shown
+    assert "kept in: " in shown
+
+
+def test_a_network_larger_than_memory_is_counted(monkeypatch):
+    monkeypatch.setattr("ntk_repro.network.available_bytes", lambda: 1000)
+    config = run_to_change(FIG2, "quick", "mlp")
+    wide = type(config)(**{**vars(config), "width": 3.0})
+    assert work(wide) > 3 * work(config)
+
+
 def test_expected_minutes_are_shared_out_by_work_and_grow_with_it(monkeypatch):
     configs = load_figure_preset(FIG2, "quick").configs
     whole, parts = expected_cost(FIG2, "quick", configs), [expected_cost(FIG2, "quick", [one]) for one in configs]

@@ -16,7 +16,7 @@ from ntk_repro.gram import Eigenbasis, alignment_from_gram, eigenbasis, eigenfun
 from ntk_repro.gram.checks import check_eigenpair_count
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import progress, stages
+from ntk_repro.progress import progress, stage
 from ntk_repro.record import RunFolder
 from ntk_repro.training import (
     epochs_to_loss,
@@ -69,8 +69,7 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     Accuracies lie between 0 and 1, nan where a training diverged. `ntk_repro.training.epochs_to_loss` reads off
     `network_loss` when a loss was reached.
     """
-    begun = stages(["Gram matrix and its eigenfunctions", "linearizations", "networks"])
-    next(begun)
+    stage(1, 3, "Gram matrix and its eigenfunctions")
     net = config.initial_network(data.x_train.shape[1:])
     identity = config.kernel_identity(data)
     basis = eigenbasis(net, data.x, config.num_eigenfunctions or 0, identity=identity, root=folder.root)
@@ -83,9 +82,9 @@ def run(config: EigentasksConfig, data: Dataset, folder: RunFolder) -> dict[str,
     }
     if config.net == "resnet18":
         facts["normalization_effect"] = normalization_effect(net, data.x_train)
-    next(begun)
+    stage(2, 3, "linearizations")
     linearizations = study.linearizations()
-    next(begun)
+    stage(3, 3, "networks")
     return {**facts, **linearizations, **study.networks()}
 
 

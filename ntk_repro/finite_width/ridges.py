@@ -29,7 +29,7 @@ from ntk_repro.gram.solve import NotPositiveDefiniteError
 from ntk_repro.gram.solve.cholesky import factor_folder
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console, stages
+from ntk_repro.progress import console, stage
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import accuracy
@@ -84,20 +84,19 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     }
     # Kernel and factors lie with the parts, which go when the run is finished: each has 4 n^2 bytes or more.
     where = folder.path / "parts" / "kernel"
-    ridges = [f"ridge {share:g} of the largest eigenvalue" for share in config.ridges]
-    begun = stages(["kernel", *ridges, *(["least squares on the Jacobian"] if config.jacobian else [])])
-    next(begun)
+    count = 1 + len(config.ridges) + config.jacobian
+    stage(1, count, "kernel")
     store = gram_store(net, y.x_train, where, outputs="full", precision="float64")
     largest = folder.part("largest", lambda: {"eigenvalue": top_eigenpairs(store, 1).values[0]})["eigenvalue"]
     solved = []
-    for share in config.ridges:
-        next(begun)
+    for number, share in enumerate(config.ridges, 2):
+        stage(number, count, f"ridge {share:g} of the largest eigenvalue")
         ridge = share * float(largest)
         solved.append(folder.part(f"ridge_{share!r}", _solved, net, y, store, ridge))
         shutil.rmtree(factor_folder(store, ridge), ignore_errors=True)
     found |= {name: np.stack([one[name] for one in solved]) for name in solved[0]}
     if config.jacobian:
-        next(begun)
+        stage(count, count, "least squares on the Jacobian")
         found |= {f"jacobian_{name}": value for name, value in folder.part("jacobian", _by_jacobian, net, y).items()}
     return found | {"largest_eigenvalue": largest}
 

@@ -23,7 +23,7 @@ from ntk_repro.gram import empirical_gram
 from ntk_repro.memory import host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import console, stages
+from ntk_repro.progress import console, stage
 from ntk_repro.ranges import check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy, train, train_linearization
@@ -134,10 +134,10 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
     }
     others = ["kernel_ridge"] if sizes and config.kernel_ridge else []
     others += ["linearized", "network"] if config.sgd else []
-    begun = stages([*(f"{MODELS['solver']}, {n:,} images" for n in sizes), *(MODELS[name] for name in others)])
+    count = len(sizes) + len(others)
     solved = []
-    for n in sizes:
-        next(begun)
+    for number, n in enumerate(sizes, 1):
+        stage(number, count, f"{MODELS['solver']}, {n:,} images")
         solved.append(folder.part(f"solver_{n:06d}", study.solved, n, phase=f"solver_{n:06d}"))
     for name in solved[0] if solved else ():
         found[f"solver_{name}"] = np.stack([part[name] for part in solved])
@@ -146,8 +146,8 @@ def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarra
         "linearized": study.linearized,
         "network": study.network,
     }
-    for name in others:
-        next(begun)
+    for number, name in enumerate(others, 1 + len(sizes)):
+        stage(number, count, MODELS[name])
         found |= {f"{name}_{key}": value for key, value in folder.part(name, ways[name], phase=name).items()}
     return found | baselines.run(baselines.Config.of(config, config.one_class), folder.root, data).result()
 

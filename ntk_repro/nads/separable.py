@@ -18,7 +18,7 @@ from ntk_repro.nads.separable_data import linearly_separable
 from ntk_repro.nads.settings import InputSettings, Samples
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
-from ntk_repro.progress import progress, stages
+from ntk_repro.progress import progress, stage
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, train, train_linearization
 
@@ -82,10 +82,9 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     `linearized_test_accuracy`, `linearized_train_accuracy` (I,), nan where a network's training diverged (a
     linearization's is refused); `alignment` (d,): the predicted alpha(g_vj) of all directions; `null` (d,).
     """
-    begun = stages(["neural anisotropy directions", "trainings along them"])
-    next(begun)
+    stage(1, 2, "neural anisotropy directions")
     found = basis.run(config.basis, folder.root).result()
-    next(begun)
+    stage(2, 2, "trainings along them")
     net = config.initial_network(samples.shape)
     rows = []
     with progress(f"{config.display_name}: training", len(config.indices), "directions") as advance:

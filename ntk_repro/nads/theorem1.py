@@ -23,7 +23,7 @@ from ntk_repro.nads.settings import InputSettings, Samples
 from ntk_repro.nads.streams import Stream
 from ntk_repro.network import Network
 from ntk_repro.precision import precision_scope
-from ntk_repro.progress import progress, stages
+from ntk_repro.progress import progress, stage
 from ntk_repro.record import RunFolder
 
 _INPUTS = 2000
@@ -115,10 +115,9 @@ def run(config: Config, samples: Samples, folder: RunFolder) -> dict[str, np.nda
     on other inputs, as many as `inputs`: `norm_on_inputs`, `norm_on_half` (of them), `alignment_on_inputs` (U,): of the
     predictors u.x, by the kernel between the inputs; `mean_square`, `mean_square_error` (U,): of u.x.
     """
-    begun = stages(["neural anisotropy directions", "alignments in both ways"])
-    next(begun)
+    stage(1, 2, "neural anisotropy directions")
     found = basis.run(config.basis, folder.root).result()
-    next(begun)
+    stage(2, 2, "alignments in both ways")
     nads = found["directions"]
     random = np.random.default_rng([config.seed, Stream.THEOREM1_DIRECTIONS])
     others = random.standard_normal((config.random_directions, *nads.shape[1:]))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ntk_repro.errors import UserError
-from ntk_repro.gram.checks import check_real, check_shape, checked_array
+from ntk_repro.gram.checks import as_array, check_real, check_shape, checked_array
 from ntk_repro.plot.look import COLORS, LABELS, LINES, MARKERS, model_color
 from ntk_repro.plot.panels import epoch_axis, percent_axis
 from ntk_repro.ranges import check_positive
@@ -46,7 +46,7 @@ def spread_of(values: ArrayLike) -> Spread:
     Raises:
         UserError: no seed at all, and values that are not real numbers.
     """
-    values = np.asarray(values)
+    values = as_array(values, "values")
     check_real(values, "values")
     if values.ndim == 0 or not len(values):
         raise UserError(f"values must be of shape (seeds, ...) with a seed or more, not {values.shape}")
@@ -312,6 +312,7 @@ def spectrum(
 
 def _spread(values: ArrayLike | Spread, m: int, name: str) -> Spread:
     if isinstance(values, Spread):
+        check_shape(values.mean, name, (m,))
         return values
     values = _numbers(values, name, (m,), ("seeds", m))
     return spread_of(values if values.ndim == 2 else values[None])
@@ -319,7 +320,7 @@ def _spread(values: ArrayLike | Spread, m: int, name: str) -> Spread:
 
 def _numbers(values: ArrayLike, name: str, *shapes: tuple[int | str, ...]) -> np.ndarray:
     """Real numbers of one of these shapes, nan among them."""
-    values = np.asarray(values)
+    values = as_array(values, name)
     check_real(values, name)
     check_shape(values, name, *shapes)
     return values.astype(float, copy=False)

@@ -48,14 +48,17 @@ def directions(
                   **({"cmap": "gray", "vmin": -largest, "vmax": largest} if images.shape[-1] == 1 else {}))  # fmt: skip
     if fourier is not None:
         magnitudes = _images(fourier, "fourier")
+        if len(magnitudes) < count:
+            raise UserError(f"{count} axes need as many images in fourier, not {len(magnitudes)}: give fewer axes")
         for j, ax in enumerate(rows[1]):
             ax.imshow(np.sqrt((magnitudes[j] ** 2).sum(axis=-1)), cmap="magma")
     for ax in rows.flat:
         _bare(ax)
     if values is not None:
         values = checked_array(values, "values", (len(images),))
+        shares = (values / (values[0] or 1.0)) ** 2
     for j, ax in enumerate(rows[0]):
-        share = "" if values is None else f"\n{(values[j] / values[0]) ** 2:.2f}"
+        share = "" if values is None else f"\n{shares[j]:.2f}"
         ax.set_title(f"$v_{{{j + 1}}}${share}", fontsize=7)
     for row, name in zip(rows, ("pixels", "Fourier"), strict=False):
         row[0].set_ylabel(name, fontsize=7)

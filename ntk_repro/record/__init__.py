@@ -28,8 +28,8 @@ from ntk_repro.record.run_folder import (
     STATE,
     RunFolder,
     RunInUseError,
-    check_folder_name,
     runs_root,
+    second_name,
     study_of_run,
 )
 from ntk_repro.record.unit_file import damage_of, remove_unit, restore_run, save_parts, save_unit
@@ -42,7 +42,6 @@ __all__ = [
     "RunInUseError",
     "append_text",
     "atomic_file",
-    "check_folder_name",
     "config_from_toml",
     "config_hash",
     "config_to_dict",
@@ -64,6 +63,7 @@ __all__ = [
     "save_arrays",
     "save_parts",
     "save_unit",
+    "second_name",
     "study_of_run",
     "write_errors_explained",
     "write_text",

@@ -57,7 +57,7 @@ def study_of_run(path: Path) -> str:
     return re.sub(f"^{former}", new, path.absolute().parent.name)
 
 
-def check_folder_name(name: str) -> None:
+def _check_folder_name(name: str) -> None:
     """Refuses what cannot be the name of a run's folder.
 
     Raises:
@@ -65,6 +65,19 @@ def check_folder_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} cannot be a folder name: use letters, digits and any of _ . = + -")
+
+
+def second_name(path: Path, name: str) -> Path:
+    """The link that gives a run's folder another name; makes nothing.
+
+    Raises:
+        UserError: a name that no folder can have, or one that another run has.
+    """
+    _check_folder_name(name)
+    link = path.with_name(name)
+    if link.exists() and not (path.exists() and link.samefile(path)):
+        raise UserError(f"{link} is another run: choose another name, or remove that link")
+    return link
 
 
 class RunInUseError(UserError):
@@ -91,7 +104,7 @@ class RunFolder:
     @staticmethod
     def locate(study: str, config: Any, *, root: Path | str | None = None) -> Path:
         """The folder of the run of this config, whether it exists or not; changes nothing."""
-        check_folder_name(study)
+        _check_folder_name(study)
         names = (study, study.replace(*_FORMER_NAME))
         path, former = (runs_root(root) / name / config_hash(config) for name in names)
         return former if former.exists() and not path.exists() else path
@@ -200,14 +213,13 @@ class RunFolder:
         Raises:
             UserError: a name that no folder can have, or one that another run has.
         """
-        check_folder_name(name)
-        link = self.path.with_name(name)
-        if link.exists() and not link.samefile(self.path):
-            raise UserError(f"{link} is another run: choose another name, or remove that link")
+        link = second_name(self.path, name)
         if not link.exists():
-            with write_errors_explained(link):
+            try:
                 link.unlink(missing_ok=True)  # of a run that was deleted
                 link.symlink_to(self.path.name, target_is_directory=True)
+            except OSError as error:
+                raise UserError(f"{link} cannot be made ({error}): do without a name") from error
         return link
 
     def describe(self, **facts: Any) -> None:
@@ -370,7 +382,7 @@ class RunFolder:
         return self._session
 
     def _part(self, name: str) -> Path:
-        check_folder_name(name)
+        _check_folder_name(name)
         return self.path / PARTS / f"{name}.npz"
 
 

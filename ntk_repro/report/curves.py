@@ -17,7 +17,7 @@ AXES = (*_PROGRESS, *_ROWS)
 
 def rows_of(result: Mapping[str, np.ndarray], length: int) -> Shaped[np.ndarray, " length"] | None:
     """The array that names so many rows, such as the indices of eigenfunctions; None where a result has none."""
-    return next((result[name] for name in _ROWS if len(result.get(name, ())) == length), None)
+    return _first_of_length(result, _ROWS, length)
 
 
 def steps_of(run: RunFolder, result: Mapping[str, np.ndarray], name: str) -> Int[np.ndarray, " s"] | None:
@@ -30,4 +30,8 @@ def steps_of(run: RunFolder, result: Mapping[str, np.ndarray], name: str) -> Int
         return np.arange(1, length + 1)
     if rows_of(result, length) is not None:
         return None
-    return next((result[axis] for axis in _PROGRESS if len(result.get(axis, ())) == length), None)
+    return _first_of_length(result, _PROGRESS, length)
+
+
+def _first_of_length(result: Mapping[str, np.ndarray], names: tuple[str, ...], length: int) -> np.ndarray | None:
+    return next((result[name] for name in names if np.shape(result.get(name, ())) == (length,)), None)

@@ -3,6 +3,7 @@
 Source: Lee et al. 2019, Figure S5 and section 3 ("effects of dataset size").
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -75,14 +76,14 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     network (w, d, s); `weights_apart` (w, d): distance of the two's parameters at the end over how far the network's
     moved; `learning_rate_ratio` (w, d): learning rate over the critical one. nan where a training diverged.
     """
-    begun = stages([f"width {width:,}, {n:,} images" for width in config.widths for n in config.sizes])
-
-    def begin(width: int, n: int) -> dict[str, np.ndarray]:
-        next(begun)
-        return folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder)
-
-    rows = [[begin(width, n) for n in config.sizes] for width in config.widths]
-    arrays = {name: np.array([[part[name] for part in row] for row in rows]) for name in rows[0][0]}
+    points = itertools.product(config.widths, config.sizes)
+    parts = [
+        folder.part(f"width={width}_n={n}", _one, config, data, width, n, folder)
+        for width, n in stages(points, lambda point: f"width {point[0]:,}, {point[1]:,} images")
+    ]
+    shape = (len(config.widths), len(config.sizes))
+    columns = {name: np.array([part[name] for part in parts]) for name in parts[0]}
+    arrays = {name: column.reshape(*shape, *column.shape[1:]) for name, column in columns.items()}
     lists = {"widths": config.widths, "sizes": config.sizes, "steps": config.observed}
     return arrays | {name: np.array(values) for name, values in lists.items()}
 

@@ -19,7 +19,7 @@ from ntk_repro.experiments import NTrain, experiment
 from ntk_repro.gp import ensemble, nngp_posterior, ntk_gp_posterior, readout_posterior
 from ntk_repro.gram import analytic_kernel, empirical_gram, empirical_nngp
 from ntk_repro.network import Network
-from ntk_repro.progress import progress, stages
+from ntk_repro.progress import progress, stage
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
@@ -106,8 +106,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     times = averaged_loss_time(steps, config.learning_rate, n)
 
     module = config.module(config.hidden, parameterization=config.parameterization)
-    begun = stages(["infinite width", "networks", "their linearizations"])
-    next(begun)
+    stage(1, 3, "infinite width")
     started = time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))
     nngp = (kernels.nngp[:n, :n], kernels.nngp[n:, :n], kernels.nngp[n:, n:])
@@ -117,7 +116,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     critical = n * eta_critical(ntk[0])
     folder.log(phase="posteriors", seconds=time.monotonic() - started)
 
-    next(begun)
+    stage(2, 3, "networks")
     started, key = time.monotonic(), key_for(config.seed, INIT)
     fx = ensemble(
         module,
@@ -134,7 +133,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
         folder=folder,
     )
     folder.log(phase="ensemble", networks=config.num_networks, seconds=time.monotonic() - started)
-    next(begun)
+    stage(3, 3, "their linearizations")
     started = time.monotonic()
     linearized, readouts = _closed_forms(config, module, key, data, line)
     folder.log(phase="closed forms", networks=config.num_networks, seconds=time.monotonic() - started)

@@ -34,4 +34,6 @@ def test_directions_that_do_not_fit_their_axes_are_refused():
     refused("5 axes need as many directions, not 4", directions, axes, VECTORS)
     refused(r"axes must be of shape \(2, count\) with", lambda: directions(axes, VECTORS, fourier=VECTORS))
     refused("directions must be of shape", directions, axes[:2], VECTORS[0, 0])
+    two_rows = pyplot.subplots(2, 3)[1]
+    refused("3 axes need as many images in fourier, not 2", lambda: directions(two_rows, VECTORS, fourier=VECTORS[:2]))
     refused(r"values must be of shape \(4,\)", directions, axes[:2], VECTORS, [1.0])

@@ -1,0 +1,20 @@
+import numpy as np
+
+from ntk_repro.record import RunFolder
+from ntk_repro.report.curves import rows_of, steps_of
+from tests.conftest import Settings
+
+
+def test_rows_and_steps_are_arrays_of_the_length(tmp_path):
+    result = {
+        "steps": np.array(3),  # a number, of which nothing has the length
+        "curve_epochs": np.array([0, 5]),
+        "widths": np.array([64, 128, 256]),
+        "accuracy": np.zeros(2),
+        "error": np.zeros(3),
+    }
+    with RunFolder.open("study", Settings(), root=tmp_path) as run:
+        np.testing.assert_array_equal(steps_of(run, result, "accuracy"), [0, 5])
+        assert steps_of(run, result, "error") is None
+    np.testing.assert_array_equal(rows_of(result, 3), [64, 128, 256])
+    assert rows_of(result, 2) is None
