@@ -1,14 +1,7 @@
-"""What a computation needs and what the machine has, checked before the work starts.
+"""What a computation needs and what the machine has, checked before the work starts."""
 
-Several processes of the package plan with what is free less what the others are about to take (`reserving`).
-"""
-
-import contextlib
-import getpass
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,64 +9,18 @@ import psutil
 
 from ntk_repro.errors import UserError
 from ntk_repro.ranges import check_positive
+from ntk_repro.reservations import reserved_by_others
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
-_reservations: list[float] = []  # of this process, the outermost first
-
-
-@contextlib.contextmanager
-def reserving(needed: float) -> Iterator[None]:
-    """Tells the other processes of the package on this machine that this one is about to take so many bytes.
-
-    A file for each process says how large it will become; that of one which has ended does not count.
-    """
-    file = _reservation_folder() / str(os.getpid())
-    before = _reservations[-1] if _reservations else process_bytes()
-    _reservations.append(before + needed)
-    try:
-        _tell(file)
-        yield
-    finally:
-        _reservations.pop()
-        _tell(file)
-
-
-def _reservation_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"ntk_repro-memory-{getpass.getuser()}"
-
-
-def _tell(file: Path) -> None:
-    with contextlib.suppress(OSError):  # no other process can then know
-        if not _reservations:
-            file.unlink(missing_ok=True)
-            return
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        file.write_text(f"{int(_reservations[-1])} {psutil.Process().create_time()!r}")
-
-
-def _reserved_by_others() -> int:
-    """Bytes that other processes have reserved and not taken yet; removes the files of those that have ended."""
-    total = 0
-    for file in _reservation_folder().glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(file.name) == os.getpid():
-                continue
-            bytes_, started = file.read_text().split()
-            try:
-                process = psutil.Process(int(file.name))
-                if process.create_time() != float(started):
-                    raise psutil.NoSuchProcess(process.pid)
-                total += max(int(bytes_) - process.memory_info().rss, 0)
-            except psutil.NoSuchProcess:
-                file.unlink(missing_ok=True)
-    return total
-
 
 def host_available_bytes() -> int:
-    """Memory of the host that is available now; within a container or a batch job, of its share."""
-    free = [psutil.virtual_memory().available]
+    """Memory of the host that is available now and not reserved; within a container or a batch job, of its share.
+
+    What other processes have reserved counts against the host alone: they may have another share.
+    """
+    free = [max(psutil.virtual_memory().available - reserved_by_others(), 0)]
     for folder, limit_name, used_name in _cgroups():
         try:
             limit, used = ((folder / name).read_text().strip() for name in (limit_name, used_name))
@@ -81,7 +28,7 @@ def host_available_bytes() -> int:
             continue
         if limit.isdecimal() and used.isdecimal():
             free.append(max(int(limit) - int(used) + _cached(folder), 0))
-    return max(min(free) - _reserved_by_others(), 0)
+    return min(free)
 
 
 def _cached(folder: Path) -> int:
@@ -186,8 +133,13 @@ def check_disk(subject: str, needed: float, folder: Path) -> None:
     check_memory(subject, needed, shutil.disk_usage(folder).free, remedy, "disk")
 
 
-def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> int:
-    """The bytes of a kernel; refuses one that host memory cannot hold.
+def result_bytes(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> int:
+    """The bytes of a kernel; arguments as of `check_result_fits`."""
+    return n1 * rows_per_sample * n2 * rows_per_sample * itemsize
+
+
+def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> None:
+    """Refuses a kernel that host memory cannot hold.
 
     Args:
         n1: samples along the rows.
@@ -199,12 +151,11 @@ def check_result_fits(n1: int, n2: int, rows_per_sample: int, itemsize: int) -> 
         UserError: says what is needed, what there is, and how many samples fit.
     """
     rows, columns = n1 * rows_per_sample, n2 * rows_per_sample
-    needed, available = rows * columns * itemsize, 0.9 * host_available_bytes()
+    needed, available = result_bytes(n1, n2, rows_per_sample, itemsize), 0.9 * host_available_bytes()
     fits = int(n1 * (available / needed) ** 0.5)
     by = f" by {int(n2 * fits / n1):,}" if n1 != n2 else ""
     remedy = f"take at most {fits:,} samples{by}, or free memory"
     check_memory(f"a kernel of {rows:,} x {columns:,}", needed, available, remedy)
-    return needed
 
 
 def readable_bytes(count: float) -> str:

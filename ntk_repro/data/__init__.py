@@ -1,6 +1,6 @@
 """Data sets: real images by name or from a file, standardised, cached, with their provenance."""
 
-from ntk_repro.data.cache import cache_dir
+from ntk_repro.cache_folder import cache_dir
 from ntk_repro.data.dataset import (
     DATASETS,
     Dataset,

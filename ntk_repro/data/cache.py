@@ -1,11 +1,10 @@
 """Decoded arrays cached on disk, so that a data set is decoded once and not once per run."""
 
 import hashlib
-import os
 import re
-import sys
 from pathlib import Path
 
+from ntk_repro.cache_folder import cache_dir
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
@@ -13,18 +12,6 @@ from ntk_repro.record import load_arrays, save_arrays
 
 # Increased when the meaning of the cached arrays changes, so that old files are not used for new ones.
 _FORMAT = 1
-
-
-def cache_dir() -> Path:
-    """Where decoded data sets are cached: `$NTK_REPRO_CACHE`, else the platform's folder for caches."""
-    chosen = os.environ.get("NTK_REPRO_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "ntk_repro"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ntk_repro" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ntk_repro"
 
 
 def cache_path(source: Source) -> Path:

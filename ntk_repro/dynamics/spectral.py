@@ -13,8 +13,9 @@ from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
 from ntk_repro.gram.spectrum import Eigenpairs, top_eigenpairs
 from ntk_repro.gram.store import GramStore
-from ntk_repro.memory import check_memory, host_available_bytes, reserving
+from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.ranges import check_not_negative
+from ntk_repro.reservations import reserving
 
 TrainKernel = Float[np.ndarray, "n n"] | Float[np.ndarray, "nk nk"] | GramStore | Eigenpairs
 Targets = Float[np.ndarray, "n k"] | Float[np.ndarray, " n"]
@@ -99,8 +100,8 @@ def _dense(kernel: SymmetricMatrix, ridge: float) -> Spectrum:
     n, eps = kernel.n, float(np.finfo(kernel.dtype).eps)
     remedy = "pass num_eigenpairs for the largest ones alone"
     needed = 4 * 8 * n**2
-    check_memory(f"the eigendecomposition of {n:,} outputs", needed, host_available_bytes(), remedy)
     with reserving(needed):
+        check_memory(f"the eigendecomposition of {n:,} outputs", needed, host_available_bytes(), remedy)
         # In Fortran's order LAPACK works in place; a symmetric matrix is the same in both orders.
         matrix = np.array(kernel.dense(), dtype=np.float64, order="F")
         values, vectors = scipy.linalg.eigh(matrix, driver="evd", overwrite_a=True, check_finite=False)

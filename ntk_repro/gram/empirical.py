@@ -11,10 +11,11 @@ from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.gram.jacobian import jacobian_diagonal, jacobian_gram
 from ntk_repro.gram.structured.computation import structured_diagonal, structured_gram, structured_layerwise_gram
 from ntk_repro.gram.through_neural_tangents import neural_tangents_gram
-from ntk_repro.memory import check_result_fits, reserving
+from ntk_repro.memory import check_result_fits, result_bytes
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of, leaf_names
 from ntk_repro.ranges import check_flags
+from ntk_repro.reservations import reserving
 from ntk_repro.samples import Samples
 
 METHODS = {"structured": structured_gram, "jacobian": jacobian_gram, "neural_tangents": neural_tangents_gram}
@@ -113,14 +114,13 @@ def empirical_gram(
         known = '"structured" or "jacobian", precision "float32" or "float64"'
         raise UserError(f"diagonal=True is of x1 with itself: leave out x2 and take method {known}")
     with checked_arguments(net, x1, x2, outputs, precision, params_of) as arguments:
-        result = 0
-        if not diagonal:
-            rows = arguments.num_outputs if outputs == "full" else 1
-            parts = len(layers_of(arguments.net.params)) if layerwise else 1
-            itemsize = parts * (8 if precision == "float64" else 4)
-            result = check_result_fits(arguments.n1, arguments.n2, rows, itemsize)
+        rows = arguments.num_outputs if outputs == "full" else 1
+        parts = len(layers_of(arguments.net.params)) if layerwise else 1
+        result = (arguments.n1, arguments.n2, rows, parts * (8 if precision == "float64" else 4))
         found: Any
-        with reserving(result):
+        with reserving(0 if diagonal else result_bytes(*result)):
+            if not diagonal:
+                check_result_fits(*result)
             if method == "structured":
                 found = _by_structure(arguments, precision, layerwise, diagonal)
             else:

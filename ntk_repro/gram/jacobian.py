@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ntk_repro.gram.arguments import KernelArguments
-from ntk_repro.memory import check_memory, host_available_bytes, reserving
+from ntk_repro.memory import check_memory, host_available_bytes
 from ntk_repro.network import Network
+from ntk_repro.reservations import reserving
 from ntk_repro.samples import Samples, number_of, take
 
 
@@ -22,8 +23,7 @@ def jacobian(net: Network, x: Samples, num_outputs: int) -> Float[np.ndarray, "n
     dtype = np.dtype(jnp.result_type(*jax.tree.leaves(net.params)))
     shape = (number_of(x), num_outputs, net.num_params)
     remedy = 'take fewer samples, or method="structured"'
-    needed, available = math.prod(shape) * dtype.itemsize, 0.8 * host_available_bytes()
-    check_memory(f"the Jacobian of {number_of(x):,} samples", needed, available, remedy)
+    needed = math.prod(shape) * dtype.itemsize
 
     @jax.jit
     def one(x):
@@ -31,6 +31,7 @@ def jacobian(net: Network, x: Samples, num_outputs: int) -> Float[np.ndarray, "n
         return [leaf.reshape(num_outputs, -1) for leaf in jax.tree.leaves(tree)]
 
     with reserving(needed):
+        check_memory(f"the Jacobian of {number_of(x):,} samples", needed, 0.8 * host_available_bytes(), remedy)
         found = np.empty(shape, dtype)
         for number, row in enumerate(found):
             np.concatenate([np.asarray(leaf) for leaf in one(take(x, number))], axis=-1, out=row)

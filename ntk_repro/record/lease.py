@@ -4,58 +4,19 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-import psutil
-
+from ntk_repro.owner import Owner
 from ntk_repro.record.atomic import make_folder, read_json
 
 ABANDONED_AFTER = 300.0
 """Seconds without a sign of life after which a lease of another machine ends; clocks may differ by as much."""
 
 _BEAT = 20.0
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The process that holds a lease.
-
-    Attributes:
-        host: name of the machine.
-        boot: a name for the time since it was started.
-        pid: of the process.
-        started: when the process was, in seconds since 1970.
-        since: when it took the lease, likewise.
-        token: its own random text.
-    """
-
-    host: str
-    boot: str
-    pid: int
-    started: float
-    since: float
-    token: str
-
-    @classmethod
-    def this_process(cls) -> Self:
-        """This process, now."""
-        started = psutil.Process().create_time()
-        return cls(socket.gethostname(), _boot(), os.getpid(), started, time.time(), secrets.token_hex(8))
-
-    @property
-    def ended(self) -> bool:
-        """Whether it was a process of this machine, which is gone."""
-        if (self.host, self.boot) != (socket.gethostname(), _boot()):
-            return False
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) > 1
-        except psutil.NoSuchProcess:
-            return True
 
 
 class Lease:
@@ -153,10 +114,3 @@ def _owner(path: Path) -> Owner | None:
         return Owner(**read_json(path) or {})
     except TypeError:
         return None
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""

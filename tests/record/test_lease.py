@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from ntk_repro.owner import Owner
 from ntk_repro.record import Lease
-from ntk_repro.record.lease import ABANDONED_AFTER, Owner
+from ntk_repro.record.lease import ABANDONED_AFTER
 
 TAKE = """
 import sys, time

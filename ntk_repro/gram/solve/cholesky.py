@@ -16,8 +16,9 @@ from ntk_repro.gram.solve.factor import CholeskyFactor, FactorInMemory, FactorOn
 from ntk_repro.gram.solve.plan import Plan, bytes_in_memory
 from ntk_repro.gram.solve.rounding import NotPositiveDefiniteError, check_ridge
 from ntk_repro.gram.store import GramStore
-from ntk_repro.memory import check_disk, check_memory, reserving, solver_bytes
+from ntk_repro.memory import check_disk, check_memory, solver_bytes
 from ntk_repro.record import environment
+from ntk_repro.reservations import reserving
 
 
 def cholesky(
@@ -35,22 +36,22 @@ def cholesky(
     diagonal = matrix.diagonal()
     check_finite(diagonal, "the Gram matrix")
     check_ridge(ridge, diagonal, float(np.finfo(matrix.dtype).eps))
-    memory = solver_bytes(memory)
-    if folder is None and isinstance(matrix, GramStore):
-        beside = factor_folder(matrix, ridge)
-        there = GramStore.exists(beside) and GramStore.read(beside).identity == _identity(matrix, ridge)
-        if there or bytes_in_memory(matrix.n) > memory:
-            folder = beside
-    if folder is not None:
-        return _on_disk(matrix, ridge, Path(folder), memory)
-    remedy = "name a folder to factor it on disk, or allow more"
-    check_memory(f"a Cholesky factor of {matrix.n:,} rows", bytes_in_memory(matrix.n), memory, remedy)
-    with reserving(bytes_in_memory(matrix.n)):
-        upper = np.empty((matrix.n, matrix.n))
-        for row, piece in matrix.rows(0, matrix.n):
-            check_finite(piece, "the Gram matrix")
-            upper[row : row + len(piece), row:] = piece
-        return FactorInMemory(upper, ridge)
+    needed, remedy = bytes_in_memory(matrix.n), "name a folder to factor it on disk, or allow more"
+    with reserving(needed):
+        allowed = solver_bytes(memory)
+        if folder is None and isinstance(matrix, GramStore):
+            beside = factor_folder(matrix, ridge)
+            there = GramStore.exists(beside) and GramStore.read(beside).identity == _identity(matrix, ridge)
+            if there or needed > allowed:
+                folder = beside
+        if folder is None:
+            check_memory(f"a Cholesky factor of {matrix.n:,} rows", needed, allowed, remedy)
+            upper = np.empty((matrix.n, matrix.n))
+            for row, piece in matrix.rows(0, matrix.n):
+                check_finite(piece, "the Gram matrix")
+                upper[row : row + len(piece), row:] = piece
+            return FactorInMemory(upper, ridge)
+    return _on_disk(matrix, ridge, Path(folder), allowed)
 
 
 def full_rank_factor(gram: Float[np.ndarray, "n n"], ridge: float = 0.0) -> CholeskyFactor | None:

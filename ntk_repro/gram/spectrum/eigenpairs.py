@@ -13,8 +13,9 @@ from ntk_repro.gram.checks import check_eigenpair_count, checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix, SymmetricOperator
 from ntk_repro.gram.spectrum.eigensolver import Eigensolver, Lapack, Solution, smallest_resolved
 from ntk_repro.gram.spectrum.krylov import BlockKrylov
-from ntk_repro.memory import given_bytes, host_available_bytes, reserving
+from ntk_repro.memory import given_bytes, host_available_bytes
 from ntk_repro.ranges import check_positive, check_seed
+from ntk_repro.reservations import reserving
 
 # Below this size LAPACK takes a second or two; above it, it still pays when most of the spectrum is asked for.
 DENSE_BELOW = 1500
@@ -98,7 +99,8 @@ def top_eigenpairs(
         method = "krylov"
     memory = None if memory is None else given_bytes(memory, 0)
     solver = solver or pick_eigensolver(matrix.n, k, method=method, seed=seed, memory=memory)
-    with reserving(solver.cost(matrix.n, k).memory):
+    needed = solver.cost(matrix.n, k).memory
+    with reserving(needed if memory is None else min(needed, memory)):
         solution = solver.solve(matrix, k, tolerance, memory)
     pairs = _clipped(solution, matrix.dtype)
     if missed := solution.missed(tolerance, matrix.dtype):

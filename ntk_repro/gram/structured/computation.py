@@ -22,10 +22,10 @@ from ntk_repro.gram.structured.feature_blocks import block_source
 from ntk_repro.gram.structured.features import BlockFeatures, Features, Plan, Share, features_of, plan_for
 from ntk_repro.gram.structured.products import kernel_tile
 from ntk_repro.gram.structured.schedule import Blocks, Schedule, Tile
-from ntk_repro.memory import reserving
 from ntk_repro.network import Network
 from ntk_repro.parameters import layers_of
 from ntk_repro.progress import progress
+from ntk_repro.reservations import reserving
 from ntk_repro.samples import Samples, shape_of_one, take
 
 
@@ -271,7 +271,8 @@ class Computation:
         itemsize = 2 if self.precision == "bf16" else jnp.result_type(*jax.tree.leaves(self.net.params)).itemsize
         blocks = (schedule.held + 2) * schedule.rows.tile * self.plan.floats_per_sample * itemsize
         with (
-            reserving(blocks),
+            # Those of an accelerator lie in its own memory.
+            reserving(blocks if jax.default_backend() == "cpu" else 0),
             # The first block takes seconds to compile: the progress bar is shown before.
             progress("kernel", len(wanted), "tiles") as advance,
             block_source(make, schedule, wanted, scratch, reserved) as row_block,
