@@ -1,5 +1,6 @@
 """Ranges of numbers: each rule once, with one message."""
 
+import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,21 +47,35 @@ def check_not_negative(**values: float) -> None:
 
 
 def _check_number(name: str, value: Any) -> None:
-    if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
-        raise UserError(f"{name} must be a number, not {value!r}")
+    try:
+        if np.ndim(value) or np.asarray(value).dtype.kind in "bcSUmM":
+            raise TypeError
+        float(value)  # of fractions and of types that NumPy does not know, too
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{name} must be a number, not {shown(value)}") from None
 
 
-def check_whole(name: str, value: Any, lowest: int = 1, highest: int | None = None) -> None:
-    """Refuses a value that is not a whole number in a range, such as a number of layers.
+def whole(value: Any) -> int | None:
+    """A whole number of Python, NumPy or JAX, arrays of no axis included, as an int; None for anything else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def check_whole(name: str, value: Any, lowest: int | None = 1, highest: int | None = None) -> int:
+    """Refuses a value that is not a whole number in a range, such as a number of layers; returns it as an int.
 
     Raises:
         UserError: names it and the range.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise UserError(f"{name} must be a whole number, not {value!r}")
-    if value < lowest or (highest is not None and value > highest):
+    number = whole(value)
+    if number is None:
+        raise UserError(f"{name} must be a whole number, not {shown(value)}")
+    if (lowest is not None and number < lowest) or (highest is not None and number > highest):
         allowed = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-        raise UserError(f"{name} must be {allowed}, not {value}")
+        raise UserError(f"{name} must be {allowed}, not {number}")
+    return number
 
 
 def checked_stops(observe_at: Iterable[int], steps: int) -> list[int]:
@@ -69,11 +84,17 @@ def checked_stops(observe_at: Iterable[int], steps: int) -> list[int]:
     Raises:
         UserError: for others.
     """
-    stops = list(observe_at) if isinstance(observe_at, Iterable) else [observe_at]
-    whole = all(isinstance(stop, int | np.integer) and not isinstance(stop, bool) for stop in stops)
-    if not whole or stops != sorted({*stops}) or not all(0 <= stop <= steps for stop in stops):
-        raise UserError(f"observe_at must be a list of increasing step numbers from 0 to {steps}, not {observe_at!r}")
-    return [int(stop) for stop in stops]
+    expected = f"observe_at must be a list of increasing step numbers from 0 to {steps}, not {shown(observe_at)}"
+    try:
+        numbers = np.asarray(list(observe_at))
+    except (TypeError, ValueError):  # no list, and one of lists of different lengths
+        raise UserError(expected) from None
+    stops = numbers.tolist()
+    if numbers.ndim != 1 or (stops and numbers.dtype.kind not in "iu"):
+        raise UserError(expected)
+    if stops != sorted({*stops}) or not all(0 <= stop <= steps for stop in stops):
+        raise UserError(expected)
+    return stops
 
 
 def check_flags(**flags: bool) -> None:
@@ -105,17 +126,26 @@ def checked_share(share: tuple[int, int]) -> tuple[int, int]:
         UserError: for what is no such pair.
     """
     pair = tuple(share) if isinstance(share, tuple | list) else ()
-    if len(pair) != 2 or not all(isinstance(one, int | np.integer) for one in pair):
-        raise UserError(f"share must be two whole numbers, (index, count), not {share!r}")
-    if not 0 <= pair[0] < pair[1]:
-        raise UserError(f"share {pair[0]} of {pair[1]} does not exist: they are counted from 0")
-    return int(pair[0]), int(pair[1])
+    index, count = map(whole, pair) if len(pair) == 2 else (None, None)
+    if index is None or count is None:
+        raise UserError(f"share must be two whole numbers, (index, count), not {shown(share)}")
+    if not 0 <= index < count:
+        raise UserError(f"share {index} of {count} does not exist: they are counted from 0")
+    return index, count
 
 
-def check_seed(seed: int, name: str = "seed") -> None:
+def check_seed(seed: int, name: str = "seed") -> int:
     """Refuses a value that is not a seed of both JAX and NumPy: a whole number from 0, of at most 32 bits.
+
+    Returns it as an int.
 
     Raises:
         UserError: names it.
     """
-    check_whole(name, seed, 0, 2**32 - 1)
+    return check_whole(name, seed, 0, 2**32 - 1)
+
+
+def shown(value: object) -> str:
+    """A value in a message: on one line, and not all of it where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) < 80 else f"{text[:76]} ..."

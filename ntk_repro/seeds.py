@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ntk_repro.errors import UserError
-from ntk_repro.ranges import check_seed
+from ntk_repro.ranges import check_seed, shown, whole
 
 INIT, ORDER = 0, 1
 
@@ -17,19 +17,13 @@ def as_key(key: Array | int) -> Array:
     Raises:
         UserError: for what is neither, and for several keys at once.
     """
-    if isinstance(key, int | np.integer):
-        check_seed(key, "the seed")
-        return jax.random.key(key)
-    dtype, shape = getattr(key, "dtype", None), np.shape(key)
+    if isinstance(key, bool) or whole(key) is not None:
+        return jax.random.key(check_seed(key, "the seed"))
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", ())
     typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if (typed and shape == ()) or (dtype == np.uint32 and len(shape) == 1):  # the latter of jax.random.PRNGKey
         return key
-    raise UserError(f"key must be a seed, a whole number, or one key such as jax.random.key(0), not {_short(key)}")
-
-
-def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) < 80 else f"{text[:76]} ..."
+    raise UserError(f"key must be a seed, a whole number, or one key such as jax.random.key(0), not {shown(key)}")
 
 
 def key_for(seed: int, purpose: int) -> Array:

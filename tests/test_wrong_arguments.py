@@ -152,6 +152,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     ),
     "output -1": ("outputs=-1 is not an output", lambda: gram(NET, X, outputs=-1)),
     "output 1.5": ("not 1.5", lambda: gram(NET, X, outputs=1.5)),
+    "output of an array of floats": ("not Array", lambda: gram(NET, X, outputs=jnp.asarray(0.5))),
     "outputs None": ("not None", lambda: gram(NET, X, outputs=None)),
     "outputs True": ("not True", lambda: gram(NET, X, outputs=True)),
     "params_of nothing": ("matches no parameter", lambda: gram(NET, X, params_of="head")),
@@ -187,6 +188,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "seed True": ("the seed must be a whole number, not True", lambda: create("mlp", True, (4,))),
     "key of numbers": ("key must be a seed", lambda: create("mlp", np.zeros(3), (4,))),
     "two keys": ("key must be a seed", lambda: create("mlp", jax.random.split(jax.random.key(0)), (4,))),
+    "ragged keys": ("key must be a seed", lambda: create("mlp", [[1], [1, 2]], (4,))),
     "a generator": ("key must be a seed", lambda: create("mlp", RNG, (4,))),
     "side 0": (r"positive integers .* not \(0, 4\)", lambda: create("mlp", 0, (0, 4))),
     "side -4": (r"not \(-4, 4\)", lambda: create("mlp", 0, (-4, 4))),
@@ -231,7 +233,6 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "hidden 3": ("hidden must hold whole numbers, such as .100, 100., not 3", lambda: build("mlp", hidden=3)),
     "hidden -3": ("hidden must be at least 1, not -3", lambda: build("mlp", hidden=(-3,))),
     "hidden 2.5": ("hidden must be a whole number, not 2.5", lambda: build("mlp", hidden=(2.5,))),
-    "hidden ()": (r"hidden must hold whole numbers, .* not \(\)", lambda: build("mlp", hidden=())),
     "channels 0": ("channels must be at least 1, not 0", lambda: build("lenet", channels=(0, 3))),
     "depth 0": ("depth must be at least 1, not 0", lambda: build("fcn", depth=0)),
     "depth 1.5": ("depth must be a whole number, not 1.5", lambda: build("fcn", depth=1.5)),
@@ -244,6 +245,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "k '2'": ("must be a whole number, not '2'", lambda: ntk.top_eigenpairs(K, "2")),
     "k None": ("must be a whole number, not None", lambda: ntk.top_eigenpairs(K, None)),
     "k True": ("must be a whole number, not True", lambda: ntk.top_eigenpairs(K, True)),
+    "k of an array": ("must be a whole number", lambda: ntk.top_eigenpairs(K, np.array([[2], [3]]))),
     "k [2]": ("must be a whole number", lambda: ntk.top_eigenpairs(K, [2])),
     "k 0": ("0 is not a number of eigenfunctions: ask for 1 to 6", lambda: ntk.top_eigenpairs(K, 0)),
     "k 7": ("7 eigenfunctions need at least 7 samples, not 6", lambda: ntk.top_eigenpairs(K, 7)),
@@ -269,6 +271,10 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "noise -1": ("observation_noise must be at least 0", lambda: posterior(s=-1)),
     "time -1": ("not negative", lambda: ntk.mse_dynamics(K, Y).outputs(-1, np.zeros(6))),
     "time '1'": ("a time must hold real numbers, not <U1", lambda: ntk.mse_dynamics(K, Y).outputs("1", np.zeros(6))),
+    "ragged times": (
+        "a time is a list of lists of different lengths",
+        lambda: ntk.mse_dynamics(K, Y).outputs([[1], [1, 2]], np.zeros(6)),
+    ),
     "time 1j": ("a time must hold real numbers", lambda: ntk.mse_dynamics(K, Y).outputs(1j, np.zeros(6))),
     "time of an object": (
         "a time must hold real numbers",
@@ -297,6 +303,11 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "steps True": ("steps must be a whole number, not True", lambda: descend(steps=True)),
     "observe_at 5": (r"increasing step numbers from 0 to 1, not \[5\]", lambda: fs(observe_at=[5])),
     "observe_at 'a'": ("increasing step numbers from 0 to 1, not 'a'", lambda: fs(observe_at="a")),
+    "observe_at 0": ("increasing step numbers from 0 to 1, not 0", lambda: fs(observe_at=0)),
+    "observe_at of an array without an axis": (r"not array\(1\)", lambda: fs(observe_at=np.array(1))),
+    "observe_at of an array of floats": (r"not array\(\[1\.\]\)", lambda: fs(observe_at=np.ones(1))),
+    "observe_at of a matrix": ("increasing step numbers", lambda: fs(observe_at=np.eye(2, dtype=int))),
+    "observe_at ragged": ("increasing step numbers", lambda: fs(observe_at=[[0], [0, 1]])),
     "observe_at None": ("increasing step numbers from 0 to 1, not None", lambda: descend(observe_at=None)),
     "observe_at 1.5": (r"not \[1.5\]", lambda: descend(observe_at=[1.5])),
     "no data set": ("unknown data set 'mnist5'; did you mean 'mnist5k'", lambda: ntk.load_dataset("mnist5")),
@@ -382,6 +393,14 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "outputs by 'a'": ("batch_size must be a whole number, not 'a'", lambda: NET(X, "a")),
     "outputs of none": ("no inputs", lambda: NET(X[:0])),
 }
+
+
+@pytest.mark.parametrize("two", [np.array(2), jnp.asarray(2), np.int8(2)], ids=repr)
+def test_whole_numbers_of_numpy_and_jax_are_as_good_as_pythons(two):
+    np.testing.assert_array_equal(ntk.top_eigenpairs(K, two, seed=two).values, ntk.top_eigenpairs(K, 2, seed=2).values)
+    np.testing.assert_array_equal(ntk.eigenfunction_labels(PAIRS, two), ntk.eigenfunction_labels(PAIRS, 2))
+    one, other = create("mlp", two, (4, 4, 1), num_outputs=3), create("mlp", 2, (4, 4, 1), num_outputs=3)
+    np.testing.assert_array_equal(gram(one, X, outputs=two), gram(other, X, outputs=2))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.described import Described
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.ranges import check_flags, check_seed, check_whole, checked_path
+from ntk_repro.ranges import check_flags, check_seed, check_whole, checked_path, shown
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -101,7 +101,7 @@ def load_dataset(
     n_test: int | None = None,
     seed: int = 0,
     *,
-    classes: Sequence[int] | None = None,
+    classes: Iterable[int] | None = None,
     standardize: bool = True,
 ) -> Dataset:
     """Loads a data set by name, or from an `.npz` file.
@@ -132,12 +132,13 @@ def dataset_of(
     n_test: int | None = None,
     seed: int = 0,
     *,
-    classes: Sequence[int] | None = None,
+    classes: Iterable[int] | None = None,
     standardize: bool = True,
 ) -> Dataset:
     """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
-    check_seed(seed)
+    seed = check_seed(seed)
     check_flags(standardize=standardize)
+    classes = None if classes is None else checked_classes(classes)
     decoded = _of_classes(decode_cached(source), classes, source.name)
     taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
     arrays = {}
@@ -158,23 +159,24 @@ def dataset_of(
         version=source.version,
         n_train=len(x_train),
         n_test=len(x_test),
-        seed=int(seed),
+        seed=seed,
         standardized=standardize,
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         sha256=_content_hash(chosen),
         note=source.note,
-        classes=None if classes is None else tuple(int(c) for c in classes),
+        classes=classes,
         num_classes=1 + max(int(y.max()) for y in (decoded.y_train, decoded.y_test) if len(y)),
     )
     return Dataset(x_train, chosen.y_train.astype(np.int32), x_test, chosen.y_test.astype(np.int32), provenance)
 
 
 def dataset_sizes(
-    name: str | Path, data_dir: Path | str | None = None, *, classes: Sequence[int] | None = None
+    name: str | Path, data_dir: Path | str | None = None, *, classes: Iterable[int] | None = None
 ) -> tuple[int, int]:
     """The numbers of training and test images; arguments and errors as in `load_dataset`."""
     source = _find(name, data_dir)
+    classes = None if classes is None else checked_classes(classes)
     _, y_train, y_test = _shape_and_labels(source)
     labels = Decoded(y_train, y_train, y_test, y_test)  # which classes are left needs no images
     decoded = _of_classes(labels, classes, source.name)
@@ -219,20 +221,28 @@ def _find(name: str | Path, data_dir: Path | str | None) -> Source:
     return DATASETS[str(name)](data_dir)
 
 
-def check_classes(classes: Sequence[int] | Sequence[str]) -> None:
-    """Refuses a choice of classes that is no list, is empty or names one twice."""
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise UserError(f"classes must be a list of classes, such as [3, 5], not {classes!r}")
-    if not len(classes) or len(set(classes)) < len(classes):
-        raise UserError(f"classes must name each class once, and one at least, not {tuple(classes)}")
+def checked_classes(classes: Iterable[Any], *, numbers: bool = True) -> tuple[Any, ...]:
+    """The choice of classes: numbers, or names of folders.
+
+    Raises:
+        UserError: it is no list, is empty or names one twice.
+    """
+    try:
+        chosen = () if isinstance(classes, str) else tuple(classes)
+    except TypeError:
+        chosen = None
+    if chosen is None or isinstance(classes, str):
+        raise UserError(f"classes must be a list of classes, such as [3, 5], not {shown(classes)}")
+    if numbers:
+        chosen = tuple(check_whole("a class", one, None) for one in chosen)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise UserError(f"classes must name each class once, and one at least, not {chosen}")
+    return chosen
 
 
-def _of_classes(decoded: Decoded, classes: Sequence[int] | None, name: str) -> Decoded:
+def _of_classes(decoded: Decoded, classes: tuple[int, ...] | None, name: str) -> Decoded:
     if classes is None:
         return decoded
-    check_classes(classes)
-    for one in classes:
-        check_whole("a class", one, 0)
     parts = []
     for part, kind in _KINDS.items():
         x, y = decoded.part(part)
@@ -249,7 +259,7 @@ def _subset(total: int, part: str, n: int | None, seed: list[int], taken: str) -
     """Row indices of the images to take from one part, drawn by the seed and the number of the part."""
     if n is None:
         return np.arange(total)
-    check_whole(f"n_{part}", n)
+    n = check_whole(f"n_{part}", n)
     if n > total:
         raise UserError(
             f"{taken} has {total:,} {_KINDS[part]} images, fewer than n_{part}={n:,}: ask for at most {total:,}"

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ntk_repro.data.cache import decode_cached
-from ntk_repro.data.dataset import Dataset, check_classes, dataset_of
+from ntk_repro.data.dataset import Dataset, checked_classes, dataset_of
 from ntk_repro.data.embedded import stratified_split
 from ntk_repro.data.source import Decoded, Source
 from ntk_repro.errors import UserError
@@ -65,9 +65,8 @@ def load_image_folder(
         UserError: folders that are missing, classes without a readable image, sizes out of range, and what
             `load_dataset` refuses.
     """
-    folder, classes = Path(folder).expanduser(), tuple(classes)
+    folder, classes = Path(folder).expanduser(), checked_classes(classes, numbers=False)
     check_whole(f"crop of images with a shorter side of {resize} pixels", crop, 1, resize)
-    check_classes(classes)
     if not folder.is_dir():
         raise UserError(f"there is no image folder {folder}: give the folder that holds train/ and val/")
     files = _listed(folder, classes)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from ntk_repro.dynamics.learning_rates import stability_limit
 from ntk_repro.errors import UserError
-from ntk_repro.gram.checks import check_real
+from ntk_repro.gram.checks import as_array, check_real
 from ntk_repro.ranges import check_positive
 
 _LARGEST_EXPONENT = 600.0  # e^600: float64 has room left for the size of the outputs
@@ -25,9 +25,9 @@ def checked_times(t: Any) -> Float[np.ndarray, "*T"]:
     """Times in float64; None is infinity.
 
     Raises:
-        UserError: times below 0 or not numbers.
+        UserError: times below 0 or not numbers, and lists of different lengths.
     """
-    times = np.asarray(np.inf if t is None else t)
+    times = as_array(np.inf if t is None else t, "a time")
     check_real(times, "a time")
     times = times.astype(np.float64)
     if np.any(np.isnan(times)) or np.any(times < 0):

@@ -17,6 +17,7 @@ from ntk_repro.dynamics.spectral import checked_start
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import checked_array
 from ntk_repro.gram.matrices import SymmetricMatrix
+from ntk_repro.gram.store import GramStore
 from ntk_repro.precision import float64_scope
 from ntk_repro.progress import progress
 from ntk_repro.ranges import check_not_negative, checked_stops
@@ -53,7 +54,7 @@ class FunctionSpaceTraining:
 
 
 def train_in_function_space(
-    k_train_train: Float[np.ndarray, "n n"],
+    k_train_train: Float[np.ndarray, "n n"] | GramStore,
     y_train: Float[np.ndarray, "n T"],
     *,
     batches: Int[np.ndarray, "steps b"],
@@ -79,7 +80,8 @@ def train_in_function_space(
 
     Args:
         k_train_train: the kernel of one output on the training samples. On a CPU a contiguous array or memory map is
-            used in place where it is large, and of others (a view) only the rows of the next batches are copied.
+            used in place where it is large, and of others (a view) only the rows of the next batches are copied. A
+            store is read into memory.
         y_train: one label vector per column; in {0, 1} for binary_cross_entropy.
         batches: row indices, one batch per row; repeated indices count as often as they occur.
         learning_rate: for every step or one per step, for the loss averaged over the batch.
@@ -95,6 +97,8 @@ def train_in_function_space(
         UserError: for shapes that do not fit, labels outside {0, 1}, indices outside 0..n-1 and other `observe_at`.
         DivergedError: when training diverges.
     """
+    if isinstance(k_train_train, SymmetricMatrix):
+        k_train_train = k_train_train.dense()
     SymmetricMatrix.of(k_train_train, "k_train_train")
     kernel = np.asarray(k_train_train)
     n, dtype = len(kernel), kernel.dtype

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ntk_repro.dynamics.filters import GradientFlow, checked_times
 from ntk_repro.dynamics.spectral import Spectrum, decompose
 from ntk_repro.gp.gaussian import Gaussian
-from ntk_repro.gram.checks import checked_array
+from ntk_repro.gram.checks import check_shape, checked_array
 from ntk_repro.gram.solve import full_rank_factor
 from ntk_repro.ranges import check_not_negative
 
@@ -179,10 +179,11 @@ def _learned_inverse(spectrum: Spectrum, times: np.ndarray) -> Float[np.ndarray,
 def _checked(k_train_train, k_test_train, k_test_test, y_train) -> tuple[np.ndarray, ...]:
     k_train_train = checked_array(k_train_train, "nngp_train_train", ("n", "n"))
     n = len(k_train_train)
+    check_shape(k_train_train, "nngp_train_train", (n, n))
     k_test_train = checked_array(k_test_train, "nngp_test_train", ("m", n))
     m = len(k_test_train)
     return (
-        checked_array(k_train_train, "nngp_train_train", (n, n)),
+        k_train_train,
         k_test_train,
         checked_array(k_test_test, "nngp_test_test", (m, m)),
         checked_array(y_train, "y_train", (n,), (n, "k")).reshape(n, -1),

@@ -1,9 +1,8 @@
 """The arguments of a kernel, checked before the work starts and brought into its precision."""
 
 import contextlib
-import operator
 from collections.abc import Iterator
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 import flax.errors
 import jax
@@ -17,6 +16,7 @@ from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
 from ntk_repro.network import Network, does_not_run
 from ntk_repro.precision import cast, precision_scope
+from ntk_repro.ranges import shown, whole
 from ntk_repro.samples import Samples, as_samples, check_same_number, described, named_inputs, number_of, take
 
 
@@ -154,9 +154,10 @@ def checked_outputs(outputs: object) -> str | int:
     if isinstance(outputs, str):
         check_name("choice of outputs", outputs, ("mean", "full"))
         return outputs
-    if isinstance(outputs, bool) or not isinstance(outputs, SupportsIndex):
-        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {outputs!r}')
-    return operator.index(outputs)
+    number = whole(outputs)
+    if number is None:
+        raise UserError(f'outputs must be "mean", "full" or the number of an output, not {shown(outputs)}')
+    return number
 
 
 def checked_samples(

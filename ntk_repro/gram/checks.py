@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ntk_repro.errors import UserError
+from ntk_repro.ranges import check_whole
 
 
 def check_finite(array: Any, name: str) -> None:
@@ -88,8 +89,8 @@ def checked_array(
     return array
 
 
-def check_eigenpair_count(k: int, n: int, option: str = "") -> None:
-    """Refuses to look for more eigenpairs than a matrix has, or for none.
+def check_eigenpair_count(k: int, n: int, option: str = "") -> int:
+    """Refuses to look for more eigenpairs than a matrix has, or for none; returns their number as an int.
 
     Args:
         k: how many are asked for.
@@ -99,10 +100,9 @@ def check_eigenpair_count(k: int, n: int, option: str = "") -> None:
     Raises:
         UserError: says how many there are.
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise UserError(f"the number of eigenpairs must be a whole number, not {k!r}: ask for 1 to {n:,}")
+    k = check_whole("the number of eigenpairs", k, None)
     if 1 <= k <= n:
-        return
+        return k
     too_many = f"{k:,} eigenfunctions need at least {k:,} samples, not {n:,}"
     problem = too_many if k > n else f"{k} is not a number of eigenfunctions"
     raise UserError(f"{problem}: ask for 1 to {n:,}{option and f' with {option}'}")

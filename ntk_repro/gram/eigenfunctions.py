@@ -95,7 +95,7 @@ def eigenbasis(
     Raises:
         UserError: for k above n, and where memory or disk do not suffice.
     """
-    check_eigenpair_count(k, len(x))
+    k = check_eigenpair_count(k, len(x))
     folder = gram_folder(net, x, identity=identity, root=root, outputs=outputs, precision=precision)
     pairs_of = _EigenpairsIdentity(folder.name, k, tolerance)
     # With the eigenpairs saved a quick check of the matrix is enough: its tiles are verified when they are read.
@@ -142,7 +142,7 @@ def eigenfunction_labels(vectors: Float[np.ndarray, "n k"] | Eigenpairs, index: 
         UserError: for an index outside 1..k, and where all labels are one class (phi_1 of a positive kernel always).
     """
     vectors = checked_array(vectors.vectors if isinstance(vectors, Eigenpairs) else vectors, "the vectors", ("n", "k"))
-    check_whole("the index of an eigenfunction", index, 1, vectors.shape[1])
+    index = check_whole("the index of an eigenfunction", index, 1, vectors.shape[1])
     labels = np.where(vectors[:, index - 1] >= 0, 1, -1).astype(np.float32)
     if np.all(labels == labels[0]):
         raise UserError(f"phi_{index} has one sign on all samples, so its labels are one class: {_FIRST_TASK}")

@@ -12,7 +12,7 @@ from ntk_repro.models.activations import activation_fn
 from ntk_repro.models.custom_source import last_line
 from ntk_repro.models.parameterized import PARAMETERIZATIONS
 from ntk_repro.network_names import CustomName, display_name
-from ntk_repro.ranges import check_counts, check_not_negative, check_positive, check_whole
+from ntk_repro.ranges import check_counts, check_flags, check_not_negative, check_positive, check_whole, shown
 
 _SIZES = ("width", "channels", "hidden")
 _INITIALIZATION = ("rngs", "key", "input_shape")
@@ -96,7 +96,7 @@ class NetworkSpec(str):
                 self._refuse(name, value)
                 continue
             if self.custom is None:
-                _check_like(name, value, takes[name].default)
+                value = _checked_like(name, value, takes[name].default)
             given[name] = _activation(takes[name], value) if name == "activation" else value
         sizes = {} if width in (None, 1) else self._sizes(width)
         given = {**sizes, **given}
@@ -181,19 +181,20 @@ def is_nnx(cls: type) -> bool:
     return any(base.__module__.startswith("flax.nnx") for base in cls.__mro__)
 
 
-def _check_like(name: str, value: Any, default: Any) -> None:
-    """Refuses a setting of another kind than the default of a network of the package; names are checked elsewhere."""
-    if isinstance(default, bool) and not isinstance(value, bool):
-        raise UserError(f"{name} must be True or False, not {value!r}")
+def _checked_like(name: str, value: Any, default: Any) -> Any:
+    """A setting of the kind of the default of a network of the package; names are checked elsewhere."""
+    if isinstance(default, bool):
+        check_flags(**{name: value})
+        return bool(value)
     if isinstance(default, tuple):
-        if not isinstance(value, tuple | list) or not value:
-            raise UserError(f"{name} must hold whole numbers, such as {default}, not {value!r}")
-        for one in value:
-            check_whole(name, one)
-    elif isinstance(default, float):
+        if not isinstance(value, tuple | list):
+            raise UserError(f"{name} must hold whole numbers, such as {default}, not {shown(value)}")
+        return tuple(check_whole(name, one) for one in value)
+    if isinstance(default, float):
         check_not_negative(**{name: value})
-    elif isinstance(default, int) and not isinstance(default, bool):
-        check_whole(name, value)
+    elif isinstance(default, int):
+        return check_whole(name, value)
+    return value
 
 
 def _is_size(value: Any) -> bool:

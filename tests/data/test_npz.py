@@ -1,9 +1,10 @@
 import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.data import load_dataset
+from ntk_repro.data import dataset_sizes, load_dataset
 from ntk_repro.errors import UserError
 from tests.refusals import refused
 
@@ -40,6 +41,22 @@ def test_floats_grey_images_and_further_arrays_are_taken(tmp_path):
     assert data.x_train.dtype == np.float32
     grey = {key: value[..., 0] for key, value in arrays().items() if key.startswith("x")}
     assert load_dataset(saved(tmp_path, **grey)).x_train.shape == (12, 4, 5, 1)
+
+
+def test_classes_may_be_any_whole_numbers_and_come_from_anything_that_can_be_read_through(tmp_path):
+    path = saved(tmp_path, y_train=np.arange(12) % 2 * 2 - 1, y_test=np.arange(6) % 2 * 2 - 1)
+    expected = load_dataset(path, classes=(-1, 1)).y_train
+    np.testing.assert_array_equal(expected, np.arange(12) % 2)
+    for classes in (
+        np.array([-1, 1]),
+        jnp.array([-1, 1]),
+        {-1: "no", 1: "yes"}.keys(),
+        (number for number in (-1, 1)),
+    ):
+        data = load_dataset(path, classes=classes)
+        np.testing.assert_array_equal(data.y_train, expected)
+        assert data.provenance.classes == (-1, 1)
+    assert dataset_sizes(path, classes=(number for number in (-1,))) == (6, 3)
 
 
 FLOATS = arrays()["x_train"].astype(float)

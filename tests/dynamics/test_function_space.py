@@ -8,11 +8,12 @@ import pytest
 from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.linalg import aslinearoperator
 
 from ntk_repro.dynamics import function_space
 from ntk_repro.dynamics.function_space import train_in_function_space
 from ntk_repro.errors import UserError
-from ntk_repro.gram import empirical_gram
+from ntk_repro.gram import GramStore, empirical_gram
 from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 from tests.training.small import by_optax
@@ -213,6 +214,19 @@ def test_views_and_memory_maps_give_the_same_result(view, dtype, atol, tmp_path,
     np.testing.assert_allclose(found.fx_train, expected.fx_train, atol=atol)
     np.testing.assert_allclose(found.loss, expected.loss, atol=atol)
     assert found.loss.shape == (STEPS, TASKS)
+
+
+def test_a_store_is_read_and_an_operator_refused(tmp_path):
+    p = problem()
+    with GramStore.open(tmp_path / "k", {}, n=N, tile=N, dtype="float64") as store:
+        store.write(0, 0, p["k_train_train"])
+        store.finish()
+    found = trained(p, k_train_train=GramStore.read(tmp_path / "k"), observe_at=jnp.array([0, STEPS]))
+    expected = trained(p, observe_at=(0, STEPS))
+    np.testing.assert_array_equal(found.fx_train, expected.fx_train)
+    np.testing.assert_array_equal(found.observed, expected.observed)
+    with pytest.raises(UserError, match="k_train_train is an operator"):
+        trained(p, k_train_train=aslinearoperator(p["k_train_train"]))
 
 
 def test_starts_of_all_shapes_agree():

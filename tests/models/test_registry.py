@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -28,6 +29,20 @@ def test_width_scales_every_size_and_rounds_to_at_least_one():
     assert (build_model("lenet", width=2).channels, build_model("lenet", width=2).hidden) == ((12, 32), (240, 168))
     assert build_model("resnet18", width=1 / 8).channels == 8
     assert build_model("mlp", width=1e-6).hidden == (1, 1)
+
+
+def test_a_network_without_hidden_layers_is_linear():
+    net = Network.create("mlp", 0, (4,), hidden=())
+    x = np.eye(4, dtype=np.float32)
+    np.testing.assert_allclose(net(3 * x) - net(0 * x), 3 * (net(x) - net(0 * x)), rtol=1e-5)
+    assert net.num_params == 5
+
+
+def test_settings_may_come_from_numpy_and_jax():
+    one = build_model("mlp", hidden=[np.int64(3), jnp.asarray(4)], num_outputs=np.array(2))
+    assert one == build_model("mlp", hidden=(3, 4), num_outputs=2)
+    assert hash(one) == hash(build_model("mlp", hidden=(3, 4), num_outputs=2))
+    assert build_model("wide_resnet", batch_norm=np.True_).batch_norm is True
 
 
 @pytest.mark.slow

@@ -90,9 +90,9 @@ def top_eigenpairs(
             method="dense" for an operator.
     """
     matrix = SymmetricOperator.of(gram)
-    check_eigenpair_count(k, matrix.n)
+    k = check_eigenpair_count(k, matrix.n)
     check_positive(tolerance=tolerance)
-    check_seed(seed)
+    seed = check_seed(seed)
     if not isinstance(solver, Eigensolver | None):
         raise UserError(f"solver must be an eigensolver such as BlockKrylov(), not {solver!r}: or name a method")
     if method == "auto" and not isinstance(matrix, SymmetricMatrix):
