@@ -335,6 +335,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "store None": ("the folder of a store must be a path, not None", lambda: ntk.gram_store(NET, X, None)),
     "store 5": ("the folder of a store must be a path, not 5", lambda: ntk.gram_store(NET, X, 5)),
     "store nowhere": ("there is no Gram store in /nowhere", lambda: ntk.GramStore.read("/nowhere")),
+    "store ''": ("must be a path, not ''", lambda: ntk.GramStore.open("", {}, n=2, tile=2)),
     "store of None": ("must be a path, not None", lambda: ntk.GramStore.read(None)),
     "share 2 of 2": ("share 2 of 2 does not exist", lambda: ntk.gram_store(NET, X, "s", share=(2, 2))),
     "share 5": ("share must be two whole numbers, .* not 5", lambda: ntk.gram_store(NET, X, "s", share=5)),

@@ -24,7 +24,7 @@ from ntk_repro.memory import host_available_bytes
 from ntk_repro.network import Network
 from ntk_repro.network_names import display_name
 from ntk_repro.progress import console, stage
-from ntk_repro.ranges import check_not_negative
+from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.training import Recipe, accuracy, train, train_linearization
 
@@ -69,6 +69,7 @@ class Config(SgdSettings, FiniteWidthSettings):
         if self.positive < ALL_CLASSES:
             raise UserError(f"positive must be a class, from 0, or {ALL_CLASSES} for all of them, not {self.positive}")
         check_not_negative(kernel_ridge=self.kernel_ridge)
+        check_counts(n_train=self.n_train)
         sizes = self.sizes
         if sizes is not None:
             sizes = tuple(sorted(set(sizes) - {0}))

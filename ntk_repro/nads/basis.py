@@ -52,7 +52,7 @@ class Config(DataFolder, InputSettings):
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
         check_precision(self.precision)
-        check_counts(samples=self.samples)
+        check_counts(samples=self.samples, size=self.size, channels=self.channels)
         drawn = self.data in _DRAWN
         _check_shown(self.shown, self.dimension if drawn else None)
         unused = () if drawn else ("size", "channels")

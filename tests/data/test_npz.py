@@ -74,13 +74,13 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
     ("changes", "sentence"),
     [
         ({"y_test": None}, r"has no array 'y_test': it needs x_train, y_train, x_test, y_test \(it has x_train, "),
-        ({"x_train": np.zeros((12, 5))}, r"x_train of .* has shape \(12, 5\): images must be \(n, H, W\)"),
+        ({"x_train": np.zeros((12, 5))}, r"x_train of .* has shape \(12, 5\): reshape the images to \(n, H, W\)"),
         ({"x_train": np.zeros((12, 4, 5, 3), complex)}, "convert the images to uint8 or floating point"),
         ({"x_train": np.full((12, 4, 5, 3), "a")}, "convert the images to uint8 or floating point"),
         ({"x_test": np.zeros((0, 4, 5, 3)), "y_test": np.zeros(0, int)}, "holds no pixels"),
         ({"x_test": arrays(shape=(4, 4, 3))["x_test"]}, r"differ in shape \(\(4, 5, 3\) and \(4, 4, 3\)\)"),
-        ({"y_train": np.zeros(12)}, r"y_train of .* has dtype float64: labels must be integer classes"),
-        ({"y_train": np.zeros((12, 1), int)}, r"y_train of .* has shape \(12, 1\): labels must be \(n,\)"),
+        ({"y_train": np.zeros(12)}, r"y_train of .* has dtype float64: convert the labels to integer classes"),
+        ({"y_train": np.zeros((12, 1), int)}, r"y_train of .* has shape \(12, 1\): flatten the labels to \(n,\)"),
         ({"y_train": np.eye(12, dtype=int)}, r"has shape \(12, 12\): .*; of one-hot rows take y_train.argmax"),
         ({"y_test": np.eye(6)}, r"has shape \(6, 6\): .*; of one-hot rows take y_test.argmax"),
         ({"x_test": FLOATS[:6]}, "has x_train uint8 and x_test float64, and only uint8 is read as 0..255"),
@@ -136,4 +136,4 @@ def test_arrays_that_memory_does_not_hold_are_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for name in arrays():
             archive.writestr(f"{name}.npy", content)
-    refused("holds arrays that memory does not", load_dataset, path)
+    refused("holds arrays that do not fit into memory", load_dataset, path)

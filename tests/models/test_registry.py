@@ -108,7 +108,7 @@ def test_the_settings_that_a_network_is_given():
     residual = ResidualNetworkSettings(net="resnet18", residual_scale_init=1.0, **given)
     assert residual.model_settings == {**given, "residual_scale_init": 1.0}
     assert dataclasses.replace(residual, net="mlp").model_settings == given
-    with pytest.raises(UserError, match="mlp has no residual_scale_init"):
+    with pytest.raises(UserError, match="mlp has no residual_scale_init: leave out"):
         dataclasses.replace(residual, net="mlp").resolved()
     with pytest.raises(UserError, match="did you mean 'mlp'"):
         _ = dataclasses.replace(residual, net="mlpp").model_settings

@@ -98,7 +98,7 @@ class GramStore(SymmetricMatrix):
         Raises:
             UserError: the folder holds another matrix or something else, is damaged, or cannot be written.
         """
-        path = Path(folder)
+        path = checked_path(folder, "the folder of a store")
         if not _WRITER.fullmatch(writer):
             raise UserError(f"writer name {writer!r} cannot be a file name: use letters, digits and any of _ . = + -")
         check_counts(n=n, tile=tile)
