@@ -65,18 +65,21 @@ class Run:
         make_folder(self.out)
         use_compilation_cache()
         given = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
+        seeds = tuple(dict.fromkeys(self.seeds))
         given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
         given = {key: value for key, value in given.items() if value is not None} | _settings(self.set)
+        if isinstance(given.get("net"), str):  # of --set
+            given["net"] = (given["net"],)
         changes = _applicable(figures, given)
         for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
-            configs, _ = checked_configs(figure, self.preset, seeds=self.seeds, **changed)
+            configs, _ = checked_configs(figure, self.preset, seeds=seeds, **changed)
             if self.dry_run:
                 announce(figure, self.preset, configs)
         if self.dry_run:
             print("next: the same command without --dry-run")
             return
         for figure, changed in zip(figures, changes, strict=True):
-            _show(reproduce(figure, self.preset, out=self.out, seeds=self.seeds, **changed))
+            _show(reproduce(figure, self.preset, out=self.out, seeds=seeds, **changed))
         _show_next()
 
 

@@ -121,6 +121,9 @@ def _first_paragraph(box: str) -> str:
 
 def _nearest_options(kind: Any, args: Sequence[str]) -> str:
     kinds = subcommands(kind) or {"": kind}
+    if args and "" not in kinds and not args[0].startswith("-") and args[0] not in kinds:
+        nearest = difflib.get_close_matches(args[0], kinds, 1)
+        return f"; did you mean {nearest[0]}?" if nearest else ""
     chosen = kinds.get(args[0] if args else "", kinds.get(""))
     fields = [one for one in (dataclasses.fields(chosen) if chosen else ()) if not _is_positional(one)]
     known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in fields)]

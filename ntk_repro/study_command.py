@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,7 +111,8 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
         print(f"picture: {draw_figure(options.figure, [where], **settings).files[0]}")
     except UserError as error:  # the figure is of other runs of this study, and this one is done
         print(f"no picture: {error}")
-    print(f"next: {this_program()} run {figure} --preset {options.preset}  # the whole figure")
+    command = f"{this_program()} run {figure} --preset {options.preset}{_as_options(options)}"
+    print(f"next: {command}  # the whole figure")
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
     if options.preset != "paper":
         net = vars(config).get("net")
         paper = run_to_change(options.figure, "paper", net if net is None else str(net))
-        reduced = differing_settings(options.config, paper)
+        reduced = {name: both for name, both in differing_settings(options.config, paper).items() if name != "net"}
         if reduced:
             lines.append(f"preset {options.preset}: {_listed(reduced, 'the paper:')}; --preset paper takes the paper's")
     folder = RunFolder.locate(options.figure.folder, config)
@@ -204,6 +206,19 @@ def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def _as_options(options: _Options) -> str:
+    """The settings that are not those of the preset, as `ntk-repro run` takes them: " --set activation=gelu"."""
+    changed = differing_settings(options.config, options.base)
+    texts = [f"{name}={_as_option(ours)}" for name, (ours, _) in changed.items() if name not in ("net", "seed")]
+    return f" --set {shlex.join(texts)}" if texts else ""
+
+
+def _as_option(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "".join(f"{one}," for one in value)
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _changes(options: _Options) -> str:
     """The settings that are not those of the preset, as the picture names them: "activation gelu, width 0.5"."""
     changed = differing_settings(options.config, options.base)
@@ -211,7 +226,9 @@ def _changes(options: _Options) -> str:
 
 
 def _listed(settings: dict[str, tuple[Any, Any]], of_the_other: str) -> str:
+    def text(name: str, value: Any) -> str:
+        return "all" if value is None and name.startswith("n_") else setting_text(value)
+
     return ", ".join(
-        f"{name} {setting_text(ours)} ({of_the_other} {setting_text(theirs)})"
-        for name, (ours, theirs) in settings.items()
+        f"{name} {text(name, ours)} ({of_the_other} {text(name, theirs)})" for name, (ours, theirs) in settings.items()
     )

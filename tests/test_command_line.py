@@ -87,6 +87,7 @@ def test_a_table_shows_numbers_by_their_formats_and_text_as_it_is(capsys):
     ("args", "hint"),
     [
         (["run", "fig2", "--prest", "quick"], "did you mean --preset? (ntk-repro run --help explains)"),
+        (["rnu", "fig2"], "did you mean run? (ntk-repro --help explains)"),
         (["export", "runs/1", "--fodler", "y"], "(ntk-repro export --help explains)"),
     ],
 )

@@ -181,10 +181,16 @@ class RunFolder:
     def read(cls, path: Path | str) -> Self:
         """Opens a run folder for reading, finished or not; imports no JAX and changes nothing.
 
+        Args:
+            path: of the folder; a name alone is looked for among the runs, too, see `runs_root`.
+
         Raises:
             UserError: there is no such folder, or it has no readable `config.toml`.
         """
         path = Path(path)
+        if len(path.parts) == 1 and not path.exists():
+            named = [found for found in runs_root().glob(f"*/{path}") if (found / CONFIG).exists()]
+            path = named[0] if len(named) == 1 else path
         return cls(path, _read_config(path), None, None)
 
     @property

@@ -255,7 +255,7 @@ def test_names_that_are_no_file_names_are_refused(tmp_path, name):
         refused("cannot be a folder name", RunFolder.open, name, Config(), root=tmp_path)
 
 
-def test_a_run_has_a_second_name(tmp_path):
+def test_a_run_has_a_second_name_and_is_found_by_it(tmp_path, monkeypatch):
     with (
         RunFolder.open("study", Config(), root=tmp_path) as run,
         RunFolder.open("study", Config("lenet"), root=tmp_path) as two,
@@ -264,6 +264,9 @@ def test_a_run_has_a_second_name(tmp_path):
         assert RunFolder.read(link).config == run.config
         assert study_of_run(link) == "study"
         assert run.link("first-try") == link
+        monkeypatch.setenv("NTK_REPRO_RUNS", str(tmp_path))
+        assert RunFolder.read("first-try").path == link
+        refused("there is no run folder second-try", RunFolder.read, "second-try")
         assert run.link(run.path.name) == run.path
         refused("is another run", two.link, "first-try")
         refused("is another run", two.link, run.path.name)
