@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,8 +110,7 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
         print(f"picture: {draw_figure(options.figure, [where], **settings).files[0]}")
     except UserError as error:  # the figure is of other runs of this study, and this one is done
         print(f"no picture: {error}")
-    command = f"{this_program()} run {figure} --preset {options.preset}{_as_options(options)}"
-    print(f"next: {command}  # the whole figure")
+    print(f"next: {this_program()} run {figure} --preset {options.preset}  # all its runs, as the preset has them")
 
 
 @dataclass(frozen=True)
@@ -204,19 +202,6 @@ def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
         lines.append(f"{about}, in {folder}; killed at any time, the same command continues")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
-
-
-def _as_options(options: _Options) -> str:
-    """The settings that are not those of the preset, as `ntk-repro run` takes them: " --set activation=gelu"."""
-    changed = differing_settings(options.config, options.base)
-    texts = [f"{name}={_as_option(ours)}" for name, (ours, _) in changed.items() if name not in ("net", "seed")]
-    return f" --set {shlex.join(texts)}" if texts else ""
-
-
-def _as_option(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "".join(f"{one}," for one in value)
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _changes(options: _Options) -> str:

@@ -125,8 +125,7 @@ def test_the_run_is_shown_and_drawn_and_the_next_command_names_its_figure(name, 
     (line,) = [line for line in shown.splitlines() if line.startswith("next: ")]
     program([*shlex.split(line.removeprefix("next: "), comments=True)[1:], "--dry-run"])
     figure = STUDIES[study].DRAWN_AS[experiment]
-    assert f" {figure} --preset quick --set " in line
-    assert line.endswith("  # the whole figure")
+    assert f" {figure} --preset quick  # all its runs" in line
     assert FIGURES[figure].source in capsys.readouterr().err
     picture = run / PICTURES / f"{figure.replace('/', '_')}.png"
     assert f"picture: {picture}" in shown
