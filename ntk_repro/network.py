@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ntk_repro.banded_convolution import with_banded_convolutions
@@ -369,7 +370,7 @@ def _initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, Py
     """The variables of a module; their shapes are counted before they are allocated."""
     init = _init_fn(module, sample)
     try:
-        if not isinstance(key, jax.core.Tracer):  # then nothing is allocated
+        if not isinstance(key, Tracer):  # then nothing is allocated
             leaves = jax.tree.leaves(jax.eval_shape(init, key))
             count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
             remedy = "take a narrower network, smaller inputs or fewer outputs"

@@ -1,5 +1,7 @@
 """One root key for a run, with a purpose folded in: no two purposes draw the same numbers."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,12 +19,13 @@ def as_key(key: Array | int) -> Array:
     Raises:
         UserError: for what is neither, and for several keys at once.
     """
+    seed: Any = key
     if isinstance(key, bool) or whole(key) is not None:
-        return jax.random.key(check_seed(key, "the seed"))
+        return jax.random.key(check_seed(seed, "the seed"))
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", ())
     typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if (typed and shape == ()) or (dtype == np.uint32 and len(shape) == 1):  # the latter of jax.random.PRNGKey
-        return key
+        return jnp.asarray(key)
     raise UserError(f"key must be a seed, a whole number, or one key such as jax.random.key(0), not {shown(key)}")
 
 

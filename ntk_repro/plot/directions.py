@@ -54,12 +54,12 @@ def directions(
             ax.imshow(np.sqrt((magnitudes[j] ** 2).sum(axis=-1)), cmap="magma")
     for ax in rows.flat:
         _bare(ax)
+    shares = [""] * count
     if values is not None:
         values = checked_array(values, "values", (len(images),))
-        shares = (values / (values[0] or 1.0)) ** 2
+        shares = [f"\n{share:.2f}" for share in (values / (values[0] or 1.0)) ** 2]
     for j, ax in enumerate(rows[0]):
-        share = "" if values is None else f"\n{shares[j]:.2f}"
-        ax.set_title(f"$v_{{{j + 1}}}${share}", fontsize=7)
+        ax.set_title(f"$v_{{{j + 1}}}${shares[j]}", fontsize=7)
     for row, name in zip(rows, ("pixels", "Fourier"), strict=False):
         row[0].set_ylabel(name, fontsize=7)
     return axes

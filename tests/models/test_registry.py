@@ -1,6 +1,7 @@
 """The architectures: sizes, widths, and what the registry refuses."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,8 @@ def test_a_network_without_hidden_layers_is_linear():
 
 
 def test_settings_may_come_from_numpy_and_jax():
-    one = build_model("mlp", hidden=[np.int64(3), jnp.asarray(4)], num_outputs=np.array(2))
+    outputs: Any = np.array(2)
+    one = build_model("mlp", hidden=[np.int64(3), jnp.asarray(4)], num_outputs=outputs)
     assert one == build_model("mlp", hidden=(3, 4), num_outputs=2)
     assert hash(one) == hash(build_model("mlp", hidden=(3, 4), num_outputs=2))
     assert build_model("wide_resnet", batch_norm=np.True_).batch_norm is True
