@@ -94,7 +94,7 @@ def test_inputs_that_do_not_fit_are_refused_by_name():
     net, x = towers(), {"image": IMAGE, "text": TEXT}
     for function in (lambda x: empirical_gram(net, x), lambda x: net(x)):
         refused(r"\['image'\] has 7 samples and x1?\['text'\] 6", function, {**x, "text": TEXT[:6]})
-    refused(r"x1\['text'\] must hold samples along its first axis", empirical_gram, net, {**x, "text": np.float32(1)})
+    refused(r"x1\['text'\] must be an array of samples", empirical_gram, net, {**x, "text": np.float32(1)})
     bad = TEXT.copy()
     bad[3] = np.nan
     refused(r"1 of the 7 samples of x1\[1\] are not finite, the first is number 3", empirical_gram, net, (IMAGE, bad))
@@ -117,7 +117,7 @@ def test_input_shapes_and_types_that_are_none_are_refused():
     refused("'intt' is not a type of inputs", Network.create, Encoder(), 0, 3, input_dtype="intt")
     net = encoder()
     assert net.input_shape == {"tokens": (6,), "mask": (6,), "length": (), "scale": ()}
-    refused("directions are of networks of one input array", neural_anisotropy_directions, net)
+    refused("directions need a network with one input array", neural_anisotropy_directions, net)
 
 
 def test_lists_are_arrays():

@@ -318,7 +318,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "2.5 images": ("n_train must be a whole number, not 2.5", lambda: ntk.load_dataset("digits", n_train=2.5)),
     "images as text": ("n_test must be a whole number, not 'a'", lambda: ntk.load_dataset("digits", n_test="a")),
     "too many images": ("ask for at most", lambda: ntk.load_dataset("digits", n_train=10**6)),
-    "data seed -1": ("seed must be from 0", lambda: ntk.load_dataset("digits", seed=-1)),
+    "data seed -1": ("seed must be at least 0, not -1", lambda: ntk.load_dataset("digits", seed=-1)),
     "data seed None": ("seed must be a whole number, not None", lambda: ntk.load_dataset("digits", seed=None)),
     "data seed 1.5": ("seed must be a whole number, not 1.5", lambda: ntk.load_dataset("digits", seed=1.5)),
     "classes as text": (

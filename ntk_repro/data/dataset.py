@@ -18,7 +18,7 @@ from ntk_repro.data.standardise import channel_moments, standardise
 from ntk_repro.data.tfds import LABELS, find_prepared, tfds_source
 from ntk_repro.described import Described
 from ntk_repro.errors import UserError, unknown_name
-from ntk_repro.ranges import check_flags, check_seed, check_whole, checked_path, shown
+from ntk_repro.ranges import check_flags, check_whole, checked_path, shown
 
 # Each takes the data directory, which the embedded sets do not need.
 DATASETS: dict[str, Callable[[Path | str | None], Source]] = {
@@ -136,7 +136,7 @@ def dataset_of(
     standardize: bool = True,
 ) -> Dataset:
     """The data set of a source that was located already; arguments and errors as in `load_dataset`."""
-    seed = check_seed(seed)
+    seed = check_whole("seed", seed, 0)
     check_flags(standardize=standardize)
     classes = None if classes is None else checked_classes(classes)
     decoded = _of_classes(decode_cached(source), classes, source.name)

@@ -134,7 +134,7 @@ def test_bad_input_is_refused(x):
     refused("not finite", alignment, net, x, np.nan * one)
     refused("the targets must hold real numbers, not complex", alignment, net, x, 1j * one)
     refused('take "mean"', alignment, net, x, one, outputs="full")
-    refused("output 3", alignment, net, x, one, outputs=3)
+    refused("outputs=3 is not an output", alignment, net, x, one, outputs=3)
     for precision in ("bf16", "tf32"):
         refused(f'"{precision}" is for the products of a kernel', alignment, net, x, one, precision=precision)
     broken = net.replace(params=jax.tree.map(lambda p: p * np.nan, net.params))

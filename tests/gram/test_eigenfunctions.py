@@ -65,7 +65,7 @@ def test_indices_without_a_task_are_refused(tmp_path):
     vectors = np.array([[0.6, 0.8], [0.8, -0.6]])
     refused(r"phi_1 has one sign.*begin at 2", eigenfunction_labels, vectors, 1)
     for index in (0, 3):
-        refused("eigenpairs 1 to 2 were computed", eigenfunction_labels, vectors, index)
+        refused("the index of an eigenfunction must be from 1 to 2", eigenfunction_labels, vectors, index)
     refused("need at least 13 samples, not 12: ask for 1 to 12", basis, k=13, root=tmp_path)
 
 

@@ -113,7 +113,7 @@ def test_shares_come_together(capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--memory", "6 apples"], "no amount of memory"),
+        (["--memory", "6 apples"], "is not an amount of memory"),
         (["--k", "-1"], "--k counts eigenpairs"),
         (["--k", "61"], "61 eigenfunctions need at least 61 samples, not 60: ask for 1 to 60 with --k"),
         (["--outputs", "1"], "output 0 alone"),

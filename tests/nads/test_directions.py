@@ -167,8 +167,8 @@ def test_a_function_without_a_mixed_derivative_has_null_directions_only():
     ("settings", "message"),
     [
         ({}, "give input_shape"),
-        ({"input_shape": (4,), "precision": "bf16"}, '"float32" or "float64"'),
-        ({"input_shape": (4,), "output": 2}, "output 2"),
+        ({"input_shape": (4,), "precision": "bf16"}, "unknown precision of directions 'bf16'"),
+        ({"input_shape": (4,), "output": 2}, "outputs=2 is not an output"),
         ({"x": np.ones((2, 4), np.int32)}, "integer"),
         ({"x": np.full((2, 4), np.nan, np.float32)}, "not finite"),
     ],

@@ -191,7 +191,7 @@ def test_wide_networks_bend_less_and_their_linearization_stays_in_the_plane(root
         (dataclasses.replace(BASIS, shown=0), "shown must be at least 1"),
         (dataclasses.replace(BASIS, data="digits", shown=65), "the 64 directions"),
         (dataclasses.replace(BASIS, net="lennet"), "did you mean 'lenet'"),
-        (dataclasses.replace(BASIS, precision="bf16"), '"float32" or "float64"'),
+        (dataclasses.replace(BASIS, precision="bf16"), "unknown precision of directions 'bf16'"),
         (dataclasses.replace(BASIS, seed=-1), "seed must be from 0"),
         (dataclasses.replace(SEPARABLE, seed=-1), "seed must be from 0"),
         (theorem1.Config(seed=2**32), "seed must be from 0"),

@@ -195,11 +195,11 @@ def test_effective_rank_is_the_exponential_of_the_entropy():
 
 
 def test_effective_rank_refuses_values_without_an_entropy():
-    refused("not a matrix", effective_rank, np.eye(3))
+    refused(r"must be of shape \(d,\), not \(3, 3\)", effective_rank, np.eye(3))
     refused("at least one above 0", effective_rank, np.zeros(3))
-    refused("none negative", effective_rank, np.array([1.0, -1.0]))
-    for values in ([np.nan], []):
-        refused("finite", effective_rank, np.array(values))
+    refused("none is negative", effective_rank, np.array([1.0, -1.0]))
+    refused("finite", effective_rank, np.array([np.nan]))
+    refused(r"must be of shape \(d,\), not \(0,\)", effective_rank, np.array([]))
 
 
 def test_energy_concentration_is_a_ratio_of_norms():
@@ -212,6 +212,6 @@ def test_energy_concentration_is_a_ratio_of_norms():
 
 def test_energy_concentration_refuses_bad_input():
     vectors = orthogonal(30)[:, :5]
-    refused("same n", energy_concentration, vectors, np.ones(29))
+    refused(r"the labels must be of shape \(30,\)", energy_concentration, vectors, np.ones(29))
     refused("orthonormal", energy_concentration, 2 * vectors, np.ones(30))
     refused("zeros", energy_concentration, vectors, np.zeros(30))
