@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from rows_by_net import drawn_by_net
 from task_runs import setup
 
 from ntk_repro.network_names import net_title
-from ntk_repro.papers.drawing import Drawing, array, by_net, draw_command, header, mean_and_std, settings_of_panels
+from ntk_repro.papers.drawing import Drawing, array, draw_command, mean_and_std
 from ntk_repro.plot import by_epoch, titles
 from ntk_repro.record import RunFolder
 
@@ -20,15 +20,7 @@ PANELS = (
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A row of three panels per network, against the epoch: energy, distance of the kernel, size of the gradients."""
-    groups = by_net(runs, "rotation_tracking")
-    picture, axes = plt.subplots(
-        len(groups), 3, figsize=(8.8, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
-    )
-    facts = settings_of_panels(groups.values())
-    nets = {}
-    for row, (net, group), own in zip(axes, groups.items(), facts.own, strict=True):
-        nets[net] = _row(row, net, group, own)
-    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
+    return drawn_by_net(runs, preset, "rotation_tracking", _row)
 
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder], own: str) -> dict:

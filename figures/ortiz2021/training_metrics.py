@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from rows_by_net import drawn_by_net
 from task_runs import setup
 
 from ntk_repro.loss_curves import epochs_to_loss
 from ntk_repro.network_names import net_title
-from ntk_repro.papers.drawing import Drawing, array, by_net, header, mean_and_std, settings_of_panels
+from ntk_repro.papers.drawing import Drawing, array, mean_and_std
 from ntk_repro.papers.thresholds import NEAR_ZERO_LOSS
 from ntk_repro.plot import COLORS, curve, titles
 from ntk_repro.record import RunFolder
@@ -20,15 +20,7 @@ EPOCHS = "epochs_to_target_loss"
 
 def draw(runs: list[RunFolder], preset: str) -> Drawing:
     """A row of three panels per network: epochs to the target loss, l2 and cosine distance from the initialization."""
-    groups = by_net(runs, "eigentasks")
-    picture, axes = plt.subplots(
-        len(groups), 3, figsize=(8.6, 2.6 * len(groups) + 0.3), squeeze=False, layout="constrained"
-    )
-    facts = settings_of_panels(groups.values())
-    nets = {}
-    for row, (net, group), own in zip(axes, groups.items(), facts.own, strict=True):
-        nets[net] = _row(row, net, group, own)
-    return Drawing(picture, {**header(picture, runs, preset, settings=facts.shared), "nets": nets})
+    return drawn_by_net(runs, preset, "eigentasks", _row)
 
 
 def _row(axes: Sequence[Axes], net: str, group: list[RunFolder], own: str) -> dict:

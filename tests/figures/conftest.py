@@ -2,17 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-from matplotlib import pyplot
 
 from ntk_repro.papers.drawing import draw_command
 from tests.figures.scripts import load_script
-
-
-@pytest.fixture(autouse=True)
-def _pictures_without_a_screen():
-    pyplot.switch_backend("Agg")
-    yield
-    pyplot.close("all")
+from tests.pictures import pictures_without_a_screen  # noqa: F401
 
 
 @pytest.fixture

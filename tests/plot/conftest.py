@@ -1,12 +1,7 @@
 import pytest
 from matplotlib import pyplot
 
-
-@pytest.fixture(autouse=True)
-def _pictures_without_a_screen():
-    pyplot.switch_backend("Agg")
-    yield
-    pyplot.close("all")
+from tests.pictures import pictures_without_a_screen  # noqa: F401
 
 
 @pytest.fixture
