@@ -2,11 +2,10 @@
 
 import shlex
 import sys
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -18,8 +17,7 @@ from ntk_repro.record import make_folder, runs_root, write_errors_explained
 from ntk_repro.slurm import SlurmSettings
 
 if TYPE_CHECKING:
-    from ntk_repro import campaign
-    from ntk_repro.papers import Figure, Reproduction
+    from ntk_repro.papers import Reproduction
 
 _COLORS = {True: "green", False: "red", None: "yellow"}  # of verdicts
 
@@ -60,6 +58,7 @@ class Run:
     def __call__(self) -> None:
         """Runs every figure of that name."""
         from ntk_repro.papers import announce, checked_configs, find_figures, reproduce
+        from ntk_repro.papers.typed_settings import applicable, typed_settings
 
         figures = find_figures(self.figure)
         make_folder(self.out)
@@ -67,10 +66,10 @@ class Run:
         given = {key: getattr(self, key) for key in ("data", "data_dir", "imagenet", "n_train", "n_test")}
         seeds = tuple(dict.fromkeys(self.seeds))
         given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
-        given = {key: value for key, value in given.items() if value is not None} | _settings(self.set)
+        given = {key: value for key, value in given.items() if value is not None} | typed_settings(self.set)
         if isinstance(given.get("net"), str):  # of --set
             given["net"] = (given["net"],)
-        changes = _applicable(figures, given)
+        changes = applicable(figures, given)
         for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
             configs, _ = checked_configs(figure, self.preset, seeds=seeds, **changed)
             if self.dry_run:
@@ -150,6 +149,7 @@ class Campaign(SlurmSettings):
     def __call__(self) -> None:
         """Computes, shows or draws."""
         from ntk_repro import campaign
+        from ntk_repro.campaign.table import show_states
 
         settings = self.resolved()
         if self.draw and self.dry_run:
@@ -176,7 +176,7 @@ class Campaign(SlurmSettings):
             failed = work.run()
         states = work.states()
         left = any(one.state != "done" for one in states)
-        _show_states(work, states)
+        show_states(work, states)
         troubled = {one.unit.label: one.reason for one in states if one.reason and one.state != "done"}
         for label, reason in {**troubled, **failed}.items():
             print(f"{label}: {reason}")
@@ -401,50 +401,6 @@ class Completion:
 Command = Run | Draw | List | Campaign | Compare | Export | Report | Reference | CheckReference | Doctor | Completion
 
 
-def _settings(texts: Sequence[str]) -> dict[str, Any]:
-    """Settings as they are typed: numbers, true and false, none, lists with commas, and texts.
-
-    >>> _settings(["width=0.5", "indices=2,5", "activation=gelu", "n_train=none", "baseline=false"])
-    {'width': 0.5, 'indices': [2, 5], 'activation': 'gelu', 'n_train': None, 'baseline': False}
-    """
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise UserError(f"--set takes name=value, such as width=0.5, not {text!r}")
-        entries = [_value(one.strip()) for one in value.split(",") if one.strip()]
-        found[name.replace("-", "_")] = entries if "," in value else entries[0] if entries else ""
-    return found
-
-
-def _value(text: str) -> Any:
-    if text.lower() == "none":
-        return None
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _applicable(figures: Sequence["Figure"], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each figure the given settings that its runs have.
-
-    A setting that only others of several figures have, and a data folder where no data are used, is left out and
-    reported; one that no figure has is not, for `checked_configs` to refuse.
-    """
-    from ntk_repro.papers import study_settings
-
-    settings = [study_settings(figure) for figure in figures]
-    known = frozenset.union(*settings) | {"data_dir"}
-    changes = []
-    for figure, has in zip(figures, settings, strict=True):
-        for key in given.keys() & known - has:
-            print(f"{figure.id} has no setting {'nets' if key == 'net' else key.replace('_', '-')}: made without it")
-        applied = {key: value for key, value in given.items() if key in has or key not in known}
-        changes.append({"nets" if key == "net" else key: value for key, value in applied.items()})
-    return changes
-
-
 def _show(made: "Reproduction") -> None:
     """Prints claims and files of one figure."""
     from ntk_repro.papers.claims import cells
@@ -462,35 +418,6 @@ def _show(made: "Reproduction") -> None:
     Console().print(table)
     for path in (*made.runs, *made.files):
         print(path)
-
-
-def _show_states(work: "campaign.Campaign", states: Sequence["campaign.State"]) -> None:
-    """Prints a line for each unit, and what is done and left in all."""
-    from ntk_repro.memory import readable_bytes
-    from ntk_repro.papers.costs import duration
-
-    estimates, left = work.estimates(), [one for one in states if one.state != "done"]
-    table = Table("unit", "state", "takes", "value per hour", "memory", title=str(work.folder))
-    for one in states:
-        time = duration(one.seconds / 60) if one.seconds else "not recorded"
-        time += " on a GPU" if one.unit.device == "gpu" and one.state != "done" else ""
-        value = "" if one.state == "done" else f"{estimates.value_per_hour(one.unit):.3g}"
-        memory = readable_bytes(one.memory) if one.memory else "not known"
-        memory = memory if one.state == "done" or not one.memory else f"{memory} or more"
-        table.add_row(one.unit.label, one.state, time, value, memory)
-    Console().print(table)
-    spent = sum(line["seconds"] for line in work.log())
-    print(f"{len(states) - len(left)} of {len(states)} units are done, in {duration(spent / 60)}")
-    if left:
-        most = max(one.memory for one in left)
-        needs = f"; the largest needs {readable_bytes(most)} or more" if most else ""
-        hours = {device: sum(one.seconds for one in left if one.unit.device == device) for device in ("cpu", "gpu")}
-        places = {"cpu": "on this machine", "gpu": "on a GPU, by an estimate of its order of magnitude"}
-        times = [f"{duration(hours[device] / 60)} {place}" for device, place in places.items() if hours[device]]
-        print(f"about {' and '.join(times)} are left{needs}")
-        for asked in dict.fromkeys((one.unit.study.name, one.unit.preset, one.unit.needs) for one in left):
-            if asked[-1]:
-                print("{}, {}: needs {}".format(*asked))
 
 
 def _show_next() -> None:

@@ -146,7 +146,7 @@ def test_a_run_that_its_figure_does_not_draw_is_shown_all_the_same(tmp_path, mon
 
 
 def test_a_network_larger_than_memory_is_counted(monkeypatch):
-    monkeypatch.setattr("ntk_repro.network.available_bytes", lambda: 1000)
+    monkeypatch.setattr("ntk_repro.module_functions.available_bytes", lambda: 1000)
     config = run_to_change(FIG2, "quick", "mlp")
     wide = type(config)(**{**vars(config), "width": 3.0})
     assert work(wide) > 3 * work(config)

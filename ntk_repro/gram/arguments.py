@@ -14,7 +14,8 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.checks import as_array, check_real
 from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.models import last_line
-from ntk_repro.network import Network, does_not_run
+from ntk_repro.module_functions import does_not_run
+from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 from ntk_repro.ranges import shown, whole
 from ntk_repro.samples import Samples, as_samples, check_same_number, described, named_inputs, number_of, take

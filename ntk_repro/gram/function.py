@@ -17,7 +17,8 @@ from ntk_repro.gram.sample_by_sample import outputs_of_one_sample
 from ntk_repro.gram.structured.computation import structured_plan
 from ntk_repro.gram.structured.features import Features, features_of
 from ntk_repro.gram.structured.products import kernel_tile
-from ntk_repro.network import Network, does_not_run
+from ntk_repro.module_functions import does_not_run
+from ntk_repro.network import Network
 from ntk_repro.parameters import chosen_paths, leaf_names
 from ntk_repro.samples import Samples, check_same_number, described, named_inputs, shape_of_one
 

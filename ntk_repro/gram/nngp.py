@@ -12,7 +12,8 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.gram.arguments import checked_samples
 from ntk_repro.gram.checks import check_no_overflow
 from ntk_repro.memory import check_result_fits
-from ntk_repro.network import Network, cached_by_arguments
+from ntk_repro.module_functions import cached_by_arguments
+from ntk_repro.network import Network
 from ntk_repro.precision import cast, precision_scope
 
 _BATCH = 256

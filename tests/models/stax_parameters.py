@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from ntk_repro.models import build_model
-from ntk_repro.network import Network, _linen_functions
+from ntk_repro.module_functions import linen_functions
+from ntk_repro.network import Network
 
 
 def drawn_network(module: nn.Module, shape: tuple[int, ...], scale: float = 1.0) -> Network:
@@ -22,7 +23,7 @@ def drawn_network(module: nn.Module, shape: tuple[int, ...], scale: float = 1.0)
         return scale * rng.normal(size=leaf.shape).astype(leaf.dtype)
 
     state = jax.tree_util.tree_map_with_path(draw, dict(shapes))
-    apply_fn, training_fn = _linen_functions(module)
+    apply_fn, training_fn = linen_functions(module)
     return Network(state.pop("params"), state, apply_fn, training_fn, module)
 
 
