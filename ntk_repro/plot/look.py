@@ -1,6 +1,7 @@
 """The colours, each with one meaning in all pictures, and the style of text, lines and grids."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,15 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def style() -> AbstractContextManager[None]:
+@contextmanager
+def style() -> Iterator[None]:
     """The style of the figures, `STYLE`, for pictures that are made inside `with style():`."""
     import matplotlib as mpl
 
-    return mpl.rc_context(STYLE)
+    with mpl.rc_context(STYLE):
+        yield
+        interactive = mpl.is_interactive()
+    mpl.interactive(interactive)  # which Jupyter sets as the first picture is made, and shows no other without
 
 
 def model_color(model: str) -> str:

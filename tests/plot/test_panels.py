@@ -49,13 +49,16 @@ def test_epochs_must_be_numbers(ax):
     refused("epochs has entries that are not finite", epoch_axis, ax, [0, np.nan])
 
 
-def test_the_style_ends_with_its_block():
-    before = mpl.rcParams["axes.grid"], mpl.rcParams["font.size"]
+def test_the_style_ends_with_its_block_and_keeps_what_a_notebook_has_set():
+    before, interactive = (mpl.rcParams["axes.grid"], mpl.rcParams["font.size"]), mpl.is_interactive()
     with style():
         assert {name: mpl.rcParams[name] for name in STYLE if name != "font.family"} == {
             name: value for name, value in STYLE.items() if name != "font.family"
         }
+        mpl.interactive(True)
     assert (mpl.rcParams["axes.grid"], mpl.rcParams["font.size"]) == before
+    assert mpl.is_interactive()
+    mpl.interactive(interactive)
 
 
 def test_no_two_meanings_share_a_colour():
