@@ -57,7 +57,7 @@ class Run:
 
     def __call__(self) -> None:
         """Runs every figure of that name."""
-        from ntk_repro.papers import announce, checked_configs, find_figures, reproduce
+        from ntk_repro.papers import Plan, find_figures
         from ntk_repro.papers.typed_settings import applicable, typed_settings
 
         figures = find_figures(self.figure)
@@ -69,16 +69,17 @@ class Run:
         given = {key: value for key, value in given.items() if value is not None} | typed_settings(self.set)
         if isinstance(given.get("net"), str):  # of --set
             given["net"] = (given["net"],)
-        changes = applicable(figures, given)
-        for figure, changed in zip(figures, changes, strict=True):  # so that errors come before any work
-            configs, _ = checked_configs(figure, self.preset, seeds=seeds, **changed)
-            if self.dry_run:
-                announce(figure, self.preset, configs)
+        applied = zip(figures, applicable(figures, given), strict=True)
+        plans = [Plan.of(figure, self.preset, seeds=seeds, **changes) for figure, changes in applied]
+        for plan in plans:
+            plan.announce()
+        for plan in plans:  # so that errors come before any work
+            plan.check()
         if self.dry_run:
             print("next: the same command without --dry-run")
             return
-        for figure, changed in zip(figures, changes, strict=True):
-            _show(reproduce(figure, self.preset, out=self.out, seeds=seeds, **changed))
+        for plan in plans:
+            _show(plan.compute(self.out))
         _show_next()
 
 

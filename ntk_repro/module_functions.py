@@ -1,9 +1,10 @@
 """A Flax module as functions of its parameters, and what is checked of its code and its outputs."""
 
+import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -28,13 +29,30 @@ _MODE_ARGUMENTS = {"train": False, "training": False, "is_train": False, "is_tra
 def initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, PyTree]:
     """The variables of a module; their shapes are counted before they are allocated."""
     init = _init_fn(module, sample)
-    try:
-        if not isinstance(key, Tracer):  # then nothing is allocated
-            leaves = jax.tree.leaves(jax.eval_shape(init, key))
-            count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
-            remedy = "take a narrower network, smaller inputs or fewer outputs"
-            check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)
+    if not isinstance(key, Tracer):  # then nothing is allocated
+        check_size(module, sample)
+    with _module_errors(module, sample):
         return dict(init(key))
+
+
+def check_size(module: nn.Module, sample: Samples) -> None:
+    """Refuses a module whose variables do not fit into memory; allocates none.
+
+    Raises:
+        UserError: they do not, or its code raises an error on such a sample.
+    """
+    with _module_errors(module, sample):
+        leaves = jax.tree.leaves(jax.eval_shape(_init_fn(module, sample), jax.random.key(0)))
+    count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    remedy = "take a narrower network, smaller inputs or fewer outputs"
+    check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)
+
+
+@contextlib.contextmanager
+def _module_errors(module: nn.Module, sample: Samples) -> Iterator[None]:
+    """Errors of a module's code as a `UserError`."""
+    try:
+        yield
     except UserError:
         raise
     except Exception as error:  # whatever the code of a module raises

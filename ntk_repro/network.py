@@ -18,6 +18,7 @@ from ntk_repro.models import is_nnx, network_spec
 from ntk_repro.module_functions import (
     cached_by_arguments,
     check_call_arguments,
+    check_size,
     does_not_run,
     initialized,
     linen_functions,
@@ -334,7 +335,7 @@ class Network(Described):
 
 
 def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, **model_kw: Any) -> None:
-    """Checks that a custom network takes inputs of a shape and has a number of outputs; those of the package do.
+    """Checks that a network fits into memory, and of a custom one that it takes such inputs and has such outputs.
 
     Args:
         name: the network's name.
@@ -346,9 +347,11 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
         UserError: it does not.
     """
     spec = network_spec(name)
-    if spec.custom is None:
-        return
     asked = {} if outputs is None else {"num_outputs": outputs}
+    if spec.custom is None:
+        module = spec.build(**{"num_outputs": 1, **model_kw, **asked})
+        check_size(module, one_sample(input_shape, jnp.float32))
+        return
     net = Network.create(spec, 0, input_shape, **{**model_kw, **asked})
     try:
         fx = jax.eval_shape(net.apply, net.params, jax.ShapeDtypeStruct((2, *input_shape), jnp.float32))

@@ -66,7 +66,7 @@ def test_bad_input_is_refused_in_one_line_with_status_2(args, message, ends_in_o
 def test_of_several_figures_nothing_is_computed_where_one_cannot_be(ends_in_one_line, monkeypatch):
     """The runs of one paper's Figure 6 have test images, those of another refuse them."""
     made = []
-    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda figure, *args, **kwargs: made.append(figure.id))
+    monkeypatch.setattr("ntk_repro.papers.Plan.compute", lambda plan, out: made.append(plan.figure.id))
     monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
     assert "leave --n-test out" in ends_in_one_line(main, "run", "fig6", "--n-test", "50")
     assert made == []

@@ -5,7 +5,7 @@ from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure, Paper
 from ntk_repro.papers.index import FIGURES, find_figures
 from ntk_repro.papers.presets import Preset, load_figure_preset, preset_names, study_settings
-from ntk_repro.papers.run import Reproduction, announce, checked_configs, draw_figure, reproduce
+from ntk_repro.papers.run import Plan, Reproduction, draw_figure, reproduce
 
 __all__ = [
     "FIGURES",
@@ -13,11 +13,10 @@ __all__ = [
     "Cost",
     "Figure",
     "Paper",
+    "Plan",
     "Preset",
     "Reproduction",
     "Verdict",
-    "announce",
-    "checked_configs",
     "claim",
     "draw_figure",
     "evaluate",

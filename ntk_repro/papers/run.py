@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,85 @@ class Reproduction:
         return self.files[0].read_bytes()
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a figure, their settings checked, before any of them is computed.
+
+    Attributes:
+        figure: the figure.
+        preset: of the figure.
+        configs: the settings of its runs.
+        changes: the settings that are not those of the preset, "activation gelu, width 0.5".
+        lines: how the settings were made to fit the images, to show to the user.
+        root: folder of all runs, None for $NTK_REPRO_RUNS or ./runs.
+    """
+
+    figure: Figure
+    preset: str
+    configs: "tuple[StudyConfig, ...]"
+    changes: str
+    lines: tuple[str, ...]
+    root: Path | None
+
+    @classmethod
+    def of(cls, figure: Figure, preset: str = "quick", *, root: Path | None = None, **changes: Any) -> "Plan":
+        """The plan for a preset with changes; arguments and errors as of `reproduce`."""
+        chosen = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
+        configs, lines = [], {}
+        for config in load_figure_preset(figure, preset, **changes).configs:
+            # Only images that the command names may be fewer than the preset asks for.
+            config, reports = config.fitted(chosen) if chosen else (config, [])
+            configs.append(config.resolved())
+            lines |= dict.fromkeys(reports)
+        return cls(figure, preset, tuple(configs), _changed(figure, preset, changes), tuple(lines), root)
+
+    @property
+    def left(self) -> "list[StudyConfig]":
+        """The runs that are not done."""
+        done = partial(RunFolder.is_done, self.figure.folder, root=self.root)
+        return [config for config in self.configs if not done(config)]
+
+    def announce(self) -> None:
+        """Prints what will be computed, how long that takes here, and where it is kept."""
+        from ntk_repro.papers.expected import expected_cost  # here, as drawing needs no JAX
+
+        for line in self.lines:
+            console.print(line, style="yellow", highlight=False, soft_wrap=True)
+        left, figure = self.left, self.figure
+        parts = [f"{figure.source}, preset {self.preset}: {len(left)} of {len(self.configs)} runs to compute"]
+        if left:
+            cost = expected_cost(figure, self.preset, left)
+            parts.append("time not known" if cost is None else cost.text(machine_speed()))
+            parts.append(f"kept in {RunFolder.locate(figure.folder, left[0], root=self.root).parent}")
+        console.print("; ".join(parts), highlight=False, soft_wrap=True)
+
+    def check(self) -> None:
+        """Loads the images of every run that is not done, and checks its networks.
+
+        Raises:
+            UserError: from a run's study, what it would raise hours later.
+        """
+        load = getattr(study_of(self.figure).run, "load", None)
+        for config in self.left if load is not None else ():
+            load(config)
+
+    def compute(self, out: Path = Path("figures/out")) -> Reproduction:
+        """Computes the runs that are not done yet, draws all and evaluates the paper's claims.
+
+        Args:
+            out: folder for picture and numbers.
+
+        Raises:
+            UserError: from the study or the drawing script.
+        """
+        study, runs, several = study_of(self.figure), [], len({config.seed for config in self.configs}) > 1
+        for number, config in enumerate(self.configs, 1):
+            run = f"{study.name}: {config.label}" + (f", seed {config.seed}" if several else "")
+            console.print(f"[{number}/{len(self.configs)}] {run}", highlight=False, soft_wrap=True)
+            runs.append(study.run(config, root=self.root).path)
+        return draw_figure(self.figure, runs, preset=self.preset, changes=self.changes, out=out)
+
+
 def reproduce(
     figure: Figure, preset: str = "quick", *, root: Path | None = None, out: Path = Path("figures/out"), **changes: Any
 ) -> Reproduction:
@@ -61,19 +141,12 @@ def reproduce(
         **changes: as in `load_figure_preset`: nets, seeds, and fields of the study's config.
 
     Raises:
-        UserError: from the preset, the study or the drawing script.
+        UserError: from the preset, the data set, the study or the drawing script.
     """
-    configs, lines = checked_configs(figure, preset, **changes)
-    for line in lines:
-        console.print(line, style="yellow", highlight=False, soft_wrap=True)
-    study = study_of(figure)
-    announce(figure, preset, configs, root)
-    runs = []
-    for number, config in enumerate(configs, 1):
-        seed = f", seed {config.seed}" if len({c.seed for c in configs}) > 1 else ""
-        console.print(f"[{number}/{len(configs)}] {study.name}: {config.label}{seed}", highlight=False, soft_wrap=True)
-        runs.append(study.run(config, root=root).path)
-    return draw_figure(figure, runs, preset=preset, changes=_changed(figure, preset, changes), out=out)
+    plan = Plan.of(figure, preset, root=root, **changes)
+    plan.announce()
+    plan.check()
+    return plan.compute(out)
 
 
 def _changed(figure: Figure, preset: str, changes: Mapping[str, Any]) -> str:
@@ -85,43 +158,6 @@ def _changed(figure: Figure, preset: str, changes: Mapping[str, Any]) -> str:
         if any(name in vars(config) and vars(config)[name] != value for config in configs)
     }
     return ", ".join(f"{name} {setting_text(value)}" for name, value in changed.items() if name not in _PLACES)
-
-
-def announce(figure: Figure, preset: str, configs: "Sequence[StudyConfig]", root: Path | None = None) -> None:
-    """Prints what will be computed, how long that takes here, and where it is kept."""
-    from ntk_repro.papers.expected import expected_cost  # here, as drawing needs no JAX
-
-    left = [config for config in configs if not RunFolder.is_done(figure.folder, config, root=root)]
-    parts = [f"{figure.source}, preset {preset}: {len(left)} of {len(configs)} runs to compute"]
-    if left:
-        cost = expected_cost(figure, preset, left)
-        parts.append("time not known" if cost is None else cost.text(machine_speed()))
-        parts.append(f"kept in {RunFolder.locate(figure.folder, left[0], root=root).parent}")
-    console.print("; ".join(parts), highlight=False, soft_wrap=True)
-
-
-def checked_configs(figure: Figure, preset: str = "quick", **changes: Any) -> "tuple[list[StudyConfig], list[str]]":
-    """The settings of a figure's runs, all checked by their study before any of them is computed.
-
-    Args:
-        figure: the figure.
-        preset: name of a preset in configs/<paper>/<figure>.toml.
-        **changes: as in `reproduce`.
-
-    Returns:
-        The settings, and lines to show to the user where they were made to fit the images.
-
-    Raises:
-        UserError: from the preset, the data set or the study.
-    """
-    chosen = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
-    configs, lines = [], {}
-    for config in load_figure_preset(figure, preset, **changes).configs:
-        # Only images that the command names may be fewer than the preset asks for.
-        config, reports = config.fitted(chosen) if chosen else (config, [])
-        configs.append(config.resolved())
-        lines |= dict.fromkeys(reports)
-    return configs, list(lines)
 
 
 def draw_figure(

@@ -38,7 +38,7 @@ def applicable(figures: Sequence[Figure], given: Mapping[str, Any]) -> list[dict
     """For each figure the given settings that its runs have.
 
     A setting that only others of several figures have, and a data folder where no data are used, is left out and
-    reported; one that no figure has is not, for `checked_configs` to refuse.
+    reported; one that no figure has is not, for `load_figure_preset` to refuse.
     """
     settings = [study_settings(figure) for figure in figures]
     known = frozenset.union(*settings) | {"data_dir"}

@@ -110,7 +110,7 @@ def restore_none(mapping: dict[str, Any], source: str) -> dict[str, Any]:
     return mapping
 
 
-def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
+def from_dict(cls: type[T], mapping: Mapping[str, Any], source: str = "") -> T:
     """Builds the dataclass `cls` from a mapping, checking names and types.
 
     Understands bool, int, float (takes an int), str, Path, Literal, Optional and unions, list, tuple, dict and nested
@@ -119,21 +119,29 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
     Args:
         cls: a dataclass type.
         mapping: its fields by name; those that have a default may be missing.
-        where: dotted name of the mapping, for messages.
+        source: where the mapping is from, such as a path, for messages.
 
     Raises:
         UserError: unknown name (with the nearest known one), missing name, value of another type.
     """
+    try:
+        return _from_table(cls, mapping)
+    except UserError as error:
+        raise UserError(f"{source}: {error}" if source else str(error)) from error
+
+
+def _from_table(cls: type[T], mapping: Mapping[str, Any], name: str = "") -> T:
+    """As `from_dict`; `name` is the dotted name of the mapping."""
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls)) if field.init}
-    prefix = f"{where}." if where else ""
-    for name in mapping:
-        check_name(f"option of {where or cls.__name__}", str(name), fields)
-    for name, field in fields.items():
+    prefix = f"{name}." if name else ""
+    for key in mapping:
+        check_name(f"option of {name or cls.__name__}", str(key), fields)
+    for key, field in fields.items():
         has_default = not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
-        if name not in mapping and not has_default:
-            raise UserError(f"option {prefix}{name} is missing and has no default: set it")
-    return cls(**{name: _converted(value, hints[name], prefix + name) for name, value in mapping.items()})
+        if key not in mapping and not has_default:
+            raise UserError(f"option {prefix}{key} is missing and has no default: set it")
+    return cls(**{key: _converted(value, hints[key], prefix + key) for key, value in mapping.items()})
 
 
 # The types of the values that an option takes, if it takes values of other types than its own.
@@ -161,7 +169,7 @@ def _converted(value: Any, hint: Any, name: str) -> Any:
         _, item = typing.get_args(hint) or (Any, Any)
         return {key: _converted(entry, item, f"{name}.{key}") for key, entry in value.items()}
     if isinstance(value, Mapping):
-        return from_dict(kind, value, name)
+        return _from_table(kind, value, name)
     return kind(value) if kind in (float, Path) else value
 
 

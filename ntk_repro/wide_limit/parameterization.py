@@ -55,6 +55,10 @@ class Config(EpochSettings, Subset, DataSettings, FcnSettings):
         """The run in a few words, for the terminal."""
         return f"{self.activation} fcn of width {self.hidden:,}, {_LOSSES[self.loss]} on {self.data}"
 
+    def largest_network(self, num_outputs: int = 1) -> Any:
+        """The module of both parameterizations, in one of them."""
+        return self.module(self.hidden, num_outputs)
+
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the learning rates in rising order, each once."""
         if not self.log2_etas:

@@ -58,6 +58,10 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
         """The run in a few words, for the terminal."""
         return f"{self.num_networks} networks of width {self.hidden:,} on {self.data}"
 
+    def largest_network(self, num_outputs: int = 1) -> Any:
+        """The module of all networks."""
+        return self.module(self.hidden, num_outputs, self.parameterization)
+
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the steps in order."""
         steps = tuple(sorted(set(self.observe_at)))
@@ -78,9 +82,7 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
 
 
 def _load(config: Config) -> RegressionData:
-    config.module(
-        config.hidden, parameterization=config.parameterization
-    )  # impossible networks are refused before the data are loaded
+    config.largest_network()  # impossible networks are refused before the data are loaded
     data = config.regression_data()
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
@@ -105,7 +107,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     steps = np.array(config.observe_at)
     times = averaged_loss_time(steps, config.learning_rate, n)
 
-    module = config.module(config.hidden, parameterization=config.parameterization)
+    module = config.largest_network()
     stage(1, 3, "infinite width")
     started = time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))

@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from ntk_repro.data import RegressionData, one_hot, signed_targets
 from ntk_repro.errors import UserError
 from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
+from ntk_repro.module_functions import check_size
 from ntk_repro.network import Network
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
+from ntk_repro.samples import one_sample
 from ntk_repro.training import Descent, descend
 
 
@@ -80,6 +82,10 @@ class WidthsSettings(FcnSettings):
         self.module(self.widths[0])
         return super().canonical()
 
+    def largest_network(self, num_outputs: int = 1) -> Any:
+        """The widest module."""
+        return self.module(self.widths[-1], num_outputs)
+
     @property
     def layers(self) -> str:
         """The networks without their widths as text."""
@@ -94,7 +100,13 @@ class WidthsSettings(FcnSettings):
 
 @dataclass(frozen=True)
 class Subset(DataSource):
-    """A data set; the seed of the subset is part of a run's identity even where all images are taken."""
+    """A data set; the seed of the subset is part of a run's identity even where all images are taken.
+
+    Attributes:
+        largest_network: (number of outputs) -> the module with the most parameters that a run makes.
+    """
+
+    largest_network: ClassVar[Callable[[int], Any]]
 
     @property
     def is_subset(self) -> bool:
@@ -107,12 +119,14 @@ class Subset(DataSource):
         Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
 
         Raises:
-            UserError: from `load_dataset`.
+            UserError: from `load_dataset`; the largest network does not fit into memory.
         """
-        data = self.load()
-        if self.classes is not None and len(self.classes) == 2:
-            return RegressionData.of(data, signed_targets)
-        return RegressionData.of(data, functools.partial(one_hot, k=int(data.y.max()) + 1))
+        data, rows = self.load(), signed_targets
+        if self.classes is None or len(self.classes) != 2:
+            rows = functools.partial(one_hot, k=int(data.y.max()) + 1)
+        found = RegressionData.of(data, rows)
+        check_size(self.largest_network(found.num_outputs), one_sample(found.x_train.shape[1:], np.float32))
+        return found
 
 
 @dataclass(frozen=True)

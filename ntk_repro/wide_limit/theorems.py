@@ -14,9 +14,11 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import PARAMETERIZATIONS
+from ntk_repro.module_functions import check_size
 from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts, check_positive, check_whole
 from ntk_repro.record import RunFolder
+from ntk_repro.samples import one_sample
 from ntk_repro.wide_limit.descent_path import Ball, Problem, ball_constants, descent_path
 from ntk_repro.wide_limit.jacobian_factors import ACTIVATIONS, FactoredFcn, Params, length, operator_norms
 from ntk_repro.wide_limit.path_bounds import Limit, bounded, flow_bounds
@@ -120,8 +122,10 @@ def load(config: Config) -> Sphere:
     """The problem of a run.
 
     Raises:
-        UserError: where Theta is singular, so that assumption 2 of appendix G does not hold.
+        UserError: where Theta is singular, so that assumption 2 of appendix G does not hold; the largest network does
+            not fit into memory.
     """
+    check_size(config.largest_network(), one_sample((config.input_size,), np.float32))
     x, x_test = np.split(config.inputs(), [config.num_inputs])
     limit = Limit(limit_kernel(config, x), config.fraction, config.flow)
     if limit.lambda_min * limit.eta_critical < _SINGULAR:

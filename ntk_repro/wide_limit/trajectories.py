@@ -94,7 +94,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        self.network(1)
+        self.largest_network()
         check_counts(steps=self.steps, observations=self.observations)
         check_counts(num_observed=self.num_observed, num_weights=self.num_weights)
         check_outputs_for_loss(self.loss, self.classes)
@@ -118,7 +118,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
             raise UserError("flow_rate is for the empirical prediction of the squared loss: leave it out")
         return {**super().canonical(), **self.defaults(*unused), "predictions": predictions}
 
-    def network(self, num_outputs: int) -> Any:
+    def largest_network(self, num_outputs: int = 1) -> Any:
         """The Flax module with this number of outputs."""
         sizes = {name: getattr(self, name) for name in _SETTINGS[self.net]}
         if "batch_norm" in sizes:
@@ -165,7 +165,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
     network's moved (norms). With the empirical kernel and the squared loss also `flow_apart` (S,), root mean square
     difference of the test outputs between steps at `flow_rate` and continuous time. nan from where a training diverged.
     """
-    net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
+    net = Network.create(config.largest_network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, however it is trained.
     net = calibrated(net, data.x_train[:_CALIBRATION])
     trained = normalised(net, config.batch_norm)

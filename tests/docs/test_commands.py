@@ -217,7 +217,8 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
             assert importlib.util.find_spec(module.replace("-", "_"))
             return
         case ["ntk-repro", *arguments]:
-            monkeypatch.setattr("ntk_repro.papers.reproduce", lambda *args, **settings: done.append(args))
+            monkeypatch.setattr("ntk_repro.papers.Plan.check", lambda plan: None)
+            monkeypatch.setattr("ntk_repro.papers.Plan.compute", lambda plan, out: done.append(plan))
             monkeypatch.setattr("ntk_repro.__main__._show", lambda found: None)
             monkeypatch.setattr("ntk_repro.__main__.Campaign.__call__", lambda given: done.append(given.resolved()))
             for name in ("Compare", "Export"):

@@ -1,12 +1,13 @@
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ntk_repro.__main__ import main
 from ntk_repro.data import dataset_sizes
-from ntk_repro.papers import draw_figure, load_figure_preset, presets, reproduce, study_settings
+from ntk_repro.papers import Plan, draw_figure, load_figure_preset, presets, reproduce, study_settings
 from ntk_repro.papers.index import FIGURES
 from ntk_repro.papers.presets import Study, study_of
 from ntk_repro.record import RunFolder
@@ -102,12 +103,21 @@ def test_runs_are_made_to_fit_the_images_and_that_is_reported(changes, expected,
 
 def test_the_baseline_can_be_left_out(computed, monkeypatch):
     monkeypatch.setattr(sys.modules["ntk_repro.__main__"], "_show", lambda made: None)
+    expected = [False, False, True, True]
+    assert [config.baseline for config in computed(baseline=False) + computed()] == expected
     found = []
-    monkeypatch.setattr("ntk_repro.papers.reproduce", lambda *_, **changes: found.append(changes.get("baseline")))
+    monkeypatch.setattr("ntk_repro.papers.Plan.compute", lambda plan, out: found.extend(plan.configs))
     main(["run", "ortiz2021/fig2", "--no-baseline"])
     main(["run", "ortiz2021/fig2"])
-    assert found == [False, None]
-    assert [config.baseline for config in computed(baseline=False) + computed()] == [False, False, True, True]
+    assert [config.baseline for config in found] == expected
+
+
+def test_a_run_that_cannot_be_is_refused_before_the_first_is_computed(computed):
+    """The second network is beyond any memory, which its study finds out as it loads its images."""
+    plan = Plan.of(FIG2, n_train=20, n_test=10)
+    first, second = plan.configs
+    replace(plan, configs=(first,)).check()
+    refused(r"a network of [\d,]+ parameters needs", replace(plan, configs=(first, replace(second, width=1e6))).check)
 
 
 @pytest.mark.parametrize("preset", ["quick", "laptop"])
