@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ntk_repro.command_line import check_places, command, parsed, subcommands, this_program, use_compilation_cache
@@ -404,19 +405,21 @@ Command = Run | Draw | List | Campaign | Compare | Export | Report | Reference |
 
 def _show(made: "Reproduction") -> None:
     """Prints claims and files of one figure."""
-    from ntk_repro.papers.claims import cells
+    from ntk_repro.papers.claims import cells, with_footnotes
 
-    rows = [cells(claim) for claim in made.claims]
+    claims, footnotes = with_footnotes(made.claims)
+    rows = [cells(claim) for claim in claims]
     columns = ("claim", "on", "verdict", "number", "paper")[: 5 if any(row["paper"] for row in rows) else 4]
     table = Table(*columns, title=f"{made.figure.source} ({made.figure.id})")
     previous = ""
     for claim, row in zip(made.claims, rows, strict=True):
         statement = row["statement"] if row["statement"] != previous else ""
-        number = f"{row['number'] or row['verdict']} {row['meaning']}"
+        number = escape(f"{row['number'] or row['verdict']} {row['meaning']}")
         verdict = f"[{_COLORS[claim['holds']]}]{row['verdict']}[/]"
         table.add_row(*(statement, row["subject"], verdict, number, row["paper"])[: len(columns)])
         previous = row["statement"]
     Console().print(table)
+    print(*footnotes, sep="\n", end="\n" if footnotes else "")
     for path in (*made.runs, *made.files):
         print(path)
 

@@ -26,6 +26,8 @@ from ntk_repro.data.tfds import LABELS
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
+_NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(,-?[\d.]+(e-?\d+)?)+")  # a list as --set and TOML have it, "2,5"
+
 
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
     """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.
@@ -66,6 +68,7 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
         UserError: for a command line that is none.
     """
     args = sys.argv[1:] if args is None else args
+    args = [part for one in args for part in (one.split(",") if _NUMBERS.fullmatch(one) else [one])]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
-from ntk_repro.ranges import check_counts, check_seed
+from ntk_repro.ranges import check_batch_size, check_counts, check_seed
 from ntk_repro.record import RunFolder
 
 
@@ -258,7 +258,7 @@ _C_contra = TypeVar("_C_contra", bound=Settings, contravariant=True)
 
 
 class Run(Protocol[_C_contra]):
-    """A function that computes runs; what loads the data for a config is its attribute `load`, None without data."""
+    """A function that computes runs; its attribute `load` loads and checks the data of a config, None without any."""
 
     def __call__(
         self, config: _C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
@@ -301,11 +301,17 @@ def experiment(
         wait: whether to wait for another process that computes the same.
     """
 
+    def checked(config: _C) -> Any:
+        data: Any = None if load is None else load(config)
+        if isinstance(config, MinibatchSettings) and config.batch_size is not None:
+            check_batch_size(config.batch_size, len(data.x_train))
+        return data
+
     def decorate(compute: Callable[[_C, Any, RunFolder], Mapping[str, Any]]) -> Run[_C]:
         @functools.wraps(compute)
         def run(config: _C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
             config = config.resolved()
-            data = load(config) if load is not None and data is None else data
+            data = checked(config) if data is None else data
             facts = None if data is None else _recorded(data.provenance)
             texts = config.source_texts()
             with RunFolder.open(name, config, root=root, wait=wait, provenance=facts, source=texts) as folder:
@@ -313,7 +319,7 @@ def experiment(
                     folder.finish(**compute(config, data, folder))
             return folder
 
-        run.load = load  # pyright: ignore[reportAttributeAccessIssue]
+        run.load = checked  # pyright: ignore[reportAttributeAccessIssue]
         del run.__wrapped__  # so that its signature is shown, not that of the computation
         return run
 

@@ -97,6 +97,16 @@ def checked_stops(observe_at: Iterable[int], steps: int) -> list[int]:
     return stops
 
 
+def check_batch_size(batch_size: int, n: int) -> None:
+    """Refuses a batch that is larger than the training set of n samples.
+
+    Raises:
+        UserError: it is.
+    """
+    if batch_size > n:
+        raise UserError(f"batch_size {batch_size:,} is above the {n:,} training samples: choose at most {n:,}")
+
+
 def check_flags(**flags: bool) -> None:
     """Refuses what is neither True nor False.
 

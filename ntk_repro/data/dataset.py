@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,10 @@ def dataset_of(
     check_flags(standardize=standardize)
     classes = None if classes is None else checked_classes(classes)
     decoded = _of_classes(decode_cached(source), classes, source.name)
+    first = min(int(y.min()) for y in (decoded.y_train, decoded.y_test) if len(y))
+    if first:
+        remedy = f"subtract {first} from the labels, or name the classes, which numbers them"
+        warnings.warn(f"the labels of {source.name} begin at {first}, not at 0: {remedy}", stacklevel=3)
     taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
     arrays = {}
     for stream, (part, n) in enumerate((("train", n_train), ("test", n_test))):

@@ -42,13 +42,11 @@ _FIGURE_3 = ("l2_distance", "cosine_distance")
 
 def _load(config: EigentasksConfig) -> Dataset:
     """The images, after checks: first those that cost nothing, then those that need the data."""
-    recipe, count = config.recipe, config.num_eigenfunctions or 0
-    data = config.load()
+    count, data = config.num_eigenfunctions or 0, config.load()
     config.check_network(data.x_train.shape[1:])
     check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
         class_labels(data, _NO_CLASSES)
-    recipe.steps(len(data.x_train))  # refuses batches that are too large
     return data
 
 

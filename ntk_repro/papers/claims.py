@@ -12,6 +12,7 @@ Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
 _WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
+_UNJUDGED = "not judged: "
 _ROUNDING = 1e-9  # a share of exactly the bound must not fail by its last digit
 _PAIRS = 3  # that an order needs
 
@@ -90,7 +91,7 @@ def judged(
 
     It is undetermined where the number is nan, and where `unless` says why our numbers cannot decide the claim.
     """
-    determined, why = math.isfinite(number), f"not judged: {unless}" if unless else ""
+    determined, why = math.isfinite(number), _UNJUDGED + unless if unless else ""
     verdict = bool(holds) if determined and not unless and holds is not None else None
     note = joined(*notes, why)
     return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
@@ -209,6 +210,17 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
         "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
         "meaning": row["meaning"] + (f" ({row['note']})" if row["note"] else ""),
     }
+
+
+def with_footnotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of `evaluate` with a mark where they say why they are not judged, and these reasons, each once."""
+    reasons: dict[str, str] = {}
+    marked = []
+    for row in rows:
+        note, unjudged, reason = row["note"].partition(_UNJUDGED)
+        mark = reasons.setdefault(reason, f"[{len(reasons) + 1}]") if unjudged else ""
+        marked.append({**row, "note": note + unjudged + mark})
+    return marked, [f"{mark} {reason}" for reason, mark in reasons.items()]
 
 
 def tally(rows: Iterable[Mapping[str, Any]], noun: str = " claims hold") -> str:

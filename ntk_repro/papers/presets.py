@@ -116,6 +116,9 @@ def load_figure_preset(
         runs_of = " and ".join(sources)
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {runs_of}: change its keep or nets")
     for net in nets:
+        if ":" in net:
+            command = f"python -m ntk_repro.{figure.study.partition('.')[0]} --net {net}"
+            raise UserError(f"{figure.id} has no settings for {net}: the command of its study has, {command}")
         check_name(f"network of {figure.id} at preset {preset}", net, {vars(config)["net"] for config in configs})
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")

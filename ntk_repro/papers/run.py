@@ -104,8 +104,8 @@ class Plan:
         Raises:
             UserError: from a run's study, what it would raise hours later.
         """
-        load = getattr(study_of(self.figure).run, "load", None)
-        for config in self.left if load is not None else ():
+        load: Any = getattr(study_of(self.figure).run, "load", None)
+        for config in self.left if load else ():
             load(config)
 
     def compute(self, out: Path = Path("figures/out")) -> Reproduction:

@@ -17,7 +17,17 @@ from ntk_repro.plot.curves import (
 )
 from ntk_repro.plot.directions import directions
 from ntk_repro.plot.look import COLORS, LABELS, MUTED, SERIES, STYLE, light, ordered_colors, style
-from ntk_repro.plot.panels import epoch_axis, legend_of, percent, percent_axis, table_of, titled, titles, width_axis
+from ntk_repro.plot.panels import (
+    epoch_axis,
+    integer_axis,
+    legend_of,
+    percent,
+    percent_axis,
+    table_of,
+    titled,
+    titles,
+    width_axis,
+)
 
 __all__ = [
     "COLORS",
@@ -32,6 +42,7 @@ __all__ = [
     "curve",
     "directions",
     "epoch_axis",
+    "integer_axis",
     "legend_of",
     "light",
     "mark_partial",

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ntk_repro.errors import UserError
 from ntk_repro.gram.checks import as_array, check_real, check_shape, checked_array
 from ntk_repro.plot.look import COLORS, LABELS, LINES, MARKERS, model_color
-from ntk_repro.plot.panels import epoch_axis, percent_axis
+from ntk_repro.plot.panels import epoch_axis, integer_axis, percent_axis
 from ntk_repro.ranges import check_positive
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def accuracy_by_index(
         levels = np.broadcast_to(checked_array(majority, "majority", (), (len(index),)), index.shape)
         ax.plot(index, levels, ":", lw=1.0, color=COLORS["chance"], label=majority_label, zorder=1)
     ax.set_xlabel("Eigenfunction index")
-    return percent_axis(ax)
+    return percent_axis(integer_axis(ax))
 
 
 def _model(ax: "Axes", x: np.ndarray, spread: Spread, model: str, zorder: float, banded: bool = True) -> None:

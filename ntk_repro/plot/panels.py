@@ -33,6 +33,14 @@ def percent_axis(ax: "Axes") -> "Axes":
     return ax
 
 
+def integer_axis(ax: "Axes") -> "Axes":
+    """Ticks at whole numbers alone on the horizontal axis, of indices or epochs."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    return ax
+
+
 def epoch_axis(ax: "Axes", epochs: ArrayLike) -> "Axes":
     """An axis of epochs 0, 1, 2, 5 ... that leaves room between the first ones.
 

@@ -1,5 +1,6 @@
 """The curves of a finished run as an event file, which TensorBoard shows."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def export_events(folder: Path, out: Path) -> Path:
     Raises:
         UserError: TensorBoard is not installed; the folder is not that of a finished run; a full disk.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow, where it is installed, tells what the CPU can do
     try:
         from tensorboard.summary import Writer
     except ImportError as error:
@@ -61,8 +63,8 @@ def training_curves(run: RunFolder) -> Iterator[tuple[str, Int[np.ndarray, " s"]
         if values.ndim == 0:
             yield name, np.zeros(1, int), values[None]
         elif (steps := steps_of(run, result, name)) is not None and values.ndim == 1:
-            yield name, steps, values
+            yield name, steps.values, values
         elif steps is not None and values.ndim == 2:
             rows = rows_of(result, len(values))
-            for row, curve in zip(range(len(values)) if rows is None else rows, values, strict=True):
-                yield f"{name}/{row:g}", steps, curve
+            for row, curve in zip(range(len(values)) if rows is None else rows.values, values, strict=True):
+                yield f"{name}/{row:g}", steps.values, curve

@@ -8,13 +8,15 @@ import numpy as np
 from ntk_repro.gram.store import GramStore
 from ntk_repro.memory import check_disk
 from ntk_repro.record import RunFolder, make_folder, save_arrays, write_errors_explained
+from ntk_repro.report.curves import AXES
 
 
 def export(folder: Path, out: Path) -> list[Path]:
     """Writes what a folder holds, as files that are named after it.
 
-    Of a run: its arrays as .npz, and those of one axis, side by side with the others of their length, as .csv. Of the
-    store of a kernel: the whole matrix as .npy, written panel by panel; read it by `np.load(path, mmap_mode="r")`.
+    Of a run: its arrays as .npz, and those of one axis, side by side with the others of their length, as .csv, named
+    after what the rows are, such as `index`, or their number. Of the store of a kernel: the whole matrix as .npy,
+    written panel by panel; read it by `np.load(path, mmap_mode="r")`.
 
     Args:
         folder: of a finished run, or of a `GramStore`.
@@ -39,7 +41,8 @@ def export(folder: Path, out: Path) -> list[Path]:
         if array.ndim == 1:
             by_length.setdefault(len(array), {})[key] = array
     for length, columns in sorted(by_length.items()):
-        files.append(out / f"{name}-{length}.csv")
+        rows = next((axis for axis in AXES if axis in columns), length)
+        files.append(out / f"{name}-{rows}.csv")
         with write_errors_explained(files[-1]), open(files[-1], "w", newline="", encoding="utf-8") as handle:
             table = csv.writer(handle)
             table.writerow(columns)

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 from jaxtyping import Float, Int
 
-from ntk_repro.errors import UserError
-from ntk_repro.ranges import check_counts
+from ntk_repro.ranges import check_batch_size, check_counts
 
 
 def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarray, "steps b"]:
@@ -24,16 +23,6 @@ def minibatches(seed: int, n: int, batch_size: int, epochs: int) -> Int[np.ndarr
     rows = np.concatenate([rng.permutation(n).astype(np.int32) for _ in range(epochs)])
     steps = len(rows) // batch_size
     return rows[: steps * batch_size].reshape(steps, batch_size)
-
-
-def check_batch_size(batch_size: int, n: int) -> None:
-    """Refuses a batch that is larger than the training set of n samples.
-
-    Raises:
-        UserError: it is.
-    """
-    if batch_size > n:
-        raise UserError(f"batch_size {batch_size} is above the {n} training samples: choose at most {n}")
 
 
 def epoch_means(per_step: Float[np.ndarray, "steps *T"], n: int, batch_size: int) -> Float[np.ndarray, "epochs *T"]:

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 
 from ntk_repro.dynamics.learning_rates import check_momentum
 from ntk_repro.errors import UserError, check_name
-from ntk_repro.ranges import check_counts, check_not_negative
+from ntk_repro.ranges import check_batch_size, check_counts, check_not_negative
 from ntk_repro.seeds import order_seed
-from ntk_repro.training.batches import check_batch_size, minibatches
+from ntk_repro.training.batches import minibatches
 from ntk_repro.training.losses import LOSSES, Loss
 
 OPTIMIZERS = ("sgd", "adam")

@@ -21,7 +21,6 @@ from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for, order_seed
 from ntk_repro.training import critical_learning_rate, l2_distance, minibatches, train_pair
-from ntk_repro.training.batches import check_batch_size
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
@@ -146,8 +145,6 @@ def _load(config: Config) -> RegressionData:
     data = config.regression_data()
     if config.loss == "cross_entropy" and data.num_outputs < 3:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
-    if config.batch_size is not None:
-        check_batch_size(config.batch_size, len(data.x_train))
     return data
 
 

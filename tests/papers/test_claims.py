@@ -1,8 +1,9 @@
 import math
+from dataclasses import asdict
 
 import pytest
 
-from ntk_repro.papers.claims import Verdict, as_printed, cells, claim, evaluate, in_order, judged, tally
+from ntk_repro.papers.claims import Verdict, as_printed, cells, claim, evaluate, in_order, judged, tally, with_footnotes
 from ntk_repro.papers.statistics import Interval
 
 
@@ -30,6 +31,15 @@ def test_verdicts_are_shown_and_counted_in_one_way():
     assert [cells(row)["number"] for row in rows] == ["0.702", "-2", ""]
     assert (tally(rows), tally(rows, "")) == ("1 of 3 claims hold, 1 undetermined", "1 of 3, 1 undetermined")
     assert tally(rows[:2]) == "1 of 2 claims hold"
+
+
+def test_reasons_become_footnotes_named_once():
+    verdicts = [("mlp", "fewer images"), ("lenet", "fewer epochs"), ("resnet18", "fewer images"), ("fcn", "")]
+    rows = [asdict(judged(net, True, 0.5, "slope", "a note", unless=why)) for net, why in verdicts]
+    marked, footnotes = with_footnotes(rows)
+    notes = [f"a note; not judged: [{mark}]" for mark in (1, 2, 1)]
+    assert [row["note"] for row in marked] == [*notes, "a note"]
+    assert footnotes == ["[1] fewer images", "[2] fewer epochs"]
 
 
 @pytest.mark.parametrize(

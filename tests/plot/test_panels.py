@@ -10,6 +10,7 @@ from ntk_repro.plot import (
     SERIES,
     STYLE,
     epoch_axis,
+    integer_axis,
     legend_of,
     ordered_colors,
     style,
@@ -29,6 +30,12 @@ def test_titles_side_by_side_are_on_one_height():
     (facts,) = axes[0].texts
     assert axes[0].get_window_extent().y1 < facts.get_window_extent().y0
     assert facts.get_window_extent().y1 < axes[0].title.get_window_extent().y0
+
+
+def test_indices_have_whole_numbers_as_ticks():
+    _, ax = pyplot.subplots()
+    integer_axis(ax).plot([2, 5], [0.9, 0.8])
+    assert all(tick == int(tick) for tick in ax.get_xticks())
 
 
 def test_the_legend_of_a_picture_names_each_label_once():

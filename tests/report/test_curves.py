@@ -1,7 +1,7 @@
 import numpy as np
 
 from ntk_repro.record import RunFolder
-from ntk_repro.report.curves import rows_of, steps_of
+from ntk_repro.report.curves import axis_of, rows_of, steps_of
 from tests.conftest import Settings
 
 
@@ -12,9 +12,14 @@ def test_rows_and_steps_are_arrays_of_the_length(tmp_path):
         "widths": np.array([64, 128, 256]),
         "accuracy": np.zeros(2),
         "error": np.zeros(3),
+        "others": np.zeros(4),
     }
     with RunFolder.open("study", Settings(), root=tmp_path) as run:
-        np.testing.assert_array_equal(steps_of(run, result, "accuracy"), [0, 5])
+        label, values = axis_of(run, result, "accuracy")
+        assert (label, [*values]) == ("Epoch", [0, 5])
         assert steps_of(run, result, "error") is None
-    np.testing.assert_array_equal(rows_of(result, 3), [64, 128, 256])
+        label, values = axis_of(run, result, "error")
+        assert (label, [*values]) == ("Width", [64, 128, 256])
+        label, values = axis_of(run, result, "others")
+        assert (label, [*values]) == ("Entry", [1, 2, 3, 4])
     assert rows_of(result, 2) is None

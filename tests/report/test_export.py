@@ -16,7 +16,7 @@ def test_a_run_becomes_arrays_and_tables(tmp_path):
     with np.load(arrays) as found:
         np.testing.assert_allclose(found["accuracy"], [0.9, 0.8, 0.7])
         assert found["image"].shape == (3, 3)
-    assert [path.name for path in tables] == [f"own-{run.name}-{length}.csv" for length in (2, 3, 4)]
+    assert [path.name for path in tables] == [f"own-{run.name}-{rows}.csv" for rows in (2, "index", 4)]
     with open(tables[1], newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [float(row["accuracy"]) for row in rows] == [0.9, 0.8, 0.7]

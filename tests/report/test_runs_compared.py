@@ -42,6 +42,7 @@ def test_what_differs_is_side_by_side_and_curves_lie_over_each_other(tmp_path):
         np.testing.assert_array_equal(line.get_xdata(), [2, 5, 11])
         np.testing.assert_allclose(np.asarray(line.get_ydata()), np.array([0.9, 0.8, 0.7]) + 0.1 * i)
     np.testing.assert_array_equal(loss.lines[0].get_xdata(), [1, 2, 3, 4])
+    assert [accuracy.get_xlabel(), loss.get_xlabel()] == ["Index", "Epoch"]
     assert [text.get_text() for text in picture.legends[0].get_texts()] == found.labels
 
 
