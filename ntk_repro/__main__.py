@@ -30,7 +30,8 @@ class Run:
     figure: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIGURE")]
     """Such as ortiz2021/fig2; fig2 alone is Figure 2 of every paper that has one."""
     preset: str = "quick"
-    """Size of the experiment: quick (minutes on two cores), laptop (hours), paper (the paper's settings)."""
+    """Size of the experiment: quick (minutes on two cores), laptop (hours), days (of some: what two cores can do of the
+    paper's), paper (the paper's settings)."""
     data: str | None = None
     """Data set in place of the preset's: mnist5k, digits, cifar10, mnist, fashion_mnist, or the path of an .npz."""
     data_dir: str | None = None

@@ -75,7 +75,7 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     yield from _memory_and_disk()
     speed = machine_speed(again=True)
     yield _speed(speed)
-    for preset in ("quick", "laptop", "paper"):
+    for preset in ("quick", "laptop", "days", "paper"):
         yield _preset(preset, {name for name, place in places.items() if place == "missing"}, on_cpu, speed)
 
 

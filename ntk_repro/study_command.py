@@ -22,8 +22,9 @@ from ntk_repro.progress import console
 from ntk_repro.record import PICTURES, RunFolder, differing_settings, second_name
 
 _PRESET = (
-    "Size of the run: quick (minutes on two cores), laptop (hours) or paper (the paper's settings), as in the figure "
-    "that draws it; other options replace its values. Without an accelerator quick is the default, with one paper."
+    "Size of the run: quick (minutes on two cores), laptop (hours), days (what two cores can do of the paper's) or "
+    "paper (the paper's settings), as in the figure that draws it; other options replace its values. Without an "
+    "accelerator quick is the default, with one paper."
 )
 _DRY_RUN = "Whether only to show what the run is and how long it will take."
 _NAME = "Name under which the run's folder is found, too, beside the one that its settings give it."

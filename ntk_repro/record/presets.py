@@ -1,4 +1,4 @@
-"""Presets: the tables [quick], [laptop], [paper] of a figure's TOML file."""
+"""Presets: the tables [quick], [laptop], [paper] of a figure's TOML file, and [days] of some."""
 
 from importlib.resources.abc import Traversable
 from pathlib import Path
