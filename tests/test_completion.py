@@ -44,7 +44,7 @@ def test_bash_completes_commands_figures_presets_options_and_files(script, tmp_p
     assert tab("do") == {"doctor"}
     assert {"ortiz2021/fig2", "ortiz2021/table1"} <= tab("run ortiz2021/")
     assert tab("run lemma") == {"lemma1"}
-    assert tab("run fig2 --preset ") == {"quick", "laptop", "paper"}
+    assert tab("run fig2 --preset ") == {"quick", "laptop", "days", "paper"}
     assert tab("run fig2 --data cif") == {"cifar10"}
     assert tab("reference --presets quick la") == {"laptop"}
     assert "resnet18" in tab("run fig2 --nets lenet ")

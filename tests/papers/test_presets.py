@@ -5,7 +5,7 @@ import pytest
 from ntk_repro.errors import UserError
 from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.index import FIGURES, find_figures
-from ntk_repro.papers.presets import load_figure_preset
+from ntk_repro.papers.presets import load_figure_preset, preset_names
 from ntk_repro.record import config_hash
 from tests.refusals import refused
 
@@ -141,8 +141,9 @@ def hashes(figure: str, preset: str) -> list[str]:
     return [config_hash(config.resolved()) for config in configs_of(FIGURES[figure], preset)]
 
 
-@pytest.mark.parametrize("preset", ["quick", "laptop", "paper"])
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize(
+    ("figure", "preset"), [(name, preset) for name, figure in FIGURES.items() for preset in preset_names(figure)]
+)
 def test_every_preset_has_runs_that_its_study_takes_and_a_cost_or_those_of_another_figure(figure, preset):
     found, loaded = hashes(figure, preset), load_figure_preset(FIGURES[figure], preset)
     assert len(set(found)) == len(found)
@@ -168,3 +169,14 @@ def test_figures_share_the_runs_that_they_can(preset):
     # At quick Figure 4 has digits in place of CIFAR-10, so the table leaves it out.
     shown = set.union(samarin2022["fig2"], *([] if preset == "quick" else [samarin2022["fig4"]]))
     assert shown < samarin2022["tableA2"] <= shown | samarin2022["fig3"]
+
+
+def test_figures_share_the_runs_of_days():
+    """Samarin's are runs of the paper's preset, which need not be computed again for that."""
+    of = {name: set(hashes(name, "days")) for name, figure in FIGURES.items() if "days" in preset_names(figure)}
+    assert of["samarin2022/fig2"] < of["samarin2022/fig3"]
+    assert of["samarin2022/table1"] < of["samarin2022/table2"]
+    assert of["lee2019/figS10"] < of["lee2019/figS9"]
+    assert of["ortiz2021/fig13"] | of["ortiz2021/fig14"] == of["ortiz2021/fig2"]
+    for name in ("fig2", "fig3", "fig4"):
+        assert of[f"samarin2022/{name}"] < set(hashes(f"samarin2022/{name}", "paper"))

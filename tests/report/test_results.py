@@ -12,7 +12,9 @@ from tests.report.conftest import FIGURE
 def test_what_is_computed_is_shown_and_other_presets_are_counted(entries):
     missing, there = entries
     assert missing.shown is None
-    assert [(p.preset.name, p.done) for p in missing.presets] == [("quick", 0), ("laptop", 0), ("paper", 0)]
+    assert [(p.preset.name, p.done) for p in missing.presets] == [
+        (name, 0) for name in ("quick", "laptop", "days", "paper")
+    ]
     assert there.shown.result.preset == "quick"
     assert [p.done for p in there.presets] == [3, 3, 3]
     assert [p.complete for p in there.presets] == [True, False, False]
