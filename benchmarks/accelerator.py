@@ -195,7 +195,7 @@ def lee2019_fig3(allowed: float, **changes: Any) -> dict[str, Any]:
         np.savez(path, **arrays)
         config = dataclasses.replace(preset, data=str(path), **changes)
         data = config.regression_data()
-        net, n = Network.create(config.largest_network(data.num_outputs), 0, data.x_train.shape[1:]), len(data.x_train)
+        net, n = Network.create(config.network(data.num_outputs), 0, data.x_train.shape[1:]), len(data.x_train)
         pair = {"network": net, "linearization": net.linearization()}
         kinds = {who: stepper(one, data.x_train, data.y_train, n) for who, one in pair.items()}
         step = sum(shortest_turns(kinds, 3, 2).values())

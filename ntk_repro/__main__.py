@@ -53,7 +53,7 @@ class Run:
     """Any other settings of the study in place of the preset's, in every run, such as activation=gelu width=0.5
     indices=2,5,11 n_train=none; the options of its own command (python -m ntk_repro.eigentasks --help) name them."""
     dry_run: bool = False
-    """Whether only to show what would be computed and how long it will take."""
+    """Whether only to show what would be computed and how long it will take, and to check it on the images."""
     out: Path = Path("figures/out")
     """Folder for the picture, the plotted numbers and the claims."""
 

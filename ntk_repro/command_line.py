@@ -26,8 +26,6 @@ from ntk_repro.data.tfds import LABELS
 from ntk_repro.errors import UserError
 from ntk_repro.progress import console
 
-_NUMBERS = re.compile(r"-?[\d.]+(e-?\d+)?(,-?[\d.]+(e-?\d+)?)+")  # a list as --set and TOML have it, "2,5"
-
 
 def command(body: Callable[[], None], again: str = "the same command continues where this one stopped") -> None:
     """Runs the body of a command; the process ends with status 2 after a `UserError`, with 130 after Ctrl-C.
@@ -68,7 +66,6 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
         UserError: for a command line that is none.
     """
     args = sys.argv[1:] if args is None else args
-    args = [part for one in args for part in (one.split(",") if _NUMBERS.fullmatch(one) else [one])]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -80,7 +77,8 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
         sys.stderr.write(said.getvalue())
         return found
     command = f"{prog} {args[0]}" if args and args[0] in subcommands(kind) else prog
-    raise UserError(f"{_first_paragraph(said.getvalue())}{_nearest_options(kind, args)} ({command} --help explains)")
+    hints = _nearest_options(kind, args) + _hint_on_commas(args)
+    raise UserError(f"{_first_paragraph(said.getvalue())}{hints} ({command} --help explains)")
 
 
 def check_places(args: Sequence[str] | None) -> None:
@@ -134,6 +132,11 @@ def _nearest_options(kind: Any, args: Sequence[str]) -> str:
     unknown = [one for one in given if one not in known and one.replace("--no-", "--", 1) not in known]
     nearest = [near for one in unknown for near in difflib.get_close_matches(one, known, 1)]
     return f"; did you mean {' and '.join(nearest)}?" if nearest else ""
+
+
+def _hint_on_commas(args: Sequence[str]) -> str:
+    found = next((one for one in args if re.fullmatch(r"[\d.,e-]+", one) and "," in one), None)
+    return f"; numbers have no commas, and lists have spaces: {found.replace(',', ' ')}" if found else ""
 
 
 def _is_positional(field: dataclasses.Field) -> bool:

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
 from ntk_repro.ranges import check_batch_size, check_counts, check_seed
@@ -208,6 +208,15 @@ class MinibatchSettings(Settings):
     batch_size: int | None = None
     """Images per minibatch; none: all of them in every step."""
 
+    def check_batches(self, n_train: int) -> None:
+        """Refuses minibatches of more than so many training images.
+
+        Raises:
+            UserError: they are.
+        """
+        if self.batch_size is not None:
+            check_batch_size(self.batch_size, n_train)
+
     def within(self, n_train: int, n_test: int) -> tuple[Self, list[str]]:
         """As `Settings.within`: a minibatch has at most all images."""
         fit, lines = super().within(n_train, n_test)
@@ -258,7 +267,12 @@ _C_contra = TypeVar("_C_contra", bound=Settings, contravariant=True)
 
 
 class Run(Protocol[_C_contra]):
-    """A function that computes runs; its attribute `load` loads and checks the data of a config, None without any."""
+    """A function that computes runs."""
+
+    @property
+    def load(self) -> Callable[[_C_contra], Any]:
+        """Loads and checks the data of a config; gives None where an experiment has none."""
+        ...
 
     def __call__(
         self, config: _C_contra, root: Path | None = None, data: Any = None, *, wait: bool = False
@@ -295,23 +309,17 @@ def experiment(
 
     Args:
         name: of the folder of these runs, the study's and the experiment's, such as "finite_width_spectra".
-        load: (config) -> data, with `provenance` (that of a data set, or a mapping that is recorded). Invalid
+        load: (config) -> data, with `provenance` (that of a data set, or a mapping that is recorded), or None. Invalid
             settings and data are refused here, before there is a folder. It is called for a finished run too, to
             check that it was computed from the same data.
         wait: whether to wait for another process that computes the same.
     """
 
-    def checked(config: _C) -> Any:
-        data: Any = None if load is None else load(config)
-        if isinstance(config, MinibatchSettings) and config.batch_size is not None:
-            check_batch_size(config.batch_size, len(data.x_train))
-        return data
-
     def decorate(compute: Callable[[_C, Any, RunFolder], Mapping[str, Any]]) -> Run[_C]:
         @functools.wraps(compute)
         def run(config: _C, root: Path | None = None, data: Any = None, *, wait: bool = wait) -> RunFolder:
             config = config.resolved()
-            data = checked(config) if data is None else data
+            data = load(config) if load is not None and data is None else data
             facts = None if data is None else _recorded(data.provenance)
             texts = config.source_texts()
             with RunFolder.open(name, config, root=root, wait=wait, provenance=facts, source=texts) as folder:
@@ -319,8 +327,8 @@ def experiment(
                     folder.finish(**compute(config, data, folder))
             return folder
 
-        run.load = checked  # pyright: ignore[reportAttributeAccessIssue]
+        run.load = load or (lambda config: None)  # pyright: ignore[reportAttributeAccessIssue]
         del run.__wrapped__  # so that its signature is shown, not that of the computation
-        return run
+        return cast(Run[_C], run)
 
     return decorate

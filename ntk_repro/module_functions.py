@@ -30,19 +30,19 @@ def initialized(module: nn.Module, sample: Samples, key: Array) -> dict[str, PyT
     """The variables of a module; their shapes are counted before they are allocated."""
     init = _init_fn(module, sample)
     if not isinstance(key, Tracer):  # then nothing is allocated
-        check_size(module, sample)
+        check_size(module, sample, key)
     with _module_errors(module, sample):
         return dict(init(key))
 
 
-def check_size(module: nn.Module, sample: Samples) -> None:
-    """Refuses a module whose variables do not fit into memory; allocates none.
+def check_size(module: nn.Module, sample: Samples, key: Array | None = None) -> None:
+    """Refuses a module whose variables, initialized from any key or this one, do not fit into memory; allocates none.
 
     Raises:
         UserError: they do not, or its code raises an error on such a sample.
     """
     with _module_errors(module, sample):
-        leaves = jax.tree.leaves(jax.eval_shape(_init_fn(module, sample), jax.random.key(0)))
+        leaves = jax.tree.leaves(jax.eval_shape(_init_fn(module, sample), jax.random.key(0) if key is None else key))
     count, needed = sum(leaf.size for leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
     remedy = "take a narrower network, smaller inputs or fewer outputs"
     check_memory(f"a network of {count:,} parameters", needed, available_bytes(), remedy)

@@ -93,8 +93,7 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
         config = _fitted(options).resolved()
         if options.name:
             second_name(RunFolder.locate(options.figure.folder, config), options.name)
-        load = getattr(module.run, "load", None)
-        data = load and load(config)
+        data = module.run.load(config)
         _announce(options, config, data)
         if options.dry_run:
             print("next: the same command without --dry-run")

@@ -143,7 +143,8 @@ def dataset_of(
     decoded = _of_classes(decode_cached(source), classes, source.name)
     first = min(int(y.min()) for y in (decoded.y_train, decoded.y_test) if len(y))
     if first:
-        remedy = f"subtract {first} from the labels, or name the classes, which numbers them"
+        remedy = "name the classes, which numbers them"
+        remedy += f", or subtract {first} from the labels" if first > 0 else ""
         warnings.warn(f"the labels of {source.name} begin at {first}, not at 0: {remedy}", stacklevel=3)
     taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
     arrays = {}

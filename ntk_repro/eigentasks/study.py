@@ -47,6 +47,7 @@ def _load(config: EigentasksConfig) -> Dataset:
     check_eigenpair_count(count, len(data.x_train) + len(data.x_test), "--indices")
     if config.baseline:
         class_labels(data, _NO_CLASSES)
+    config.check_batches(len(data.x_train))
     return data
 
 

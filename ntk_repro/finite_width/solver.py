@@ -110,6 +110,8 @@ def _load(config: Config) -> Dataset:
     data = checked_images(config, config.one_class)
     if config.sizes and config.sizes[-1] > len(data.x_train):
         raise UserError(f"--sizes {config.sizes[-1]} is above the {len(data.x_train):,} training images: leave it out")
+    if config.sgd:
+        config.check_batches(len(data.x_train))
     return data
 
 

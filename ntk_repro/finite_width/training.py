@@ -91,7 +91,13 @@ class Config(SgdSettings, FiniteWidthSettings):
         return ", ".join([super().label, *unusual])
 
 
-@experiment("finite_width_training", load=checked_images)
+def _load(config: Config) -> Dataset:
+    data = checked_images(config)
+    config.check_batches(len(data.x_train))
+    return data
+
+
+@experiment("finite_width_training", load=_load)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains both models, or continues a run that was interrupted, or returns one that is done.
 

@@ -12,7 +12,6 @@ Numbers = Mapping[str, Any]
 """The plotted numbers of a figure, or an entry of them."""
 
 _WORDS = {True: "holds", False: "does not hold", None: "undetermined"}
-_UNJUDGED = "not judged: "
 _ROUNDING = 1e-9  # a share of exactly the bound must not fail by its last digit
 _PAIRS = 3  # that an order needs
 
@@ -29,6 +28,10 @@ class Verdict:
         meaning: what that number is.
         paper: the number that the paper prints for it, None where it prints none.
         note: anything else that a reader needs.
+        unless: why our numbers cannot decide the claim, "" where they can.
+        interval: the ends of the 95% interval of the number; of one that the paper prints, where the paper's would lie
+            if it was drawn as ours were; None where it has none.
+        seeds: how many seeds the interval is from.
     """
 
     subject: str
@@ -37,6 +40,9 @@ class Verdict:
     meaning: str
     paper: Number = None
     note: str = ""
+    unless: str = ""
+    interval: list[float] | None = None
+    seeds: int | None = None
 
 
 Predicate = Callable[..., Iterable[Verdict]]
@@ -81,7 +87,7 @@ def joined(*texts: str) -> str:
 def judged(
     subject: str,
     holds: bool | None,
-    number: float,
+    number: float | Interval,
     meaning: str,
     *notes: str,
     unless: str = "",
@@ -89,12 +95,17 @@ def judged(
 ) -> Verdict:
     """The verdict on a subject: the fields of `Verdict`, its note joined from parts; empty ones are left out.
 
-    It is undetermined where the number is nan, and where `unless` says why our numbers cannot decide the claim.
+    It is undetermined where the number is nan, and where `unless` says why our numbers cannot decide the claim. A
+    number may come with its interval.
     """
-    determined, why = math.isfinite(number), _UNJUDGED + unless if unless else ""
+    ends, seeds = None, None
+    if isinstance(number, Interval):
+        ends = [number.low, number.high] if math.isfinite(number.high - number.low) else None
+        number, seeds = number.mean, number.seeds if ends else None
+    determined = math.isfinite(number)
     verdict = bool(holds) if determined and not unless and holds is not None else None
-    note = joined(*notes, why)
-    return Verdict(subject, verdict, float(number) if determined else None, meaning, paper, note)
+    ours = float(number) if determined else None
+    return Verdict(subject, verdict, ours, meaning, paper, joined(*notes), unless, ends, seeds)
 
 
 def is_ordered(found: Order) -> bool | None:
@@ -169,7 +180,7 @@ def as_printed(
     why = unless or few or (wide if holds and half > widest else "")
     note = f"further seeds lie within {100 * half:.2g} points, by {ours.seeds} of ours" if math.isfinite(half) else ""
     shown = None if unless else paper
-    return judged(subject, holds, ours.mean, meaning, note, *notes, unless=why, paper=shown)
+    return judged(subject, holds, ours, meaning, note, *notes, unless=why, paper=shown)
 
 
 def evaluate(claims: Iterable[Claim], numbers: Numbers, *, kept: bool = False) -> list[dict[str, Any]]:
@@ -200,27 +211,31 @@ def _verdicts_on_kept(claim: Claim, numbers: Numbers) -> list[Verdict]:
 
 def cells(row: Mapping[str, Any]) -> dict[str, str]:
     """A verdict from `evaluate` as the texts of a table row, for the terminal and for pages."""
-    number, paper = row["number"], row["paper"]
+    number, paper, ends = row["number"], row["paper"], row.get("interval")
+    note = joined(row["note"], f"not judged: {row['unless']}" if row.get("unless") else "")
+    difference = None if number is None or paper is None else number - paper
+    error = Interval(number, ends[0], ends[1], row["seeds"]).error if number is not None and ends else 0.0
     return {
         "statement": row["statement"],
         "subject": row["subject"],
         "verdict": _WORDS[row["holds"]],
         "number": "" if number is None else f"{number:.4g}",
         "paper": "" if paper is None else f"{paper:.4g}",
-        "difference": "" if number is None or paper is None else f"{number - paper:+.3g}",
-        "meaning": row["meaning"] + (f" ({row['note']})" if row["note"] else ""),
+        "difference": "" if difference is None else f"{difference:+.3g}",
+        "interval": f"{ends[0]:.4g} to {ends[1]:.4g}" if ends else "",
+        "seeds": str(row["seeds"]) if ends else "",
+        "errors": f"{difference / error:+.1f}" if difference is not None and error else "",
+        "meaning": row["meaning"] + (f" ({note})" if note else ""),
     }
 
 
 def with_footnotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows of `evaluate` with a mark where they say why they are not judged, and these reasons, each once."""
-    reasons: dict[str, str] = {}
-    marked = []
-    for row in rows:
-        note, unjudged, reason = row["note"].partition(_UNJUDGED)
-        mark = reasons.setdefault(reason, f"[{len(reasons) + 1}]") if unjudged else ""
-        marked.append({**row, "note": note + unjudged + mark})
-    return marked, [f"{mark} {reason}" for reason, mark in reasons.items()]
+    rows = list(rows)
+    reasons = dict.fromkeys(row["unless"] for row in rows if row["unless"])
+    marks = {"": ""} | {reason: f"[{number}]" for number, reason in enumerate(reasons, 1)}
+    marked = [{**row, "unless": marks[row["unless"]]} for row in rows]
+    return marked, [f"{marks[reason]} {reason}" for reason in reasons]
 
 
 def tally(rows: Iterable[Mapping[str, Any]], noun: str = " claims hold") -> str:

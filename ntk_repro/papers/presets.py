@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,10 +11,10 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.papers.costs import Cost
 from ntk_repro.papers.figure import Figure
 from ntk_repro.papers.resources import configs_dir
-from ntk_repro.record import RunFolder, from_dict, load_preset, load_presets
+from ntk_repro.record import from_dict, load_preset, load_presets
 
 if TYPE_CHECKING:
-    from ntk_repro.experiments import StudyConfig
+    from ntk_repro.experiments import Run, StudyConfig
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Study:
 
     name: str
     config: "type[StudyConfig]"
-    run: Callable[..., RunFolder]
+    run: "Run[Any]"
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -117,8 +117,7 @@ def load_figure_preset(
         raise UserError(f"preset {preset!r} of {figure.id} keeps no run of {runs_of}: change its keep or nets")
     for net in nets:
         if ":" in net:
-            command = f"python -m ntk_repro.{figure.study.partition('.')[0]} --net {net}"
-            raise UserError(f"{figure.id} has no settings for {net}: the command of its study has, {command}")
+            raise UserError(f"{figure.id} has no settings for {net}: {_command_for(study, net)}")
         check_name(f"network of {figure.id} at preset {preset}", net, {vars(config)["net"] for config in configs})
     configs = [config for config in configs if not nets or vars(config)["net"] in nets]
     _check_effects(study, configs, changes, f"no run of {figure.id} at preset {preset}")
@@ -150,6 +149,15 @@ def run_to_change(figure: Figure, preset: str, net: str | None = None) -> "Study
     shared = {name: value for name, value in fields[0].items() if all(other[name] == value for other in fields)}
     shared = {name: value for name, value in shared.items() if name in has}
     return study.config(**{**shared, "net": net})
+
+
+def _command_for(study: Study, net: str) -> str:
+    """How to train a network that no preset has."""
+    from ntk_repro.models.settings import NetworkChoice
+
+    if not issubclass(study.config, NetworkChoice):
+        return "it is of other networks than those of a user"
+    return f"the command of its study has, python -m ntk_repro.{study.name.replace('.', ' ')} --net {net}"
 
 
 def _file(figure_id: str) -> Path:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,14 +99,15 @@ class Plan:
         console.print("; ".join(parts), highlight=False, soft_wrap=True)
 
     def check(self) -> None:
-        """Loads the images of every run that is not done, and checks its networks.
+        """Loads the images of the runs that are not done and checks their networks, once for all seeds.
 
         Raises:
             UserError: from a run's study, what it would raise hours later.
         """
-        load: Any = getattr(study_of(self.figure).run, "load", None)
-        for config in self.left if load else ():
-            load(config)
+        study = study_of(self.figure)
+        one_seed = {replace(config, seed=0): config for config in self.left}
+        for config in one_seed.values():
+            study.run.load(config)
 
     def compute(self, out: Path = Path("figures/out")) -> Reproduction:
         """Computes the runs that are not done yet, draws all and evaluates the paper's claims.

@@ -159,6 +159,14 @@ class Interval(NamedTuple):
         """Both ends as a note."""
         return "no interval" if math.isnan(self.low) else f"95% interval {self.low:{spec}} to {self.high:{spec}}"
 
+    @property
+    def error(self) -> float:
+        """The standard error that it is from: of several seeds by Student's t, of one by the normal distribution."""
+        from scipy.stats import t
+
+        quantile = t.ppf(0.975, self.seeds - 1) if self.seeds > 1 else NormalDist().inv_cdf(0.975)
+        return (self.high - self.low) / 2 / float(quantile)
+
     def above(self, limit: float = 0.0) -> bool | None:
         """Whether all of it is above the limit, False where all is below; None where it contains it, or has no ends."""
         return True if self.low > limit else False if self.high < limit else None

@@ -20,7 +20,7 @@ _ROWS = {
     "log2_eta": "log2 of the learning rate",
     "samples": "Networks averaged",
 }
-AXES = (*_PROGRESS, *_ROWS)
+AXES = (*_ROWS, *_PROGRESS)
 """The arrays of results that others are drawn against."""
 
 

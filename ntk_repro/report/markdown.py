@@ -45,7 +45,7 @@ def pages(results: Sequence[Result], differences: Sequence[Difference]) -> dict[
     made = {"index.md": template("index.md.j2").render(papers=papers, **facts, **shared)}
     for paper, figures in papers:
         own = {"paper": paper, "figures": figures, "differences_of": lambda result: _concerning(result, differences)}
-        own["outdated"] = outdated
+        own |= {"outdated": outdated, "printed": _printed(figures)}
         made[f"{paper.name}.md"] = template("paper.md.j2").render(**own, **shared)
     return made
 
@@ -96,6 +96,17 @@ def with_table(page: str, results: Sequence[Result], folder: str) -> str:
 
 def _by_statement(result: Result) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(statement, list(rows)) for statement, rows in groupby(result.claims, key=itemgetter("statement"))]
+
+
+def _printed(figures: Sequence[tuple[Figure, Sequence[Result]]]) -> list[tuple[Result, dict[str, Any]]]:
+    """Verdicts on numbers that a paper prints, of each claim and subject that of the preset nearest to the paper."""
+    found: dict[tuple[str, str, str], tuple[Result, dict[str, Any]]] = {}
+    for figure, results in figures:
+        for result in reversed(results):
+            for row in result.claims:
+                if row["paper"] is not None:
+                    found.setdefault((figure.id, row["statement"], row["subject"]), (result, row))
+    return list(found.values())
 
 
 def _concerning(result: Result, differences: Sequence[Difference]) -> list[Difference]:

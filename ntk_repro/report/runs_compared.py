@@ -102,7 +102,7 @@ class Comparison:
                         if axis.values.dtype.kind in "iu":
                             integer_axis(ax)
                 ax.set_title(name.replace("_", " "))
-                if name.endswith(("accuracy", "rate")):
+                if name.endswith(("accuracy", "majority_rate")):
                     percent_axis(ax)
                 elif _wide_range(of_runs):
                     ax.set_yscale("log")

@@ -21,7 +21,7 @@ from ntk_repro.progress import console
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.settings import TaskSettings, checked_epochs, displayed_task
-from ntk_repro.rotation.task import Task, images, task_for
+from ntk_repro.rotation.task import Task, task_for, task_images
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, train, train_linearization
 
@@ -43,7 +43,7 @@ class Config(TaskSettings):
         return {**super().canonical(), "linearize_at": at}
 
 
-@experiment("rotation_pretrained", load=images)
+@experiment("rotation_pretrained", load=task_images)
 def run(config: Config, data: Dataset, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains the network and its linearizations, or continues a run that was interrupted, or returns one that is done.
 

@@ -48,6 +48,17 @@ def images(config: RotationSettings) -> Dataset:
     return data
 
 
+def task_images(config: TaskSettings) -> Dataset:
+    """As `images`, of which a minibatch is a part.
+
+    Raises:
+        UserError: from `images` and `MinibatchSettings.check_batches`.
+    """
+    data = images(config)
+    config.check_batches(len(data.x_train))
+    return data
+
+
 def task_for(config: TaskSettings, data: Dataset, net: Network, root: Path | None, num_eigenfunctions: int = 0) -> Task:
     """The labels of an eigenfunction of the network's NTK, or without index of the classes.
 

@@ -19,7 +19,7 @@ from ntk_repro.ranges import check_counts, check_not_negative
 from ntk_repro.record import RunFolder
 from ntk_repro.rotation.kernel_measurement import KernelMeasurement, nested_counts
 from ntk_repro.rotation.settings import TaskSettings, checked_epochs
-from ntk_repro.rotation.task import Task, images, task_for
+from ntk_repro.rotation.task import Task, task_for, task_images
 from ntk_repro.rotation.tracker import Tracker
 from ntk_repro.training import accuracy, l2_distance, train
 
@@ -62,7 +62,7 @@ class Config(TaskSettings):
 
 
 def _load(config: Config) -> Dataset:
-    data = images(config)
+    data = task_images(config)
     # Before the kernel on all images is computed.
     check_eigenpair_count(config.top, _kernel_images(config, data), "--top")
     return data

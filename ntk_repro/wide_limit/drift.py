@@ -19,7 +19,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import stages
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings
+from ntk_repro.wide_limit.settings import RegressionSettings, StepSettings, WidthsSettings, checked_regression_data
 
 QUANTITIES = ("input", "intermediate", "output", "ntk", "nngp")
 """What is measured: the weights of three kinds of layers, the empirical NTK and the empirical NNGP kernel."""
@@ -46,7 +46,7 @@ class Config(StepSettings, RegressionSettings, NTrain, WidthsSettings):
         return {**super().canonical(), **({"kernel_outputs": "mean"} if one_output else {})}
 
 
-@experiment("wide_limit_drift", load=Config.regression_data)
+@experiment("wide_limit_drift", load=checked_regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains a network of each width, or continues an interrupted run, or returns a finished one.
 

@@ -13,11 +13,9 @@ from jaxtyping import Float
 from ntk_repro.command_line import print_table
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import AnalyticKernel, analytic_kernel, monte_carlo_kernels
-from ntk_repro.module_functions import check_size
 from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts
 from ntk_repro.record import RunFolder
-from ntk_repro.samples import one_sample
 from ntk_repro.seeds import INIT, key_for
 from ntk_repro.wide_limit.settings import WidthsSettings, check_increasing
 
@@ -55,7 +53,7 @@ class Config(WidthsSettings):
 
 
 def _load(config: Config) -> None:
-    check_size(config.largest_network(), one_sample((config.input_size,), np.float32))
+    config.check_networks((config.input_size,))
 
 
 @experiment("wide_limit_kernel_convergence", load=_load)

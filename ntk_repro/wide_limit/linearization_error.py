@@ -26,6 +26,7 @@ from ntk_repro.wide_limit.settings import (
     WidthsSettings,
     check_increasing,
     check_outputs_for_loss,
+    checked_regression_data,
 )
 
 PyTree = Any
@@ -63,7 +64,7 @@ class Config(TrainingSizes, StepSettings, RegressionSettings, NTest, WidthsSetti
         return super().canonical()
 
 
-@experiment("wide_limit_linearization_error", load=Config.regression_data)
+@experiment("wide_limit_linearization_error", load=checked_regression_data)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Trains every network, or continues a run that was interrupted, or returns one that is done.
 

@@ -28,7 +28,7 @@ from ntk_repro.wide_limit.layerwise_rates import (
     standard_parameters,
     widest_layer,
 )
-from ntk_repro.wide_limit.settings import FcnSettings, Subset
+from ntk_repro.wide_limit.settings import FcnSettings, Subset, checked_regression_data
 
 # The comparison of the parameterizations step by step: training images, an eta_0 that trains and is below critical,
 # steps, and initializations, of which the first is the run's.
@@ -72,7 +72,13 @@ class Config(EpochSettings, Subset, DataSettings, FcnSettings):
 _LOSSES = {"cross_entropy": "cross-entropy", "half_mean_squared_error": "squared loss"}
 
 
-@experiment("wide_limit_parameterization", load=Config.regression_data)
+def _load(config: Config) -> RegressionData:
+    data = checked_regression_data(config)
+    config.check_batches(len(data.x_train))
+    return data
+
+
+@experiment("wide_limit_parameterization", load=_load)
 def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np.ndarray]:
     """Computes one run of the experiment, or continues one that was interrupted, or returns one that is done.
 

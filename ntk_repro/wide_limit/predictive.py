@@ -22,7 +22,7 @@ from ntk_repro.network import Network
 from ntk_repro.progress import progress, stage
 from ntk_repro.record import RunFolder
 from ntk_repro.seeds import INIT, key_for
-from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings
+from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings, checked_regression_data
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,11 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
         """The run in a few words, for the terminal."""
         return f"{self.num_networks} networks of width {self.hidden:,} on {self.data}"
 
-    def largest_network(self, num_outputs: int = 1) -> Any:
+    def network(self, num_outputs: int = 1) -> Any:
         """The module of all networks."""
         return self.module(self.hidden, num_outputs, self.parameterization)
+
+    largest_network = network
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`, the steps in order."""
@@ -82,8 +84,8 @@ class Config(DescentSettings, RegressionSettings, NTrain, FcnSettings):
 
 
 def _load(config: Config) -> RegressionData:
-    config.largest_network()  # impossible networks are refused before the data are loaded
-    data = config.regression_data()
+    config.network()  # impossible networks are refused before the data are loaded
+    data = checked_regression_data(config)
     if len(np.unique(data.y_train)) < 2:
         raise UserError("the training images are all of one class: raise n_train, or take another data_seed")
     return data
@@ -107,7 +109,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, np
     steps = np.array(config.observe_at)
     times = averaged_loss_time(steps, config.learning_rate, n)
 
-    module = config.largest_network()
+    module = config.network()
     stage(1, 3, "infinite width")
     started = time.monotonic()
     kernels = analytic_kernel(module, np.concatenate([x, line]))

@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,6 +68,18 @@ class FcnSettings(StudyConfig):
         settings |= {"num_outputs": num_outputs, "parameterization": parameterization}
         return build_model("fcn", hidden=width, **settings)
 
+    def largest_network(self, num_outputs: int = 1) -> Any:
+        """The module with the most parameters that a run makes."""
+        raise NotImplementedError(f"{type(self)} needs a largest_network")
+
+    def check_networks(self, input_shape: tuple[int, ...], num_outputs: int = 1) -> None:
+        """Refuses networks that do not fit into memory.
+
+        Raises:
+            UserError: the largest does not.
+        """
+        check_size(self.largest_network(num_outputs), one_sample(input_shape, np.float32))
+
 
 @dataclass(frozen=True)
 class WidthsSettings(FcnSettings):
@@ -100,13 +112,7 @@ class WidthsSettings(FcnSettings):
 
 @dataclass(frozen=True)
 class Subset(DataSource):
-    """A data set; the seed of the subset is part of a run's identity even where all images are taken.
-
-    Attributes:
-        largest_network: (number of outputs) -> the module with the most parameters that a run makes.
-    """
-
-    largest_network: ClassVar[Callable[[int], Any]]
+    """A data set; the seed of the subset is part of a run's identity even where all images are taken."""
 
     @property
     def is_subset(self) -> bool:
@@ -119,14 +125,28 @@ class Subset(DataSource):
         Source: Lee et al. 2019, Section 3 (two classes as targets +1 and -1).
 
         Raises:
-            UserError: from `load_dataset`; the largest network does not fit into memory.
+            UserError: from `load_dataset`.
         """
-        data, rows = self.load(), signed_targets
-        if self.classes is None or len(self.classes) != 2:
-            rows = functools.partial(one_hot, k=int(data.y.max()) + 1)
-        found = RegressionData.of(data, rows)
-        check_size(self.largest_network(found.num_outputs), one_sample(found.x_train.shape[1:], np.float32))
-        return found
+        data = self.load()
+        if self.classes is not None and len(self.classes) == 2:
+            return RegressionData.of(data, signed_targets)
+        return RegressionData.of(data, functools.partial(one_hot, k=int(data.y.max()) + 1))
+
+
+class _NetworksOnImages(Protocol):
+    def regression_data(self) -> RegressionData: ...
+    def check_networks(self, input_shape: tuple[int, ...], num_outputs: int = 1) -> None: ...
+
+
+def checked_regression_data(config: _NetworksOnImages) -> RegressionData:
+    """The images of a config, for networks that fit into memory.
+
+    Raises:
+        UserError: from `Subset.regression_data` and `FcnSettings.check_networks`.
+    """
+    data = config.regression_data()
+    config.check_networks(data.x_train.shape[1:], data.num_outputs)
+    return data
 
 
 @dataclass(frozen=True)

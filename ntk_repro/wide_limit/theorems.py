@@ -3,6 +3,7 @@
 Source: Lee et al. 2019, Theorem 2.1 (Eq. 17) and appendices G and H.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,11 +15,9 @@ from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import experiment
 from ntk_repro.gram import analytic_kernel
 from ntk_repro.models import PARAMETERIZATIONS
-from ntk_repro.module_functions import check_size
 from ntk_repro.progress import stages
 from ntk_repro.ranges import check_counts, check_positive, check_whole
 from ntk_repro.record import RunFolder
-from ntk_repro.samples import one_sample
 from ntk_repro.wide_limit.descent_path import Ball, Problem, ball_constants, descent_path
 from ntk_repro.wide_limit.jacobian_factors import ACTIVATIONS, FactoredFcn, Params, length, operator_norms
 from ntk_repro.wide_limit.path_bounds import Limit, bounded, flow_bounds
@@ -118,6 +117,7 @@ def limit_kernel(config: Config, x: Float[np.ndarray, "n d"]) -> Float[np.ndarra
     return analytic_kernel(config.network(_INFINITE), x).ntk / config.norm(_INFINITE)
 
 
+@functools.cache  # for several checks of a run: its kernel takes seconds
 def load(config: Config) -> Sphere:
     """The problem of a run.
 
@@ -125,7 +125,7 @@ def load(config: Config) -> Sphere:
         UserError: where Theta is singular, so that assumption 2 of appendix G does not hold; the largest network does
             not fit into memory.
     """
-    check_size(config.largest_network(), one_sample((config.input_size,), np.float32))
+    config.check_networks((config.input_size,))
     x, x_test = np.split(config.inputs(), [config.num_inputs])
     limit = Limit(limit_kernel(config, x), config.fraction, config.flow)
     if limit.lambda_min * limit.eta_critical < _SINGULAR:

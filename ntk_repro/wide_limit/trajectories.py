@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from ntk_repro.command_line import print_table
 from ntk_repro.data import RegressionData
-from ntk_repro.errors import UserError
+from ntk_repro.errors import UserError, check_name
 from ntk_repro.experiments import DataSettings, MinibatchSettings, experiment
 from ntk_repro.models import build_model
 from ntk_repro.network import Network
@@ -24,7 +24,13 @@ from ntk_repro.training import critical_learning_rate, l2_distance, minibatches,
 from ntk_repro.wide_limit.batch_normalization import MODES, Mode, calibrated, normalised
 from ntk_repro.wide_limit.observables import chosen_weights, observer, scores
 from ntk_repro.wide_limit.predictions import PREDICTIONS, KernelModel, Prediction, kernel_model
-from ntk_repro.wide_limit.settings import DescentSettings, FcnSettings, RegressionSettings, check_outputs_for_loss
+from ntk_repro.wide_limit.settings import (
+    DescentSettings,
+    FcnSettings,
+    RegressionSettings,
+    check_outputs_for_loss,
+    checked_regression_data,
+)
 
 _CALIBRATION = 256  # images that the batch statistics of the start are taken from
 _SETTINGS = {
@@ -93,7 +99,8 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
 
     def canonical(self) -> dict[str, Any]:
         """As `Settings.canonical`."""
-        self.largest_network()
+        check_name("network", self.net, _SETTINGS)
+        self.network()
         check_counts(steps=self.steps, observations=self.observations)
         check_counts(num_observed=self.num_observed, num_weights=self.num_weights)
         check_outputs_for_loss(self.loss, self.classes)
@@ -117,7 +124,7 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
             raise UserError("flow_rate is for the empirical prediction of the squared loss: leave it out")
         return {**super().canonical(), **self.defaults(*unused), "predictions": predictions}
 
-    def largest_network(self, num_outputs: int = 1) -> Any:
+    def network(self, num_outputs: int = 1) -> Any:
         """The Flax module with this number of outputs."""
         sizes = {name: getattr(self, name) for name in _SETTINGS[self.net]}
         if "batch_norm" in sizes:
@@ -131,6 +138,8 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
             **sizes,
         )
 
+    largest_network = network
+
     @property
     def observed(self) -> tuple[int, ...]:
         """The observed steps, the first and the last among them."""
@@ -142,7 +151,8 @@ class Config(MinibatchSettings, DescentSettings, RegressionSettings, DataSetting
 
 
 def _load(config: Config) -> RegressionData:
-    data = config.regression_data()
+    data = checked_regression_data(config)
+    config.check_batches(len(data.x_train))
     if config.loss == "cross_entropy" and data.num_outputs < 3:
         raise UserError("cross_entropy needs three classes or more in the data: take other data, or the squared loss")
     return data
@@ -162,7 +172,7 @@ def run(config: Config, data: RegressionData, folder: RunFolder) -> dict[str, An
     network's moved (norms). With the empirical kernel and the squared loss also `flow_apart` (S,), root mean square
     difference of the test outputs between steps at `flow_rate` and continuous time. nan from where a training diverged.
     """
-    net = Network.create(config.largest_network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
+    net = Network.create(config.network(data.num_outputs), key_for(config.seed, INIT), data.x_train.shape[1:])
     # Kernels are those of the network with the statistics of the start, however it is trained.
     net = calibrated(net, data.x_train[:_CALIBRATION])
     trained = normalised(net, config.batch_norm)

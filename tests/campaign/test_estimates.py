@@ -1,13 +1,13 @@
 import pytest
 
 from ntk_repro.campaign import Estimates, Unit
+from ntk_repro.experiments import experiment
 from ntk_repro.papers.presets import Study
-from ntk_repro.record import RunFolder
 from tests.campaign.test_campaign import Config
 
 
 def unit(net="mlp", folder="study", preset="quick", seconds=100.0, device="cpu", **facts) -> Unit:
-    study = Study("study", Config, lambda: RunFolder.read("none"))
+    study = Study("study", Config, experiment("study")(lambda config, data, folder: {}))
     settings = {"value": 1.0, "memory": 5.0} | facts
     return Unit(study, folder, Config(net=net), preset=preset, seconds=seconds, device=device, needs="", **settings)
 

@@ -45,7 +45,9 @@ def test_floats_grey_images_and_further_arrays_are_taken(tmp_path):
 
 def test_classes_may_be_any_whole_numbers_and_come_from_anything_that_can_be_read_through(tmp_path):
     path = saved(tmp_path, y_train=np.arange(12) % 2 * 2 - 1, y_test=np.arange(6) % 2 * 2 - 1)
-    with pytest.warns(UserWarning, match="the labels of mine.npz begin at -1, not at 0: subtract -1 from"):
+    with pytest.warns(
+        UserWarning, match="the labels of mine.npz begin at -1, not at 0: name the classes, which numbers them$"
+    ):
         load_dataset(path)
     expected = load_dataset(path, classes=(-1, 1)).y_train
     np.testing.assert_array_equal(expected, np.arange(12) % 2)

@@ -262,7 +262,6 @@ def test_settings_that_it_does_not_take_are_refused():
 def test_outputs_and_inputs_are_checked_before_the_work():
     check_network("nets.py:Sized", (4, 4, 1), 7)
     check_network("nets.py:WithFunction", (8,), None)
-    check_network("lenet", (1,), 1)  # those of the package need no check
     message = "gives outputs (n, 3) where (n, 1) is needed: let it take num_outputs"
     assert message in refusal(check_network, "nets.py:WithFunction", (8,), 1)
     message = refusal(check_network, "nets.py:Broken", (8,), 1)

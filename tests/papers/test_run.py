@@ -25,6 +25,7 @@ def replace_run(monkeypatch):
     """Makes a function of the settings, or of them and the folder of runs, compute the runs of a figure."""
 
     def replaced(figure, run):
+        run.load = lambda config: None
         study = study_of(figure)
         for module in (presets, sys.modules["ntk_repro.papers.run"]):
             monkeypatch.setattr(module, "study_of", lambda figure: Study(study.name, study.config, run))

@@ -85,7 +85,7 @@ def test_the_closed_form_with_momentum_is_what_training_the_linearization_gives(
 @pytest.mark.slow
 def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(done):
     result, data = done.result(), CONFIG.regression_data()
-    k = analytic_kernel(CONFIG.largest_network(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
+    k = analytic_kernel(CONFIG.network(1), np.concatenate([data.x_train, data.x_test])).ntk[:, :12]
     # All training images are needed: those beyond num_observed are taken from the network's start.
     fx = np.concatenate([start(data), result["network_test"][0]])
     k = np.concatenate([k[:12], k[12:21]])
@@ -96,9 +96,7 @@ def test_the_analytic_prediction_is_gradient_descent_with_the_analytic_kernel(do
 
 
 def start(data):
-    return Network.create(CONFIG.largest_network(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(
-        float
-    )
+    return Network.create(CONFIG.network(1), key_for(0, INIT), data.x_train.shape[1:])(data.x_train).astype(float)
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def _exponent(
         notes.append(f"all widths: {number(fit['all_widths']['exponent']):.2f}")
     why = (_unlike(panel) or _still_training(panel, fit)) if of_figure else ""
     why = why or _still_narrow(fit, found, decide)
-    return judged(f"{panel['title']}, {subject}", decide(found), found.mean, meaning, *notes, unless=why, paper=paper)
+    return judged(f"{panel['title']}, {subject}", decide(found), found, meaning, *notes, unless=why, paper=paper)
 
 
 def _kinds(panel: Numbers) -> dict[str, str]:
@@ -285,7 +285,7 @@ def _single_networks(panel: Numbers) -> Iterator[Verdict]:
             note = found.ends(".2f")
     printed = _PRINTED["figS9"]
     paper = printed["exponent"] if panel["input_size"] == printed["input_size"] else None
-    yield judged(_subject(panel), at_most(-0.5)(found), found.mean, "exponent of the width", note, paper=paper)
+    yield judged(_subject(panel), at_most(-0.5)(found), found, "exponent of the width", note, paper=paper)
 
 
 @claim(

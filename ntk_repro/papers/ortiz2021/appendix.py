@@ -92,4 +92,4 @@ def sign_overlap(numbers: Numbers) -> Iterator[Verdict]:
         why = other_settings("eigenvectors", net, curves) or ("" if last == wanted else f"j to {last:,}")
         holds = mean.within(paper - PRINTED_SHARE, paper + PRINTED_SHARE)
         meaning = f"mean inner product, j from 2 to {last:,}"
-        yield judged(net, holds, mean.mean, meaning, copy_note(numbers), unless=why, paper=paper)
+        yield judged(net, holds, mean, meaning, copy_note(numbers), unless=why, paper=paper)

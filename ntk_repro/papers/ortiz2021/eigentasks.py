@@ -186,8 +186,8 @@ def _crossing_as_printed(numbers: Numbers) -> Iterator[Verdict]:
         why = _other_on_mnist(net, curves)
         at, last = crossing.mean, max(curves["index"])
         if at == math.inf:
-            at, note = last, f"no crossing up to index {last:,}"
-        yield judged(net, holds, at, "index of the crossing", note, unless=why, paper=paper)
+            crossing, note = Interval(last, math.nan, math.nan, 0), f"no crossing up to index {last:,}"
+        yield judged(net, holds, crossing, "index of the crossing", note, unless=why, paper=paper)
 
 
 def _redrawn_crossing(curves: Numbers) -> Interval:
@@ -239,10 +239,11 @@ def _lowest_tick(numbers: Numbers) -> Iterator[Verdict]:
         values, errors = (np.concatenate(parts) for parts in zip(*drawn, baseline, strict=True))
         lowest = int(np.nanargmin(values)) if np.isfinite(values).any() else 0
         value, half = values[lowest], 2 * errors[lowest]
-        holds = Interval(value, value - half, value + half, 1).within(tick - step, tick + step)
+        found = Interval(value, value - half, value + half, 1)
+        holds = found.within(tick - step, tick + step)
         why = _other_with_adam(net, curves) or _other_baseline(curves)
         notes = (f"tick step {step:g}", copy_note(numbers))
-        yield judged(net, holds, value, "lowest accuracy", *notes, unless=why, paper=tick)
+        yield judged(net, holds, found, "lowest accuracy", *notes, unless=why, paper=tick)
 
 
 def _accuracies(name: str, setting: str, place: str, agreement: str, why: Why, *claims: Claim) -> Figure:

@@ -126,7 +126,7 @@ def overfits(subject: str, runs: Runs, departs: str, paper: Number = None) -> Ve
     lead, fits = lead_of(runs, "linearized", "solver"), fits_all(runs, "solver")
     holds, why = all_hold(fits, lead.above(significant(runs[0]))), joined(departs, cut_off(runs))
     notes = (points(lead), "" if fits else "the solver does not fit all images")
-    return judged(subject, holds, lead.mean, WORSE, *notes, unless=why, paper=paper)
+    return judged(subject, holds, lead, WORSE, *notes, unless=why, paper=paper)
 
 
 def gap_of(runs: Runs, part: str) -> Interval:

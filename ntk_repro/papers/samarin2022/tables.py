@@ -146,7 +146,7 @@ def _solver_matches_sgd(numbers: Numbers, table: str) -> Iterator[Verdict]:
             all_hold(rise.above(), lead.within(-REASONABLE_DEGREE, REASONABLE_DEGREE)),
             (points(lead), f"ahead of x1 by {points(rise)}"),
         )
-        yield judged(f"x{width:g}", holds, lead.mean, meaning, *notes, unless=why, paper=None if why else paper)
+        yield judged(f"x{width:g}", holds, lead, meaning, *notes, unless=why, paper=None if why else paper)
 
 
 @of_table(
@@ -221,9 +221,7 @@ def _gap_is_left(numbers: Numbers, table: str) -> Iterator[Verdict]:
             continue
         gap, why = gap_of(runs, "train"), departure(table, runs)
         paper = difference(*(printed_share(table, width, model, "train") for model in ("network", "linearized")))
-        yield judged(
-            f"x{width:g}", gap.above(), gap.mean, meaning, points(gap), unless=why, paper=None if why else paper
-        )
+        yield judged(f"x{width:g}", gap.above(), gap, meaning, points(gap), unless=why, paper=None if why else paper)
 
 
 @of_table(
@@ -259,7 +257,7 @@ def _agree_from_x5(numbers: Numbers, table: str) -> Iterator[Verdict]:
             gap, why = gap_of(runs, part), departure(table, runs)
             paper = difference(*(printed_share(table, width, model, part) for model in ("network", "linearized")))
             holds, subject = gap.within(-SECOND_DECIMAL, SECOND_DECIMAL), f"x{width:g}, {name}"
-            yield judged(subject, holds, gap.mean, meaning, points(gap), unless=why, paper=None if why else paper)
+            yield judged(subject, holds, gap, meaning, points(gap), unless=why, paper=None if why else paper)
         if not columns:
             yield no_column(meaning, "x5")
 
@@ -300,7 +298,7 @@ def _solver_matches_network(numbers: Numbers, table: str) -> Iterator[Verdict]:
             None if why else difference(*(printed_share(table, width, one, "test") for one in ("network", "solver")))
         )
         meaning = "test accuracy of the network less that of the solver"
-        yield judged(f"x{width:g}", holds, lead.mean, meaning, points(lead), unless=why, paper=paper)
+        yield judged(f"x{width:g}", holds, lead, meaning, points(lead), unless=why, paper=paper)
 
 
 _SAME_PICTURE = (_solver_fits, _solver_overfits, _sgd_does_not_fit, _network_fits)

@@ -110,13 +110,13 @@ def test_table_1_numbers_are_compared_at_the_papers_settings_only(other, undeter
     for beginning in ROWS:
         (found,) = verdicts("table1", beginning, columns=[column(**other)])
         assert (found["holds"] is None) == (beginning in undetermined)
-        assert found["note"].endswith(f"not judged: {reason}") == (beginning in undetermined)
+        assert found["unless"].endswith(reason) == (beginning in undetermined)
 
 
 def test_table_1_says_on_how_many_images_and_of_which_copy():
     columns = [column(**UNTRAINED, images=6000)]
     (found,) = verdicts("table1", "the energy before", columns=columns, data_label="CIFAR-10 (JPEG copy)")
-    assert "on 6,000: 28.0%, 12,000: 25.0% images; CIFAR-10 (JPEG copy); not judged" in found["note"]
+    assert "on 6,000: 28.0%, 12,000: 25.0% images; CIFAR-10 (JPEG copy)" in found["note"]
     assert verdicts("table1", "the energy after", columns=columns) == []
 
 

@@ -21,4 +21,4 @@ def outcomes(figure: str, beginning: str, data: str = "cifar10", **numbers: Any)
 
 def why(figure: str, beginning: str, data: str = "cifar10", **numbers: Any) -> str:
     """Why its first subject is not judged."""
-    return verdicts(figure, beginning, data, **numbers)[0]["note"].split("not judged: ")[1]
+    return verdicts(figure, beginning, data, **numbers)[0]["unless"]

@@ -61,7 +61,7 @@ def test_a_trend_is_undetermined_in_both_directions_at_other_settings(changes, m
     for narrow, wide in (((20, 0), (10, 3)), ((10, 0), (20, 3))):
         (row,) = rows("fig2", SHRINKS, gaps("fig2", narrow, wide, **changes))
         assert row["holds"] is None
-        assert "(the paper: " in row["note"]
+        assert "(the paper: " in row["unless"]
 
 
 def test_a_shift_of_another_size_is_not_figure_3():
@@ -135,7 +135,7 @@ def test_a_printed_gap_is_known_to_half_its_last_digit(narrow, wide, verdicts):
 
 def test_a_printed_gap_is_not_compared_with_one_seed_or_with_other_widths():
     (one,) = rows("fig2", PRINTED, gaps("fig2", 4.67, 2, widths=(1.0, 2.0)))
-    assert (one["holds"], one["note"]) == (None, "not judged: 1 seed, fewer than 3")
+    assert (one["holds"], one["unless"]) == (None, "1 seed, fewer than 3")
 
 
 LOGISTIC = "at x1 the linearization is ahead of a logistic regression"

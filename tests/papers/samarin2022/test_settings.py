@@ -59,9 +59,9 @@ def test_a_part_of_the_grid_decides_nothing():
         grid |= {kind: [v for i, v in enumerate(grid[kind]) if i % 5 < 4] for kind in ("network", "linearized")}
     (row,) = evaluate(FIGURES["samarin2022/grid"].claims, {"grids": part})
     assert row["holds"] is None
-    assert "4 points of the paper's grid are left out" in row["note"]
+    assert "4 points of the paper's grid are left out" in row["unless"]
     (row,) = evaluate(FIGURES["samarin2022/grid"].claims, {"grids": grids((0.99,) * 3, (0.98,) * 3)[:3]})
-    assert "no x60 (the paper: x1 to x60)" in row["note"]
+    assert "no x60 (the paper: x1 to x60)" in row["unless"]
 
 
 def test_every_grid_has_the_papers_settings():

@@ -48,7 +48,7 @@ def test_100_per_cent_is_all_images(train, verdict):
 def test_no_number_of_the_paper_stands_beside_other_settings(change):
     (row,) = rows("accuracies are the paper's", three(1, (0.9961,) * 3, **change))
     assert (row["holds"], row["paper"]) == (None, None)
-    assert "(the paper: " in row["note"]
+    assert "(the paper: " in row["unless"]
 
 
 def test_every_printed_cell_is_a_row_at_the_papers_settings():
@@ -304,4 +304,4 @@ def test_numbers_of_an_earlier_version_are_judged_where_they_can_be():
     found = evaluate(FIGURES["samarin2022/table1"].claims, {"columns": [one]}, kept=True)
     assert {row["holds"] for row in found} == {None}
     (row,) = [row for row in found if row["statement"].startswith("at x1 the solver fits")]
-    assert "learning rate not on record" in row["note"]
+    assert "learning rate not on record" in row["unless"]
