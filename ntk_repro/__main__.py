@@ -69,8 +69,6 @@ class Run:
         seeds = tuple(dict.fromkeys(self.seeds))
         given |= {"net": self.nets or None, "baseline": None if self.baseline else False}
         given = {key: value for key, value in given.items() if value is not None} | typed_settings(self.set)
-        if isinstance(given.get("net"), str):  # of --set
-            given["net"] = (given["net"],)
         applied = zip(figures, applicable(figures, given), strict=True)
         plans = [Plan.of(figure, self.preset, seeds=seeds, **changes) for figure, changes in applied]
         for plan in plans:

@@ -65,20 +65,42 @@ def parsed(kind: Any, args: Sequence[str] | None, prog: str, **settings: Any) ->
     Raises:
         UserError: for a command line that is none.
     """
-    args = sys.argv[1:] if args is None else args
+    args = list(sys.argv[1:] if args is None else args)
+    options = [one.partition("=")[0] for one in args if one.startswith("--")]
+    for field in _options_of(kind, args):
+        option = f"--{field.name.replace('_', '-')}"
+        if options.count(option) > 1 and "tuple" in str(field.type):  # the last would replace the others
+            raise UserError(f"{option} is given twice: give it once, with all its values")
     said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            found = tyro.cli(kind, prog=prog, args=args, **settings)
-    except SystemExit as ended:
-        if not ended.code:
-            raise
-    else:
-        sys.stderr.write(said.getvalue())
-        return found
+    # Help texts write none, which is also a choice of some options.
+    for tried in (args, ["None" if one == "none" else one for one in args]):
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                found = tyro.cli(kind, prog=prog, args=tried, **settings)
+        except SystemExit as ended:
+            if not ended.code:
+                raise
+        else:
+            sys.stderr.write(said.getvalue())
+            return found
     command = f"{prog} {args[0]}" if args and args[0] in subcommands(kind) else prog
     hints = _nearest_options(kind, args) + _hint_on_commas(args)
     raise UserError(f"{_first_paragraph(said.getvalue())}{hints} ({command} --help explains)")
+
+
+# What the parser says of values of another type.
+_PLAIN = {
+    r"Error parsing (--\S+): no type matching \{None\}\|INT could be instantiated from \['(.*)'\]": (
+        r"\1 must be a whole number or none, not \2"
+    ),
+    r"Error parsing (--\S+): no type matching \{None\}\|FLOAT could be instantiated from \['(.*)'\]": (
+        r"\1 must be a number or none, not \2"
+    ),
+    r"Error parsing (--\S+): Could not find valid parse for arguments: \['(.*)'\]": r"\1 takes no value such as \2",
+    r"Error parsing (--\S+): invalid literal for int\(\) with base 10: '(.*)'": r"\1 must be a whole number, not \2",
+    r"Error parsing (--\S+): could not convert string to float: '(.*)'": r"\1 must be a number, not \2",
+}
 
 
 def check_places(args: Sequence[str] | None) -> None:
@@ -113,11 +135,14 @@ def subcommands(kind: Any) -> dict[str, type]:
 
 
 def _first_paragraph(box: str) -> str:
-    """The first paragraph below the title of a box of lines, as one line."""
+    """The first paragraph below the title of a box of lines, as one line in plain words."""
     lines = [line.strip("│| ") for line in box.splitlines()[1:]]
     lines = [line if line.strip("─-╰╯+ ") else "" for line in lines]  # without rules
     paragraph = itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines))
-    return " ".join(" ".join(paragraph).split()).rstrip(".")
+    text = " ".join(" ".join(paragraph).split()).rstrip(".")
+    for jargon, plain in _PLAIN.items():
+        text = re.sub(jargon, plain, text)
+    return text
 
 
 def _nearest_options(kind: Any, args: Sequence[str]) -> str:
@@ -125,13 +150,18 @@ def _nearest_options(kind: Any, args: Sequence[str]) -> str:
     if args and "" not in kinds and not args[0].startswith("-") and args[0] not in kinds:
         nearest = difflib.get_close_matches(args[0], kinds, 1)
         return f"; did you mean {nearest[0]}?" if nearest else ""
-    chosen = kinds.get(args[0] if args else "", kinds.get(""))
-    fields = [one for one in (dataclasses.fields(chosen) if chosen else ()) if not _is_positional(one)]
-    known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in fields)]
+    known = ["--help", *(f"--{one.name.replace('_', '-')}" for one in _options_of(kind, args))]
     given = [one.partition("=")[0].replace("_", "-") for one in args if one.startswith("--")]
     unknown = [one for one in given if one not in known and one.replace("--no-", "--", 1) not in known]
     nearest = [near for one in unknown for near in difflib.get_close_matches(one, known, 1)]
     return f"; did you mean {' and '.join(nearest)}?" if nearest else ""
+
+
+def _options_of(kind: Any, args: Sequence[str]) -> list[dataclasses.Field]:
+    """The fields of the class, or of the subcommand's that is named, which are options."""
+    kinds = subcommands(kind) or {"": kind}
+    chosen = kinds.get(args[0] if args else "", kinds.get(""))
+    return [one for one in (dataclasses.fields(chosen) if chosen else ()) if not _is_positional(one)]
 
 
 def _hint_on_commas(args: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 from ntk_repro.data import Dataset, Provenance, dataset_sizes, load_dataset
-from ntk_repro.ranges import check_batch_size, check_counts, check_seed
+from ntk_repro.ranges import check_batch_size, check_counts, check_not_negative, check_seed
 from ntk_repro.record import RunFolder
 
 
@@ -145,6 +145,7 @@ class DataSource(DataFolder):
 
     def fitted(self, chosen: Collection[str]) -> tuple[Self, list[str]]:
         """As `Settings.fitted`: counts above the numbers of images become these numbers."""
+        check_counts(n_train=self.n_train, n_test=self.n_test)
         available = self.available()
         if available is None:
             return (self, []) if self.n_train is None else self.within(self.n_train, self.n_test or 0)
@@ -208,6 +209,11 @@ class MinibatchSettings(Settings):
     batch_size: int | None = None
     """Images per minibatch; none: all of them in every step."""
 
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        check_counts(batch_size=self.batch_size)
+        return super().canonical()
+
     def check_batches(self, n_train: int) -> None:
         """Refuses minibatches of more than so many training images.
 
@@ -244,6 +250,11 @@ class TrainingSettings(EpochSettings):
     """Learning rate at the first step."""
     momentum: float = 0.9
     """Momentum of SGD, at least 0 and below 1."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        check_not_negative(learning_rate=self.learning_rate)
+        return super().canonical()
 
 
 @dataclass(frozen=True)

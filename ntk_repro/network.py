@@ -368,6 +368,9 @@ def check_network(name: str, input_shape: tuple[int, ...], outputs: int | None, 
             f"{spec.display_name} gives outputs (n, {fx.shape[1]}) where (n, {outputs}) is needed: let it take "
             "num_outputs, or change its last layer"
         )
+    x = np.random.default_rng(0).standard_normal((2, *input_shape)).astype(np.float32)
+    if not np.isfinite(net(x)).all():
+        raise UserError(f"{spec.display_name} gives outputs that are not finite on random inputs: fix the module")
 
 
 def _first_order(f: ApplyFn, origin: PyTree, params: PyTree, x: Array | np.ndarray) -> Array:

@@ -12,7 +12,7 @@ import tyro
 
 from ntk_repro.command_line import check_places, command, early_options, parsed, this_program, use_compilation_cache
 from ntk_repro.errors import UserError, check_name
-from ntk_repro.experiments import StudyConfig
+from ntk_repro.experiments import MinibatchSettings, StudyConfig
 from ntk_repro.machine_speed import machine_speed
 from ntk_repro.papers import FIGURES, Figure, preset_names
 from ntk_repro.papers.departures import setting_text
@@ -90,11 +90,12 @@ def _run(module: ModuleType, prog: str, args: Sequence[str] | None, figure: str 
         folder = module.run(parsed(module.Config, args, prog))
     else:
         options = _parsed(module.Config, FIGURES[figure], prog, args)
-        config = _fitted(options).resolved()
+        fitted = _fitted(options)
+        config = fitted.resolved()
         if options.name:
             second_name(RunFolder.locate(options.figure.folder, config), options.name)
         data = module.run.load(config)
-        _announce(options, config, data)
+        _announce(options, fitted, data)
         if options.dry_run:
             print("next: the same command without --dry-run")
             return
@@ -170,6 +171,9 @@ def _fitted(options: _Options) -> StudyConfig:
     if not chosen:
         return options.config
     fit, lines = options.config.fitted(chosen)
+    if "batch_size" in given and isinstance(fit, MinibatchSettings) and fit.batch_size != asked["batch_size"]:
+        given_batches = dataclasses.replace(fit, batch_size=asked["batch_size"])
+        given_batches.check_batches(fit.batch_size or 0)
     changed = {name: value for name, value in _fields(fit).items() if value != asked[name] and name not in given}
     if changed:
         for line in lines:
@@ -177,18 +181,19 @@ def _fitted(options: _Options) -> StudyConfig:
     return dataclasses.replace(options.config, **changed)
 
 
-def _announce(options: _Options, config: StudyConfig, data: Any) -> None:
+def _announce(options: _Options, fitted: StudyConfig, data: Any) -> None:
     """Prints what will run, how it differs from the preset and from the paper's, how long it takes and where it is."""
+    config = fitted.resolved()
     x_train, x_test = (getattr(data, name, ()) for name in ("x_train", "x_test"))
     images = f", {len(x_train):,} training and {len(x_test):,} test images" if len(x_train) else ""
     lines = [f"{config.label}{images}"]
-    changed = differing_settings(options.config, options.base)
+    changed = differing_settings(fitted, options.base)
     if changed:
         lines.append(f"changed from preset {options.preset} of {options.figure.id}: {_listed(changed, 'not')}")
     if options.preset != "paper":
         net = vars(config).get("net")
         paper = run_to_change(options.figure, "paper", net if net is None else str(net))
-        reduced = {name: both for name, both in differing_settings(options.config, paper).items() if name != "net"}
+        reduced = {name: both for name, both in differing_settings(fitted, paper).items() if name != "net"}
         if reduced:
             lines.append(f"preset {options.preset}: {_listed(reduced, 'the paper:')}; --preset paper takes the paper's")
     folder = RunFolder.locate(options.figure.folder, config)

@@ -63,7 +63,9 @@ def test_options_replace_values_of_the_preset(computed, capsys):
     assert (config.width, config.data, config.baseline, config.epochs) == (0.5, "mnist5k", False, laptop.epochs)
     assert config.n_train == 4000  # all that there are
     said = capsys.readouterr().err
-    assert "width 0.5 (not 1.0), data mnist5k (not cifar10), baseline False (not True)" in said
+    assert "width 0.5 (not 1.0), data mnist5k (not cifar10)" in said
+    assert "n_train 4,000 (not 10,000)" in said
+    assert "baseline False (not True)" in said
     assert "mnist5k has 4,000 training images, not the 10,000 of the preset: all are taken" in said
 
 

@@ -143,9 +143,11 @@ def dataset_of(
     decoded = _of_classes(decode_cached(source), classes, source.name)
     first = min(int(y.min()) for y in (decoded.y_train, decoded.y_test) if len(y))
     if first:
-        remedy = "name the classes, which numbers them"
-        remedy += f", or subtract {first} from the labels" if first > 0 else ""
+        remedy = f"subtract {first} from the labels" if first > 0 else "number the classes 0, 1 ..."
         warnings.warn(f"the labels of {source.name} begin at {first}, not at 0: {remedy}", stacklevel=3)
+    if lacking := sorted(set(decoded.y_test.tolist()) - set(decoded.y_train.tolist())):
+        named = ", ".join(map(str, lacking[:5]))
+        warnings.warn(f"{source.name} has test images of classes without training images: {named}", stacklevel=3)
     taken = source.name if classes is None else f"{source.name} (classes {', '.join(map(str, classes))})"
     arrays = {}
     for stream, (part, n) in enumerate((("train", n_train), ("test", n_test))):

@@ -94,7 +94,8 @@ def _labels(y: np.ndarray, name: str) -> np.ndarray:
         message = f"{name} has shape {y.shape}: labels must be (n,), one class per image"
         raise UserError(f"{message}; of one-hot rows take {name.split()[0]}.argmax(axis=1)")
     if y.dtype.kind not in "iu":
-        raise UserError(f"{name} has dtype {y.dtype}: convert the labels to integer classes with .astype(int)")
+        numbered = "numpy.unique(labels, return_inverse=True)[1]"
+        raise UserError(f"{name} has dtype {y.dtype}: number the classes from 0, such as by {numbered}")
     if y.ndim != 1:
         raise UserError(f"{name} has shape {y.shape}: flatten the labels to (n,), one class per image")
     limits = np.iinfo(np.int32)

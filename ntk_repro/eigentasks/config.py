@@ -60,6 +60,7 @@ class EigentasksConfig(
                 f"{max(linearized)} or leave it out"
             )
         check_counts(baseline_epochs=self.baseline_epochs)
+        _ = self.recipe
         unused = not self.baseline or self.baseline_epochs == self.epochs
         return {
             **super().canonical(),

@@ -257,7 +257,7 @@ def settings(runs: Sequence[RunFolder]) -> str:
 def _settings(runs: Sequence[RunFolder]) -> list[str]:
     config = runs[0].config
     parts = [f"width ×{width_text(config['width'])}"] if config["width"] != 1 else []
-    parts += [*image_counts(runs[0]), f"{config['epochs']} epochs"]
+    parts += [*image_counts(runs[0]), f"{config['epochs']} epoch{'s' * (config['epochs'] != 1)}"]
     parts += [f"{len(runs)} seeds"] if len(runs) > 1 else []
     return parts + [text.format(config[name]) for name, usual, text in _USUAL if config.get(name, usual) != usual]
 

@@ -39,6 +39,7 @@ def find_figures(name: str, *, papers: bool = False) -> list[Figure]:
     Raises:
         UserError: when there is none, with the nearest name.
     """
+    name = name.replace("-", "/", 1) if name.replace("-", "/", 1) in FIGURES else name  # as make has it
     names = {figure: {figure.id, figure.name, *([figure.paper.name] if papers else [])} for figure in FIGURES.values()}
     found = [figure for figure, own in names.items() if name in own]
     if not found and name in {figure.paper.name for figure in FIGURES.values()}:

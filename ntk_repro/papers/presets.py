@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from ntk_repro.errors import UserError, check_name
 from ntk_repro.papers.costs import Cost
@@ -68,7 +68,7 @@ def study_settings(figure: Figure) -> frozenset[str]:
 
 
 def load_figure_preset(
-    figure: Figure, preset: str, *, nets: tuple[str, ...] = (), seeds: tuple[int, ...] = (), **changes: Any
+    figure: Figure, preset: str, /, *, nets: tuple[str, ...] = (), seeds: tuple[int, ...] = (), **changes: Any
 ) -> Preset:
     """The runs of `figure` at a preset.
 
@@ -141,6 +141,8 @@ def run_to_change(figure: Figure, preset: str, net: str | None = None) -> "Study
     if "net" not in study.defaults:
         return configs[0]
     net = study.defaults["net"] if net is None else net
+    if choices := get_args(get_type_hints(study.config)["net"]):
+        check_name("network", net, choices)
     for config in configs:
         if vars(config)["net"] == net:
             return config

@@ -67,7 +67,7 @@ class Plan:
     root: Path | None
 
     @classmethod
-    def of(cls, figure: Figure, preset: str = "quick", *, root: Path | None = None, **changes: Any) -> "Plan":
+    def of(cls, figure: Figure, preset: str = "quick", /, *, root: Path | None = None, **changes: Any) -> "Plan":
         """The plan for a preset with changes; arguments and errors as of `reproduce`."""
         chosen = {key for key in ("data", "n_train", "n_test") if changes.get(key) is not None}
         configs, lines = [], {}

@@ -225,7 +225,8 @@ def _described(hint: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(repr(argument) for argument in arguments)
     if origin in (list, tuple):
-        return "a list of " + _described(arguments[0])
+        several = {int: "integers", float: "numbers", str: "strings"}
+        return "a list of " + several.get(arguments[0], _described(arguments[0]))
     names = {int: "an integer", float: "a number", str: "a string", bool: "true or false", type(None): "unset"}
     if hint in names:
         return names[hint]

@@ -14,7 +14,7 @@ from ntk_repro.experiments import DataSource, Settings, StudyConfig
 from ntk_repro.models import build_model
 from ntk_repro.module_functions import check_size
 from ntk_repro.network import Network
-from ntk_repro.ranges import check_counts
+from ntk_repro.ranges import check_counts, check_positive
 from ntk_repro.record import RunFolder
 from ntk_repro.samples import one_sample
 from ntk_repro.training import Descent, descend
@@ -165,6 +165,11 @@ class DescentSettings(Settings):
     """Learning rate, for the loss 1/2 mean (f - y)^2 over images and outputs."""
     force: bool = False
     """Train even if the learning rate is above the critical one."""
+
+    def canonical(self) -> dict[str, Any]:
+        """As `Settings.canonical`."""
+        check_positive(learning_rate=self.learning_rate)
+        return super().canonical()
 
 
 @dataclass(frozen=True)

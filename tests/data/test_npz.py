@@ -45,10 +45,11 @@ def test_floats_grey_images_and_further_arrays_are_taken(tmp_path):
 
 def test_classes_may_be_any_whole_numbers_and_come_from_anything_that_can_be_read_through(tmp_path):
     path = saved(tmp_path, y_train=np.arange(12) % 2 * 2 - 1, y_test=np.arange(6) % 2 * 2 - 1)
-    with pytest.warns(
-        UserWarning, match="the labels of mine.npz begin at -1, not at 0: name the classes, which numbers them$"
-    ):
+    with pytest.warns(UserWarning, match="the labels of mine.npz begin at -1, not at 0: number the classes 0, 1"):
         load_dataset(path)
+    with pytest.warns(UserWarning, match="mine.npz has test images of classes without training images: 0$"):
+        load_dataset(saved(tmp_path, y_train=np.arange(12) % 2 + 1))
+    path = saved(tmp_path, y_train=np.arange(12) % 2 * 2 - 1, y_test=np.arange(6) % 2 * 2 - 1)
     expected = load_dataset(path, classes=(-1, 1)).y_train
     np.testing.assert_array_equal(expected, np.arange(12) % 2)
     for classes in (
@@ -83,7 +84,10 @@ BLANK[9] = [1, 2, 3]  # one colour everywhere
         ({"x_train": np.full((12, 4, 5, 3), "a")}, "convert the images to uint8 or floating point"),
         ({"x_test": np.zeros((0, 4, 5, 3)), "y_test": np.zeros(0, int)}, "holds no pixels"),
         ({"x_test": arrays(shape=(4, 4, 3))["x_test"]}, r"differ in shape \(\(4, 5, 3\) and \(4, 4, 3\)\)"),
-        ({"y_train": np.zeros(12)}, r"y_train of .* has dtype float64: convert the labels to integer classes"),
+        (
+            {"y_train": np.zeros(12)},
+            r"y_train of .* has dtype float64: number the classes from 0, such as by numpy.unique",
+        ),
         ({"y_train": np.zeros((12, 1), int)}, r"y_train of .* has shape \(12, 1\): flatten the labels to \(n,\)"),
         ({"y_train": np.eye(12, dtype=int)}, r"has shape \(12, 12\): .*; of one-hot rows take y_train.argmax"),
         ({"y_test": np.eye(6)}, r"has shape \(6, 6\): .*; of one-hot rows take y_test.argmax"),

@@ -13,6 +13,10 @@ def test_a_bare_name_is_that_figure_of_every_paper():
     assert [figure.id for figure in find_figures("fig2")] == ["lee2019/fig2", "ortiz2021/fig2", "samarin2022/fig2"]
 
 
+def test_the_target_of_make_names_its_figure():
+    assert find_figures("ortiz2021-fig2") == find_figures("ortiz2021/fig2")
+
+
 def test_the_name_of_a_paper_is_all_of_its_figures_in_its_order():
     names = [figure.name for figure in find_figures("samarin2022", papers=True)]
     numbered = [*(f"fig{n}" for n in range(1, 8)), "table1", "table2", "figA2", "figA3", "tableA1", "tableA2"]
