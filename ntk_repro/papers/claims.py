@@ -219,14 +219,22 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
         "statement": row["statement"],
         "subject": row["subject"],
         "verdict": _WORDS[row["holds"]],
-        "number": "" if number is None else f"{number:.4g}",
-        "paper": "" if paper is None else f"{paper:.4g}",
-        "difference": "" if difference is None else f"{difference:+.3g}",
+        "number": "" if number is None else _readable(number),
+        "paper": "" if paper is None else _readable(paper),
+        "difference": ""
+        if difference is None
+        else f"{difference:+,.0f}"
+        if abs(difference) >= 1000
+        else f"{difference:+.3g}",
         "interval": f"{ends[0]:.4g} to {ends[1]:.4g}" if ends else "",
         "seeds": str(row["seeds"]) if ends else "",
         "errors": f"{difference / error:+.1f}" if difference is not None and error else "",
         "meaning": row["meaning"] + (f" ({note})" if note else ""),
     }
+
+
+def _readable(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 10000 else f"{number:.4g}"
 
 
 def with_footnotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
