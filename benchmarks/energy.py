@@ -15,11 +15,15 @@ from ntk_repro.rotation.task import images
 NETS, SEEDS = ("mlp", "lenet"), 10
 
 
+def settings_of_table_1() -> dict[str, Any]:
+    """Of a run that measures the kernel before training."""
+    setup = printed_numbers("ortiz2021")["setups"]["energy_init"]
+    return {"data": "cifar10", "kernel_images": setup["images"], "top": setup["top"], "epochs": 0}
+
+
 def run() -> dict[str, Any]:
     """||Phi y|| / ||y|| on the first 50 eigenvectors of 12,000 training images, and where a further run would lie."""
-    printed = printed_numbers("ortiz2021")
-    setup, energies = printed["setups"]["energy_init"], printed["table1"]["energy_init"]
-    settings: dict[str, Any] = {"data": "cifar10", "kernel_images": setup["images"], "top": setup["top"], "epochs": 0}
+    energies, settings = printed_numbers("ortiz2021")["table1"]["energy_init"], settings_of_table_1()
     data = images(tracking.Config(**settings))
     found: dict[str, Any] = {"data": data.provenance.label}
     with tempfile.TemporaryDirectory() as folder:
