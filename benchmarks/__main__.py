@@ -11,8 +11,8 @@ import tyro
 from ntk_repro.errors import UserError, unknown_name
 from ntk_repro.record import environment
 
-NAMED = ("gram", "training", "import_time", "energy", "jpeg", "scaling", "papers_scale", "processes", "ensemble",
-         "dynamics", "hard_cases", "sketch", "linearized_step", "convolutions", "first_kernel", "estimates",
+NAMED = ("gram", "training", "import_time", "energy", "jpeg", "labels", "scaling", "papers_scale", "processes",
+         "ensemble", "dynamics", "hard_cases", "sketch", "linearized_step", "convolutions", "first_kernel", "estimates",
          "kernel_function", "kernel_solve", "operator", "accelerator", "same_bits", "checks", "code_lines")  # fmt: skip
 
 
