@@ -99,6 +99,14 @@ def run(config: Config, root: Path | None = None) -> RunFolder:
     return folder
 
 
+def _load(config: Config) -> None:
+    """Checks what every point needs; each loads its images itself."""
+    training.run.load(config.points()[0])
+
+
+run.load = _load  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _compute(points: list[training.Config], root: Path | None, data: Dataset) -> None:
     """Trains the points that are not done; one that another process has open comes last, as it may be done by then."""
     left = _left(points, root)

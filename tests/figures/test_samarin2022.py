@@ -102,7 +102,7 @@ def test_verdicts_are_those_of_the_plotted_numbers(tmp_path):
     assert by_statement["the linearization gains appreciably from width"]["number"] == pytest.approx(0.055)
     printed = by_statement["the gaps in test accuracy are those that the paper prints"]
     assert (printed["holds"], printed["paper"], printed["number"]) == (None, None, pytest.approx(0.07))
-    assert "data mnist5k (the paper: mnist), training images 4,000 (the paper: 60,000)" in printed["note"]
+    assert "data mnist5k (the paper: mnist), training images 4,000 (the paper: 60,000)" in printed["unless"]
 
 
 def test_gaps_are_taken_over_the_seeds_that_both_have(tmp_path):
@@ -135,7 +135,7 @@ def test_loss_and_precision_are_those_of_the_runs(tmp_path, settings):
     expected = {"loss": "squared_error", "precision": "float32", **settings}
     assert {key: panel[key] for key in expected} == expected
     (shrinks,) = claims("fig2", drawing, "shrinks")
-    assert ("loss cross_entropy (the paper: squared_error)" in shrinks["note"]) is bool(settings)
+    assert ("loss cross_entropy (the paper: squared_error)" in shrinks["unless"]) is bool(settings)
 
 
 def test_a_shift_is_a_panel_and_widens_the_gap(tmp_path):
@@ -195,7 +195,7 @@ def test_outputs_that_come_together_are_judged_by_seed(tmp_path):
     assert curves[0]["outputs_apart_by_seed"] == pytest.approx([APART] * 2)
     rows = claims("figA2", drawing)
     assert (rows[0]["subject"], rows[0]["holds"]) == ("mean of the outputs", None)
-    assert "epochs 5 (the paper: 100)" in rows[0]["note"]
+    assert "epochs 5 (the paper: 100)" in rows[0]["unless"]
     assert (rows[-1]["subject"], rows[-1]["holds"], rows[-1]["number"]) == ("x4", None, pytest.approx(APART / 0.5))
     refused("--follow 200", draw, "figA2", [trained(tmp_path, models="network")])
 
@@ -234,7 +234,7 @@ def test_both_effective_ranks_are_plotted_and_the_kernels_is_judged(tmp_path):
     assert first["direct_apart"][0] == pytest.approx(2e-4)
     grows = claims("fig6", drawing, "effective rank grows with the width")
     assert [row["holds"] for row in grows] == [None, None]
-    assert "rows 600 (the paper: 6,000)" in grows[0]["note"]
+    assert "rows 600 (the paper: 6,000)" in grows[0]["unless"]
     assert grows[0]["number"] == pytest.approx(14 / 11)
     assert len(drawing.picture.axes) == 2
 
@@ -251,12 +251,12 @@ def test_singular_values_are_plotted_but_for_those_that_vanish(tmp_path):
     assert [len(line.get_xdata()) for line in drawing.picture.axes[0].lines] == [100, 100, 100]
     rows = claims("fig7", drawing)
     assert [row["number"] for row in rows] == [pytest.approx(4), pytest.approx(1 / 4), pytest.approx(1 / 16)]
-    assert all("rows 600 (the paper: 6,000)" in row["note"] for row in rows)
+    assert all("rows 600 (the paper: 6,000)" in row["unless"] for row in rows)
     labels = [text.get_text() for text in drawing.picture.axes[0].get_legend().get_texts()]
     assert labels == ["×1: 100", "×2: 50", "×4: 25"]
     rows = claims("fig7", draw("singular_values", runs(1)))
     assert [row["holds"] for row in rows] == [None, None, None]
-    assert all("lost in rounding: 2 of 600 at x1, 0 of 600 at x4" in row["note"] for row in rows)
+    assert all("lost in rounding: 2 of 600 at x1, 0 of 600 at x4" in row["unless"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -429,9 +429,9 @@ def test_variants_are_lines_of_a_table_and_of_distances(tmp_path):
     assert len(drawing.picture.axes[1].lines) == 3
     found = {row["statement"].split(" (")[0]: row["holds"] for row in claims("variants", drawing)}
     assert list(found.values()) == [None, None, None]
-    notes = [row["note"] for row in claims("variants", drawing)]
-    assert all("epochs 10 (the paper: 100)" in note for note in notes)
-    assert "settings were not searched for" in notes[0]
+    reasons = [row["unless"] for row in claims("variants", drawing)]
+    assert all("epochs 10 (the paper: 100)" in reason for reason in reasons)
+    assert "settings were not searched for" in reasons[0]
 
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path):

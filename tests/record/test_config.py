@@ -129,7 +129,7 @@ def test_faulty_toml_is_named(text, sentence):
         ({"n_train": 2.5}, "n_train must be an integer or unset, not 2.5"),
         ({"n_train": True}, "n_train must be an integer or unset, not True"),
         ({"force": 1}, "force must be true or false, not 1"),
-        ({"indices": 3}, "indices must be a list of an integer, not 3"),
+        ({"indices": 3}, "indices must be a list of integers, not 3"),
         ({"indices": [2, "x"]}, r"indices\[1\] must be an integer, not 'x'"),
         ({"shape": [1]}, "shape must have 2 entries, not 1"),
         ({"widths": {"mlp": "wide"}}, "widths.mlp must be a number, not 'wide'"),

@@ -141,7 +141,7 @@ def test_contraction_is_asked_for_where_the_width_suffices(least, counts, holds)
     run["shares"] = {"contraction": counts}
     (row,) = rows_of("the residual contracts as in S49", run)
     assert row["holds"] is holds
-    assert ("no width reaches 100,000,000,000" in row["note"]) is (least > 1e6)
+    assert ("no width reaches 100,000,000,000" in row["unless"]) is (least > 1e6)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_integral_equation_is_judged_where_the_integrals_are_known(residual,
     run["levels"] = {"identity_residual": [level(*residual)], "identity_error": [level(error, error)]}
     (row,) = rows_of("S104 and S105", run)
     assert row["holds"] is holds
-    assert ("the integrals are uncertain" in row["note"]) is (error > 0.01)
+    assert ("the integrals are uncertain" in row["unless"]) is (error > 0.01)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_outputs_converge_to_the_targets(ends, expected):
 def test_a_loss_that_still_falls_decides_nothing():
     losses = [[1.0, 0.5, 0.2, 0.1]] * 3
     (row,) = verdicts("fig3", seeds("fig3", "network_train_loss", losses), "converge")
-    assert (row["holds"], "still falls" in row["note"]) == (None, True)
+    assert (row["holds"], "still falls" in row["unless"]) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_linearization_that_hardly_trained_decides_nothing():
     for start in ("linearized accuracy", "along the", "network and lin"):
         (row,) = fig4(start, rows=rows)
         assert row["holds"] is None
-        assert "in 3 of 4 tasks its training accuracy is that of chance" in row["note"]
+        assert "in 3 of 4 tasks its training accuracy is that of chance" in row["unless"]
     assert fig4("network accuracy", rows=rows)[0]["holds"] is True
 
 
