@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -241,7 +242,9 @@ def test_the_program_understands_the_command(command, monkeypatch, capsys):
             monkeypatch.setattr("ntk_repro.study_command.draw_figure", lambda *arguments, **named: drawn)
             announced = "ntk_repro.study_command._announce"
             monkeypatch.setattr(announced, lambda options, config, data: done.append(config))
-            monkeypatch.setattr(study, "run", lambda config: (done or done.append(config.resolved()), folder)[1])
+            run = Mock(side_effect=lambda config: (done or done.append(config.resolved()), folder)[1])
+            run.load.return_value = None
+            monkeypatch.setattr(study, "run", run)
             monkeypatch.setattr(study, "show", lambda folder: None)
             importlib.import_module(f"{module}.__main__").main(arguments)
     assert len(done) == 1

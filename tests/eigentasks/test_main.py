@@ -78,7 +78,7 @@ runpy.run_module("ntk_repro.eigentasks", run_name="__main__", alter_sys=True)
 def test_a_stopped_run_continues_with_the_same_command(stop, own_runs):
     # Many tasks after the first: on a busy machine the signal comes late.
     indices = ["--indices", "2", "5", "9", "14", "20", "27", "35", "44"]
-    program = [sys.executable, "-c", HEEDING, *ARGS, *indices, "--epochs", "250"]
+    program = [sys.executable, "-c", HEEDING, *SETTINGS, *indices, "--epochs", "250"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240
     while not list(own_runs.glob("eigentasks/*/parts/network_00002.npz")):
