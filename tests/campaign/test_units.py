@@ -54,7 +54,7 @@ def test_the_list_of_the_documentation_is_one(units):
 
 def test_the_list_for_the_papers_scale_is_one():
     found = units_of(read_entries(DOCS.parent / "campaigns/papers_scale.toml"))
-    assert {unit.preset for unit in found} == {"paper"}
+    assert {unit.preset for unit in found} == {"days", "paper"}
     assert {unit.config.seed for unit in found if unit.folder == "finite_width_training"} == {0, 1, 2, 3, 4}
 
 
