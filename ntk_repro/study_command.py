@@ -19,6 +19,7 @@ from ntk_repro.papers.departures import setting_text
 from ntk_repro.papers.presets import run_to_change
 from ntk_repro.papers.run import draw_figure
 from ntk_repro.progress import console
+from ntk_repro.ranges import check_batch_size
 from ntk_repro.record import PICTURES, RunFolder, differing_settings, second_name
 
 _PRESET = (
@@ -171,9 +172,8 @@ def _fitted(options: _Options) -> StudyConfig:
     if not chosen:
         return options.config
     fit, lines = options.config.fitted(chosen)
-    if "batch_size" in given and isinstance(fit, MinibatchSettings) and fit.batch_size != asked["batch_size"]:
-        given_batches = dataclasses.replace(fit, batch_size=asked["batch_size"])
-        given_batches.check_batches(fit.batch_size or 0)
+    if "batch_size" in given and isinstance(fit, MinibatchSettings) and fit.batch_size is not None:
+        check_batch_size(asked["batch_size"], fit.batch_size)  # which is at most the number of images
     changed = {name: value for name, value in _fields(fit).items() if value != asked[name] and name not in given}
     if changed:
         for line in lines:

@@ -124,7 +124,7 @@ sys.exit(status)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which Windows lacks: run it on Linux or macOS")
 def test_a_forked_process_has_none_of_its_parents(folder):
     subprocess.run([sys.executable, "-c", FORKS], check=True)
     assert not list(folder.iterdir())

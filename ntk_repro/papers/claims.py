@@ -221,11 +221,7 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
         "verdict": _WORDS[row["holds"]],
         "number": "" if number is None else _readable(number),
         "paper": "" if paper is None else _readable(paper),
-        "difference": ""
-        if difference is None
-        else f"{difference:+,.0f}"
-        if abs(difference) >= 1000
-        else f"{difference:+.3g}",
+        "difference": "" if difference is None else _readable(difference, "+", 3),
         "interval": f"{ends[0]:.4g} to {ends[1]:.4g}" if ends else "",
         "seeds": str(row["seeds"]) if ends else "",
         "errors": f"{difference / error:+.1f}" if difference is not None and error else "",
@@ -233,8 +229,9 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _readable(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 10000 else f"{number:.4g}"
+def _readable(number: float, sign: str = "-", digits: int = 4) -> str:
+    """So many digits, but whole numbers in full where they are more: "60,941"."""
+    return f"{number:{sign},.0f}" if abs(number) >= 10**digits else f"{number:{sign}.{digits}g}"
 
 
 def with_footnotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
