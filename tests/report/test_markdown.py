@@ -35,6 +35,16 @@ def test_the_pages_are_those_of_the_results(committed, differences):
         assert (REFERENCE / name).read_text(encoding="utf-8") == text, renew
 
 
+def test_the_preset_nearest_to_the_paper_is_shown_and_others_are_folded(committed, differences):
+    _, *sections = pages(committed, differences)["samarin2022.md"].split("\n## ")
+    (section,) = (one for one in sections if one.startswith("Figure 2\n"))
+    shown, *folded = section.split("\n<details>\n")
+    results = [result.preset for result in committed if result.figure.id == "samarin2022/fig2"]
+    assert f"Preset `{results[-1]}` on" in shown
+    assert [f"Preset `{preset}` on" in text for preset, text in zip(results[-2::-1], folded, strict=True)] == [True]
+    assert all(text.strip().endswith("</details>") for text in folded)
+
+
 def test_the_page_of_figures_has_the_table_of_the_results(committed):
     page = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
     assert with_table(page, committed, "reference") == page, "run `ntk-repro reference --no-redraw` to renew it"
