@@ -37,7 +37,7 @@ def tile_for(images: tuple[int, ...], kernel: tuple[int, ...]) -> int | None:
     """
     rows, columns, c_in, c_out = kernel
     large = rows * columns >= _LARGE
-    tile = (4 if c_out <= 16 else 2) if large else (4 if c_out < 16 else 1)
+    tile = 4 if c_out < 16 else 2 if large else 1
     met = rows * (tile + columns - 1) * c_in  # numbers of the images that a tile meets
     strips = math.prod(images[:3]) * met // tile
     gains = c_in <= _FEW or (large and strips <= _STRIPS * tile * c_out)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from ntk_repro.errors import UserError
 from ntk_repro.models.activations import activation_fn
+from ntk_repro.models.pooling import average_pool_2x2
 
 
 class LeNet(nn.Module):
@@ -29,14 +30,8 @@ class LeNet(nn.Module):
             raise UserError(f"lenet needs images (H, W, C) of at least {smallest} x {smallest} pixels, not {sides}")
         act = activation_fn(self.activation)
         for channels in self.channels:
-            x = _halved(act(nn.Conv(channels, (5, 5), padding="SAME")(x)))
+            x = average_pool_2x2(act(nn.Conv(channels, (5, 5), padding="SAME")(x)))
         x = x.reshape(x.shape[0], -1)
         for features in self.hidden:
             x = act(nn.Dense(features)(x))
         return nn.Dense(self.num_outputs)(x)
-
-
-def _halved(x: Float[Array, "n height width channels"]) -> Float[Array, "n rows columns channels"]:
-    """nn.avg_pool over 2x2 without a last odd row or column, whose derivative is slow in XLA on a CPU."""
-    n, rows, columns, channels = x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3]
-    return x[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2, channels).mean((2, 4))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ntk_repro.models.pooling import adaptive_average_pool, max_pool
+from ntk_repro.models.pooling import adaptive_average_pool, average_pool_2x2, max_pool
 
 X = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
 
@@ -20,6 +20,15 @@ def test_max_pool_is_the_largest_of_every_window(size, strides):
     theirs, their_pull = jax.vjp(windows, X)
     np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(pull(ours)[0], their_pull(ours)[0])
+
+
+def test_average_pool_is_the_mean_of_every_window():
+    """Of 7 rows the last is left out."""
+    ours, pull = jax.vjp(average_pool_2x2, X)
+    theirs, their_pull = jax.vjp(lambda x: nn.avg_pool(x, (2, 2), (2, 2)), X)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(pull(ours)[0][:, 6:], 0)
+    np.testing.assert_allclose(pull(theirs)[0], their_pull(theirs)[0], rtol=1e-6)
 
 
 def test_equal_entries_share_the_derivative():
