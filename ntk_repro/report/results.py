@@ -54,7 +54,7 @@ def outdated(result: Result) -> bool:
     """Whether the preset has other runs now than those that the result was computed from."""
     configs = load_figure_preset(result.figure, result.preset).configs
     runs = [RunFolder.locate(result.figure.folder, config.resolved()) for config in configs]
-    return result.runs != list(dict.fromkeys(f"{run.parent.name}/{run.name}" for run in runs))
+    return set(result.runs) != {f"{run.parent.name}/{run.name}" for run in runs}
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,8 @@ def test_figures_share_the_runs_of_days():
     assert of["lee2019/figS10"] < of["lee2019/figS9"]
     assert of["ortiz2021/fig13"] | of["ortiz2021/fig14"] == of["ortiz2021/fig2"]
     assert of["ortiz2021/fig6"] < of["ortiz2021/table1"]
+    assert of["samarin2022/tableA2"] == of["samarin2022/fig3"] | of["samarin2022/fig4"]
+    assert of["samarin2022/fig7"] == of["samarin2022/fig6"] < set(hashes("samarin2022/fig6", "paper"))
     papers = ["samarin2022/fig2", "samarin2022/fig3", "samarin2022/fig4"]
     for name in (*papers, "ortiz2021/fig4", "ortiz2021/fig6", "ortiz2021/fig7", "ortiz2021/fig10", "ortiz2021/table1"):
         assert of[name] <= set(hashes(name, "paper"))
