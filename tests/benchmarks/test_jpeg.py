@@ -1,6 +1,27 @@
 import numpy as np
+import pytest
 
+from benchmarks import jpeg
 from benchmarks.jpeg import extrapolated, recompressed
+from ntk_repro.data import load_dataset
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("part", "number"), [("accuracy", "test accuracy, linearized"), ("energy", "energy, mlp")])
+def test_parts_on_random_images(part, number, tmp_path, monkeypatch):
+    images, labels = np.random.default_rng(0).uniform(size=(2, 20, 32, 32, 3)).astype(np.float32), np.arange(20) % 10
+    np.savez(tmp_path / "random.npz", x_train=images[0], y_train=labels, x_test=images[1], y_test=labels)
+    data = load_dataset(str(tmp_path / "random.npz"), standardize=False)
+    monkeypatch.setattr(jpeg, "load_dataset", lambda name, **options: data)
+    monkeypatch.setattr(
+        jpeg, "_TRAINING", {**jpeg._TRAINING, "n_train": 20, "n_test": 20, "batch_size": 10, "epochs": 1}
+    )
+    monkeypatch.setattr(jpeg, "settings_of_table_1", lambda: {"data": "cifar10", "top": 5, "epochs": 0})
+    monkeypatch.setattr(jpeg, "_SEEDS", 2)
+    found = jpeg.PARTS[part]()
+    assert found["distances"]["copy"] == 0 < found["distances"]["quality 75"] < found["distances"]["quality 50"]
+    assert found[number]["by_seed"].keys() == found["distances"].keys()
+    assert found[number]["original"]["low"] <= found[number]["original"]["mean"] <= found[number]["original"]["high"]
 
 
 def test_a_change_that_grows_with_the_squared_distance_leads_back_to_the_original():

@@ -1,6 +1,16 @@
 import numpy as np
+import pytest
 
-from benchmarks.labels import differing, gaps_of
+from benchmarks.labels import VARIANTS, differing, gaps_of, run
+
+
+@pytest.mark.slow
+def test_labels_of_few_digits_agree():
+    found = run(["mlp"], samples=80, k=4)["mlp"]
+    _, *others = VARIANTS
+    assert {name: len(found[name]["shares"]) for name in others} == dict.fromkeys(others, 4)
+    np.testing.assert_array_equal(found["again"]["shares"], 0)
+    assert max(found["XLA for AVX"]["shares"]) < 0.1
 
 
 def test_gaps_are_to_the_nearest_neighbour():

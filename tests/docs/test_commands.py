@@ -103,6 +103,8 @@ COVERED = {
     "benchmarks/test_estimates.py": ["python -m benchmarks estimates"],
     "benchmarks/test_accelerator.py": ["python -m benchmarks accelerator"],
     "benchmarks/test_linearized_step.py": ["python -m benchmarks linearized_step"],
+    "benchmarks/test_labels.py": ["python -m benchmarks labels"],
+    "benchmarks/test_jpeg.py": ["python -m benchmarks jpeg"],
     "rotation/test_pretrained.py::test_batch_statistics_are_the_trained_ones_or_those_before": [
         "python -m ntk_repro.rotation pretrained --net resnet18 --width 0.125 --residual-scale-init 1 --data mnist5k "
         "--n-train 1000 --n-test 400 --epochs 15 --batch-size 32 --index 51 --linearize-at 1 3",
