@@ -26,7 +26,7 @@ from ntk_repro.rotation import tracking
 QUALITIES = (75, 50)  # the first is the copy's
 _SHIFT = 4  # pixels, of blocks of 8 and of colours in blocks of 16
 _TRAINING: dict[str, Any] = {"net": "lenet5", "data": "cifar10", "n_train": 6000, "epochs": 10, "decay_epochs": 3}
-_SEEDS, _TRAINED = 4, 3
+_ENERGY_SEEDS, _ACCURACY_SEEDS = 4, 3
 
 
 def recompressed(images: np.ndarray, quality: int) -> np.ndarray:
@@ -100,14 +100,14 @@ def _measured(
 def _energies(data: Dataset, root: Path) -> dict[str, list[float]]:
     found = {}
     for net in NETS:
-        configs = [tracking.Config(net=net, seed=seed, **settings_of_table_1()) for seed in range(_SEEDS)]
+        configs = [tracking.Config(net=net, seed=seed, **settings_of_table_1()) for seed in range(_ENERGY_SEEDS)]
         runs = [tracking.run(config, root=root, data=data) for config in configs]
         found[f"energy, {net}"] = [float(run.result()["energy_concentration"][0]) for run in runs]
     return found
 
 
 def _accuracies(data: Dataset, root: Path) -> dict[str, list[float]]:
-    configs = [training.Config(seed=seed, baseline=False, **_TRAINING) for seed in range(_TRAINED)]
+    configs = [training.Config(seed=seed, baseline=False, **_TRAINING) for seed in range(_ACCURACY_SEEDS)]
     results = [training.run(config, root=root, data=data).result() for config in configs]
     return {
         f"test accuracy, {kind}": [float(result[f"{kind}_test_accuracy"]) for result in results]

@@ -23,7 +23,7 @@ def average_pool_2x2(x: Float[Array, "n height width c"]) -> Float[Array, "n row
 
 
 def _pooled(
-    x: Float[Array, "n height width c"], size: int, strides: int, combined: Callable[[Array, Array], Array]
+    x: Float[Array, "n height width c"], size: int, strides: int, combine: Callable[[Array, Array], Array]
 ) -> Float[Array, "n rows columns c"]:
     """Windows combined entry by entry, first along rows and then along columns.
 
@@ -31,12 +31,12 @@ def _pooled(
     """
     n, height, width, c = x.shape
     rows, columns = (height - size) // strides + 1, (width - size) // strides + 1
-    x = _along(x.reshape(n, height, width * c), rows, size, strides, combined)
-    return _along(x.reshape(n * rows, width, c), columns, size, strides, combined).reshape(n, rows, columns, c)
+    x = _along(x.reshape(n, height, width * c), rows, size, strides, combine)
+    return _along(x.reshape(n * rows, width, c), columns, size, strides, combine).reshape(n, rows, columns, c)
 
 
 def _along(
-    x: Float[Array, "n length c"], count: int, size: int, strides: int, combined: Callable[[Array, Array], Array]
+    x: Float[Array, "n length c"], count: int, size: int, strides: int, combine: Callable[[Array, Array], Array]
 ) -> Float[Array, "n count c"]:
     n, _, c = x.shape
     if size == strides:
@@ -44,7 +44,7 @@ def _along(
         parts = [windows[:, :, i] for i in range(size)]
     else:
         parts = [jax.lax.slice_in_dim(x, i, i + strides * (count - 1) + 1, strides, 1) for i in range(size)]
-    return functools.reduce(combined, parts)
+    return functools.reduce(combine, parts)
 
 
 def adaptive_average_pool(x: Float[Array, "n height width c"], size: int) -> Float[Array, "n size size c"]:

@@ -17,7 +17,7 @@ def test_parts_on_random_images(part, number, tmp_path, monkeypatch):
         jpeg, "_TRAINING", {**jpeg._TRAINING, "n_train": 20, "n_test": 20, "batch_size": 10, "epochs": 1}
     )
     monkeypatch.setattr(jpeg, "settings_of_table_1", lambda: {"data": "cifar10", "top": 5, "epochs": 0})
-    monkeypatch.setattr(jpeg, "_SEEDS", 2)
+    monkeypatch.setattr(jpeg, "_ENERGY_SEEDS", 2)
     found = jpeg.PARTS[part]()
     assert found["distances"]["copy"] == 0 < found["distances"]["quality 75"] < found["distances"]["quality 50"]
     assert found[number]["by_seed"].keys() == found["distances"].keys()
