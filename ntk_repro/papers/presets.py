@@ -73,10 +73,10 @@ def load_figure_preset(
     """The runs of `figure` at a preset.
 
     A preset holds fields of the study's config shared by all runs, `runs` (a list of tables, each with the fields of
-    its run), `seeds` (every run once for each), and `cost` (the fields of `Cost`). Instead of `runs` it may say
+    its run), `seeds` (every run once for each), `cost` (the fields of `Cost`), and `nets` where it has some networks of
+    its runs only, as one may that is like another (see `ntk_repro.record.load_presets`). Instead of `runs` it may say
     `runs_from = "<another figure of the paper>"` (or a list of several), to draw the runs of that figure's preset of
-    the same name: of `nets` only where given, and only those with the settings of `keep` (a table, such as
-    `keep = { depth = 1 }`).
+    the same name, those with the settings of `keep` (a table, such as `keep = { depth = 1 }`).
 
     Args:
         figure: the figure.
